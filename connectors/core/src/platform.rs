@@ -1,0 +1,128 @@
+//! What a platform (IRC, …) offers to the gateway: one always-on connection a task.
+//!
+//! The gateway sends [`Command`]s and receives [`Output`]s, each in order. It makes every
+//! [`Output::Activity`] durable before anybody sees it and before the [`Output::Done`] that follows is sent.
+
+use model::{Activity, Assignment, EventBody, Timestamp};
+use tokio::sync::mpsc;
+
+/// Names one socket of a client.
+pub type SocketId = u64;
+
+/// Names one request of a client until it is done.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RequestId(pub u64);
+
+/// Who asks: a socket, or nobody who waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Attached {
+    /// The socket.
+    pub socket: SocketId,
+    /// Whether it is in mode full (see `SOCKETHUB.md`).
+    pub full: bool,
+}
+
+/// What the gateway asks of a connection.
+#[derive(Debug)]
+pub enum Command {
+    /// A socket came: send it the state, to this socket only, then [`Output::Done`].
+    Attach {
+        /// Answered when the connection is online (at once for a full socket).
+        request: RequestId,
+        /// The socket.
+        socket: Attached,
+    },
+    /// The number of sockets that are attached changed; with none the account is marked away.
+    Audience {
+        /// How many.
+        sockets: usize,
+    },
+    /// Do what a client asks (send, join, leave, update, query, invite, add, remove); answered by [`Output::Done`].
+    Perform {
+        /// Names the request in the answer.
+        request: RequestId,
+        /// Who asks.
+        socket: Attached,
+        /// Validated: has an actor, and target and object where its type needs them.
+        activity: Activity,
+    },
+    /// The record of the connection changed (nick, channels, address): adapt, reconnecting if needed.
+    Reassign(Box<Assignment>),
+    /// Leave the network with this text and end.
+    Stop {
+        /// Said on the network.
+        reason: String,
+    },
+}
+
+/// To whom an activity goes, among the account's sockets on this connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Audience {
+    /// All.
+    All,
+    /// All but one that is told by its ack.
+    Except(SocketId),
+    /// Only one.
+    Only(SocketId),
+    /// Full sockets only.
+    Full,
+}
+
+/// What a connection says.
+#[derive(Debug)]
+pub enum Output {
+    /// Something happened.
+    Activity {
+        /// In the current dialect, room ids as `#chan@server`. Boxed: most outputs are small.
+        activity: Box<Activity>,
+        /// Who gets it.
+        audience: Audience,
+        /// What must be durable first, with ids that are the same if it happens again.
+        records: Vec<(String, EventBody)>,
+    },
+    /// A request is done; the text is for people.
+    Done {
+        /// Which.
+        request: RequestId,
+        /// The ack: the resulting activity, or one sentence about what went wrong.
+        result: Result<Box<Activity>, String>,
+    },
+}
+
+/// A connection that runs.
+#[derive(Debug)]
+pub struct ConnectionHandle {
+    /// Takes commands; closed when the connection has ended.
+    pub commands: mpsc::Sender<Command>,
+    /// Gives outputs; ends when the connection has ended.
+    pub outputs: mpsc::Receiver<Output>,
+}
+
+/// A kind of network.
+pub trait Platform: Send + Sync + 'static {
+    /// The platform's id, `irc`.
+    fn id(&self) -> &'static str;
+
+    /// The types of activities it understands, for `schemas`.
+    fn types(&self) -> &'static [&'static str];
+
+    /// Makes a connection record from the `object` of `credentials` that a client sent for `actor`
+    /// (`nick@server`).
+    ///
+    /// # Errors
+    /// One sentence that says which part of the credentials is wrong.
+    fn credentials(
+        &self,
+        actor: &model::PersonId,
+        object: &serde_json::Value,
+    ) -> Result<model::Connection, String>;
+
+    /// Starts an always-on connection: it connects, reconnects and rejoins by itself until it is
+    /// stopped. `last_seen` tells, per room or nickname in the connection's spelling, the newest message
+    /// that is already recorded, so that servers with history can be asked for what was missed.
+    fn start(
+        &self,
+        assignment: Assignment,
+        last_seen: Vec<(String, Timestamp)>,
+    ) -> ConnectionHandle;
+}

@@ -1,0 +1,177 @@
+//! One message: tags, source, command, parameters.
+
+use std::fmt;
+
+use crate::Tags;
+
+/// Who sent a message: a server name or `nick!user@host`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Source {
+    /// Nickname or server name.
+    pub nick: String,
+    /// User name.
+    pub user: Option<String>,
+    /// Host.
+    pub host: Option<String>,
+}
+
+impl Source {
+    /// Parses `nick`, `nick!user`, `nick@host` or `nick!user@host`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let (rest, host) = match text.split_once('@') {
+            Some((rest, host)) => (rest, Some(host.to_owned())),
+            None => (text, None),
+        };
+        let (nick, user) = match rest.split_once('!') {
+            Some((nick, user)) => (nick, Some(user.to_owned())),
+            None => (rest, None),
+        };
+        Self {
+            nick: nick.to_owned(),
+            user,
+            host,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.nick)?;
+        if let Some(user) = &self.user {
+            write!(f, "!{user}")?;
+        }
+        if let Some(host) = &self.host {
+            write!(f, "@{host}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One message without its CR LF.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Message {
+    /// IRCv3 message tags.
+    pub tags: Tags,
+    /// Who sent it.
+    pub source: Option<Source>,
+    /// Command or three-digit numeric, in upper case.
+    pub command: String,
+    /// Parameters; only the last may be empty, contain blanks or begin with a colon.
+    pub params: Vec<String>,
+}
+
+/// Why a line is no message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ParseError {
+    /// Nothing on the line.
+    #[error("the line has no command")]
+    NoCommand,
+    /// NUL, CR or LF within the line.
+    #[error("the line contains NUL, CR or LF")]
+    ControlCharacter,
+}
+
+impl Message {
+    /// Makes a message without tags and source.
+    #[must_use]
+    pub fn new<P: Into<String>>(command: &str, params: impl IntoIterator<Item = P>) -> Self {
+        Self {
+            command: command.to_owned(),
+            params: params.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Parses a line without its CR LF. Runs of blanks separate; a blank at the end is ignored.
+    ///
+    /// # Errors
+    /// Says what the line lacks or must not contain.
+    pub fn parse(line: &str) -> Result<Self, ParseError> {
+        if line.contains(['\0', '\r', '\n']) {
+            return Err(ParseError::ControlCharacter);
+        }
+        let mut rest = line.trim_start_matches(' ');
+        let mut message = Self::default();
+        if let Some(tagged) = rest.strip_prefix('@') {
+            let (tags, after) = tagged.split_once(' ').ok_or(ParseError::NoCommand)?;
+            message.tags = Tags::parse(tags);
+            rest = after.trim_start_matches(' ');
+        }
+        if let Some(sourced) = rest.strip_prefix(':') {
+            let (source, after) = sourced.split_once(' ').ok_or(ParseError::NoCommand)?;
+            message.source = Some(Source::parse(source));
+            rest = after.trim_start_matches(' ');
+        }
+        let (command, mut rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        if command.is_empty() {
+            return Err(ParseError::NoCommand);
+        }
+        message.command = command.to_ascii_uppercase();
+        loop {
+            rest = rest.trim_start_matches(' ');
+            if let Some(last) = rest.strip_prefix(':') {
+                message.params.push(last.to_owned());
+                break;
+            }
+            if rest.is_empty() {
+                break;
+            }
+            let (param, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            message.params.push(param.to_owned());
+            rest = after;
+        }
+        Ok(message)
+    }
+
+    /// Decodes bytes: UTF-8, else Latin-1 as older networks send it.
+    ///
+    /// # Errors
+    /// As [`Message::parse`].
+    pub fn parse_bytes(line: &[u8]) -> Result<Self, ParseError> {
+        match std::str::from_utf8(line) {
+            Ok(text) => Self::parse(text),
+            Err(_) => Self::parse(
+                &line
+                    .iter()
+                    .map(|&byte| char::from(byte))
+                    .collect::<String>(),
+            ),
+        }
+    }
+
+    /// Returns a parameter, or the empty text.
+    #[must_use]
+    pub fn param(&self, index: usize) -> &str {
+        self.params.get(index).map_or("", String::as_str)
+    }
+}
+
+impl fmt::Display for Message {
+    /// Formats the line without CR LF. Characters that cannot stand in a message (NUL, CR, LF) are left
+    /// out, blanks in middle parameters too: no text can become a second message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.tags.is_empty() {
+            write!(f, "@{} ", self.tags)?;
+        }
+        if let Some(source) = &self.source {
+            write!(f, ":{source} ")?;
+        }
+        f.write_str(&self.command)?;
+        let Some((last, middle)) = self.params.split_last() else {
+            return Ok(());
+        };
+        let forbidden = |c: char| matches!(c, '\0' | '\r' | '\n');
+        for param in middle {
+            let clean = param.replace(|c| forbidden(c) || c == ' ', "");
+            let clean = clean.trim_start_matches(':');
+            write!(f, " {}", if clean.is_empty() { "*" } else { clean })?;
+        }
+        let last = last.replace(forbidden, "");
+        if last.is_empty() || last.starts_with(':') || last.contains(' ') {
+            write!(f, " :{last}")
+        } else {
+            write!(f, " {last}")
+        }
+    }
+}

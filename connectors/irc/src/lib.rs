@@ -1,0 +1,1 @@
+//! The platform irc: a sans-IO session and its shell.

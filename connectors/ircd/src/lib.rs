@@ -1,0 +1,1 @@
+//! The IRC server for private spaces.

@@ -1,0 +1,1 @@
+//! Every handler of the functions, pure over http::Request and ObjectStore.

@@ -1,0 +1,1 @@
+//! The functions served natively over hyper.

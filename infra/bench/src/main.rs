@@ -1,0 +1,3 @@
+//! Benchmarks against peers.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Everything in one process, and the admin commands.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Set-up, run, test and bench of the whole project.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The object store kept in a folder of plain files.

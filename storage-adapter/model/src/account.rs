@@ -1,0 +1,225 @@
+//! Accounts and the records they are made of, as kept in the object store.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Scopes, Timestamp};
+
+/// The name of an account: `^[a-z][a-z0-9_-]{0,30}$`, so that it is also an IRC nickname
+/// (RFC 2812, section 2.3.1), a path segment and the local part of a user address.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AccountName(String);
+
+/// The text cannot be the name of an account.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "\"{0}\" cannot be an account name: it takes 1 to 31 of the characters a-z, 0-9, _ and -, \
+     and begins with a letter"
+)]
+pub struct InvalidName(pub String);
+
+impl AccountName {
+    /// The longest name, in bytes.
+    pub const MAX_LENGTH: usize = 31;
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let valid = text.len() <= Self::MAX_LENGTH
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(
+                text.chars().filter(|c| !c.is_control()).take(40).collect(),
+            ))
+        }
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for AccountName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for AccountName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// `accounts/<account>/account.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AccountRecord {
+    /// Version of this record's format; 1.
+    pub version: u32,
+    /// The account's name.
+    pub name: AccountName,
+    /// argon2id hash of the password in PHC form.
+    pub password: String,
+    /// May manage the whole installation.
+    pub admin: bool,
+    /// Quota in bytes; none means the installation's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<u64>,
+    /// When the account was made.
+    pub created: Timestamp,
+}
+
+/// What a grant is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantKind {
+    /// A signed-in browser: may use `/api`.
+    Session,
+    /// An app or a program with remoteStorage scopes.
+    App,
+    /// A password for IRC clients and connectors; opens nothing else.
+    Irc,
+}
+
+/// `accounts/<account>/grants/<id>.json`: one bearer token, of which only the hash is kept.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Grant {
+    /// Version of this record's format; 1.
+    pub version: u32,
+    /// Names the grant; part of its token.
+    pub id: String,
+    /// What it is for.
+    pub kind: GrantKind,
+    /// Who holds it: an app's origin, or a label.
+    pub client: String,
+    /// What it may do in the storage; nothing for sessions and IRC passwords.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Scopes>,
+    /// SHA-256 of the token's secret part, hexadecimal.
+    pub secret_hash: String,
+    /// When it was granted.
+    pub created: Timestamp,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// `invites/<id>.json`: lets one person make an account.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Invite {
+    /// Version of this record's format; 1.
+    pub version: u32,
+    /// Names the invite; part of its token.
+    pub id: String,
+    /// SHA-256 of the token's secret part, hexadecimal.
+    pub secret_hash: String,
+    /// Who invited.
+    pub inviter: AccountName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Who used it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<AccountName>,
+}
+
+/// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.
+pub type ConnectionId = String;
+
+/// `accounts/<account>/connections/<id>.json`: an always-on connection.
+///
+/// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
+/// itself; in answers of the API it is absent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Connection {
+    /// Version of this record's format; 1.
+    pub version: u32,
+    /// Names the connection within the account.
+    pub id: ConnectionId,
+    /// The platform, `irc`.
+    pub platform: String,
+    /// What people call the network.
+    pub name: String,
+    /// The server as it appears in ids and archives: `nick@server`. Unique within an account
+    /// for one nick; usually the host.
+    pub server: String,
+    /// The host that is dialled.
+    pub host: String,
+    /// The port that is dialled.
+    pub port: u16,
+    /// TLS.
+    pub secure: bool,
+    /// The nickname wanted.
+    pub nick: String,
+    /// The user name; the nickname if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The real name; the nickname if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realname: Option<String>,
+    /// Sign in with SASL PLAIN if there is a password; else the password is sent with PASS.
+    pub sasl: bool,
+    /// The secret (see above).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Channels to be in, each with its key after a space if it has one.
+    pub channels: Vec<String>,
+    /// Whether it should be connected.
+    pub enabled: bool,
+    /// The connector that keeps it.
+    pub connector: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_nicknames_and_path_segments() {
+        for good in ["a", "alice", "alice-2", "a_b", &"a".repeat(31)] {
+            assert!(good.parse::<AccountName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "Alice",
+            "1a",
+            "-a",
+            "a.b",
+            "a/b",
+            "..",
+            "ä",
+            "a\0",
+            &"a".repeat(32),
+        ] {
+            assert!(bad.parse::<AccountName>().is_err(), "{bad}");
+        }
+    }
+}

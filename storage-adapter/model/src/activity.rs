@@ -1,0 +1,160 @@
+//! ActivityStreams 2 activities as the Sockethub protocol uses them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Base URLs of `@context`.
+pub mod context {
+    /// ActivityStreams 2.
+    pub const ACTIVITYSTREAMS: &str = "https://www.w3.org/ns/activitystreams";
+    /// Sockethub.
+    pub const SOCKETHUB: &str = "https://sockethub.org/ns/context/v1.jsonld";
+
+    /// Returns the context URL of a platform.
+    #[must_use]
+    pub fn platform(id: &str) -> String {
+        format!("https://sockethub.org/ns/context/platform/{id}/v1.jsonld")
+    }
+}
+
+/// The role of somebody without a mode in a channel.
+pub const ROLE_MEMBER: &str = "member";
+
+/// The three URLs of `@context`: ActivityStreams, Sockethub, platform.
+pub type Contexts = Vec<String>;
+
+/// An actor, a target, or an object's part with an id.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Entity {
+    /// The id, `nick@server` or a room id.
+    pub id: String,
+    /// person, room, service, …
+    #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// The name as the platform has it: the nickname, `#channel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Anything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+impl Entity {
+    /// Makes a person, `nick@server`.
+    #[must_use]
+    pub fn person(nick: &str, server: &str) -> Self {
+        Self::named(format!("{nick}@{server}"), "person", nick)
+    }
+
+    /// Makes a room, `#channel@server`.
+    #[must_use]
+    pub fn room(channel: &str, server: &str) -> Self {
+        Self::named(format!("{channel}@{server}"), "room", channel)
+    }
+
+    /// Makes a service: the server itself.
+    #[must_use]
+    pub fn service(server: &str) -> Self {
+        Self::named(server.to_owned(), "service", server)
+    }
+
+    fn named(id: String, kind: &str, name: &str) -> Self {
+        Self {
+            id,
+            kind: kind.to_owned(),
+            name: Some(name.to_owned()),
+            rest: Map::new(),
+        }
+    }
+}
+
+/// One activity. Absent parts are left out, never `null`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Activity {
+    /// `@context`; empty for the older dialect.
+    #[serde(rename = "@context", default, skip_serializing_if = "Vec::is_empty")]
+    pub contexts: Contexts,
+    /// The platform in the older dialect, `"context":"irc"`.
+    #[serde(rename = "context", default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// send, join, leave, update, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A stable id, that of the archived message if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Who does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Entity>,
+    /// To whom or where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Entity>,
+    /// What; its shape belongs to the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Value>,
+    /// When, ISO 8601 with milliseconds and `Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// In answers: what went wrong, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Activity {
+    /// Makes an activity of a platform in the current dialect.
+    #[must_use]
+    pub fn new(platform: &str, kind: &str, actor: Entity) -> Self {
+        Self {
+            contexts: vec![
+                context::ACTIVITYSTREAMS.to_owned(),
+                context::SOCKETHUB.to_owned(),
+                context::platform(platform),
+            ],
+            kind: kind.to_owned(),
+            actor: Some(actor),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the type of the object, if there is one.
+    #[must_use]
+    pub fn object_type(&self) -> Option<&str> {
+        self.object.as_ref()?.get("type")?.as_str()
+    }
+
+    /// Returns the object's `content`, if it is a string.
+    #[must_use]
+    pub fn content(&self) -> Option<&str> {
+        self.object.as_ref()?.get("content")?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn never_writes_null() {
+        let mut activity = Activity::new("irc", "send", Entity::person("alice", "irc.libera.chat"));
+        activity.target = Some(Entity::room("#kosmos", "irc.libera.chat"));
+        activity.object = Some(json!({"type": "message", "content": "hello"}));
+        let value = serde_json::to_value(&activity).unwrap();
+        assert_eq!(
+            value,
+            json!({
+                "@context": [
+                    "https://www.w3.org/ns/activitystreams",
+                    "https://sockethub.org/ns/context/v1.jsonld",
+                    "https://sockethub.org/ns/context/platform/irc/v1.jsonld"
+                ],
+                "type": "send",
+                "actor": {"id": "alice@irc.libera.chat", "type": "person", "name": "alice"},
+                "target": {"id": "#kosmos@irc.libera.chat", "type": "room", "name": "#kosmos"},
+                "object": {"type": "message", "content": "hello"}
+            })
+        );
+        assert_eq!(serde_json::from_value::<Activity>(value).unwrap(), activity);
+    }
+}

@@ -1,0 +1,177 @@
+//! Bodies of `/api/…` and of the errors there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountName, GrantKind, Scopes, Timestamp};
+
+/// RFC 9457 problem details, `application/problem+json`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Problem {
+    /// Always `about:blank`: the status says it.
+    #[serde(rename = "type", default = "Problem::about_blank")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// One sentence: what was wrong, with which input, what to do.
+    pub detail: String,
+}
+
+impl Problem {
+    /// Makes problem details.
+    #[must_use]
+    pub fn new(status: u16, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: Self::about_blank(),
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    fn about_blank() -> String {
+        "about:blank".to_owned()
+    }
+}
+
+/// `POST /api/accounts`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewAccount {
+    /// The name wanted.
+    pub name: String,
+    /// The password wanted.
+    pub password: String,
+    /// The token of an invite; or
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<String>,
+    /// the set-up token, for the first account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+}
+
+/// `POST /api/session`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewSession {
+    /// The account.
+    pub name: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// Answer to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SessionResponse {
+    /// The account.
+    pub account: AccountName,
+    /// May manage the installation.
+    pub admin: bool,
+    /// `alice@chat.example.org`, to connect remoteStorage apps with.
+    pub user_address: String,
+    /// The storage root, without a slash at its end.
+    pub storage: String,
+    /// Bearer token for `/api`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// When the token ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// `POST /api/grants`: a token for an app or an IRC client.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewGrant {
+    /// `app` or `irc`.
+    pub kind: GrantKind,
+    /// Who holds it: an origin or a label.
+    pub client: String,
+    /// What it may do; required for `app`, absent for `irc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Scopes>,
+}
+
+/// `POST /api/connections`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewConnection {
+    /// `irc`.
+    pub platform: String,
+    /// What people call the network; the host if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Host name or IP address.
+    pub host: String,
+    /// Port; 6697 with TLS, 6667 without, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// TLS; true if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure: Option<bool>,
+    /// Nickname; the account's name if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nick: Option<String>,
+    /// User name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Real name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realname: Option<String>,
+    /// SASL PLAIN with the password; true if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sasl: Option<bool>,
+    /// Password; write-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Channels to join.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
+/// Answer to `POST /api/tickets`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TicketResponse {
+    /// One entry a connector.
+    pub connectors: Vec<ConnectorAddress>,
+    /// When the tickets end.
+    pub expires: Timestamp,
+}
+
+/// A connector that the account may use.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConnectorAddress {
+    /// The connector's id.
+    pub id: String,
+    /// Origin of its Sockethub server, `https://irc.example.org`; the path is `/sockethub`.
+    pub url: String,
+    /// Its platforms, `irc`.
+    pub platforms: Vec<String>,
+    /// The ticket for it.
+    pub ticket: String,
+}
+
+/// `POST /connector/authenticate`: the IRC server asks whether a password is right.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct AuthenticateRequest {
+    /// The account's name, as typed.
+    pub name: String,
+    /// The account's password, or the token of an `irc` grant.
+    pub password: String,
+}
+
+impl std::fmt::Debug for AuthenticateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticateRequest")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answer to `POST /connector/authenticate`; absent account means no.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AuthenticateResponse {
+    /// The account that was proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// Why not, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

@@ -1,0 +1,396 @@
+//! Chat archives in the `chat-messages` format: one document a day and a `meta` document.
+
+use percent::{decode, encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{Day, Timestamp};
+
+const CONTEXT: &str = "https://kosmos.org/ns/v1";
+
+/// What an entry of an archive is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageType {
+    /// Something that was said.
+    Text,
+    /// `/me`.
+    Action,
+    /// Somebody came.
+    Join,
+    /// Somebody went: part, quit or kick.
+    Leave,
+    /// Said with NOTICE. An addition of ours; readers that ignore types show the text.
+    Notice,
+    /// The topic changed. An addition of ours.
+    Topic,
+    /// Somebody changed nickname. An addition of ours.
+    Nick,
+}
+
+/// One entry. Written are `timestamp`, `from`, `text`, `type` and `id`; the schema's own
+/// keys `date` and `user` are read too.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(from = "AnyMessage")]
+pub struct ArchiveMessage {
+    /// Unique within the channel; a repeat with a known id changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The nickname.
+    pub from: String,
+    /// Readable text, never empty: some readers show it for every type.
+    pub text: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: MessageType,
+}
+
+#[derive(Deserialize)]
+struct AnyMessage {
+    id: Option<String>,
+    timestamp: Option<i64>,
+    date: Option<Timestamp>,
+    from: Option<String>,
+    user: Option<String>,
+    #[serde(default)]
+    text: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl From<AnyMessage> for ArchiveMessage {
+    fn from(any: AnyMessage) -> Self {
+        let kind = match any.kind.as_deref() {
+            Some("action") => MessageType::Action,
+            Some("join") => MessageType::Join,
+            Some("leave") => MessageType::Leave,
+            Some("notice") => MessageType::Notice,
+            Some("topic") => MessageType::Topic,
+            Some("nick") => MessageType::Nick,
+            _ => MessageType::Text,
+        };
+        Self {
+            id: any.id,
+            timestamp: any
+                .timestamp
+                .or(any.date.map(Timestamp::millis))
+                .unwrap_or_default(),
+            from: any.from.or(any.user).unwrap_or_default(),
+            text: any.text,
+            kind,
+        }
+    }
+}
+
+/// Whose archive: a channel's or that of direct messages with somebody.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(tag = "type", content = "name", rename_all = "lowercase")]
+pub enum ArchiveTarget {
+    /// A channel with its prefix, `#kosmos`.
+    Channel(String),
+    /// Somebody's nickname.
+    User(String),
+}
+
+impl ArchiveTarget {
+    /// Returns the folder of the archive below the storage root, in the URL's own spelling
+    /// of draft-dejong-remotestorage without percent-encoding: segments are plain names.
+    ///
+    /// `["chat-messages", "irc.libera.chat", "channels", "kosmos"]`. The server is in lower
+    /// case. Of a channel with one `#` the `#` is left out; other channels keep every
+    /// prefix, percent-encoded within the name as `chat-messages` 2.x does. Names that
+    /// cannot be item names (`.`, `..`, with `/`) are percent-encoded too.
+    #[must_use]
+    pub fn folder(&self, server: &str) -> [String; 4] {
+        let server = encode(&server.to_lowercase(), &['/']);
+        let (kind, name) = match self {
+            Self::Channel(channel) => match channel.strip_prefix('#') {
+                Some(rest) if !rest.starts_with(['#', '&', '+', '!']) => {
+                    ("channels", encode(rest, &['/', '%']))
+                }
+                _ => ("channels", encode(channel, &['/', '%', '#', '&', '+', '!'])),
+            },
+            Self::User(nick) => ("users", encode(nick, &['/', '%'])),
+        };
+        ["chat-messages".to_owned(), server, kind.to_owned(), name]
+    }
+
+    /// Returns the target that a folder's last two segments name.
+    #[must_use]
+    pub fn from_folder(kind: &str, name: &str) -> Option<Self> {
+        let name = decode(name);
+        match kind {
+            "channels" if name.starts_with(['#', '&', '+', '!']) => Some(Self::Channel(name)),
+            "channels" => Some(Self::Channel(format!("#{name}"))),
+            "users" => Some(Self::User(name)),
+            _ => None,
+        }
+    }
+
+    /// Returns the channel or nickname.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Channel(name) | Self::User(name) => name,
+        }
+    }
+}
+
+mod percent {
+    //! Percent-encoding of single characters inside item names.
+
+    pub(super) fn encode(name: &str, special: &[char]) -> String {
+        if matches!(name, "." | "..") {
+            return name.replace('.', "%2E");
+        }
+        let mut out = String::with_capacity(name.len());
+        for c in name.chars() {
+            if special.contains(&c) || c == '\0' {
+                out.push_str(&format!("%{:02X}", u32::from(c)));
+            } else {
+                out.push(c);
+            }
+        }
+        out
+    }
+
+    pub(super) fn decode(name: &str) -> String {
+        let mut out = Vec::with_capacity(name.len());
+        let bytes = name.as_bytes();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let hex = (byte == b'%').then(|| name.get(at + 1..at + 3)).flatten();
+            match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                Some(decoded) => {
+                    out.push(decoded);
+                    at += 3;
+                }
+                None => {
+                    out.push(byte);
+                    at += 1;
+                }
+            }
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+/// `…/YYYY/MM/DD`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DailyArchive {
+    /// `https://kosmos.org/ns/v1`.
+    #[serde(rename = "@context")]
+    pub context: String,
+    /// The archive's folder with a slash at its end.
+    #[serde(rename = "@id")]
+    pub id: String,
+    /// `ChatChannel`.
+    #[serde(rename = "@type")]
+    pub kind: String,
+    /// `#channel` or a nickname.
+    pub name: String,
+    /// `irc://server/channel`.
+    #[serde(rename = "ircURI", default, skip_serializing_if = "Option::is_none")]
+    pub irc_uri: Option<String>,
+    /// The day's messages.
+    pub today: ChatLog,
+}
+
+/// The messages of one day.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ChatLog {
+    /// The day, `2015/01/01`.
+    #[serde(rename = "@id")]
+    pub day: Day,
+    /// `ChatLog`.
+    #[serde(rename = "@type")]
+    pub kind: String,
+    /// `InstantMessage`.
+    #[serde(rename = "messageType")]
+    pub message_type: String,
+    /// The last day before with messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Day>,
+    /// The next day with messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Day>,
+    /// In order of time.
+    pub messages: Vec<ArchiveMessage>,
+}
+
+impl DailyArchive {
+    /// Makes an empty day.
+    #[must_use]
+    pub fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
+        let server_name = server.to_lowercase();
+        let irc_name = target.name().strip_prefix('#').unwrap_or(target.name());
+        let irc_name: String = url_path(irc_name);
+        Self {
+            context: CONTEXT.to_owned(),
+            id: format!("{}/", target.folder(server).join("/")),
+            kind: "ChatChannel".to_owned(),
+            name: target.name().to_owned(),
+            irc_uri: Some(format!("irc://{server_name}/{irc_name}")),
+            today: ChatLog {
+                day,
+                kind: "ChatLog".to_owned(),
+                message_type: "InstantMessage".to_owned(),
+                previous: None,
+                next: None,
+                messages: Vec::new(),
+            },
+        }
+    }
+
+    /// Adds messages that are not there yet, by id, keeping the order of time; returns how
+    /// many were added.
+    pub fn merge(&mut self, messages: impl IntoIterator<Item = ArchiveMessage>) -> usize {
+        let log = &mut self.today.messages;
+        let mut known: std::collections::HashSet<String> =
+            log.iter().filter_map(|m| m.id.clone()).collect();
+        let before = log.len();
+        for message in messages {
+            if message
+                .id
+                .as_ref()
+                .is_none_or(|id| known.insert(id.clone()))
+            {
+                log.push(message);
+            }
+        }
+        log.sort_by_key(|message| message.timestamp);
+        log.len() - before
+    }
+}
+
+fn url_path(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// `…/meta`: where to begin reading.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ArchiveMeta {
+    /// `https://kosmos.org/ns/v2`.
+    #[serde(rename = "@context")]
+    pub context: String,
+    /// The document's own path.
+    #[serde(rename = "@id")]
+    pub id: String,
+    /// `ChatChannelMeta`.
+    #[serde(rename = "@type")]
+    pub kind: String,
+    /// `#channel` or a nickname.
+    pub name: String,
+    /// The first day with messages.
+    pub first: Day,
+    /// The last day with messages.
+    pub last: Day,
+}
+
+impl ArchiveMeta {
+    /// Makes the meta document of an archive whose only day is `day`.
+    #[must_use]
+    pub fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
+        Self {
+            context: "https://kosmos.org/ns/v2".to_owned(),
+            id: format!("{}/meta", target.folder(server).join("/")),
+            kind: "ChatChannelMeta".to_owned(),
+            name: target.name().to_owned(),
+            first: day,
+            last: day,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, timestamp: i64) -> ArchiveMessage {
+        let kind = MessageType::Text;
+        ArchiveMessage {
+            id: Some(id.into()),
+            timestamp,
+            from: "a".into(),
+            text: "x".into(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn folders_follow_the_format() {
+        let folder = |target: ArchiveTarget| target.folder("IRC.libera.chat").join("/");
+        let channel = |name: &str| folder(ArchiveTarget::Channel(name.into()));
+        assert_eq!(
+            channel("#kosmos"),
+            "chat-messages/irc.libera.chat/channels/kosmos"
+        );
+        assert_eq!(
+            channel("##kosmos-dev"),
+            "chat-messages/irc.libera.chat/channels/%23%23kosmos-dev"
+        );
+        assert_eq!(
+            channel("&local"),
+            "chat-messages/irc.libera.chat/channels/%26local"
+        );
+        assert_eq!(
+            channel("#a/b"),
+            "chat-messages/irc.libera.chat/channels/a%2Fb"
+        );
+        assert_eq!(
+            channel("#.."),
+            "chat-messages/irc.libera.chat/channels/%2E%2E"
+        );
+        assert_eq!(
+            folder(ArchiveTarget::User("bob".into())),
+            "chat-messages/irc.libera.chat/users/bob"
+        );
+        for name in ["#kosmos", "##kosmos-dev", "&local", "#a/b", "#..", "#50%25"] {
+            let [_, _, kind, folder] = ArchiveTarget::Channel(name.into()).folder("s");
+            assert_eq!(
+                ArchiveTarget::from_folder(&kind, &folder).unwrap().name(),
+                name
+            );
+        }
+    }
+
+    #[test]
+    fn merging_is_idempotent_and_keeps_time_order() {
+        let target = ArchiveTarget::Channel("#kosmos".into());
+        let mut archive =
+            DailyArchive::new("irc.libera.chat", &target, "2015/01/01".parse().unwrap());
+        assert_eq!(archive.merge([message("b", 2), message("a", 1)]), 2);
+        assert_eq!(archive.merge([message("b", 2), message("c", 0)]), 1);
+        let ids: Vec<_> = archive
+            .today
+            .messages
+            .iter()
+            .filter_map(|m| m.id.as_deref())
+            .collect();
+        assert_eq!(ids, ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn reads_both_sets_of_keys() {
+        let old = r#"{"date":"2015-06-05T17:35:28.454Z","user":"hal8000","text":"knock knock"}"#;
+        let read: ArchiveMessage = serde_json::from_str(old).unwrap();
+        assert_eq!(
+            (read.timestamp, read.from.as_str()),
+            (1_433_525_728_454, "hal8000")
+        );
+        let new = r#"{"timestamp":5,"from":"x","text":"waves","type":"action"}"#;
+        assert_eq!(
+            serde_json::from_str::<ArchiveMessage>(new).unwrap().kind,
+            MessageType::Action
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! What connectors and functions tell each other over `/connector/…`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountName, ArchiveMessage, ArchiveTarget, Connection, ConnectionId};
+
+/// Body of `POST /connector/events`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct EventBatch {
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+}
+
+/// Something that happened on a connection.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Event {
+    /// Unique; the same when the event is sent again.
+    pub id: String,
+    /// Whose connection.
+    pub account: AccountName,
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum EventBody {
+    /// Something to archive.
+    Message {
+        /// The server, as in the connection.
+        server: String,
+        /// Whose archive.
+        target: ArchiveTarget,
+        /// The entry; its id makes repeats harmless.
+        message: ArchiveMessage,
+    },
+    /// The account is in a channel from now on.
+    Joined {
+        /// The channel, with its key after a space if it has one.
+        channel: String,
+    },
+    /// The account is no longer in a channel.
+    Left {
+        /// The channel.
+        channel: String,
+    },
+    /// The account wants this nickname from now on.
+    Nick {
+        /// The nickname.
+        nick: String,
+    },
+}
+
+/// Answer to `POST /connector/events`: every event is stored, but for those refused for good.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct EventReceipt {
+    /// How many events were stored, repeats included.
+    pub stored: usize,
+    /// Events that can never be stored; sending them again is useless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedEvent>,
+}
+
+/// An event that can never be stored.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RefusedEvent {
+    /// The event's id.
+    pub id: String,
+    /// Why, one sentence.
+    pub reason: String,
+}
+
+/// Answer to `GET /connector/assignments`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Assignments {
+    /// Every enabled connection of this connector, or of one account with `?account=`.
+    pub assignments: Vec<Assignment>,
+}
+
+/// A connection that the connector keeps, with its secret in clear.
+///
+/// Also the body of `POST /connector/assignments`, by which a connector has a connection
+/// remembered that a Sockethub client started with credentials of its own.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Assignment {
+    /// Whose.
+    pub account: AccountName,
+    /// The connection.
+    pub connection: Connection,
+}

@@ -1,0 +1,40 @@
+//! The documents on which functions and connectors meet.
+//!
+//! Everything that two parts of Subspace exchange is defined here once: the names of
+//! accounts, the records an account is made of, activities, chat archives, tickets,
+//! signed connector requests and event batches. Only serde and keyed hashes are used;
+//! there is no clock, no randomness and no I/O: time and random bytes are handed in.
+
+mod account;
+mod activity;
+mod api;
+mod archive;
+mod events;
+mod room;
+mod scope;
+mod signed;
+mod ticket;
+mod time;
+mod token;
+
+pub use account::{
+    AccountName, AccountRecord, Connection, ConnectionId, Grant, GrantKind, InvalidName, Invite,
+};
+pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
+pub use api::{
+    AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewConnection,
+    NewGrant, NewSession, Problem, SessionResponse, TicketResponse,
+};
+pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
+pub use events::{
+    Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
+};
+pub use room::{PersonId, RoomId, RoomSpelling};
+pub use scope::{Access, InvalidScope, Scope, Scopes};
+pub use signed::{
+    CONNECTOR_HEADER, MAX_CLOCK_SKEW_MS, SIGNATURE_HEADER, SignatureError, TIME_HEADER,
+    sign_request, verify_request,
+};
+pub use ticket::{Ticket, TicketError};
+pub use time::{Day, InvalidTime, Timestamp};
+pub use token::{BearerToken, InvalidToken};

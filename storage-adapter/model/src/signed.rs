@@ -1,0 +1,132 @@
+//! Requests of connectors to the functions, signed with the connector's key.
+//!
+//! Three headers: the connector's id, the time in milliseconds since the epoch, and the
+//! hexadecimal HMAC-SHA256 over method, path with query, time and the SHA-256 of the body,
+//! separated by line feeds.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::Timestamp;
+
+/// Header that names the connector.
+pub const CONNECTOR_HEADER: &str = "x-subspace-connector";
+/// Header with the time of signing, milliseconds since the epoch.
+pub const TIME_HEADER: &str = "x-subspace-time";
+/// Header with the signature, hexadecimal.
+pub const SIGNATURE_HEADER: &str = "x-subspace-signature";
+/// How far the time of signing may lie from the functions' clock, in milliseconds.
+pub const MAX_CLOCK_SKEW_MS: i64 = 300_000;
+
+/// Why a signed request is not accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SignatureError {
+    /// The signature does not fit.
+    #[error(
+        "the signature does not fit; check that the connector and the functions have the same key"
+    )]
+    Mismatch,
+    /// Signed too long ago, or in the future.
+    #[error(
+        "the request was signed more than five minutes away from this clock; set the connector's clock"
+    )]
+    Stale,
+}
+
+/// Signs a request; `path` includes the query. Returns the value of [`SIGNATURE_HEADER`].
+#[must_use]
+pub fn sign_request(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> String {
+    let bytes = mac(key, method, path, time, body).finalize().into_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Checks the signature of a request in constant time.
+///
+/// # Errors
+/// Says which of the checks failed.
+pub fn verify_request(
+    key: &[u8],
+    method: &str,
+    path: &str,
+    time: Timestamp,
+    body: &[u8],
+    signature: &str,
+    now: Timestamp,
+) -> Result<(), SignatureError> {
+    let hex = |pair: &[u8]| {
+        std::str::from_utf8(pair)
+            .ok()
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    let signature: Option<Vec<u8>> = signature.as_bytes().chunks(2).map(hex).collect();
+    let signature = signature.ok_or(SignatureError::Mismatch)?;
+    mac(key, method, path, time, body)
+        .verify_slice(&signature)
+        .map_err(|_| SignatureError::Mismatch)?;
+    if time.millis().abs_diff(now.millis()) > MAX_CLOCK_SKEW_MS.unsigned_abs() {
+        return Err(SignatureError::Stale);
+    }
+    Ok(())
+}
+
+fn mac(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = keyed(key);
+    mac.update(format!("subspace request v1\n{method}\n{path}\n{}\n", time.millis()).as_bytes());
+    mac.update(&Sha256::digest(body));
+    mac
+}
+
+/// HMAC takes keys of every length, so keying cannot fail.
+pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    #[allow(
+        clippy::expect_used,
+        reason = "HMAC takes keys of every length, RFC 2104 section 2"
+    )]
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_covered() {
+        let (now, key) = (Timestamp::from_millis(5_000_000), b"key");
+        let signature = sign_request(key, "POST", "/connector/events", now, b"{}");
+        let verify = |method, path, time, body, signature: &str, now| {
+            verify_request(key, method, path, time, body, signature, now)
+        };
+        assert_eq!(
+            verify("POST", "/connector/events", now, b"{}", &signature, now),
+            Ok(())
+        );
+        let mismatch = Err(SignatureError::Mismatch);
+        assert_eq!(
+            verify("PUT", "/connector/events", now, b"{}", &signature, now),
+            mismatch
+        );
+        assert_eq!(
+            verify("POST", "/connector/event", now, b"{}", &signature, now),
+            mismatch
+        );
+        assert_eq!(
+            verify("POST", "/connector/events", now, b"[]", &signature, now),
+            mismatch
+        );
+        let later = now.plus_millis(1);
+        assert_eq!(
+            verify("POST", "/connector/events", later, b"{}", &signature, now),
+            mismatch
+        );
+        assert_eq!(
+            verify("POST", "/connector/events", now, b"{}", "ää", now),
+            mismatch
+        );
+        let late = now.plus_millis(MAX_CLOCK_SKEW_MS + 1);
+        let stale = Err(SignatureError::Stale);
+        assert_eq!(
+            verify("POST", "/connector/events", now, b"{}", &signature, late),
+            stale
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Tickets: what a browser shows to a connector instead of its session.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::{AccountName, Timestamp};
+
+/// A short-lived permission to use one connector as one account.
+///
+/// On the wire: `<base64url of the JSON>.<base64url of HMAC-SHA256 over the first part>`,
+/// keyed with the connector's key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ticket {
+    /// The account.
+    pub account: AccountName,
+    /// The connector's id.
+    pub connector: String,
+    /// When the ticket ends.
+    pub expires: Timestamp,
+}
+
+/// Why a ticket is not accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TicketError {
+    /// Not a ticket, or signed with another key.
+    #[error("the ticket is not valid; ask /api/tickets for a new one")]
+    Invalid,
+    /// Past its time.
+    #[error("the ticket has expired; ask /api/tickets for a new one")]
+    Expired,
+    /// Made for another connector.
+    #[error("the ticket is for another connector; ask /api/tickets for a new one")]
+    OtherConnector,
+}
+
+impl Ticket {
+    /// Signs with the connector's key.
+    #[must_use]
+    pub fn sign(&self, key: &[u8]) -> String {
+        let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
+        let signature = URL_SAFE_NO_PAD.encode(mac(key, &claims).finalize().into_bytes());
+        format!("{claims}.{signature}")
+    }
+
+    /// Checks a ticket that was shown to `connector` at `now`.
+    ///
+    /// # Errors
+    /// Says which of the checks failed.
+    pub fn verify(
+        text: &str,
+        key: &[u8],
+        connector: &str,
+        now: Timestamp,
+    ) -> Result<Self, TicketError> {
+        let (claims, signature) = text.split_once('.').ok_or(TicketError::Invalid)?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| TicketError::Invalid)?;
+        mac(key, claims)
+            .verify_slice(&signature)
+            .map_err(|_| TicketError::Invalid)?;
+        let claims = URL_SAFE_NO_PAD
+            .decode(claims)
+            .map_err(|_| TicketError::Invalid)?;
+        let ticket: Self = serde_json::from_slice(&claims).map_err(|_| TicketError::Invalid)?;
+        if ticket.expires <= now {
+            return Err(TicketError::Expired);
+        }
+        if ticket.connector != connector {
+            return Err(TicketError::OtherConnector);
+        }
+        Ok(ticket)
+    }
+}
+
+fn mac(key: &[u8], claims: &str) -> Hmac<Sha256> {
+    let mut mac = crate::signed::keyed(key);
+    mac.update(b"subspace ticket v1\n");
+    mac.update(claims.as_bytes());
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fresh_ticket_of_this_connector_counts() {
+        let now = Timestamp::from_millis(1_000_000);
+        let ticket = Ticket {
+            account: "alice".parse().unwrap(),
+            connector: "irc".into(),
+            expires: now.plus_millis(1),
+        };
+        let text = ticket.sign(b"key");
+        assert_eq!(Ticket::verify(&text, b"key", "irc", now), Ok(ticket));
+        let verify = |text: &str, key, connector, now| {
+            Ticket::verify(text, key, connector, now).unwrap_err()
+        };
+        assert_eq!(
+            verify(&text, b"key", "irc", now.plus_millis(1)),
+            TicketError::Expired
+        );
+        assert_eq!(
+            verify(&text, b"key", "irc2", now),
+            TicketError::OtherConnector
+        );
+        assert_eq!(verify(&text, b"yek", "irc", now), TicketError::Invalid);
+        assert_eq!(
+            verify(&format!("A{text}"), b"key", "irc", now),
+            TicketError::Invalid
+        );
+        assert_eq!(verify("", b"key", "irc", now), TicketError::Invalid);
+    }
+}

@@ -1,0 +1,14 @@
+//! An account's remoteStorage tree, kept in an object store.
+//!
+//! [`ObjectStore`] is what a store has to offer; [`Storage`] keeps the trees of all accounts in one. It
+//! knows no clock, no randomness, no sockets and no files: time and random bytes are handed in.
+
+mod maybe_send;
+mod store;
+mod tree;
+
+pub use maybe_send::{MaybeSend, MaybeSync};
+pub use store::{
+    BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
+};
+pub use tree::*;

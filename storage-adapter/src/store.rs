@@ -1,0 +1,143 @@
+//! The object store as the tree sees it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::maybe_send::{MaybeSend, MaybeSync};
+
+/// A body in pieces.
+#[cfg(not(target_family = "wasm"))]
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+/// A body in pieces.
+#[cfg(target_family = "wasm")]
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
+
+/// A body broke off, or exceeded its limit, while it was read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The sender went away or the transport failed.
+    #[error("the body broke off: {0}")]
+    Broken(String),
+    /// More bytes than allowed.
+    #[error("the body is larger than the {limit} bytes allowed")]
+    TooLarge {
+        /// Bytes allowed.
+        limit: u64,
+    },
+}
+
+/// A version of an object, opaque: equal if and only if the object was not written in between.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ETag(pub String);
+
+/// What a store could not do.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No such object.
+    #[error("no such object")]
+    NotFound,
+    /// A condition of a write did not hold. Nothing happened.
+    #[error("the object was changed in between")]
+    Precondition,
+    /// The version asked about is the current one.
+    #[error("not modified")]
+    NotModified,
+    /// The store could not be reached or failed; a write may have happened.
+    #[error("the object store is unavailable: {0}")]
+    Unavailable(String),
+    /// The store refuses; trying again is useless. Nothing happened.
+    #[error("the object store refuses: {0}")]
+    Denied(String),
+    /// The body to be stored failed. Nothing happened.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+/// Conditions and part of a read.
+#[derive(Clone, Debug, Default)]
+pub struct GetOptions {
+    /// Answer [`StoreError::NotModified`] if this is the current version.
+    pub if_none_match: Option<ETag>,
+    /// First byte and, exclusive, last; clamped to the object. Empty or past the end gives no bytes.
+    pub range: Option<std::ops::Range<u64>>,
+}
+
+/// An object that is being read.
+pub struct Object {
+    /// Its version.
+    pub etag: ETag,
+    /// Its whole length in bytes, whatever the range.
+    pub length: u64,
+    /// The bytes asked for.
+    pub body: ByteStream,
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object")
+            .field("etag", &self.etag)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When a write may happen.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum PutMode {
+    /// Only if there is no such object.
+    IfAbsent,
+    /// Only if this is the current version.
+    IfMatch(ETag),
+    /// Always.
+    #[default]
+    Overwrite,
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// The object's key.
+    pub key: String,
+    /// Its version.
+    pub etag: ETag,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// Objects under keys. A key is one or more segments joined by `/`, each not empty and neither `.` nor
+/// `..`, in UTF-8 without NUL; stores map it to names of their own without loss.
+///
+/// Writes are atomic and durable when acknowledged; conditions are decided atomically with the
+/// write; reads and listings see every write that was acknowledged before.
+pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
+    /// Reads an object or a part of it.
+    fn get(
+        &self,
+        key: &str,
+        options: GetOptions,
+    ) -> impl Future<Output = Result<Object, StoreError>> + MaybeSend;
+
+    /// Writes an object; the body may be of unknown length.
+    fn put(
+        &self,
+        key: &str,
+        body: ByteStream,
+        mode: PutMode,
+    ) -> impl Future<Output = Result<ETag, StoreError>> + MaybeSend;
+
+    /// Deletes an object; one that does not exist is no error.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
+
+    /// Lists objects whose key begins with `prefix` and sorts (by bytes) after `start_after`, in order of
+    /// keys, at most 1,000; fewer than 1,000 means there are no more.
+    fn list(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + MaybeSend;
+}
