@@ -1,0 +1,208 @@
+//! What goes in and out of the tree.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::Timestamp;
+
+use super::path::DocumentPath;
+use crate::maybe_send::{MaybeSend, MaybeSync};
+use crate::store::{BodyError, ByteStream, StoreError};
+
+/// Version of a document or folder as it stands in listings: opaque, without quotes, strong.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Version(pub String);
+
+/// Condition of a write.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum WriteCondition {
+    /// Write whatever is there.
+    #[default]
+    None,
+    /// `If-None-Match: *`: only if there is no such document.
+    IfAbsent,
+    /// `If-Match: "a", "b"`: only if the document is there in one of these versions.
+    IfMatch(Vec<Version>),
+    /// `If-Match: *`: only if the document is there.
+    IfExists,
+}
+
+/// What a document is, without its bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DocumentInfo {
+    /// Its version.
+    pub version: Version,
+    /// Its media type, byte for byte as it was stored.
+    pub content_type: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// A document that is being read.
+#[allow(missing_debug_implementations, reason = "a body has none")]
+pub enum DocumentRead {
+    /// The document.
+    Found {
+        /// What it is.
+        info: DocumentInfo,
+        /// The part that `body` gives, within the length; none for all of it.
+        range: Option<Range<u64>>,
+        /// The bytes.
+        body: ByteStream,
+    },
+    /// The caller has the current version, this one.
+    NotModified(Version),
+}
+
+/// A byte range as in the Range header (RFC 9110 section 14.1.2), before the length is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ByteRange {
+    /// `n-`: all from this byte on.
+    From(u64),
+    /// `n-m`: both inclusive.
+    FromTo(u64, u64),
+    /// `-n`: the last n bytes.
+    Last(u64),
+}
+
+impl ByteRange {
+    /// Returns first byte and, exclusive, last within a document of this length; none if nothing
+    /// of the document lies within (416).
+    #[must_use]
+    pub fn resolve(self, length: u64) -> Option<Range<u64>> {
+        let range = match self {
+            Self::From(first) => first..length,
+            Self::FromTo(first, last) => first..length.min(last.saturating_add(1)),
+            Self::Last(count) => length.saturating_sub(count)..length,
+        };
+        (range.start < range.end).then_some(range)
+    }
+}
+
+/// One item of a folder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Item {
+    /// A document.
+    Document(DocumentInfo),
+    /// A folder, with its version.
+    Folder(Version),
+}
+
+/// A folder's listing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Folder {
+    /// Changes exactly when something below changes. Folders without items share one fixed version.
+    pub version: Version,
+    /// By name; names of folders are without slash.
+    pub items: BTreeMap<String, Item>,
+}
+
+/// A folder that was read.
+#[derive(Clone, Debug)]
+pub enum FolderRead {
+    /// The listing; of a folder that does not exist it has no items.
+    Found(Arc<Folder>),
+    /// The caller has the current version, this one.
+    NotModified(Version),
+}
+
+/// Why the tree could not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// There is no such document (404).
+    #[error("there is no such document")]
+    NotFound,
+    /// The condition does not hold (412).
+    #[error("the document is in another version than the request expects")]
+    Precondition {
+        /// The version that is there, if any.
+        current: Option<Version>,
+    },
+    /// A document is where a folder would be, or the other way round (409); the sentence names it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The account would hold more than it may (507).
+    #[error("the account may hold {limit} bytes and holds {used} already")]
+    Quota {
+        /// Bytes the account may hold.
+        limit: u64,
+        /// Bytes it holds.
+        used: u64,
+    },
+    /// Nothing of the document lies in the range asked for (416).
+    #[error("the range lies outside of the document's {length} bytes")]
+    Range {
+        /// The document's length in bytes.
+        length: u64,
+    },
+    /// The body to be stored failed; nothing happened.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// Too many others write to the same module; nothing happened, try again (503).
+    #[error("too many writes at once; try again")]
+    Busy,
+    /// The store failed. After [`StoreError::Unavailable`] a write may have happened; repeating
+    /// it is safe.
+    #[error(transparent)]
+    Store(StoreError),
+    /// Something stored is of a newer format or damaged; the sentence says what.
+    #[error("{0}")]
+    Format(String),
+}
+
+impl From<StoreError> for TreeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Body(error) => Self::Body(error),
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// One change of a commit; bodies are small and in memory.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Writes a document.
+    Put {
+        /// Where.
+        path: DocumentPath,
+        /// Its media type.
+        content_type: String,
+        /// Its bytes.
+        body: Bytes,
+        /// When.
+        condition: WriteCondition,
+    },
+    /// Deletes a document.
+    Delete {
+        /// Which.
+        path: DocumentPath,
+        /// When.
+        condition: WriteCondition,
+    },
+}
+
+/// A document that was written; for a deletion, the version that was deleted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Written {
+    /// The document's version.
+    pub version: Version,
+    /// Whether there was no such document before.
+    pub created: bool,
+}
+
+/// Time and randomness, handed in by the host.
+pub trait Host: MaybeSend + MaybeSync + 'static {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+    /// Fills the buffer from a cryptographic source: versions are unique because of it.
+    fn random(&self, bytes: &mut [u8]);
+    /// Waits that many milliseconds, before a retry.
+    fn sleep(&self, millis: u64) -> impl Future<Output = ()> + MaybeSend;
+}
