@@ -1,3 +1,94 @@
-//! Set-up, run, test and bench of the whole project.
+//! Set-up, run, test and bench of the whole project: `cargo xtask help`.
+//!
+//! Every command installs what it needs and is missing, and says so. Debian's packages, crates.io
+//! and the npm registry are the only sources.
 
-fn main() {}
+mod bench;
+mod checks;
+mod client;
+mod install;
+mod invariants;
+mod npm;
+mod places;
+mod process;
+mod report;
+mod run;
+mod stamp;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::checks::TestOptions;
+use crate::places::Places;
+use crate::report::say;
+
+/// Development commands of Subspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Install everything that the other commands need, and stop.
+    Setup,
+    /// Build what is missing and start Subspace on http://127.0.0.1:6700.
+    Run {
+        /// Flags for `subspace serve`, after `--`; `--data` is ./data unless given.
+        #[arg(last = true)]
+        serve: Vec<String>,
+    },
+    /// Run everything that must pass.
+    Test(TestOptions),
+    /// Run what needs no test: formatting, lints, licences, invariants.
+    Lint,
+    /// Build the web client.
+    Client,
+    /// Run the end-to-end suite alone.
+    E2e {
+        /// Flags for `node --test`, after `--`, like `--test-name-pattern=invite`.
+        #[arg(last = true)]
+        node: Vec<String>,
+    },
+    /// Compare with other servers on this machine.
+    Bench {
+        /// What to measure.
+        what: Benchmark,
+        /// Flags for the benchmark, after `--`, like `--seconds 2`.
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Benchmark {
+    /// remoteStorage: the native host, armadietto and nginx.
+    Storage,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = process::watch_signals()
+        .and_then(|()| Places::find())
+        .and_then(|places| match cli.command {
+            Action::Setup => install::everything(&places),
+            Action::Run { serve } => run::run(&places, serve),
+            Action::Test(options) => checks::test(&places, &options),
+            Action::Lint => checks::lint(&places),
+            Action::Client => client::build(&places),
+            Action::E2e { node } => checks::e2e(&places, &node),
+            Action::Bench { what, flags } => match what {
+                Benchmark::Storage => bench::storage(&places, &flags),
+            },
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

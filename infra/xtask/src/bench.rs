@@ -1,0 +1,56 @@
+//! `cargo xtask bench`: builds what is measured and what it is measured against.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::places::Places;
+use crate::report::timed;
+use crate::{install, npm, process, stamp};
+
+/// The remoteStorage server that we compare with.
+const ARMADIETTO: &str = "armadietto@0.6.6";
+
+/// Measures the native host, armadietto and nginx, one after the other.
+///
+/// # Errors
+///
+/// Something could not be installed or built, or a server answered wrongly.
+pub(crate) fn storage(places: &Places, flags: &[String]) -> Result<()> {
+    use install::{CC, LIBC, NGINX, NODE, NPM};
+    install::packages(&[CC, LIBC, NODE, NPM, NGINX])?;
+    let armadietto = armadietto(places)?;
+    timed("Building subspace and the benchmark", || {
+        let mut cargo = places.cargo();
+        cargo.args(["build", "--release", "--package=subspace"]);
+        process::run(cargo.arg("--package=bench"))
+    })?;
+    let release = places.target.join("release");
+    let mut bench = process::command(release.join("bench"));
+    bench
+        .arg("storage")
+        .arg("--subspace")
+        .arg(release.join("subspace"))
+        .arg("--armadietto")
+        .arg(armadietto)
+        .args(flags);
+    process::run(&mut bench)
+}
+
+/// Installs armadietto into the cache folder and returns its package's folder.
+fn armadietto(places: &Places) -> Result<PathBuf> {
+    let folder = places.cache.join("armadietto");
+    let stamp = folder.join(".subspace-install");
+    if !stamp::is_current(&stamp, ARMADIETTO) {
+        let what = format!("Installing {ARMADIETTO} from npm");
+        timed(&what, || {
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(folder.join("package.json"), "{\"private\":true}\n")?;
+            let mut npm = npm::npm(&folder);
+            npm.args(["install", "--no-audit", "--no-fund", "--omit=dev"]);
+            process::run_quietly(npm.args(["--save-exact", ARMADIETTO]))
+        })?;
+        stamp::write(&stamp, ARMADIETTO)?;
+    }
+    Ok(folder.join("node_modules/armadietto"))
+}

@@ -1,0 +1,201 @@
+//! Installing what is missing, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::places::{Places, find_program};
+use crate::report::{say, timed};
+use crate::{npm, process};
+
+/// A Debian package, and what shows that it (or something as good) is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Package {
+    name: &'static str,
+    shown_by: Sign,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    /// One of these programs can be started.
+    Program(&'static [&'static str]),
+    /// This path exists.
+    Path(&'static str),
+}
+
+const fn program(name: &'static str, programs: &'static [&'static str]) -> Package {
+    let shown_by = Sign::Program(programs);
+    Package { name, shown_by }
+}
+
+/// The C compiler that the cryptography's build needs.
+pub(crate) const CC: Package = program("gcc", &["cc"]);
+/// Its headers.
+pub(crate) const LIBC: Package = Package {
+    name: "libc6-dev",
+    shown_by: Sign::Path("/usr/include/stdlib.h"),
+};
+/// Node.js.
+pub(crate) const NODE: Package = program("nodejs", &["node"]);
+/// npm.
+pub(crate) const NPM: Package = program("npm", &["npm"]);
+/// The upper bound of the benchmarks.
+pub(crate) const NGINX: Package = program("nginx-light", &["nginx"]);
+
+/// What the tests talk to: programs that are not ours.
+pub(crate) const TEST_PEERS: &[Package] = &[
+    program(
+        "chromium",
+        &["chromium", "chromium-browser", "google-chrome"],
+    ),
+    Package {
+        name: "fonts-dejavu-core",
+        shown_by: Sign::Path("/usr/share/fonts"),
+    },
+    program("inspircd", &["inspircd"]),
+    program("ngircd", &["ngircd"]),
+    program("atheme-services", &["atheme-services"]),
+    program("weechat-headless", &["weechat-headless"]),
+    program("irssi", &["irssi"]),
+    program("openssl", &["openssl"]),
+];
+
+/// The version of cargo-deny that is installed if there is none.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs everything that any command needs.
+///
+/// # Errors
+///
+/// Something could not be installed.
+pub(crate) fn everything(places: &Places) -> Result<()> {
+    let mut all = vec![CC, LIBC, NODE, NPM, NGINX];
+    all.extend_from_slice(TEST_PEERS);
+    packages(&all)?;
+    npm::install_all(places)?;
+    cargo_deny(places)?;
+    say(format_args!("Everything is installed."));
+    Ok(())
+}
+
+/// Installs the Debian packages that are missing.
+///
+/// # Errors
+///
+/// This is not Debian or a relative, nobody here may install, or apt-get failed: each with the
+/// names of the packages.
+pub(crate) fn packages(wanted: &[Package]) -> Result<()> {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|package| !package.is_there())
+        .map(|package| package.name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if find_program(&["apt-get"]).is_none() {
+        bail!("this needs programs that Debian calls {names}; install them and run it again");
+    }
+    let as_root = rustix::process::geteuid().is_root();
+    if !as_root && find_program(&["sudo"]).is_none() {
+        bail!("this needs more Debian packages; as root run: apt-get install {names}");
+    }
+    let script = install_script(&missing);
+    timed(&format!("Installing Debian packages: {names}"), || {
+        if as_root {
+            process::run_quietly(process::command("sh").args(["-ec", &script]))
+        } else {
+            process::run_at_terminal(process::command("sudo").args(["sh", "-ec", &script]))
+        }
+    })
+    .with_context(|| format!("apt-get could not install {names}"))?;
+    let still: Vec<_> = wanted
+        .iter()
+        .filter(|package| !package.is_there())
+        .collect();
+    if let Some(package) = still.first() {
+        bail!(
+            "{} was installed, but what it should bring was not found",
+            package.name
+        );
+    }
+    Ok(())
+}
+
+/// The servers are peers for tests: a policy file keeps the packages from starting them as services.
+fn install_script(packages: &[&str]) -> String {
+    let policy = "/usr/sbin/policy-rc.d";
+    format!(
+        "export DEBIAN_FRONTEND=noninteractive\n\
+         if [ ! -e {policy} ]; then\n\
+           trap 'rm -f {policy}' EXIT\n\
+           printf '#!/bin/sh\\nexit 101\\n' > {policy}\n\
+           chmod 755 {policy}\n\
+         fi\n\
+         apt-get update -qq\n\
+         apt-get install -y -qq --no-install-recommends {}\n",
+        packages.join(" ")
+    )
+}
+
+/// Returns cargo-deny, installed if it was missing.
+///
+/// # Errors
+///
+/// It could not be built.
+pub(crate) fn cargo_deny(places: &Places) -> Result<PathBuf> {
+    if let Some(found) = find_program(&["cargo-deny"]) {
+        return Ok(found);
+    }
+    let root = places.cache.join("tools");
+    let program = root.join("bin/cargo-deny");
+    if is_version(&program, CARGO_DENY) {
+        return Ok(program);
+    }
+    packages(&[CC, LIBC])?;
+    let what = format!("Installing cargo-deny {CARGO_DENY} from crates.io (takes some minutes)");
+    timed(&what, || {
+        let mut cargo = places.cargo();
+        cargo
+            .args(["install", "cargo-deny", "--locked", "--quiet", "--force"])
+            .args(["--version", CARGO_DENY, "--root"])
+            .arg(&root)
+            .env("CARGO_TARGET_DIR", places.cache.join("tools-target"));
+        process::run_quietly(&mut cargo)
+    })?;
+    let _only_costs_space = std::fs::remove_dir_all(places.cache.join("tools-target"));
+    Ok(program)
+}
+
+fn is_version(program: &Path, version: &str) -> bool {
+    program.is_file()
+        && process::output(process::command(program).arg("--version"))
+            .is_ok_and(|text| text.trim().ends_with(version))
+}
+
+impl Package {
+    fn is_there(self) -> bool {
+        match self.shown_by {
+            Sign::Program(names) => find_program(names).is_some(),
+            Sign::Path(path) => Path::new(path).exists(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_installed_when_nothing_is_missing() {
+        packages(&[program("no-such-package", &["sh"])]).unwrap();
+    }
+
+    #[test]
+    fn the_script_names_the_packages_once() {
+        let script = install_script(&["irssi", "ngircd"]);
+        assert!(script.contains("--no-install-recommends irssi ngircd\n"));
+        assert_eq!(script.matches("apt-get update").count(), 1);
+    }
+}

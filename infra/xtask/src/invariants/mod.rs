@@ -1,0 +1,42 @@
+//! What ARCHITECTURE.md promises, checked by a machine.
+
+mod dependencies;
+mod text;
+
+use anyhow::{Result, bail};
+
+use crate::places::Places;
+use crate::process;
+use crate::report::say;
+
+/// Checks dependencies, source files and lock files.
+///
+/// # Errors
+///
+/// Says how many rules are broken; each is printed with its place before.
+pub(crate) fn check(places: &Places) -> Result<()> {
+    let mut broken = dependencies::check(places)?;
+    let mut git = process::command("git");
+    git.current_dir(&places.root)
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    let list = process::output(&mut git)?;
+    let mut checked = 0;
+    for name in list.lines() {
+        // A file that is no text (or was deleted but not yet committed) has no lines to check.
+        if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
+            broken.extend(text::check(name, &content));
+            checked += 1;
+        }
+    }
+    if checked == 0 {
+        bail!("git lists no files, so nothing was checked");
+    }
+    for line in &broken {
+        say(format_args!("    {line}"));
+    }
+    if !broken.is_empty() {
+        bail!("{} invariants are broken", broken.len());
+    }
+    say(format_args!("    {checked} files follow the rules"));
+    Ok(())
+}
