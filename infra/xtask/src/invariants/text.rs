@@ -46,6 +46,8 @@ fn trouble_in(name: &str, line: &str) -> Option<String> {
         ".npmrc" => line
             .contains("registry=")
             .then(|| "chooses a registry for everybody".to_owned()),
+        // Patterns, not places.
+        ".gitignore" | ".prettierignore" => None,
         _ => machine_path(line).map(|path| format!("names {path}, a place on one machine")),
     }
 }
