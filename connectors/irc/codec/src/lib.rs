@@ -3,9 +3,21 @@
 //! Knows syntax only: no commands, no state, no I/O. Both the client session and the IRC server build on it.
 
 mod casemapping;
+mod ctcp;
+mod isupport;
+mod lines;
 mod message;
+mod modes;
+mod names;
+mod split;
 mod tags;
 
 pub use casemapping::CaseMapping;
+pub use ctcp::Ctcp;
+pub use isupport::{Isupport, ModeKind};
+pub use lines::{LineBuffer, LineTooLong, MAX_BODY, MAX_TAGS};
 pub use message::{Message, ParseError, Source};
+pub use modes::{ModeChange, parse_modes};
+pub use names::{is_hostname, mask_matches};
+pub use split::split_text;
 pub use tags::Tags;

@@ -148,22 +148,23 @@ impl Message {
 }
 
 impl fmt::Display for Message {
-    /// Formats the line without CR LF. Characters that cannot stand in a message (NUL, CR, LF) are left
-    /// out, blanks in middle parameters too: no text can become a second message.
+    /// Formats the line without CR LF. Characters that cannot stand where they are (NUL, CR, LF; blanks and a
+    /// leading colon but in the last parameter) are left out: no text can become a second message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.tags.is_empty() {
             write!(f, "@{} ", self.tags)?;
         }
         if let Some(source) = &self.source {
-            write!(f, ":{source} ")?;
+            write!(f, ":{} ", word(&source.to_string()))?;
         }
-        f.write_str(&self.command)?;
+        let command = word(&self.command);
+        let command = command.trim_start_matches([':', '@']);
+        f.write_str(if command.is_empty() { "*" } else { command })?;
         let Some((last, middle)) = self.params.split_last() else {
             return Ok(());
         };
-        let forbidden = |c: char| matches!(c, '\0' | '\r' | '\n');
         for param in middle {
-            let clean = param.replace(|c| forbidden(c) || c == ' ', "");
+            let clean = word(param);
             let clean = clean.trim_start_matches(':');
             write!(f, " {}", if clean.is_empty() { "*" } else { clean })?;
         }
@@ -174,4 +175,12 @@ impl fmt::Display for Message {
             write!(f, " {last}")
         }
     }
+}
+
+const fn forbidden(c: char) -> bool {
+    matches!(c, '\0' | '\r' | '\n')
+}
+
+fn word(text: &str) -> String {
+    text.replace(|c| forbidden(c) || c == ' ', "")
 }

@@ -63,7 +63,7 @@ impl fmt::Display for Tags {
             if index > 0 {
                 f.write_str(";")?;
             }
-            f.write_str(key)?;
+            f.write_str(&key.replace([' ', ';', '=', '\0', '\r', '\n'], ""))?;
             if !value.is_empty() {
                 write!(f, "={}", escape(value))?;
             }
@@ -81,6 +81,8 @@ fn escape(value: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '\r' => out.push_str("\\r"),
             '\n' => out.push_str("\\n"),
+            // Cannot be written at all.
+            '\0' => {}
             c => out.push(c),
         }
     }

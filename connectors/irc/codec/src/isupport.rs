@@ -1,0 +1,184 @@
+//! What a server says about itself in numeric 005, <https://modern.ircdocs.horse/#rplisupport-005>.
+
+use std::collections::BTreeMap;
+
+use crate::CaseMapping;
+
+/// More tokens than this are not kept.
+const MAX_TOKENS: usize = 256;
+
+/// The tokens of numeric 005.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Isupport(BTreeMap<String, String>);
+
+/// What kind of argument a channel mode takes: the four groups of CHANMODES, and PREFIX.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ModeKind {
+    /// A list, always with an argument but when the list is asked for (group A).
+    List,
+    /// Always with an argument (group B).
+    Always,
+    /// With an argument when it is set (group C).
+    WhenSet,
+    /// Without argument (group D).
+    Never,
+    /// Gives a member a rank; always with a nickname (PREFIX).
+    Rank,
+}
+
+impl Isupport {
+    /// Reads the tokens of one 005: its parameters without the first (the client's nickname) and the last (text).
+    pub fn apply<'a>(&mut self, tokens: impl IntoIterator<Item = &'a str>) {
+        for token in tokens {
+            if let Some(negated) = token.strip_prefix('-') {
+                self.0.remove(negated);
+                continue;
+            }
+            let (key, value) = token.split_once('=').unwrap_or((token, ""));
+            if !key.is_empty() && (self.0.len() < MAX_TOKENS || self.0.contains_key(key)) {
+                self.0.insert(key.to_owned(), unescape(value));
+            }
+        }
+    }
+
+    /// Returns a token's value; a token without value has the empty one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Tells whether a token was given.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Returns a token's value as a number.
+    #[must_use]
+    pub fn number(&self, key: &str) -> Option<usize> {
+        self.get(key)?.parse().ok()
+    }
+
+    /// How names are compared.
+    #[must_use]
+    pub fn case_mapping(&self) -> CaseMapping {
+        self.get("CASEMAPPING")
+            .map_or_else(CaseMapping::default, CaseMapping::from_token)
+    }
+
+    /// Tells whether a name is that of a channel (CHANTYPES, `#&` if not said).
+    #[must_use]
+    pub fn is_channel(&self, name: &str) -> bool {
+        let types = self.get("CHANTYPES").unwrap_or("#&");
+        name.chars()
+            .next()
+            .is_some_and(|first| types.contains(first))
+    }
+
+    /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said).
+    #[must_use]
+    pub fn ranks(&self) -> Vec<(char, char)> {
+        self.get("PREFIX")
+            .unwrap_or("(ov)@+")
+            .strip_prefix('(')
+            .and_then(|value| value.split_once(')'))
+            .map(|(modes, prefixes)| modes.chars().zip(prefixes.chars()).collect())
+            .unwrap_or_default()
+    }
+
+    /// What argument a channel mode takes; an unknown mode takes none.
+    #[must_use]
+    pub fn mode_kind(&self, mode: char) -> ModeKind {
+        if self.ranks().iter().any(|&(letter, _)| letter == mode) {
+            return ModeKind::Rank;
+        }
+        let groups = self.get("CHANMODES").unwrap_or("beI,k,l,imnpst");
+        match groups.split(',').position(|group| group.contains(mode)) {
+            Some(0) => ModeKind::List,
+            Some(1) => ModeKind::Always,
+            Some(2) => ModeKind::WhenSet,
+            _ => ModeKind::Never,
+        }
+    }
+
+    /// Splits the prefixes off a nickname as NAMES and WHO give it: the mode letters from the highest, and the rest.
+    #[must_use]
+    pub fn split_ranks<'a>(&self, name: &'a str) -> (String, &'a str) {
+        let ranks = self.ranks();
+        let mut modes = String::new();
+        let mut rest = name;
+        while let Some(first) = rest.chars().next() {
+            let Some(&(mode, prefix)) = ranks.iter().find(|(_, prefix)| *prefix == first) else {
+                break;
+            };
+            modes.push(mode);
+            rest = rest.strip_prefix(prefix).unwrap_or(rest);
+        }
+        (modes, rest)
+    }
+
+    /// The longest line without tags, with CR LF, in bytes (LINELEN, 512 if not said; never less).
+    #[must_use]
+    pub fn line_length(&self) -> usize {
+        self.number("LINELEN")
+            .unwrap_or(crate::MAX_BODY)
+            .clamp(crate::MAX_BODY, 16 * crate::MAX_BODY)
+    }
+}
+
+/// Values may carry `\xHH` for blanks, `=` and backslashes.
+fn unescape(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("\\x") {
+        out.push_str(before);
+        match after
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+        {
+            Some(byte) if byte.is_ascii() && !byte.is_ascii_control() => {
+                out.push(char::from(byte));
+                rest = after.get(2..).unwrap_or("");
+            }
+            _ => {
+                out.push_str("\\x");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_change_and_go() {
+        let mut isupport = Isupport::default();
+        isupport.apply([
+            "NICKLEN=9",
+            "CHANTYPES=#&+",
+            "SAFELIST",
+            "NETWORK=Some\\x20Net",
+        ]);
+        assert_eq!(isupport.number("NICKLEN"), Some(9));
+        assert!(isupport.is_channel("+x") && isupport.has("SAFELIST"));
+        assert_eq!(isupport.get("NETWORK"), Some("Some Net"));
+        isupport.apply(["NICKLEN=30", "-CHANTYPES"]);
+        assert_eq!(isupport.number("NICKLEN"), Some(30));
+        assert!(!isupport.is_channel("+x") && !isupport.is_channel(""));
+    }
+
+    #[test]
+    fn ranks_split_from_names() {
+        let mut isupport = Isupport::default();
+        isupport.apply(["PREFIX=(qaohv)~&@%+"]);
+        assert_eq!(isupport.split_ranks("~@alice"), ("qo".to_owned(), "alice"));
+        assert_eq!(isupport.split_ranks("bob"), (String::new(), "bob"));
+        assert_eq!(isupport.split_ranks("+"), ("v".to_owned(), ""));
+        isupport.apply(["PREFIX="]);
+        assert!(isupport.ranks().is_empty());
+    }
+}
