@@ -1,0 +1,16 @@
+import js from '@eslint/js';
+import globals from 'globals';
+
+export default [
+  { ignores: ['artifacts/'] },
+  js.configs.recommended,
+  {
+    languageOptions: { ecmaVersion: 2024, sourceType: 'module', globals: globals.node },
+    rules: { eqeqeq: 'error', 'no-unused-vars': ['error', { argsIgnorePattern: '^_' }] },
+  },
+  {
+    // What is handed to page.evaluate and addInitScript runs in the browser.
+    files: ['harness/shown.mjs', 'harness/device.mjs'],
+    languageOptions: { globals: globals.browser },
+  },
+];
