@@ -1,7 +1,33 @@
 //! Sockethub server, always-on connections, spool and publisher.
+//!
+//! A [`Gateway`] keeps the connections of accounts to chat networks ([`Platform`]), lets browsers use
+//! them over Socket.IO in both dialects of Sockethub, and publishes what happens to the functions through a
+//! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
 
+mod client;
+mod clock;
+mod config;
+mod dialect;
+mod gateway;
+mod hub;
+mod limiter;
+mod link;
+mod metrics;
 mod platform;
+mod publisher;
+mod serve;
+mod service;
+mod session;
+mod socket;
+mod spool;
 
+pub use client::{FunctionsClient, FunctionsError};
+pub use config::{GatewayConfig, Limits};
+pub use gateway::{Gateway, GatewayError};
 pub use platform::{
     Attached, Audience, Command, ConnectionHandle, Output, Platform, RequestId, SocketId,
 };
+pub use publisher::{Publisher, PublisherConfig};
+pub use serve::serve;
+pub use service::{Body, GatewayService, PATH, Peer};
+pub use spool::{Durable, Spool, SpoolConfig, SpoolError};

@@ -24,6 +24,10 @@ pub struct Attached {
 
 /// What the gateway asks of a connection.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most commands are requests, and few wait at a time"
+)]
 pub enum Command {
     /// A socket came: send it the state, to this socket only, then [`Output::Done`].
     Attach {

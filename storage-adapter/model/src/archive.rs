@@ -74,7 +74,7 @@ impl From<AnyMessage> for ArchiveMessage {
             id: any.id,
             timestamp: any
                 .timestamp
-                .or(any.date.map(Timestamp::millis))
+                .or_else(|| any.date.map(Timestamp::millis))
                 .unwrap_or_default(),
             from: any.from.or(any.user).unwrap_or_default(),
             text: any.text,
@@ -224,7 +224,10 @@ impl DailyArchive {
     #[must_use]
     pub fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
         let server_name = server.to_lowercase();
-        let irc_name = target.name().strip_prefix('#').unwrap_or(target.name());
+        let irc_name = target
+            .name()
+            .strip_prefix('#')
+            .unwrap_or_else(|| target.name());
         let irc_name: String = url_path(irc_name);
         Self {
             context: CONTEXT.to_owned(),

@@ -1,0 +1,260 @@
+//! Signed requests to the functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{
+    AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
+    CONNECTOR_HEADER, EventBatch, EventReceipt, Problem, SIGNATURE_HEADER, TIME_HEADER,
+    sign_request,
+};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+
+use crate::clock;
+
+/// How long a request may take, the answer's body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to reach the functions.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer, bytes: assignments of all accounts.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// A request to the functions failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FunctionsError {
+    /// The origin cannot be used.
+    #[error(
+        "\"{0}\" is not the origin of the functions; expected a form like https://chat.example.org"
+    )]
+    Origin(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// No answer, or a broken one.
+    #[error("the functions cannot be reached: {0}")]
+    Unreachable(String),
+    /// An answer that is no success.
+    #[error("the functions answered {status}: {detail}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The problem's detail.
+        detail: String,
+        /// What `Retry-After` asked for.
+        retry_after: Option<Duration>,
+    },
+    /// A success that cannot be understood.
+    #[error("the functions' answer cannot be understood: {0}")]
+    Answer(String),
+}
+
+/// A client of the functions' `/connector/…`. Clones share connections.
+#[derive(Clone)]
+pub struct FunctionsClient {
+    http: reqwest::Client,
+    origin: String,
+    id: String,
+    key: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for FunctionsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionsClient")
+            .field("origin", &self.origin)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FunctionsClient {
+    /// Makes a client for the functions at `origin`, as the connector `id` with its `key`.
+    ///
+    /// Certificates are checked against those of the system.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Origin`] or [`FunctionsError::Tls`].
+    pub fn new(origin: &str, id: &str, key: &[u8]) -> Result<Self, FunctionsError> {
+        let invalid = || FunctionsError::Origin(origin.to_owned());
+        let url = url::Url::parse(origin).map_err(|_| invalid())?;
+        let is_origin = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        if !is_origin {
+            return Err(invalid());
+        }
+        let tls = |error: &dyn std::fmt::Display| FunctionsError::Tls(error.to_string());
+        let mut roots = rustls::RootCertStore::empty();
+        if url.scheme() == "https" {
+            // Certificates of the system that cannot be read do not make the others useless.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        // The provider is named here instead of installed for the process: that can be done only once.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| tls(&error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .timeout(REQUEST_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| tls(&error))?;
+        Ok(Self {
+            http,
+            origin: url.origin().ascii_serialization(),
+            id: id.to_owned(),
+            key: key.into(),
+        })
+    }
+
+    /// Publishes events: `POST /connector/events`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; the batch may or may not have been stored.
+    pub async fn events(&self, batch: &EventBatch) -> Result<EventReceipt, FunctionsError> {
+        self.events_json(to_json(batch)?).await
+    }
+
+    /// As [`FunctionsClient::events`], with a body that is written already.
+    pub(crate) async fn events_json(&self, body: Bytes) -> Result<EventReceipt, FunctionsError> {
+        self.request(Method::POST, "/connector/events", body).await
+    }
+
+    /// Fetches connections, of one account or of all: `GET /connector/assignments`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn assignments(
+        &self,
+        account: Option<&AccountName>,
+    ) -> Result<Vec<Assignment>, FunctionsError> {
+        let path = account.map_or_else(
+            || "/connector/assignments".to_owned(),
+            |account| format!("/connector/assignments?account={account}"),
+        );
+        let answer: Assignments = self.request(Method::GET, &path, Bytes::new()).await?;
+        Ok(answer.assignments)
+    }
+
+    /// Has a connection remembered: `POST /connector/assignments`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn remember(&self, assignment: &Assignment) -> Result<Assignment, FunctionsError> {
+        let body = to_json(assignment)?;
+        self.request(Method::POST, "/connector/assignments", body)
+            .await
+    }
+
+    /// Asks whether a password is right: `POST /connector/authenticate`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; a wrong password is an answer without account, no error.
+    pub async fn authenticate(
+        &self,
+        request: &AuthenticateRequest,
+    ) -> Result<AuthenticateResponse, FunctionsError> {
+        let body = to_json(request)?;
+        self.request(Method::POST, "/connector/authenticate", body)
+            .await
+    }
+
+    async fn request<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, FunctionsError> {
+        let unreachable = |error: reqwest::Error| FunctionsError::Unreachable(reason(&error));
+        let time = clock::now();
+        let signature = sign_request(&self.key, method.as_str(), path, time, &body);
+        let mut response = self
+            .http
+            .request(method, format!("{}{path}", self.origin))
+            .header(CONNECTOR_HEADER, &self.id)
+            .header(TIME_HEADER, time.millis().to_string())
+            .header(SIGNATURE_HEADER, signature)
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if answer.len() + chunk.len() > MAX_ANSWER {
+                return Err(FunctionsError::Answer(format!(
+                    "it is longer than {MAX_ANSWER} bytes"
+                )));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            let detail = serde_json::from_slice::<Problem>(&answer).map_or_else(
+                |_| status.canonical_reason().unwrap_or("an error").to_owned(),
+                |problem| problem.detail,
+            );
+            return Err(FunctionsError::Status {
+                status: status.as_u16(),
+                detail,
+                retry_after,
+            });
+        }
+        serde_json::from_slice(&answer).map_err(|error| FunctionsError::Answer(error.to_string()))
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| FunctionsError::Answer(error.to_string()))
+}
+
+/// The innermost reason says most: "Connection refused".
+fn reason(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_origins_only() {
+        for good in [
+            "http://127.0.0.1:6700",
+            "https://chat.example.org/",
+            "http://[::1]:1",
+        ] {
+            assert!(FunctionsClient::new(good, "irc", b"key").is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "chat.example.org",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+            "https://u@a",
+        ] {
+            assert!(FunctionsClient::new(bad, "irc", b"key").is_err(), "{bad}");
+        }
+    }
+}

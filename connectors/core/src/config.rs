@@ -1,0 +1,121 @@
+//! What the gateway is told when it starts, and its limits.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Configuration of a [`crate::Gateway`].
+#[derive(Clone)]
+pub struct GatewayConfig {
+    /// The connector's id, as the functions know it.
+    pub id: String,
+    /// The key shared with the functions: signs requests and checks tickets.
+    pub key: Vec<u8>,
+    /// Origin of the functions, `https://chat.example.org`.
+    pub functions: String,
+    /// Folder of the spool; made if missing.
+    pub spool: PathBuf,
+    /// Origins whose pages may use the gateway; empty means any.
+    pub origins: Vec<String>,
+    /// Take a client's address from the last entry of `x-forwarded-for`: set it only behind a
+    /// reverse proxy that appends to that header.
+    pub behind_proxy: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl GatewayConfig {
+    /// Makes a configuration with default limits, open to pages of every origin.
+    #[must_use]
+    pub fn new(id: &str, key: &[u8], functions: &str, spool: impl Into<PathBuf>) -> Self {
+        Self {
+            id: id.to_owned(),
+            key: key.to_vec(),
+            functions: functions.to_owned(),
+            spool: spool.into(),
+            origins: Vec::new(),
+            behind_proxy: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for GatewayConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GatewayConfig")
+            .field("id", &self.id)
+            .field("functions", &self.functions)
+            .field("spool", &self.spool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bounds of a [`crate::Gateway`]; the defaults suit an installation of some thousand accounts.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest Socket.IO message of a client, bytes. Sockethub's own is 262,144.
+    pub payload: u64,
+    /// Packets that may wait for a slow client; beyond it the socket is closed.
+    pub socket_queue: usize,
+    /// Events a socket may send in [`Limits::EVENT_WINDOW`].
+    pub events: u32,
+    /// How long a socket that sent more is not heard.
+    pub block: Duration,
+    /// Open sockets of one account.
+    pub sockets_per_account: usize,
+    /// Open sockets of one address. Many people may share an address, so it is generous.
+    pub sockets_per_ip: usize,
+    /// Requests of clients that may wait for one connection.
+    pub requests: usize,
+    /// Recent activities that a connection keeps for devices that return.
+    pub recent: usize,
+    /// Outputs of a connection that may wait to be durable.
+    pub in_flight: usize,
+    /// Bytes the spool may take on disk; when it is full nothing more is accepted.
+    pub spool_bytes: u64,
+    /// Size at which a segment of the spool is closed, bytes.
+    pub segment_bytes: u64,
+    /// Most events in one batch to the functions.
+    pub batch_events: usize,
+    /// Most bytes in one batch to the functions.
+    pub batch_bytes: usize,
+    /// Least time between batches, so that writes to archives are grouped.
+    pub publish_interval: Duration,
+    /// Longest pause before something that failed is tried again.
+    pub retry: Duration,
+    /// How often the list of connections is fetched, plus up to a fifth.
+    pub refresh: Duration,
+    /// How long a connection may take to end.
+    pub stop: Duration,
+    /// How long the spool may take to be published when the gateway shuts down.
+    pub flush: Duration,
+}
+
+impl Limits {
+    /// The window in which [`Limits::events`] are counted.
+    pub const EVENT_WINDOW: Duration = Duration::from_secs(1);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload: 262_144,
+            socket_queue: 8_192,
+            events: 100,
+            block: Duration::from_secs(5),
+            sockets_per_account: 64,
+            sockets_per_ip: 256,
+            requests: 4_096,
+            recent: 1_000,
+            in_flight: 1_024,
+            spool_bytes: 1 << 30,
+            segment_bytes: 8 << 20,
+            batch_events: 500,
+            batch_bytes: 512 << 10,
+            publish_interval: Duration::from_millis(500),
+            retry: Duration::from_secs(30),
+            refresh: Duration::from_secs(60),
+            stop: Duration::from_secs(5),
+            flush: Duration::from_secs(5),
+        }
+    }
+}

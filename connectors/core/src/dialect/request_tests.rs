@@ -1,0 +1,272 @@
+//! Requests as clients send them, literally.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const PLATFORMS: [PlatformInfo; 1] = [PlatformInfo {
+    id: "irc",
+    types: &["update", "join", "leave", "send", "query", "invite"],
+}];
+
+fn ctx() -> Value {
+    json!([
+        "https://www.w3.org/ns/activitystreams",
+        "https://sockethub.org/ns/context/v1.jsonld",
+        "https://sockethub.org/ns/context/platform/irc/v1.jsonld"
+    ])
+}
+
+fn message(value: Value) -> Result<Request, Refusal> {
+    read(value, Which::Message, &PLATFORMS, &HashMap::new())
+}
+
+fn refusal(value: Value) -> String {
+    let ack = message(value).unwrap_err().ack;
+    ack["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_three_spellings_of_rooms_mean_the_same() {
+    for (id, spelling) in [
+        ("#kosmos@irc.libera.chat", RoomSpelling::HashAt),
+        ("kosmos@irc.libera.chat", RoomSpelling::PlainAt),
+        ("irc.libera.chat/#kosmos", RoomSpelling::Slash),
+    ] {
+        for target in [
+            json!(id),
+            json!({"id": id, "type": "room", "name": "#kosmos"}),
+            json!({"id": id}),
+        ] {
+            let request = message(json!({"@context": ctx(), "type": "join",
+                "actor": {"id": "mynick@irc.libera.chat", "type": "person", "name": "mynick"},
+                "target": target}))
+            .unwrap();
+            let target = request.activity.target.unwrap();
+            assert_eq!(target, Entity::room("#kosmos", "irc.libera.chat"));
+            assert_eq!(request.room.unwrap().1, spelling);
+        }
+    }
+}
+
+#[test]
+fn the_old_dialect_sends_strings() {
+    let request = message(json!({"context": "irc", "type": "join",
+        "actor": "mynick@irc.libera.chat", "target": "irc.libera.chat/#kosmos"}))
+    .unwrap();
+    assert_eq!(
+        request.dialect,
+        Dialect {
+            current: false,
+            old: true
+        }
+    );
+    assert_eq!(
+        request.activity.actor,
+        Some(Entity::person("mynick", "irc.libera.chat"))
+    );
+    let leave = json!({"context": "irc", "type": "leave", "actor": "mynick@irc.libera.chat",
+        "target": {"id": "irc.libera.chat/#kosmos", "type": "room"}, "object": {}});
+    assert_eq!(
+        message(leave)
+            .unwrap()
+            .activity
+            .target
+            .unwrap()
+            .name
+            .unwrap(),
+        "#kosmos"
+    );
+}
+
+#[test]
+fn registered_objects_tell_rooms_from_persons() {
+    let room = Entity {
+        id: "kosmos@irc.libera.chat".into(),
+        kind: "room".into(),
+        ..Entity::default()
+    };
+    let registered = HashMap::from([(room.id.clone(), room)]);
+    let send = |registered| {
+        let value = json!({"context": "irc", "type": "send", "actor": "mynick@irc.libera.chat",
+            "target": "kosmos@irc.libera.chat", "object": {"type": "me", "content": "waves"}});
+        let request = read(value, Which::Message, &PLATFORMS, &registered).unwrap();
+        request.activity.target.unwrap().kind
+    };
+    assert_eq!(send(registered), "room");
+    assert_eq!(send(HashMap::new()), "person");
+}
+
+#[test]
+fn persons_may_be_written_in_three_ways() {
+    for id in ["friend@irc.libera.chat", "irc.libera.chat/friend", "friend"] {
+        let request = message(
+            json!({"@context": ctx(), "type": "send", "actor": "mynick@irc.libera.chat",
+            "target": {"id": id, "type": "person"}, "object": "Hi"}),
+        )
+        .unwrap();
+        assert_eq!(
+            request.activity.target,
+            Some(Entity::person("friend", "irc.libera.chat"))
+        );
+        assert_eq!(
+            request.activity.object,
+            Some(json!({"type": "message", "content": "Hi"}))
+        );
+    }
+}
+
+#[test]
+fn topics_are_read_from_either_key() {
+    for key in ["topic", "content"] {
+        let request = message(json!({"@context": ctx(), "type": "update", "actor": "a@h",
+            "target": "#c@h", "object": {"type": "topic", key: "New"}}))
+        .unwrap();
+        assert_eq!(
+            request.activity.object,
+            Some(json!({"type": "topic", "topic": "New", "content": "New"}))
+        );
+    }
+}
+
+#[test]
+fn says_what_is_wrong_in_sockethubs_words() {
+    for value in [json!(null), json!(1), json!("x"), json!([]), json!(true)] {
+        assert_eq!(refusal(value), "message received is not an object.");
+    }
+    let base =
+        json!({"@context": ctx(), "type": "send", "actor": "a@h", "target": "b@h", "object": "x"});
+    let with = |key: &str, value: Value| {
+        let mut changed = base.clone();
+        changed[key] = value;
+        refusal(changed)
+    };
+    let no_context = "activity stream must contain an @context array.";
+    assert_eq!(refusal(json!({})), no_context);
+    for wrong in [json!(null), json!("irc"), json!(3), json!([1, 2, 3])] {
+        assert_eq!(with("@context", wrong), no_context);
+    }
+    assert_eq!(
+        with("type", json!(null)),
+        "activity stream must contain a type property."
+    );
+    assert_eq!(
+        with("type", json!(7)),
+        "activity stream must contain a type property."
+    );
+    assert_eq!(
+        with("actor", json!(null)),
+        "activity stream must contain an actor property."
+    );
+    let of = |url: &str| with("@context", json!([ctx()[0], ctx()[1], url]));
+    assert!(
+        of("https://example.org/x")
+            .starts_with("platform context URL not registered with this Sockethub instance. ")
+    );
+    assert_eq!(
+        of("https://sockethub.org/ns/context/platform/xmpp/v1.jsonld"),
+        "platform xmpp resolved from @context is not enabled in this Sockethub instance."
+    );
+    assert_eq!(
+        refusal(json!({"context": "xmpp", "type": "send", "actor": "a@h"})),
+        "platform xmpp resolved from @context is not enabled in this Sockethub instance."
+    );
+    assert_eq!(
+        with("type", json!("fetch")),
+        "platform type fetch not supported by irc platform. (types: update, join, leave, send, query, invite)"
+    );
+    assert_eq!(
+        with("object", json!({})),
+        "cannot send message with no object.content"
+    );
+    assert_eq!(
+        with("object", json!(null)),
+        "cannot send message with no object.content"
+    );
+    assert_eq!(
+        with("object", json!(5)),
+        "activity stream property object must be an object or a text."
+    );
+    assert_eq!(
+        with("object", json!({"content": 5})),
+        "activity stream property object.content must be a text."
+    );
+    assert_eq!(
+        with("actor", json!("nobody")),
+        "actor id \"nobody\" must have the form nick@server."
+    );
+    assert_eq!(
+        with("actor", json!({"name": "a"})),
+        "activity stream property actor must be an id or an object with an id."
+    );
+    assert_eq!(
+        with("target", json!(null)),
+        "activity of type send must contain a target property."
+    );
+    assert_eq!(
+        with("target", json!("b@elsewhere")),
+        "target b@elsewhere is not on h, where the actor is."
+    );
+    assert_eq!(
+        refusal(
+            json!({"@context": ctx(), "type": "query", "actor": "a@h", "object": {"type": "attendance"}})
+        ),
+        "cannot query attendance without a valid channel name"
+    );
+}
+
+#[test]
+fn a_refusal_echoes_without_secrets_and_nulls() {
+    let value = json!({"@context": ctx(), "type": "credentials", "actor": "nobody", "target": null,
+        "object": {"password": "secret"}});
+    let refused = read(value, Which::Credentials, &PLATFORMS, &HashMap::new()).unwrap_err();
+    assert_eq!(
+        refused.ack,
+        json!({"@context": ctx(), "type": "credentials", "actor": {"id": "nobody"},
+        "error": "actor id \"nobody\" must have the form nick@server."})
+    );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        prop::sample::select(vec![
+            "irc", "send", "join", "query", "update", "a@h", "#c@h", "h/#c", "room", "topic"
+        ])
+        .prop_map(Value::from),
+        Just(ctx()),
+    ];
+    leaf.prop_recursive(3, 32, 6, |inner| {
+        let key = prop::sample::select(vec![
+            "@context", "context", "type", "actor", "target", "object", "id", "name", "content",
+            "topic",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(key.prop_map(str::to_owned), inner, 0..8)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_a_request_or_an_error(value in any_json()) {
+        match message(value) {
+            Ok(request) => {
+                prop_assert!(request.activity.actor.is_some());
+                prop_assert!(request.activity.kind != "send" || request.activity.content().is_some());
+            }
+            Err(refusal) => {
+                prop_assert!(refusal.ack["error"].is_string());
+                for part in ["actor", "target", "object"] {
+                    prop_assert!(refusal.ack.get(part).is_none_or(|part| !part.is_null()));
+                }
+            }
+        }
+    }
+}

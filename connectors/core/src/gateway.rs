@@ -1,0 +1,244 @@
+//! The gateway: what it is made of, its start and its end.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use model::{AccountName, Activity, Event};
+use socketioxide::SocketIo;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::client::{FunctionsClient, FunctionsError};
+use crate::config::GatewayConfig;
+use crate::dialect::PlatformInfo;
+use crate::hub::{Account, lock};
+use crate::link::{Status, activity_of};
+use crate::metrics::{Gauges, Metrics};
+use crate::publisher::{Publisher, PublisherConfig};
+use crate::service::{GatewayService, NotFound, PATH};
+use crate::session;
+use crate::spool::{Spool, SpoolConfig, SpoolError};
+use crate::{Platform, RequestId, clock};
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The functions' origin cannot be used.
+    #[error(transparent)]
+    Functions(#[from] FunctionsError),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    io: SocketIo,
+    service: GatewayService,
+    publisher: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    publish_rest: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// What a spool remembers of connections that have not started yet: account and connection.
+type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
+
+/// What every part of the gateway uses.
+pub(crate) struct Shared {
+    pub(crate) config: GatewayConfig,
+    pub(crate) platforms: HashMap<&'static str, Arc<dyn Platform>>,
+    pub(crate) infos: Vec<PlatformInfo>,
+    pub(crate) spool: Spool,
+    pub(crate) client: FunctionsClient,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) accounts: Mutex<HashMap<AccountName, Account>>,
+    pub(crate) addresses: Mutex<HashMap<IpAddr, usize>>,
+    pub(crate) fetches: Semaphore,
+    closing: watch::Sender<bool>,
+    recent: Mutex<Recent>,
+    next: AtomicU64,
+}
+
+/// Requests to the functions for single accounts at the same time.
+const MAX_FETCHES: usize = 16;
+
+impl Shared {
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    pub(crate) fn request_id(&self) -> RequestId {
+        RequestId(self.number())
+    }
+
+    /// Returns a number that was not used before.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes what the spool told about a connection before it started.
+    pub(crate) fn take_recent(
+        &self,
+        account: &AccountName,
+        connection: &model::Connection,
+    ) -> Vec<Activity> {
+        let key = (account.clone(), connection.id.clone());
+        let events = lock(&self.recent).remove(&key).unwrap_or_default();
+        let own = &connection.nick;
+        events
+            .iter()
+            .filter_map(|event| activity_of(event, &connection.platform, own))
+            .collect()
+    }
+
+    pub(crate) fn metrics_text(&self) -> String {
+        let (spool_records, spool_bytes, oldest) = self.spool.usage();
+        let age = oldest.map_or(0, |oldest| clock::now().millis() - oldest.millis());
+        let accounts = lock(&self.accounts);
+        let links = || accounts.values().flat_map(|account| account.links.values());
+        let count = |status: Status| links().filter(|link| link.status() == status as u8).count();
+        self.metrics.text(&Gauges {
+            connections: Status::ALL
+                .iter()
+                .map(|(status, name)| (*name, count(*status)))
+                .collect(),
+            spool_records,
+            spool_bytes,
+            spool_age_seconds: age.max(0) as f64 / 1_000.0,
+        })
+    }
+}
+
+impl Gateway {
+    /// Starts: opens the spool, publishes what it holds, and keeps the connections that the functions assign.
+    ///
+    /// It does not wait for the functions: while they cannot be reached it goes on trying. It must be
+    /// called within a tokio runtime; the spool is read here, which blocks.
+    ///
+    /// # Errors
+    /// The spool or the functions' origin cannot be used.
+    pub fn start(
+        config: GatewayConfig,
+        platforms: Vec<Arc<dyn Platform>>,
+    ) -> Result<Self, GatewayError> {
+        let client = FunctionsClient::new(&config.functions, &config.id, &config.key)?;
+        let limits = &config.limits;
+        let mut recent = Recent::new();
+        let spool_config = SpoolConfig {
+            max_bytes: limits.spool_bytes,
+            segment_bytes: limits.segment_bytes,
+        };
+        let spool = Spool::open(&config.spool, spool_config, |_, event| {
+            let key = (event.account.clone(), event.connection.clone());
+            let events = recent.entry(key).or_default();
+            if events.len() >= limits.recent {
+                events.pop_front();
+            }
+            events.push_back(event);
+        })?;
+        let infos = platforms
+            .iter()
+            .map(|platform| PlatformInfo {
+                id: platform.id(),
+                types: platform.types(),
+            })
+            .collect();
+        let metrics = Arc::new(Metrics::default());
+        let publisher_config = PublisherConfig {
+            batch_events: limits.batch_events,
+            batch_bytes: limits.batch_bytes,
+            interval: limits.publish_interval,
+            retry: limits.retry,
+        };
+        let publisher = Publisher::with_metrics(
+            spool.clone(),
+            client.clone(),
+            publisher_config,
+            Arc::clone(&metrics),
+        );
+        let publish_rest = watch::Sender::new(false);
+        let publisher = tokio::spawn(publisher.run(publish_rest.subscribe()));
+        let (sockets, io) = SocketIo::builder()
+            .req_path(PATH)
+            .max_payload(limits.payload)
+            .ws_max_message_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
+            .ws_max_frame_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
+            .max_buffer_size(limits.socket_queue)
+            .build_with_inner_svc(NotFound);
+        let shared = Arc::new(Shared {
+            infos,
+            platforms: platforms
+                .into_iter()
+                .map(|platform| (platform.id(), platform))
+                .collect(),
+            spool,
+            client,
+            metrics,
+            accounts: Mutex::default(),
+            addresses: Mutex::default(),
+            fetches: Semaphore::new(MAX_FETCHES),
+            closing: watch::Sender::new(false),
+            recent: Mutex::new(recent),
+            next: AtomicU64::new(1),
+            config,
+        });
+        session::listen(&io, &shared);
+        let keeper = tokio::spawn(Arc::clone(&shared).keep());
+        let service = GatewayService {
+            shared: Arc::clone(&shared),
+            sockets,
+        };
+        Ok(Self {
+            shared,
+            io,
+            service,
+            publisher,
+            keeper,
+            publish_rest,
+        })
+    }
+
+    /// Returns the service that answers `/sockethub/…`, `/healthz` and `/metrics`.
+    #[must_use]
+    pub fn service(&self) -> GatewayService {
+        self.service.clone()
+    }
+
+    /// Ends: takes no sockets any more, leaves the networks, closes the sockets, and publishes what the
+    /// spool holds as far as that is possible within [`crate::Limits::flush`]. What is not published then stays in the spool.
+    pub async fn shutdown(self) {
+        self.shared.closing.send_replace(true);
+        self.keeper.abort();
+        self.shared.stop_all("the server is shutting down").await;
+        self.io.close().await;
+        self.publish_rest.send_replace(true);
+        let mut publisher = self.publisher;
+        if tokio::time::timeout(self.shared.config.limits.flush, &mut publisher)
+            .await
+            .is_err()
+        {
+            let (waiting, ..) = self.shared.spool.usage();
+            tracing::warn!(
+                waiting,
+                "the functions cannot be reached; events wait in the spool for the next start"
+            );
+            publisher.abort();
+        }
+        let spool = self.shared.spool.clone();
+        if tokio::task::spawn_blocking(move || spool.close())
+            .await
+            .is_err()
+        {
+            tracing::error!("the spool could not be closed");
+        }
+    }
+}

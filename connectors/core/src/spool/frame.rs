@@ -1,0 +1,70 @@
+//! How records lie in a segment: length, CRC-32, bytes.
+//!
+//! Both numbers are 32 bits, little-endian; the checksum (CRC-32 of ISO 3309) is over the length and the
+//! bytes. A segment is a sequence of such frames; whatever follows the last whole one was cut by a crash.
+
+/// Bytes before a record's own.
+pub(crate) const HEADER: usize = 8;
+/// Largest record, bytes: many times an event's size.
+pub(crate) const MAX_RECORD: usize = 1 << 20;
+
+/// Appends a record's frame to `out`. Records longer than [`MAX_RECORD`] must not be given.
+pub(crate) fn write(out: &mut Vec<u8>, record: &[u8]) {
+    let length = u32::try_from(record.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
+    out.extend_from_slice(&length);
+    out.extend_from_slice(&checksum(length, record).to_le_bytes());
+    out.extend_from_slice(record);
+}
+
+/// Returns the record at the start of `bytes`, or nothing if it is cut or damaged.
+pub(crate) fn read(bytes: &[u8]) -> Option<&[u8]> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
+    let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
+    let length = [l0, l1, l2, l3];
+    let size = u32::from_le_bytes(length) as usize;
+    let record = rest.get(..size).filter(|_| size <= MAX_RECORD)?;
+    (checksum(length, record) == u32::from_le_bytes([c0, c1, c2, c3])).then_some(record)
+}
+
+fn checksum(length: [u8; 4], record: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&length);
+    hasher.update(record);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_frame_gives_its_record_whatever_follows(record: Vec<u8>, tail: Vec<u8>) {
+            let mut bytes = Vec::new();
+            write(&mut bytes, &record);
+            bytes.extend(tail);
+            prop_assert_eq!(read(&bytes), Some(record.as_slice()));
+        }
+
+        #[test]
+        fn a_cut_or_changed_frame_gives_nothing(
+            record in prop::collection::vec(any::<u8>(), 1..64), at: prop::sample::Index, flip in 1u8..,
+        ) {
+            let mut bytes = Vec::new();
+            write(&mut bytes, &record);
+            let at = at.index(bytes.len());
+            prop_assert_eq!(read(&bytes[..at]), None);
+            bytes[at] ^= flip;
+            prop_assert_eq!(read(&bytes), None);
+        }
+
+        #[test]
+        fn noise_never_panics(bytes: Vec<u8>) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The spool: events that happened and are not published yet, durable on disk.
+//!
+//! One thread writes: it takes everything that waits, appends it and syncs once, so that many
+//! connections share one sync. Records have consecutive numbers; the cursor is the number of the first
+//! record that is not published. Segments behind the cursor are removed.
+
+mod frame;
+mod seen;
+mod store;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::{AccountName, Event, Timestamp};
+use tokio::sync::{Notify, oneshot, watch};
+
+use self::seen::{Entry, LastSeen};
+pub(crate) use self::store::Reader;
+use self::store::{Segment, Store};
+use crate::clock;
+
+/// Pause after the disk refused a write.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+/// Bounds of a [`Spool`].
+#[derive(Clone, Copy, Debug)]
+pub struct SpoolConfig {
+    /// Bytes on disk; when they are used up nothing is accepted until something was published.
+    pub max_bytes: u64,
+    /// Size at which a segment is closed, bytes.
+    pub segment_bytes: u64,
+}
+
+/// The spool cannot take an event.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// No room until something was published, or the disk refuses.
+    #[error(
+        "the spool is full ({0} bytes): the functions have not taken events for too long, or the disk is full"
+    )]
+    Full(u64),
+    /// The event is too large.
+    #[error("an event of {0} bytes is too large to be kept; at most 1 MiB fits")]
+    TooLarge(usize),
+    /// The spool is closed.
+    #[error("the spool is closed")]
+    Closed,
+    /// The folder cannot be used.
+    #[error("the spool {path} cannot be opened: {error}")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Becomes true when the events are durable.
+pub type Durable = oneshot::Receiver<()>;
+
+/// The spool; clones are the same spool.
+#[derive(Clone, Debug)]
+pub struct Spool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    config: SpoolConfig,
+    state: Mutex<State>,
+    work: Condvar,
+    room: Notify,
+    end: watch::Sender<u64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: Vec<u8>,
+    count: u64,
+    waiting: Vec<oneshot::Sender<()>>,
+    writing: u64,
+    next: u64,
+    disk: u64,
+    cursor: u64,
+    segments: Vec<Segment>,
+    seen: LastSeen,
+    /// What `seen` learns when the queued frames are durable.
+    notes: Vec<Entry>,
+    /// When the oldest record that is not published was appended, with its number.
+    oldest: Option<(u64, Timestamp)>,
+    failing: bool,
+    closed: bool,
+}
+
+impl Spool {
+    /// Opens a spool, making its folder if needed. A record that a crash cut is removed; every whole
+    /// record that is still there is shown to `visit`, with its number.
+    ///
+    /// # Errors
+    /// [`SpoolError::Open`], also if another process has it open.
+    pub fn open(
+        dir: &Path,
+        config: SpoolConfig,
+        mut visit: impl FnMut(u64, Event),
+    ) -> Result<Self, SpoolError> {
+        let failed = |error| SpoolError::Open {
+            path: dir.to_owned(),
+            error,
+        };
+        let mut seen = LastSeen::load(dir);
+        let store =
+            Store::open(
+                dir,
+                config.segment_bytes,
+                |number, record| match serde_json::from_slice::<Event>(record) {
+                    Ok(event) => {
+                        Entry::of(&event)
+                            .into_iter()
+                            .for_each(|entry| seen.note(entry));
+                        visit(number, event);
+                    }
+                    Err(error) => {
+                        tracing::error!(number, %error, "a record of the spool is no event")
+                    }
+                },
+            )
+            .map_err(failed)?;
+        let cursor = store.cursor();
+        let state = State {
+            next: store.end(),
+            disk: store.bytes(),
+            cursor,
+            segments: store.segments(),
+            seen,
+            oldest: (cursor < store.end()).then(|| (store.end(), clock::now())),
+            ..State::default()
+        };
+        let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
+            config,
+            work: Condvar::new(),
+            room: Notify::new(),
+            end: watch::Sender::new(store.end()),
+            state: Mutex::new(state),
+            thread: Mutex::new(None),
+        });
+        let writer = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("spool".to_owned())
+            .spawn(move || writer.run(store))
+            .map_err(failed)?;
+        *lock(&inner.thread) = Some(thread);
+        Ok(Self(inner))
+    }
+
+    /// Queues events; returns the number after the last of them, and a receiver that fires when they are durable.
+    /// Events become durable in the order of these calls.
+    ///
+    /// # Errors
+    /// [`SpoolError::Full`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then none is queued.
+    pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
+        let mut frames = Vec::new();
+        for event in events {
+            let record = serde_json::to_vec(event).map_err(|_| SpoolError::TooLarge(0))?;
+            if record.len() > frame::MAX_RECORD {
+                return Err(SpoolError::TooLarge(record.len()));
+            }
+            frame::write(&mut frames, &record);
+        }
+        let (done, durable) = oneshot::channel();
+        let mut state = self.0.state();
+        if state.closed {
+            return Err(SpoolError::Closed);
+        }
+        let used = state.used() + frames.len() as u64;
+        if used > self.0.config.max_bytes || state.failing {
+            return Err(SpoolError::Full(state.used()));
+        }
+        state.frames.extend_from_slice(&frames);
+        state.count += events.len() as u64;
+        state.next += events.len() as u64;
+        state.waiting.push(done);
+        state.notes.extend(events.iter().filter_map(Entry::of));
+        let next = state.next;
+        if state.oldest.is_none() {
+            state.oldest = Some((next, clock::now()));
+        }
+        self.0.work.notify_one();
+        Ok((next, durable))
+    }
+
+    /// Whether [`Spool::append`] would refuse everything now.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let state = self.0.state();
+        state.failing || state.used() >= self.0.config.max_bytes
+    }
+
+    /// Waits until there may be room again.
+    pub async fn room(&self) {
+        self.0.room.notified().await;
+    }
+
+    /// Returns the number of the first record that is not published.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.0.state().cursor
+    }
+
+    /// Returns the number after the last durable record.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        *self.0.end.borrow()
+    }
+
+    /// Returns a receiver of the number after the last durable record.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.end.subscribe()
+    }
+
+    /// Reads durable records that are not published, as JSON with their numbers: at most `count`, and `bytes` bytes, but at least one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(
+        &self,
+        reader: &mut Reader,
+        count: usize,
+        bytes: usize,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let (from, segments) = {
+            let state = self.0.state();
+            (state.cursor, state.segments.clone())
+        };
+        reader.read(&self.0.dir, &segments, from, count, bytes)
+    }
+
+    /// Marks all records before number `next` as published.
+    pub fn published(&self, next: u64) {
+        let mut state = self.0.state();
+        state.cursor = next.clamp(state.cursor, self.end());
+        let (cursor, next) = (state.cursor, state.next);
+        match state.oldest {
+            _ if cursor == next => state.oldest = None,
+            Some((number, _)) if cursor >= number => state.oldest = Some((next, clock::now())),
+            _ => {}
+        }
+        self.0.work.notify_one();
+    }
+
+    /// Returns, by target, the time of the newest message of a connection.
+    #[must_use]
+    pub fn last_seen(&self, account: &AccountName, connection: &str) -> Vec<(String, Timestamp)> {
+        self.0.state().seen.of(account, connection)
+    }
+
+    /// Returns how many records wait to be published, how many bytes the spool takes, and since when the oldest waits.
+    #[must_use]
+    pub fn usage(&self) -> (u64, u64, Option<Timestamp>) {
+        let state = self.0.state();
+        let waiting = state.next - state.cursor;
+        (waiting, state.used(), state.oldest.map(|(_, time)| time))
+    }
+
+    /// Writes what waits and ends the thread. Blocks for a sync or two.
+    pub fn close(&self) {
+        self.0.state().closed = true;
+        self.0.work.notify_all();
+        if let Some(thread) = lock(&self.0.thread).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the spool's thread panicked");
+        }
+    }
+}
+
+impl State {
+    fn used(&self) -> u64 {
+        self.disk + self.writing + self.frames.len() as u64
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The thread: writes, then keeps house.
+    fn run(&self, mut store: Store) {
+        let (mut saved, mut failed) = (store.cursor(), false);
+        loop {
+            let mut state = self.state();
+            while state.frames.is_empty() && state.cursor == saved && !state.closed {
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            let (frames, count) = (
+                std::mem::take(&mut state.frames),
+                std::mem::take(&mut state.count),
+            );
+            let waiting = std::mem::take(&mut state.waiting);
+            let notes = std::mem::take(&mut state.notes);
+            state.writing = frames.len() as u64;
+            let (cursor, closed) = (state.cursor, state.closed);
+            drop(state);
+            if !frames.is_empty() && !self.write(&mut store, &frames, count) {
+                return;
+            }
+            if !notes.is_empty() {
+                let mut state = self.state();
+                notes.into_iter().for_each(|entry| state.seen.note(entry));
+            }
+            if cursor != saved {
+                saved = cursor;
+                match self.publish(&mut store, cursor) {
+                    Ok(()) => failed = false,
+                    Err(error) if !failed => {
+                        failed = true;
+                        tracing::warn!(%error, "the spool cannot be trimmed; events may be published again after a restart");
+                    }
+                    Err(_) => {}
+                }
+            }
+            let mut state = self.state();
+            state.writing = 0;
+            state.disk = store.bytes();
+            state.segments = store.segments();
+            let done = closed && state.frames.is_empty() && state.cursor == saved;
+            drop(state);
+            self.end.send_replace(store.end());
+            for waiter in waiting {
+                let _ = waiter.send(());
+            }
+            self.room.notify_waiters();
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Writes, again and again if the disk refuses; false if the spool was closed meanwhile.
+    fn write(&self, store: &mut Store, frames: &[u8], count: u64) -> bool {
+        loop {
+            match store.append(frames, count) {
+                Ok(()) => {
+                    self.state().failing = false;
+                    return true;
+                }
+                Err(error) => {
+                    let mut state = self.state();
+                    if !state.failing {
+                        tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
+                    }
+                    state.failing = true;
+                    if state.closed {
+                        return false;
+                    }
+                    drop(self.work.wait_timeout(state, DISK_RETRY));
+                }
+            }
+        }
+    }
+
+    fn publish(&self, store: &mut Store, cursor: u64) -> io::Result<()> {
+        store.save_cursor(cursor)?;
+        if store.can_trim(cursor) {
+            // The newest times must outlive the segments that tell them.
+            let seen = self.state().seen.to_json();
+            store::write_atomically(&self.dir, seen::FILE, &seen)?;
+            store.trim(cursor)?;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

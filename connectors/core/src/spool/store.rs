@@ -1,0 +1,299 @@
+//! The spool's files: segments, the cursor, and their recovery. Blocking; owned by one thread.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::frame;
+
+/// A segment file: records `first..first + count`.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Segment {
+    pub(crate) fn path(dir: &Path, first: u64) -> PathBuf {
+        dir.join(format!("{first:016x}.spool"))
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.count
+    }
+}
+
+/// All segments, oldest first; the last one is open for appending.
+#[derive(Debug)]
+pub(crate) struct Store {
+    dir: PathBuf,
+    segments: VecDeque<Segment>,
+    file: File,
+    segment_bytes: u64,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, cuts a torn tail off, and shows every whole record to `visit`.
+    pub(crate) fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        mut visit: impl FnMut(u64, &[u8]),
+    ) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join("lock"))?;
+        lock.try_lock().map_err(|_| {
+            let text = "another process uses this folder; stop it or choose another folder";
+            io::Error::new(io::ErrorKind::ResourceBusy, text)
+        })?;
+        let mut firsts: Vec<u64> = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let name = entry?.file_name();
+            let first = name.to_str().and_then(|name| name.strip_suffix(".spool"));
+            firsts.extend(first.and_then(|hex| u64::from_str_radix(hex, 16).ok()));
+        }
+        firsts.sort_unstable();
+        let mut segments = VecDeque::new();
+        for (index, &first) in firsts.iter().enumerate() {
+            let mut next = segments.back().map_or(first, Segment::end).max(first);
+            let path = Segment::path(dir, first);
+            let mut bytes = Vec::new();
+            File::open(&path)?.read_to_end(&mut bytes)?;
+            let (mut at, mut count) = (0, 0);
+            while let Some(record) = frame::read(&bytes[at..]) {
+                visit(next, record);
+                at += frame::HEADER + record.len();
+                count += 1;
+                next += 1;
+            }
+            if at < bytes.len() {
+                if index + 1 < firsts.len() {
+                    tracing::error!(segment = %path.display(), "a segment of the spool is damaged in the middle; the rest of it cannot be read");
+                }
+                tracing::warn!(segment = %path.display(), cut = bytes.len() - at, "cut an unfinished record off the spool");
+                let file = OpenOptions::new().write(true).open(&path)?;
+                file.set_len(at as u64)?;
+                file.sync_all()?;
+            }
+            segments.push_back(Segment {
+                first,
+                count,
+                bytes: at as u64,
+            });
+        }
+        if segments.is_empty() {
+            let first = read_cursor(dir).unwrap_or(0);
+            create(dir, first)?;
+            segments.push_back(Segment {
+                first,
+                count: 0,
+                bytes: 0,
+            });
+        }
+        let last = segments.back().map_or(0, |segment| segment.first);
+        let file = OpenOptions::new()
+            .append(true)
+            .open(Segment::path(dir, last))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            segments,
+            file,
+            segment_bytes,
+            _lock: lock,
+        })
+    }
+
+    /// The number of the first record that is still there.
+    pub(crate) fn start(&self) -> u64 {
+        self.segments.front().map_or(0, |segment| segment.first)
+    }
+
+    /// The number that the next record gets.
+    pub(crate) fn end(&self) -> u64 {
+        self.segments.back().map_or(0, Segment::end)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        self.segments.iter().cloned().collect()
+    }
+
+    /// Where publishing had come to.
+    pub(crate) fn cursor(&self) -> u64 {
+        read_cursor(&self.dir)
+            .unwrap_or(0)
+            .clamp(self.start(), self.end())
+    }
+
+    /// Appends `count` frames and makes them durable. After an error nothing was appended.
+    pub(crate) fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
+        let full = |segment: &Segment| segment.bytes >= self.segment_bytes;
+        if self.segments.back().is_some_and(full) {
+            self.roll()?;
+        }
+        let Some(segment) = self.segments.back_mut() else {
+            return Err(io::Error::other("the spool has no segment"));
+        };
+        let written = self
+            .file
+            .write_all(frames)
+            .and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What was written in part must not stand between the records before and after it.
+            self.file.set_len(segment.bytes)?;
+            return Err(error);
+        }
+        segment.bytes += frames.len() as u64;
+        segment.count += count;
+        Ok(())
+    }
+
+    fn roll(&mut self) -> io::Result<()> {
+        let first = self.end();
+        self.file = create(&self.dir, first)?;
+        self.segments.push_back(Segment {
+            first,
+            count: 0,
+            bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// Remembers that everything before `cursor` is published.
+    pub(crate) fn save_cursor(&self, cursor: u64) -> io::Result<()> {
+        write_atomically(&self.dir, "cursor", format!("{cursor:016x}").as_bytes())
+    }
+
+    /// Whether [`Store::trim`] would remove something.
+    pub(crate) fn can_trim(&self, cursor: u64) -> bool {
+        self.segments.front().is_some_and(|first| {
+            first.end() <= cursor
+                && (self.segments.len() > 1 || first.bytes >= self.segment_bytes / 8)
+        })
+    }
+
+    /// Removes segments of which everything is published.
+    pub(crate) fn trim(&mut self, cursor: u64) -> io::Result<()> {
+        while self.can_trim(cursor) {
+            if self.segments.len() == 1 {
+                self.roll()?;
+            }
+            if let Some(first) = self.segments.front() {
+                fs::remove_file(Segment::path(&self.dir, first.first))?;
+                self.segments.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn create(dir: &Path, first: u64) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(Segment::path(dir, first))?;
+    file.set_len(0)?;
+    file.sync_all()?;
+    File::open(dir)?.sync_all()?;
+    Ok(file)
+}
+
+fn read_cursor(dir: &Path) -> Option<u64> {
+    let text = fs::read_to_string(dir.join("cursor")).ok()?;
+    u64::from_str_radix(text.trim(), 16).ok()
+}
+
+/// Replaces a small file so that a crash leaves either the old or the new one.
+pub(crate) fn write_atomically(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_data()?;
+    fs::rename(temporary, dir.join(name))
+}
+
+/// Reads records in order, from files that another thread appends to.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    open: Option<(u64, File)>,
+    /// Number of the record at the file's position.
+    next: u64,
+}
+
+impl Reader {
+    /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least one.
+    pub(crate) fn read(
+        &mut self,
+        dir: &Path,
+        segments: &[Segment],
+        from: u64,
+        count: usize,
+        bytes: usize,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let (mut records, mut size): (Vec<(u64, Vec<u8>)>, usize) = (Vec::new(), 0);
+        let mut at = from;
+        for segment in segments.iter().filter(|segment| segment.end() > from) {
+            at = at.max(segment.first);
+            self.seek(dir, segment, at)?;
+            let Some((_, file)) = &mut self.open else {
+                break;
+            };
+            while at < segment.end() && records.len() < count {
+                let position = file.stream_position()?;
+                let record = read_frame(file)?;
+                if !records.is_empty() && size + record.len() > bytes {
+                    file.seek(SeekFrom::Start(position))?;
+                    return Ok(records);
+                }
+                size += record.len();
+                records.push((at, record));
+                at += 1;
+                self.next = at;
+            }
+        }
+        Ok(records)
+    }
+
+    fn seek(&mut self, dir: &Path, segment: &Segment, to: u64) -> io::Result<()> {
+        let there = |(first, _): &(u64, File)| *first == segment.first;
+        if !self.open.as_ref().is_some_and(there) || self.next > to {
+            let file = File::open(Segment::path(dir, segment.first))?;
+            self.open = Some((segment.first, file));
+            self.next = segment.first;
+        }
+        while self.next < to {
+            if let Some((_, file)) = &mut self.open {
+                read_frame(file)?;
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
+
+fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; frame::HEADER];
+    file.read_exact(&mut bytes)?;
+    let size = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
+    let damaged = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a record of the spool is damaged",
+        )
+    };
+    if size > frame::MAX_RECORD {
+        return Err(damaged());
+    }
+    bytes.resize(frame::HEADER + size, 0);
+    file.read_exact(&mut bytes[frame::HEADER..])?;
+    frame::read(&bytes).map(<[u8]>::to_vec).ok_or_else(damaged)
+}
