@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::places::Places;
+use crate::places::{Places, find_program};
 use crate::report::timed;
 use crate::{install, npm, process, stamp};
 
@@ -33,7 +33,12 @@ pub(crate) fn storage(places: &Places, flags: &[String]) -> Result<()> {
         .arg(release.join("subspace"))
         .arg("--armadietto")
         .arg(armadietto)
+        .arg("--folder")
+        .arg(places.cache.join("bench"))
         .args(flags);
+    if let Some(nginx) = find_program(&["nginx"]) {
+        bench.arg("--nginx").arg(nginx);
+    }
     process::run(&mut bench)
 }
 

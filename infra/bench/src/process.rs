@@ -1,0 +1,200 @@
+//! Servers as processes: started, measured, and stopped whatever happens.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a server may take until it accepts connections.
+const START_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A server that runs until this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+}
+
+/// What a server has used so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// Processor time, user and system.
+    pub(crate) processor: Duration,
+    /// Resident memory at this moment, in bytes.
+    pub(crate) resident: u64,
+}
+
+impl Server {
+    /// Starts a server that prints a line beginning with `ready` to standard output.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started, or ended before it was ready.
+    pub(crate) fn start_until_line(command: &mut Command, ready: &str) -> Result<(Self, String)> {
+        let mut server = Self::start(command.stdout(Stdio::piped()))?;
+        let output = server.child.stdout.take().context("no standard output")?;
+        let mut reader = BufReader::new(output);
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                bail!("a server ended before it was ready: {said}");
+            }
+            if let Some(rest) = line.trim().strip_prefix(ready) {
+                let rest = rest.trim().to_owned();
+                // Whatever it prints later must not block it.
+                std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+                return Ok((server, rest));
+            }
+            said.push_str(&line);
+        }
+    }
+
+    /// Starts a server and waits until `address` accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started, ended, or did not listen in time.
+    pub(crate) fn start_until_listening(
+        command: &mut Command,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let mut server = Self::start(command.stdout(Stdio::null()))?;
+        let limit = Instant::now() + START_LIMIT;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("a server ended before it listened on {address} ({status})");
+            }
+            if Instant::now() > limit {
+                bail!("a server did not listen on {address} in {START_LIMIT:?}");
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(server)
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        Ok(Self { child })
+    }
+
+    /// Returns what tells how much the server uses.
+    pub(crate) fn meter(&self) -> Meter {
+        Meter(self.child.id())
+    }
+
+    /// Returns what the server and its worker processes have used.
+    ///
+    /// # Errors
+    ///
+    /// The server is not running any more.
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        self.meter().usage()
+    }
+}
+
+/// Tells how much a server uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meter(u32);
+
+impl Meter {
+    /// Returns what the server and its worker processes have used.
+    ///
+    /// # Errors
+    ///
+    /// The server is not running any more.
+    pub(crate) fn usage(self) -> Result<Usage> {
+        let mut usage = usage_of(self.0).context("a server is gone")?;
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // A process may end while the list is read.
+            if parent_of(pid) == Some(self.0)
+                && let Some(more) = usage_of(pid)
+            {
+                usage.processor += more.processor;
+                usage.resident += more.resident;
+            }
+        }
+        Ok(usage)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGTERM first, so that a server with workers stops them too.
+        let terminated = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let limit = Instant::now() + Duration::from_secs(5);
+        while terminated.is_ok() && Instant::now() < limit {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+        let _gone_already = self.child.kill();
+        let _gone_already = self.child.wait();
+    }
+}
+
+/// Returns an address of loopback that nobody listens on.
+///
+/// # Errors
+///
+/// There is no free port.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// The fields of `/proc/PID/stat` after the name, proc_pid_stat(5).
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    stat(pid)?.get(1)?.parse().ok()
+}
+
+fn usage_of(pid: u32) -> Option<Usage> {
+    let fields = stat(pid)?;
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let ticks = number(11)? + number(12)?;
+    let pages = number(21)?;
+    let rate = rustix::param::clock_ticks_per_second();
+    let page = u64::try_from(rustix::param::page_size()).ok()?;
+    Some(Usage {
+        processor: Duration::from_millis(ticks * 1000 / rate),
+        resident: pages * page,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_measured_and_stopped() {
+        let mut command = Command::new("sh");
+        let (server, rest) = Server::start_until_line(
+            command.args(["-c", "echo ready now; exec sleep 600"]),
+            "ready",
+        )
+        .unwrap();
+        assert_eq!(rest, "now");
+        let pid = server.child.id();
+        assert!(server.usage().unwrap().resident > 0);
+        assert_eq!(parent_of(pid), Some(std::process::id()));
+        drop(server);
+        assert!(stat(pid).is_none());
+    }
+}
