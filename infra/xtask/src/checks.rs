@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
-use crate::{client, install, invariants, npm, process};
+use crate::{client, install, invariants, npm, process, stamp};
 
 /// CI's builds are thrown away when they have grown beyond this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
@@ -118,12 +118,13 @@ fn end_to_end(places: &Places, flags: &[String]) -> Result<()> {
     process::run(places.cargo().args(["build", "--package", "subspace"]))?;
     let folder = places.e2e();
     npm::install(places, &folder)?;
+    let tests = stamp::files_below(&folder.join("tests"), &[])?;
     let mut node = process::command("node");
     node.current_dir(&folder)
         .arg("--test")
         .arg("--test-concurrency=1")
         .args(flags)
-        .arg("tests/")
+        .args(tests)
         .env("SUBSPACE_BIN", places.target.join("debug/subspace"))
         .env("SUBSPACE_CLIENT", places.client().join("dist"));
     process::run(&mut node).with_context(|| {

@@ -1,0 +1,22 @@
+// Chromium, started once for a test file.
+import { chromium } from 'playwright-core';
+
+import { findProgram } from './processes.mjs';
+
+const FLAGS = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Starts Chromium without a window. */
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: findProgram('chromium', 'chromium-browser', 'google-chrome'),
+    // Chromium refuses to sandbox what root starts.
+    args: process.getuid() === 0 ? ['--no-sandbox', ...FLAGS] : FLAGS,
+  });
+}

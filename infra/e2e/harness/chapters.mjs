@@ -1,0 +1,22 @@
+// A story in chapters: each is a test of its own, and none is told after one that went wrong.
+
+/**
+ * Makes the function that tells a chapter. `devices()` are those whose pictures explain a failure.
+ */
+export function chapters(t, devices) {
+  return async function chapter(name, tell) {
+    let failure;
+    await t.test(name, async () => {
+      try {
+        await tell();
+      } catch (error) {
+        failure = error;
+        for (const device of devices()) {
+          await device.picture(`failed-${device.name}`).catch(() => {});
+        }
+        throw error;
+      }
+    });
+    if (failure) throw new Error(`the story ends here: ${name}: ${failure.message}`);
+  };
+}

@@ -1,0 +1,225 @@
+// A browser on somebody's device, and what a person does and sees there. The only file that knows
+// how the page is built: the data-test-* attributes, described in static-client/README.md.
+import { artifact } from './artifacts.mjs';
+import { rememberShown } from './shown.mjs';
+
+const WIDE = { width: 1440, height: 900 };
+const NARROW = { width: 390, height: 844 };
+const LIMIT_MS = 20_000;
+
+const quoted = (text) => JSON.stringify(text);
+
+/** One device: its own cookies and storage, and one open page. */
+export class Device {
+  /** Ids of every message that was ever shown here. */
+  shown = new Set();
+  /** What went wrong in the page and no person would see. */
+  troubles = [];
+
+  static async open(browser, name, options = {}) {
+    const device = new Device();
+    device.name = name;
+    device.context = await browser.newContext({ viewport: WIDE, ...options });
+    device.context.setDefaultTimeout(LIMIT_MS);
+    await device.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await rememberShown(device.context, device.shown);
+    device.page = await device.context.newPage();
+    device.#watch();
+    return device;
+  }
+
+  /** Notes script errors, refused resources, and requests to anybody but the server. */
+  #watch() {
+    this.page.on('pageerror', (error) => this.troubles.push(`script error: ${error.stack}`));
+    this.page.on('console', (message) => {
+      // A refused or failed request is an answer that the page deals with.
+      if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) {
+        this.troubles.push(`console: ${message.text()}`);
+      }
+    });
+    this.page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (!['127.0.0.1', 'localhost'].includes(url.hostname) && url.protocol.startsWith('http')) {
+        this.troubles.push(`request to ${url.origin}`);
+      }
+    });
+  }
+
+  async goTo(url) {
+    await this.page.goto(url);
+  }
+
+  close() {
+    return this.context.close();
+  }
+
+  #at(selector) {
+    return this.page.locator(selector);
+  }
+
+  // Signing up and in
+
+  async signUp(name, password) {
+    const form = this.#at('[data-test-sign-up]');
+    await form.locator('[data-test-name]').fill(name);
+    await form.locator('[data-test-password]').fill(password);
+    await form.locator('[data-test-submit]').click();
+  }
+
+  async signIn(origin, name, password) {
+    await this.goTo(`${origin}/#/sign-in`);
+    const form = this.#at('[data-test-sign-in]');
+    await form.locator('[data-test-name]').fill(name);
+    await form.locator('[data-test-password]').fill(password);
+    await form.locator('[data-test-submit]').click();
+  }
+
+  /** Waits until the chat is there. */
+  async chat() {
+    await this.#at('[data-test-shell]').waitFor();
+  }
+
+  /** Waits for a sentence that says what is wrong, and returns it. */
+  async error() {
+    const error = this.#at('[data-test-error]').first();
+    await error.waitFor();
+    return (await error.innerText()).trim();
+  }
+
+  /** Returns the sentence at the top of the sign-up or sign-in card. */
+  async lead() {
+    return (await this.#at('[data-test-auth-lead]').innerText()).trim();
+  }
+
+  /** Makes an invite and returns its link. */
+  async invite() {
+    await this.#at('[data-test-open-invite]').click();
+    const field = this.#at('dialog [data-test-copy-value]');
+    const make = this.#at('[data-test-make-invite]');
+    await field.or(make).first().waitFor();
+    if (!(await field.count())) await make.click();
+    await field.waitFor();
+    const link = await field.inputValue();
+    await this.#at('[data-test-dialog-close]').click();
+    return link;
+  }
+
+  // Networks and rooms
+
+  #network(name) {
+    return this.#at(name ? `[data-test-network=${quoted(name)}]` : '[data-test-network]').first();
+  }
+
+  /** Waits until a network (the first, without a name) is online. */
+  async online(network) {
+    const name = network ? `[data-test-network=${quoted(network)}]` : '[data-test-network]';
+    await this.#at(`${name}[data-test-connection-state="online"]`).first().waitFor();
+  }
+
+  /** Waits until the page says that the server cannot be reached. */
+  async disconnected() {
+    await this.#at('[data-test-link-banner]').waitFor();
+  }
+
+  async connected() {
+    await this.#at('[data-test-link-banner]').waitFor({ state: 'detached' });
+  }
+
+  /** Adds an IRC network through the dialog. */
+  async addNetwork({ name, host, port, channels }) {
+    await this.#at('[data-test-add-network]').click();
+    const dialog = this.#at('dialog[open]');
+    await dialog.locator('[data-test-network-name]').fill(name);
+    await dialog.locator('[data-test-network-host]').fill(host);
+    await dialog.locator('[data-test-network-port]').fill(String(port));
+    await dialog.locator('[data-test-network-tls]').uncheck();
+    await dialog.locator('[data-test-network-channels]').fill(channels);
+    await dialog.locator('[data-test-submit]').click();
+    await dialog.waitFor({ state: 'detached' });
+  }
+
+  #roomLink(room, network) {
+    return this.#network(network).locator(`[data-test-room-link=${quoted(room)}]`);
+  }
+
+  /** Opens a room from the side. */
+  async open(room, network) {
+    await this.#roomLink(room, network).click();
+    await this.inRoom(room);
+  }
+
+  async inRoom(room) {
+    await this.#at(`[data-test-room=${quoted(room)}]`).waitFor();
+  }
+
+  /** Returns the number of unread messages or mentions that the side shows for a room. */
+  async unread(room, network) {
+    const badge = this.#roomLink(room, network).locator('[data-test-unread], [data-test-mentions]');
+    await badge.waitFor();
+    return Number.parseInt(await badge.innerText(), 10);
+  }
+
+  /** Waits for somebody in the open room's list of members, as here or as away. */
+  async member(nick, { away = false } = {}) {
+    const state = `[data-test-away="${away ? 'yes' : 'no'}"]`;
+    await this.#at(`[data-test-member=${quoted(nick)}]${state}`).waitFor({ state: 'attached' });
+  }
+
+  async noMember(nick) {
+    const member = this.#at(`[data-test-member=${quoted(nick)}]`);
+    await member.waitFor({ state: 'detached' });
+  }
+
+  // Talking
+
+  /** Types a text (or a command) and sends it. */
+  async say(text) {
+    const composer = this.#at('[data-test-composer]');
+    await composer.fill(text);
+    await composer.press('Enter');
+  }
+
+  #message(text) {
+    return this.#at('[data-test-message]').filter({ hasText: text });
+  }
+
+  /** Waits for a message in the open room; with `from`, for one by that person. */
+  async reads(text, from) {
+    const message = this.#message(text).last();
+    await message.waitFor();
+    if (from) {
+      const by = await message.getAttribute('data-test-from');
+      if (by !== from) throw new Error(`"${text}" is shown as said by ${by}, not ${from}`);
+    }
+  }
+
+  /** Waits until an own message has been accepted. */
+  async accepted(text) {
+    const selector = '[data-test-message]:not([data-test-delivery])';
+    await this.#at(selector).filter({ hasText: text }).last().waitFor();
+  }
+
+  /** Returns the texts of the messages in the open room, in order. */
+  async texts() {
+    return this.#at('[data-test-message] [data-test-text]').allInnerTexts();
+  }
+
+  // Pictures
+
+  /** Takes pictures as artifacts: wide and narrow, light and dark. */
+  async pictures(name) {
+    for (const [width, size] of Object.entries({ wide: WIDE, narrow: NARROW })) {
+      await this.page.setViewportSize(size);
+      for (const colorScheme of ['light', 'dark']) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.picture(`${name}-${width}-${colorScheme}`);
+      }
+    }
+    await this.page.emulateMedia({ colorScheme: null });
+    await this.page.setViewportSize(WIDE);
+  }
+
+  async picture(name) {
+    await this.page.screenshot({ path: artifact(`pictures/${name}.png`) });
+  }
+}

@@ -1,0 +1,115 @@
+// What people and the world do wrong, and what they are told.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBrowser } from '../harness/browser.mjs';
+import { Device } from '../harness/device.mjs';
+import { Program, freePort } from '../harness/processes.mjs';
+import { Subspace, binary } from '../harness/subspace.mjs';
+
+const PASSWORD = 'correct horse battery';
+let browser, server, alice;
+
+before(async () => {
+  browser = await startBrowser();
+  server = await new Subspace('bad-input').start();
+  alice = await Device.open(browser, 'bad-input-alice');
+  await alice.goTo(await server.setUpLink());
+  await alice.signUp('alice', PASSWORD);
+  await alice.chat();
+  await alice.online();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** A sentence for people: no codes, no internals. */
+function assertSentence(text) {
+  assert.match(text, /^\p{Lu}.* .*[.!?]$/su, text);
+  assert.doesNotMatch(text, /undefined|\[object|Error:|\b[45]\d\d\b/, text);
+}
+
+test('a wrong password', async () => {
+  const device = await Device.open(browser, 'wrong-password');
+  await device.signIn(server.origin, 'alice', 'not her password');
+  assertSentence(await device.error());
+  await device.picture('wrong-password');
+  await device.signIn(server.origin, 'alice', PASSWORD);
+  await device.chat();
+  await device.close();
+});
+
+test('a password that is too short, and a name that cannot be one', async () => {
+  const device = await Device.open(browser, 'sign-up');
+  await device.goTo(await alice.invite());
+  await device.signUp('bob', 'short');
+  assertSentence(await device.error());
+  await device.signUp('Bob the Builder', 'a long enough password');
+  assertSentence(await device.error());
+  await device.signUp('alice', 'a long enough password');
+  assertSentence(await device.error());
+  await device.signUp('bob', 'a long enough password');
+  await device.chat();
+  await device.close();
+});
+
+test('an invite that was used, one that never was, and the set-up link once it is done', async () => {
+  const link = await alice.invite();
+  const first = await Device.open(browser, 'first');
+  await first.goTo(link);
+  await first.signUp('carla', 'a long enough password');
+  await first.chat();
+  await first.close();
+  const setUp = await server.setUpLink();
+  for (const [name, wrong] of [
+    ['used-invite', link],
+    ['made-up-invite', `${server.origin}/#/invite/nonsense`],
+    ['used-set-up', setUp],
+  ]) {
+    const device = await Device.open(browser, name);
+    await device.goTo(wrong);
+    await device.picture(name);
+    assertSentence(await device.lead());
+    assert.equal(await device.page.locator('[data-test-sign-up]').count(), 0, name);
+    await device.close();
+  }
+});
+
+test('a network that cannot be reached', async () => {
+  const port = await freePort();
+  await alice.addNetwork({ name: 'Nowhere', host: '127.0.0.1', port, channels: '#x' });
+  const network = alice.page.locator('[data-test-network="Nowhere"]');
+  await network.and(alice.page.locator('[data-test-connection-state="offline"]')).waitFor();
+  await alice.picture('unreachable-network');
+  await alice.online();
+});
+
+test('a channel that cannot be one, and a command that is none', async () => {
+  await alice.open('#general');
+  await alice.say('/join spaces and, commas');
+  await alice.say('/nonsense');
+  await alice.page.locator('[data-test-entry="error"]').first().waitFor();
+  await alice.picture('wrong-commands');
+});
+
+test('a port in use, a wrong flag and a wrong token name are one sentence each', async () => {
+  const port = new URL(server.origin).host;
+  const folder = new Subspace('port-in-use').data;
+  const args = ['serve', '--data', folder, '--irc', 'off'];
+  for (const [more, pattern] of [
+    [['--listen', port], new RegExp(port.split(':')[1])],
+    [['--listen', 'nonsense'], /listen.*nonsense/],
+  ]) {
+    const program = new Program('wrong-start', binary(), [...args, ...more]);
+    assert.equal(await program.end(), 'exit code 1');
+    const said = program.lines.filter((line) => line.startsWith('subspace: '));
+    assert.equal(said.length, 1, program.lines.join('\n'));
+    assert.match(said[0], pattern);
+  }
+  const token = ['token', 'nobody', '--scope', 'notes:rw', '--data', server.data];
+  const program = new Program('wrong-token', binary(), token);
+  assert.equal(await program.end(), 'exit code 1');
+  assert.match(program.lines.join('\n'), /nobody/);
+});
