@@ -1,3 +1,84 @@
-//! Everything in one process, and the admin commands.
+//! `subspace`: everything in one process, and the admin commands.
 
-fn main() {}
+mod admin;
+mod data;
+mod router;
+mod serve;
+mod settings;
+mod statics;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Keys;
+
+/// Team chat on open protocols: web client, storage, gateway and IRC server in one process.
+#[derive(Debug, Parser)]
+#[command(name = "subspace", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts everything and serves until SIGTERM or SIGINT.
+    Serve(Keys),
+    /// Manages accounts; works while the server runs.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Prints one bearer token for an account's storage; works while the server runs.
+    Token {
+        /// The account.
+        name: String,
+        /// What the token opens, `notes:rw` or `*:rw`; several are separated by blanks.
+        #[arg(long)]
+        scope: String,
+        /// Label in the list of grants.
+        #[arg(long, default_value = "command line")]
+        client: String,
+        #[command(flatten)]
+        keys: Keys,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// Makes an account; the password is read from standard input.
+    Add {
+        /// The account's name.
+        name: String,
+        /// May manage the installation.
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        keys: Keys,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(keys) => serve::run(keys),
+        Command::Account(AccountCommand::Add { name, admin, keys }) => {
+            admin::add_account(&name, admin, keys)
+        }
+        Command::Token { name, scope, client, keys } => {
+            admin::print_token(&name, &scope, &client, keys)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the one sentence that says why a command did not work.
+#[allow(clippy::print_stderr, reason = "a command's own voice")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("subspace: {error:#}");
+}

@@ -1,0 +1,201 @@
+//! The data folder: its version, its lock, its secrets.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+/// What this program writes.
+const VERSION: u32 = 1;
+
+/// An open data folder.
+///
+/// ```text
+/// version       format of the folder
+/// lock          held while `subspace serve` runs
+/// master.key    32 bytes in hexadecimal; every other key is derived from it
+/// setup-token   until the first account is made
+/// store/        accounts and their documents
+/// spool/        what connectors have not published yet
+/// ircd/         channels and history of the IRC server
+/// ```
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+}
+
+/// Held as long as the server runs; the lock ends with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct ServerLock {
+    _file: File,
+}
+
+impl DataFolder {
+    /// Opens the folder, making it if it does not exist.
+    ///
+    /// # Errors
+    /// One sentence if it cannot be used or belongs to a newer version.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("data: cannot make the folder {}", path.display()))?;
+        let folder = Self { path: path.to_owned() };
+        let stated = folder.read_or_create("version", || Ok(format!("{VERSION}\n")))?;
+        match stated.trim().parse::<u32>() {
+            Ok(found) if found > VERSION => bail!(
+                "data: {} is of format version {found}, this program knows versions up to {VERSION}; \
+                 start the newer program that wrote it",
+                path.display()
+            ),
+            Ok(_) => Ok(folder),
+            Err(_) => bail!(
+                "data: {} holds \"{}\", expected a format version; is this a data folder of subspace?",
+                path.join("version").display(),
+                stated.trim()
+            ),
+        }
+    }
+
+    /// Takes the lock that keeps a second server away.
+    ///
+    /// # Errors
+    /// One sentence if another server runs on the folder.
+    pub(crate) fn lock(&self) -> anyhow::Result<ServerLock> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("data: cannot open {}", path.display()))?;
+        if file.try_lock().is_err() {
+            bail!(
+                "data: another subspace serve uses {}; stop it or choose another folder with --data",
+                self.path.display()
+            );
+        }
+        Ok(ServerLock { _file: file })
+    }
+
+    /// Returns the master key, making it at first start.
+    ///
+    /// # Errors
+    /// If the key cannot be read or is damaged.
+    pub(crate) fn master_key(&self) -> anyhow::Result<[u8; 32]> {
+        let text = self.read_or_create("master.key", || random_hex::<32>())?;
+        parse_hex(text.trim()).with_context(|| {
+            format!(
+                "data: {} is damaged, expected 64 hexadecimal digits; restore it from a backup",
+                self.path.join("master.key").display()
+            )
+        })
+    }
+
+    /// Returns the token that makes the first account.
+    ///
+    /// # Errors
+    /// If it cannot be read or made.
+    pub(crate) fn setup_token(&self) -> anyhow::Result<String> {
+        Ok(self.read_or_create("setup-token", || random_hex::<16>())?.trim().to_owned())
+    }
+
+    /// Returns the path of a folder inside.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Reads a small file; if it does not exist, makes it whole and durable, for this user only.
+    fn read_or_create(&self, name: &str, make: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<String> {
+        let path = self.path.join(name);
+        let read = || match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("data: cannot read {}", path.display())),
+        };
+        if let Some(text) = read()? {
+            return Ok(text);
+        }
+        let text = make()?;
+        let fresh = self.path.join(format!("{name}.{}", std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            // A link fails if somebody else was first; a rename would overwrite their key.
+            match fs::hard_link(&fresh, &path) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(()),
+            }?;
+            fs::remove_file(&fresh)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().with_context(|| format!("data: cannot write {}", path.display()))?;
+        read()?.with_context(|| format!("data: {} vanished", path.display()))
+    }
+}
+
+fn random_hex<const BYTES: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut key = [0; 32];
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn keys_stay_and_are_private() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("data");
+        let key = DataFolder::open(&path).unwrap().master_key().unwrap();
+        assert_eq!(DataFolder::open(&path).unwrap().master_key().unwrap(), key);
+        let mode = fs::metadata(path.join("master.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+
+    #[test]
+    fn a_newer_folder_is_refused_with_a_sentence() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::write(temp.path().join("version"), "2\n").unwrap();
+        let message = DataFolder::open(temp.path()).unwrap_err().to_string();
+        assert!(message.contains("format version 2") && message.contains("newer"), "{message}");
+        fs::write(temp.path().join("version"), "what\n").unwrap();
+        assert!(DataFolder::open(temp.path()).unwrap_err().to_string().contains("\"what\""));
+    }
+
+    #[test]
+    fn one_server_a_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temp.path()).unwrap();
+        let lock = folder.lock().unwrap();
+        assert!(folder.lock().unwrap_err().to_string().contains("another subspace serve"));
+        drop(lock);
+        folder.lock().unwrap();
+    }
+
+    #[test]
+    fn a_damaged_key_is_not_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temp.path()).unwrap();
+        fs::write(temp.path().join("master.key"), "short").unwrap();
+        assert!(folder.master_key().unwrap_err().to_string().contains("damaged"));
+    }
+}

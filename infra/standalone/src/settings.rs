@@ -1,0 +1,249 @@
+//! Configuration: flags, environment, one TOML file, defaults, in this order.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ircd::Guests;
+use serde::Deserialize;
+
+const DEFAULT_QUOTA: u64 = 10 * 1024 * 1024 * 1024;
+const DEFAULT_MAX_DOCUMENT: u64 = 512 * 1024 * 1024;
+
+/// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Keys {
+    /// TOML file with the same keys.
+    #[arg(long, env = "SUBSPACE_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Folder that holds everything [default: data].
+    #[arg(long, env = "SUBSPACE_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the web port [default: 127.0.0.1:6700].
+    #[arg(long, env = "SUBSPACE_LISTEN", value_name = "ADDR")]
+    listen: Option<String>,
+    /// Address of the IRC server, or `off` [default: 127.0.0.1:6667].
+    #[arg(long, env = "SUBSPACE_IRC", value_name = "ADDR")]
+    irc: Option<String>,
+    /// Address of the SMTP server, or `off` [default: off].
+    #[arg(long, env = "SUBSPACE_SMTP", value_name = "ADDR")]
+    smtp: Option<String>,
+    /// Address of the TURN server, or `off` [default: off].
+    #[arg(long, env = "SUBSPACE_TURN", value_name = "ADDR")]
+    turn: Option<String>,
+    /// Address under which browsers reach this server [default: http:// and the web port's address].
+    #[arg(long, env = "SUBSPACE_ORIGIN", value_name = "URL")]
+    origin: Option<String>,
+    /// Folder with the built web client [default: static-client/dist, or client beside the program].
+    #[arg(long, env = "SUBSPACE_CLIENT", value_name = "DIR")]
+    client: Option<PathBuf>,
+    /// What people call this space [default: Subspace].
+    #[arg(long, env = "SUBSPACE_NAME", value_name = "TEXT")]
+    name: Option<String>,
+    /// Name of the IRC server [default: the origin's host if it is a domain name, else irc.localhost].
+    #[arg(long, env = "SUBSPACE_IRC_NAME", value_name = "NAME")]
+    irc_name: Option<String>,
+    /// Who may use the IRC server without an account: loopback, on or off [default: loopback].
+    #[arg(long, env = "SUBSPACE_IRC_GUESTS", value_name = "WHO")]
+    irc_guests: Option<String>,
+    /// Channels that new members are in, separated by blanks [default: #general].
+    #[arg(long, env = "SUBSPACE_CHANNELS", value_name = "NAMES")]
+    channels: Option<String>,
+    /// Bytes that an account may store [default: 10 GiB].
+    #[arg(long, env = "SUBSPACE_QUOTA", value_name = "BYTES")]
+    quota: Option<u64>,
+    /// Largest document in bytes [default: 512 MiB].
+    #[arg(long, env = "SUBSPACE_MAX_DOCUMENT", value_name = "BYTES")]
+    max_document: Option<u64>,
+    /// What is logged, `info` or a filter such as `warn,ircd=debug` [default: info].
+    #[arg(long, env = "SUBSPACE_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// The configuration, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Folder that holds everything.
+    pub(crate) data: PathBuf,
+    /// Web port.
+    pub(crate) listen: SocketAddr,
+    /// IRC server.
+    pub(crate) irc: Option<SocketAddr>,
+    /// Public address, if configured.
+    pub(crate) origin: Option<String>,
+    /// Built web client.
+    pub(crate) client: PathBuf,
+    /// What people call this space.
+    pub(crate) name: String,
+    /// Name of the IRC server, if configured.
+    pub(crate) irc_name: Option<String>,
+    /// Who may use the IRC server without an account.
+    pub(crate) irc_guests: Guests,
+    /// Default channels.
+    pub(crate) channels: Vec<String>,
+    /// Bytes an account may store.
+    pub(crate) quota: u64,
+    /// Largest document.
+    pub(crate) max_document: u64,
+    /// Log filter.
+    pub(crate) log: String,
+}
+
+impl Keys {
+    /// Adds the file and the defaults, and checks every key.
+    ///
+    /// # Errors
+    /// One sentence: which key, what was found, what is expected.
+    pub(crate) fn resolve(self) -> anyhow::Result<Settings> {
+        let file = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("config: cannot read {}", path.display()))?;
+                toml::from_str(&text).map_err(|error| {
+                    let message = error.message().replace('\n', " ");
+                    anyhow::anyhow!("config: {} is wrong: {message}", path.display())
+                })?
+            }
+            None => Self::default(),
+        };
+        for (key, value) in [("smtp", self.smtp.or(file.smtp)), ("turn", self.turn.or(file.turn))] {
+            if let Some(value) = value.filter(|value| value != "off") {
+                bail!("{key}: found \"{value}\", expected off: this version has no {key} server");
+            }
+        }
+        let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:6700".to_owned());
+        let irc = self.irc.or(file.irc).unwrap_or_else(|| "127.0.0.1:6667".to_owned());
+        let guests = self.irc_guests.or(file.irc_guests).unwrap_or_else(|| "loopback".to_owned());
+        let channels = self.channels.or(file.channels).unwrap_or_else(|| "#general".to_owned());
+        let client = self.client.or(file.client);
+        Ok(Settings {
+            data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
+            listen: parse("listen", &listen, ADDRESS)?,
+            irc: if irc == "off" {
+                None
+            } else {
+                Some(parse("irc", &irc, "an address like 127.0.0.1:6667, or off")?)
+            },
+            origin: self.origin.or(file.origin).map(|text| origin(&text)).transpose()?,
+            client: client.unwrap_or_else(default_client),
+            name: line("name", self.name.or(file.name).unwrap_or_else(|| "Subspace".to_owned()))?,
+            irc_name: self.irc_name.or(file.irc_name).map(|name| server_name(&name)).transpose()?,
+            irc_guests: match guests.as_str() {
+                "loopback" => Guests::Loopback,
+                "on" => Guests::On,
+                "off" => Guests::Off,
+                other => bail!("irc-guests: found \"{other}\", expected loopback, on or off"),
+            },
+            channels: channel_names(&channels)?,
+            quota: self.quota.or(file.quota).unwrap_or(DEFAULT_QUOTA),
+            max_document: self.max_document.or(file.max_document).unwrap_or(DEFAULT_MAX_DOCUMENT),
+            log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+const ADDRESS: &str = "an address like 127.0.0.1:6700";
+
+fn parse<T: FromStr<Err: Display>>(key: &str, text: &str, expected: &str) -> anyhow::Result<T> {
+    text.parse().map_err(|_| anyhow::anyhow!("{key}: found \"{text}\", expected {expected}"))
+}
+
+/// An origin, RFC 6454: scheme, host and port only.
+fn origin(text: &str) -> anyhow::Result<String> {
+    let wrong = || {
+        format!("origin: found \"{text}\", expected scheme and host only, like https://chat.example.org")
+    };
+    let uri: http::Uri = text.parse().ok().with_context(wrong)?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https")).with_context(wrong)?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).with_context(wrong)?;
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        bail!(wrong());
+    }
+    Ok(format!("{scheme}://{}", authority.as_str().to_lowercase()))
+}
+
+fn line(key: &str, text: String) -> anyhow::Result<String> {
+    if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
+        bail!("{key}: found {text:?}, expected 1 to 100 bytes on one line");
+    }
+    Ok(text)
+}
+
+fn server_name(name: &str) -> anyhow::Result<String> {
+    let fits = name.contains('.')
+        && name.len() <= 63
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    if !fits {
+        bail!("irc-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
+    }
+    Ok(name.to_lowercase())
+}
+
+fn channel_names(text: &str) -> anyhow::Result<Vec<String>> {
+    let names: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    let fits = |name: &String| {
+        name.len() > 1 && name.len() <= 50 && name.starts_with('#') && !name.contains([',', '\u{7}', ':'])
+    };
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => bail!("channels: found \"{name}\", expected names like #general"),
+        None if names.is_empty() => bail!("channels: found nothing, expected at least one name like #general"),
+        None => Ok(names),
+    }
+}
+
+fn default_client() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("client")));
+    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| "static-client/dist".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(change: impl FnOnce(&mut Keys)) -> String {
+        let mut keys = Keys::default();
+        change(&mut keys);
+        keys.resolve().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_loopback() {
+        let settings = Keys::default().resolve().unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:6700");
+        assert_eq!(settings.irc.unwrap().to_string(), "127.0.0.1:6667");
+        assert_eq!(settings.channels, ["#general"]);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_what_was_found_and_expected() {
+        assert_eq!(
+            wrong(|keys| keys.listen = Some("6700".into())),
+            "listen: found \"6700\", expected an address like 127.0.0.1:6700"
+        );
+        assert!(wrong(|keys| keys.smtp = Some("127.0.0.1:2525".into())).starts_with("smtp: found"));
+        assert!(wrong(|keys| keys.origin = Some("https://a/b".into())).starts_with("origin: found"));
+        assert!(wrong(|keys| keys.irc_guests = Some("maybe".into())).contains("loopback, on or off"));
+        assert!(wrong(|keys| keys.channels = Some("general".into())).contains("#general"));
+        assert!(wrong(|keys| keys.irc_name = Some("chat".into())).contains("irc.example.org"));
+    }
+
+    #[test]
+    fn the_file_stands_behind_the_flags() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("subspace.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\n").unwrap();
+        let keys = Keys { config: Some(path.clone()), listen: Some("127.0.0.1:2".into()), ..Keys::default() };
+        let settings = keys.resolve().unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert!(settings.irc.is_none());
+        std::fs::write(&path, "port = 3\n").unwrap();
+        let message = wrong(|keys| keys.config = Some(path));
+        assert!(message.contains("port") && message.contains("expected one of"), "{message}");
+    }
+}
