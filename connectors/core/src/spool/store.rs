@@ -100,13 +100,18 @@ impl Store {
         let file = OpenOptions::new()
             .append(true)
             .open(Segment::path(dir, last))?;
-        Ok(Self {
+        let store = Self {
             dir: dir.to_owned(),
             segments,
             file,
             segment_bytes,
             _lock: lock,
-        })
+        };
+        if read_cursor(dir).is_some_and(|cursor| cursor > store.end()) {
+            // Records that were published are lost; the new ones that get their numbers are not published.
+            store.save_cursor(store.end())?;
+        }
+        Ok(store)
     }
 
     /// The number of the first record that is still there.
@@ -218,7 +223,8 @@ pub(crate) fn write_atomically(dir: &Path, name: &str, content: &[u8]) -> io::Re
     let mut file = File::create(&temporary)?;
     file.write_all(content)?;
     file.sync_data()?;
-    fs::rename(temporary, dir.join(name))
+    fs::rename(temporary, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 /// Reads records in order, from files that another thread appends to.
