@@ -3,7 +3,9 @@
 //! [`ObjectStore`] is what a store has to offer; [`Storage`] keeps the trees of all accounts in one. It
 //! knows no clock, no randomness, no sockets and no files: time and random bytes are handed in.
 
+pub mod contract;
 mod maybe_send;
+pub mod memory;
 mod store;
 mod tree;
 

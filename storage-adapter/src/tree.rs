@@ -1,102 +1,126 @@
 //! The account tree: documents and folders with versions, over an object store.
+//!
+//! Every module (`/notes/`, `/public/photos/`) has one head: an object with the index of all its
+//! documents, changed by compare-and-swap alone. A write stores the bytes under a new key and
+//! then swaps the head; a read revalidates the head and opens the bytes it names. `FORMAT.md`
+//! describes the objects.
 
+mod cache;
+mod commit;
+mod format;
+mod heads;
+mod index;
 mod path;
+mod queue;
+mod quota;
+mod read;
+mod retention;
+mod root;
+mod shard;
 mod types;
+mod version;
+mod write;
 
-use crate::store::{ByteStream, ObjectStore};
-use model::AccountName;
-pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
+use std::fmt;
 use std::sync::Arc;
+
+pub use index::Superseded;
+pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
+pub use retention::SweepReport;
 pub use types::{
     ByteRange, Change, DocumentInfo, DocumentRead, Folder, FolderRead, Host, Item, TreeError,
     Version, WriteCondition, Written,
 };
 
-/// The trees of all accounts in one store. Long-lived and shared; cheap to clone.
+use cache::Cache;
+use queue::Queues;
+
+/// What can be set for the trees of a store.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long overwritten and deleted documents are kept, in milliseconds.
+    pub keep_millis: i64,
+    /// The age, in milliseconds, at which bytes that no index names are swept. A write that takes
+    /// longer than half of it, from its first byte to its commit, fails.
+    pub grace_millis: i64,
+    /// How much of the heads is kept in memory, in bytes of their objects.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        Self {
+            keep_millis: 30 * DAY,
+            grace_millis: DAY,
+            cache_bytes: cache::DEFAULT_CAPACITY,
+        }
+    }
+}
+
+/// The trees of all accounts in one store. Long-lived and shared; cheap to clone. Several of
+/// them, in any processes, may work on one store.
 pub struct Storage<S, H> {
     store: Arc<S>,
     host: Arc<H>,
+    shared: Arc<Shared>,
 }
-impl<S, H> std::fmt::Debug for Storage<S, H> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Storage")
+
+struct Shared {
+    options: Options,
+    cache: Cache,
+    queues: Queues,
+}
+
+impl<S, H> fmt::Debug for Storage<S, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage")
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
     }
 }
+
 impl<S, H> Clone for Storage<S, H> {
     fn clone(&self) -> Self {
         Self {
             store: Arc::clone(&self.store),
             host: Arc::clone(&self.host),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
-#[allow(
-    missing_docs,
-    clippy::unused_async,
-    unused_variables,
-    reason = "interface draft"
-)]
-impl<S: ObjectStore, H: Host> Storage<S, H> {
+
+impl<S, H> Storage<S, H> {
+    /// Makes the trees of a store, with the usual options.
     pub fn new(store: Arc<S>, host: Arc<H>) -> Self {
-        Self { store, host }
+        Self::with_options(store, host, Options::default())
     }
+
+    /// Makes the trees of a store.
+    pub fn with_options(store: Arc<S>, host: Arc<H>, options: Options) -> Self {
+        let cache = Cache::new(options.cache_bytes);
+        let queues = Queues::default();
+        Self {
+            store,
+            host,
+            shared: Arc::new(Shared {
+                options,
+                cache,
+                queues,
+            }),
+        }
+    }
+
+    /// Returns the store.
+    #[must_use]
     pub fn store(&self) -> &S {
         &self.store
     }
+
+    /// Returns the host.
+    #[must_use]
     pub fn host(&self) -> &H {
         &self.host
-    }
-    pub async fn read_document(
-        &self,
-        account: &AccountName,
-        path: &DocumentPath,
-        if_none_match: &[Version],
-        range: Option<ByteRange>,
-    ) -> Result<DocumentRead, TreeError> {
-        todo!()
-    }
-    /// HEAD: no blob is touched.
-    pub async fn document_info(
-        &self,
-        account: &AccountName,
-        path: &DocumentPath,
-    ) -> Result<DocumentInfo, TreeError> {
-        todo!()
-    }
-    pub async fn read_folder(
-        &self,
-        account: &AccountName,
-        path: &FolderPath,
-        if_none_match: &[Version],
-    ) -> Result<FolderRead, TreeError> {
-        todo!()
-    }
-    pub async fn put(
-        &self,
-        account: &AccountName,
-        path: &DocumentPath,
-        content_type: &str,
-        body: ByteStream,
-        condition: &WriteCondition,
-        quota: Option<u64>,
-    ) -> Result<Written, TreeError> {
-        todo!()
-    }
-    pub async fn delete(
-        &self,
-        account: &AccountName,
-        path: &DocumentPath,
-        condition: &WriteCondition,
-    ) -> Result<Version, TreeError> {
-        todo!()
-    }
-    /// All changes of one module, or none, in one commit. All paths must lie in one module.
-    pub async fn commit(
-        &self,
-        account: &AccountName,
-        changes: Vec<Change>,
-        quota: Option<u64>,
-    ) -> Result<Vec<Written>, TreeError> {
-        todo!()
     }
 }

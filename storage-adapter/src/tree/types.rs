@@ -127,6 +127,9 @@ pub enum TreeError {
     /// A document is where a folder would be, or the other way round (409); the sentence names it.
     #[error("{0}")]
     Conflict(String),
+    /// The media type cannot be stored (400).
+    #[error("a content type has 1 to 512 bytes and no control characters")]
+    ContentType,
     /// The account would hold more than it may (507).
     #[error("the account may hold {limit} bytes and holds {used} already")]
     Quota {

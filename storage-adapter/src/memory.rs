@@ -1,0 +1,282 @@
+//! A store in memory: the reference for all others, and one that fails on demand.
+//!
+//! Failures are drawn from a seed, so a run can be repeated. Nothing looks at a clock: a delay is
+//! a number of times that the request lets others go first.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use crate::store::{ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError};
+
+/// Entries of a listing at most.
+const PAGE: usize = 1000;
+
+/// What goes wrong; chances are in percent of the requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Where the random numbers begin.
+    pub seed: u64,
+    /// The request fails and nothing happens.
+    pub refuse: u8,
+    /// The request happens and fails: its reply is lost.
+    pub lose_reply: u8,
+    /// Before and after it takes effect a request lets others go first up to so many times. Each
+    /// is a point where a future may be dropped, as by a process that dies.
+    pub delay: u8,
+}
+
+/// How many requests there were.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Requests {
+    /// Reads, those answered with [`StoreError::NotModified`] too.
+    pub get: u64,
+    /// Writes.
+    pub put: u64,
+    /// Deletions.
+    pub delete: u64,
+    /// Listings.
+    pub list: u64,
+}
+
+impl Requests {
+    /// Returns the number of all requests.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.get + self.put + self.delete + self.list
+    }
+}
+
+/// Objects in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, (u64, Bytes)>,
+    serial: u64,
+    faults: Faults,
+    random: u64,
+    requests: Requests,
+}
+
+/// What happens to one request.
+struct Fate {
+    before: u8,
+    after: u8,
+    refused: bool,
+    lost: bool,
+}
+
+impl MemoryStore {
+    /// Makes an empty store without faults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes an empty store with faults.
+    #[must_use]
+    pub fn with_faults(faults: Faults) -> Self {
+        let store = Self::default();
+        store.set_faults(faults);
+        store
+    }
+
+    /// Changes the faults from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        let mut state = self.state();
+        state.faults = faults;
+        state.random = faults.seed;
+    }
+
+    /// Returns the number of requests since the last call.
+    pub fn take_requests(&self) -> Requests {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    /// Returns all keys in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fate(&self, count: impl FnOnce(&mut Requests)) -> Fate {
+        let mut state = self.state();
+        count(&mut state.requests);
+        let faults = state.faults;
+        let mut draw = |below: u64| if below == 0 { 0 } else { state.next() % below };
+        Fate {
+            before: draw(u64::from(faults.delay) + 1) as u8,
+            after: draw(u64::from(faults.delay) + 1) as u8,
+            refused: draw(100) < u64::from(faults.refuse),
+            lost: draw(100) < u64::from(faults.lose_reply),
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        fate: Fate,
+        act: impl FnOnce(&mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        give_way(fate.before).await;
+        if fate.refused {
+            return Err(StoreError::Unavailable("injected: refused".to_owned()));
+        }
+        let result = act(&mut self.state());
+        give_way(fate.after).await;
+        if fate.lost {
+            return Err(StoreError::Unavailable("injected: reply lost".to_owned()));
+        }
+        result
+    }
+}
+
+impl State {
+    /// SplitMix64.
+    fn next(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// Lets others go first.
+async fn give_way(times: u8) {
+    let mut left = times;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn etag(serial: u64) -> ETag {
+    ETag(format!("{serial:x}"))
+}
+
+fn check_key(key: &str) -> Result<(), StoreError> {
+    if key.contains('\0') || key.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        return Err(StoreError::Denied("the key is malformed".to_owned()));
+    }
+    Ok(())
+}
+
+impl ObjectStore for MemoryStore {
+    async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
+        check_key(key)?;
+        let fate = self.fate(|requests| requests.get += 1);
+        let found = self
+            .attempt(fate, |state| Ok(state.objects.get(key).cloned()))
+            .await?;
+        let (serial, bytes) = found.ok_or(StoreError::NotFound)?;
+        if options.if_none_match == Some(etag(serial)) {
+            return Err(StoreError::NotModified);
+        }
+        let length = bytes.len();
+        let part = options.range.map_or(0..length, |range| {
+            let clamp = |at: u64| usize::try_from(at).unwrap_or(length).min(length);
+            let start = clamp(range.start);
+            start..clamp(range.end).max(start)
+        });
+        let chunk = bytes.slice(part);
+        let chunks = (!chunk.is_empty()).then_some(Ok(chunk));
+        Ok(Object {
+            etag: etag(serial),
+            length: length as u64,
+            body: Box::pin(stream::iter(chunks)),
+        })
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        mut body: ByteStream,
+        mode: PutMode,
+    ) -> Result<ETag, StoreError> {
+        check_key(key)?;
+        let fate = self.fate(|requests| requests.put += 1);
+        let mut chunks = VecDeque::new();
+        while let Some(chunk) = body.next().await.transpose()? {
+            chunks.push_back(chunk);
+        }
+        let bytes = match (chunks.pop_front(), chunks.is_empty()) {
+            (None, _) => Bytes::new(),
+            (Some(only), true) => only,
+            (Some(first), false) => {
+                let mut all = first.to_vec();
+                chunks.iter().for_each(|chunk| all.extend_from_slice(chunk));
+                all.into()
+            }
+        };
+        self.attempt(fate, |state| {
+            let current = state.objects.get(key).map(|(serial, _)| etag(*serial));
+            let holds = match mode {
+                PutMode::IfAbsent => current.is_none(),
+                PutMode::IfMatch(wanted) => current == Some(wanted),
+                PutMode::Overwrite => true,
+            };
+            if !holds {
+                return Err(StoreError::Precondition);
+            }
+            state.serial += 1;
+            let serial = state.serial;
+            state.objects.insert(key.to_owned(), (serial, bytes));
+            Ok(etag(serial))
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        check_key(key)?;
+        let fate = self.fate(|requests| requests.delete += 1);
+        self.attempt(fate, |state| {
+            state.objects.remove(key);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let fate = self.fate(|requests| requests.list += 1);
+        self.attempt(fate, |state| {
+            let start = match start_after {
+                Some(after) if after >= prefix => Bound::Excluded(after),
+                _ => Bound::Included(prefix),
+            };
+            let entries = state
+                .objects
+                .range::<str, _>((start, Bound::Unbounded))
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .take(PAGE)
+                .map(|(key, (serial, bytes))| Entry {
+                    key: key.clone(),
+                    etag: etag(*serial),
+                    length: bytes.len() as u64,
+                })
+                .collect();
+            Ok(entries)
+        })
+        .await
+    }
+}

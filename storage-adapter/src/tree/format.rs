@@ -1,0 +1,384 @@
+//! The head as bytes; `FORMAT.md` describes it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::index::{Allowance, Head, Index, Node, Superseded};
+use super::path::DocumentPath;
+use super::types::{DocumentInfo, Folder, Item, TreeError, Version};
+use super::version;
+use crate::store::ETag;
+
+/// The newest format that is understood, and the one that is written.
+pub(super) const FORMAT: u32 = 1;
+
+/// What a head keeps shows in the length of its object, because that is all a listing tells:
+/// less than this and there is no document,
+pub(super) const MIN_DOCUMENT_HEAD: usize = 1024;
+/// at least this and it is a module; in between it is a single document in the root.
+pub(super) const MIN_MODULE_HEAD: usize = 4096;
+
+/// Superseded documents that a head carries itself.
+const MAX_SUPERSEDED: usize = 128;
+
+/// The longest media type, in bytes.
+pub(super) const MAX_CONTENT_TYPE: usize = 512;
+
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u32,
+}
+
+#[derive(Deserialize)]
+struct HeadJson {
+    commit: String,
+    serial: u64,
+    bytes: u64,
+    #[serde(default)]
+    limit: u64,
+    #[serde(default)]
+    allowance: u64,
+    fence: Option<String>,
+    recent: Vec<String>,
+    #[serde(default)]
+    superseded: Vec<SupersededJson>,
+    document: Option<DocumentJson>,
+    #[serde(default)]
+    folders: BTreeMap<String, FolderJson>,
+}
+
+#[derive(Deserialize)]
+struct FolderJson {
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    documents: BTreeMap<String, DocumentJson>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct DocumentJson {
+    version: String,
+    #[serde(rename = "type")]
+    content_type: String,
+    length: u64,
+    modified: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+struct SupersededJson {
+    path: Vec<String>,
+    #[serde(flatten)]
+    document: DocumentJson,
+    since: i64,
+}
+
+/// A page of superseded documents.
+#[derive(Deserialize, Serialize)]
+struct PageJson {
+    format: u32,
+    superseded: Vec<SupersededJson>,
+}
+
+#[derive(Serialize)]
+struct DocumentRef<'a> {
+    version: &'a str,
+    #[serde(rename = "type")]
+    content_type: &'a str,
+    length: u64,
+    modified: i64,
+}
+
+impl<'a> From<&'a DocumentInfo> for DocumentRef<'a> {
+    fn from(info: &'a DocumentInfo) -> Self {
+        Self {
+            version: &info.version.0,
+            content_type: &info.content_type,
+            length: info.length,
+            modified: info.modified.millis(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SupersededRef<'a> {
+    path: &'a [String],
+    #[serde(flatten)]
+    document: DocumentRef<'a>,
+    since: i64,
+}
+
+impl<'a> From<&'a Superseded> for SupersededRef<'a> {
+    fn from(entry: &'a Superseded) -> Self {
+        Self {
+            path: entry.path.segments(),
+            document: (&entry.info).into(),
+            since: entry.since.millis(),
+        }
+    }
+}
+
+impl From<DocumentJson> for DocumentInfo {
+    fn from(json: DocumentJson) -> Self {
+        Self {
+            version: Version(json.version),
+            content_type: json.content_type,
+            length: json.length,
+            modified: Timestamp::from_millis(json.modified),
+        }
+    }
+}
+
+/// Writes a head. Superseded documents that it should not carry are taken out of the index and
+/// given back as a page, which has to be stored before the head.
+pub(super) fn write(index: &mut Index) -> (Bytes, Option<Bytes>) {
+    let too_many = index.superseded.len() > MAX_SUPERSEDED;
+    if !too_many {
+        let bytes = write_head(index);
+        let limit = match (&index.root.folder.items, &index.document) {
+            (items, _) if !items.is_empty() => usize::MAX,
+            (_, Some(_)) => MIN_MODULE_HEAD,
+            (_, None) => MIN_DOCUMENT_HEAD,
+        };
+        if bytes.len() < limit || index.superseded.is_empty() {
+            return (bytes, None);
+        }
+    }
+    let page = write_page(&index.superseded);
+    index.superseded.clear();
+    (write_head(index), Some(page))
+}
+
+fn write_head(index: &Index) -> Bytes {
+    let mut out = Vec::with_capacity(MIN_MODULE_HEAD);
+    let (commit, serial, bytes) = (&index.commit.0, index.serial, index.bytes);
+    let Allowance {
+        limit,
+        bytes: allowance,
+    } = index.allowance;
+    out.extend_from_slice(
+        format!(
+            "{{\"format\":{FORMAT},\"commit\":\"{commit}\",\"serial\":{serial},\"bytes\":{bytes},\
+             \"limit\":{limit},\"allowance\":{allowance},"
+        )
+        .as_bytes(),
+    );
+    if let Some(fence) = &index.fence {
+        out.extend_from_slice(format!("\"fence\":\"{}\",", fence.0).as_bytes());
+    }
+    out.extend_from_slice(b"\"recent\":");
+    let recent: Vec<&str> = index.recent.iter().map(|id| id.0.as_str()).collect();
+    json(&mut out, &recent);
+    if !index.superseded.is_empty() {
+        out.extend_from_slice(b",\n\"superseded\":");
+        json(
+            &mut out,
+            &index
+                .superseded
+                .iter()
+                .map(SupersededRef::from)
+                .collect::<Vec<_>>(),
+        );
+    }
+    if let Some(info) = &index.document {
+        out.extend_from_slice(b",\n\"document\":");
+        json(&mut out, &DocumentRef::from(info));
+    }
+    let is_module = !index.root.folder.items.is_empty();
+    if is_module {
+        out.extend_from_slice(b",\n\"folders\":{\"\":{\"documents\":");
+        out.extend_from_slice(&fragment(&index.root));
+        out.push(b'}');
+        write_folders(&mut out, &index.root, &mut String::new());
+        out.push(b'}');
+    }
+    out.push(b'}');
+    let length = match (is_module, &index.document) {
+        (true, _) => MIN_MODULE_HEAD,
+        (false, Some(_)) => MIN_DOCUMENT_HEAD,
+        (false, None) => 0,
+    };
+    if out.len() < length {
+        out.resize(length - 1, b' ');
+        out.push(b'\n');
+    }
+    out.into()
+}
+
+fn write_folders(out: &mut Vec<u8>, node: &Node, path: &mut String) {
+    for (name, child) in &node.children {
+        let length = path.len();
+        path.push_str(name);
+        path.push('/');
+        out.extend_from_slice(b",\n");
+        json(out, path.as_str());
+        out.extend_from_slice(b":{\"version\":");
+        json(out, &child.folder.version.0);
+        out.extend_from_slice(b",\"documents\":");
+        out.extend_from_slice(&fragment(child));
+        out.push(b'}');
+        write_folders(out, child, path);
+        path.truncate(length);
+    }
+}
+
+/// The folder's documents as JSON, made once for each state of the folder.
+fn fragment(node: &Node) -> Bytes {
+    let make = || {
+        let mut out = vec![b'{'];
+        for (name, item) in &node.folder.items {
+            if let Item::Document(info) = item {
+                if out.len() > 1 {
+                    out.push(b',');
+                }
+                out.push(b'\n');
+                json(&mut out, name);
+                out.push(b':');
+                json(&mut out, &DocumentRef::from(info));
+            }
+        }
+        out.push(b'}');
+        out.into()
+    };
+    node.fragment.get_or_init(make).clone()
+}
+
+fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Writing strings and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(out, value);
+}
+
+/// Reads a head.
+pub(super) fn read(key: &str, bytes: &[u8], etag: ETag) -> Result<Head, TreeError> {
+    let json: HeadJson = parse(key, bytes)?;
+    let mut root = Building::default();
+    for (path, folder) in json.folders {
+        let mut at = &mut root;
+        for name in path.split_terminator('/') {
+            at = at.children.entry(name.to_owned()).or_default();
+        }
+        at.version = folder.version;
+        at.documents = folder.documents;
+    }
+    let superseded = json
+        .superseded
+        .into_iter()
+        .map(|json| superseded(key, json));
+    let mut index = Index {
+        commit: Version(json.commit),
+        serial: json.serial,
+        bytes: json.bytes,
+        allowance: Allowance {
+            limit: json.limit,
+            bytes: json.allowance,
+        },
+        fence: json.fence.map(Version),
+        recent: json.recent.into_iter().map(Version).collect(),
+        superseded: superseded.collect::<Result<_, _>>()?,
+        document: json.document.map(Into::into),
+        root: Arc::new(root.finish(key)?),
+    };
+    index.set_etag(&etag);
+    Ok(Head {
+        etag: Some(etag),
+        index,
+        length: bytes.len(),
+    })
+}
+
+/// Writes a page of superseded documents.
+fn write_page(entries: &[Superseded]) -> Bytes {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        format: u32,
+        superseded: Vec<SupersededRef<'a>>,
+    }
+    let superseded = entries.iter().map(SupersededRef::from).collect();
+    let mut out = Vec::new();
+    json(
+        &mut out,
+        &Page {
+            format: FORMAT,
+            superseded,
+        },
+    );
+    out.into()
+}
+
+/// Reads a page of superseded documents.
+pub(super) fn read_page(key: &str, bytes: &[u8]) -> Result<Vec<Superseded>, TreeError> {
+    let page: PageJson = parse(key, bytes)?;
+    page.superseded
+        .into_iter()
+        .map(|json| superseded(key, json))
+        .collect()
+}
+
+/// Reads any of our JSON documents, of no newer format than ours.
+pub(super) fn parse<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Result<T, TreeError> {
+    let any: AnyFormat = serde_json::from_slice(bytes).map_err(|error| damaged(key, error))?;
+    if any.format > FORMAT {
+        return Err(TreeError::Format(format!(
+            "\"{key}\" is in format {}, and this version understands formats up to {FORMAT}; \
+             run the version that wrote it, or a newer one",
+            any.format
+        )));
+    }
+    serde_json::from_slice(bytes).map_err(|error| damaged(key, error))
+}
+
+pub(super) fn damaged(key: &str, reason: impl std::fmt::Display) -> TreeError {
+    TreeError::Format(format!(
+        "\"{key}\" is damaged: {reason}; restore it from a backup"
+    ))
+}
+
+fn superseded(key: &str, json: SupersededJson) -> Result<Superseded, TreeError> {
+    Ok(Superseded {
+        path: DocumentPath::from_segments(json.path).map_err(|error| damaged(key, error))?,
+        info: json.document.into(),
+        since: Timestamp::from_millis(json.since),
+    })
+}
+
+#[derive(Default)]
+struct Building {
+    version: String,
+    documents: BTreeMap<String, DocumentJson>,
+    children: BTreeMap<String, Self>,
+}
+
+impl Building {
+    fn finish(self, key: &str) -> Result<Node, TreeError> {
+        let documents = self.documents.into_iter();
+        let mut items: BTreeMap<String, Item> = documents
+            .map(|(name, json)| (name, Item::Document(json.into())))
+            .collect();
+        let mut children = BTreeMap::new();
+        for (name, child) in self.children {
+            let child = child.finish(key)?;
+            let item = Item::Folder(child.folder.version.clone());
+            if items.insert(name.clone(), item).is_some() {
+                return Err(damaged(
+                    key,
+                    format!("\"{name}\" is a document and a folder"),
+                ));
+            }
+            children.insert(name, Arc::new(child));
+        }
+        let version = if items.is_empty() {
+            version::empty()
+        } else {
+            Version(self.version)
+        };
+        let folder = Arc::new(Folder { version, items });
+        Ok(Node {
+            folder,
+            children,
+            fragment: OnceLock::new(),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Reading heads, from memory only after the store has said that they are current.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use super::index::Head;
+use super::types::{Host, TreeError};
+use super::{Storage, format};
+use crate::store::{ByteStream, ETag, GetOptions, Object, ObjectStore, StoreError};
+
+/// The largest object that is read into memory: heads, pages and ledgers, in bytes.
+const MAX_OBJECT: u64 = 256 << 20;
+/// Attempts to read before the store counts as unavailable.
+const READ_ATTEMPTS: u32 = 4;
+/// The first wait between attempts and the longest, in milliseconds; each is drawn at random
+/// from zero to a limit that doubles.
+const FIRST_WAIT: u64 = 10;
+const LONGEST_WAIT: u64 = 500;
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Returns the head as it is at some point during the call; one GET.
+    pub(super) async fn head(&self, key: &str) -> Result<Arc<Head>, TreeError> {
+        self.newer_head(key, self.shared.cache.get(key)).await
+    }
+
+    /// The same with what the cache had.
+    pub(super) async fn newer_head(
+        &self,
+        key: &str,
+        cached: Option<Arc<Head>>,
+    ) -> Result<Arc<Head>, TreeError> {
+        let known = cached.as_ref().and_then(|head| head.etag.clone());
+        match (self.object(key, known).await?, cached) {
+            (Found::Same, Some(head)) => Ok(head),
+            (Found::Same | Found::Nothing, _) => {
+                self.shared.cache.remove(key);
+                Ok(Arc::default())
+            }
+            (Found::New(etag, bytes), _) => {
+                let head = Arc::new(format::read(key, &bytes, etag)?);
+                self.shared.cache.insert(key, &head);
+                Ok(head)
+            }
+        }
+    }
+
+    /// Reads a whole small object, trying again if the store is unavailable.
+    pub(super) async fn object(&self, key: &str, known: Option<ETag>) -> Result<Found, TreeError> {
+        let mut attempt = 0;
+        loop {
+            let options = GetOptions {
+                if_none_match: known.clone(),
+                range: None,
+            };
+            let found = match self.store.get(key, options).await {
+                Ok(object) => collect(key, object).await,
+                Err(StoreError::NotModified) => Ok(Found::Same),
+                Err(StoreError::NotFound) => Ok(Found::Nothing),
+                Err(error) => Err(error.into()),
+            };
+            attempt += 1;
+            match found {
+                Err(TreeError::Store(StoreError::Unavailable(_)) | TreeError::Body(_))
+                    if attempt < READ_ATTEMPTS => {}
+                // A broken body of an object is the store's failure, not the caller's.
+                Err(TreeError::Body(error)) => {
+                    return Err(TreeError::Store(StoreError::Unavailable(error.to_string())));
+                }
+                found => return found,
+            }
+            self.back_off(attempt).await;
+        }
+    }
+
+    /// Waits before the attempt with this number, counted from 1.
+    pub(super) async fn back_off(&self, attempt: u32) {
+        let limit = (FIRST_WAIT << attempt.min(10)).min(LONGEST_WAIT);
+        let mut random = [0; 8];
+        self.host.random(&mut random);
+        self.host
+            .sleep(u64::from_le_bytes(random) % (limit + 1))
+            .await;
+    }
+}
+
+/// Answer of a conditional read.
+pub(super) enum Found {
+    Same,
+    Nothing,
+    New(ETag, Bytes),
+}
+
+async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
+    if object.length > MAX_OBJECT {
+        let reason = format!("it has {} bytes", object.length);
+        return Err(format::damaged(key, reason));
+    }
+    let mut body = object.body;
+    let Some(first) = body.next().await.transpose()? else {
+        return Ok(Found::New(object.etag, Bytes::new()));
+    };
+    if first.len() as u64 == object.length {
+        return Ok(Found::New(object.etag, first));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(object.length).unwrap_or(0));
+    bytes.extend_from_slice(&first);
+    while let Some(chunk) = body.next().await.transpose()? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Found::New(object.etag, bytes.into()))
+}
+
+/// A body of one piece.
+pub(super) fn whole(bytes: Bytes) -> ByteStream {
+    Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
+}

@@ -1,0 +1,277 @@
+//! Writers to one module that wait for a commit, in one process.
+//!
+//! A writer leaves its intent in the module's queue and then waits for two things at once: its
+//! result, or its turn to lead. The leader takes all intents that wait and commits them together.
+//! A future may be dropped at any point: intents that a dropped leader had taken go back to the
+//! queue and the next writer leads; the intent of a dropped writer is left out.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use model::AccountName;
+
+use super::index::RECENT_COMMITS;
+use super::path::DocumentPath;
+use super::shard::Shard;
+use super::types::{DocumentInfo, TreeError, Version, WriteCondition, Written};
+use crate::store::StoreError;
+
+/// Intents that are committed at once.
+pub(super) const MAX_BATCH: usize = 256;
+
+pub(super) type Outcome = Result<Vec<Written>, TreeError>;
+
+/// One change, its bytes stored already.
+#[derive(Debug)]
+pub(super) struct Op {
+    pub(super) path: DocumentPath,
+    pub(super) condition: WriteCondition,
+    /// The new document; none to delete.
+    pub(super) put: Option<DocumentInfo>,
+}
+
+/// Changes that happen together or not at all.
+#[derive(Debug)]
+pub(super) struct Intent {
+    pub(super) ops: Vec<Op>,
+    pub(super) quota: Option<u64>,
+    state: Mutex<IntentState>,
+}
+
+/// A commit that may have happened, and what it would have answered.
+#[derive(Debug)]
+struct Attempt {
+    commit: Version,
+    serial: u64,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Default)]
+struct IntentState {
+    attempts: Vec<Attempt>,
+    result: Option<Outcome>,
+    waker: Option<Waker>,
+    abandoned: bool,
+}
+
+impl Intent {
+    pub(super) fn new(ops: Vec<Op>, quota: Option<u64>) -> Self {
+        Self {
+            ops,
+            quota,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, IntentState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a commit whose reply may get lost, on a head with this serial number.
+    pub(super) fn attempt(&self, commit: &Version, serial: u64, outcome: Outcome) {
+        self.state().attempts.push(Attempt {
+            commit: commit.clone(),
+            serial,
+            outcome,
+        });
+    }
+
+    /// Finds out what became of earlier attempts, from a head's last commits and serial number.
+    pub(super) fn settle(&self, recent: &[Version], serial: u64) {
+        let outcome = {
+            let mut state = self.state();
+            if let Some(attempt) = state
+                .attempts
+                .iter()
+                .find(|one| recent.contains(&one.commit))
+            {
+                attempt.outcome.clone()
+            } else if state
+                .attempts
+                .iter()
+                .any(|one| serial > one.serial + RECENT_COMMITS as u64)
+            {
+                // More commits since than a head remembers: nobody can tell any more.
+                Err(lost_reply())
+            } else {
+                // Others have taken the place: these can never happen any more.
+                state.attempts.retain(|one| serial <= one.serial);
+                return;
+            }
+        };
+        self.finish(outcome);
+    }
+
+    /// Gives up; if an earlier attempt may have happened, or still happen, the answer says so.
+    pub(super) fn fail(&self, error: TreeError) {
+        let uncertain = !self.state().attempts.is_empty();
+        self.finish(Err(if uncertain { lost_reply() } else { error }));
+    }
+
+    pub(super) fn finish(&self, outcome: Outcome) {
+        let waker = {
+            let mut state = self.state();
+            state.result = Some(outcome);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let state = self.state();
+        state.abandoned || state.result.is_some()
+    }
+}
+
+fn lost_reply() -> TreeError {
+    TreeError::Store(StoreError::Unavailable(
+        "the reply to a write was lost".to_owned(),
+    ))
+}
+
+/// The queues of all modules that are being written.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    by_key: Mutex<HashMap<String, Arc<Queue>>>,
+}
+
+/// One module's queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) account: AccountName,
+    pub(super) shard: Shard,
+    /// The head's key.
+    pub(super) key: String,
+    pending: Mutex<Vec<Arc<Intent>>>,
+    leader: async_lock::Mutex<()>,
+}
+
+impl Queue {
+    fn pending(&self) -> MutexGuard<'_, Vec<Arc<Intent>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queues {
+    /// Waits until somebody has decided the intent. `lead` commits a batch; it is called by one
+    /// writer at a time.
+    pub(super) async fn submit<F: Future<Output = ()>>(
+        &self,
+        account: &AccountName,
+        shard: Shard,
+        intent: Intent,
+        lead: impl Fn(Batch) -> F,
+    ) -> Outcome {
+        let place = self.enter(account, shard);
+        let intent = Abandon(Arc::new(intent));
+        let queue = &place.queue;
+        queue.pending().push(Arc::clone(&intent.0));
+        loop {
+            let mut turn = pin!(queue.leader.lock());
+            let turn = poll_fn(|context| {
+                {
+                    let mut state = intent.0.state();
+                    if state.result.is_some() {
+                        return Poll::Ready(None);
+                    }
+                    state.waker = Some(context.waker().clone());
+                }
+                turn.as_mut().poll(context).map(Some)
+            })
+            .await;
+            if let Some(result) = intent.0.state().result.take() {
+                return result;
+            }
+            if turn.is_some() {
+                // Dropped, with all that is undecided put back, before the turn ends.
+                lead(Batch::take(queue)).await;
+            }
+        }
+    }
+
+    fn enter(&self, account: &AccountName, shard: Shard) -> Place<'_> {
+        let key = shard.head_key(account);
+        let mut queues = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queues.entry(key.clone()).or_insert_with(|| {
+            let (pending, leader) = (Mutex::default(), async_lock::Mutex::default());
+            Arc::new(Queue {
+                account: account.clone(),
+                shard,
+                key,
+                pending,
+                leader,
+            })
+        });
+        Place {
+            queues: self,
+            queue: Arc::clone(queue),
+        }
+    }
+}
+
+/// A writer in a queue; the last one takes the queue away.
+struct Place<'a> {
+    queues: &'a Queues,
+    queue: Arc<Queue>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut queues = self
+            .queues
+            .by_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The map and this place. Others can only enter under the lock that is held.
+        if Arc::strong_count(&self.queue) == 2 {
+            queues.remove(&self.queue.key);
+        }
+    }
+}
+
+/// Leaves an intent out once nobody waits for it.
+struct Abandon(Arc<Intent>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.state().abandoned = true;
+    }
+}
+
+/// Intents that a leader has taken. Those that are undecided when it is dropped go back.
+pub(super) struct Batch {
+    pub(super) queue: Arc<Queue>,
+    intents: Vec<Arc<Intent>>,
+}
+
+impl Batch {
+    fn take(queue: &Arc<Queue>) -> Self {
+        let mut pending = queue.pending();
+        let count = pending.len().min(MAX_BATCH);
+        let intents = pending.drain(..count).collect();
+        Self {
+            queue: Arc::clone(queue),
+            intents,
+        }
+    }
+
+    /// Returns the intents that are undecided and still wanted.
+    pub(super) fn open(&mut self) -> &[Arc<Intent>] {
+        self.intents.retain(|intent| !intent.is_settled());
+        &self.intents
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.intents.retain(|intent| !intent.is_settled());
+        if !self.intents.is_empty() {
+            self.queue.pending().splice(..0, self.intents.drain(..));
+        }
+    }
+}

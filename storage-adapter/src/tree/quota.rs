@@ -1,0 +1,239 @@
+//! An account's quota over all of its modules.
+//!
+//! Every module has a head of its own, so a limit over all of them needs one more object: the
+//! ledger says how much each module may grow to, and never promises more than the quota. A head
+//! carries its part and is free to grow to it. Only a write that needs more goes to the ledger:
+//!
+//! - *more*: read the head, swap the ledger with a larger part, then swap that same head;
+//! - *taking back*: read the ledger, swap the other heads with what they really hold, then swap
+//!   that same ledger.
+//!
+//! Each of the two invalidates what the other one has read, so a part is never used after it was
+//! taken back. A write is refused only on a snapshot of all heads in which it does not fit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::AccountName;
+use serde::{Deserialize, Serialize};
+
+use super::commit::mode;
+use super::format::{self, FORMAT};
+use super::heads::{Found, whole};
+use super::index::{Allowance, Head};
+use super::shard::{self, Shard};
+use super::types::{Host, TreeError};
+use super::{Storage, version};
+use crate::store::{ETag, ObjectStore, PutMode, StoreError};
+
+/// How often the ledger is read again because others changed it.
+const ATTEMPTS: u32 = 20;
+/// A module gets this many bytes more than it needs, if there are plenty.
+const SLACK: u64 = 1 << 20;
+
+/// What a write needs of the quota.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need {
+    /// The account's quota, in bytes.
+    pub(super) limit: u64,
+    /// Bytes that the module holds afterwards.
+    pub(super) bytes: u64,
+    /// By how much the module grows.
+    pub(super) grows: u64,
+    /// Bytes that others who wait would like too.
+    pub(super) wish: u64,
+}
+
+/// Whether there is room.
+pub(super) enum Room {
+    /// The module may grow to this, if its head is still the same.
+    Allowed(Allowance),
+    /// The account is full.
+    Full { limit: u64, used: u64 },
+    /// The module was changed; decide again.
+    HeadChanged,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Ledger {
+    format: u32,
+    /// Makes every ledger different from the one before.
+    id: String,
+    /// The quota that is divided.
+    limit: u64,
+    /// Bytes that each module may hold, by its name as in the key of its head.
+    modules: BTreeMap<String, u64>,
+}
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Gets the module the room it needs.
+    pub(super) async fn make_room(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+        head: &Arc<Head>,
+        need: Need,
+    ) -> Result<Room, TreeError> {
+        let key = shard::ledger_key(account);
+        let name = shard.path();
+        for attempt in 1..=ATTEMPTS {
+            let (etag, ledger) = match self.object(&key, None).await? {
+                Found::New(etag, bytes) => {
+                    (Some(etag), Some(format::parse::<Ledger>(&key, &bytes)?))
+                }
+                _ => (None, None),
+            };
+            let ledger = ledger.filter(|ledger| ledger.limit == need.limit);
+            let modules = ledger.map(|ledger| ledger.modules);
+            let promised = modules.as_ref().map(|modules| {
+                modules
+                    .iter()
+                    .filter(|(other, _)| **other != name)
+                    .map(|(_, bytes)| bytes)
+                    .sum::<u64>()
+            });
+            let (mut modules, others) = match (modules, promised) {
+                (Some(modules), Some(others))
+                    if others.saturating_add(need.bytes) <= need.limit =>
+                {
+                    (modules, others)
+                }
+                _ => match self.take_back(account, shard, head, need).await? {
+                    Ok(modules) => {
+                        let others = modules.iter().filter(|(other, _)| **other != name);
+                        let others = others.map(|(_, bytes)| bytes).sum::<u64>();
+                        (modules, others)
+                    }
+                    Err(Some(room)) => return Ok(room),
+                    Err(None) => {
+                        self.back_off(attempt).await;
+                        continue;
+                    }
+                },
+            };
+            let free = need.limit.saturating_sub(others).saturating_sub(need.bytes);
+            let wish = need.wish.saturating_add(need.bytes).max(SLACK);
+            let bytes = need.bytes + wish.min(free / 4);
+            modules.insert(name.clone(), bytes);
+            if self
+                .swap_ledger(&key, etag.as_ref(), need.limit, modules)
+                .await?
+            {
+                return Ok(Room::Allowed(Allowance {
+                    limit: need.limit,
+                    bytes,
+                }));
+            }
+            self.back_off(attempt).await;
+        }
+        Err(TreeError::Busy)
+    }
+
+    async fn swap_ledger(
+        &self,
+        key: &str,
+        etag: Option<&ETag>,
+        limit: u64,
+        modules: BTreeMap<String, u64>,
+    ) -> Result<bool, TreeError> {
+        let id = version::new(&*self.host).0;
+        let ledger = Ledger {
+            format: FORMAT,
+            id,
+            limit,
+            modules,
+        };
+        let bytes =
+            serde_json::to_vec_pretty(&ledger).map_err(|error| format::damaged(key, error))?;
+        match self.store.put(key, whole(bytes.into()), mode(etag)).await {
+            Ok(_) => Ok(true),
+            // Whether it happened shows when the ledger is read again.
+            Err(StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_)) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes from all other modules what they do not use. Gives what each may hold then; or the
+    /// answer; or, if something changed in between, nothing.
+    async fn take_back(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+        head: &Arc<Head>,
+        need: Need,
+    ) -> Result<Result<BTreeMap<String, u64>, Option<Room>>, TreeError> {
+        let own_key = shard.head_key(account);
+        let mut heads = Vec::new();
+        let (mut own, mut used) = (None, 0_u64);
+        for entry in self.list_heads(account).await? {
+            let Some(listed) = self.listed_head(&entry).await? else {
+                return Ok(Err(None));
+            };
+            used = used.saturating_add(listed.index.bytes);
+            if entry.key == own_key {
+                own = listed.etag.clone();
+            } else {
+                heads.push((entry.key, listed));
+            }
+        }
+        if own != head.etag {
+            return Ok(Err(Some(Room::HeadChanged)));
+        }
+        if used.saturating_add(need.grows) > need.limit {
+            return Ok(Err(Some(Room::Full {
+                limit: need.limit,
+                used,
+            })));
+        }
+        let mut modules = BTreeMap::new();
+        for (key, listed) in heads {
+            let mut index = listed.index.clone();
+            let bytes = index.bytes;
+            if bytes > 0 {
+                if let Some(other) = Shard::of_head_key(account, &key) {
+                    modules.insert(other.path(), bytes);
+                }
+            }
+            index.allowance = Allowance {
+                limit: need.limit,
+                bytes,
+            };
+            index.fence = Some(version::new(&*self.host));
+            let (body, page) = format::write(&mut index);
+            if let Some(page) = page {
+                let id = &index.fence.as_ref().unwrap_or(&index.commit).0;
+                let prefix =
+                    Shard::of_head_key(account, &key).map(|other| other.superseded_prefix(account));
+                let page_key = format!("{}{id}", prefix.unwrap_or_default());
+                self.store
+                    .put(&page_key, whole(page), PutMode::Overwrite)
+                    .await?;
+            }
+            let length = body.len();
+            match self
+                .store
+                .put(&key, whole(body), mode(listed.etag.as_ref()))
+                .await
+            {
+                Ok(etag) => {
+                    index.set_etag(&etag);
+                    let head = Head {
+                        etag: Some(etag),
+                        index,
+                        length,
+                    };
+                    self.shared.cache.insert(&key, &Arc::new(head));
+                }
+                Err(
+                    StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_),
+                ) => {
+                    return Ok(Err(None));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Ok(modules))
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading documents and folders.
+
+use std::sync::{Arc, LazyLock};
+
+use futures_util::future::join;
+use model::AccountName;
+
+use super::index::Head;
+use super::path::{DocumentPath, FolderPath};
+use super::shard::{self, Shard};
+use super::types::{
+    ByteRange, DocumentInfo, DocumentRead, Folder, FolderRead, Host, TreeError, Version,
+};
+use super::{Storage, version};
+use crate::store::{GetOptions, Object, ObjectStore, StoreError};
+
+/// How often a read starts again because the bytes were swept or the store failed in between.
+const ATTEMPTS: u32 = 4;
+
+pub(super) static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
+    Arc::new(Folder {
+        version: version::empty(),
+        items: std::collections::BTreeMap::new(),
+    })
+});
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Reads a document: one conditional GET of the head and, at the same time if the document is
+    /// known, one GET of the bytes.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`], [`TreeError::Range`], and those of the store.
+    pub async fn read_document(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        if_none_match: &[Version],
+        range: Option<ByteRange>,
+    ) -> Result<DocumentRead, TreeError> {
+        let Ok((shard, names)) = Shard::of_document(path) else {
+            return Err(TreeError::NotFound);
+        };
+        let key = shard.head_key(account);
+        let mut attempt = 0;
+        loop {
+            // The bytes that are probably wanted are opened while the head is revalidated.
+            let cached = self.shared.cache.get(&key);
+            let guess = cached
+                .as_ref()
+                .and_then(|head| head.index.document(names))
+                .cloned();
+            let guess = guess.filter(|info| !if_none_match.contains(&info.version));
+            let (head, opened) = match &guess {
+                Some(info) => {
+                    let open = self.open(account, path, info, range);
+                    let (head, opened) = join(self.newer_head(&key, cached.clone()), open).await;
+                    (head?, Some(opened))
+                }
+                None => (self.newer_head(&key, cached).await?, None),
+            };
+            let info = head.index.document(names).ok_or(TreeError::NotFound)?;
+            if if_none_match.contains(&info.version) {
+                return Ok(DocumentRead::NotModified(info.version.clone()));
+            }
+            let opened = match opened {
+                Some(opened) if guess.as_ref() == Some(info) => opened,
+                _ => self.open(account, path, info, range).await,
+            };
+            attempt += 1;
+            match opened {
+                Ok((object, range)) => {
+                    let (info, body) = (info.clone(), object.body);
+                    return Ok(DocumentRead::Found { info, range, body });
+                }
+                // Overwritten and swept since the head was read, or the store's failure.
+                Err(TreeError::Store(StoreError::NotFound | StoreError::Unavailable(_)))
+                    if attempt < ATTEMPTS => {}
+                Err(TreeError::Store(StoreError::NotFound)) => {
+                    return Err(TreeError::Format(format!(
+                        "the bytes of \"{path}\" of the account {account} are missing in the \
+                         store; restore them from a backup, or write the document again"
+                    )));
+                }
+                Err(error) => return Err(error),
+            }
+            self.back_off(attempt).await;
+        }
+    }
+
+    async fn open(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        info: &DocumentInfo,
+        range: Option<ByteRange>,
+    ) -> Result<(Object, Option<std::ops::Range<u64>>), TreeError> {
+        let length = info.length;
+        let range = range
+            .map(|range| range.resolve(length).ok_or(TreeError::Range { length }))
+            .transpose()?;
+        let key = shard::data_key(account, path, &info.version);
+        let options = GetOptions {
+            if_none_match: None,
+            range: range.clone(),
+        };
+        Ok((self.store.get(&key, options).await?, range))
+    }
+
+    /// Tells what a document is, without its bytes: one conditional GET.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`], and those of the store.
+    pub async fn document_info(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+    ) -> Result<DocumentInfo, TreeError> {
+        let Ok((shard, names)) = Shard::of_document(path) else {
+            return Err(TreeError::NotFound);
+        };
+        let head = self.head(&shard.head_key(account)).await?;
+        head.index
+            .document(names)
+            .cloned()
+            .ok_or(TreeError::NotFound)
+    }
+
+    /// Reads a folder: one conditional GET of the head; `/` and `/public/` are one LIST. A folder
+    /// that does not exist is an empty one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read_folder(
+        &self,
+        account: &AccountName,
+        path: &FolderPath,
+        if_none_match: &[Version],
+    ) -> Result<FolderRead, TreeError> {
+        let folder = match Shard::of_folder(path) {
+            Some((shard, names)) => {
+                let head: Arc<Head> = self.head(&shard.head_key(account)).await?;
+                head.index
+                    .folder(names)
+                    .map_or_else(|| Arc::clone(&EMPTY), Arc::clone)
+            }
+            None => self.root_folder(account, path.is_public()).await?,
+        };
+        Ok(if if_none_match.contains(&folder.version) {
+            FolderRead::NotModified(folder.version.clone())
+        } else {
+            FolderRead::Found(folder)
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! Overwritten and deleted documents: listed, restored, and swept in the end.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{AccountName, Timestamp};
+
+use super::heads::Found;
+use super::index::Superseded;
+use super::path::{DocumentPath, FolderPath};
+use super::shard::{self, Shard};
+use super::types::{Host, TreeError, Version, WriteCondition, Written};
+use super::{Storage, format, version};
+use crate::store::{GetOptions, ObjectStore};
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SweepReport {
+    /// Documents whose retention was over.
+    pub expired: usize,
+    /// Bytes that no index named, left behind by writes that broke off.
+    pub orphans: usize,
+}
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Lists overwritten and deleted documents below a folder that can still be restored, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list_superseded(
+        &self,
+        account: &AccountName,
+        folder: &FolderPath,
+    ) -> Result<Vec<Superseded>, TreeError> {
+        let shards = match Shard::of_folder(folder) {
+            Some((shard, _)) => vec![shard],
+            None => self.shards(account).await?,
+        };
+        let expired = self
+            .host
+            .now()
+            .plus_millis(-self.shared.options.keep_millis);
+        let mut found = Vec::new();
+        for shard in shards {
+            let (state, _) = self.shard_state(account, &shard).await?;
+            found.extend(state.superseded.into_values());
+        }
+        found.retain(|entry| {
+            entry.since >= expired && entry.path.segments().starts_with(folder.segments())
+        });
+        found.sort_by(|a, b| {
+            (a.since, &a.path, &a.info.version).cmp(&(b.since, &b.path, &b.info.version))
+        });
+        Ok(found)
+    }
+
+    /// Writes an overwritten or deleted version of a document again, under a new version.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`] if that version is not kept (any more); else as [`Self::put`].
+    pub async fn restore(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        version: &Version,
+        condition: &WriteCondition,
+        quota: Option<u64>,
+    ) -> Result<Written, TreeError> {
+        let (shard, _) = Shard::of_document(path)?;
+        let (mut state, _) = self.shard_state(account, &shard).await?;
+        let key = shard::data_key(account, path, version);
+        let kept = state.superseded.remove(&key).ok_or(TreeError::NotFound)?;
+        let object = self.store.get(&key, GetOptions::default()).await?;
+        self.put(
+            account,
+            path,
+            &kept.info.content_type,
+            object.body,
+            condition,
+            quota,
+        )
+        .await
+    }
+
+    /// Removes the bytes of documents whose retention is over, and bytes that no index names
+    /// and that are older than the grace time. Safe at any time, beside any number of writers.
+    ///
+    /// # Errors
+    /// Those of the store; what was removed until then stays removed.
+    pub async fn sweep(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+    ) -> Result<SweepReport, TreeError> {
+        let expired = now.plus_millis(-self.shared.options.keep_millis);
+        let grace = now.plus_millis(-self.shared.options.grace_millis);
+        // First what is there, then what is named: whatever is listed here and named by nobody
+        // later was never named, or is not named any more, for good.
+        let prefix = shard::data_prefix(account);
+        let data = self.list_all(&prefix).await?;
+        let mut report = SweepReport::default();
+        let (mut live, mut kept) = (HashSet::new(), HashMap::new());
+        let mut pages = Vec::new();
+        for shard in self.shards(account).await? {
+            let (state, its_pages) = self.shard_state(account, &shard).await?;
+            live.extend(state.live);
+            kept.extend(state.superseded);
+            pages.extend(its_pages);
+        }
+        for entry in data {
+            if live.contains(&entry.key) {
+                continue;
+            }
+            if let Some(superseded) = kept.get(&entry.key) {
+                if superseded.since < expired {
+                    self.store.delete(&entry.key).await?;
+                    report.expired += 1;
+                }
+                continue;
+            }
+            let made = entry.key.rsplit('@').next().and_then(version::time);
+            if made.is_some_and(|made| made < grace) {
+                self.store.delete(&entry.key).await?;
+                report.orphans += 1;
+            }
+        }
+        for page in pages {
+            if page.newest < expired {
+                self.store.delete(&page.key).await?;
+            }
+        }
+        Ok(report)
+    }
+
+    async fn shards(&self, account: &AccountName) -> Result<Vec<Shard>, TreeError> {
+        let heads = self.list_heads(account).await?;
+        Ok(heads
+            .iter()
+            .filter_map(|entry| Shard::of_head_key(account, &entry.key))
+            .collect())
+    }
+
+    /// Reads the pages first and the head then, so that what moves from the head to a page in
+    /// between is in one of them; pages are listed again for what moved away.
+    async fn shard_state(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+    ) -> Result<(ShardState, Vec<Page>), TreeError> {
+        let mut state = ShardState::default();
+        let mut pages = HashMap::new();
+        let key = shard.head_key(account);
+        loop {
+            let before = self.head(&key).await?;
+            for entry in self.list_all(&shard.superseded_prefix(account)).await? {
+                if pages.contains_key(&entry.key) {
+                    continue;
+                }
+                if let Found::New(_, bytes) = self.object(&entry.key, None).await? {
+                    let entries = format::read_page(&entry.key, &bytes)?;
+                    let newest = entries
+                        .iter()
+                        .map(|entry| entry.since)
+                        .max()
+                        .unwrap_or_default();
+                    pages.insert(
+                        entry.key.clone(),
+                        Page {
+                            key: entry.key,
+                            newest,
+                        },
+                    );
+                    entries
+                        .into_iter()
+                        .for_each(|entry| state.add(account, entry));
+                }
+            }
+            let head = self.head(&key).await?;
+            for entry in before.index.superseded.iter().chain(&head.index.superseded) {
+                state.add(account, entry.clone());
+            }
+            if before.etag != head.etag {
+                continue;
+            }
+            let mut prefix: Vec<String> = shard.path().split('/').map(str::to_owned).collect();
+            let above = prefix.len();
+            head.index.for_each(&mut |names, info| {
+                prefix.truncate(above);
+                prefix.extend_from_slice(names);
+                if let Ok(path) = DocumentPath::from_segments(prefix.clone()) {
+                    state
+                        .live
+                        .insert(shard::data_key(account, &path, &info.version));
+                }
+            });
+            let ShardState { live, superseded } = &mut state;
+            superseded.retain(|key, _| !live.contains(key));
+            return Ok((state, pages.into_values().collect()));
+        }
+    }
+}
+
+struct Page {
+    key: String,
+    newest: Timestamp,
+}
+
+/// By the key of the bytes.
+#[derive(Default)]
+struct ShardState {
+    live: HashSet<String>,
+    superseded: HashMap<String, Superseded>,
+}
+
+impl ShardState {
+    /// A commit that lost the race may have announced an entry too early: the latest time counts.
+    fn add(&mut self, account: &AccountName, entry: Superseded) {
+        let key = shard::data_key(account, &entry.path, &entry.info.version);
+        let since = self.superseded.get(&key).map(|known| known.since);
+        if since.is_none_or(|since| since < entry.since) {
+            self.superseded.insert(key, entry);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Writing and deleting documents.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use model::AccountName;
+
+use super::format::MAX_CONTENT_TYPE;
+use super::heads::whole;
+use super::path::DocumentPath;
+use super::queue::{Intent, Op, Outcome};
+use super::shard::{self, Shard};
+use super::types::{Change, DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
+use super::{Storage, version};
+use crate::store::{BodyError, ByteStream, ObjectStore, PutMode};
+
+/// Bodies of one commit that are stored at the same time.
+const UPLOADS: usize = 8;
+/// Changes of one commit.
+const MAX_CHANGES: usize = 4096;
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Writes a document. `quota` is the number of bytes that all documents of the account may
+    /// have together; a document that does not grow is always accepted.
+    ///
+    /// # Errors
+    /// [`TreeError::Precondition`], [`TreeError::Conflict`], [`TreeError::Quota`],
+    /// [`TreeError::ContentType`], [`TreeError::Body`], [`TreeError::Busy`]: nothing happened;
+    /// and those of the store.
+    pub async fn put(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        content_type: &str,
+        body: ByteStream,
+        condition: &WriteCondition,
+        quota: Option<u64>,
+    ) -> Result<Written, TreeError> {
+        let (shard, names) = Shard::of_document(path)?;
+        check_content_type(content_type)?;
+        self.refuse_early(account, &shard, path, names, condition)
+            .await?;
+        let version = version::new(&*self.host);
+        let (body, length) = counted(body, quota);
+        let key = shard::data_key(account, path, &version);
+        let stored = self.store.put(&key, body, PutMode::Overwrite).await;
+        let length = length.load(Ordering::Acquire);
+        if let Err(error) = stored {
+            return Err(match (error.into(), quota) {
+                (TreeError::Body(BodyError::TooLarge { limit: at }), Some(limit))
+                    if at == limit =>
+                {
+                    TreeError::Quota { limit, used: 0 }
+                }
+                (error, _) => error,
+            });
+        }
+        let info = DocumentInfo {
+            version,
+            content_type: content_type.to_owned(),
+            length,
+            modified: self.host.now(),
+        };
+        let op = Op {
+            path: path.clone(),
+            condition: condition.clone(),
+            put: Some(info),
+        };
+        let outcome = self.submit(account, shard, vec![op], quota).await;
+        outcome.map(|written| one(&written))
+    }
+
+    /// Deletes a document; gives the version that it had.
+    ///
+    /// # Errors
+    /// [`TreeError::NotFound`], [`TreeError::Precondition`], [`TreeError::Busy`]: nothing
+    /// happened; and those of the store.
+    pub async fn delete(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        condition: &WriteCondition,
+    ) -> Result<Version, TreeError> {
+        let Ok((shard, _)) = Shard::of_document(path) else {
+            return Err(TreeError::NotFound);
+        };
+        let op = Op {
+            path: path.clone(),
+            condition: condition.clone(),
+            put: None,
+        };
+        let outcome = self.submit(account, shard, vec![op], None).await;
+        outcome.map(|written| one(&written).version)
+    }
+
+    /// Does all changes in one commit, one after the other, or none. They must lie in one module.
+    /// Answers in their order; for a deletion, the version that was deleted.
+    ///
+    /// # Errors
+    /// As [`Self::put`] and [`Self::delete`], the first one that is met.
+    pub async fn commit(
+        &self,
+        account: &AccountName,
+        changes: Vec<Change>,
+        quota: Option<u64>,
+    ) -> Result<Vec<Written>, TreeError> {
+        let mut module: Option<Shard> = None;
+        if changes.len() > MAX_CHANGES {
+            let count = changes.len();
+            let sentence = format!("one commit has at most {MAX_CHANGES} changes, not {count}");
+            return Err(TreeError::Conflict(sentence));
+        }
+        for change in &changes {
+            let (Change::Put { path, .. } | Change::Delete { path, .. }) = change;
+            let (shard, _) = Shard::of_document(path)?;
+            if *module.get_or_insert_with(|| shard.clone()) != shard {
+                let sentence = "the documents of one commit lie in one module".to_owned();
+                return Err(TreeError::Conflict(sentence));
+            }
+            if let Change::Put { content_type, .. } = change {
+                check_content_type(content_type)?;
+            }
+        }
+        let Some(shard) = module else {
+            return Ok(Vec::new());
+        };
+        let store = |change| self.store_change(account, change);
+        let ops: Vec<Op> = stream::iter(changes)
+            .map(store)
+            .buffered(UPLOADS)
+            .try_collect()
+            .await?;
+        self.submit(account, shard, ops, quota).await
+    }
+
+    async fn store_change(&self, account: &AccountName, change: Change) -> Result<Op, TreeError> {
+        match change {
+            Change::Delete { path, condition } => Ok(Op {
+                path,
+                condition,
+                put: None,
+            }),
+            Change::Put {
+                path,
+                content_type,
+                body,
+                condition,
+            } => {
+                let version = version::new(&*self.host);
+                let length = body.len() as u64;
+                let key = shard::data_key(account, &path, &version);
+                self.store
+                    .put(&key, whole(body), PutMode::Overwrite)
+                    .await?;
+                let modified = self.host.now();
+                let info = DocumentInfo {
+                    version,
+                    content_type,
+                    length,
+                    modified,
+                };
+                Ok(Op {
+                    path,
+                    condition,
+                    put: Some(info),
+                })
+            }
+        }
+    }
+
+    /// Refuses a write before its body is read, if it would fail by what is in memory and still
+    /// does after revalidation.
+    async fn refuse_early(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+        path: &DocumentPath,
+        names: &[String],
+        condition: &WriteCondition,
+    ) -> Result<(), TreeError> {
+        let key = shard.head_key(account);
+        let Some(cached) = self.shared.cache.get(&key) else {
+            return Ok(());
+        };
+        let check = |head: &super::index::Head| {
+            head.index.check(names, condition)?;
+            head.index.check_clash(path, names)
+        };
+        match check(&cached) {
+            Ok(()) => Ok(()),
+            Err(_) => check(&*self.newer_head(&key, Some(cached)).await?),
+        }
+    }
+
+    async fn submit(
+        &self,
+        account: &AccountName,
+        shard: Shard,
+        ops: Vec<Op>,
+        quota: Option<u64>,
+    ) -> Outcome {
+        let stored: Vec<String> = ops
+            .iter()
+            .filter_map(|op| {
+                Some(shard::data_key(
+                    account,
+                    &op.path,
+                    &op.put.as_ref()?.version,
+                ))
+            })
+            .collect();
+        let intent = Intent::new(ops, quota);
+        let outcome = self
+            .shared
+            .queues
+            .submit(account, shard, intent, |batch| self.lead(batch))
+            .await;
+        if outcome.as_ref().is_err_and(nothing_happened) {
+            for key in stored {
+                // What cannot be deleted now is swept later.
+                let _ = self.store.delete(&key).await;
+            }
+        }
+        outcome
+    }
+}
+
+fn nothing_happened(error: &TreeError) -> bool {
+    !matches!(error, TreeError::Store(_) | TreeError::Format(_))
+}
+
+/// There is an answer to each change.
+fn one(written: &[Written]) -> Written {
+    written.first().cloned().unwrap_or_else(|| Written {
+        version: version::empty(),
+        created: false,
+    })
+}
+
+fn check_content_type(content_type: &str) -> Result<(), TreeError> {
+    let fits = (1..=MAX_CONTENT_TYPE).contains(&content_type.len());
+    if fits && !content_type.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(TreeError::ContentType)
+    }
+}
+
+/// Counts the bytes, and breaks off when they could not be kept anyway.
+fn counted(body: ByteStream, limit: Option<u64>) -> (ByteStream, Arc<AtomicU64>) {
+    let count = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&count);
+    let counted = body.map(move |chunk| {
+        let chunk = chunk?;
+        let length = chunk.len() as u64;
+        let total = counter.fetch_add(length, Ordering::AcqRel) + length;
+        match limit {
+            Some(limit) if total > limit => Err(BodyError::TooLarge { limit }),
+            _ => Ok(chunk),
+        }
+    });
+    (Box::pin(counted), count)
+}

@@ -1,0 +1,14 @@
+//! The memory store keeps the contract.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use storage_adapter::contract;
+use storage_adapter::memory::MemoryStore;
+
+#[test]
+fn keeps_the_contract() {
+    let store = Arc::new(MemoryStore::new());
+    // Without delays a request is answered when it is first polled.
+    contract::run_all(store, "contract").now_or_never().unwrap();
+}
