@@ -94,12 +94,8 @@ export class Device {
   /** Makes an invite and returns its link. */
   async invite() {
     await this.#at('[data-test-open-invite]').click();
-    const field = this.#at('dialog [data-test-copy-value]');
-    const make = this.#at('[data-test-make-invite]');
-    await field.or(make).first().waitFor();
-    if (!(await field.count())) await make.click();
-    await field.waitFor();
-    const link = await field.inputValue();
+    await this.#at('[data-test-make-invite]').click();
+    const link = await this.#at('[data-test-copy-value="invite-link"]').inputValue();
     await this.#at('[data-test-dialog-close]').click();
     return link;
   }
@@ -195,7 +191,7 @@ export class Device {
 
   /** Waits until an own message has been accepted. */
   async accepted(text) {
-    const selector = '[data-test-message]:not([data-test-delivery])';
+    const selector = '[data-test-message][data-test-delivery="confirmed"]';
     await this.#at(selector).filter({ hasText: text }).last().waitFor();
   }
 

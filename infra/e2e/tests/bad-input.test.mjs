@@ -90,7 +90,7 @@ test('a channel that cannot be one, and a command that is none', async () => {
   await alice.open('#general');
   await alice.say('/join spaces and, commas');
   await alice.say('/nonsense');
-  await alice.page.locator('[data-test-entry="error"]').first().waitFor();
+  await alice.page.locator('[data-test-event="error"]').first().waitFor();
   await alice.picture('wrong-commands');
 });
 
