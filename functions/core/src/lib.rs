@@ -1,1 +1,105 @@
-//! Every handler of the functions, pure over http::Request and ObjectStore.
+//! The functions of Subspace: every HTTP handler, pure over [`http::Request`] and
+//! [`storage_adapter::ObjectStore`].
+//!
+//! [`Functions::handle`] answers one request. It knows no socket, clock, environment or runtime:
+//! time, randomness and waiting come from the [`storage_adapter::Host`] of the storage. The same code
+//! runs natively and at the edge; entry packages only translate. The interface is `functions/API.md`.
+//!
+//! Counters against guessing ([`guard`]) and caches live in one process: natively that is the whole
+//! installation, at the edge each instance counts for itself. Caches are always revalidated against the
+//! store, so they never decide what is true.
+
+mod accounts;
+mod api;
+mod body;
+mod config;
+mod connector;
+mod cors;
+mod grants;
+pub mod guard;
+mod invites;
+mod keys;
+mod listings;
+mod oauth;
+mod password;
+mod problem;
+mod provision;
+mod records;
+mod request;
+mod router;
+mod seal;
+mod storage;
+#[cfg(test)]
+mod testing;
+mod webfinger;
+
+use std::sync::atomic::AtomicBool;
+
+use storage_adapter::{Host, ObjectStore, Storage};
+
+pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
+pub use body::Body;
+pub use config::{
+    Config, ConfigError, Connector, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA, DefaultNetwork,
+};
+pub use grants::CreateGrantError;
+pub use guard::ClientAddress;
+pub use router::{is_blocking, is_ours};
+
+/// All handlers over one store. Shared by every request of a process.
+pub struct Functions<S, H> {
+    storage: Storage<S, H>,
+    config: Config,
+    keys: seal::Keys,
+    grants: grants::GrantCache,
+    listings: listings::ListingCache,
+    quotas: accounts::QuotaCache,
+    guard: guard::Guard,
+    /// Whether the first account is known to exist; it never goes away again.
+    set_up: AtomicBool,
+}
+
+impl<S, H> std::fmt::Debug for Functions<S, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Functions")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Makes the handlers; does not touch the store.
+    #[must_use]
+    pub fn new(storage: Storage<S, H>, config: Config) -> Self {
+        Self {
+            keys: seal::Keys::derive(&config.master_key),
+            storage,
+            config,
+            grants: grants::GrantCache::default(),
+            listings: listings::ListingCache::default(),
+            quotas: accounts::QuotaCache::default(),
+            guard: guard::Guard::default(),
+            set_up: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the configuration.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the storage that the functions work on.
+    pub const fn storage(&self) -> &Storage<S, H> {
+        &self.storage
+    }
+
+    pub(crate) fn now(&self) -> model::Timestamp {
+        self.storage.host().now()
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.storage.host().random(&mut bytes);
+        bytes
+    }
+}

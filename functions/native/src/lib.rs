@@ -1,1 +1,9 @@
-//! The functions served natively over hyper.
+//! The functions served natively: hyper around [`functions_core`], with the limits that a server on the
+//! open network needs.
+
+mod host;
+mod server;
+mod timed;
+
+pub use host::NativeHost;
+pub use server::{Limits, handle, serve, serve_with};

@@ -1,0 +1,309 @@
+//! Accounts: making them, proving a password, their quota.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use model::{AccountName, AccountRecord, InvalidName, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ETag, Host, ObjectStore, PutMode, StoreError};
+
+use crate::guard::{ClientAddress, Subject};
+use crate::problem::Failure;
+use crate::{Functions, keys, password};
+
+/// The shortest password, in characters.
+pub const MIN_PASSWORD_LENGTH: usize = 10;
+/// The longest password, in bytes; hashing time must not depend on who sends how much.
+const MAX_PASSWORD_BYTES: usize = 1024;
+/// Names that something else has already.
+const RESERVED: [&str; 4] = ["invite", "nickserv", "chanserv", "root"];
+/// After so many milliseconds without an account, a claim of the set-up may be taken over.
+const SETUP_CLAIM_MS: i64 = 60_000;
+/// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.
+const QUOTA_MS: i64 = 30_000;
+/// Quotas remembered.
+const MAX_QUOTAS: usize = 10_000;
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateAccountError {
+    /// Not a name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A name that would be confusing.
+    #[error("the name \"{0}\" is reserved; choose another one")]
+    Reserved(AccountName),
+    /// Not a password.
+    #[error("{0}")]
+    Password(&'static str),
+    /// Somebody has the name.
+    #[error("the name \"{0}\" is taken; choose another one")]
+    Taken(AccountName),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<CreateAccountError> for Failure {
+    fn from(error: CreateAccountError) -> Self {
+        match error {
+            CreateAccountError::Store(error) => error.into(),
+            CreateAccountError::Taken(_) => Self::conflict(error.to_string()),
+            other => Self::unprocessable(other.to_string()),
+        }
+    }
+}
+
+/// `setup.json`: who makes the first account.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct SetupClaim {
+    version: u32,
+    account: AccountName,
+    claimed: Timestamp,
+}
+
+/// Quotas of accounts, with when they were read.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaCache {
+    entries: Mutex<HashMap<AccountName, (Option<u64>, Timestamp)>>,
+}
+
+/// Checks the name and the password wanted for a new account.
+pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, CreateAccountError> {
+    let name: AccountName = name.parse()?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err(CreateAccountError::Reserved(name));
+    }
+    let problem = if password.chars().count() < MIN_PASSWORD_LENGTH {
+        "the password is too short; it takes at least 10 characters"
+    } else if password.len() > MAX_PASSWORD_BYTES {
+        "the password is too long; it takes at most 1024 bytes"
+    } else if password.contains(['\0', '\r', '\n']) {
+        "the password must not contain line breaks or NUL"
+    } else if password.to_lowercase() == name.as_str() {
+        "the password is the account's name; choose another one"
+    } else {
+        return Ok(name);
+    };
+    Err(CreateAccountError::Password(problem))
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Reads the record of an account.
+    pub(crate) async fn account(
+        &self,
+        name: &AccountName,
+    ) -> Result<Option<(AccountRecord, ETag)>, StoreError> {
+        self.load(&keys::account(name)).await
+    }
+
+    /// Makes an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
+    ///
+    /// # Errors
+    /// If the name or the password will not do, the name is taken, or the store fails.
+    pub async fn create_account(
+        &self,
+        name: &str,
+        password: &str,
+        admin: bool,
+    ) -> Result<AccountName, CreateAccountError> {
+        let name = check_new(name, password)?;
+        if self.account(&name).await?.is_some() {
+            return Err(CreateAccountError::Taken(name));
+        }
+        if admin {
+            match self
+                .store(keys::SETUP, &self.claim(&name), PutMode::IfAbsent)
+                .await
+            {
+                Ok(_) | Err(StoreError::Precondition) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.write_account(&name, password, admin).await?;
+        Ok(name)
+    }
+
+    /// Writes a new account's record and gives it what new accounts get.
+    pub(crate) async fn write_account(
+        &self,
+        name: &AccountName,
+        password: &str,
+        admin: bool,
+    ) -> Result<AccountRecord, CreateAccountError> {
+        let hash = password::hash(password, self.random())
+            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let record = AccountRecord {
+            version: 1,
+            name: name.clone(),
+            password: hash,
+            admin,
+            quota: None,
+            created: self.now(),
+        };
+        // The name first: a name without an account does no harm, an account that is not listed would.
+        self.store(
+            &keys::name(name),
+            &serde_json::json!({}),
+            PutMode::Overwrite,
+        )
+        .await?;
+        match self
+            .store(&keys::account(name), &record, PutMode::IfAbsent)
+            .await
+        {
+            Ok(_) => {}
+            Err(StoreError::Precondition) => return Err(CreateAccountError::Taken(name.clone())),
+            Err(error) => return Err(error.into()),
+        }
+        self.provision(name).await?;
+        Ok(record)
+    }
+
+    /// Tells whether the first account is still to be made.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn needs_setup(&self) -> Result<bool, StoreError> {
+        if self.set_up.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let Some((claim, _)) = self.load::<SetupClaim>(keys::SETUP).await? else {
+            return Ok(true);
+        };
+        let done = self.account(&claim.account).await?.is_some();
+        self.set_up.store(done, Ordering::Relaxed);
+        Ok(!done)
+    }
+
+    /// Reserves the set-up for one name. A claim whose account never came to be (the process died in
+    /// between) can be renewed by the same name at once, and taken over by another after a minute.
+    pub(crate) async fn claim_setup(&self, name: &AccountName) -> Result<(), Failure> {
+        let done = || {
+            Failure::forbidden(
+                "the first account has been made already; ask somebody here for an invite",
+            )
+        };
+        let claim = self.claim(name);
+        match self.store(keys::SETUP, &claim, PutMode::IfAbsent).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Precondition) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some((held, etag)) = self.load::<SetupClaim>(keys::SETUP).await? else {
+            return Err(Failure::busy(
+                "the set-up is being changed; please try again",
+            ));
+        };
+        if self.account(&held.account).await?.is_some() {
+            return Err(done());
+        }
+        let age = claim.claimed.millis() - held.claimed.millis();
+        if held.account != *name && age < SETUP_CLAIM_MS {
+            return Err(Failure::busy(
+                "somebody is making the first account right now; try again in a minute",
+            ));
+        }
+        match self
+            .store(keys::SETUP, &claim, PutMode::IfMatch(etag))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(StoreError::Precondition) => Err(done()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn claim(&self, name: &AccountName) -> SetupClaim {
+        SetupClaim {
+            version: 1,
+            account: name.clone(),
+            claimed: self.now(),
+        }
+    }
+
+    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords.
+    ///
+    /// # Errors
+    /// 401 if it is wrong, 429 after too many wrong ones.
+    pub(crate) async fn check_password(
+        &self,
+        name: &str,
+        password: &str,
+        client: ClientAddress,
+    ) -> Result<AccountRecord, Failure> {
+        let wrong = || Failure::unauthorized("the account's name or the password is wrong", false);
+        let Ok(name) = name.trim().to_ascii_lowercase().parse::<AccountName>() else {
+            return Err(wrong());
+        };
+        let now = self.now();
+        let own = Subject::Password(name.clone(), client);
+        let subjects = [own, Subject::Account(name.clone()), Subject::Client(client)];
+        let wait = subjects
+            .iter()
+            .filter_map(|s| self.guard.wait(s, now))
+            .max();
+        if let Some(seconds) = wait {
+            return Err(Failure::too_many(
+                format!("too many wrong passwords; try again in {seconds} seconds"),
+                seconds,
+            ));
+        }
+        for subject in &subjects {
+            self.guard.attempt(subject.clone(), now);
+        }
+        let record = self.account(&name).await?.map(|(record, _)| record);
+        let hash = record.as_ref().map(|record| record.password.as_str());
+        let fits = password.len() <= MAX_PASSWORD_BYTES && password::verify(password, hash);
+        let Some(record) = record.filter(|_| fits) else {
+            return Err(wrong());
+        };
+        let [own, account, client] = &subjects;
+        self.guard.forget(own);
+        self.guard.take_back(account);
+        self.guard.take_back(client);
+        Ok(record)
+    }
+
+    /// Returns the quota of an account in bytes; none means unlimited.
+    pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
+        let now = self.now();
+        {
+            let entries = self
+                .quotas
+                .entries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some((quota, read)) = entries.get(account)
+                && (0..QUOTA_MS).contains(&(now.millis() - read.millis()))
+            {
+                return Ok(*quota);
+            }
+        }
+        let record = self.account(account).await?;
+        let quota = record
+            .and_then(|(record, _)| record.quota)
+            .or(self.config.default_quota);
+        let mut entries = self
+            .quotas
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_QUOTAS {
+            entries.clear();
+        }
+        entries.insert(account.clone(), (quota, now));
+        Ok(quota)
+    }
+
+    /// Lists all accounts.
+    pub(crate) async fn account_names(&self) -> Result<Vec<AccountName>, StoreError> {
+        let names = self.list_keys(keys::NAMES).await?;
+        Ok(names
+            .iter()
+            .filter_map(|key| key.strip_prefix(keys::NAMES)?.parse().ok())
+            .collect())
+    }
+}

@@ -1,0 +1,343 @@
+//! `/api/connections`: an account's always-on connections. Passwords go in and never come out.
+
+use http::StatusCode;
+use model::{AccountName, Connection, NewConnection};
+use serde::{Deserialize, Deserializer, Serialize};
+use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+
+use super::fields::{self, InvalidField};
+use super::{Call, is_id};
+use crate::body::Incoming;
+use crate::problem::{Answer, Failure};
+use crate::records::Edit;
+use crate::request::{answer, empty, json};
+use crate::{Functions, keys};
+
+/// The most connections of one account.
+const MAX_CONNECTIONS: usize = 50;
+
+/// A connection as the API shows it.
+#[derive(Serialize)]
+struct ConnectionView {
+    #[serde(flatten)]
+    connection: Connection,
+    has_password: bool,
+}
+
+impl From<Connection> for ConnectionView {
+    fn from(mut connection: Connection) -> Self {
+        let has_password = connection.password.take().is_some();
+        Self {
+            connection,
+            has_password,
+        }
+    }
+}
+
+/// Body of PATCH: what is absent stays; `null` takes away what may be absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Changes {
+    platform: Option<String>,
+    name: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    secure: Option<bool>,
+    nick: Option<String>,
+    #[serde(deserialize_with = "present")]
+    username: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    realname: Option<Option<String>>,
+    sasl: Option<bool>,
+    #[serde(deserialize_with = "present")]
+    password: Option<Option<String>>,
+    channels: Option<Vec<String>>,
+    enabled: Option<bool>,
+}
+
+fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}
+
+impl From<InvalidField> for Failure {
+    fn from(error: InvalidField) -> Self {
+        Self::unprocessable(error.to_string())
+    }
+}
+
+fn missing() -> Failure {
+    Failure::not_found("there is no such connection; perhaps it was deleted")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/connections`.
+    pub(super) async fn get_connections(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let mut connections = self.connections(&held.account).await?;
+        connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        let views: Vec<ConnectionView> = connections.into_iter().map(Into::into).collect();
+        Ok(answer(
+            StatusCode::OK,
+            &serde_json::json!({"connections": views}),
+        ))
+    }
+
+    /// `GET /api/connections/<id>`.
+    pub(super) async fn get_connection(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        let connection = self.connection(&held.account, id).await?;
+        Ok(answer(StatusCode::OK, &ConnectionView::from(connection)))
+    }
+
+    /// `POST /api/connections`.
+    pub(super) async fn post_connection(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let wanted: NewConnection = json(body).await?;
+        let account = &held.account;
+        let host = fields::host(&wanted.host)?;
+        let secure = wanted.secure.unwrap_or(true);
+        let port = fields::port(wanted.port.unwrap_or(if secure { 6697 } else { 6667 }))?;
+        let mut connection = Connection {
+            version: 1,
+            id: self.connection_id(),
+            connector: self.connector_id(&wanted.platform)?,
+            platform: wanted.platform,
+            name: fields::text("name", wanted.name.as_deref().unwrap_or(&host))?,
+            server: String::new(),
+            host,
+            port,
+            secure,
+            nick: fields::nick(wanted.nick.as_deref().unwrap_or(account.as_str()))?,
+            username: wanted
+                .username
+                .as_deref()
+                .map(fields::username)
+                .transpose()?,
+            realname: realname(wanted.realname.as_deref())?,
+            sasl: wanted.sasl.unwrap_or(true),
+            password: None,
+            channels: fields::channels(&wanted.channels)?,
+            enabled: true,
+            created: self.now(),
+        };
+        if let Some(password) = wanted.password.filter(|password| !password.is_empty()) {
+            let password = fields::password(&password)?;
+            connection.password = Some(self.seal(account, &connection.id, &password)?);
+        }
+        let others = self.connections(account).await?;
+        connection.server = server_for(&connection, &others)?;
+        self.add_connection(account, &connection, &others).await?;
+        Ok(answer(
+            StatusCode::CREATED,
+            &ConnectionView::from(connection),
+        ))
+    }
+
+    /// `PATCH /api/connections/<id>`.
+    pub(super) async fn patch_connection(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        body: Incoming,
+    ) -> Answer {
+        let held = self.session(call).await?;
+        let changes: Changes = json(body).await?;
+        let account = &held.account;
+        // Checked once to tell what is wrong, then applied to whatever is current.
+        let mut others = self.connections(account).await?;
+        others.retain(|other| other.id != id);
+        let connector = match &changes.platform {
+            Some(platform) => Some(self.connector_id(platform)?),
+            None => None,
+        };
+        let password = match &changes.password {
+            Some(Some(password)) if !password.is_empty() => {
+                let password = fields::password(password)?;
+                Some(Some(self.seal(account, id, &password)?))
+            }
+            Some(_) => Some(None),
+            None => None,
+        };
+        self.connection(account, id).await?;
+        let result = self
+            .edit::<Connection, Result<Connection, Failure>>(
+                &keys::connection(account, id),
+                |connection| {
+                    let mut changed = connection.clone();
+                    if let (Some(platform), Some(connector)) = (&changes.platform, &connector) {
+                        changed.platform.clone_from(platform);
+                        changed.connector.clone_from(connector);
+                    }
+                    if let Some(password) = &password {
+                        changed.password.clone_from(password);
+                    }
+                    match apply(&mut changed, &changes, &others) {
+                        Ok(()) => {
+                            *connection = changed.clone();
+                            Edit::Write(Ok(changed))
+                        }
+                        Err(failure) => Edit::Keep(Err(failure)),
+                    }
+                },
+            )
+            .await?;
+        let connection = result.ok_or_else(missing)??;
+        Ok(answer(StatusCode::OK, &ConnectionView::from(connection)))
+    }
+
+    /// `DELETE /api/connections/<id>`.
+    pub(super) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        self.connection(&held.account, id).await?;
+        let key = keys::connection(&held.account, id);
+        self.storage.store().delete(&key).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Reads all connections of an account, secrets sealed.
+    pub(crate) async fn connections(
+        &self,
+        account: &AccountName,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.load_all(&keys::connections(account)).await
+    }
+
+    async fn connection(&self, account: &AccountName, id: &str) -> Result<Connection, Failure> {
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let found = self.load(&keys::connection(account, id)).await?;
+        found.map(|(connection, _)| connection).ok_or_else(missing)
+    }
+
+    /// Writes a new connection, within the bounds of an account.
+    pub(crate) async fn add_connection(
+        &self,
+        account: &AccountName,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Failure> {
+        if others.len() >= MAX_CONNECTIONS {
+            return Err(Failure::conflict(format!(
+                "an account takes at most {MAX_CONNECTIONS} connections; delete one first"
+            )));
+        }
+        let key = keys::connection(account, &connection.id);
+        self.store(&key, connection, PutMode::IfAbsent).await?;
+        Ok(())
+    }
+
+    /// Makes an id for a connection, `^[a-z0-9]{16}$`.
+    pub(crate) fn connection_id(&self) -> String {
+        let bytes: [u8; 8] = self.random();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Seals a secret of a connection.
+    pub(crate) fn seal(
+        &self,
+        account: &AccountName,
+        connection: &str,
+        secret: &str,
+    ) -> Result<String, Failure> {
+        self.keys
+            .seal(account, connection, secret, self.random())
+            .map_err(|_| Failure::unprocessable("the password could not be sealed"))
+    }
+
+    /// Returns the id of the connector that keeps connections of a platform.
+    fn connector_id(&self, platform: &str) -> Result<String, Failure> {
+        if let Some(connector) = self.config.connector_for(platform) {
+            return Ok(connector.id.clone());
+        }
+        let mut offered: Vec<&str> = self
+            .config
+            .connectors
+            .iter()
+            .flat_map(|connector| connector.platforms.iter().map(String::as_str))
+            .collect();
+        offered.sort_unstable();
+        offered.dedup();
+        let shown: String = platform
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(40)
+            .collect();
+        Err(Failure::unprocessable(format!(
+            "platform \"{shown}\" is not offered here; there is: {}",
+            if offered.is_empty() {
+                "none".to_owned()
+            } else {
+                offered.join(", ")
+            }
+        )))
+    }
+}
+
+fn realname(text: Option<&str>) -> Result<Option<String>, InvalidField> {
+    text.filter(|text| !text.trim().is_empty())
+        .map(|text| fields::text("realname", text))
+        .transpose()
+}
+
+/// Returns the server as in ids: the host, or with the port if the account uses the host already.
+fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, Failure> {
+    let host = &connection.host;
+    let with_port = format!("{host}:{}", connection.port);
+    let taken = |server: &str| others.iter().any(|other| other.server == server);
+    if !taken(host) {
+        return Ok(host.clone());
+    }
+    let same = others.iter().any(|other| {
+        other.host == *host && other.port == connection.port && other.nick == connection.nick
+    });
+    if same || taken(&with_port) {
+        return Err(Failure::conflict(format!(
+            "there is a connection to {with_port} already; change that one"
+        )));
+    }
+    Ok(with_port)
+}
+
+fn apply(
+    connection: &mut Connection,
+    changes: &Changes,
+    others: &[Connection],
+) -> Result<(), Failure> {
+    if let Some(name) = &changes.name {
+        connection.name = fields::text("name", name)?;
+    }
+    let before = (connection.host.clone(), connection.port);
+    if let Some(host) = &changes.host {
+        connection.host = fields::host(host)?;
+    }
+    if let Some(port) = changes.port {
+        connection.port = fields::port(port)?;
+    }
+    if let Some(secure) = changes.secure {
+        connection.secure = secure;
+    }
+    if let Some(nick) = &changes.nick {
+        connection.nick = fields::nick(nick)?;
+    }
+    if let Some(username) = &changes.username {
+        let username = username.as_deref().filter(|name| !name.is_empty());
+        connection.username = username.map(fields::username).transpose()?;
+    }
+    if let Some(name) = &changes.realname {
+        connection.realname = realname(name.as_deref())?;
+    }
+    if let Some(sasl) = changes.sasl {
+        connection.sasl = sasl;
+    }
+    if let Some(channels) = &changes.channels {
+        connection.channels = fields::channels(channels)?;
+    }
+    if let Some(enabled) = changes.enabled {
+        connection.enabled = enabled;
+    }
+    if before.0 != connection.host {
+        connection.server = server_for(connection, others)?;
+    }
+    Ok(())
+}

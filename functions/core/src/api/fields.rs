@@ -1,0 +1,286 @@
+//! Fields of a connection: what IRC can take, checked once, with a sentence for each that it cannot.
+
+use std::net::IpAddr;
+
+/// A field that will not do: which one and why, one sentence.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct InvalidField(String);
+
+/// The longest host name in bytes (RFC 1035, section 2.3.4).
+const MAX_HOST: usize = 253;
+/// The longest nickname in bytes; networks allow less, and say so themselves.
+const MAX_NICK: usize = 64;
+/// The longest free text in characters.
+const MAX_TEXT: usize = 200;
+/// The longest password in bytes; a line of SASL or PASS has room for it.
+const MAX_PASSWORD: usize = 300;
+/// The longest channel name in bytes; RFC 2812 has 50, networks allow more.
+const MAX_CHANNEL: usize = 100;
+/// The longest key of a channel in bytes.
+const MAX_KEY: usize = 50;
+/// The most channels of a connection.
+const MAX_CHANNELS: usize = 200;
+
+fn invalid(field: &str, value: &str, expected: &str) -> InvalidField {
+    let shown: String = value
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(60)
+        .collect();
+    InvalidField(format!("{field} \"{shown}\" will not do: {expected}"))
+}
+
+/// Checks the host that is dialled; returns it in lower case.
+pub(crate) fn host(text: &str) -> Result<String, InvalidField> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(text).parse::<IpAddr>() {
+        return Ok(address.to_string());
+    }
+    let expected = "expected a host name like irc.libera.chat, or an IP address";
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    // International names are dialled in their ASCII form (UTS #46).
+    let Ok(url::Host::Domain(name)) = url::Host::parse(text) else {
+        return Err(invalid("host", text, expected));
+    };
+    let labels = name.strip_suffix('.').unwrap_or(&name);
+    if labels.len() > MAX_HOST || !labels.split('.').all(label) {
+        return Err(invalid("host", text, expected));
+    }
+    Ok(labels.to_owned())
+}
+
+/// Checks a server as it stands in ids: a host, perhaps with a port.
+pub(crate) fn server(text: &str) -> Result<String, InvalidField> {
+    let text = text.trim();
+    if let Some((name, port)) = text.rsplit_once(':')
+        && let Ok(name) = host(name)
+        && port.parse::<u16>().is_ok_and(|port| port != 0)
+    {
+        return Ok(format!("{name}:{port}"));
+    }
+    host(text).map_err(|_| invalid("server", text, "expected a host like irc.libera.chat"))
+}
+
+/// Checks a port.
+pub(crate) fn port(port: u16) -> Result<u16, InvalidField> {
+    if port == 0 {
+        return Err(invalid("port", "0", "expected a number from 1 to 65535"));
+    }
+    Ok(port)
+}
+
+/// Checks a nickname; what exactly is allowed is the network's business.
+pub(crate) fn nick(text: &str) -> Result<String, InvalidField> {
+    let fits = (1..=MAX_NICK).contains(&text.len())
+        && !text.starts_with(['#', '&', '+', '!', '$', ':', '-', '@', '~', '%'])
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && !text.contains([',', '*', '?', '!', '@', '.']);
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let expected = "a nickname takes letters, digits and -_[]{}\\|^`, begins with none of the digits and \
+                    has no spaces";
+    Err(invalid("nick", text, expected))
+}
+
+/// Checks a user name.
+pub(crate) fn username(text: &str) -> Result<String, InvalidField> {
+    let fits = (1..=MAX_NICK).contains(&text.len())
+        && !text.starts_with(':')
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    if fits {
+        return Ok(text.to_owned());
+    }
+    Err(invalid("username", text, "it has no spaces and no @"))
+}
+
+/// Checks a text for people: a network's name or somebody's own.
+pub(crate) fn text(field: &str, text: &str) -> Result<String, InvalidField> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if (1..=MAX_TEXT).contains(&length) && !text.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    let expected = format!("expected 1 to {MAX_TEXT} characters on one line");
+    Err(invalid(field, text, &expected))
+}
+
+/// Checks a password; it is never shown, not even in the error.
+pub(crate) fn password(text: &str) -> Result<String, InvalidField> {
+    if (1..=MAX_PASSWORD).contains(&text.len()) && !text.contains(['\0', '\r', '\n']) {
+        return Ok(text.to_owned());
+    }
+    Err(InvalidField(format!(
+        "password will not do: expected 1 to {MAX_PASSWORD} bytes without line breaks and NUL"
+    )))
+}
+
+/// Checks a channel with its key after a space if it has one.
+pub(crate) fn channel(text: &str) -> Result<String, InvalidField> {
+    let text = text.trim();
+    let (name, key) = match text.split_once(' ') {
+        Some((name, key)) => (name, Some(key.trim())),
+        None => (text, None),
+    };
+    let plain =
+        |part: &str| !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',');
+    let named = name.starts_with(['#', '&', '+', '!'])
+        && (2..=MAX_CHANNEL).contains(&name.len())
+        && plain(name);
+    if !named {
+        let expected = "a channel begins with # (or &, + or !) and has no spaces or commas";
+        return Err(invalid("channel", name, expected));
+    }
+    match key {
+        None | Some("") => Ok(name.to_owned()),
+        Some(key) if key.len() <= MAX_KEY && plain(key) && !key.starts_with(':') => {
+            Ok(format!("{name} {key}"))
+        }
+        // A key is a secret: it is not repeated.
+        Some(_) => Err(InvalidField(format!(
+            "the key of channel \"{name}\" will not do: it has no spaces or commas, and at most {MAX_KEY} bytes"
+        ))),
+    }
+}
+
+/// Checks a list of channels; of several entries for one channel the last counts.
+pub(crate) fn channels(list: &[String]) -> Result<Vec<String>, InvalidField> {
+    let mut checked: Vec<String> = Vec::with_capacity(list.len().min(MAX_CHANNELS));
+    for entry in list {
+        let entry = channel(entry)?;
+        checked.retain(|other| !same_channel(other, &entry));
+        checked.push(entry);
+        if checked.len() > MAX_CHANNELS {
+            return Err(InvalidField(format!(
+                "channels will not do: a connection takes at most {MAX_CHANNELS}"
+            )));
+        }
+    }
+    Ok(checked)
+}
+
+/// Puts a channel into a list, or its new key; tells whether that changed anything.
+pub(crate) fn add_channel(list: &mut Vec<String>, entry: String) -> bool {
+    let full = list.len() >= MAX_CHANNELS;
+    match list.iter_mut().find(|other| same_channel(other, &entry)) {
+        Some(other) if *other == entry => false,
+        // Without a key the channel is the same; a key that was known is kept.
+        Some(_) if !entry.contains(' ') => false,
+        Some(other) => {
+            *other = entry;
+            true
+        }
+        None if full => false,
+        None => {
+            list.push(entry);
+            true
+        }
+    }
+}
+
+/// Takes a channel out of a list; tells whether it was there.
+pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str) -> bool {
+    let before = list.len();
+    list.retain(|other| !same_channel(other, entry));
+    list.len() < before
+}
+
+/// Compares the names before the keys by CASEMAPPING rfc1459, the widest that is in use.
+pub(crate) fn same_channel(a: &str, b: &str) -> bool {
+    let name = |entry: &str| {
+        let name = entry.split(' ').next().unwrap_or_default();
+        name.chars().map(fold).collect::<String>()
+    };
+    name(a) == name(b)
+}
+
+fn fold(c: char) -> char {
+    match c {
+        '[' => '{',
+        ']' => '}',
+        '\\' => '|',
+        '~' => '^',
+        c => c.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        assert_eq!(host("IRC.Libera.Chat").unwrap(), "irc.libera.chat");
+        assert_eq!(host("[::1]").unwrap(), "::1");
+        assert_eq!(host("127.0.0.1").unwrap(), "127.0.0.1");
+        assert_eq!(host("bücher.example").unwrap(), "xn--bcher-kva.example");
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a/b",
+            "a\0b",
+            "-a",
+            "a..b",
+            "irc.example:6697",
+            "a\r\nQUIT",
+            &"a".repeat(64),
+        ] {
+            assert!(host(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(server("irc.example:6697").unwrap(), "irc.example:6697");
+        assert!(server("irc.example:0").is_err() && server("a b").is_err());
+    }
+
+    #[test]
+    fn names_and_channels() {
+        for good in ["alice", "[a]`^", "ällice", "a-1"] {
+            assert!(nick(good).is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "#a", "a b", "a\rb", "a!b", "a@b", "a,b"] {
+            let error = nick(bad).unwrap_err().to_string();
+            assert!(!error.contains('\r'), "{error}");
+        }
+        assert_eq!(channel("#a key").unwrap(), "#a key");
+        for bad in ["a", "#", "#a,b", "#a\u{7}", "", "#a b c", "#a\nJOIN #b"] {
+            assert!(channel(bad).is_err(), "{bad:?}");
+        }
+        let secret = channel("#a se,cret").unwrap_err().to_string();
+        assert!(!secret.contains("se,cret"), "{secret}");
+        assert!(password("a\r\nb").is_err() && password("").is_err());
+    }
+
+    #[test]
+    fn a_channel_is_in_a_list_once() {
+        let mut list = channels(&["#A".into(), "#b k".into(), "#a".into()]).unwrap();
+        assert_eq!(list, ["#b k", "#a"]);
+        assert!(!add_channel(&mut list, "#B".into()));
+        assert!(add_channel(&mut list, "#B k2".into()));
+        assert!(add_channel(&mut list, "#c[".into()));
+        assert!(!add_channel(&mut list, "#C{".into()));
+        assert!(remove_channel(&mut list, "#b"));
+        assert!(!remove_channel(&mut list, "#b"));
+        assert_eq!(list, ["#a", "#c["]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_fits_into_one_line_of_irc(input in "\\PC{0,30}|[ -~\\r\\n\\x00]{0,30}") {
+            for checked in [host(&input), nick(&input), username(&input), channel(&input), password(&input), text("name", &input)].into_iter().flatten() {
+                prop_assert!(!checked.contains(['\r', '\n', '\0']));
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `/api/grants`: which apps and programs may use the account.
+
+use http::StatusCode;
+use model::{Grant, GrantKind, NewGrant, Scopes, Timestamp};
+use serde::Serialize;
+use storage_adapter::{Host, ObjectStore};
+
+use super::{Call, is_id};
+use crate::body::Incoming;
+use crate::grants::MAX_CLIENT;
+use crate::problem::{Answer, Failure};
+use crate::request::{answer, empty, json};
+use crate::{Functions, keys};
+
+/// A grant as the API shows it.
+#[derive(Serialize)]
+struct GrantView {
+    id: String,
+    kind: GrantKind,
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Scopes>,
+    created: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    current: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+impl GrantView {
+    fn new(grant: Grant, current: &str) -> Self {
+        Self {
+            current: grant.id == current,
+            id: grant.id,
+            kind: grant.kind,
+            client: grant.client,
+            scopes: grant.scopes,
+            created: grant.created,
+            expires: grant.expires,
+            token: None,
+        }
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/grants`.
+    pub(super) async fn get_grants(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let now = self.now();
+        let grants: Vec<Grant> = self.load_all(&keys::grants(&held.account)).await?;
+        let mut views: Vec<GrantView> = grants
+            .into_iter()
+            .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
+            .map(|grant| GrantView::new(grant, &held.grant.id))
+            .collect();
+        views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(answer(
+            StatusCode::OK,
+            &serde_json::json!({"grants": views}),
+        ))
+    }
+
+    /// `POST /api/grants`.
+    pub(super) async fn post_grant(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let wanted: NewGrant = json(body).await?;
+        let client = wanted.client.trim();
+        let long = client.chars().count() > MAX_CLIENT;
+        if client.is_empty() || long || client.contains(char::is_control) {
+            return Err(Failure::unprocessable(format!(
+                "client must say in 1 to {MAX_CLIENT} characters who will hold the token"
+            )));
+        }
+        match (wanted.kind, &wanted.scopes) {
+            (GrantKind::App, Some(_)) | (GrantKind::Irc, None) => {}
+            (GrantKind::App, None) => {
+                return Err(Failure::unprocessable(
+                    "a grant of kind app needs scopes, for instance \"notes:rw\"",
+                ));
+            }
+            (GrantKind::Irc, Some(_)) => {
+                return Err(Failure::unprocessable(
+                    "a grant of kind irc takes no scopes",
+                ));
+            }
+            (GrantKind::Session, _) => {
+                return Err(Failure::unprocessable(
+                    "kind must be app or irc; sessions begin by signing in",
+                ));
+            }
+        }
+        let (grant, token) = self
+            .issue(&held.account, wanted.kind, client, wanted.scopes, None)
+            .await?;
+        let mut view = GrantView::new(grant, &held.grant.id);
+        view.token = Some(token.to_string());
+        Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// `DELETE /api/grants/<id>`.
+    pub(super) async fn delete_grant(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        let missing =
+            || Failure::not_found("there is no such grant; perhaps it was revoked already");
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let found = self.load::<Grant>(&keys::grant(&held.account, id)).await?;
+        found.ok_or_else(missing)?;
+        self.revoke(&held.account, id).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}

@@ -1,0 +1,137 @@
+//! `/api/…`: what a signed-in browser uses. JSON, bearer tokens of sessions, never cookies.
+
+mod accounts;
+mod connections;
+pub(crate) mod fields;
+mod grants;
+mod invites;
+mod session;
+#[cfg(test)]
+mod tests;
+mod tickets;
+
+use std::sync::Arc;
+
+use http::Method;
+use http::request::Parts;
+use model::{AccountRecord, GrantKind};
+use storage_adapter::{Host, ObjectStore};
+
+use crate::Functions;
+use crate::body::Incoming;
+use crate::grants::Held;
+use crate::guard::ClientAddress;
+use crate::problem::{Answer, Failure};
+use crate::router::discard;
+
+/// A request to `/api` that has found its handler.
+pub(crate) struct Call<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) client: ClientAddress,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers everything below `/api`.
+    pub(crate) async fn answer_api(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        client: ClientAddress,
+    ) -> Answer {
+        let call = Call { parts, client };
+        let path = parts.uri.path().trim_start_matches("/api");
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let (first, second, more) = (segments.next(), segments.next(), segments.next());
+        if more.is_some() {
+            discard(body).await;
+            return Err(nothing());
+        }
+        let method = match parts.method {
+            Method::HEAD => Method::GET,
+            ref other => other.clone(),
+        };
+        match (first, second, method) {
+            (None, None, Method::GET) => self.about().await,
+            (None, None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
+            (Some("accounts"), None, Method::POST) => self.post_account(&call, body).await,
+            (Some("accounts"), None, _) => refuse(body, "POST, OPTIONS").await,
+            (Some("session"), None, Method::POST) => self.post_session(&call, body).await,
+            (Some("session"), None, Method::GET) => self.get_session(&call).await,
+            (Some("session"), None, Method::DELETE) => self.delete_session(&call).await,
+            (Some("session"), None, _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
+            (Some("grants"), None, Method::GET) => self.get_grants(&call).await,
+            (Some("grants"), None, Method::POST) => self.post_grant(&call, body).await,
+            (Some("grants"), Some(id), Method::DELETE) => self.delete_grant(&call, id).await,
+            (Some("invites"), None, Method::GET) => self.get_invites(&call).await,
+            (Some("invites"), None, Method::POST) => self.post_invite(&call).await,
+            (Some("invites"), Some(token), Method::GET) => self.get_invite(&call, token).await,
+            (Some("invites"), Some(id), Method::DELETE) => self.delete_invite(&call, id).await,
+            (Some("connections"), None, Method::GET) => self.get_connections(&call).await,
+            (Some("connections"), None, Method::POST) => self.post_connection(&call, body).await,
+            (Some("connections"), Some(id), Method::GET) => self.get_connection(&call, id).await,
+            (Some("connections"), Some(id), Method::PATCH) => {
+                self.patch_connection(&call, id, body).await
+            }
+            (Some("connections"), Some(id), Method::DELETE) => {
+                self.delete_connection(&call, id).await
+            }
+            (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
+            (Some("tickets"), None, _) => refuse(body, "POST, OPTIONS").await,
+            (Some("grants" | "invites" | "connections"), None, _) => {
+                refuse(body, "GET, HEAD, POST, OPTIONS").await
+            }
+            (Some("grants"), Some(_), _) => refuse(body, "DELETE, OPTIONS").await,
+            (Some("invites"), Some(_), _) => refuse(body, "GET, HEAD, DELETE, OPTIONS").await,
+            (Some("connections"), Some(_), _) => {
+                refuse(body, "GET, HEAD, PATCH, DELETE, OPTIONS").await
+            }
+            _ => {
+                discard(body).await;
+                Err(nothing())
+            }
+        }
+    }
+
+    /// Returns the session that the request belongs to.
+    pub(crate) async fn session(&self, call: &Call<'_>) -> Result<Arc<Held>, Failure> {
+        let held = self.bearer(&call.parts.headers, call.client).await?;
+        if held.grant.kind == GrantKind::Session {
+            return Ok(held);
+        }
+        Err(Failure::forbidden(
+            "this token opens the storage or IRC only; sign in to use the API",
+        ))
+    }
+
+    /// Returns the record of the session's account.
+    pub(crate) async fn session_account(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(Arc<Held>, AccountRecord), Failure> {
+        let held = self.session(call).await?;
+        match self.account(&held.account).await? {
+            Some((record, _)) => Ok((held, record)),
+            None => Err(Failure::unauthorized(
+                "the account does not exist any more",
+                true,
+            )),
+        }
+    }
+}
+
+fn nothing() -> Failure {
+    Failure::not_found("there is nothing at this address of the API")
+}
+
+async fn refuse(body: Incoming, allow: &'static str) -> Answer {
+    discard(body).await;
+    Err(Failure::method(allow))
+}
+
+/// Tells whether a text can be the id of a record: the characters of base64url.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

@@ -1,0 +1,73 @@
+//! `/api/session`: signing in and out.
+
+use http::StatusCode;
+use model::{AccountRecord, GrantKind, NewSession, SessionResponse};
+use storage_adapter::{Host, ObjectStore};
+
+use super::Call;
+use crate::Functions;
+use crate::body::Incoming;
+use crate::grants::SESSION_MS;
+use crate::problem::{Answer, Failure};
+use crate::request::{answer, empty, json};
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `POST /api/session`.
+    pub(super) async fn post_session(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let credentials: NewSession = json(body).await?;
+        let record = self
+            .check_password(&credentials.name, &credentials.password, call.client)
+            .await?;
+        self.provision(&record.name).await?;
+        let response = self.new_session(&record, "browser").await?;
+        Ok(answer(StatusCode::CREATED, &response))
+    }
+
+    /// `GET /api/session`.
+    pub(super) async fn get_session(&self, call: &Call<'_>) -> Answer {
+        let (held, record) = self.session_account(call).await?;
+        let mut response = self.describe_session(&record);
+        response.expires = held.grant.expires;
+        Ok(answer(StatusCode::OK, &response))
+    }
+
+    /// `DELETE /api/session`.
+    pub(super) async fn delete_session(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        self.revoke(&held.account, &held.grant.id).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Signs an account in.
+    pub(crate) async fn new_session(
+        &self,
+        record: &AccountRecord,
+        client: &str,
+    ) -> Result<SessionResponse, Failure> {
+        let expires = self.now().plus_millis(SESSION_MS);
+        let (_, token) = self
+            .issue(
+                &record.name,
+                GrantKind::Session,
+                client,
+                None,
+                Some(expires),
+            )
+            .await?;
+        let mut response = self.describe_session(record);
+        response.token = Some(token.to_string());
+        response.expires = Some(expires);
+        Ok(response)
+    }
+
+    fn describe_session(&self, record: &AccountRecord) -> SessionResponse {
+        SessionResponse {
+            account: record.name.clone(),
+            admin: record.admin,
+            user_address: format!("{}@{}", record.name, self.config.authority()),
+            storage: self.config.storage_root(&record.name),
+            token: None,
+            expires: None,
+        }
+    }
+}

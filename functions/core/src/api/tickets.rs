@@ -1,0 +1,39 @@
+//! `/api/tickets`: what a browser shows to connectors.
+
+use http::StatusCode;
+use model::{ConnectorAddress, Ticket, TicketResponse};
+use storage_adapter::{Host, ObjectStore};
+
+use super::Call;
+use crate::Functions;
+use crate::problem::Answer;
+use crate::request::answer;
+
+/// How long a ticket lasts: 5 minutes.
+pub(crate) const TICKET_MS: i64 = 5 * 60 * 1000;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `POST /api/tickets`.
+    pub(super) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let expires = self.now().plus_millis(TICKET_MS);
+        let address = |connector: &crate::Connector| {
+            let ticket = Ticket {
+                account: held.account.clone(),
+                connector: connector.id.clone(),
+                expires,
+            };
+            ConnectorAddress {
+                id: connector.id.clone(),
+                url: connector.url.clone(),
+                platforms: connector.platforms.clone(),
+                ticket: ticket.sign(&connector.key),
+            }
+        };
+        let response = TicketResponse {
+            connectors: self.config.connectors.iter().map(address).collect(),
+            expires,
+        };
+        Ok(answer(StatusCode::OK, &response))
+    }
+}

@@ -1,0 +1,238 @@
+//! Bodies: what comes in, bounded, and what goes out.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use futures_util::StreamExt;
+use http_body::{Frame, SizeHint};
+use storage_adapter::{BodyError, ByteStream, MaybeSend};
+
+/// The body of an answer.
+pub struct Body(Inner);
+
+enum Inner {
+    Whole(Bytes),
+    /// With the number of bytes that are still to come.
+    Stream(ByteStream, u64),
+}
+
+impl Body {
+    /// Makes a body without bytes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(Inner::Whole(Bytes::new()))
+    }
+
+    /// Makes a body of a stream that yields exactly `length` bytes.
+    pub(crate) const fn stream(stream: ByteStream, length: u64) -> Self {
+        Self(Inner::Stream(stream, length))
+    }
+
+    /// Returns how many bytes are still to come.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match &self.0 {
+            Inner::Whole(bytes) => bytes.len() as u64,
+            Inner::Stream(_, left) => *left,
+        }
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Self(Inner::Whole(bytes.into()))
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({} bytes)", self.length())
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Inner::Stream(stream, left) => match std::task::ready!(stream.as_mut().poll_next(cx)) {
+                Some(Ok(piece)) => {
+                    *left = left.saturating_sub(piece.len() as u64);
+                    Poll::Ready(Some(Ok(Frame::data(piece))))
+                }
+                Some(Err(error)) => Poll::Ready(Some(Err(error))),
+                None if *left > 0 => {
+                    let missing = std::mem::take(left);
+                    let broken = BodyError::Broken(format!("{missing} bytes are missing"));
+                    Poll::Ready(Some(Err(broken)))
+                }
+                None => Poll::Ready(None),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.0, Inner::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length())
+    }
+}
+
+/// The body of a request, not read yet.
+pub(crate) struct Incoming {
+    stream: Option<ByteStream>,
+}
+
+impl Incoming {
+    /// Takes over the body of a request; nothing is allocated when there is none.
+    pub(crate) fn new<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
+        B::Error: std::fmt::Display,
+    {
+        if body.is_end_stream() {
+            return Self { stream: None };
+        }
+        let stream: ByteStream = Box::pin(Pieces(Box::pin(body)));
+        Self {
+            stream: Some(stream),
+        }
+    }
+
+    /// Returns the bytes as a stream that fails once they exceed `limit`.
+    pub(crate) fn into_stream(self, limit: u64) -> ByteStream {
+        match self.stream {
+            Some(inner) => Box::pin(Limited {
+                inner,
+                left: limit,
+                limit,
+            }),
+            None => Box::pin(futures_util::stream::empty()),
+        }
+    }
+
+    /// Reads the whole body.
+    pub(crate) async fn collect(self, limit: u64) -> Result<Bytes, BodyError> {
+        collect(self.into_stream(limit), limit).await
+    }
+
+    /// Reads and forgets up to `limit` bytes, so that a client that is still sending sees the answer
+    /// instead of a connection reset.
+    pub(crate) async fn drain(self, limit: u64) {
+        let mut stream = self.into_stream(limit);
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+}
+
+/// Reads a stream into memory.
+pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes, BodyError> {
+    let Some(first) = stream.next().await.transpose()? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = stream.next().await.transpose()? else {
+        return Ok(first);
+    };
+    let mut all = BytesMut::from(first);
+    all.extend_from_slice(&second);
+    while let Some(piece) = stream.next().await.transpose()? {
+        if (all.len() + piece.len()) as u64 > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(all.freeze())
+}
+
+struct Pieces<B>(Pin<Box<B>>);
+
+impl<B> Stream for Pieces<B>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match std::task::ready!(self.0.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Poll::Ready(Some(Ok(data))),
+                    // Trailers mean nothing here.
+                    Err(_) => {}
+                },
+                Some(Err(error)) => {
+                    return Poll::Ready(Some(Err(BodyError::Broken(error.to_string()))));
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+struct Limited {
+    inner: ByteStream,
+    left: u64,
+    limit: u64,
+}
+
+impl Stream for Limited {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = std::task::ready!(self.inner.as_mut().poll_next(cx));
+        let Some(Ok(piece)) = piece else {
+            return Poll::Ready(piece);
+        };
+        match self.left.checked_sub(piece.len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Poll::Ready(Some(Ok(piece)))
+            }
+            None => Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.limit }))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+    use crate::testing::block_on;
+
+    fn incoming(pieces: &'static [&'static str]) -> Incoming {
+        let pieces = pieces
+            .iter()
+            .map(|p| Ok::<_, String>(Frame::data(Bytes::from_static(p.as_bytes()))));
+        Incoming::new(http_body_util::StreamBody::new(stream::iter(pieces)))
+    }
+
+    #[test]
+    fn a_body_may_be_as_large_as_the_limit_but_not_larger() {
+        let all = block_on(incoming(&["ab", "", "cd", "e"]).collect(5)).unwrap();
+        assert_eq!(all, "abcde");
+        let error = block_on(incoming(&["ab", "cd", "e"]).collect(4)).unwrap_err();
+        assert_eq!(error, BodyError::TooLarge { limit: 4 });
+        let error = block_on(incoming(&["abcde"]).collect(4)).unwrap_err();
+        assert_eq!(error, BodyError::TooLarge { limit: 4 });
+    }
+
+    #[test]
+    fn a_stored_body_that_is_too_short_breaks_the_answer() {
+        let piece = stream::iter([Ok(Bytes::from_static(b"ab"))]);
+        let body = Body::stream(Box::pin(piece), 3);
+        assert_eq!(body.length(), 3);
+        assert!(block_on(http_body_util::BodyExt::collect(body)).is_err());
+    }
+}

@@ -1,0 +1,204 @@
+//! What an operator decides. Handed in; never read from an environment here.
+
+use url::Url;
+
+/// The largest document, in bytes, unless configured otherwise: 100 MiB.
+pub const DEFAULT_MAX_DOCUMENT_SIZE: u64 = 100 * 1024 * 1024;
+/// The quota of an account, in bytes, unless configured otherwise: 10 GiB.
+pub const DEFAULT_QUOTA: u64 = 10 * 1024 * 1024 * 1024;
+
+/// Configuration of the functions.
+#[derive(Clone)]
+pub struct Config {
+    /// Name of the installation, shown to people.
+    pub name: String,
+    /// Origin of `/api`, `/oauth` and WebFinger, `https://chat.example.org`.
+    pub origin: String,
+    /// Origin of `/storage`, if it is another one (safer: stored pages then run elsewhere).
+    pub storage_origin: Option<String>,
+    /// Secret of the installation: seals connection secrets and signs forms. Losing it loses those secrets.
+    pub master_key: [u8; 32],
+    /// Lets somebody make the first account; absent means that nobody can over HTTP.
+    pub setup_token: Option<String>,
+    /// The connectors of this installation.
+    pub connectors: Vec<Connector>,
+    /// The private IRC server that every new account is connected to.
+    pub network: Option<DefaultNetwork>,
+    /// Quota of an account in bytes, unless its record has its own; none means unlimited.
+    pub default_quota: Option<u64>,
+    /// The largest document in bytes.
+    pub max_document_size: u64,
+}
+
+/// A connector that may post events and ask for assignments.
+#[derive(Clone)]
+pub struct Connector {
+    /// Its id, as in its signatures and tickets.
+    pub id: String,
+    /// Origin of its Sockethub server as browsers reach it.
+    pub url: String,
+    /// Platforms it serves, `irc`.
+    pub platforms: Vec<String>,
+    /// The key shared with it: signs its requests and its tickets.
+    pub key: Vec<u8>,
+}
+
+/// The IRC server that belongs to the installation.
+#[derive(Clone, Debug)]
+pub struct DefaultNetwork {
+    /// What people call it.
+    pub name: String,
+    /// The server as in ids and archives.
+    pub server: String,
+    /// Host that connectors dial.
+    pub host: String,
+    /// Port that connectors dial.
+    pub port: u16,
+    /// TLS.
+    pub secure: bool,
+    /// Channels that a new account is in.
+    pub channels: Vec<String>,
+}
+
+/// A configuration that cannot work.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not an origin.
+    #[error(
+        "origin \"{0}\" is none; expected a form like https://chat.example.org or http://127.0.0.1:6700, \
+         without a path"
+    )]
+    Origin(String),
+}
+
+impl Config {
+    /// Makes a configuration with defaults for everything but the origin and the key.
+    ///
+    /// # Errors
+    /// If `origin` is not an http or https origin.
+    pub fn new(origin: &str, master_key: [u8; 32]) -> Result<Self, ConfigError> {
+        Ok(Self {
+            name: "Subspace".to_owned(),
+            origin: Self::parse_origin(origin)?,
+            storage_origin: None,
+            master_key,
+            setup_token: None,
+            connectors: Vec::new(),
+            network: None,
+            default_quota: Some(DEFAULT_QUOTA),
+            max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
+        })
+    }
+
+    /// Normalises an origin: lower case, no default port, no slash at its end.
+    ///
+    /// # Errors
+    /// If the text is not an http or https origin.
+    pub fn parse_origin(text: &str) -> Result<String, ConfigError> {
+        let invalid = || ConfigError::Origin(text.chars().take(100).collect());
+        let url = Url::parse(text).map_err(|_| invalid())?;
+        let bare = matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !bare {
+            return Err(invalid());
+        }
+        Ok(url.origin().ascii_serialization())
+    }
+
+    /// Returns host and port of the origin as in user addresses, `chat.example.org` or `127.0.0.1:6700`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.origin
+            .split_once("://")
+            .map_or(self.origin.as_str(), |(_, authority)| authority)
+    }
+
+    /// Returns the storage root of an account, without a slash at its end.
+    #[must_use]
+    pub fn storage_root(&self, account: &model::AccountName) -> String {
+        format!("{}/storage/{account}", self.storage_origin())
+    }
+
+    /// Returns the origin of `/storage`.
+    #[must_use]
+    pub fn storage_origin(&self) -> &str {
+        self.storage_origin.as_deref().unwrap_or(&self.origin)
+    }
+
+    /// Returns the connector that keeps connections of a platform.
+    pub(crate) fn connector_for(&self, platform: &str) -> Option<&Connector> {
+        self.connectors
+            .iter()
+            .find(|connector| connector.platforms.iter().any(|p| p == platform))
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("origin", &self.origin)
+            .field("storage_origin", &self.storage_origin)
+            .field("connectors", &self.connectors)
+            .field("network", &self.network)
+            .field("default_quota", &self.default_quota)
+            .field("max_document_size", &self.max_document_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector")
+            .field("id", &self.id)
+            .field("url", &self.url)
+            .field("platforms", &self.platforms)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_normalised_or_refused() {
+        let config = Config::new("https://Chat.Example.org:443/", [0; 32]).unwrap();
+        assert_eq!(config.origin, "https://chat.example.org");
+        assert_eq!(config.authority(), "chat.example.org");
+        let config = Config::new("http://127.0.0.1:6700", [0; 32]).unwrap();
+        assert_eq!(config.authority(), "127.0.0.1:6700");
+        for bad in [
+            "",
+            "chat.example.org",
+            "ftp://x",
+            "https://x/path",
+            "https://u@x",
+            "https://x/?q",
+        ] {
+            assert!(Config::new(bad, [0; 32]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let mut config = Config::new("https://x", [77; 32]).unwrap();
+        config.setup_token = Some("set-up-token".into());
+        config.connectors.push(Connector {
+            id: "irc".into(),
+            url: "https://irc".into(),
+            platforms: vec![],
+            key: b"connector-key".to_vec(),
+        });
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("77, 77") && !shown.contains("set-up-token"));
+        assert!(!shown.contains("99, 111, 110"), "{shown}");
+    }
+}

@@ -1,0 +1,47 @@
+//! `POST /connector/authenticate`: the IRC server asks whether a password is right.
+
+use bytes::Bytes;
+use http::StatusCode;
+use model::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
+use storage_adapter::{Host, ObjectStore};
+
+use crate::guard::ClientAddress;
+use crate::problem::{Answer, Failure};
+use crate::request::{answer, parse_json};
+use crate::{Connector, Functions};
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    pub(super) async fn post_authenticate(&self, _: &Connector, body: &Bytes) -> Answer {
+        let request: AuthenticateRequest = parse_json(body)?;
+        let response = match self.authenticate(&request).await {
+            Ok(account) => AuthenticateResponse {
+                account: Some(account),
+                reason: None,
+            },
+            Err(failure) if failure.status.is_server_error() => return Err(failure),
+            Err(failure) => AuthenticateResponse {
+                account: None,
+                reason: Some(failure.detail.into_owned()),
+            },
+        };
+        Ok(answer(StatusCode::OK, &response))
+    }
+
+    /// Takes the token of an IRC grant, or the account's password. Tokens cannot be guessed and are not
+    /// slowed down, so that nobody can keep the account's own connectors out by guessing.
+    async fn authenticate(&self, request: &AuthenticateRequest) -> Result<AccountName, Failure> {
+        let name = request.name.trim().to_ascii_lowercase();
+        if let Some(held) = self.check_token(&request.password).await? {
+            if held.grant.kind == GrantKind::Irc && held.account.as_str() == name {
+                return Ok(held.account.clone());
+            }
+            return Err(Failure::forbidden(
+                "this token is not an IRC password of this account",
+            ));
+        }
+        let record = self
+            .check_password(&name, &request.password, ClientAddress::UNKNOWN)
+            .await?;
+        Ok(record.name)
+    }
+}

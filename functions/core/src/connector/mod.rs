@@ -1,0 +1,93 @@
+//! `/connector/…`: for connectors only, every request signed with the connector's key.
+
+mod archive;
+mod archive_day;
+mod archive_links;
+mod assignments;
+mod authenticate;
+mod events;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::Method;
+use http::request::Parts;
+use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_request};
+use storage_adapter::{Host, ObjectStore};
+
+use crate::body::Incoming;
+use crate::problem::{Answer, Failure};
+use crate::router::discard;
+use crate::{Connector, Functions};
+
+/// The largest body of a connector's request, in bytes.
+const MAX_BODY: u64 = 8 * 1024 * 1024;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers everything below `/connector/`; `rest` is what follows.
+    pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
+        let allowed = match rest {
+            "events" | "authenticate" => "POST, OPTIONS",
+            "assignments" => "GET, HEAD, POST, OPTIONS",
+            _ => {
+                discard(body).await;
+                return Err(Failure::not_found("there is nothing at this address"));
+            }
+        };
+        if parts.headers.get(CONNECTOR_HEADER).is_none() {
+            discard(body).await;
+            return Err(Failure::unauthorized(
+                "only connectors of this installation may do this; the request is not signed",
+                false,
+            ));
+        }
+        let bytes = body.collect(MAX_BODY).await?;
+        let connector = self.signer(parts, &bytes)?;
+        match (rest, &parts.method) {
+            ("events", &Method::POST) => self.post_events(&bytes).await,
+            ("authenticate", &Method::POST) => self.post_authenticate(connector, &bytes).await,
+            ("assignments", &Method::GET | &Method::HEAD) => {
+                self.get_assignments(connector, parts).await
+            }
+            ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
+            _ => Err(Failure::method(allowed)),
+        }
+    }
+
+    /// Returns the connector that signed the request.
+    fn signer(&self, parts: &Parts, body: &Bytes) -> Result<&Connector, Failure> {
+        let refused = |detail: String| Failure::unauthorized(detail, false);
+        let header = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let id = header(CONNECTOR_HEADER).unwrap_or_default();
+        let connector = self.config.connectors.iter().find(|c| c.id == id);
+        let connector = connector.ok_or_else(|| {
+            let shown: String = id.chars().take(40).collect();
+            refused(format!(
+                "there is no connector \"{shown}\" in this installation's configuration"
+            ))
+        })?;
+        let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
+        let time = time.map(Timestamp::from_millis).ok_or_else(|| {
+            refused(format!(
+                "the header {TIME_HEADER} is not a number of milliseconds"
+            ))
+        })?;
+        let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        verify_request(
+            &connector.key,
+            parts.method.as_str(),
+            target,
+            time,
+            body,
+            header(SIGNATURE_HEADER).unwrap_or_default(),
+            self.now(),
+        )
+        .map_err(|error| refused(error.to_string()))?;
+        Ok(connector)
+    }
+}

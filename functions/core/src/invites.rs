@@ -1,0 +1,115 @@
+//! Invites: one person each, for seven days.
+
+use model::{AccountName, BearerToken, Invite};
+use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+
+use crate::problem::Failure;
+use crate::records::Edit;
+use crate::{Functions, keys};
+
+/// Owner in the token of an invite; no account can have this name.
+const OWNER: &str = "invite";
+/// How long an invite lasts: 7 days.
+const INVITE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Invites that one account may have open.
+const MAX_OPEN: usize = 100;
+
+fn unusable() -> Failure {
+    Failure::forbidden("the invite is not valid (any more); ask for a new one")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Makes an invite with its token.
+    pub(crate) async fn invite(&self, inviter: &AccountName) -> Result<(Invite, String), Failure> {
+        let now = self.now();
+        let mut open = 0;
+        for invite in self.load_all::<Invite>(keys::INVITES).await? {
+            if invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now {
+                open += 1;
+            }
+        }
+        if open >= MAX_OPEN {
+            return Err(Failure::conflict(format!(
+                "you have {MAX_OPEN} open invites already; delete some first"
+            )));
+        }
+        #[allow(clippy::expect_used, reason = "the constant is a valid name")]
+        let owner = OWNER.parse().expect("the constant is a valid name");
+        let token = BearerToken::new(owner, &self.random());
+        let invite = Invite {
+            version: 1,
+            id: token.id.clone(),
+            secret_hash: token.secret_hash(),
+            inviter: inviter.clone(),
+            created: now,
+            expires: now.plus_millis(INVITE_MS),
+            used_by: None,
+        };
+        self.store(&keys::invite(&invite.id), &invite, PutMode::IfAbsent)
+            .await?;
+        Ok((invite, token.to_string()))
+    }
+
+    /// Returns the invite of a token if it could be used now, by somebody or by `name`.
+    pub(crate) async fn open_invite(
+        &self,
+        token: &str,
+        name: Option<&AccountName>,
+    ) -> Result<Option<Invite>, StoreError> {
+        let Ok(token) = token.parse::<BearerToken>() else {
+            return Ok(None);
+        };
+        if token.owner.as_str() != OWNER {
+            return Ok(None);
+        }
+        let invite = self.load::<Invite>(&keys::invite(&token.id)).await?;
+        let now = self.now();
+        Ok(invite.map(|(invite, _)| invite).filter(|invite| {
+            let unused = invite.used_by.is_none() || invite.used_by.as_ref() == name;
+            token.matches(&invite.secret_hash) && invite.expires > now && unused
+        }))
+    }
+
+    /// Uses an invite for a name, atomically: of two people exactly one gets it. The same name may use
+    /// it again, so that a sign-up that broke off can be repeated; the account's name decides then.
+    pub(crate) async fn use_invite(
+        &self,
+        token: &str,
+        name: &AccountName,
+    ) -> Result<Invite, Failure> {
+        let invite = self.open_invite(token, Some(name)).await?;
+        let invite = invite.ok_or_else(unusable)?;
+        let used = self
+            .edit::<Invite, bool>(&keys::invite(&invite.id), |invite| match &invite.used_by {
+                Some(by) if by == name => Edit::Keep(true),
+                Some(_) => Edit::Keep(false),
+                None => {
+                    invite.used_by = Some(name.clone());
+                    Edit::Write(true)
+                }
+            })
+            .await?;
+        match used {
+            Some(true) => Ok(invite),
+            _ => Err(unusable()),
+        }
+    }
+
+    /// Gives an invite back: the name was taken by somebody else meanwhile.
+    pub(crate) async fn release_invite(
+        &self,
+        id: &str,
+        name: &AccountName,
+    ) -> Result<(), StoreError> {
+        self.edit::<Invite, ()>(&keys::invite(id), |invite| {
+            if invite.used_by.as_ref() == Some(name) {
+                invite.used_by = None;
+                Edit::Write(())
+            } else {
+                Edit::Keep(())
+            }
+        })
+        .await?;
+        Ok(())
+    }
+}

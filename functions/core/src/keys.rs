@@ -1,0 +1,51 @@
+//! Names of the records in the object store, besides the trees (storage-adapter).
+
+use model::AccountName;
+
+/// Claimed by whoever makes the first account.
+pub(crate) const SETUP: &str = "setup.json";
+/// One empty object an account, to list accounts without listing what they store.
+pub(crate) const NAMES: &str = "names/";
+/// All invites.
+pub(crate) const INVITES: &str = "invites/";
+
+pub(crate) fn account(account: &AccountName) -> String {
+    format!("accounts/{account}/account.json")
+}
+
+pub(crate) fn name(account: &AccountName) -> String {
+    format!("{NAMES}{account}")
+}
+
+/// Says that a new account got what new accounts get.
+pub(crate) fn provisioned(account: &AccountName) -> String {
+    format!("accounts/{account}/provisioned.json")
+}
+
+pub(crate) fn grants(account: &AccountName) -> String {
+    format!("accounts/{account}/grants/")
+}
+
+pub(crate) fn grant(account: &AccountName, id: &str) -> String {
+    format!("accounts/{account}/grants/{id}.json")
+}
+
+pub(crate) fn connections(account: &AccountName) -> String {
+    format!("accounts/{account}/connections/")
+}
+
+pub(crate) fn connection(account: &AccountName, id: &str) -> String {
+    format!("accounts/{account}/connections/{id}.json")
+}
+
+pub(crate) fn codes(account: &AccountName) -> String {
+    format!("accounts/{account}/codes/")
+}
+
+pub(crate) fn code(account: &AccountName, id: &str) -> String {
+    format!("accounts/{account}/codes/{id}.json")
+}
+
+pub(crate) fn invite(id: &str) -> String {
+    format!("{INVITES}{id}.json")
+}

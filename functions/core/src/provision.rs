@@ -1,0 +1,72 @@
+//! What every new account gets: a connection to the private IRC server.
+
+use model::{AccountName, Connection, GrantKind};
+use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+
+use crate::{Functions, keys};
+
+/// Names the connection to the private server within every account.
+const PRIVATE_CONNECTION: &str = "private";
+/// The platform of the private server.
+const PLATFORM: &str = "irc";
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Gives an account what new accounts get, once. Repeating it is safe: it continues where a process
+    /// that died has left off, and does not bring back what the account has deleted.
+    pub(crate) async fn provision(&self, account: &AccountName) -> Result<(), StoreError> {
+        let Some(network) = &self.config.network else {
+            return Ok(());
+        };
+        let Some(connector) = self.config.connector_for(PLATFORM) else {
+            return Ok(());
+        };
+        let marker = keys::provisioned(account);
+        if self.load::<serde_json::Value>(&marker).await?.is_some() {
+            return Ok(());
+        }
+        let key = keys::connection(account, PRIVATE_CONNECTION);
+        if self.load::<Connection>(&key).await?.is_none() {
+            let (grant, token) = self
+                .issue(account, GrantKind::Irc, &network.name, None, None)
+                .await
+                .map_err(|error| StoreError::Denied(error.to_string()))?;
+            let sealed = self
+                .keys
+                .seal(
+                    account,
+                    PRIVATE_CONNECTION,
+                    &token.to_string(),
+                    self.random(),
+                )
+                .map_err(|error| StoreError::Denied(error.to_string()))?;
+            let connection = Connection {
+                version: 1,
+                id: PRIVATE_CONNECTION.to_owned(),
+                platform: PLATFORM.to_owned(),
+                name: network.name.clone(),
+                server: network.server.clone(),
+                host: network.host.clone(),
+                port: network.port,
+                secure: network.secure,
+                nick: account.to_string(),
+                username: None,
+                realname: None,
+                sasl: true,
+                password: Some(sealed),
+                channels: network.channels.clone(),
+                enabled: true,
+                connector: connector.id.clone(),
+                created: self.now(),
+            };
+            match self.store(&key, &connection, PutMode::IfAbsent).await {
+                Ok(_) => {}
+                // Another request was quicker; its token counts.
+                Err(StoreError::Precondition) => self.revoke(account, &grant.id).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        let body = serde_json::json!({"version": 1});
+        self.store(&marker, &body, PutMode::Overwrite).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `/storage/<account>/…`: remoteStorage (draft-dejong-remotestorage-26).
+
+mod access;
+mod conditions;
+mod delete;
+mod folder;
+mod get;
+mod put;
+mod range;
+#[cfg(test)]
+mod tests;
+
+use http::header::{self, InvalidHeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+use model::{Access, AccountName};
+use storage_adapter::{Host, ItemPath, ObjectStore, Version};
+
+use crate::Functions;
+use crate::body::Incoming;
+use crate::guard::ClientAddress;
+use crate::problem::{Answer, Failure};
+use crate::router::discard;
+
+const DOCUMENT_METHODS: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
+const FOLDER_METHODS: &str = "GET, HEAD, OPTIONS";
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const NO_CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("no-cache, public");
+/// Stored pages must not run scripts on this origin, nor be taken for another type than stored.
+const SANDBOX: HeaderValue = HeaderValue::from_static(
+    "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'",
+);
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers everything below `/storage/`; `rest` is what follows.
+    pub(crate) async fn answer_storage(
+        &self,
+        parts: &Parts,
+        rest: &str,
+        body: Incoming,
+        client: ClientAddress,
+    ) -> Answer {
+        let (account, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let path = if path.is_empty() { "/" } else { path };
+        let account: AccountName = account
+            .parse()
+            .map_err(|_| Failure::not_found("there is no storage at this address"))?;
+        let item = match ItemPath::parse(path) {
+            Ok(item) => item,
+            Err(error) => {
+                discard(body).await;
+                return Err(Failure::bad_request(error.to_string()));
+            }
+        };
+        let access = match parts.method {
+            Method::GET | Method::HEAD => Access::Read,
+            Method::PUT | Method::DELETE => Access::ReadWrite,
+            _ => {
+                discard(body).await;
+                return Err(Failure::method(match item {
+                    ItemPath::Document(_) => DOCUMENT_METHODS,
+                    ItemPath::Folder(_) => FOLDER_METHODS,
+                }));
+            }
+        };
+        if let Err(failure) = self
+            .authorize_storage(&parts.headers, &account, &item, access, client)
+            .await
+        {
+            discard(body).await;
+            return Err(failure);
+        }
+        let public = item.is_public();
+        match (&parts.method, item) {
+            (&Method::GET | &Method::HEAD, ItemPath::Document(path)) => {
+                self.get_document(parts, &account, &path, public).await
+            }
+            (&Method::GET | &Method::HEAD, ItemPath::Folder(path)) => {
+                self.get_folder(parts, &account, &path, public).await
+            }
+            (&Method::PUT, ItemPath::Document(path)) => {
+                self.put_document(parts, &account, &path, body).await
+            }
+            (&Method::DELETE, ItemPath::Document(path)) => {
+                self.delete_document(parts, &account, &path).await
+            }
+            (_, _) => {
+                discard(body).await;
+                Err(Failure::method(FOLDER_METHODS))
+            }
+        }
+    }
+}
+
+/// Writes a version as a strong entity tag (RFC 9110, section 8.8.3).
+pub(crate) fn quoted(version: &Version) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut text = String::with_capacity(version.0.len() + 2);
+    text.push('"');
+    text.push_str(&version.0);
+    text.push('"');
+    HeaderValue::try_from(text)
+}
+
+/// Sets the headers that every successful answer with content has.
+fn set_common(headers: &mut HeaderMap, version: &Version, public: bool) {
+    if let Ok(etag) = quoted(version) {
+        headers.insert(header::ETAG, etag);
+    }
+    let cache = if public { NO_CACHE_PUBLIC } else { NO_CACHE };
+    headers.insert(header::CACHE_CONTROL, cache);
+    headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+}

@@ -1,0 +1,166 @@
+//! `subspace-functions`: the functions alone, over a folder of files.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use functions_core::{Config, Connector, Functions};
+use functions_native::{NativeHost, serve};
+use storage_adapter::Storage;
+use storage_fs::FsStore;
+use tokio::net::TcpListener;
+
+/// Serves accounts, remoteStorage, WebFinger and OAuth over a folder of files.
+///
+/// Secrets come from the environment or from files, never from the command line:
+/// SUBSPACE_MASTER_KEY (64 hexadecimal digits) or --master-key-file, and SUBSPACE_SETUP_TOKEN, which lets
+/// somebody make the first account.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Folder that everything is kept in; made if it is not there.
+    #[arg(long, env = "SUBSPACE_DATA", default_value = "data")]
+    data: PathBuf,
+    /// Address to listen on.
+    #[arg(long, env = "SUBSPACE_LISTEN", default_value = "127.0.0.1:6700")]
+    listen: SocketAddr,
+    /// Origin under which browsers reach this server; http:// and the address listened on if absent.
+    #[arg(long, env = "SUBSPACE_ORIGIN")]
+    origin: Option<String>,
+    /// Origin of the storage, if it is another one.
+    #[arg(long, env = "SUBSPACE_STORAGE_ORIGIN")]
+    storage_origin: Option<String>,
+    /// File with the master key, 64 hexadecimal digits.
+    #[arg(long, env = "SUBSPACE_MASTER_KEY_FILE")]
+    master_key_file: Option<PathBuf>,
+    /// JSON file with the connectors: [{"id","url","platforms","key"}], keys hexadecimal.
+    #[arg(long, env = "SUBSPACE_CONNECTORS_FILE")]
+    connectors_file: Option<PathBuf>,
+    /// Quota of an account in bytes; 0 means unlimited.
+    #[arg(long, env = "SUBSPACE_QUOTA", default_value_t = functions_core::DEFAULT_QUOTA)]
+    quota: u64,
+    /// The largest document in bytes.
+    #[arg(
+        long,
+        env = "SUBSPACE_MAX_DOCUMENT_SIZE",
+        default_value_t = functions_core::DEFAULT_MAX_DOCUMENT_SIZE
+    )]
+    max_document_size: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    let options = Options::parse();
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("--listen {} cannot be used", options.listen))?;
+    let address = listener.local_addr()?;
+    let config = configure(&options, address)?;
+    let store = FsStore::open(&options.data)
+        .with_context(|| format!("--data {} cannot be used", options.data.display()))?;
+    let storage = Storage::new(Arc::new(store), Arc::new(NativeHost));
+    let functions = Arc::new(Functions::new(storage, config));
+    announce(&functions.config().origin)?;
+    serve(listener, functions, stop()).await?;
+    Ok(())
+}
+
+fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Config> {
+    let origin = match &options.origin {
+        Some(origin) => origin.clone(),
+        None => format!("http://{address}"),
+    };
+    let mut config = Config::new(&origin, master_key(options)?).context("--origin")?;
+    if let Some(origin) = &options.storage_origin {
+        config.storage_origin = Some(Config::parse_origin(origin).context("--storage-origin")?);
+    }
+    config.setup_token = std::env::var("SUBSPACE_SETUP_TOKEN")
+        .ok()
+        .filter(|token| !token.is_empty());
+    config.default_quota = (options.quota > 0).then_some(options.quota);
+    config.max_document_size = options.max_document_size;
+    if let Some(path) = &options.connectors_file {
+        config.connectors = connectors(path)?;
+    }
+    Ok(config)
+}
+
+fn master_key(options: &Options) -> anyhow::Result<[u8; 32]> {
+    let text = match (
+        &options.master_key_file,
+        std::env::var("SUBSPACE_MASTER_KEY"),
+    ) {
+        (Some(path), _) => std::fs::read_to_string(path)
+            .with_context(|| format!("--master-key-file {} cannot be read", path.display()))?,
+        (None, Ok(text)) => text,
+        (None, Err(_)) => bail!(
+            "there is no master key: set SUBSPACE_MASTER_KEY or --master-key-file to 64 hexadecimal digits \
+             (openssl rand -hex 32 makes some)"
+        ),
+    };
+    let bytes = from_hex(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    bytes.context("the master key is not what it must be: 64 hexadecimal digits")
+}
+
+fn connectors(path: &Path) -> anyhow::Result<Vec<Connector>> {
+    let refused = || format!("--connectors-file {} cannot be used", path.display());
+    let text = std::fs::read_to_string(path).with_context(refused)?;
+    let list: Vec<serde_json::Value> = serde_json::from_str(&text).with_context(refused)?;
+    list.iter()
+        .map(connector)
+        .collect::<Option<_>>()
+        .with_context(|| {
+            format!(
+                "{}: expected [{{\"id\",\"url\",\"platforms\",\"key\"}}] with hexadecimal keys",
+                refused()
+            )
+        })
+}
+
+fn connector(value: &serde_json::Value) -> Option<Connector> {
+    let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let platforms = value.get("platforms")?.as_array()?.iter();
+    Some(Connector {
+        id: text("id")?,
+        url: Config::parse_origin(&text("url")?).ok()?,
+        platforms: platforms
+            .map(|p| p.as_str().map(str::to_owned))
+            .collect::<Option<_>>()?,
+        key: from_hex(&text("key")?).filter(|key| key.len() >= 16)?,
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    hex.then(|| text.as_bytes().chunks(2).map(pair).collect())
+        .flatten()
+}
+
+/// Says that the server is ready, for whoever has started it.
+fn announce(origin: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "ready {origin}")?;
+    std::io::stdout().flush()
+}
+
+/// Comes true when the process is asked to stop.
+async fn stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
