@@ -1,1 +1,13 @@
 //! The platform irc: a sans-IO session and its shell.
+
+mod address;
+mod credentials;
+mod platform;
+pub mod session;
+mod settings;
+mod shell;
+mod tls;
+
+pub use address::AddressPolicy;
+pub use platform::{Irc, IrcConfig};
+pub use settings::Settings;

@@ -1,0 +1,180 @@
+//! Connection records from what Sockethub clients send as `credentials`.
+
+use model::{Connection, PersonId, Timestamp};
+use serde_json::Value;
+
+/// The longest text taken, in bytes.
+const MAX_TEXT: usize = 500;
+
+/// Makes the record; see `connector::Platform::credentials`.
+pub(crate) fn connection(
+    actor: &PersonId,
+    object: &Value,
+    id: String,
+    created: Timestamp,
+) -> Result<Connection, String> {
+    let text = |key: &str| -> Result<Option<String>, String> {
+        match object.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => {
+                let bad = |c: char| matches!(c, '\0' | '\r' | '\n');
+                if text.len() > MAX_TEXT || text.contains(bad) {
+                    Err(format!(
+                        "credentials: {key} must be one line of at most {MAX_TEXT} bytes."
+                    ))
+                } else {
+                    Ok(Some(text.clone()))
+                }
+            }
+            Some(other) => Err(format!("credentials: {key} must be a string, not {other}.")),
+        }
+    };
+    let flag = |key: &str| match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(format!(
+            "credentials: {key} must be true or false, not {other}."
+        )),
+    };
+    let word = |key: &str, text: String| {
+        if text.contains(char::is_whitespace) {
+            Err(format!("credentials: {key} must not contain blanks."))
+        } else {
+            Ok(text)
+        }
+    };
+    if flag("allowInvalidCert")? == Some(true) {
+        return Err(
+            "credentials: allowInvalidCert is not supported; the server needs a valid certificate."
+                .to_owned(),
+        );
+    }
+    match text("saslMechanism")?.as_deref() {
+        None | Some("PLAIN") => {}
+        Some(other) => {
+            return Err(format!(
+                "credentials: saslMechanism {other} is not supported; use PLAIN."
+            ));
+        }
+    }
+    let nick = word("nick", text("nick")?.unwrap_or_else(|| actor.nick.clone()))?;
+    let server = word(
+        "server",
+        text("server")?.unwrap_or_else(|| actor.server.clone()),
+    )?;
+    let secure = flag("secure")?.unwrap_or(true);
+    let port = match object.get("port") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let number = value
+                .as_u64()
+                .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+            let port = number
+                .and_then(|number| u16::try_from(number).ok())
+                .filter(|port| *port > 0)
+                .ok_or_else(|| {
+                    format!("credentials: port must be a number from 1 to 65535, not {value}.")
+                })?;
+            Some(port)
+        }
+    };
+    let password = match text("password")? {
+        Some(password) => Some(password),
+        None => text("token")?,
+    };
+    // A server may be given with its port; IPv6 addresses stand in brackets then.
+    let (host, port_of_server) = match server.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            match port.parse::<u16>() {
+                Ok(port) => (host, Some(port)),
+                Err(_) => (server.as_str(), None),
+            }
+        }
+        _ => (server.as_str(), None),
+    };
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    if host.is_empty() {
+        return Err("credentials: server must be a host name or an address.".to_owned());
+    }
+    let port = port
+        .or(port_of_server)
+        .unwrap_or(if secure { 6697 } else { 6667 });
+    let username = match text("username")? {
+        Some(username) => Some(word("username", username)?),
+        None => None,
+    };
+    Ok(Connection {
+        version: 1,
+        id,
+        platform: crate::session::PLATFORM.to_owned(),
+        name: host.clone(),
+        sasl: flag("sasl")?.unwrap_or(password.is_some()),
+        server,
+        host,
+        port,
+        secure,
+        nick,
+        username,
+        realname: None,
+        password,
+        channels: Vec::new(),
+        enabled: true,
+        connector: String::new(),
+        created,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(object: Value) -> Result<Connection, String> {
+        let actor = "alice@irc.example".parse().unwrap();
+        connection(&actor, &object, "id".to_owned(), Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn what_lacks_has_sockethubs_defaults() {
+        let found =
+            read(json!({"type": "credentials", "nick": "al", "server": "irc.example"})).unwrap();
+        assert_eq!((found.port, found.secure, found.sasl), (6697, true, false));
+        assert_eq!(
+            (found.nick.as_str(), found.host.as_str()),
+            ("al", "irc.example")
+        );
+        let plain = read(json!({"secure": false, "password": "x"})).unwrap();
+        assert_eq!(
+            (plain.port, plain.sasl, plain.nick.as_str()),
+            (6667, true, "alice")
+        );
+        let with_port = read(json!({"server": "localhost:7000"})).unwrap();
+        assert_eq!(
+            (with_port.host.as_str(), with_port.port),
+            ("localhost", 7000)
+        );
+        assert_eq!(with_port.server, "localhost:7000");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (object, about) in [
+            (json!({"port": 70000}), "port"),
+            (json!({"port": 0}), "port"),
+            (json!({"nick": "a b"}), "nick"),
+            (json!({"nick": 5}), "nick"),
+            (json!({"password": "a\r\nQUIT"}), "password"),
+            (json!({"secure": "yes"}), "secure"),
+            (json!({"allowInvalidCert": true}), "allowInvalidCert"),
+            (json!({"saslMechanism": "OAUTHBEARER"}), "saslMechanism"),
+        ] {
+            let sentence = read(object.clone()).unwrap_err();
+            assert!(sentence.contains(about), "{object} {sentence}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The platform as the gateway sees it.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use connector::{ConnectionHandle, Platform};
+use model::{Assignment, Connection, PersonId, Timestamp};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::mpsc;
+
+use crate::session::PLATFORM;
+use crate::{AddressPolicy, Settings, credentials, shell, tls};
+
+/// Commands and outputs that may wait between the gateway and a connection.
+const CHANNEL: usize = 256;
+
+/// How the platform behaves.
+#[derive(Clone, Debug, Default)]
+pub struct IrcConfig {
+    /// Times, rates and limits.
+    pub settings: Settings,
+    /// Whom may be connected to.
+    pub addresses: AddressPolicy,
+    /// Certificates that are trusted besides the system's, DER.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// The platform `irc`: one task for each connection.
+#[derive(Debug)]
+pub struct Irc {
+    config: IrcConfig,
+    tls: Result<Arc<ClientConfig>, String>,
+}
+
+impl Irc {
+    /// Makes the platform; reads the system's certificates.
+    #[must_use]
+    pub fn new(config: IrcConfig) -> Self {
+        Self {
+            tls: tls::client_config(&config.roots),
+            config,
+        }
+    }
+}
+
+impl Platform for Irc {
+    fn id(&self) -> &'static str {
+        PLATFORM
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &[
+            "credentials",
+            "connect",
+            "update",
+            "join",
+            "leave",
+            "send",
+            "query",
+            "invite",
+            "add",
+            "remove",
+            "disconnect",
+        ]
+    }
+
+    fn credentials(
+        &self,
+        actor: &PersonId,
+        object: &serde_json::Value,
+    ) -> Result<Connection, String> {
+        let id = format!("{:016x}", random());
+        credentials::connection(actor, object, id, now())
+    }
+
+    fn start(
+        &self,
+        assignment: Assignment,
+        last_seen: Vec<(String, Timestamp)>,
+    ) -> ConnectionHandle {
+        let (commands, for_shell) = mpsc::channel(CHANNEL);
+        let (from_shell, outputs) = mpsc::channel(CHANNEL);
+        let shell = shell::Shell::new(
+            assignment,
+            last_seen,
+            self.config.settings.clone(),
+            self.config.addresses.clone(),
+            self.tls.clone(),
+            random(),
+        );
+        tokio::spawn(shell.run(for_shell, from_shell));
+        ConnectionHandle { commands, outputs }
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Random, or, on a system without randomness, the time: ids only need to differ.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| now().millis().unsigned_abs())
+}

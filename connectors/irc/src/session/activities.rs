@@ -1,0 +1,149 @@
+//! The shapes of activities, as `SOCKETHUB.md` lists them.
+
+use connector::{Audience, Output};
+use model::{Activity, ArchiveMessage, ArchiveTarget, Entity, EventBody, MessageType, Timestamp};
+use serde_json::{Value, json};
+
+use super::Session;
+
+/// The id of the platform.
+pub(crate) const PLATFORM: &str = "irc";
+
+/// Something that goes into archives and to sockets under one id.
+pub(super) struct Happening<'a> {
+    pub(super) id: String,
+    pub(super) at: Timestamp,
+    pub(super) kind: MessageType,
+    pub(super) from: &'a str,
+    pub(super) text: String,
+}
+
+impl Session {
+    pub(super) fn person(&self, nick: &str) -> Entity {
+        Entity::person(nick, self.server())
+    }
+
+    pub(super) fn me(&self) -> Entity {
+        let nick = if self.link.nick.is_empty() {
+            &self.assignment.connection.nick
+        } else {
+            &self.link.nick
+        };
+        Entity::person(nick, self.server())
+    }
+
+    pub(super) fn room(&self, channel: &str) -> Entity {
+        Entity::room(channel, self.server())
+    }
+
+    pub(super) fn service(&self) -> Entity {
+        Entity::service(self.server())
+    }
+
+    /// Who sent a message: a person, or the server itself.
+    pub(super) fn sender(&self, nick: &str) -> Entity {
+        if nick.is_empty() || nick.contains('.') {
+            self.service()
+        } else {
+            self.person(nick)
+        }
+    }
+
+    pub(super) fn activity(
+        &self,
+        kind: &str,
+        actor: Entity,
+        target: Option<Entity>,
+        object: Option<Value>,
+    ) -> Activity {
+        Activity {
+            target,
+            object,
+            published: Some(self.now.wall.to_string()),
+            ..Activity::new(PLATFORM, kind, actor)
+        }
+    }
+
+    /// Gives an activity that needs no archive to sockets.
+    pub(super) fn tell(&mut self, activity: Activity, audience: Audience) {
+        self.emit(Output::Activity {
+            activity: Box::new(activity),
+            audience,
+            records: Vec::new(),
+        });
+    }
+
+    /// Gives an activity with records to sockets.
+    pub(super) fn tell_recorded(
+        &mut self,
+        activity: Activity,
+        audience: Audience,
+        records: Vec<(String, EventBody)>,
+    ) {
+        self.emit(Output::Activity {
+            activity: Box::new(activity),
+            audience,
+            records,
+        });
+    }
+
+    /// The archive entry of a happening.
+    pub(super) fn record(
+        &self,
+        target: ArchiveTarget,
+        happening: &Happening<'_>,
+    ) -> (String, EventBody) {
+        let name = target.name().to_owned();
+        let text = if happening.text.trim().is_empty() {
+            "(nothing)".to_owned()
+        } else {
+            happening.text.clone()
+        };
+        let body = EventBody::Message {
+            server: self.server().to_owned(),
+            target,
+            message: ArchiveMessage {
+                id: Some(happening.id.clone()),
+                timestamp: happening.at.millis(),
+                from: happening.from.to_owned(),
+                text,
+                kind: happening.kind,
+            },
+        };
+        (self.record_id(&name, &happening.id), body)
+    }
+
+    /// Numerics that answer no request, and other trouble, for full sockets.
+    pub(super) fn trouble(&mut self, about: Option<Entity>, sentence: &str) {
+        let mut activity = self.activity("error", self.service(), about, None);
+        activity.error = Some(sentence.to_owned());
+        self.tell(activity, Audience::Full);
+    }
+
+    /// The state of the connection.
+    pub(super) fn state(&self) -> Activity {
+        let me = self.me();
+        let nick = me.name.clone();
+        let object = json!({
+            "type": "connection",
+            "status": self.phase.status(),
+            "content": self.status,
+            "nick": nick,
+        });
+        self.activity("update", self.service(), Some(me), Some(object))
+    }
+
+    /// Changes and tells the state.
+    pub(super) fn set_status(&mut self, sentence: String) {
+        self.status = sentence;
+        let state = self.state();
+        self.tell(state, Audience::Full);
+    }
+}
+
+/// Stamps an activity with the id and time of what it tells.
+pub(super) fn stamp(mut activity: Activity, id: &str, at: Timestamp) -> Activity {
+    activity.id = Some(id.to_owned());
+    activity.published = Some(at.to_string());
+    activity
+}

@@ -1,0 +1,199 @@
+//! Who is away: others, and we when nobody looks.
+
+use std::time::Duration;
+
+use connector::{Attached, Audience, RequestId};
+use irc_codec::Message;
+use model::Activity;
+use serde_json::json;
+
+use super::Session;
+use super::requests::Kind;
+
+/// What the network is told when no socket is attached.
+const AWAY_TEXT: &str = "Not at the keyboard; messages are kept";
+
+/// Channels with more members are not asked who is away.
+const MAX_WHO: usize = 200;
+
+/// Tells our WHO requests from others' (WHOX).
+const WHO_TOKEN: &str = "67";
+
+/// Our own absence. It outlives connections.
+#[derive(Debug, Default)]
+pub(super) struct Away {
+    sockets: usize,
+    /// When to say that nobody looks.
+    due: Option<Duration>,
+    /// What the person asked for.
+    asked: Option<String>,
+    /// What the network was told.
+    told: bool,
+}
+
+impl Session {
+    pub(super) fn audience_changed(&mut self, sockets: usize) {
+        self.away.sockets = sockets;
+        if sockets > 0 {
+            self.away.due = None;
+            if self.away.told && self.away.asked.is_none() {
+                self.tell_away(None);
+            }
+        } else if !self.away.told && self.away.due.is_none() {
+            // A page that is loaded again is no absence.
+            self.away.due = Some(self.now.elapsed + self.settings.away_delay);
+        }
+    }
+
+    pub(super) fn away_due(&self) -> Option<Duration> {
+        self.away.due.filter(|_| self.is_online())
+    }
+
+    pub(super) fn away_timeout(&mut self) {
+        if self.away_due().is_some_and(|due| due <= self.now.elapsed) {
+            self.away.due = None;
+            self.tell_away(Some(AWAY_TEXT.to_owned()));
+        }
+    }
+
+    /// Tells a new connection.
+    pub(super) fn away_on_entry(&mut self) {
+        self.away.told = false;
+        if let Some(text) = self.away.asked.clone() {
+            self.tell_away(Some(text));
+        } else if self.away.sockets == 0 {
+            self.away.due = None;
+            self.tell_away(Some(AWAY_TEXT.to_owned()));
+        }
+    }
+
+    fn tell_away(&mut self, text: Option<String>) {
+        self.away.told = text.is_some();
+        if self.is_online() {
+            self.send_later(&Message::new("AWAY", text));
+        }
+    }
+
+    pub(super) fn perform_away(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: Activity,
+    ) {
+        let object = activity.object.as_ref();
+        let show = object.and_then(|o| o.get("show")?.as_str());
+        let away = show == Some("away");
+        let text = activity.content().unwrap_or_default();
+        let text = text.replace(['\r', '\n'], " ");
+        let text = if text.trim().is_empty() {
+            "Away".to_owned()
+        } else {
+            text
+        };
+        self.away.asked = away.then_some(text);
+        self.away.told = away;
+        self.away.due = None;
+        let message = Message::new("AWAY", self.away.asked.clone());
+        self.ask(request, socket, activity, Kind::Away { away }, message);
+    }
+
+    /// 305 and 306.
+    pub(super) fn away_confirmed(&mut self, now_away: bool) {
+        let asked =
+            self.take_request(|kind| matches!(kind, Kind::Away { away } if *away == now_away));
+        let nick = self.link.nick.clone();
+        let text = self
+            .away
+            .asked
+            .clone()
+            .unwrap_or_else(|| AWAY_TEXT.to_owned());
+        self.set_away(&nick, now_away.then_some(text));
+        if let Some(pending) = asked {
+            self.complete(pending);
+        }
+    }
+
+    /// AWAY of somebody (away-notify).
+    pub(super) fn away_seen(&mut self, message: &Message, from: &str) {
+        let text = message.params.first().filter(|text| !text.is_empty());
+        if !from.is_empty() {
+            self.set_away(from, text.cloned());
+        }
+    }
+
+    /// 301: the one we wrote to is away, or a part of WHOIS.
+    pub(super) fn told_away(&mut self, message: &Message) {
+        let nick = message.param(1).to_owned();
+        if self.whois_away(&nick, message.param(2)) {
+            return;
+        }
+        self.set_away(&nick, Some(message.param(2).to_owned()));
+    }
+
+    /// Remembers and, if it is new, tells who is away.
+    fn set_away(&mut self, nick: &str, text: Option<String>) {
+        let key = self.fold(nick);
+        let known = self.link.away.get(&key);
+        if known == text.as_ref() {
+            return;
+        }
+        let shares = self
+            .link
+            .channels
+            .values()
+            .any(|channel| channel.members.contains_key(&key));
+        let mut object = json!({
+            "type": "presence",
+            "show": if text.is_some() { "away" } else { "online" },
+        });
+        if let (Some(text), Some(object)) = (&text, object.as_object_mut()) {
+            object.insert("content".to_owned(), json!(text));
+        }
+        match text {
+            // Of strangers nobody would tell us that they are back.
+            Some(text) if shares => {
+                self.link.away.insert(key, text);
+            }
+            Some(_) => {}
+            None => {
+                self.link.away.remove(&key);
+            }
+        }
+        let activity = self.activity("update", self.person(nick), None, Some(object));
+        self.tell(activity, Audience::Full);
+    }
+
+    /// Asks who is away in a channel that we just joined.
+    pub(super) fn ask_who(&mut self, key: &str) {
+        let Some(channel) = self.link.channels.get(key) else {
+            return;
+        };
+        if !self.can("away-notify") || channel.members.len() > MAX_WHO {
+            return;
+        }
+        let name = channel.name.clone();
+        let message = if self.link.isupport.has("WHOX") {
+            Message::new("WHO", [name, format!("%tnf,{WHO_TOKEN}")])
+        } else {
+            Message::new("WHO", [name])
+        };
+        self.send_later(&message);
+    }
+
+    /// 352 and 354: `G` among the flags means gone.
+    pub(super) fn who_line(&mut self, numeric: &str, message: &Message) {
+        let (nick, flags) = match numeric {
+            "352" => (message.param(5), message.param(6)),
+            _ if message.param(1) == WHO_TOKEN => (message.param(2), message.param(3)),
+            _ => return,
+        };
+        let key = self.fold(nick);
+        let nick = nick.to_owned();
+        let gone = flags.starts_with('G');
+        if gone && !self.link.away.contains_key(&key) {
+            self.set_away(&nick, Some(String::new()));
+        } else if !gone {
+            self.set_away(&nick, None);
+        }
+    }
+}

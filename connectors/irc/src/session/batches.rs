@@ -1,0 +1,81 @@
+//! Batches, <https://ircv3.net/specs/extensions/batch>: messages that belong together.
+
+use irc_codec::Message;
+use model::Timestamp;
+
+use super::Session;
+
+/// Batches that may be open at a time.
+const MAX_OPEN: usize = 64;
+
+/// How deep batches may lie within each other.
+const MAX_DEPTH: usize = 8;
+
+/// An open batch. Its messages are taken as they come; only what they have in common is kept.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) kind: String,
+    pub(super) target: String,
+    pub(super) label: Option<String>,
+    pub(super) parent: Option<String>,
+    /// Messages of a history so far, and the time of the newest.
+    pub(super) count: usize,
+    pub(super) last: Option<Timestamp>,
+}
+
+impl Session {
+    pub(super) fn batch(&mut self, message: &Message) {
+        let reference = message.param(0);
+        if let Some(opened) = reference.strip_prefix('+') {
+            if self.link.batches.len() >= MAX_OPEN {
+                return;
+            }
+            let batch = Batch {
+                kind: message.param(1).to_ascii_lowercase(),
+                target: message.param(2).to_owned(),
+                label: message.tags.get("label").map(str::to_owned),
+                parent: message.tags.get("batch").map(str::to_owned),
+                count: 0,
+                last: None,
+            };
+            self.link.batches.insert(opened.to_owned(), batch);
+        } else if let Some(closed) = reference.strip_prefix('-')
+            && let Some(batch) = self.link.batches.remove(closed)
+            && is_history(&batch.kind)
+        {
+            self.history_page(&batch);
+        }
+    }
+
+    /// The label that a message answers, its own or that of the batch around it.
+    pub(super) fn label_of(&self, message: &Message) -> Option<String> {
+        if let Some(label) = message.tags.get("label") {
+            return Some(label.to_owned());
+        }
+        self.around(message)
+            .find_map(|(_, batch)| batch.label.clone())
+    }
+
+    /// The batch of history that a message stands in.
+    pub(super) fn in_history(&self, message: &Message) -> Option<String> {
+        self.around(message)
+            .find(|(_, batch)| is_history(&batch.kind))
+            .map(|(reference, _)| reference.to_owned())
+    }
+
+    fn around<'a>(&'a self, message: &'a Message) -> impl Iterator<Item = (&'a str, &'a Batch)> {
+        let open = |reference: &'a str| Some((reference, self.link.batches.get(reference)?));
+        let first = message.tags.get("batch").and_then(open);
+        std::iter::successors(first, move |(_, batch)| {
+            batch.parent.as_deref().and_then(open)
+        })
+        .take(MAX_DEPTH)
+    }
+}
+
+fn is_history(kind: &str) -> bool {
+    matches!(
+        kind,
+        "chathistory" | "draft/chathistory" | "znc.in/playback"
+    )
+}

@@ -1,0 +1,323 @@
+//! The life of the connection: attempts, waits, keep-alive, the end.
+
+use std::time::Duration;
+
+use connector::Audience;
+use irc_codec::Message;
+use model::{Assignment, Connection};
+
+use super::{Action, Link, Session, Wanted};
+
+/// How long the server may take to close the connection after QUIT.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection must have lasted to count as a good one.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// Where the connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// Waiting to try.
+    Offline { retry: Duration },
+    /// The host is connecting.
+    Connecting,
+    /// The server decides whether to let us in.
+    Registering { deadline: Duration },
+    /// In.
+    Online,
+    /// QUIT is sent.
+    Stopping { deadline: Duration },
+    /// Over.
+    Ended,
+}
+
+impl Phase {
+    /// The word of `SOCKETHUB.md`.
+    pub(super) const fn status(self) -> &'static str {
+        match self {
+            Self::Connecting | Self::Registering { .. } => "connecting",
+            Self::Online => "online",
+            Self::Offline { .. } | Self::Stopping { .. } | Self::Ended => "offline",
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn is_online(&self) -> bool {
+        self.phase == Phase::Online
+    }
+
+    pub(super) const fn is_connected(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Registering { .. } | Phase::Online | Phase::Stopping { .. }
+        )
+    }
+
+    pub(super) fn connection_due(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Offline { retry } => Some(retry),
+            Phase::Registering { deadline } | Phase::Stopping { deadline } => Some(deadline),
+            Phase::Online => Some(match self.link.pinged {
+                Some(at) => at + self.settings.ping_timeout,
+                None => self.link.heard + self.settings.ping_after,
+            }),
+            Phase::Connecting | Phase::Ended => None,
+        }
+    }
+
+    pub(super) fn connection_timeout(&mut self) {
+        if self
+            .connection_due()
+            .is_none_or(|due| due > self.now.elapsed)
+        {
+            return;
+        }
+        match self.phase {
+            Phase::Offline { .. } => self.connect(),
+            Phase::Registering { .. } if self.link.welcomed => self.go_online(),
+            Phase::Registering { .. } => {
+                let sentence = format!("{} did not let us in in time.", self.server());
+                self.drop_connection(&sentence);
+            }
+            Phase::Online if self.link.pinged.is_some() => {
+                let sentence = format!("{} stopped answering.", self.server());
+                self.drop_connection(&sentence);
+            }
+            Phase::Online => {
+                self.link.pinged = Some(self.now.elapsed);
+                let token = format!("{:x}", self.now.elapsed.as_millis());
+                self.send_now(&Message::new("PING", [token]));
+            }
+            Phase::Stopping { .. } => {
+                self.actions.push_back(Action::Disconnect);
+                self.end();
+            }
+            Phase::Connecting | Phase::Ended => {}
+        }
+    }
+
+    fn connect(&mut self) {
+        let Connection {
+            host, port, secure, ..
+        } = &self.assignment.connection;
+        let (host, port, secure) = (host.clone(), *port, *secure);
+        self.phase = Phase::Connecting;
+        self.set_status(format!("Connecting to {host}, port {port}."));
+        self.actions
+            .push_back(Action::Connect { host, port, secure });
+    }
+
+    pub(super) fn connected(&mut self) {
+        if self.phase != Phase::Connecting {
+            self.actions.push_back(Action::Disconnect);
+            return;
+        }
+        self.phase = Phase::Registering {
+            deadline: self.now.elapsed + self.settings.registration_timeout,
+        };
+        self.link = Link {
+            nick: self.assignment.connection.nick.clone(),
+            heard: self.now.elapsed,
+            ..Link::default()
+        };
+        self.reported.clear();
+        self.outbox.reset(self.now.elapsed);
+        self.register();
+    }
+
+    pub(super) fn lost(&mut self, reason: &str) {
+        match self.phase {
+            Phase::Ended => {}
+            Phase::Stopping { .. } => self.end(),
+            _ => {
+                let sentence = match self.link.farewell.take() {
+                    Some(text) => format!("{} closed the connection: {text}", self.server()),
+                    None => reason.to_owned(),
+                };
+                if self.is_online() && self.now.elapsed >= self.link.online_since + STABLE {
+                    self.failures = 0;
+                }
+                let wait = self.backoff(self.settings.reconnect_min, self.failures);
+                self.failures = self.failures.saturating_add(1);
+                self.go_offline(&sentence, wait);
+            }
+        }
+    }
+
+    /// Closes the connection ourselves and tries again later.
+    pub(super) fn drop_connection(&mut self, sentence: &str) {
+        self.actions.push_back(Action::Disconnect);
+        self.lost(sentence);
+    }
+
+    /// The server refuses us for a reason that trying again soon will not change.
+    pub(super) fn refused(&mut self, sentence: &str) {
+        self.actions.push_back(Action::Disconnect);
+        let wait = self.settings.refused_wait * 2_u32.pow(self.refusals.min(3));
+        self.refusals = self.refusals.saturating_add(1);
+        let wait = wait + self.random.up_to(self.settings.reconnect_jitter);
+        self.go_offline(sentence, wait);
+    }
+
+    fn go_offline(&mut self, sentence: &str, wait: Duration) {
+        self.phase = Phase::Offline {
+            retry: self.now.elapsed + wait,
+        };
+        self.link = Link {
+            nick: self.assignment.connection.nick.clone(),
+            ..Link::default()
+        };
+        self.outbox.reset(self.now.elapsed);
+        self.history.interrupted();
+        self.fail_all(sentence);
+        let sentence = sentence.trim_end_matches('.');
+        self.set_status(format!("{sentence}. Next attempt in {}.", in_words(wait)));
+    }
+
+    fn backoff(&mut self, min: Duration, failures: u32) -> Duration {
+        let wait = min
+            .saturating_mul(2_u32.saturating_pow(failures.min(16)))
+            .min(self.settings.reconnect_max);
+        wait + self.random.up_to(self.settings.reconnect_jitter.min(wait))
+    }
+
+    pub(super) fn stop(&mut self, reason: &str) {
+        match self.phase {
+            Phase::Ended | Phase::Stopping { .. } => {}
+            Phase::Registering { .. } | Phase::Online => {
+                self.fail_all("The connection was ended.");
+                self.outbox.reset(self.now.elapsed);
+                self.send_now(&Message::new("QUIT", [reason]));
+                self.phase = Phase::Stopping {
+                    deadline: self.now.elapsed + QUIT_TIMEOUT,
+                };
+                self.set_status("The connection is being ended.".to_owned());
+            }
+            Phase::Connecting | Phase::Offline { .. } => {
+                self.fail_all("The connection was ended.");
+                self.actions.push_back(Action::Disconnect);
+                self.end();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Ended;
+        self.set_status("The connection was ended.".to_owned());
+        self.actions.push_back(Action::Ended);
+    }
+
+    /// The record changed. Channels are compared with the record before, not with where we are: what
+    /// was joined since may not be in the record yet.
+    pub(super) fn reassign(&mut self, assignment: Assignment) {
+        if !assignment.connection.enabled {
+            self.stop("Switched off");
+            return;
+        }
+        let before = std::mem::replace(&mut self.assignment, assignment);
+        let after = &self.assignment.connection;
+        let identity = |c: &Connection| {
+            (
+                c.host.clone(),
+                c.port,
+                c.secure,
+                c.server.clone(),
+                c.username.clone(),
+                c.realname.clone(),
+                c.sasl,
+                c.password.clone(),
+            )
+        };
+        let moved = identity(&before.connection) != identity(after);
+        let names = |c: &Connection| -> Vec<Wanted> {
+            c.channels.iter().map(|text| Wanted::parse(text)).collect()
+        };
+        let (old, new) = (names(&before.connection), names(after));
+        let nick = after.nick.clone();
+        for gone in &old {
+            if !new.iter().any(|w| self.same(&w.name, &gone.name)) {
+                self.forget_wanted(&gone.name);
+                if self.channel(&gone.name).is_some() {
+                    self.outbox
+                        .push_background(Message::new("PART", [&gone.name]).to_string());
+                }
+            }
+        }
+        let mut come = Vec::new();
+        for wanted in new {
+            if !old.iter().any(|w| self.same(&w.name, &wanted.name)) {
+                come.push(wanted.clone());
+                self.forget_wanted(&wanted.name);
+                self.wanted.push(wanted);
+            }
+        }
+        if moved {
+            self.failures = 0;
+            self.refusals = 0;
+            let quiet = matches!(self.phase, Phase::Offline { .. });
+            if !quiet && self.is_connected() {
+                self.send_now(&Message::new("QUIT", ["Settings changed"]));
+            }
+            self.actions.push_back(Action::Disconnect);
+            self.go_offline("The settings changed", Duration::ZERO);
+        } else if self.is_online() {
+            self.join_all(&come);
+            if nick != self.link.nick {
+                self.send_later(&Message::new("NICK", [nick]));
+            }
+        } else if let Phase::Offline { .. } = self.phase {
+            self.phase = Phase::Offline {
+                retry: self.now.elapsed,
+            };
+        }
+    }
+
+    /// The server let us in and has told what it can.
+    pub(super) fn go_online(&mut self) {
+        self.phase = Phase::Online;
+        self.link.online_since = self.now.elapsed;
+        self.refusals = 0;
+        self.outbox
+            .set_paced(!self.link.isupport.has("soju.im/SAFERATE"));
+        let sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
+        self.set_status(sentence);
+        self.attached_online();
+        if self.lacks_sign_in() {
+            let server = self.server();
+            let sentence = format!(
+                "{server} offers no sign-in at the moment: you are connected without your account there."
+            );
+            self.trouble(None, &sentence);
+        }
+        self.announce_motd();
+        let pending = self.pending_joins();
+        let mut wanted = self.wanted.clone();
+        for join in pending {
+            if !wanted.iter().any(|w| self.same(&w.name, &join.name)) {
+                wanted.push(join);
+            }
+        }
+        self.join_all(&wanted);
+        self.away_on_entry();
+        self.schedule_regain();
+        self.ask_targets();
+    }
+
+    fn announce_motd(&mut self) {
+        let motd = std::mem::take(&mut self.link.motd);
+        if !motd.is_empty() {
+            let object = serde_json::json!({"type": "topic", "content": motd, "topic": motd});
+            let activity = self.activity("update", self.service(), None, Some(object));
+            self.tell(activity, Audience::All);
+        }
+    }
+}
+
+fn in_words(wait: Duration) -> String {
+    match wait.as_secs() {
+        0 | 1 => "a second".to_owned(),
+        seconds @ 2..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}

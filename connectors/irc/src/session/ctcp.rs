@@ -1,0 +1,38 @@
+//! Questions of other clients: CTCP VERSION, PING, TIME, CLIENTINFO.
+
+use std::time::Duration;
+
+use irc_codec::{Ctcp, Message};
+
+use super::Session;
+
+/// Answers within [`WINDOW`]; more questions stay unanswered, so that nobody can make us flood.
+const MAX_ANSWERS: usize = 3;
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// The longest text of a PING that is sent back, in bytes.
+const MAX_ECHO: usize = 64;
+
+impl Session {
+    pub(super) fn answer_ctcp(&mut self, from: &str, ctcp: &Ctcp) {
+        let text = match ctcp.command.as_str() {
+            "VERSION" => self.settings.version.clone(),
+            "PING" if ctcp.text.len() <= MAX_ECHO => ctcp.text.clone(),
+            "TIME" => self.now.wall.to_string(),
+            "CLIENTINFO" => "ACTION CLIENTINFO PING TIME VERSION".to_owned(),
+            _ => return,
+        };
+        let now = self.now.elapsed;
+        let replies = &mut self.link.ctcp_replies;
+        replies.retain(|at| *at + WINDOW > now);
+        if replies.len() >= MAX_ANSWERS || from.is_empty() {
+            return;
+        }
+        replies.push_back(now);
+        let answer = Ctcp {
+            command: ctcp.command.clone(),
+            text,
+        };
+        self.send_later(&Message::new("NOTICE", [from, &answer.to_string()]));
+    }
+}

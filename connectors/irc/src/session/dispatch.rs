@@ -1,0 +1,98 @@
+//! Which chapter a line belongs to.
+
+use irc_codec::Message;
+use model::Timestamp;
+
+use super::Session;
+
+/// How far in the future the server's time may lie, in milliseconds, before ours is taken instead.
+const MAX_AHEAD: i64 = 3_600_000;
+
+impl Session {
+    pub(super) fn dispatch(&mut self, message: &Message) {
+        if !self.is_connected() {
+            return;
+        }
+        let from = message
+            .source
+            .as_ref()
+            .map_or_else(String::new, |source| source.nick.clone());
+        let command = message.command.as_str();
+        if command.len() == 3 && command.bytes().all(|b| b.is_ascii_digit()) {
+            self.numeric(command, message);
+            return;
+        }
+        match command {
+            "PING" => {
+                let token = message.params.last().cloned().unwrap_or_default();
+                self.send_now(&Message::new("PONG", [token]));
+            }
+            "ERROR" => {
+                let text = message.param(0).to_owned();
+                self.link.farewell = Some(text);
+            }
+            "CAP" => self.capability(message),
+            "AUTHENTICATE" => self.challenge(message),
+            "BATCH" => self.batch(message),
+            "ACK" => {
+                let label = self.label_of(message);
+                self.acknowledged(label.as_deref());
+            }
+            "FAIL" | "WARN" | "NOTE" => self.standard_reply(command, message),
+            // History may be replayed with what is no message: it must not change what is now.
+            _ if self.in_history(message).is_some()
+                && !matches!(command, "PRIVMSG" | "NOTICE" | "CHATHISTORY") => {}
+            "CHATHISTORY" => self.history_target(message),
+            "PRIVMSG" | "NOTICE" => self.message(message, &from),
+            "JOIN" => self.join_seen(message, &from),
+            "PART" => self.part_seen(message, &from),
+            "KICK" => self.kick_seen(message, &from),
+            "QUIT" => self.quit_seen(message, &from),
+            "NICK" => self.nick_changed(message, &from),
+            "TOPIC" => self.topic_changed(message, &from),
+            "MODE" => self.modes_changed(message, &from),
+            "INVITE" => self.invited(message, &from),
+            "AWAY" => self.away_seen(message, &from),
+            "CHGHOST" if self.is_me(&from) => {
+                self.link.user = Some(message.param(0).to_owned());
+                self.link.host = Some(message.param(1).to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// FAIL, WARN and NOTE, <https://ircv3.net/specs/extensions/standard-replies>.
+    fn standard_reply(&mut self, kind: &str, message: &Message) {
+        let command = message.param(0).to_owned();
+        let text = message.params.last().cloned().unwrap_or_default();
+        if command.eq_ignore_ascii_case("CHATHISTORY") {
+            self.history_failed(message);
+        } else if kind == "FAIL" {
+            // Shaped like a numeric about that command, so that the same rules find the request.
+            let mut error = Message::new("FAIL", [self.link.nick.clone(), command, text]);
+            error.tags = message.tags.clone();
+            self.request_failed("FAIL", &error);
+        } else {
+            let sentence = format!("{}: {text}", self.server());
+            self.trouble(None, &sentence);
+        }
+    }
+
+    /// When a message was sent: the server's word (server-time), else now.
+    pub(super) fn time_of(&self, message: &Message) -> Timestamp {
+        message
+            .tags
+            .get("time")
+            .and_then(|time| time.parse::<Timestamp>().ok())
+            .filter(|time| time.millis() <= self.now.wall.millis() + MAX_AHEAD)
+            .unwrap_or(self.now.wall)
+    }
+
+    /// The id of a message: the server's, else a new one.
+    pub(super) fn id_of(&mut self, message: &Message) -> String {
+        match message.tags.get("msgid").filter(|id| !id.is_empty()) {
+            Some(id) => id.to_owned(),
+            None => self.new_id(),
+        }
+    }
+}

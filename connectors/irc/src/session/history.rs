@@ -1,0 +1,195 @@
+//! What was said while we were away: `draft/chathistory`,
+//! <https://ircv3.net/specs/extensions/chathistory>.
+
+use std::collections::HashMap;
+
+use irc_codec::{CaseMapping, Message};
+use model::Timestamp;
+
+use super::Session;
+use super::batches::Batch;
+
+/// Rooms and persons whose newest message is remembered.
+const MAX_TARGETS: usize = 10_000;
+
+/// Persons asked for after an absence.
+const MAX_PERSONS: usize = 50;
+
+/// A gap that is being filled.
+#[derive(Debug)]
+struct Fill {
+    name: String,
+    /// Everything up to here is known.
+    cursor: Option<Timestamp>,
+    pages: usize,
+    /// The newest message that came meanwhile.
+    live: Option<Timestamp>,
+}
+
+/// How far we know what was said.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Keys are folded as ASCII: the server's way is not known before we are in, and a miss only
+    /// means that more is asked for than is needed.
+    seen: HashMap<String, Timestamp>,
+    filling: HashMap<String, Fill>,
+    since: Option<Timestamp>,
+}
+
+fn key(name: &str) -> String {
+    CaseMapping::Ascii.fold(name)
+}
+
+impl History {
+    pub(super) fn new(last_seen: Vec<(String, Timestamp)>) -> Self {
+        let mut history = Self::default();
+        for (name, at) in last_seen {
+            history.note(&name, at);
+        }
+        history
+    }
+
+    fn note(&mut self, name: &str, at: Timestamp) {
+        let key = key(name);
+        if let Some(seen) = self.seen.get_mut(&key) {
+            *seen = at.max(*seen);
+        } else if self.seen.len() < MAX_TARGETS {
+            self.seen.insert(key, at);
+        }
+    }
+
+    /// The connection is gone: gaps stay open from where they are filled to.
+    pub(super) fn interrupted(&mut self) {
+        self.filling.clear();
+    }
+}
+
+impl Session {
+    fn knows_history(&self) -> bool {
+        self.can("draft/chathistory") || self.can("chathistory")
+    }
+
+    fn history_limit(&self) -> usize {
+        let page = self.settings.history_page;
+        match self.link.isupport.number("CHATHISTORY") {
+            Some(limit @ 1..) => limit.min(page),
+            _ => page,
+        }
+    }
+
+    /// A message came as it was said.
+    pub(super) fn history_live(&mut self, name: &str, at: Timestamp) {
+        match self.history.filling.get_mut(&key(name)) {
+            Some(fill) => fill.live = fill.live.max(Some(at)),
+            None => self.history.note(name, at),
+        }
+    }
+
+    /// Asks for what was missed in a channel or from a person.
+    pub(super) fn fill_gap(&mut self, name: &str) {
+        if !self.knows_history() {
+            return;
+        }
+        let fill = Fill {
+            name: name.to_owned(),
+            cursor: self.history.seen.get(&key(name)).copied(),
+            pages: 0,
+            live: None,
+        };
+        self.ask_page(fill);
+    }
+
+    fn ask_page(&mut self, mut fill: Fill) {
+        fill.pages += 1;
+        let limit = self.history_limit().to_string();
+        let message = match fill.cursor {
+            // One millisecond earlier: what was said in the same one would be lost. Repeats are known by id.
+            Some(cursor) => {
+                let after = format!("timestamp={}", cursor.plus_millis(-1));
+                Message::new("CHATHISTORY", ["AFTER", &fill.name, &after, &limit])
+            }
+            None => Message::new("CHATHISTORY", ["LATEST", &fill.name, "*", &limit]),
+        };
+        self.send_later(&message);
+        self.history.filling.insert(key(&fill.name), fill);
+    }
+
+    /// A message of a batch of history.
+    pub(super) fn history_message(&mut self, batch: &str, at: Timestamp) {
+        if let Some(batch) = self.link.batches.get_mut(batch) {
+            batch.count += 1;
+            batch.last = batch.last.max(Some(at));
+        }
+    }
+
+    /// The end of a batch of history: there may be more, or the gap is filled.
+    pub(super) fn history_page(&mut self, batch: &Batch) {
+        let Some(mut fill) = self.history.filling.remove(&key(&batch.target)) else {
+            // Nobody asked; what it held is not older than what we knew.
+            if let Some(last) = batch.last {
+                self.history.note(&batch.target, last);
+            }
+            return;
+        };
+        let latest = fill.cursor.is_none();
+        let progress = batch.last > fill.cursor;
+        fill.cursor = fill.cursor.max(batch.last);
+        if let Some(cursor) = fill.cursor {
+            self.history.note(&fill.name, cursor);
+        }
+        let full = batch.count >= self.history_limit();
+        if !latest && full && progress && fill.pages < self.settings.history_pages {
+            self.ask_page(fill);
+        } else if let Some(live) = fill.live {
+            self.history.note(&fill.name, live);
+        }
+    }
+
+    /// FAIL CHATHISTORY: there is no history for that target.
+    pub(super) fn history_failed(&mut self, message: &Message) {
+        for param in &message.params {
+            if let Some(fill) = self.history.filling.remove(&key(param))
+                && let Some(live) = fill.live
+            {
+                self.history.note(&fill.name, live);
+            }
+        }
+    }
+
+    /// Asks who wrote to us while we were away.
+    pub(super) fn ask_targets(&mut self) {
+        if !self.knows_history() {
+            return;
+        }
+        let newest = self.history.seen.values().max().copied();
+        let since = newest.unwrap_or(self.assignment.connection.created);
+        self.history.since = Some(since);
+        let from = format!("timestamp={}", since.plus_millis(-1));
+        // A server whose clock is ahead of ours has messages from our future.
+        let to = format!("timestamp={}", self.now.wall.plus_millis(86_400_000));
+        let limit = MAX_PERSONS.min(self.history_limit()).to_string();
+        self.send_later(&Message::new(
+            "CHATHISTORY",
+            ["TARGETS", &from, &to, &limit],
+        ));
+    }
+
+    /// One line of the answer to that.
+    pub(super) fn history_target(&mut self, message: &Message) {
+        let name = message.param(1).to_owned();
+        let Some(since) = self.history.since else {
+            return;
+        };
+        if !message.param(0).eq_ignore_ascii_case("TARGETS")
+            || name.is_empty()
+            || self.link.isupport.is_channel(&name)
+            || self.history.filling.len() >= MAX_PERSONS + self.wanted.len()
+        {
+            return;
+        }
+        if !self.history.seen.contains_key(&key(&name)) {
+            self.history.note(&name, since);
+        }
+        self.fill_gap(&name);
+    }
+}

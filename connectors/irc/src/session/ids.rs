@@ -1,0 +1,81 @@
+//! Ids of what happens, and the small pseudo-random source for waits.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use super::Session;
+
+/// Ids of messages that are remembered to recognise repeats.
+const MAX_SEEN: usize = 4096;
+
+/// SplitMix64: enough for waits, which need no secrecy.
+#[derive(Clone, Debug)]
+pub(super) struct Random {
+    seed: u64,
+    state: u64,
+}
+
+impl Random {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { seed, state: seed }
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A time from nothing up to `max`.
+    pub(super) fn up_to(&mut self, max: Duration) -> Duration {
+        let millis = u64::try_from(max.as_millis()).unwrap_or(u64::MAX - 1);
+        Duration::from_millis(self.next() % (millis + 1))
+    }
+
+    /// A number below 10,000.
+    pub(super) const fn number(&mut self) -> u64 {
+        self.next() % 10_000
+    }
+}
+
+/// The newest ids of messages.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SeenIds {
+    order: VecDeque<String>,
+    ids: HashSet<String>,
+}
+
+impl SeenIds {
+    /// Remembers an id; tells whether it is new.
+    pub(super) fn insert(&mut self, id: &str) -> bool {
+        if !self.ids.insert(id.to_owned()) {
+            return false;
+        }
+        self.order.push_back(id.to_owned());
+        if self.order.len() > MAX_SEEN
+            && let Some(old) = self.order.pop_front()
+        {
+            self.ids.remove(&old);
+        }
+        true
+    }
+}
+
+impl Session {
+    /// A new id, unique among all connections: a server without ids lets us name what happens.
+    pub(super) fn new_id(&mut self) -> String {
+        self.counter += 1;
+        format!("{:016x}-{:x}", self.random.seed, self.counter)
+    }
+
+    /// The id of a record, the same if the same thing is seen again.
+    pub(super) fn record_id(&self, target: &str, id: &str) -> String {
+        let Self { assignment, .. } = self;
+        format!(
+            "{}/{}/{}/{id}",
+            assignment.account, assignment.connection.id, target
+        )
+    }
+}

@@ -1,0 +1,321 @@
+//! One always-on connection as a state machine without I/O.
+//!
+//! In go commands of the gateway, lines of the server, the fate of the connection, and time; out come
+//! actions. The contract: call one `handle_…`, then take actions with [`Session::poll_action`] until
+//! there are none, then wait for whatever is first, at most until [`Session::poll_timeout`]. There is no
+//! clock and no randomness in here: both are handed in, so a test can play any story.
+
+mod activities;
+mod attach;
+mod away;
+mod batches;
+mod capabilities;
+mod channels;
+mod connection;
+mod ctcp;
+mod dispatch;
+mod history;
+mod ids;
+mod members;
+mod messages;
+mod modes;
+mod names;
+mod nick;
+mod numerics;
+mod outbox;
+mod perform;
+mod queries;
+mod registration;
+mod requests;
+mod sasl;
+mod sending;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use connector::{Command, Output};
+use irc_codec::{CaseMapping, Isupport, Message};
+use model::{Assignment, Timestamp};
+
+pub(crate) use activities::PLATFORM;
+
+use crate::Settings;
+use attach::Attachments;
+use away::Away;
+use batches::Batch;
+use channels::Channel;
+use connection::Phase;
+use history::History;
+use ids::{Random, SeenIds};
+use outbox::Outbox;
+use requests::Pending;
+use sending::Sending;
+
+/// The time, in both senses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Clock {
+    /// Since a fixed moment, never going back.
+    pub elapsed: Duration,
+    /// The date and time of day.
+    pub wall: Timestamp,
+}
+
+/// What the host of a session must do.
+#[derive(Debug)]
+pub enum Action {
+    /// Connect to a server; answer with [`Session::handle_connected`] or [`Session::handle_lost`].
+    Connect {
+        /// The host name or address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// With TLS.
+        secure: bool,
+    },
+    /// Send a line; CR LF is to be added.
+    Send(String),
+    /// Close the connection; no [`Session::handle_lost`] is expected.
+    Disconnect,
+    /// Give this to the gateway.
+    Emit(Output),
+    /// The session is over.
+    Ended,
+}
+
+/// A channel that the account wants to be in.
+#[derive(Clone, Debug)]
+struct Wanted {
+    name: String,
+    key: Option<String>,
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Self {
+        let (name, key) = text.split_once(' ').unwrap_or((text, ""));
+        Self {
+            name: name.to_owned(),
+            key: Some(key.trim().to_owned()).filter(|key| !key.is_empty()),
+        }
+    }
+}
+
+/// What is known of the server, forgotten with each connection.
+#[derive(Debug, Default)]
+struct Link {
+    nick: String,
+    user: Option<String>,
+    host: Option<String>,
+    welcomed: bool,
+    capabilities: capabilities::Capabilities,
+    sasl: sasl::Sasl,
+    isupport: Isupport,
+    case: CaseMapping,
+    channels: BTreeMap<String, Channel>,
+    /// Who is away, with the text, by folded nickname.
+    away: HashMap<String, String>,
+    batches: HashMap<String, Batch>,
+    motd: String,
+    heard: Duration,
+    pinged: Option<Duration>,
+    nick_tries: u32,
+    regain: nick::Regain,
+    /// The text of ERROR, the server's reason to close.
+    farewell: Option<String>,
+    online_since: Duration,
+    ctcp_replies: VecDeque<Duration>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    assignment: Assignment,
+    now: Clock,
+    random: Random,
+    counter: u64,
+    phase: Phase,
+    status: String,
+    failures: u32,
+    refusals: u32,
+    link: Link,
+    wanted: Vec<Wanted>,
+    requests: VecDeque<Pending>,
+    sends: VecDeque<Sending>,
+    attachments: Attachments,
+    away: Away,
+    history: History,
+    seen: SeenIds,
+    outbox: Outbox,
+    actions: VecDeque<Action>,
+    /// Names that were reported as not joinable, so that each is reported once a connection.
+    reported: BTreeSet<String>,
+}
+
+impl Session {
+    /// Makes a session that wants to connect at once. `seed` is random: ids and waits come from it.
+    #[must_use]
+    pub fn new(
+        assignment: Assignment,
+        last_seen: Vec<(String, Timestamp)>,
+        settings: Settings,
+        seed: u64,
+        now: Clock,
+    ) -> Self {
+        let wanted = assignment
+            .connection
+            .channels
+            .iter()
+            .map(|text| Wanted::parse(text))
+            .collect();
+        Self {
+            outbox: Outbox::new(settings.burst, settings.interval, settings.queue),
+            phase: Phase::Offline { retry: now.elapsed },
+            status: "Not connected yet.".to_owned(),
+            random: Random::new(seed),
+            history: History::new(last_seen),
+            settings,
+            assignment,
+            now,
+            counter: 0,
+            failures: 0,
+            refusals: 0,
+            link: Link::default(),
+            wanted,
+            requests: VecDeque::new(),
+            sends: VecDeque::new(),
+            attachments: Attachments::default(),
+            away: Away::default(),
+            seen: SeenIds::default(),
+            actions: VecDeque::new(),
+            reported: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a command of the gateway.
+    pub fn handle_command(&mut self, command: Command, now: Clock) {
+        self.now = now;
+        match command {
+            Command::Attach { request, socket } => self.attach(request, socket),
+            Command::Audience { sockets } => self.audience_changed(sockets),
+            Command::Perform {
+                request,
+                socket,
+                activity,
+            } => self.perform(request, socket, activity),
+            Command::Reassign(assignment) => self.reassign(*assignment),
+            Command::Stop { reason } => self.stop(&reason),
+        }
+        self.flush();
+    }
+
+    /// Takes one line of the server, without its end.
+    pub fn handle_line(&mut self, line: &[u8], now: Clock) {
+        self.now = now;
+        self.link.heard = now.elapsed;
+        self.link.pinged = None;
+        // What cannot be read is passed over: a server's mistake must not end the connection.
+        if let Ok(message) = Message::parse_bytes(line) {
+            self.dispatch(&message);
+        }
+        self.flush();
+    }
+
+    /// The connection is made.
+    pub fn handle_connected(&mut self, now: Clock) {
+        self.now = now;
+        self.connected();
+        self.flush();
+    }
+
+    /// The connection could not be made or was lost; `reason` is a sentence for people.
+    pub fn handle_lost(&mut self, reason: &str, now: Clock) {
+        self.now = now;
+        self.lost(reason);
+        self.flush();
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Clock) {
+        self.now = now;
+        self.connection_timeout();
+        self.requests_timeout();
+        self.sends_timeout();
+        self.away_timeout();
+        self.regain_timeout();
+        self.flush();
+    }
+
+    /// Tells when [`Session::handle_timeout`] is due, as [`Clock::elapsed`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        [
+            self.connection_due(),
+            self.requests.iter().map(|pending| pending.deadline).min(),
+            self.sends_due(),
+            self.away_due(),
+            self.regain_due(),
+            self.is_connected().then(|| self.outbox.due()).flatten(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Gives the next action.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The longest line that the server may send, without tags, in bytes.
+    #[must_use]
+    pub fn line_length(&self) -> usize {
+        self.link.isupport.line_length()
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.actions.push_back(Action::Emit(output));
+    }
+
+    /// Sends at once, before anything that waits.
+    fn send_now(&mut self, message: &Message) {
+        self.actions.push_back(Action::Send(message.to_string()));
+    }
+
+    /// Sends when it is its turn, after what people want.
+    fn send_later(&mut self, message: &Message) {
+        self.outbox.push_background(message.to_string());
+    }
+
+    /// Moves lines from the outbox to the wire as fast as the pace allows.
+    fn flush(&mut self) {
+        if !self.is_connected() {
+            return;
+        }
+        while let Some(entry) = self.outbox.pop(self.now.elapsed) {
+            self.actions.push_back(Action::Send(entry.line));
+            if let Some(id) = entry.sending {
+                self.written(id);
+            }
+        }
+    }
+
+    fn server(&self) -> &str {
+        &self.assignment.connection.server
+    }
+
+    fn fold(&self, name: &str) -> String {
+        self.link.case.fold(name)
+    }
+
+    fn same(&self, a: &str, b: &str) -> bool {
+        self.link.case.same(a, b)
+    }
+
+    fn is_me(&self, nick: &str) -> bool {
+        self.same(nick, &self.link.nick)
+    }
+
+    fn can(&self, capability: &str) -> bool {
+        self.link.capabilities.enabled(capability)
+    }
+}

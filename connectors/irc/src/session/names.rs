@@ -1,0 +1,238 @@
+//! NAMES, topics, and what a socket is shown of a room.
+
+use connector::{Attached, Audience, RequestId};
+use irc_codec::Message;
+use model::{Activity, ArchiveTarget, MessageType, ROLE_MEMBER, Timestamp};
+use serde_json::{Value, json};
+
+use super::Session;
+use super::activities::{Happening, stamp};
+use super::channels::{Channel, Member};
+use super::requests::Kind;
+
+/// Names of a channel that we are not in.
+const MAX_NAMES: usize = 5000;
+
+impl Session {
+    /// 353.
+    pub(super) fn names_line(&mut self, message: &Message) {
+        let name = message.param(2).to_owned();
+        let list = message.params.last().cloned().unwrap_or_default();
+        let names: Vec<(String, String)> = list
+            .split_ascii_whitespace()
+            .map(|entry| {
+                let (ranks, rest) = self.link.isupport.split_ranks(entry);
+                // With userhost-in-names the whole source stands there.
+                let nick = rest.split('!').next().unwrap_or(rest);
+                (ranks, nick.to_owned())
+            })
+            .filter(|(_, nick)| !nick.is_empty())
+            .collect();
+        if self.channel(&name).is_some() {
+            for (ranks, nick) in names {
+                self.add_member(&name, &nick, &ranks);
+            }
+            return;
+        }
+        let case = self.link.case;
+        for pending in &mut self.requests {
+            if let Kind::Names { channel, members } = &mut pending.kind
+                && case.same(channel, &name)
+                && members.len() < MAX_NAMES
+            {
+                members.extend(names.iter().map(|(_, nick)| nick.clone()));
+            }
+        }
+    }
+
+    /// 366.
+    pub(super) fn names_end(&mut self, message: &Message) {
+        let name = message.param(1).to_owned();
+        let case = self.link.case;
+        while let Some(pending) = self.take_request(
+            |kind| matches!(kind, Kind::Names { channel, .. } if case.same(channel, &name)),
+        ) {
+            if let Kind::Names { members, .. } = &pending.kind {
+                let answer = self.attendance(&name, json!(members));
+                self.done(pending.request, Ok(answer));
+            }
+        }
+        let Some(channel) = self.channel_mut(&name) else {
+            return;
+        };
+        if std::mem::replace(&mut channel.complete, true) {
+            return;
+        }
+        let key = self.fold(&name);
+        self.show_room(&key, Audience::All, false);
+        self.ask_who(&key);
+    }
+
+    fn attendance(&self, name: &str, members: Value) -> Activity {
+        let object = json!({"type": "attendance", "members": members});
+        self.activity("query", self.room(name), Some(self.me()), Some(object))
+    }
+
+    fn attendance_of(&self, channel: &Channel) -> Activity {
+        let members: Vec<&str> = channel.members.values().map(|m| m.nick.as_str()).collect();
+        self.attendance(&channel.name, json!(members))
+    }
+
+    pub(super) fn perform_attendance(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: Activity,
+    ) -> Result<(), String> {
+        let name = self.channel_of(activity.target.as_ref())?;
+        match self.channel(&name).filter(|channel| channel.complete) {
+            Some(channel) => {
+                let answer = self.attendance_of(channel);
+                self.done(request, Ok(answer));
+            }
+            None => {
+                let message = Message::new("NAMES", [name.clone()]);
+                let kind = Kind::Names {
+                    channel: name,
+                    members: Vec::new(),
+                };
+                self.ask(request, socket, activity, kind, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a room as it is: (own join,) topic, members, who is away or has a role.
+    pub(super) fn show_room(&mut self, key: &str, audience: Audience, with_join: bool) {
+        let Some(channel) = self.link.channels.get(key) else {
+            return;
+        };
+        let mut shown = Vec::new();
+        if with_join {
+            let room = self.room(&channel.name);
+            shown.push(self.activity("join", self.me(), Some(room), None));
+        }
+        if !channel.topic.is_empty() {
+            shown.push(self.topic_activity(channel));
+        }
+        if channel.complete {
+            shown.push(self.attendance_of(channel));
+            for member in channel.members.values() {
+                let away = self.link.away.contains_key(&self.fold(&member.nick));
+                if away || !member.ranks.is_empty() {
+                    shown.push(self.presence_in(&channel.name, member));
+                }
+            }
+        }
+        for activity in shown {
+            self.tell(activity, audience);
+        }
+    }
+
+    pub(super) fn presence_in(&self, channel: &str, member: &Member) -> Activity {
+        let away = self.link.away.get(&self.fold(&member.nick));
+        let mut object = json!({
+            "type": "presence",
+            "role": self.role_of(&member.ranks),
+            "show": if away.is_some() { "away" } else { "online" },
+        });
+        if let (Some(text), Some(object)) = (away, object.as_object_mut()) {
+            object.insert("content".to_owned(), json!(text));
+        }
+        let actor = self.person(&member.nick);
+        self.activity("update", actor, Some(self.room(channel)), Some(object))
+    }
+
+    /// The role of somebody with these modes: what stands above or at `o` owns.
+    pub(super) fn role_of(&self, modes: &str) -> &'static str {
+        let ranks = self.link.isupport.ranks();
+        let place = |mode: char| ranks.iter().position(|&(letter, _)| letter == mode);
+        let owner = place('o').unwrap_or(0);
+        let best = modes.chars().filter_map(|m| Some((place(m)?, m))).min();
+        match best {
+            Some((place, _)) if place <= owner => "owner",
+            Some((_, 'h')) => "admin",
+            Some((_, 'v')) => "participant",
+            _ => ROLE_MEMBER,
+        }
+    }
+
+    fn topic_activity(&self, channel: &Channel) -> Activity {
+        let by = channel.topic_by.as_deref().unwrap_or_default();
+        let object = json!({
+            "type": "topic",
+            "content": channel.topic,
+            "topic": channel.topic,
+        });
+        let room = self.room(&channel.name);
+        let mut activity = self.activity("update", self.sender(by), Some(room), Some(object));
+        if let Some(at) = channel.topic_at {
+            activity.published = Some(at.to_string());
+        }
+        activity
+    }
+
+    /// 331 and 332.
+    pub(super) fn topic_told(&mut self, name: &str, topic: &str) {
+        if let Some(channel) = self.channel_mut(name) {
+            topic.clone_into(&mut channel.topic);
+        }
+    }
+
+    /// 333.
+    pub(super) fn topic_setter(&mut self, message: &Message) {
+        let by = message.param(2);
+        let by = by.split('!').next().unwrap_or(by).to_owned();
+        let seconds = message.param(3).parse::<i64>().ok();
+        if let Some(channel) = self.channel_mut(message.param(1)) {
+            channel.topic_by = Some(by);
+            channel.topic_at = seconds.map(|s| Timestamp::from_millis(s.saturating_mul(1000)));
+        }
+    }
+
+    /// TOPIC.
+    pub(super) fn topic_changed(&mut self, message: &Message, from: &str) {
+        let at = self.time_of(message);
+        let id = self.id_of(message);
+        let topic = message.param(1).to_owned();
+        let Some(channel) = self.channel_mut(message.param(0)) else {
+            return;
+        };
+        channel.topic.clone_from(&topic);
+        channel.topic_by = Some(from.to_owned());
+        channel.topic_at = Some(at);
+        let name = channel.name.clone();
+        let text = if topic.is_empty() {
+            format!("{from} removed the topic")
+        } else {
+            format!("{from} changed the topic to: {topic}")
+        };
+        let happening = Happening {
+            id: id.clone(),
+            at,
+            kind: MessageType::Topic,
+            from,
+            text,
+        };
+        let record = self.record(ArchiveTarget::Channel(name.clone()), &happening);
+        let object = json!({"type": "topic", "content": topic, "topic": topic});
+        let actor = self.sender(from);
+        let activity = self.activity("update", actor, Some(self.room(&name)), Some(object));
+        let activity = stamp(activity, &id, at);
+        let case = self.link.case;
+        let asked = if self.is_me(from) {
+            self.take_request(
+                |kind| matches!(kind, Kind::Topic { channel } if case.same(channel, &name)),
+            )
+        } else {
+            None
+        };
+        let audience = asked.as_ref().map_or(Audience::All, |pending| {
+            Audience::Except(pending.socket.socket)
+        });
+        self.tell_recorded(activity.clone(), audience, vec![record]);
+        if let Some(pending) = asked {
+            self.done(pending.request, Ok(activity));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Our nickname: another one when it is taken, and the wanted one again when it is free.
+
+use std::time::Duration;
+
+use connector::Audience;
+use irc_codec::Message;
+use model::{EventBody, MessageType};
+use serde_json::json;
+
+use super::Session;
+use super::activities::{Happening, stamp};
+use super::requests::Kind;
+
+/// Nicknames tried at registration before giving up.
+const MAX_TRIES: u32 = 8;
+
+/// When to try the wanted nickname again.
+#[derive(Debug, Default)]
+pub(super) struct Regain {
+    at: Option<Duration>,
+    wait: Duration,
+    asked: bool,
+}
+
+impl Session {
+    /// 432, 433, 436, 437 while nobody asked for a nickname.
+    pub(super) fn nick_refused(&mut self, numeric: &str, message: &Message) -> bool {
+        if self.registering() && !self.link.welcomed {
+            self.try_other_nick(numeric, message);
+            return true;
+        }
+        if self.link.regain.asked {
+            self.link.regain.asked = false;
+            let wait = self.link.regain.wait * 2;
+            self.link.regain.wait = wait.min(self.settings.regain_max);
+            self.schedule_regain();
+            return true;
+        }
+        false
+    }
+
+    fn try_other_nick(&mut self, numeric: &str, message: &Message) {
+        let wanted = self.assignment.connection.nick.clone();
+        let tries = self.link.nick_tries;
+        self.link.nick_tries += 1;
+        if tries >= MAX_TRIES {
+            let text = message.params.last().map_or("", String::as_str);
+            let sentence = format!(
+                "{} has no nickname for us: {wanted} and others like it are refused ({text}).",
+                self.server()
+            );
+            self.refused(&sentence);
+            return;
+        }
+        let next = if numeric == "432" && tries == 0 {
+            // Too long is the usual reason; nine is what every server takes (RFC 2812, section 1.2.1).
+            wanted.chars().filter(char::is_ascii).take(9).collect()
+        } else if tries < 3 {
+            format!("{}_", self.link.nick)
+        } else {
+            // A number fits where another underscore does not.
+            let head: String = wanted.chars().filter(char::is_ascii).take(5).collect();
+            format!("{head}{:04}", self.random.number())
+        };
+        self.link.nick.clone_from(&next);
+        self.send_now(&Message::new("NICK", [next]));
+    }
+
+    pub(super) fn schedule_regain(&mut self) {
+        if self.is_me(&self.assignment.connection.nick) {
+            self.link.regain = Regain::default();
+            return;
+        }
+        let wait = self.link.regain.wait.max(self.settings.regain_min);
+        self.link.regain.wait = wait;
+        let jitter = self.random.up_to(self.settings.regain_jitter);
+        self.link.regain.at = Some(self.now.elapsed + wait + jitter);
+    }
+
+    pub(super) fn regain_due(&self) -> Option<Duration> {
+        self.link.regain.at.filter(|_| self.is_online())
+    }
+
+    pub(super) fn regain_timeout(&mut self) {
+        if self.regain_due().is_some_and(|due| due <= self.now.elapsed) {
+            self.regain();
+        }
+    }
+
+    fn regain(&mut self) {
+        self.link.regain.at = None;
+        self.link.regain.asked = true;
+        let wanted = self.assignment.connection.nick.clone();
+        self.send_later(&Message::new("NICK", [wanted]));
+    }
+
+    /// Somebody gave up a nickname; if it is the one we want, take it.
+    pub(super) fn nick_became_free(&mut self, nick: &str) {
+        if self.link.regain.at.is_some() && self.same(nick, &self.assignment.connection.nick) {
+            self.regain();
+        }
+    }
+
+    /// NICK: somebody, perhaps we, changed it.
+    pub(super) fn nick_changed(&mut self, message: &Message, old: &str) {
+        let new = message.param(0).to_owned();
+        if new.is_empty() || old.is_empty() {
+            return;
+        }
+        let at = self.time_of(message);
+        let id = self.id_of(message);
+        let mine = self.is_me(old);
+        let mut asked = None;
+        let mut records = Vec::new();
+        if mine {
+            new.clone_into(&mut self.link.nick);
+            asked = self.take_request(|kind| matches!(kind, Kind::Nick { .. }));
+            if asked.is_some() {
+                self.assignment.connection.nick.clone_from(&new);
+                records.push((
+                    self.record_id(&new, &id),
+                    EventBody::Nick { nick: new.clone() },
+                ));
+            }
+        }
+        for channel in self.rename_member(old, &new) {
+            let happening = Happening {
+                id: id.clone(),
+                at,
+                kind: MessageType::Nick,
+                from: old,
+                text: format!("{old} is now known as {new}"),
+            };
+            records.push(self.record(model::ArchiveTarget::Channel(channel), &happening));
+        }
+        let activity = self.activity(
+            "update",
+            self.person(old),
+            Some(self.person(&new)),
+            Some(json!({"type": "address"})),
+        );
+        let activity = stamp(activity, &id, at);
+        let audience = asked.as_ref().map_or(Audience::All, |pending| {
+            Audience::Except(pending.socket.socket)
+        });
+        self.tell_recorded(activity.clone(), audience, records);
+        if let Some(pending) = asked {
+            self.done(pending.request, Ok(activity));
+        }
+        if mine {
+            self.schedule_regain();
+            let sentence = format!("Connected to {} as {new}.", self.server());
+            self.set_status(sentence);
+        } else {
+            self.nick_became_free(old);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! From the first line to the end of the MOTD, <https://modern.ircdocs.horse/#connection-registration>.
+
+use irc_codec::Message;
+
+use super::Session;
+use super::connection::Phase;
+
+/// The longest MOTD that is kept, in bytes.
+const MAX_MOTD: usize = 4096;
+
+impl Session {
+    pub(super) fn register(&mut self) {
+        let connection = &self.assignment.connection;
+        let nick = connection.nick.clone();
+        let username = connection.username.clone().unwrap_or_else(|| nick.clone());
+        let realname = connection.realname.clone().unwrap_or_else(|| nick.clone());
+        let password = connection.password.clone().filter(|_| !connection.sasl);
+        if let Some(password) = password {
+            self.send_now(&Message::new("PASS", [password]));
+        }
+        self.send_now(&Message::new("CAP", ["LS", "302"]));
+        self.send_now(&Message::new("NICK", [nick]));
+        self.send_now(&Message::new("USER", [&username, "0", "*", &realname]));
+    }
+
+    pub(super) const fn registering(&self) -> bool {
+        matches!(self.phase, Phase::Registering { .. })
+    }
+
+    /// 001.
+    pub(super) fn welcome(&mut self, message: &Message) {
+        if !self.registering() {
+            return;
+        }
+        message.param(0).clone_into(&mut self.link.nick);
+        self.link.welcomed = true;
+    }
+
+    /// 005.
+    pub(super) fn isupport(&mut self, message: &Message) {
+        let tokens = message.params.len().saturating_sub(1);
+        let tokens = message.params.iter().take(tokens).skip(1);
+        self.link.isupport.apply(tokens.map(String::as_str));
+        let case = self.link.isupport.case_mapping();
+        if case != self.link.case {
+            self.link.case = case;
+            let channels = std::mem::take(&mut self.link.channels);
+            self.link.channels = channels
+                .into_values()
+                .map(|channel| (case.fold(&channel.name), channel.refolded(case)))
+                .collect();
+        }
+        if self.is_online() {
+            let paced = !self.link.isupport.has("soju.im/SAFERATE");
+            self.outbox.set_paced(paced);
+        }
+    }
+
+    /// 372 and its companions.
+    pub(super) fn motd(&mut self, message: &Message) {
+        let line = message.param(1).trim_start_matches("- ").trim();
+        if self.is_online() || line.is_empty() {
+            return;
+        }
+        if self.link.motd.len() + line.len() < MAX_MOTD {
+            if !self.link.motd.is_empty() {
+                self.link.motd.push(' ');
+            }
+            self.link.motd.push_str(line);
+        }
+    }
+
+    /// 376, 422: all is said.
+    pub(super) fn motd_end(&mut self) {
+        if self.registering() && self.link.welcomed {
+            self.go_online();
+        }
+    }
+
+    /// 464, 465 and other refusals before the welcome.
+    pub(super) fn refused_entry(&mut self, numeric: &str, text: &str) {
+        let server = self.server();
+        let sentence = match numeric {
+            "464" => format!("{server} refused the password: check it in the settings ({text})."),
+            _ => format!("{server} does not let us in: {text}"),
+        };
+        self.refused(&sentence);
+    }
+}

@@ -1,0 +1,315 @@
+//! What clients asked for and the server has not answered yet.
+
+use std::time::Duration;
+
+use connector::{Attached, Output, RequestId};
+use irc_codec::{Message, ModeKind};
+use model::Activity;
+use serde_json::{Map, Value};
+
+use super::{Session, Wanted};
+
+/// Requests that may wait for their answers.
+const MAX_PENDING: usize = 256;
+
+/// What is waited for.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Join {
+        channel: String,
+        key: Option<String>,
+    },
+    Leave {
+        channel: String,
+    },
+    Nick {
+        nick: String,
+    },
+    Topic {
+        channel: String,
+    },
+    Invite {
+        nick: String,
+        channel: String,
+    },
+    Kick {
+        channel: String,
+        nick: String,
+    },
+    Role {
+        channel: String,
+        nick: String,
+        mode: char,
+        set: bool,
+    },
+    Away {
+        away: bool,
+    },
+    Names {
+        channel: String,
+        members: Vec<String>,
+    },
+    Whois {
+        nick: String,
+        answer: Map<String, Value>,
+    },
+    List {
+        items: Vec<Value>,
+    },
+}
+
+impl Kind {
+    const fn command(&self) -> &'static str {
+        match self {
+            Self::Join { .. } => "JOIN",
+            Self::Leave { .. } => "PART",
+            Self::Nick { .. } => "NICK",
+            Self::Topic { .. } => "TOPIC",
+            Self::Invite { .. } => "INVITE",
+            Self::Kick { .. } => "KICK",
+            Self::Role { .. } => "MODE",
+            Self::Away { .. } => "AWAY",
+            Self::Names { .. } => "NAMES",
+            Self::Whois { .. } => "WHOIS",
+            Self::List { .. } => "LIST",
+        }
+    }
+
+    /// The names that an error about this request may carry.
+    fn subjects(&self) -> [&str; 2] {
+        match self {
+            Self::Join { channel, .. }
+            | Self::Leave { channel }
+            | Self::Topic { channel }
+            | Self::Names { channel, .. } => [channel, channel],
+            Self::Nick { nick } | Self::Whois { nick, .. } => [nick, nick],
+            Self::Invite { nick, channel }
+            | Self::Kick { channel, nick }
+            | Self::Role { channel, nick, .. } => [channel, nick],
+            Self::Away { .. } | Self::List { .. } => ["", ""],
+        }
+    }
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) request: RequestId,
+    pub(super) socket: Attached,
+    pub(super) activity: Activity,
+    pub(super) kind: Kind,
+    pub(super) label: Option<String>,
+    pub(super) deadline: Duration,
+}
+
+impl Session {
+    /// Answers a request.
+    pub(super) fn done(&mut self, request: RequestId, result: Result<Activity, String>) {
+        self.emit(Output::Done {
+            request,
+            result: result.map(Box::new),
+        });
+    }
+
+    /// A label for the next line, if the server knows labels.
+    pub(super) fn next_label(&mut self) -> Option<String> {
+        self.can("labeled-response").then(|| {
+            self.counter += 1;
+            format!("{:x}", self.counter)
+        })
+    }
+
+    /// Sends a request's line and waits for the answer.
+    pub(super) fn ask(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: Activity,
+        kind: Kind,
+        mut message: Message,
+    ) {
+        if self.outbox.room() == 0 || self.requests.len() >= MAX_PENDING {
+            let sentence = format!(
+                "Too much waits to be sent to {}; try again in a minute.",
+                self.server()
+            );
+            self.done(request, Err(sentence));
+            return;
+        }
+        let label = self.next_label();
+        if let Some(label) = &label {
+            message.tags.set("label", label);
+        }
+        self.outbox.push(message.to_string(), None);
+        self.wait_for(request, socket, activity, kind, label);
+    }
+
+    pub(super) fn wait_for(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: Activity,
+        kind: Kind,
+        label: Option<String>,
+    ) {
+        // What waits its turn in the outbox takes longer.
+        let waiting = u32::try_from(self.settings.queue - self.outbox.room()).unwrap_or(u32::MAX);
+        let deadline = self.now.elapsed
+            + self.settings.request_timeout
+            + self.settings.interval.saturating_mul(waiting);
+        self.requests.push_back(Pending {
+            request,
+            socket,
+            activity,
+            kind,
+            label,
+            deadline,
+        });
+    }
+
+    /// Takes the oldest request that fits.
+    pub(super) fn take_request(&mut self, fits: impl Fn(&Kind) -> bool) -> Option<Pending> {
+        let at = self.requests.iter().position(|p| fits(&p.kind))?;
+        self.requests.remove(at)
+    }
+
+    /// Completes a request with its own activity as the answer.
+    pub(super) fn complete(&mut self, pending: Pending) {
+        let at = self.now.wall;
+        let mut activity = pending.activity;
+        activity.published = Some(at.to_string());
+        self.done(pending.request, Ok(activity));
+    }
+
+    /// Joins that were asked for, to be sent again with a new connection.
+    pub(super) fn pending_joins(&self) -> Vec<Wanted> {
+        self.requests
+            .iter()
+            .filter_map(|pending| match &pending.kind {
+                Kind::Join { channel, key } => Some(Wanted {
+                    name: channel.clone(),
+                    key: key.clone(),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(super) fn requests_timeout(&mut self) {
+        while let Some(at) = self
+            .requests
+            .iter()
+            .position(|p| p.deadline <= self.now.elapsed)
+        {
+            let Some(pending) = self.requests.remove(at) else {
+                return;
+            };
+            let sentence = format!(
+                "{} did not answer {} in time; try again.",
+                self.server(),
+                pending.kind.command()
+            );
+            self.done(pending.request, Err(sentence));
+        }
+    }
+
+    /// The connection is gone: nothing will be answered any more.
+    pub(super) fn fail_all(&mut self, sentence: &str) {
+        for pending in std::mem::take(&mut self.requests) {
+            self.done(pending.request, Err(sentence.to_owned()));
+        }
+        self.fail_sends(sentence);
+        self.attachments_failed(sentence);
+    }
+
+    /// ACK: the labelled line was taken, and that is all there is to say.
+    pub(super) fn acknowledged(&mut self, label: Option<&str>) {
+        let Some(label) = label else { return };
+        let found = self
+            .requests
+            .iter()
+            .position(|p| p.label.as_deref() == Some(label));
+        if let Some(pending) = found.and_then(|at| self.requests.remove(at)) {
+            self.complete(pending);
+        }
+    }
+
+    /// An error numeric or FAIL: finds the request that it answers. With a label that decides; else the
+    /// command or the name that the error carries.
+    pub(super) fn request_failed(&mut self, numeric: &str, message: &Message) {
+        let label = self.label_of(message);
+        let about = message.param(1).to_owned();
+        let text = message.params.last().cloned().unwrap_or_default();
+        let sentence = self.sentence(numeric, message, &text);
+        if self.send_failed(numeric, label.as_deref(), &about, &sentence) {
+            return;
+        }
+        let by_label = label.as_deref().and_then(|label| {
+            self.requests
+                .iter()
+                .position(|p| p.label.as_deref() == Some(label))
+        });
+        let second = message.param(2);
+        let is_nick_error = matches!(
+            numeric,
+            "431" | "432" | "433" | "436" | "437" | "438" | "447" | "484"
+        );
+        let by_name = || {
+            self.requests.iter().position(|p| match numeric {
+                "263" | "421" | "461" | "FAIL" => p.kind.command().eq_ignore_ascii_case(&about),
+                _ if is_nick_error && matches!(p.kind, Kind::Nick { .. }) => true,
+                _ => p.kind.subjects().into_iter().any(|subject| {
+                    !subject.is_empty()
+                        && (self.same(subject, &about)
+                            || message.params.len() > 3 && self.same(subject, second))
+                }),
+            })
+        };
+        if let Some(at) = by_label.or_else(by_name) {
+            if let Some(pending) = self.requests.remove(at) {
+                self.done(pending.request, Err(sentence));
+            }
+            return;
+        }
+        if is_nick_error && self.nick_refused(numeric, message) {
+            return;
+        }
+        self.unasked_error(numeric, &about, &sentence);
+    }
+
+    /// An error that answers no request of a client.
+    fn unasked_error(&mut self, numeric: &str, about: &str, sentence: &str) {
+        // 421 and 461 answer what we send by ourselves, which people know nothing of.
+        if matches!(numeric, "421" | "461" | "410" | "451" | "422") {
+            return;
+        }
+        let entity = if numeric == "FAIL" {
+            None
+        } else if self.link.isupport.is_channel(about) {
+            // A channel that cannot be joined is reported once a connection.
+            if !self
+                .reported
+                .insert(format!("{numeric} {}", self.fold(about)))
+            {
+                return;
+            }
+            Some(self.room(about))
+        } else if about.is_empty() || about.contains([' ', '.']) {
+            None
+        } else {
+            Some(self.person(about))
+        };
+        self.trouble(entity, sentence);
+    }
+
+    /// The letter of the mode that gives a role, if the server has it.
+    pub(super) fn role_mode(&self, role: &str) -> Option<char> {
+        let mode = match role {
+            "owner" => 'o',
+            "admin" => 'h',
+            "participant" => 'v',
+            _ => return None,
+        };
+        (self.link.isupport.mode_kind(mode) == ModeKind::Rank).then_some(mode)
+    }
+}

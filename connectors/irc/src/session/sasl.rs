@@ -1,0 +1,98 @@
+//! Signing in with SASL PLAIN, <https://ircv3.net/specs/extensions/sasl-3.1> and RFC 4616.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use irc_codec::Message;
+
+use super::Session;
+
+/// The longest piece of an answer, in bytes; a piece of just that length is followed by another.
+const CHUNK: usize = 400;
+
+/// How far the sign-in is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Sasl {
+    #[default]
+    Not,
+    Asked,
+    Answered,
+    Done,
+}
+
+impl Sasl {
+    pub(super) const fn is_done(self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
+impl Session {
+    pub(super) fn sign_in(&mut self) {
+        let plain = self
+            .mechanisms()
+            .is_none_or(|list| list.split(',').any(|m| m.eq_ignore_ascii_case("PLAIN")));
+        if plain {
+            self.link.sasl = Sasl::Asked;
+            self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
+        } else {
+            let sentence = format!(
+                "{} takes no passwords with SASL PLAIN; it offers {}.",
+                self.server(),
+                self.mechanisms().unwrap_or("nothing")
+            );
+            self.not_signed_in(&sentence);
+        }
+    }
+
+    /// AUTHENTICATE from the server: it wants our answer.
+    pub(super) fn challenge(&mut self, message: &Message) {
+        if self.link.sasl != Sasl::Asked || message.param(0) != "+" {
+            return;
+        }
+        self.link.sasl = Sasl::Answered;
+        let connection = &self.assignment.connection;
+        let user = connection.username.as_deref().unwrap_or(&connection.nick);
+        let password = connection.password.as_deref().unwrap_or_default();
+        let answer = STANDARD.encode(format!("\0{user}\0{password}"));
+        let mut pieces: Vec<String> = answer
+            .as_bytes()
+            .chunks(CHUNK)
+            .map(|piece| String::from_utf8_lossy(piece).into_owned())
+            .collect();
+        if answer.len().is_multiple_of(CHUNK) {
+            pieces.push("+".to_owned());
+        }
+        for piece in pieces {
+            self.send_now(&Message::new("AUTHENTICATE", [piece]));
+        }
+    }
+
+    /// 903 and 907.
+    pub(super) fn signed_in(&mut self) {
+        self.link.sasl = Sasl::Done;
+        self.end_negotiation();
+    }
+
+    /// 902, 904, 905, 906.
+    pub(super) fn sign_in_failed(&mut self, text: &str) {
+        if matches!(self.link.sasl, Sasl::Not | Sasl::Done) {
+            return;
+        }
+        self.link.sasl = Sasl::Not;
+        let connection = &self.assignment.connection;
+        let user = connection.username.as_deref().unwrap_or(&connection.nick);
+        let sentence = format!(
+            "{} refused the password of {user}: check it in the settings ({}).",
+            self.server(),
+            text.trim_end_matches('.')
+        );
+        self.not_signed_in(&sentence);
+    }
+
+    fn not_signed_in(&mut self, sentence: &str) {
+        if self.is_online() {
+            self.trouble(None, sentence);
+        } else {
+            self.refused(sentence);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Messages of clients on their way: cut to lines, sent, echoed, acknowledged.
+
+use std::time::Duration;
+
+use connector::{Attached, Audience, RequestId};
+use irc_codec::{Ctcp, Message, split_text};
+use model::{Activity, Timestamp};
+
+use super::Session;
+use super::messages::Manner;
+
+/// The longest user name and host that servers make of us, in bytes, while we do not know ours.
+const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
+
+/// A line on its way.
+#[derive(Debug)]
+pub(super) struct Sending {
+    id: u64,
+    /// The same for all lines of one message.
+    group: u64,
+    /// Set on the first line of a message.
+    request: Option<RequestId>,
+    socket: Attached,
+    target: String,
+    manner: Manner,
+    text: String,
+    label: Option<String>,
+    /// Set once it is on the wire.
+    deadline: Option<Duration>,
+    failed: bool,
+}
+
+impl Session {
+    pub(super) fn perform_send(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: &Activity,
+        target: &str,
+    ) {
+        let lines = match self.lines_of(activity, target) {
+            Ok(lines) => lines,
+            Err(sentence) => {
+                self.done(request, Err(sentence));
+                return;
+            }
+        };
+        self.counter += 1;
+        let group = self.counter;
+        let mut request = Some(request);
+        for (manner, text) in lines {
+            let label = self.next_label();
+            let (command, body) = match manner {
+                Manner::Text => ("PRIVMSG", text.clone()),
+                Manner::Action => ("PRIVMSG", Ctcp::action(text.as_str()).to_string()),
+                Manner::Notice => ("NOTICE", text.clone()),
+            };
+            let mut message = Message::new(command, [target, &body]);
+            if let Some(label) = &label {
+                message.tags.set("label", label);
+            }
+            self.counter += 1;
+            let id = self.counter;
+            self.sends.push_back(Sending {
+                id,
+                group,
+                request: request.take(),
+                socket,
+                target: target.to_owned(),
+                manner,
+                text,
+                label,
+                deadline: None,
+                failed: false,
+            });
+            self.outbox.push(message.to_string(), Some(id));
+        }
+    }
+
+    /// What to send, line by line.
+    fn lines_of(&self, activity: &Activity, target: &str) -> Result<Vec<(Manner, String)>, String> {
+        let server = self.server();
+        if self.link.isupport.is_channel(target) && self.channel(target).is_none() {
+            return Err(format!(
+                "You are not in {target} on {server}; join it first."
+            ));
+        }
+        let content = activity.content().unwrap_or_default();
+        let (manner, content) = match activity.object_type() {
+            Some("me") => (Manner::Action, content),
+            Some("notice") => (Manner::Notice, content),
+            _ => match (
+                content.strip_prefix("/me "),
+                content.strip_prefix("/notice "),
+            ) {
+                (Some(action), _) => (Manner::Action, action),
+                (_, Some(notice)) => (Manner::Notice, notice),
+                _ => (Manner::Text, content),
+            },
+        };
+        let room = self.text_room(target, manner);
+        let clean = content.replace(['\0', '\x01'], "");
+        let lines: Vec<(Manner, String)> = clean
+            .split(['\n', '\r'])
+            .filter(|line| !line.trim().is_empty())
+            .flat_map(|line| split_text(line, room))
+            .map(|piece| (manner, piece.to_owned()))
+            .collect();
+        let limit = self.settings.message_lines;
+        if lines.is_empty() {
+            Err("The message is empty.".to_owned())
+        } else if lines.len() > limit {
+            Err(format!(
+                "The message would become {} lines on IRC and {limit} are allowed; share it as a file instead.",
+                lines.len()
+            ))
+        } else if lines.len() > self.outbox.room() {
+            Err(format!(
+                "Too much waits to be sent to {server}; try again in a minute."
+            ))
+        } else {
+            Ok(lines)
+        }
+    }
+
+    /// How many bytes of text fit into a line that the server relays as
+    /// `:nick!user@host PRIVMSG target :text`.
+    fn text_room(&self, target: &str, manner: Manner) -> usize {
+        let user_host = match (&self.link.user, &self.link.host) {
+            (Some(user), Some(host)) => user.len() + 1 + host.len(),
+            _ => UNKNOWN_USER_HOST,
+        };
+        let overhead = ":!  PRIVMSG  :\r\n".len()
+            + self.link.nick.len()
+            + user_host
+            + target.len()
+            + if manner == Manner::Action {
+                "\x01ACTION \x01".len()
+            } else {
+                0
+            };
+        self.line_length().saturating_sub(overhead).max(64)
+    }
+
+    /// A line went to the wire. A server that does not echo leaves it to us to say so.
+    pub(super) fn written(&mut self, id: u64) {
+        let Some(at) = self.sends.iter().position(|sending| sending.id == id) else {
+            return;
+        };
+        if self.can("echo-message") {
+            if let Some(sending) = self.sends.get_mut(at) {
+                sending.deadline = Some(self.now.elapsed + self.settings.request_timeout);
+            }
+        } else if let Some(sending) = self.sends.remove(at) {
+            let id = self.new_id();
+            let text = sending.text.clone();
+            self.delivered(sending, &text, &id, self.now.wall);
+        }
+    }
+
+    /// Finds the line that an echo is of: by label, else by what it says, else (a server may change
+    /// what is said) the oldest to the same target.
+    pub(super) fn take_echo(
+        &mut self,
+        label: Option<&str>,
+        target: &str,
+        manner: Manner,
+        text: &str,
+    ) -> Option<Sending> {
+        let at = match label {
+            Some(label) => self
+                .sends
+                .iter()
+                .position(|s| s.label.as_deref() == Some(label)),
+            None => {
+                let fits = |s: &Sending| {
+                    s.deadline.is_some()
+                        && s.label.is_none()
+                        && s.manner == manner
+                        && self.same(&s.target, target)
+                };
+                self.sends
+                    .iter()
+                    .position(|s| fits(s) && s.text == text)
+                    .or_else(|| self.sends.iter().position(fits))
+            }
+        }?;
+        self.sends.remove(at)
+    }
+
+    pub(super) fn delivered(&mut self, sending: Sending, text: &str, id: &str, at: Timestamp) {
+        let nick = self.link.nick.clone();
+        let (activity, records) = self.said(&nick, &sending.target, sending.manner, text, id, at);
+        self.history_live(&sending.target, at);
+        let audience = if sending.request.is_some() || !sending.socket.full {
+            Audience::Except(sending.socket.socket)
+        } else {
+            Audience::All
+        };
+        self.tell_recorded(activity.clone(), audience, records);
+        if let Some(request) = sending.request {
+            self.done(request, Ok(activity));
+        }
+    }
+
+    /// An error that may be about a line that was sent.
+    pub(super) fn send_failed(
+        &mut self,
+        numeric: &str,
+        label: Option<&str>,
+        about: &str,
+        sentence: &str,
+    ) -> bool {
+        let found = match label {
+            Some(label) => self
+                .sends
+                .iter()
+                .position(|s| s.label.as_deref() == Some(label)),
+            None => self.sends.iter().position(|s| {
+                s.deadline.is_some()
+                    && match numeric {
+                        "401" | "404" | "407" | "415" | "486" | "531" | "716" => {
+                            self.same(&s.target, about)
+                        }
+                        "412" | "417" => true,
+                        "421" | "461" | "FAIL" => {
+                            let command = if s.manner == Manner::Notice {
+                                "NOTICE"
+                            } else {
+                                "PRIVMSG"
+                            };
+                            about.eq_ignore_ascii_case(command)
+                        }
+                        _ => false,
+                    }
+            }),
+        };
+        let Some(sending) = found.and_then(|at| self.sends.remove(at)) else {
+            return false;
+        };
+        if sending.failed {
+            return true;
+        }
+        // What is left of the message is not sent; what is sent already will fail alike.
+        let group = sending.group;
+        let rest: Vec<u64> = self
+            .sends
+            .iter()
+            .filter(|s| s.group == group && s.deadline.is_none())
+            .map(|s| s.id)
+            .collect();
+        self.outbox.withdraw(|id| rest.contains(&id));
+        self.sends.retain(|s| !rest.contains(&s.id));
+        for sending in self.sends.iter_mut().filter(|s| s.group == group) {
+            sending.failed = true;
+        }
+        match sending.request {
+            Some(request) => self.done(request, Err(sentence.to_owned())),
+            None => {
+                let about = Some(self.entity(&sending.target));
+                self.trouble(about, sentence);
+            }
+        }
+        true
+    }
+
+    pub(super) fn sends_due(&self) -> Option<Duration> {
+        self.sends.iter().filter_map(|s| s.deadline).min()
+    }
+
+    pub(super) fn sends_timeout(&mut self) {
+        let now = self.now.elapsed;
+        let late = |s: &Sending| s.deadline.is_some_and(|deadline| deadline <= now);
+        while let Some(at) = self.sends.iter().position(late) {
+            let Some(sending) = self.sends.remove(at) else {
+                return;
+            };
+            let sentence = format!(
+                "{} did not confirm the message in time; it may not have arrived.",
+                self.server()
+            );
+            if let (Some(request), false) = (sending.request, sending.failed) {
+                self.done(request, Err(sentence));
+            }
+        }
+    }
+
+    pub(super) fn fail_sends(&mut self, sentence: &str) {
+        for sending in std::mem::take(&mut self.sends) {
+            if let (Some(request), false) = (sending.request, sending.failed) {
+                let fate = if sending.deadline.is_some() {
+                    "The message may not have arrived"
+                } else {
+                    "The message was not sent"
+                };
+                self.done(request, Err(format!("{fate}: {sentence}")));
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The I/O around a session: one task that owns the socket.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{Command, Output};
+use irc_codec::{LineBuffer, MAX_TAGS};
+use model::{Assignment, Timestamp};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+
+use crate::platform::now;
+use crate::session::{Action, Clock, Session};
+use crate::{AddressPolicy, Settings, tls};
+
+/// How long all of connecting may take: name, TCP, TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the server may take to accept what we send.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes read at once.
+const READ_SIZE: usize = 8192;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, String>> + Send>>;
+
+/// Where the socket is.
+enum Link {
+    Down,
+    Connecting(Connecting),
+    Up(Box<dyn Stream>),
+}
+
+/// One connection with its socket.
+pub(crate) struct Shell {
+    session: Session,
+    addresses: AddressPolicy,
+    tls: Result<Arc<ClientConfig>, String>,
+    started: Instant,
+    link: Link,
+    lines: LineBuffer,
+}
+
+/// What happened.
+enum Event {
+    Command(Option<Command>),
+    Connected(Result<Box<dyn Stream>, String>),
+    Read(std::io::Result<usize>),
+    Timeout,
+}
+
+impl Shell {
+    pub(crate) fn new(
+        assignment: Assignment,
+        last_seen: Vec<(String, Timestamp)>,
+        settings: Settings,
+        addresses: AddressPolicy,
+        tls: Result<Arc<ClientConfig>, String>,
+        seed: u64,
+    ) -> Self {
+        let clock = Clock {
+            elapsed: Duration::ZERO,
+            wall: now(),
+        };
+        Self {
+            session: Session::new(assignment, last_seen, settings, seed, clock),
+            addresses,
+            tls,
+            started: Instant::now(),
+            link: Link::Down,
+            lines: LineBuffer::default(),
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            elapsed: self.started.elapsed(),
+            wall: now(),
+        }
+    }
+
+    /// Runs until the session ends.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        outputs: mpsc::Sender<Output>,
+    ) {
+        let mut buffer = vec![0; READ_SIZE];
+        loop {
+            if self.act(&outputs).await.is_break() {
+                return;
+            }
+            let due = self.session.poll_timeout().map(|due| self.started + due);
+            let event = tokio::select! {
+                command = commands.recv() => Event::Command(command),
+                event = drive(&mut self.link, &mut buffer) => event,
+                () = sleep_or_never(due) => Event::Timeout,
+            };
+            let clock = self.clock();
+            match event {
+                Event::Command(Some(command)) => self.session.handle_command(command, clock),
+                Event::Command(None) => {
+                    // Nobody holds the connection any more.
+                    let reason = "Connector stopped".to_owned();
+                    self.session.handle_command(Command::Stop { reason }, clock);
+                    if self.farewell(&outputs).await.is_err() {
+                        tracing::debug!("the server did not see our QUIT");
+                    }
+                    return;
+                }
+                Event::Connected(Ok(stream)) => {
+                    self.link = Link::Up(stream);
+                    self.lines = LineBuffer::default();
+                    self.session.handle_connected(clock);
+                }
+                Event::Connected(Err(reason)) => {
+                    self.link = Link::Down;
+                    self.session.handle_lost(&reason, clock);
+                }
+                Event::Read(Ok(0)) => {
+                    self.link = Link::Down;
+                    self.session
+                        .handle_lost("The server closed the connection.", clock);
+                }
+                Event::Read(Ok(size)) => {
+                    self.lines.push(buffer.get(..size).unwrap_or_default());
+                    if self.read_lines(&outputs).await.is_break() {
+                        return;
+                    }
+                }
+                Event::Read(Err(error)) => {
+                    self.link = Link::Down;
+                    let reason = format!("The connection was lost ({error}).");
+                    self.session.handle_lost(&reason, clock);
+                }
+                Event::Timeout => self.session.handle_timeout(clock),
+            }
+        }
+    }
+
+    async fn read_lines(&mut self, outputs: &mpsc::Sender<Output>) -> std::ops::ControlFlow<()> {
+        while let Some(line) = self.lines.next_line() {
+            match line {
+                Ok(line) => self.session.handle_line(&line, self.clock()),
+                Err(error) => tracing::debug!(%error, "a line of the server was dropped"),
+            }
+            self.act(outputs).await?;
+        }
+        // Some servers take the limit for the text alone; be generous with what we read.
+        let limit = self.session.line_length().max(MAX_TAGS);
+        self.lines.set_max_body(limit);
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Does what the session wants.
+    async fn act(&mut self, outputs: &mpsc::Sender<Output>) -> std::ops::ControlFlow<()> {
+        let mut bytes = Vec::new();
+        loop {
+            let action = self.session.poll_action();
+            if let Some(Action::Send(line)) = action {
+                bytes.extend_from_slice(line.as_bytes());
+                bytes.extend_from_slice(b"\r\n");
+                continue;
+            }
+            if !bytes.is_empty()
+                && let Err(reason) = self.write(&std::mem::take(&mut bytes)).await
+            {
+                self.link = Link::Down;
+                self.session.handle_lost(&reason, self.clock());
+            }
+            match action {
+                None => return std::ops::ControlFlow::Continue(()),
+                Some(Action::Connect { host, port, secure }) => {
+                    let tls = secure.then(|| self.tls.clone());
+                    let addresses = self.addresses.clone();
+                    self.link = Link::Connecting(Box::pin(connect(host, port, tls, addresses)));
+                }
+                Some(Action::Disconnect) => {
+                    if let Link::Up(stream) = &mut self.link {
+                        // Best effort: a peer that does not take it loses nothing.
+                        drop(timeout(Duration::from_secs(1), stream.shutdown()).await);
+                    }
+                    self.link = Link::Down;
+                }
+                Some(Action::Emit(output)) => {
+                    if outputs.send(output).await.is_err() {
+                        tracing::debug!("nobody takes the outputs any more");
+                    }
+                }
+                Some(Action::Ended) => return std::ops::ControlFlow::Break(()),
+                Some(Action::Send(_)) => {}
+            }
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let Link::Up(stream) = &mut self.link else {
+            return Ok(());
+        };
+        let written = timeout(WRITE_TIMEOUT, async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("The connection was lost ({error}).")),
+            Err(_) => Err("The server takes nothing any more.".to_owned()),
+        }
+    }
+
+    /// Sends what QUIT takes, then closes.
+    async fn farewell(&mut self, outputs: &mpsc::Sender<Output>) -> Result<(), ()> {
+        if self.act(outputs).await.is_break() {
+            return Ok(());
+        }
+        let Link::Up(stream) = &mut self.link else {
+            return Ok(());
+        };
+        match timeout(Duration::from_secs(1), stream.shutdown()).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Shell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shell").finish_non_exhaustive()
+    }
+}
+
+/// Waits for the socket: to be connected, or to have something to read.
+async fn drive(link: &mut Link, buffer: &mut [u8]) -> Event {
+    match link {
+        Link::Down => std::future::pending().await,
+        Link::Connecting(connecting) => Event::Connected(connecting.as_mut().await),
+        Link::Up(stream) => Event::Read(stream.read(buffer).await),
+    }
+}
+
+async fn sleep_or_never(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves, checks, connects to what was checked.
+async fn connect(
+    host: String,
+    port: u16,
+    tls: Option<Result<Arc<ClientConfig>, String>>,
+    addresses: AddressPolicy,
+) -> Result<Box<dyn Stream>, String> {
+    let connecting = async {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
+            .await
+            .map_err(|error| format!("There is no server called {host} ({error})."))?
+            .collect();
+        let allowed: Vec<SocketAddr> = found
+            .iter()
+            .copied()
+            .filter(|found| addresses.allows(&host, port, found.ip()))
+            .collect();
+        if allowed.is_empty() {
+            return Err(if found.is_empty() {
+                format!("There is no server called {host}.")
+            } else {
+                format!(
+                    "{host} is not on the public internet; connections to it are not allowed here."
+                )
+            });
+        }
+        let mut trouble = String::new();
+        for address in allowed {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return secured(stream, &host, port, tls).await,
+                Err(error) => trouble = error.to_string(),
+            }
+        }
+        Err(format!(
+            "{host} does not answer on port {port} ({trouble})."
+        ))
+    };
+    timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .unwrap_or_else(|_| {
+            Err(format!(
+                "{host} did not answer on port {port} within {} seconds.",
+                CONNECT_TIMEOUT.as_secs()
+            ))
+        })
+}
+
+async fn secured(
+    stream: TcpStream,
+    host: &str,
+    port: u16,
+    tls: Option<Result<Arc<ClientConfig>, String>>,
+) -> Result<Box<dyn Stream>, String> {
+    // Without it a line waits for the one after it; a failure only costs time.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+    }
+    let Some(config) = tls else {
+        return Ok(Box::new(stream));
+    };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
+    match TlsConnector::from(config?).connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(tls::failure(host, port, &error)),
+    }
+}

@@ -1,0 +1,60 @@
+//! TLS with the system's certificates.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+
+/// Makes the configuration: the system's roots and those that were added.
+pub(crate) fn client_config(
+    extra: &[CertificateDer<'static>],
+) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        tracing::warn!(%error, "a certificate of the system cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
+    roots.add_parsable_certificates(extra.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be used: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Says in words why TLS failed.
+pub(crate) fn failure(host: &str, port: u16, error: &std::io::Error) -> String {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(error) = inner else {
+        return format!("{host} ended the connection while TLS was set up ({error}).");
+    };
+    let rustls::Error::InvalidCertificate(problem) = error else {
+        return format!(
+            "{host} does not speak TLS on port {port} as it should ({error}); check port and TLS in the settings."
+        );
+    };
+    let why = match problem {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "it was not issued by an authority that is trusted here".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another host".to_owned()
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is self-signed".to_owned()
+        }
+        other => format!("{other}"),
+    };
+    format!("The certificate of {host} is not accepted: {why}. Nothing was sent.")
+}
