@@ -104,6 +104,7 @@ impl Reply {
 
     /// Answers without a value, as callbacks whose first argument is an error expect.
     pub(crate) fn send_nothing(self) {
-        let _ = self.0.send(&());
+        let nothing: [u8; 0] = [];
+        let _ = self.0.send(&nothing);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::Status;
 use super::roster::{fold, nick};
 use super::run::{Request, RequestKind, Task};
+use super::viewer::Viewer;
 use crate::dialect::{View, render};
 use crate::{Audience, RequestId, clock};
 
@@ -162,13 +163,11 @@ impl Task {
         }
     }
 
-    /// A socket joined where the account is already: nothing happens on the network that would tell it.
+    /// A socket joined where the account is already: nothing happens on the network that would tell it,
+    /// and the platform may not have told it either.
     fn show_room(&mut self, socket: u64, channel: &str) {
-        let full = self
-            .viewers
-            .get(&socket)
-            .is_none_or(|viewer| viewer.client.full);
-        if full {
+        let untold = |viewer: &Viewer| !viewer.client.full && !viewer.attended.contains(channel);
+        if !self.viewers.get(&socket).is_some_and(untold) {
             return;
         }
         self.show_attendance(socket, channel);

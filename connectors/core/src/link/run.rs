@@ -325,7 +325,10 @@ impl Task {
             ("join", Some(channel)) => {
                 let known = self.roster.knows(&channel);
                 let viewer = self.viewers.get_mut(&client.id);
-                let new = viewer.is_some_and(|viewer| viewer.joined.insert(channel.clone()));
+                let new = viewer.is_some_and(|viewer| {
+                    viewer.attended.remove(&channel);
+                    viewer.joined.insert(channel.clone())
+                });
                 RequestKind::Join {
                     channel,
                     new,

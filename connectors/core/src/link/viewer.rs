@@ -20,6 +20,8 @@ pub(super) struct Viewer {
     pub(super) joined: HashSet<String>,
     /// How it spells rooms, by folded channel.
     pub(super) spellings: HashMap<String, RoomSpelling>,
+    /// Folded channels of which it was sent the list since it last asked to join.
+    pub(super) attended: HashSet<String>,
     /// Whether missed messages are still to be replayed.
     pub(super) replay: bool,
     last_quit: Option<(String, String)>,
@@ -89,6 +91,7 @@ impl Viewer {
             asked: asked.to_owned(),
             joined: HashSet::new(),
             spellings: HashMap::new(),
+            attended: HashSet::new(),
             replay: true,
             last_quit: None,
         }
@@ -110,7 +113,14 @@ impl Viewer {
         }
         match pass(activity, own, &self.joined) {
             Pass::No => {}
-            Pass::Yes => self.client.message(&self.render(activity, platform, own)),
+            Pass::Yes => {
+                if activity.object_type() == Some("attendance")
+                    && let Some(channel) = channel(activity.actor.as_ref())
+                {
+                    self.attended.insert(fold(channel));
+                }
+                self.client.message(&self.render(activity, platform, own));
+            }
             Pass::Quit => {
                 let who = nick(activity.actor.as_ref()).unwrap_or_default().to_owned();
                 let when = activity.published.clone().unwrap_or_default();

@@ -1,10 +1,6 @@
 //! Functions and a chat network for tests: small, in this process, on loopback.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "every test uses a part of this"
-)]
+#![allow(dead_code, unreachable_pub, reason = "every test uses a part of this")]
 
 pub mod functions;
 pub mod network;

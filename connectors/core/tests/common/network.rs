@@ -287,8 +287,10 @@ impl Member {
                 socket,
                 activity,
             } => {
-                if activity.content() == Some("crash") {
-                    return true;
+                match activity.content() {
+                    Some("crash") => return true,
+                    Some("quit") => self.network.quit(&self.nick, "gone fishing"),
+                    _ => {}
                 }
                 let result = self.perform(socket.socket, activity).await.map(Box::new);
                 let _ = self.out.send(Output::Done { request, result }).await;
@@ -306,7 +308,12 @@ impl Member {
         match activity.kind.as_str() {
             "send" => {
                 let text = activity.content().unwrap_or_default().to_owned();
-                let line = self.network.line("message", &self.nick, &target, &text);
+                let kind = if text.starts_with("notice") {
+                    "notice"
+                } else {
+                    "message"
+                };
+                let line = self.network.line(kind, &self.nick, &target, &text);
                 activity.id = Some(format!("m{}", line.id));
                 activity.published = Some(Timestamp::from_millis(line.time).to_string());
                 activity.actor = Some(Entity::person(&self.nick, SERVER));
