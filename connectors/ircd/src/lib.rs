@@ -1,1 +1,22 @@
 //! The IRC server for private spaces.
+//!
+//! [`server`] is the protocol as a state machine without I/O; the store keeps messages, channels and
+//! accounts on disk; [`start`] runs both behind TCP and TLS. What the server is for: a team talks on
+//! it with any IRC client, an account may be connected several times under one nickname, and nothing
+//! is shown to anybody before it is durable.
+
+mod accounts;
+mod config;
+mod record;
+pub mod server;
+mod shell;
+mod store;
+
+pub use accounts::{AUTHENTICATION_SECONDS, Accounts, Authentication, NoAccounts};
+pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
+pub use record::{
+    Answer, Ban, Body, ChannelRecord, Query, Range, Record, State, Stored, Topic, conversation,
+    other_side,
+};
+pub use shell::{Ircd, StartError, start};
+pub use store::{Found, History, StoreError};

@@ -1,0 +1,151 @@
+//! The IRC server as a program of its own.
+
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use connector::FunctionsClient;
+use ircd::{Accounts, Guests, IrcdConfig, NoAccounts, TlsConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The IRC server of Subspace, for private spaces.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Configuration file, TOML with the keys of the package's `IrcdConfig`; flags win over it.
+    #[arg(long, env = "SUBSPACE_IRCD_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address and port for clients without TLS.
+    #[arg(long, env = "SUBSPACE_IRCD_LISTEN", default_value = "127.0.0.1:6667")]
+    listen: SocketAddr,
+    /// Folder of the log and the channels.
+    #[arg(long, env = "SUBSPACE_IRCD_DATA")]
+    data: Option<PathBuf>,
+    /// The server's name, with a dot.
+    #[arg(long, env = "SUBSPACE_IRCD_NAME")]
+    name: Option<String>,
+    /// The network's name, one word.
+    #[arg(long, env = "SUBSPACE_IRCD_NETWORK")]
+    network: Option<String>,
+    /// Who may connect without an account: loopback, on or off.
+    #[arg(long, env = "SUBSPACE_IRCD_GUESTS")]
+    guests: Option<Guests>,
+    /// Address and port for clients with TLS; needs a certificate and a key.
+    #[arg(long, env = "SUBSPACE_IRCD_TLS_LISTEN", requires_all = ["tls_certificate", "tls_key"])]
+    tls_listen: Option<SocketAddr>,
+    /// File with the certificate chain, PEM.
+    #[arg(long, env = "SUBSPACE_IRCD_TLS_CERTIFICATE")]
+    tls_certificate: Option<PathBuf>,
+    /// File with the private key of the certificate, PEM.
+    #[arg(long, env = "SUBSPACE_IRCD_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Origin of the functions, which know the accounts; without it there are only guests.
+    #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
+    functions: Option<String>,
+    /// The id of this connector at the functions.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "ircd")]
+    connector: String,
+    /// File with the key of this connector; or the environment variable `SUBSPACE_CONNECTOR_KEY`.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_KEY_FILE")]
+    key_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if this cannot be written.
+            let _ = writeln!(std::io::stderr(), "subspace-ircd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let accounts = accounts(&options)?;
+    let listen = options.listen;
+    let config = configure(options)?;
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listen is {listen}; that address cannot be opened"))?;
+    let server = ircd::start(config, listener, accounts).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "ready irc://{}", server.address()).and_then(|()| out.flush())?;
+    stop.await;
+    server.shutdown().await;
+    Ok(())
+}
+
+fn configure(options: Options) -> anyhow::Result<IrcdConfig> {
+    let mut config = match &options.config {
+        None => IrcdConfig::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("config is {}; that file cannot be read", path.display())
+            })?;
+            toml::from_str(&text)
+                .with_context(|| format!("{} is no configuration", path.display()))?
+        }
+    };
+    if let Some(data) = options.data {
+        config.data = data;
+    }
+    if let Some(name) = options.name {
+        config.name = name;
+    }
+    if let Some(network) = options.network {
+        config.network = network;
+    }
+    if let Some(guests) = options.guests {
+        config.guests = guests;
+    }
+    if let (Some(listen), Some(certificate), Some(key)) =
+        (options.tls_listen, options.tls_certificate, options.tls_key)
+    {
+        config.tls = Some(TlsConfig {
+            listen,
+            certificate,
+            key,
+        });
+    }
+    Ok(config)
+}
+
+fn accounts(options: &Options) -> anyhow::Result<Arc<dyn Accounts>> {
+    let Some(origin) = &options.functions else {
+        return Ok(Arc::new(NoAccounts));
+    };
+    let key = match (&options.key_file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
+        (Some(path), _) => std::fs::read_to_string(path)
+            .with_context(|| format!("key-file is {}; that file cannot be read", path.display()))?,
+        (None, Ok(key)) => key,
+        (None, Err(_)) => bail!(
+            "functions is {origin}, but there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE"
+        ),
+    };
+    let client = FunctionsClient::new(origin, &options.connector, key.trim().as_bytes())?;
+    Ok(Arc::new(client))
+}
+
+/// Returns what ends at SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,62 @@
+//! AWAY: a user is away when all its sessions are (RFC 2812, section 4.1; IRCv3 away-notify, pre-away).
+
+use irc_codec::Message;
+
+use super::caps::Caps;
+use super::client::UserId;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::{ClientId, Server, names};
+
+impl Server {
+    pub(super) fn on_away(&mut self, id: ClientId, message: &Message) {
+        let text = names::clip(message.param(0), self.config.limits.text).to_owned();
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if client.user.is_none() && !client.caps.has(Caps::PRE_AWAY) {
+            return self.reply(
+                id,
+                Reply::new(451, ["You have not registered; send NICK and USER first"]),
+            );
+        }
+        client.away = (!text.is_empty()).then(|| text.as_str().into());
+        let user = client.user;
+        if text.is_empty() {
+            self.reply(
+                id,
+                Reply::new(305, ["You are no longer marked as being away"]),
+            );
+        } else {
+            self.reply(id, Reply::new(306, ["You have been marked as being away"]));
+        }
+        if let Some(user) = user {
+            self.update_away(user);
+        }
+    }
+
+    /// Finds out whether a user is away, and tells others if that changed.
+    pub(super) fn update_away(&mut self, user_id: UserId) {
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        let texts = user
+            .sessions
+            .iter()
+            .map(|session| self.clients.get(session)?.away.clone());
+        // Away only if each session has a text; the newest session's is shown.
+        let away = texts
+            .collect::<Option<Vec<_>>>()
+            .and_then(|texts| texts.last().cloned());
+        if away == user.away {
+            return;
+        }
+        let event = self.event(user_id, "AWAY", away.as_deref());
+        if let Some(user) = self.users.get_mut(&user_id) {
+            user.away = away;
+        }
+        let audience = self.neighbours(user_id);
+        let audience = self.with_cap(audience, Caps::AWAY_NOTIFY);
+        self.relay(audience, &event, When::Always);
+    }
+}

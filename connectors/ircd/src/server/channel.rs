@@ -1,0 +1,127 @@
+//! One channel: who is in it and what it allows.
+
+use std::collections::BTreeMap;
+
+use model::Timestamp;
+
+use super::client::{User, UserId};
+use super::names;
+use crate::record::ChannelRecord;
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Member {
+    pub operator: bool,
+    pub voice: bool,
+}
+
+impl Member {
+    /// Returns the signs before a nickname: the highest, or all of them with multi-prefix.
+    pub(super) fn prefix(self, all: bool) -> &'static str {
+        match (self.operator, self.voice) {
+            (true, true) if all => "@+",
+            (true, _) => "@",
+            (false, true) => "+",
+            (false, false) => "",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub record: ChannelRecord,
+    pub members: BTreeMap<UserId, Member>,
+}
+
+impl Channel {
+    pub(super) fn new(record: ChannelRecord) -> Self {
+        Self {
+            record,
+            members: BTreeMap::new(),
+        }
+    }
+
+    /// Returns a new channel's record, with the modes +nt.
+    pub(super) fn fresh(name: &str, now: Timestamp) -> ChannelRecord {
+        ChannelRecord {
+            name: name.to_owned(),
+            created: now,
+            topic: None,
+            invite_only: false,
+            moderated: false,
+            members_only: true,
+            secret: false,
+            topic_locked: true,
+            key: None,
+            limit: None,
+            bans: Vec::new(),
+            operators: Default::default(),
+            voices: Default::default(),
+            members: Default::default(),
+            permanent: false,
+        }
+    }
+
+    /// Tells whether it stays when everybody has gone: it belongs to an account or the configuration.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.record.permanent
+            || !self.record.operators.is_empty()
+            || !self.record.members.is_empty()
+    }
+
+    pub(super) fn is_operator(&self, user: UserId) -> bool {
+        self.members
+            .get(&user)
+            .is_some_and(|member| member.operator)
+    }
+
+    pub(super) fn is_banned(&self, user: &User) -> bool {
+        let source = user.source().to_string();
+        self.record
+            .bans
+            .iter()
+            .any(|ban| names::matches(&ban.mask, &source))
+    }
+
+    /// Tells whether somebody may send to the channel.
+    pub(super) fn may_speak(&self, id: UserId, user: &User) -> bool {
+        match self.members.get(&id) {
+            Some(member) if member.operator || member.voice => true,
+            Some(_) => !self.record.moderated && !self.is_banned(user),
+            None => !self.record.moderated && !self.record.members_only && !self.is_banned(user),
+        }
+    }
+
+    /// Tells whether somebody may know that the channel is there.
+    pub(super) fn is_visible(&self, user: UserId) -> bool {
+        !self.record.secret || self.members.contains_key(&user)
+    }
+
+    /// Returns the modes as in MODE, parameters included; the key only to members.
+    pub(super) fn modes(&self, inside: bool) -> Vec<String> {
+        let record = &self.record;
+        let flags = [
+            ('i', record.invite_only),
+            ('m', record.moderated),
+            ('n', record.members_only),
+            ('s', record.secret),
+            ('t', record.topic_locked),
+            ('k', record.key.is_some()),
+            ('l', record.limit.is_some()),
+        ];
+        let letters: String = flags
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|&(letter, _)| letter)
+            .collect();
+        let mut modes = vec![format!("+{letters}")];
+        if let Some(key) = &record.key {
+            modes.push(if inside { key.clone() } else { "*".to_owned() });
+        }
+        if let Some(limit) = record.limit {
+            modes.push(limit.to_string());
+        }
+        modes
+    }
+}

@@ -1,0 +1,236 @@
+//! CHATHISTORY: what is asked (<https://ircv3.net/specs/extensions/chathistory>).
+
+use irc_codec::Message;
+use model::Timestamp;
+
+use super::caps::Caps;
+use super::client::{Busy, UserId};
+use super::{ClientId, Server, names, parse_message_id};
+use crate::record::{Query, Range, conversation};
+
+/// Why a request cannot be answered: code and sentence of FAIL.
+type Refusal = (&'static str, String);
+
+impl Server {
+    pub(super) fn on_chathistory(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let sub = message.param(0).to_ascii_uppercase();
+        let parsed = if sub == "TARGETS" {
+            self.parse_targets(user_id, message)
+                .map(|query| (query, None))
+        } else {
+            self.parse_messages(id, user_id, &sub, message)
+                .map(|query| (query, Some(message.param(1).to_owned())))
+        };
+        match parsed {
+            Ok((query, target)) => {
+                let label = self.response.take().map(|response| response.label);
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.busy = Some(Busy::History { label, target });
+                }
+                self.outbox.query(id, query);
+            }
+            Err((code, text)) => {
+                let mut about = vec![sub.as_str()];
+                if code == "INVALID_TARGET" {
+                    about.push(message.param(1));
+                }
+                self.fail(id, "CHATHISTORY", code, &about, &text);
+            }
+        }
+    }
+
+    fn parse_targets(&self, user_id: UserId, message: &Message) -> Result<Query, Refusal> {
+        let (one, other) = (reference(message.param(1))?, reference(message.param(2))?);
+        let user = self.users.get(&user_id);
+        let channels = user.map_or_else(Vec::new, |user| {
+            user.channels
+                .iter()
+                .map(|key| (key.to_string(), self.visible_since(key)))
+                .collect()
+        });
+        Ok(Query::Targets {
+            channels,
+            account: user.and_then(|user| user.account.clone()),
+            before: one.max(other),
+            after: one.min(other),
+            limit: self.parse_limit(message.param(3))?,
+        })
+    }
+
+    fn parse_messages(
+        &self,
+        id: ClientId,
+        user_id: UserId,
+        sub: &str,
+        message: &Message,
+    ) -> Result<Query, Refusal> {
+        let first = message.param(2);
+        let limit = self.parse_limit(message.param(if sub == "BETWEEN" { 4 } else { 3 }));
+        let range = match sub {
+            "BEFORE" => Range::Newest {
+                before: reference(first)?,
+                after: i64::MIN,
+            },
+            "AFTER" => Range::Oldest {
+                before: i64::MAX,
+                after: reference(first)?,
+            },
+            "LATEST" if first == "*" => Range::Newest {
+                before: i64::MAX,
+                after: i64::MIN,
+            },
+            "LATEST" => Range::Newest {
+                before: i64::MAX,
+                after: reference(first)?,
+            },
+            "AROUND" => Range::Around {
+                id: reference(first)?,
+                after: i64::MIN,
+            },
+            "BETWEEN" => {
+                let (one, other) = (reference(first)?, reference(message.param(3))?);
+                if one <= other {
+                    Range::Oldest {
+                        before: other,
+                        after: one,
+                    }
+                } else {
+                    Range::Newest {
+                        before: one,
+                        after: other,
+                    }
+                }
+            }
+            _ => {
+                let text = "There are LATEST, BEFORE, AFTER, AROUND, BETWEEN and TARGETS";
+                return Err(("INVALID_PARAMS", text.to_owned()));
+            }
+        };
+        let (target, since) = self.resolve_target(user_id, message.param(1))?;
+        let range = match range {
+            Range::Newest { before, after } => Range::Newest {
+                before,
+                after: after.max(since),
+            },
+            Range::Oldest { before, after } => Range::Oldest {
+                before,
+                after: after.max(since),
+            },
+            Range::Around { id, after } => Range::Around {
+                id,
+                after: after.max(since),
+            },
+        };
+        let playback = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::EVENT_PLAYBACK));
+        Ok(Query::Messages {
+            target,
+            range,
+            limit: limit?,
+            text_only: !playback,
+        })
+    }
+
+    /// Finds the conversation that a client may read, and since when it is the one of that name.
+    fn resolve_target(&self, user_id: UserId, target: &str) -> Result<(String, i64), Refusal> {
+        let refused = |text: &str| Err(("INVALID_TARGET", text.to_owned()));
+        let Some(user) = self.users.get(&user_id) else {
+            return refused("You are not connected");
+        };
+        let folded = names::fold(target);
+        if target.starts_with('#') {
+            if user.channels.contains(folded.as_str()) {
+                let since = self.visible_since(&folded);
+                return Ok((folded, since));
+            }
+            return refused("Messages could not be retrieved: you are not in that channel");
+        }
+        let Some(account) = &user.account else {
+            return refused("Only accounts have a history of direct messages; sign in");
+        };
+        if !names::is_nick(target, self.config.limits.nick) {
+            return refused("Messages could not be retrieved: that is no nickname");
+        }
+        let other = match self
+            .nicks
+            .get(&folded)
+            .and_then(|other| self.users.get(other))
+        {
+            Some(other) => other.identity(),
+            None if self.accounts.contains(folded.as_str()) => folded,
+            None => format!("~{folded}"),
+        };
+        Ok((conversation(account.as_str(), &other), i64::MIN))
+    }
+
+    /// Ids up to this one belong to an older channel of that name.
+    fn visible_since(&self, key: &str) -> i64 {
+        self.channels.get(key).map_or(i64::MAX, |channel| {
+            channel.record.created.millis().saturating_sub(1)
+        })
+    }
+
+    fn parse_limit(&self, text: &str) -> Result<usize, Refusal> {
+        let most = self.config.limits.history_answer;
+        match text.parse::<usize>() {
+            Ok(limit) if limit > 0 => Ok(limit.min(most)),
+            _ => Err((
+                "INVALID_PARAMS",
+                format!("The limit is \"{text}\"; expected 1 to {most}"),
+            )),
+        }
+    }
+}
+
+/// Reads `timestamp=…` or `msgid=…`; both are ids here.
+fn reference(text: &str) -> Result<i64, Refusal> {
+    let refused = || {
+        let text: String = text.chars().take(60).collect();
+        let expected = "expected timestamp=2026-01-15T10:00:00.000Z or msgid=…";
+        (
+            "INVALID_PARAMS",
+            format!("\"{text}\" names no message; {expected}"),
+        )
+    };
+    match text.split_once('=').ok_or_else(refused)? {
+        ("timestamp", time) => time
+            .parse::<Timestamp>()
+            .map(Timestamp::millis)
+            .map_err(|_| refused()),
+        ("msgid", id) => parse_message_id(id).ok_or_else(|| {
+            (
+                "INVALID_MSGREFTYPE",
+                "That msgid is none of this server's".to_owned(),
+            )
+        }),
+        _ => Err((
+            "INVALID_MSGREFTYPE",
+            "There are the references timestamp= and msgid=".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        assert_eq!(reference("timestamp=1970-01-01T00:00:01.002Z"), Ok(1002));
+        let id = format!("msgid={}", super::super::message_id(1002));
+        assert_eq!(reference(&id), Ok(1002));
+        for bad in [
+            "",
+            "*",
+            "timestamp=yesterday",
+            "msgid=",
+            "msgid=zz",
+            "id=4",
+            "msgid=m-5",
+        ] {
+            assert!(reference(bad).is_err(), "{bad}");
+        }
+    }
+}

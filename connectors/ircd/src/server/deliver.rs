@@ -1,0 +1,410 @@
+//! Lines to clients: replies, relayed messages with the tags each client can read, labelled responses.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use irc_codec::Message;
+use model::{AccountName, Timestamp};
+
+use super::caps::Caps;
+use super::client::UserId;
+use super::outbox::When;
+use super::{ClientId, Recipients, Server, message_id, names};
+
+/// The longest line without tags, CR LF included (RFC 2812, section 2.3).
+pub(super) const LINE: usize = 512;
+
+/// A numeric: code and parameters after the client's name; the last is a sentence or a list.
+#[derive(Debug)]
+pub(super) struct Reply {
+    code: u16,
+    params: Vec<String>,
+}
+
+impl Reply {
+    pub(super) fn new<P: Into<String>>(code: u16, params: impl IntoIterator<Item = P>) -> Self {
+        Self {
+            code,
+            params: params.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// What one client is told by the command that runs, to be labelled when it has run.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub client: ClientId,
+    pub label: String,
+    /// Lines without CR LF.
+    lines: Vec<(String, When)>,
+    /// The lines are one batch already, which carries the label.
+    pub batched: bool,
+}
+
+impl Response {
+    pub(super) fn new(client: ClientId, label: String) -> Self {
+        Self {
+            client,
+            label,
+            lines: Vec::new(),
+            batched: false,
+        }
+    }
+}
+
+/// A message that is relayed: source, command, parameters, and what becomes of it in tags.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub at: i64,
+    pub has_id: bool,
+    pub account: Option<AccountName>,
+    /// Client-only tags, as on the wire.
+    pub tags: String,
+    pub message: Message,
+}
+
+impl Event {
+    /// Formats the tags (with a blank at the end, or nothing) that a client with these capabilities reads.
+    pub(super) fn tags_for(&self, caps: Caps, batch: Option<&str>) -> String {
+        let mut tags = String::new();
+        let mut add = |key: &str, value: &str| {
+            tags.push(if tags.is_empty() { '@' } else { ';' });
+            tags.push_str(key);
+            if !value.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(tags, "={value}");
+            }
+        };
+        if let Some(batch) = batch {
+            add("batch", batch);
+        }
+        if caps.has(Caps::SERVER_TIME) {
+            add("time", &Timestamp::from_millis(self.at).to_string());
+        }
+        if self.has_id && caps.has(Caps::MESSAGE_TAGS) {
+            add("msgid", &message_id(self.at));
+        }
+        if let Some(account) = self
+            .account
+            .as_ref()
+            .filter(|_| caps.has(Caps::ACCOUNT_TAG))
+        {
+            add("account", account.as_str());
+        }
+        if !self.tags.is_empty() && caps.has(Caps::MESSAGE_TAGS) {
+            add(&self.tags, "");
+        }
+        if !tags.is_empty() {
+            tags.push(' ');
+        }
+        tags
+    }
+}
+
+/// Formats a message without tags. Commands that carry text or lists always have a colon before it, as
+/// simple clients expect.
+pub(super) fn wire(message: &Message) -> String {
+    let text = matches!(
+        message.command.as_str(),
+        "PRIVMSG"
+            | "NOTICE"
+            | "TOPIC"
+            | "QUIT"
+            | "PART"
+            | "KICK"
+            | "AWAY"
+            | "SETNAME"
+            | "ERROR"
+            | "CAP"
+            | "FAIL"
+            | "332"
+            | "353"
+            | "319"
+    );
+    let mut plain = message.clone();
+    let last = if text && message.params.len() > 1
+        || matches!(
+            message.command.as_str(),
+            "QUIT" | "AWAY" | "SETNAME" | "ERROR"
+        ) {
+        plain.params.pop()
+    } else {
+        None
+    };
+    let Some(last) = last else {
+        return plain.to_string();
+    };
+    // The codec writes the last parameter as it is; with a stand-in the others are middle ones.
+    plain.params.push("x".to_owned());
+    let mut line = plain.to_string();
+    line.pop();
+    line.push(':');
+    line.extend(last.chars().filter(|c| !matches!(c, '\0' | '\r' | '\n')));
+    line
+}
+
+impl Server {
+    /// Returns what a client is called in replies.
+    pub(super) fn name_for(&self, id: ClientId) -> String {
+        let Some(client) = self.clients.get(&id) else {
+            return "*".to_owned();
+        };
+        if let Some(user) = client.user.and_then(|user| self.users.get(&user)) {
+            return user.nick.clone();
+        }
+        client
+            .registration
+            .as_ref()
+            .and_then(|registration| registration.nick.clone())
+            .unwrap_or_else(|| "*".to_owned())
+    }
+
+    /// Sends a numeric.
+    pub(super) fn reply(&mut self, id: ClientId, reply: Reply) {
+        self.reply_when(id, reply, When::Always);
+    }
+
+    pub(super) fn reply_when(&mut self, id: ClientId, reply: Reply, when: When) {
+        let mut params = vec![self.name_for(id)];
+        params.extend(reply.params);
+        let message = Message::new(&format!("{:03}", reply.code), params);
+        self.reply_message_when(id, message, when);
+    }
+
+    /// Sends a message from the server.
+    pub(super) fn reply_message(&mut self, id: ClientId, message: Message) {
+        self.reply_message_when(id, message, When::Always);
+    }
+
+    fn reply_message_when(&mut self, id: ClientId, mut message: Message, when: When) {
+        message.source = Some(irc_codec::Source::parse(&self.config.name));
+        let mut line = wire(&message);
+        // Replies repeat what clients sent; only relayed messages are refused for their length.
+        line.truncate(names::clip(&line, LINE - 2).len());
+        self.push(id, line, when);
+    }
+
+    /// Sends a standard reply (IRCv3 standard-replies), as a notice to clients that do not know them.
+    pub(super) fn fail(
+        &mut self,
+        id: ClientId,
+        command: &str,
+        code: &str,
+        about: &[&str],
+        text: &str,
+    ) {
+        let known = self.clients.get(&id).is_some_and(|client| {
+            client.caps.has(Caps::STANDARD_REPLIES) || client.caps.has(Caps::CHATHISTORY)
+        });
+        let message = if known {
+            let mut params = vec![command, code];
+            params.extend(about);
+            params.push(text);
+            Message::new("FAIL", params)
+        } else {
+            Message::new("NOTICE", [self.name_for(id), format!("{command}: {text}")])
+        };
+        self.reply_message(id, message);
+    }
+
+    /// Queues a line without CR LF for one client.
+    pub(super) fn push(&mut self, id: ClientId, mut line: String, when: When) {
+        match &mut self.response {
+            Some(response) if response.client == id => response.lines.push((line, when)),
+            _ => {
+                line.push_str("\r\n");
+                self.outbox.send(Recipients::One(id), line.into(), when);
+            }
+        }
+    }
+
+    /// Relays an event to clients, to each with the tags it can read.
+    pub(super) fn relay(
+        &mut self,
+        to: impl IntoIterator<Item = ClientId>,
+        event: &Event,
+        when: When,
+    ) {
+        let body = wire(&event.message);
+        let labelled = self.response.as_ref().map(|response| response.client);
+        let mut groups: [(Caps, Vec<ClientId>); 8] = Default::default();
+        for id in to {
+            let Some(client) = self.clients.get(&id) else {
+                continue;
+            };
+            if labelled == Some(id) {
+                let line = event.tags_for(client.caps, None) + &body;
+                self.push(id, line, when);
+                continue;
+            }
+            let group = &mut groups[client.caps.tag_variant()];
+            group.0 = client.caps;
+            group.1.push(id);
+        }
+        for (caps, clients) in groups {
+            let to = match clients.as_slice() {
+                [] => continue,
+                [one] => Recipients::One(*one),
+                _ => Recipients::Many(clients.into()),
+            };
+            let line = event.tags_for(caps, None) + &body + "\r\n";
+            self.outbox.send(to, line.into(), when);
+        }
+    }
+
+    /// Makes an event of a user, without msgid.
+    pub(super) fn event<P: Into<String>>(
+        &self,
+        user: UserId,
+        command: &str,
+        params: impl IntoIterator<Item = P>,
+    ) -> Event {
+        let mut message = Message::new(command, params);
+        let user = self.users.get(&user);
+        message.source = user.map(super::client::User::source);
+        Event {
+            at: self.now.wall.millis().max(self.last_id),
+            has_id: false,
+            account: user.and_then(|user| user.account.clone()),
+            tags: String::new(),
+            message,
+        }
+    }
+
+    /// Ends the labelled response: one line with the label, a batch, or ACK.
+    pub(super) fn finish_response(&mut self) {
+        let Some(response) = self.response.take() else {
+            return;
+        };
+        let id = response.client;
+        let label = format!("label={}", escape(&response.label));
+        let sure = response
+            .lines
+            .iter()
+            .filter(|(_, when)| !matches!(when, When::Failed(_)));
+        let appends: BTreeSet<_> = response
+            .lines
+            .iter()
+            .filter_map(|(_, when)| match when {
+                When::Always => None,
+                When::Stored(append) | When::Failed(append) => Some(*append),
+            })
+            .collect();
+        match (sure.count(), appends.len()) {
+            (0, 0) => {
+                let ack = format!("@{label} :{} ACK", self.config.name);
+                self.push(id, ack, When::Always);
+            }
+            // Nothing is said if all goes well, so that has to be said.
+            (0, 1) => {
+                for (line, when) in response.lines {
+                    if let When::Failed(append) = when {
+                        let ack = format!("@{label} :{} ACK", self.config.name);
+                        self.push(id, ack, When::Stored(append));
+                    }
+                    self.push(id, tagged(&line, &label), when);
+                }
+            }
+            (1, 0 | 1) => {
+                for (line, when) in response.lines {
+                    self.push(id, tagged(&line, &label), when);
+                }
+            }
+            _ if response.batched => {
+                for (index, (line, when)) in response.lines.into_iter().enumerate() {
+                    let line = if index == 0 {
+                        tagged(&line, &label)
+                    } else {
+                        line
+                    };
+                    self.push(id, line, when);
+                }
+            }
+            _ => {
+                let batch = self.next_count();
+                let server = self.config.name.clone();
+                self.push(
+                    id,
+                    format!("@{label} :{server} BATCH +{batch} labeled-response"),
+                    When::Always,
+                );
+                let tag = format!("batch={batch}");
+                for (line, when) in response.lines {
+                    // Lines of an inner batch keep their own.
+                    let line = if line.starts_with("@batch=") {
+                        line
+                    } else {
+                        tagged(&line, &tag)
+                    };
+                    self.push(id, line, when);
+                }
+                self.push(id, format!(":{server} BATCH -{batch}"), When::Always);
+            }
+        }
+    }
+
+    /// Returns all sessions of a user.
+    pub(super) fn sessions(&self, user: UserId) -> Vec<ClientId> {
+        self.users
+            .get(&user)
+            .map_or_else(Vec::new, |user| user.sessions.clone())
+    }
+
+    /// Returns all sessions of all members of a channel.
+    pub(super) fn audience(&self, channel: &str) -> Vec<ClientId> {
+        let Some(channel) = self.channels.get(channel) else {
+            return Vec::new();
+        };
+        channel
+            .members
+            .keys()
+            .filter_map(|user| self.users.get(user))
+            .flat_map(|user| user.sessions.iter().copied())
+            .collect()
+    }
+
+    /// Returns all sessions of everybody who shares a channel with a user, without its own.
+    pub(super) fn neighbours(&self, user: UserId) -> BTreeSet<ClientId> {
+        let Some(user) = self.users.get(&user) else {
+            return BTreeSet::new();
+        };
+        let mut all: BTreeSet<ClientId> = user
+            .channels
+            .iter()
+            .flat_map(|channel| self.audience(channel))
+            .collect();
+        for session in &user.sessions {
+            all.remove(session);
+        }
+        all
+    }
+
+    /// Keeps the clients that have a capability.
+    pub(super) fn with_cap(
+        &self,
+        clients: impl IntoIterator<Item = ClientId>,
+        cap: Caps,
+    ) -> Vec<ClientId> {
+        clients
+            .into_iter()
+            .filter(|id| {
+                self.clients
+                    .get(id)
+                    .is_some_and(|client| client.caps.has(cap))
+            })
+            .collect()
+    }
+}
+
+fn tagged(line: &str, tag: &str) -> String {
+    match line.strip_prefix('@') {
+        Some(rest) => format!("@{tag};{rest}"),
+        None => format!("@{tag} {line}"),
+    }
+}
+
+fn escape(value: &str) -> String {
+    let mut tags = irc_codec::Tags::default();
+    tags.set("k", value);
+    tags.to_string().get(2..).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,222 @@
+//! Lines from clients: parse, check, hand to the command's function.
+
+use std::collections::BTreeSet;
+
+use irc_codec::Message;
+
+use super::caps::Caps;
+use super::client::{Client, Registration, UserId};
+use super::deliver::{Reply, Response};
+use super::{ClientId, Now, Peer, Server};
+use crate::config::is_loopback;
+
+/// The longest label (IRCv3 labeled-response).
+const LABEL: usize = 64;
+
+impl Server {
+    /// A client connected. It is refused with ERROR if a limit is reached.
+    pub fn handle_connected(&mut self, id: ClientId, peer: Peer, now: Now) {
+        self.now = now;
+        let trusted =
+            is_loopback(peer.address) || self.config.trusted.contains(&peer.address.to_canonical());
+        let limits = &self.config.limits;
+        let count = self
+            .addresses
+            .get(&peer.address)
+            .map_or(0, |address| address.clients);
+        let failures = self
+            .addresses
+            .get(&peer.address)
+            .filter(|address| address.forgiven > now.ticks)
+            .map_or(0, |address| address.failures);
+        let refusal = if self.clients.len() >= limits.clients {
+            Some(format!(
+                "This server is full: it takes {} connections; try later",
+                limits.clients
+            ))
+        } else if !trusted && count >= limits.clients_per_address {
+            Some(format!(
+                "There are {count} connections from {} already; close one",
+                peer.address
+            ))
+        } else if !trusted && failures >= limits.failures_per_address {
+            Some(format!(
+                "{} sent too many wrong passwords; try again in ten minutes",
+                peer.address
+            ))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            let line = super::deliver::wire(&Message::new("ERROR", [refusal]));
+            self.push(id, line, super::outbox::When::Always);
+            self.outbox.close(id);
+            return;
+        }
+        self.addresses.entry(peer.address).or_default().clients += 1;
+        let deadline = now.ticks + limits.registration_ms;
+        self.deadlines.insert((deadline, id));
+        self.clients.insert(
+            id,
+            Client {
+                peer,
+                caps: Caps::default(),
+                cap_302: false,
+                registration: Some(Box::<Registration>::default()),
+                account: None,
+                user: None,
+                away: None,
+                busy: None,
+                sasl: None,
+                failures: 0,
+                heard: now.ticks,
+                pinged: false,
+                deadline,
+                monitor: BTreeSet::new(),
+            },
+        );
+    }
+
+    /// Tells whether a client's lines have to wait for an answer that it asked for before.
+    #[must_use]
+    pub fn is_busy(&self, id: ClientId) -> bool {
+        self.clients
+            .get(&id)
+            .is_some_and(|client| client.busy.is_some())
+    }
+
+    /// A client sent a line longer than the protocol allows; it was dropped.
+    pub fn handle_too_long(&mut self, id: ClientId, now: Now) {
+        self.now = now;
+        self.heard(id);
+        self.reply(
+            id,
+            Reply::new(
+                417,
+                ["Your line is too long and was dropped; send it in parts"],
+            ),
+        );
+    }
+
+    /// A client sent a line, without CR LF. Not to be called while [`Server::is_busy`].
+    pub fn handle_line(&mut self, id: ClientId, line: &[u8], now: Now) {
+        self.now = now;
+        self.heard(id);
+        self.statistics.lines += 1;
+        let Some(client) = self.clients.get(&id).filter(|client| client.busy.is_none()) else {
+            return;
+        };
+        let Ok(text) = std::str::from_utf8(line) else {
+            self.fail(
+                id,
+                "*",
+                "INVALID_UTF8",
+                &[],
+                "Your line is not UTF-8 and was dropped",
+            );
+            return;
+        };
+        let Ok(message) = Message::parse(text) else {
+            return;
+        };
+        if client.caps.has(Caps::LABELED_RESPONSE) {
+            if let Some(label) = message
+                .tags
+                .get("label")
+                .filter(|label| !label.is_empty() && label.len() <= LABEL)
+            {
+                self.response = Some(Response::new(id, label.to_owned()));
+            }
+        }
+        self.dispatch(id, &message);
+        // A command that waits for an answer has put the label aside.
+        self.finish_response();
+    }
+
+    fn dispatch(&mut self, id: ClientId, message: &Message) {
+        match message.command.as_str() {
+            "CAP" => return self.on_cap(id, message),
+            "AUTHENTICATE" => return self.on_authenticate(id, message),
+            "NICK" => return self.on_nick(id, message),
+            "USER" => return self.on_user(id, message),
+            "PASS" => return self.on_pass(id, message),
+            "PING" => return self.on_ping(id, message),
+            "PONG" => return,
+            "QUIT" => return self.on_quit(id, message),
+            "AWAY" => return self.on_away(id, message),
+            _ => {}
+        }
+        let Some(user) = self.clients.get(&id).and_then(|client| client.user) else {
+            self.reply(
+                id,
+                Reply::new(451, ["You have not registered; send NICK and USER first"]),
+            );
+            return;
+        };
+        self.dispatch_registered(id, user, message);
+    }
+
+    fn dispatch_registered(&mut self, id: ClientId, user: UserId, message: &Message) {
+        let least = match message.command.as_str() {
+            "JOIN" | "PART" | "TOPIC" | "MODE" | "WHOIS" | "WHOWAS" | "USERHOST" | "SETNAME" => 1,
+            "KICK" | "CHATHISTORY" => 2,
+            "PRIVMSG" | "NOTICE" => 0,
+            _ => 0,
+        };
+        if message.params.len() < least {
+            return self.needs_more(id, &message.command);
+        }
+        match message.command.as_str() {
+            "JOIN" => self.on_join(id, user, message),
+            "PART" => self.on_part(id, user, message),
+            "KICK" => self.on_kick(id, user, message),
+            "INVITE" => self.on_invite(id, user, message),
+            "TOPIC" => self.on_topic(id, user, message),
+            "MODE" => self.on_mode(id, user, message),
+            "NAMES" => self.on_names(id, user, message),
+            "WHO" => self.on_who(id, user, message),
+            "WHOIS" => self.on_whois(id, user, message),
+            "WHOWAS" => self.on_whowas(id, message),
+            "LIST" => self.on_list(id, user, message),
+            "PRIVMSG" | "NOTICE" | "TAGMSG" => self.on_message(id, user, message),
+            "CHATHISTORY" => self.on_chathistory(id, user, message),
+            "USERHOST" => self.on_userhost(id, message),
+            "ISON" => self.on_ison(id, message),
+            "MONITOR" => self.on_monitor(id, message),
+            "SETNAME" => self.on_setname(id, user, message),
+            "LUSERS" => self.send_lusers(id),
+            "MOTD" => self.send_motd(id),
+            "VERSION" => self.on_version(id),
+            "TIME" => self.on_time(id),
+            "INFO" => self.on_info(id),
+            "LINKS" | "ADMIN" | "STATS" | "TRACE" | "OPER" | "KILL" | "REHASH" | "WALLOPS"
+            | "CONNECT" => {
+                let text = "This server has no such command; it is managed by its configuration";
+                self.reply(id, Reply::new(421, [message.command.as_str(), text]));
+            }
+            _ => self.reply(
+                id,
+                Reply::new(421, [message.command.as_str(), "Unknown command"]),
+            ),
+        }
+    }
+
+    pub(super) fn needs_more(&mut self, id: ClientId, command: &str) {
+        self.reply(id, Reply::new(461, [command, "Not enough parameters"]));
+    }
+
+    pub(super) fn no_such_nick(&mut self, id: ClientId, nick: &str) {
+        self.reply(id, Reply::new(401, [nick, "No such nick or channel"]));
+    }
+
+    pub(super) fn no_such_channel(&mut self, id: ClientId, name: &str) {
+        self.reply(id, Reply::new(403, [name, "No such channel"]));
+    }
+
+    fn heard(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.heard = self.now.ticks;
+            client.pinged = false;
+        }
+    }
+}

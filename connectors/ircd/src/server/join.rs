@@ -1,0 +1,298 @@
+//! JOIN and PART (RFC 2812, sections 3.2.1 and 3.2.2).
+
+use std::sync::Arc;
+
+use irc_codec::Message;
+use model::AccountName;
+
+use super::caps::Caps;
+use super::channel::{Channel, Member};
+use super::client::UserId;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::{ClientId, Server, names};
+
+impl Server {
+    pub(super) fn on_join(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        if message.param(0) == "0" {
+            return self.leave_all(user_id);
+        }
+        let mut keys = message.param(1).split(',');
+        // The length of a line bounds the list.
+        for name in message.param(0).split(',').filter(|name| !name.is_empty()) {
+            let key = keys.next().unwrap_or_default();
+            self.join(id, user_id, name, key);
+        }
+    }
+
+    fn join(&mut self, id: ClientId, user_id: UserId, name: &str, key: &str) {
+        let Some(folded) = names::channel(name, self.config.limits.channel_name) else {
+            let text = format!(
+                "No channel name: it begins with # and has at most {} bytes, without blanks and commas",
+                self.config.limits.channel_name
+            );
+            return self.reply(id, Reply::new(476, [name, &text]));
+        };
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        if user.channels.contains(folded.as_str()) {
+            return;
+        }
+        let most = self.config.limits.channels_per_user;
+        if user.channels.len() >= most {
+            let text = format!("You are in {most} channels already; leave one first");
+            return self.reply(id, Reply::new(405, [name, &text]));
+        }
+        let refusal = match self.channels.get(folded.as_str()) {
+            Some(channel) => self.refuse_join(channel, user_id, &folded, key),
+            None if self.channels.len() >= self.config.limits.channels => Some((
+                437,
+                "There are too many channels on this server; no new one can be made",
+            )),
+            None => None,
+        };
+        if let Some((code, text)) = refusal {
+            return self.reply(id, Reply::new(code, [name, text]));
+        }
+        self.enter(user_id, name, folded.into());
+    }
+
+    /// Returns why somebody may not join, as numeric and sentence.
+    fn refuse_join(
+        &self,
+        channel: &Channel,
+        user_id: UserId,
+        folded: &str,
+        key: &str,
+    ) -> Option<(u16, &'static str)> {
+        let user = self.users.get(&user_id)?;
+        let record = &channel.record;
+        let operator = user
+            .account
+            .as_ref()
+            .is_some_and(|account| record.operators.contains(account));
+        let returning = user
+            .account
+            .as_ref()
+            .is_some_and(|account| record.members.contains(account));
+        let invited = user.invites.contains(folded);
+        if channel.members.len() >= self.config.limits.members {
+            return Some((471, "Cannot join channel: it is full"));
+        }
+        if operator || invited {
+            return None;
+        }
+        if channel.is_banned(user) {
+            return Some((474, "Cannot join channel: you are banned (+b)"));
+        }
+        if returning {
+            return None;
+        }
+        if record.invite_only {
+            return Some((473, "Cannot join channel: you need an invitation (+i)"));
+        }
+        if record.key.as_deref().is_some_and(|wanted| wanted != key) {
+            return Some((475, "Cannot join channel: the key is wrong (+k)"));
+        }
+        let full = record
+            .limit
+            .is_some_and(|limit| channel.members.len() >= limit as usize);
+        full.then_some((471, "Cannot join channel: it is full (+l)"))
+    }
+
+    fn enter(&mut self, user_id: UserId, name: &str, key: Arc<str>) {
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        user.invites.remove(&key);
+        user.channels.insert(Arc::clone(&key));
+        let account = user.account.clone();
+        let is_new = !self.channels.contains_key(&key);
+        let now = self.now.wall;
+        // Messages of an older channel with this name are not this channel's.
+        let created = now.plus_millis((self.last_id - now.millis()).max(-1) + 1);
+        let channel = self
+            .channels
+            .entry(Arc::clone(&key))
+            .or_insert_with(|| Channel::new(Channel::fresh(name, created)));
+        let record = &channel.record;
+        // Whoever makes a channel is its operator; where nobody is, guests take turns.
+        let alone = channel.members.is_empty() && !record.permanent && record.operators.is_empty();
+        let is = |set: &std::collections::BTreeSet<AccountName>| {
+            account
+                .as_ref()
+                .is_some_and(|account| set.contains(account))
+        };
+        let member = Member {
+            operator: is_new
+                || alone && account.is_none() == record.members.is_empty()
+                || is(&record.operators),
+            voice: is(&record.voices),
+        };
+        channel.members.insert(user_id, member);
+        if let Some(account) = &account {
+            let mut changed = channel.record.members.insert(account.clone());
+            if member.operator {
+                changed |= channel.record.operators.insert(account.clone());
+            }
+            if changed {
+                self.save_channel(&key);
+            }
+        }
+        self.announce_join(user_id, &key);
+        for session in self.sessions(user_id) {
+            self.send_topic_and_names(session, user_id, &key);
+        }
+    }
+
+    fn announce_join(&mut self, user_id: UserId, key: &str) {
+        let audience = self.audience(key);
+        let (extended, plain): (Vec<_>, Vec<_>) = audience.into_iter().partition(|id| {
+            self.clients
+                .get(id)
+                .is_some_and(|client| client.caps.has(Caps::EXTENDED_JOIN))
+        });
+        let Some((event, long)) = self.join_events(user_id, key) else {
+            return;
+        };
+        self.relay(plain, &event, When::Always);
+        self.relay(extended, &long, When::Always);
+        let own = self.sessions(user_id);
+        let Some(away) = self.users.get(&user_id).and_then(|user| user.away.clone()) else {
+            return;
+        };
+        let event = self.event(user_id, "AWAY", [&*away]);
+        let others = self
+            .audience(key)
+            .into_iter()
+            .filter(|id| !own.contains(id));
+        let others = self.with_cap(others, Caps::AWAY_NOTIFY);
+        self.relay(others, &event, When::Always);
+    }
+
+    /// Makes the JOIN of a user, plain and with extended-join.
+    fn join_events(
+        &self,
+        user_id: UserId,
+        key: &str,
+    ) -> Option<(super::deliver::Event, super::deliver::Event)> {
+        let user = self.users.get(&user_id)?;
+        let name = self.channels.get(key)?.record.name.as_str();
+        let plain = self.event(user_id, "JOIN", [name]);
+        let long = self.event(user_id, "JOIN", [name, user.account_or_star(), &user.real]);
+        Some((plain, long))
+    }
+
+    /// Shows a channel to a session that has just become one of a member.
+    pub(super) fn show_joined(&mut self, id: ClientId, user_id: UserId, key: &str) {
+        let Some((plain, long)) = self.join_events(user_id, key) else {
+            return;
+        };
+        let extended = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::EXTENDED_JOIN));
+        self.relay([id], if extended { &long } else { &plain }, When::Always);
+        self.send_topic_and_names(id, user_id, key);
+    }
+
+    fn send_topic_and_names(&mut self, id: ClientId, user_id: UserId, key: &str) {
+        self.send_topic(id, key, false);
+        let implicit = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| !client.caps.has(Caps::NO_IMPLICIT_NAMES));
+        if implicit {
+            self.send_names(id, user_id, key);
+        }
+    }
+
+    /// Notes that an account is in a channel.
+    pub(super) fn remember_member(&mut self, key: &str, account: &AccountName) {
+        let changed = self
+            .channels
+            .get_mut(key)
+            .is_some_and(|channel| channel.record.members.insert(account.clone()));
+        if changed {
+            self.save_channel(key);
+        }
+    }
+
+    pub(super) fn on_part(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let text = names::clip(message.param(1), self.config.limits.text).to_owned();
+        for name in message.param(0).split(',').filter(|name| !name.is_empty()) {
+            let key = names::fold(name);
+            let Some(channel) = self.channels.get(key.as_str()) else {
+                self.no_such_channel(id, name);
+                continue;
+            };
+            if !channel.members.contains_key(&user_id) {
+                self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+                continue;
+            }
+            self.part(user_id, &key, &text);
+        }
+    }
+
+    fn leave_all(&mut self, user_id: UserId) {
+        let channels: Vec<_> = self
+            .users
+            .get(&user_id)
+            .map_or_else(Vec::new, |user| user.channels.iter().cloned().collect());
+        for key in channels {
+            self.part(user_id, &key, "");
+        }
+    }
+
+    fn part(&mut self, user_id: UserId, key: &str, text: &str) {
+        let Some(channel) = self.channels.get(key) else {
+            return;
+        };
+        let name = channel.record.name.clone();
+        let params = if text.is_empty() {
+            vec![name]
+        } else {
+            vec![name, text.to_owned()]
+        };
+        let event = self.event(user_id, "PART", params);
+        let audience = self.audience(key);
+        self.remove_member(user_id, key);
+        self.relay(audience, &event, When::Always);
+    }
+
+    /// Takes somebody out of a channel for good.
+    pub(super) fn remove_member(&mut self, user_id: UserId, key: &str) {
+        let account = self.users.get_mut(&user_id).and_then(|user| {
+            user.channels.remove(key);
+            user.account.clone()
+        });
+        let Some(channel) = self.channels.get_mut(key) else {
+            return;
+        };
+        channel.members.remove(&user_id);
+        // Another user may speak for the same account.
+        let still = channel.members.keys().any(|other| {
+            account.is_some()
+                && self
+                    .users
+                    .get(other)
+                    .is_some_and(|user| user.account == account)
+        });
+        let was_lasting = channel.is_lasting();
+        let changed = !still
+            && account
+                .as_ref()
+                .is_some_and(|account| channel.record.members.remove(account));
+        if changed {
+            if was_lasting && !channel.is_lasting() {
+                let name = channel.record.name.clone();
+                let id = self.next_id();
+                self.append(id, crate::record::Body::Gone { name });
+            } else {
+                self.save_channel(key);
+            }
+        }
+        self.forget_if_empty(key);
+    }
+}

@@ -1,0 +1,37 @@
+//! USERHOST and ISON (RFC 2812, sections 4.8 and 4.9).
+
+use irc_codec::Message;
+
+use super::deliver::Reply;
+use super::{ClientId, Server, names};
+
+/// Nicknames that one USERHOST answers.
+const MAX_USERHOST: usize = 5;
+
+impl Server {
+    pub(super) fn on_userhost(&mut self, id: ClientId, message: &Message) {
+        let answers: Vec<String> = message
+            .params
+            .iter()
+            .take(MAX_USERHOST)
+            .filter_map(|nick| self.users.get(self.nicks.get(&names::fold(nick))?))
+            .map(|user| {
+                let away = if user.away.is_some() { '-' } else { '+' };
+                format!("{}={away}{}@{}", user.nick, user.name, user.host)
+            })
+            .collect();
+        self.reply(id, Reply::new(302, [answers.join(" ")]));
+    }
+
+    pub(super) fn on_ison(&mut self, id: ClientId, message: &Message) {
+        let answers: Vec<&str> = message
+            .params
+            .iter()
+            .flat_map(|param| param.split_ascii_whitespace())
+            .filter_map(|nick| self.users.get(self.nicks.get(&names::fold(nick))?))
+            .map(|user| user.nick.as_str())
+            .collect();
+        let answers = answers.join(" ");
+        self.reply(id, Reply::new(303, [answers]));
+    }
+}

@@ -1,0 +1,273 @@
+//! PRIVMSG, NOTICE and TAGMSG (RFC 2812, section 3.3; IRCv3 message-tags, echo-message).
+
+use irc_codec::{Message, Tags};
+
+use super::caps::Caps;
+use super::client::UserId;
+use super::deliver::{Event, LINE, Reply, wire};
+use super::outbox::When;
+use super::welcome::MAX_TARGETS;
+use super::{ClientId, Server, names};
+use crate::record::{Body, Stored, conversation};
+
+/// The longest client-only tags that are relayed (IRCv3 message-tags), in bytes.
+const MAX_CLIENT_TAGS: usize = 4094;
+
+impl Server {
+    pub(super) fn on_message(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let command = message.command.as_str();
+        let quiet = command == "NOTICE";
+        if message.param(0).is_empty() {
+            return self.reply(
+                id,
+                Reply::new(411, [format!("No recipient given ({command})")]),
+            );
+        }
+        let text = match command {
+            "TAGMSG" => None,
+            _ if message.param(1).is_empty() => {
+                return self.reply(id, Reply::new(412, ["No text to send"]));
+            }
+            _ => Some(message.param(1)),
+        };
+        let tags = client_tags(&message.tags);
+        if tags.len() > MAX_CLIENT_TAGS {
+            return self.reply(
+                id,
+                Reply::new(417, ["Your tags are too long; the message was not sent"]),
+            );
+        }
+        if text.is_none() && tags.is_empty() {
+            return;
+        }
+        if let Some(user) = self.users.get_mut(&user_id) {
+            user.active = self.now.wall;
+        }
+        let targets: Vec<&str> = message
+            .param(0)
+            .split(',')
+            .filter(|target| !target.is_empty())
+            .collect();
+        if targets.len() > MAX_TARGETS {
+            let text = format!("Too many recipients: at most {MAX_TARGETS} at once");
+            return self.reply(id, Reply::new(407, [message.param(0), &text]));
+        }
+        for target in targets {
+            let problem = if target.starts_with('#') {
+                self.message_channel(id, user_id, target, command, text, &tags)
+            } else {
+                self.message_user(id, user_id, target, command, text, &tags)
+            };
+            if let Err((code, problem)) = problem {
+                // Answers to a NOTICE could make two programs talk for ever; being too long is for people.
+                if !quiet || code == 417 {
+                    self.reply(id, Reply::new(code, [target, &problem]));
+                }
+            }
+        }
+    }
+
+    fn message_channel(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        target: &str,
+        command: &str,
+        text: Option<&str>,
+        tags: &str,
+    ) -> Result<(), (u16, String)> {
+        let key = names::fold(target);
+        let user = self.users.get(&user_id).ok_or((401, String::new()))?;
+        let channel = self
+            .channels
+            .get(key.as_str())
+            .filter(|channel| channel.is_visible(user_id))
+            .ok_or((403, "No such channel".to_owned()))?;
+        if !channel.may_speak(user_id, user) {
+            let text = if channel.members.contains_key(&user_id) {
+                "You may not speak here: the channel is moderated (+m) or you are banned"
+            } else {
+                "You may not speak here: join the channel first"
+            };
+            return Err((404, text.to_owned()));
+        }
+        let name = channel.record.name.clone();
+        let event = self.make_message(user_id, command, &name, text, tags)?;
+        let lasting = is_lasting(command, tags);
+        let stored = lasting.then(|| stored(&event, key.clone(), command, &name, text, tags));
+        let when = self.keep(&event, stored);
+        let audience = self.audience(&key);
+        self.deliver(id, audience, &event, when);
+        if let When::Stored(append) = when {
+            self.explain_failure(id, &name, append);
+        }
+        Ok(())
+    }
+
+    fn message_user(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        target: &str,
+        command: &str,
+        text: Option<&str>,
+        tags: &str,
+    ) -> Result<(), (u16, String)> {
+        let &other_id = self
+            .nicks
+            .get(&names::fold(target))
+            .ok_or_else(|| (401, self.unknown_nick(target)))?;
+        let user = self.users.get(&user_id).ok_or((401, String::new()))?;
+        let other = self.users.get(&other_id).ok_or((401, String::new()))?;
+        let nick = other.nick.clone();
+        let away = other
+            .away
+            .clone()
+            .filter(|_| command == "PRIVMSG" && other_id != user_id);
+        // Two guests have no history: nobody could ever ask for it.
+        let key = (user.account.is_some() || other.account.is_some())
+            .then(|| conversation(&user.identity(), &other.identity()));
+        let event = self.make_message(user_id, command, &nick, text, tags)?;
+        let stored = key
+            .filter(|_| is_lasting(command, tags))
+            .map(|key| stored(&event, key, command, &nick, text, tags));
+        let when = self.keep(&event, stored);
+        let mut audience = self.sessions(other_id);
+        if other_id != user_id {
+            audience.extend(self.sessions(user_id));
+        }
+        self.deliver(id, audience, &event, when);
+        if let When::Stored(append) = when {
+            self.explain_failure(id, &nick, append);
+        }
+        if let Some(away) = away {
+            self.reply(id, Reply::new(301, [nick.as_str(), &away]));
+        }
+        Ok(())
+    }
+
+    fn unknown_nick(&self, nick: &str) -> String {
+        if self.accounts.contains(names::fold(nick).as_str()) {
+            format!("{nick} is not connected now; write in a channel that you share, or later")
+        } else {
+            "No such nick or channel".to_owned()
+        }
+    }
+
+    /// Makes the message as others will see it, or says by how much it is too long for that.
+    fn make_message(
+        &mut self,
+        user_id: UserId,
+        command: &str,
+        to: &str,
+        text: Option<&str>,
+        tags: &str,
+    ) -> Result<Event, (u16, String)> {
+        let params = [Some(to), text].into_iter().flatten();
+        let mut event = self.event(user_id, command, params);
+        let length = wire(&event.message).len() + 2;
+        if length > LINE {
+            let excess = length - LINE;
+            let problem = format!(
+                "Your message was not sent: with your name before it, it is {excess} bytes too long; send it in two"
+            );
+            return Err((417, problem));
+        }
+        event.at = self.next_id();
+        event.has_id = true;
+        event.tags = tags.to_owned();
+        Ok(event)
+    }
+
+    fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
+        self.statistics.messages += 1;
+        match stored {
+            Some(stored) => When::Stored(self.append(event.at, Body::Message(stored))),
+            None => When::Always,
+        }
+    }
+
+    /// Sends a message to its audience; the sending session gets it only with echo-message.
+    fn deliver(&mut self, id: ClientId, mut audience: Vec<ClientId>, event: &Event, when: When) {
+        let to_self = event.message.param(0) == self.name_for(id);
+        let echo = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::ECHO_MESSAGE));
+        if !echo && !to_self {
+            audience.retain(|&client| client != id);
+        }
+        if event.message.command == "TAGMSG" {
+            audience = self.with_cap(audience, Caps::MESSAGE_TAGS);
+        }
+        self.relay(audience, event, when);
+    }
+}
+
+fn stored(
+    event: &Event,
+    target: String,
+    command: &str,
+    to: &str,
+    text: Option<&str>,
+    tags: &str,
+) -> Stored {
+    Stored {
+        target,
+        source: event
+            .message
+            .source
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        account: event.account.clone(),
+        command: command.to_owned(),
+        to: to.to_owned(),
+        text: text.map(str::to_owned),
+        tags: tags.to_owned(),
+    }
+}
+
+/// Keeps the client-only tags, as on the wire.
+fn client_tags(tags: &Tags) -> String {
+    let mut own = tags.clone();
+    own.retain(|key| key.len() > 1 && key.starts_with('+') && is_key(&key[1..]));
+    own.to_string()
+}
+
+/// IRCv3 message-tags: letters, digits, `-`, and a vendor's host name before a slash.
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'))
+}
+
+/// Tells whether a message is kept: texts, and tags that mean something later (reactions), not typing.
+fn is_lasting(command: &str, tags: &str) -> bool {
+    command != "TAGMSG"
+        || tags.split(';').any(|tag| {
+            !tag.split('=')
+                .next()
+                .is_some_and(|key| matches!(key, "+typing" | "+draft/typing"))
+        })
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn only_client_tags_pass() {
+        let tags =
+            Tags::parse("time=1;+draft/reply=m1;msgid=2;+b\u{1}=x;+typing=active;account=eve");
+        assert_eq!(client_tags(&tags), "+draft/reply=m1;+typing=active");
+    }
+
+    #[test]
+    fn typing_is_not_kept() {
+        assert!(!is_lasting("TAGMSG", "+typing=active"));
+        assert!(is_lasting("TAGMSG", "+draft/react=x;+typing=done"));
+        assert!(is_lasting("PRIVMSG", ""));
+    }
+}

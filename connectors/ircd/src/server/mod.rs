@@ -1,0 +1,277 @@
+//! The server as a state machine: no sockets, no clock, no randomness, no files.
+//!
+//! Drive it with `handle_…` and the time, then take outputs with [`Server::poll_output`] until there is
+//! none. Outputs to clients come in the order in which they arose; a line that arose after an append
+//! to the log waits until that append is known to be durable, so nobody is ever shown what a crash
+//! could take back.
+
+mod away;
+mod caps;
+mod channel;
+mod chathistory;
+mod client;
+mod deliver;
+mod dispatch;
+mod info;
+mod invite;
+mod join;
+mod kick;
+mod list;
+mod lookup;
+mod messages;
+mod mode;
+mod mode_list;
+mod monitor;
+pub(crate) mod names;
+mod namreply;
+mod nick;
+mod outbox;
+mod persist;
+mod registration;
+mod replay;
+mod sasl;
+mod timers;
+mod topic;
+mod welcome;
+mod who;
+mod whois;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::{AccountName, Timestamp};
+
+use crate::config::IrcdConfig;
+use crate::record::{Query, Record, State};
+use channel::Channel;
+use client::{Client, User, UserId};
+use deliver::Response;
+use outbox::Outbox;
+
+/// Names one connection for ever.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ClientId(pub u64);
+
+/// Names one append to the log; counted from 1.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AppendId(pub u64);
+
+/// What time it is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Now {
+    /// Milliseconds on a clock that only goes forward; for time limits.
+    pub ticks: u64,
+    /// The calendar's time; for messages.
+    pub wall: Timestamp,
+}
+
+/// Where a client comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+}
+
+/// Who gets a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Recipients {
+    /// One client.
+    One(ClientId),
+    /// Several.
+    Many(Arc<[ClientId]>),
+}
+
+impl Recipients {
+    /// Returns them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[ClientId] {
+        match self {
+            Self::One(client) => std::slice::from_ref(client),
+            Self::Many(clients) => clients,
+        }
+    }
+}
+
+/// What the server wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Write this line, CR LF included.
+    Send {
+        /// To whom.
+        to: Recipients,
+        /// The line.
+        line: Arc<str>,
+    },
+    /// Write what is waiting, then close. The server has forgotten the client already.
+    Close {
+        /// Which.
+        client: ClientId,
+    },
+    /// Check a password, then call [`Server::handle_authenticated`].
+    Authenticate {
+        /// Who waits.
+        client: ClientId,
+        /// The account's name as typed.
+        name: String,
+        /// The password.
+        password: Secret,
+    },
+    /// Make this durable, then call [`Server::handle_stored`]; in order.
+    Append {
+        /// Counts up.
+        id: AppendId,
+        /// What.
+        record: Record,
+    },
+    /// Look this up after all appends before it, then call [`Server::handle_history`].
+    Query {
+        /// Who waits.
+        client: ClientId,
+        /// What.
+        query: Query,
+    },
+}
+
+/// A password; never printed.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Numbers for operators.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Statistics {
+    /// Connections.
+    pub clients: usize,
+    /// Users; one may have several connections.
+    pub users: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Messages accepted since the start.
+    pub messages: u64,
+    /// Lines received since the start.
+    pub lines: u64,
+    /// Wrong passwords since the start.
+    pub failures: u64,
+    /// Appends that are not durable yet.
+    pub pending: usize,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Server {
+    config: IrcdConfig,
+    started: Timestamp,
+    now: Now,
+    /// The id given last to a message or record.
+    last_id: i64,
+    /// Counts everything that needs a number: batches, users, guests' nicknames.
+    counter: u64,
+    clients: HashMap<ClientId, Client>,
+    users: HashMap<UserId, User>,
+    /// Folded nickname to user.
+    nicks: HashMap<String, UserId>,
+    channels: BTreeMap<Arc<str>, Channel>,
+    accounts: BTreeSet<AccountName>,
+    /// Folded nickname to the clients that monitor it.
+    monitored: HashMap<String, BTreeSet<ClientId>>,
+    /// Who left, the newest last, for WHOWAS.
+    gone: VecDeque<whois::Gone>,
+    /// Clients and wrong passwords by address.
+    addresses: HashMap<IpAddr, client::Address>,
+    deadlines: BTreeSet<(u64, ClientId)>,
+    outbox: Outbox,
+    /// What the client whose command runs is told, if it gave a label.
+    response: Option<Response>,
+    statistics: Statistics,
+}
+
+impl Server {
+    /// Makes a server from its configuration, what it knew before, and the newest id of its log.
+    #[must_use]
+    pub fn new(config: IrcdConfig, state: State, last_id: i64, now: Now) -> Self {
+        let mut server = Self {
+            config,
+            started: now.wall,
+            now,
+            last_id: last_id.max(state.as_of),
+            counter: 0,
+            clients: HashMap::new(),
+            users: HashMap::new(),
+            nicks: HashMap::new(),
+            channels: BTreeMap::new(),
+            accounts: state.accounts,
+            monitored: HashMap::new(),
+            gone: VecDeque::new(),
+            addresses: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            outbox: Outbox::default(),
+            response: None,
+            statistics: Statistics::default(),
+        };
+        for record in state.channels {
+            let channel = Channel::new(record);
+            server
+                .channels
+                .insert(names::fold(&channel.record.name).into(), channel);
+        }
+        server.create_defaults();
+        server
+    }
+
+    /// Returns what is to be done next, or none until something is handled.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.poll()
+    }
+
+    /// Tells how many appends are not known to be durable.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.outbox.pending()
+    }
+
+    /// Returns numbers for operators.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            clients: self.clients.len(),
+            users: self.users.len(),
+            channels: self.channels.len(),
+            pending: self.pending(),
+            ..self.statistics
+        }
+    }
+
+    /// Gives the next id of a message: its time too, so that paging by time misses nothing. More
+    /// than a thousand messages a second make it run ahead of the clock for a while.
+    fn next_id(&mut self) -> i64 {
+        self.last_id = self.now.wall.millis().max(self.last_id.saturating_add(1));
+        self.last_id
+    }
+
+    fn next_count(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+}
+
+/// Writes the msgid of an id.
+pub(crate) fn message_id(id: i64) -> String {
+    format!("m{id:x}")
+}
+
+/// Reads the id of a msgid.
+pub(crate) fn parse_message_id(text: &str) -> Option<i64> {
+    let hex = text.strip_prefix('m').filter(|hex| hex.len() <= 15)?;
+    i64::from_str_radix(hex, 16).ok().filter(|&id| id >= 0)
+}

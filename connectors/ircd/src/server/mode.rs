@@ -1,0 +1,278 @@
+//! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +bklimnst and members +o +v.
+
+use irc_codec::Message;
+
+use super::client::UserId;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::welcome::MAX_MODES;
+use super::{ClientId, Server, names};
+
+/// The longest channel key, in bytes.
+const KEY: usize = 32;
+
+/// The changes of one MODE command that took effect, for one line to the channel.
+#[derive(Debug, Default)]
+struct Applied {
+    letters: String,
+    params: Vec<String>,
+    adding: Option<bool>,
+}
+
+impl Applied {
+    fn push(&mut self, add: bool, letter: char, param: Option<String>) {
+        if self.adding != Some(add) {
+            self.letters.push(if add { '+' } else { '-' });
+            self.adding = Some(add);
+        }
+        self.letters.push(letter);
+        self.params.extend(param);
+    }
+}
+
+impl Server {
+    pub(super) fn on_mode(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        if message.param(0).starts_with('#') {
+            self.channel_mode(id, user_id, message);
+        } else {
+            self.user_mode(id, user_id, message);
+        }
+    }
+
+    fn user_mode(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let nick = message.param(0);
+        match self.nicks.get(&names::fold(nick)) {
+            None => return self.no_such_nick(id, nick),
+            Some(&other) if other != user_id => {
+                return self.reply(
+                    id,
+                    Reply::new(502, ["You cannot see or change the modes of others"]),
+                );
+            }
+            Some(_) => {}
+        }
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        if message.params.len() < 2 {
+            let modes = if user.invisible { "+i" } else { "+" };
+            return self.reply(id, Reply::new(221, [modes]));
+        }
+        let (mut add, mut unknown) = (true, false);
+        let before = user.invisible;
+        for letter in message.param(1).chars() {
+            match letter {
+                '+' => add = true,
+                '-' => add = false,
+                'i' => user.invisible = add,
+                _ => unknown = true,
+            }
+        }
+        let now = user.invisible;
+        let own = user.nick.clone();
+        if unknown {
+            self.reply(id, Reply::new(501, ["Unknown user mode; there is i"]));
+        }
+        if now != before {
+            let event = self.event(
+                user_id,
+                "MODE",
+                [own.as_str(), if now { "+i" } else { "-i" }],
+            );
+            self.relay(self.sessions(user_id), &event, When::Always);
+        }
+    }
+
+    fn channel_mode(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let name = message.param(0);
+        let key = names::fold(name);
+        let Some(channel) = self
+            .channels
+            .get(key.as_str())
+            .filter(|channel| channel.is_visible(user_id))
+        else {
+            return self.no_such_channel(id, name);
+        };
+        let spelled = channel.record.name.clone();
+        if message.params.len() < 2 {
+            let mut params = vec![spelled.clone()];
+            params.extend(channel.modes(channel.members.contains_key(&user_id)));
+            let created = channel.record.created.millis().div_euclid(1000).to_string();
+            self.reply(id, Reply::new(324, params));
+            return self.reply(id, Reply::new(329, [spelled, created]));
+        }
+        let asks_bans = matches!(message.param(1), "b" | "+b" | "-b") && message.params.len() == 2;
+        if asks_bans {
+            return self.send_bans(id, &key);
+        }
+        if !self.check_operator(id, user_id, name, &key) {
+            return;
+        }
+        let applied = self.apply_modes(id, user_id, &key, message);
+        if applied.letters.is_empty() {
+            return;
+        }
+        self.save_channel(&key);
+        let mut params = vec![spelled, applied.letters];
+        params.extend(applied.params);
+        let event = self.event(user_id, "MODE", params);
+        let audience = self.audience(&key);
+        self.relay(audience, &event, When::Always);
+    }
+
+    fn apply_modes(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        key: &str,
+        message: &Message,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        let mut params = message.params.iter().skip(2);
+        let (mut add, mut with_param) = (true, 0);
+        for letter in message.param(1).chars() {
+            match letter {
+                '+' => add = true,
+                '-' => add = false,
+                'i' | 'm' | 'n' | 's' | 't' => {
+                    if self.set_flag(key, letter, add) {
+                        applied.push(add, letter, None);
+                    }
+                }
+                'l' if !add => {
+                    if self
+                        .channel_record(key)
+                        .is_some_and(|record| record.limit.take().is_some())
+                    {
+                        applied.push(false, 'l', None);
+                    }
+                }
+                'b' | 'k' | 'l' | 'o' | 'v' => {
+                    with_param += 1;
+                    if with_param > MAX_MODES {
+                        continue;
+                    }
+                    let Some(param) = params.next().filter(|param| !param.is_empty()) else {
+                        if letter == 'b' {
+                            self.send_bans(id, key);
+                        } else {
+                            let text = format!("Mode {letter} takes a parameter");
+                            self.reply(id, Reply::new(696, [key, &letter.to_string(), "*", &text]));
+                        }
+                        continue;
+                    };
+                    let done = match letter {
+                        'b' => self.set_ban(id, user_id, key, add, param),
+                        'k' => self.set_key(id, key, add, param),
+                        'l' => self.set_limit(id, key, param),
+                        _ => self.set_member(id, key, letter, add, param),
+                    };
+                    if let Some(shown) = done {
+                        applied.push(add, letter, Some(shown));
+                    }
+                }
+                other => {
+                    let text = "Unknown channel mode; there are b, i, k, l, m, n, o, s, t and v";
+                    self.reply(id, Reply::new(472, [other.to_string().as_str(), text]));
+                    // One answer is enough for a line full of them.
+                    break;
+                }
+            }
+        }
+        applied
+    }
+
+    fn set_flag(&mut self, key: &str, letter: char, add: bool) -> bool {
+        let Some(record) = self.channel_record(key) else {
+            return false;
+        };
+        let flag = match letter {
+            'i' => &mut record.invite_only,
+            'm' => &mut record.moderated,
+            'n' => &mut record.members_only,
+            's' => &mut record.secret,
+            _ => &mut record.topic_locked,
+        };
+        std::mem::replace(flag, add) != add
+    }
+
+    fn set_key(&mut self, id: ClientId, channel: &str, add: bool, param: &str) -> Option<String> {
+        let good = param.len() <= KEY
+            && !param.starts_with(':')
+            && !param.contains(|c: char| c == ' ' || c == ',' || c.is_control());
+        if add && !good {
+            let text = format!("A key has at most {KEY} bytes, without blanks and commas");
+            self.reply(id, Reply::new(525, [channel, &text]));
+            return None;
+        }
+        let record = self.channel_record(channel)?;
+        if add {
+            record.key = Some(param.to_owned());
+            Some(param.to_owned())
+        } else {
+            // Any parameter removes it, as on other servers.
+            record.key.take().map(|_| "*".to_owned())
+        }
+    }
+
+    fn set_limit(&mut self, id: ClientId, channel: &str, param: &str) -> Option<String> {
+        match param.parse::<u32>() {
+            Ok(limit) if limit > 0 => {
+                self.channel_record(channel)?.limit = Some(limit);
+                Some(limit.to_string())
+            }
+            _ => {
+                self.reply(
+                    id,
+                    Reply::new(696, [channel, "l", param, "Expected a number above 0"]),
+                );
+                None
+            }
+        }
+    }
+
+    fn set_member(
+        &mut self,
+        id: ClientId,
+        key: &str,
+        letter: char,
+        add: bool,
+        nick: &str,
+    ) -> Option<String> {
+        let Some(&other) = self.nicks.get(&names::fold(nick)) else {
+            self.no_such_nick(id, nick);
+            return None;
+        };
+        let user = self.users.get(&other)?;
+        let (nick, account) = (user.nick.clone(), user.account.clone());
+        let channel = self.channels.get_mut(key)?;
+        let Some(member) = channel.members.get_mut(&other) else {
+            self.reply(
+                id,
+                Reply::new(441, [nick.as_str(), key, "They are not in that channel"]),
+            );
+            return None;
+        };
+        let (flag, accounts) = match letter {
+            'o' => (&mut member.operator, &mut channel.record.operators),
+            _ => (&mut member.voice, &mut channel.record.voices),
+        };
+        if let Some(account) = account {
+            if add {
+                accounts.insert(account);
+            } else {
+                accounts.remove(&account);
+            }
+        }
+        (std::mem::replace(flag, add) != add).then_some(nick)
+    }
+
+    pub(super) fn channel_record(
+        &mut self,
+        key: &str,
+    ) -> Option<&mut crate::record::ChannelRecord> {
+        self.channels
+            .get_mut(key)
+            .map(|channel| &mut channel.record)
+    }
+}

@@ -1,0 +1,68 @@
+//! The list of bans of a channel (+b).
+
+use super::client::UserId;
+use super::deliver::Reply;
+use super::{ClientId, Server, names};
+use crate::record::Ban;
+
+/// The longest mask, in bytes.
+const MASK: usize = 120;
+
+impl Server {
+    pub(super) fn send_bans(&mut self, id: ClientId, key: &str) {
+        let Some(channel) = self.channels.get(key) else {
+            return;
+        };
+        let name = channel.record.name.clone();
+        for ban in channel.record.bans.clone() {
+            let seconds = ban.at.millis().div_euclid(1000).to_string();
+            self.reply(
+                id,
+                Reply::new(367, [name.clone(), ban.mask, ban.by, seconds]),
+            );
+        }
+        self.reply(
+            id,
+            Reply::new(368, [name.as_str(), "End of the channel's bans"]),
+        );
+    }
+
+    /// Adds or removes a ban; returns its mask if that changed anything.
+    pub(super) fn set_ban(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        key: &str,
+        add: bool,
+        mask: &str,
+    ) -> Option<String> {
+        let mask = names::complete_mask(names::clip(mask, MASK));
+        if mask.starts_with(':') || mask.contains(|c: char| c == ' ' || c.is_control()) {
+            return None;
+        }
+        let most = self.config.limits.bans;
+        let (by, at) = (self.users.get(&user_id)?.nick.clone(), self.now.wall);
+        let record = self.channel_record(key)?;
+        let place = record
+            .bans
+            .iter()
+            .position(|ban| ban.mask.eq_ignore_ascii_case(&mask));
+        match (add, place) {
+            (true, None) if record.bans.len() >= most => {
+                let text = format!("The list of bans is full: it takes {most}");
+                self.reply(id, Reply::new(478, [key, "b", &text]));
+                None
+            }
+            (true, None) => {
+                record.bans.push(Ban {
+                    mask: mask.clone(),
+                    by,
+                    at,
+                });
+                Some(mask)
+            }
+            (false, Some(place)) => Some(record.bans.remove(place).mask),
+            _ => None,
+        }
+    }
+}

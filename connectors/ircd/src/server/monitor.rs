@@ -1,0 +1,145 @@
+//! MONITOR: being told when nicknames come and go (<https://ircv3.net/specs/extensions/monitor>).
+
+use std::collections::BTreeSet;
+
+use irc_codec::Message;
+
+use super::deliver::Reply;
+use super::{ClientId, Server, names};
+
+/// Bytes of nicknames in one line.
+const WIDTH: usize = 300;
+
+impl Server {
+    pub(super) fn on_monitor(&mut self, id: ClientId, message: &Message) {
+        let nicks: Vec<&str> = message
+            .param(1)
+            .split(',')
+            .filter(|nick| !nick.is_empty())
+            .collect();
+        match message.param(0) {
+            "+" => self.monitor(id, &nicks),
+            "-" => {
+                for nick in nicks {
+                    let folded = names::fold(nick);
+                    if self
+                        .clients
+                        .get_mut(&id)
+                        .is_some_and(|client| client.monitor.remove(&folded))
+                    {
+                        self.unmonitor(id, &folded);
+                    }
+                }
+            }
+            "C" | "c" => {
+                let all = self
+                    .clients
+                    .get_mut(&id)
+                    .map(|client| std::mem::take(&mut client.monitor));
+                for nick in all.unwrap_or_default() {
+                    self.unmonitor(id, &nick);
+                }
+            }
+            "L" | "l" => {
+                let all: Vec<String> = self.monitor_list(id);
+                self.send_lists(id, 732, &all);
+                self.reply(id, Reply::new(733, ["End of MONITOR list"]));
+            }
+            "S" | "s" => {
+                let all = self.monitor_list(id);
+                self.send_status(id, &all);
+            }
+            _ => self.needs_more(id, "MONITOR"),
+        }
+    }
+
+    fn monitor(&mut self, id: ClientId, nicks: &[&str]) {
+        let most = self.config.limits.monitor;
+        let mut added = Vec::new();
+        for nick in nicks {
+            if !names::is_nick(nick, self.config.limits.nick) {
+                continue;
+            }
+            let Some(client) = self.clients.get_mut(&id) else {
+                return;
+            };
+            let folded = names::fold(nick);
+            if client.monitor.len() >= most && !client.monitor.contains(&folded) {
+                let text = format!("Your monitor list is full: it takes {most}");
+                self.reply(
+                    id,
+                    Reply::new(734, [most.to_string().as_str(), nick, &text]),
+                );
+                break;
+            }
+            client.monitor.insert(folded.clone());
+            self.monitored.entry(folded).or_default().insert(id);
+            added.push((*nick).to_owned());
+        }
+        self.send_status(id, &added);
+    }
+
+    fn monitor_list(&self, id: ClientId) -> Vec<String> {
+        self.clients
+            .get(&id)
+            .map_or_else(Vec::new, |client| client.monitor.iter().cloned().collect())
+    }
+
+    fn send_status(&mut self, id: ClientId, nicks: &[String]) {
+        let (online, offline): (Vec<String>, Vec<String>) = nicks
+            .iter()
+            .cloned()
+            .partition(|nick| self.nicks.contains_key(&names::fold(nick)));
+        let online: Vec<String> = online
+            .iter()
+            .filter_map(|nick| self.users.get(self.nicks.get(&names::fold(nick))?))
+            .map(|user| user.source().to_string())
+            .collect();
+        self.send_lists(id, 730, &online);
+        self.send_lists(id, 731, &offline);
+    }
+
+    fn send_lists(&mut self, id: ClientId, code: u16, names: &[String]) {
+        let mut line = String::new();
+        for name in names {
+            if !line.is_empty() && line.len() + name.len() >= WIDTH {
+                self.reply(id, Reply::new(code, [std::mem::take(&mut line)]));
+            }
+            if !line.is_empty() {
+                line.push(',');
+            }
+            line.push_str(name);
+        }
+        if !line.is_empty() {
+            self.reply(id, Reply::new(code, [line]));
+        }
+    }
+
+    /// Tells those who monitor a nickname that it came or went.
+    pub(super) fn tell_monitors(&mut self, nick: &str, online: bool) {
+        let folded = names::fold(nick);
+        let clients: BTreeSet<ClientId> = self.monitored.get(&folded).cloned().unwrap_or_default();
+        let shown = self
+            .nicks
+            .get(&folded)
+            .and_then(|user| self.users.get(user))
+            .map_or_else(|| nick.to_owned(), |user| user.source().to_string());
+        for client in clients {
+            let reply = if online {
+                Reply::new(730, [shown.as_str()])
+            } else {
+                Reply::new(731, [nick])
+            };
+            self.reply(client, reply);
+        }
+    }
+
+    pub(super) fn unmonitor(&mut self, id: ClientId, folded: &str) {
+        if let Some(clients) = self.monitored.get_mut(folded) {
+            clients.remove(&id);
+            if clients.is_empty() {
+                self.monitored.remove(folded);
+            }
+        }
+    }
+}

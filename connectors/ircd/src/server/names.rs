@@ -1,0 +1,175 @@
+//! Names: what is a nickname, a channel, a mask; how they compare (CASEMAPPING=ascii).
+
+use irc_codec::CaseMapping;
+
+/// How names compare here.
+pub(crate) const MAPPING: CaseMapping = CaseMapping::Ascii;
+
+/// Nicknames that would let a guest pose as a service of the network.
+const RESERVED: [&str; 9] = [
+    "nickserv", "chanserv", "saslserv", "memoserv", "operserv", "hostserv", "botserv", "server",
+    "root",
+];
+
+/// Returns the form under which names are compared.
+pub(crate) fn fold(name: &str) -> String {
+    MAPPING.fold(name)
+}
+
+/// Tells whether a text is a nickname (RFC 2812, section 2.3.1).
+pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
+    let special = |b: u8| {
+        matches!(
+            b,
+            b'[' | b']' | b'\\' | b'`' | b'_' | b'^' | b'{' | b'|' | b'}'
+        )
+    };
+    text.len() <= limit
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic() || special(b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || special(b) || b == b'-')
+}
+
+/// Tells whether nobody may have a nickname, in its folded form.
+pub(crate) fn is_reserved(folded: &str) -> bool {
+    RESERVED.contains(&folded)
+}
+
+/// Returns the folded name of a channel, if the text can be one.
+pub(crate) fn channel(text: &str, limit: usize) -> Option<String> {
+    let rest = text.strip_prefix('#')?;
+    let good = text.len() <= limit
+        && !rest.is_empty()
+        && !rest.contains(|c: char| c == ',' || c.is_control() || c.is_whitespace());
+    good.then(|| fold(text))
+}
+
+/// Makes a user name of what a client said in USER.
+pub(crate) fn user_name(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        .take(USER_LENGTH)
+        .collect();
+    if clean.is_empty() {
+        "user".to_owned()
+    } else {
+        clean
+    }
+}
+
+/// The longest user name, in bytes.
+pub(crate) const USER_LENGTH: usize = 20;
+
+/// Shortens a text to at most that many bytes, between characters.
+pub(crate) fn clip(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Completes a ban mask to `nick!user@host`.
+pub(crate) fn complete_mask(mask: &str) -> String {
+    let or_star = |text: &str| {
+        if text.is_empty() {
+            "*".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    match (mask.split_once('!'), mask.split_once('@')) {
+        (Some((nick, rest)), _) => match rest.split_once('@') {
+            Some((user, host)) => format!("{}!{}@{}", or_star(nick), or_star(user), or_star(host)),
+            None => format!("{}!{}@*", or_star(nick), or_star(rest)),
+        },
+        (None, Some((user, host))) => format!("*!{}@{}", or_star(user), or_star(host)),
+        (None, None) if mask.contains(['.', ':', '/']) => format!("*!*@{mask}"),
+        (None, None) => format!("{}!*@*", or_star(mask)),
+    }
+}
+
+/// Matches `*` and `?`, without regard to case. Takes time in proportion to mask × text at most.
+pub(crate) fn matches(mask: &str, text: &str) -> bool {
+    let (mask, text) = (mask.as_bytes(), text.as_bytes());
+    let (mut m, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match mask.get(m) {
+            Some(b'*') => {
+                retry = Some((m + 1, t));
+                m += 1;
+            }
+            Some(b'?') => (m, t) = (m + 1, t + 1),
+            Some(byte) if byte.eq_ignore_ascii_case(&text[t]) => (m, t) = (m + 1, t + 1),
+            _ => match retry {
+                Some((after_star, from)) => {
+                    (m, t) = (after_star, from + 1);
+                    retry = Some((after_star, from + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    mask[m..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nicknames() {
+        for good in ["alice", "Al-1", "[x]", "_", "a"] {
+            assert!(is_nick(good, 31), "{good}");
+        }
+        for bad in ["", "1a", "-a", "a b", "ünal", "a!b", "#a", "a.b"] {
+            assert!(!is_nick(bad, 31), "{bad}");
+        }
+        assert!(!is_nick("abcdef", 5));
+    }
+
+    #[test]
+    fn channels() {
+        assert_eq!(channel("#General", 64).as_deref(), Some("#general"));
+        assert_eq!(channel("#größe", 64).as_deref(), Some("#größe"));
+        for bad in ["#", "general", "#a b", "#a,b", "#a\u{7}b", "&a"] {
+            assert_eq!(channel(bad, 64), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn masks() {
+        for (mask, complete) in [
+            ("bob", "bob!*@*"),
+            ("bob!x", "bob!x@*"),
+            ("x@host", "*!x@host"),
+            ("bob!x@host", "bob!x@host"),
+            ("user/bob", "*!*@user/bob"),
+            ("!@", "*!*@*"),
+        ] {
+            assert_eq!(complete_mask(mask), complete);
+        }
+        assert!(matches("*!*@user/BOB", "bob!b@user/bob"));
+        assert!(matches("b?b!*@*", "bob!b@h"));
+        assert!(!matches("b?b!*@*", "boob!b@h"));
+        assert!(matches("*a*b*c", "xxaxxbxxc"));
+        assert!(!matches("*a*b*c", "xxaxxbxx"));
+        assert!(matches("", "") && !matches("", "x") && matches("***", ""));
+    }
+
+    #[test]
+    fn clipping_keeps_characters_whole() {
+        assert_eq!(clip("aüb", 2), "a");
+        assert_eq!(clip("aüb", 3), "aü");
+        assert_eq!(clip("ab", 5), "ab");
+    }
+}

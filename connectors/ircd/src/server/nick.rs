@@ -1,0 +1,159 @@
+//! NICK and SETNAME: who may have which name.
+
+use irc_codec::Message;
+use model::AccountName;
+
+use super::caps::Caps;
+use super::client::UserId;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::registration::REAL_NAME;
+use super::{ClientId, Server, names};
+
+impl Server {
+    pub(super) fn on_nick(&mut self, id: ClientId, message: &Message) {
+        let nick = message.param(0);
+        if nick.is_empty() {
+            return self.reply(id, Reply::new(431, ["No nickname given"]));
+        }
+        if !names::is_nick(nick, self.config.limits.nick) {
+            let text = format!(
+                "No nickname: it takes letters, digits and -_[]{{}}\\|^`, at most {}, and begins with no digit or -",
+                self.config.limits.nick
+            );
+            return self.reply(id, Reply::new(432, [nick, &text]));
+        }
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let account = client.account.clone();
+        let user = client.user;
+        let Some(user_id) = user else {
+            // Whether it is free for this client is decided once it has had time to sign in.
+            if names::is_reserved(&names::fold(nick)) {
+                return self.nick_in_use(id, nick);
+            }
+            if let Some(registration) = self
+                .clients
+                .get_mut(&id)
+                .and_then(|c| c.registration.as_mut())
+            {
+                registration.nick = Some(nick.to_owned());
+            }
+            return self.try_register(id);
+        };
+        let same = self
+            .users
+            .get(&user_id)
+            .is_some_and(|user| user.nick == nick);
+        if same {
+            return;
+        }
+        let holder = self.nicks.get(&names::fold(nick)).copied();
+        if holder.is_some_and(|holder| {
+            holder != user_id && !self.may_evict(holder, nick, account.as_ref())
+        }) || !self.is_nick_free(nick, account.as_ref(), Some(user_id))
+        {
+            return self.nick_in_use(id, nick);
+        }
+        self.rename(user_id, nick);
+    }
+
+    pub(super) fn nick_in_use(&mut self, id: ClientId, nick: &str) {
+        let folded = names::fold(nick);
+        let text = if self.accounts.contains(folded.as_str()) {
+            format!("The nickname belongs to the account {folded}: sign in to it, or take another")
+        } else {
+            "The nickname is in use; take another".to_owned()
+        };
+        self.reply(id, Reply::new(433, [nick, &text]));
+    }
+
+    /// The owner of an account gets its name back from whoever holds it.
+    fn may_evict(&self, holder: UserId, nick: &str, account: Option<&AccountName>) -> bool {
+        let owns = account.is_some_and(|account| account.as_str() == names::fold(nick));
+        owns && self
+            .users
+            .get(&holder)
+            .is_some_and(|user| user.account.as_ref() != account)
+    }
+
+    /// Tells whether somebody with this account may have a nickname; whoever holds the name of
+    /// an account that is not theirs is given another for it.
+    pub(super) fn is_nick_free(
+        &mut self,
+        nick: &str,
+        account: Option<&AccountName>,
+        own: Option<UserId>,
+    ) -> bool {
+        let folded = names::fold(nick);
+        let owns = account.is_some_and(|account| account.as_str() == folded);
+        if names::is_reserved(&folded) || (self.accounts.contains(folded.as_str()) && !owns) {
+            return false;
+        }
+        let Some(&holder) = self.nicks.get(&folded) else {
+            return true;
+        };
+        if own == Some(holder) {
+            return true;
+        }
+        if self.may_evict(holder, nick, account) {
+            self.evict(holder);
+            return true;
+        }
+        let same_account = account.is_some()
+            && self
+                .users
+                .get(&holder)
+                .is_some_and(|user| user.account.as_ref() == account);
+        // Registering clients become a session of that user; a user cannot become another.
+        same_account && own.is_none()
+    }
+
+    fn evict(&mut self, holder: UserId) {
+        loop {
+            let nick = format!("Guest{}", self.next_count());
+            if !self.nicks.contains_key(&names::fold(&nick)) {
+                for session in self.sessions(holder) {
+                    let text = "Your nickname belongs to an account that signed in; you were given another";
+                    let message = Message::new("NOTICE", [nick.as_str(), text]);
+                    self.reply_message(session, message);
+                }
+                return self.rename(holder, &nick);
+            }
+        }
+    }
+
+    fn rename(&mut self, user_id: UserId, nick: &str) {
+        let event = self.event(user_id, "NICK", [nick]);
+        let mut audience = self.neighbours(user_id);
+        audience.extend(self.sessions(user_id));
+        self.relay(audience, &event, When::Always);
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        let old = std::mem::replace(&mut user.nick, nick.to_owned());
+        self.nicks.remove(&names::fold(&old));
+        self.nicks.insert(names::fold(nick), user_id);
+        if names::fold(&old) != names::fold(nick) {
+            self.tell_monitors(&old, false);
+            self.tell_monitors(nick, true);
+        }
+    }
+
+    pub(super) fn on_setname(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let real = message.param(0);
+        if real.is_empty() || real.len() > REAL_NAME {
+            let text = format!("A real name has 1 to {REAL_NAME} bytes");
+            return self.fail(id, "SETNAME", "INVALID_REALNAME", &[], &text);
+        }
+        if let Some(user) = self.users.get_mut(&user_id) {
+            user.real = real.to_owned();
+        }
+        let event = self.event(user_id, "SETNAME", [real]);
+        let mut audience = self.neighbours(user_id);
+        audience.extend(self.sessions(user_id));
+        let audience = self.with_cap(audience, Caps::SETNAME);
+        self.relay(audience, &event, When::Always);
+    }
+}

@@ -1,0 +1,173 @@
+//! What waits to go out: requests at once, lines in order and only after what they rest on is durable.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::{AppendId, ClientId, Output, Recipients};
+use crate::record::{Query, Record};
+
+/// When a line may go out, besides that all appends before it are settled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum When {
+    /// In any case.
+    Always,
+    /// If that append succeeded.
+    Stored(AppendId),
+    /// If that append failed.
+    Failed(AppendId),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    after: AppendId,
+    when: When,
+    output: Output,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    requests: VecDeque<Output>,
+    lines: VecDeque<Waiting>,
+    /// The append that was asked for last.
+    asked: AppendId,
+    /// All appends up to this one are settled.
+    settled: AppendId,
+    /// Those among the settled that failed, as long as a line may ask.
+    failed: BTreeSet<AppendId>,
+}
+
+impl Outbox {
+    pub(super) fn send(&mut self, to: Recipients, line: Arc<str>, when: When) {
+        self.lines.push_back(Waiting {
+            after: self.asked,
+            when,
+            output: Output::Send { to, line },
+        });
+    }
+
+    pub(super) fn close(&mut self, client: ClientId) {
+        self.lines.push_back(Waiting {
+            after: self.asked,
+            when: When::Always,
+            output: Output::Close { client },
+        });
+    }
+
+    pub(super) fn append(&mut self, record: Record) -> AppendId {
+        self.asked.0 += 1;
+        let id = self.asked;
+        self.requests.push_back(Output::Append { id, record });
+        id
+    }
+
+    pub(super) fn query(&mut self, client: ClientId, query: Query) {
+        self.requests.push_back(Output::Query { client, query });
+    }
+
+    pub(super) fn authenticate(&mut self, client: ClientId, name: String, password: String) {
+        self.requests.push_back(Output::Authenticate {
+            client,
+            name,
+            password: super::Secret(password),
+        });
+    }
+
+    /// Notes how an append ended; they end in order.
+    pub(super) fn settle(&mut self, id: AppendId, stored: bool) {
+        self.settled = self.settled.max(id.min(self.asked));
+        if !stored {
+            self.failed.insert(id);
+        }
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        usize::try_from(self.asked.0 - self.settled.0).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        if let Some(request) = self.requests.pop_front() {
+            return Some(request);
+        }
+        while self
+            .lines
+            .front()
+            .is_some_and(|line| line.after <= self.settled)
+        {
+            let line = self.lines.pop_front()?;
+            let due = match line.when {
+                When::Always => true,
+                When::Stored(id) => !self.failed.contains(&id),
+                When::Failed(id) => self.failed.contains(&id),
+            };
+            if due {
+                return Some(line.output);
+            }
+        }
+        if self.lines.is_empty() {
+            self.failed.clear();
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Body;
+
+    fn line(text: &str) -> Output {
+        Output::Send {
+            to: Recipients::One(ClientId(1)),
+            line: text.into(),
+        }
+    }
+
+    fn record() -> Record {
+        Record {
+            id: 1,
+            body: Body::Gone {
+                name: "#x".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn lines_wait_for_the_appends_before_them() {
+        let mut outbox = Outbox::default();
+        let to = Recipients::One(ClientId(1));
+        outbox.send(to.clone(), "a".into(), When::Always);
+        let first = outbox.append(record());
+        outbox.send(to.clone(), "b".into(), When::Stored(first));
+        outbox.send(to.clone(), "not b".into(), When::Failed(first));
+        let second = outbox.append(record());
+        outbox.send(to.clone(), "c".into(), When::Stored(second));
+        outbox.send(to.clone(), "not c".into(), When::Failed(second));
+        outbox.send(to, "d".into(), When::Always);
+        assert!(matches!(
+            outbox.poll(),
+            Some(Output::Append {
+                id: AppendId(1),
+                ..
+            })
+        ));
+        assert!(matches!(
+            outbox.poll(),
+            Some(Output::Append {
+                id: AppendId(2),
+                ..
+            })
+        ));
+        assert_eq!(outbox.poll(), Some(line("a")));
+        assert_eq!(outbox.poll(), None);
+        assert_eq!(outbox.pending(), 2);
+        outbox.settle(first, true);
+        assert_eq!(outbox.poll(), Some(line("b")));
+        assert_eq!(outbox.poll(), None);
+        outbox.settle(second, false);
+        assert_eq!(outbox.poll(), Some(line("not c")));
+        assert_eq!(outbox.poll(), Some(line("d")));
+        assert_eq!(outbox.poll(), None);
+        assert_eq!(outbox.pending(), 0);
+    }
+}

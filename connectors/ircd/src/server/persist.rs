@@ -1,0 +1,107 @@
+//! What outlives the process: channels, known accounts, and how appends ended.
+
+use std::sync::Arc;
+
+use model::AccountName;
+
+use super::channel::Channel;
+use super::outbox::When;
+use super::{AppendId, Now, Server, names};
+use crate::record::{Body, ChannelRecord, Record, State, Topic};
+
+impl Server {
+    /// An append ended; call in order, for each.
+    pub fn handle_stored(&mut self, id: AppendId, stored: bool, now: Now) {
+        self.now = now;
+        self.outbox.settle(id, stored);
+    }
+
+    /// Returns all that has to be known after a restart, messages excepted.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State {
+            version: State::VERSION,
+            as_of: self.last_id,
+            accounts: self.accounts.clone(),
+            channels: self
+                .channels
+                .values()
+                .map(|channel| channel.record.clone())
+                .collect(),
+        }
+    }
+
+    pub(super) fn append(&mut self, id: i64, body: Body) -> AppendId {
+        self.outbox.append(Record { id, body })
+    }
+
+    /// Writes down how a channel is now; before telling anybody.
+    pub(super) fn save_channel(&mut self, key: &str) {
+        if let Some(channel) = self.channels.get(key) {
+            if !channel.is_lasting() {
+                return;
+            }
+            let body = Body::Channel(channel.record.clone());
+            let id = self.next_id();
+            self.append(id, body);
+        }
+    }
+
+    /// Writes down a new account.
+    pub(super) fn learn_account(&mut self, account: &AccountName) {
+        if self.accounts.insert(account.clone()) {
+            let id = self.next_id();
+            self.append(
+                id,
+                Body::Account {
+                    account: account.clone(),
+                },
+            );
+        }
+    }
+
+    /// Forgets a channel that nobody is in, unless it belongs to somebody.
+    pub(super) fn forget_if_empty(&mut self, key: &str) {
+        let empty = self
+            .channels
+            .get(key)
+            .is_some_and(|channel| channel.members.is_empty() && !channel.is_lasting());
+        if empty {
+            self.channels.remove(key);
+        }
+    }
+
+    /// Makes the channels of the configuration that are not there yet.
+    pub(super) fn create_defaults(&mut self) {
+        for default in self.config.channels.clone() {
+            let key: Arc<str> = names::fold(&default.name).into();
+            if self.channels.contains_key(&key) {
+                continue;
+            }
+            let mut record = ChannelRecord {
+                permanent: true,
+                topic: (!default.topic.is_empty()).then(|| Topic {
+                    text: default.topic.clone(),
+                    by: self.config.name.clone(),
+                    at: self.now.wall,
+                }),
+                ..Channel::fresh(&default.name, self.now.wall)
+            };
+            // Everybody may set the topic where nobody is operator.
+            record.topic_locked = false;
+            self.channels.insert(Arc::clone(&key), Channel::new(record));
+            self.save_channel(&key);
+        }
+    }
+
+    /// Tells the sender of a message that it was not kept and so not sent.
+    pub(super) fn explain_failure(&mut self, id: super::ClientId, target: &str, append: AppendId) {
+        let text =
+            "Your message was not sent: the server could not write it to its disk; try again later";
+        self.reply_when(
+            id,
+            super::deliver::Reply::new(404, [target, text]),
+            When::Failed(append),
+        );
+    }
+}

@@ -1,0 +1,393 @@
+//! Becoming somebody: PASS, USER, the end of registration, QUIT, and the end of a connection
+//! (RFC 2812, section 3.1).
+
+use irc_codec::Message;
+use model::{AccountName, BearerToken};
+
+use super::client::{Busy, User, UserId};
+use super::deliver::Reply;
+use super::outbox::When;
+use super::{ClientId, Now, Server, names};
+
+/// Wrong passwords after which a connection is closed.
+pub(super) const MAX_FAILURES: u32 = 3;
+
+/// How long wrong passwords are held against an address, in milliseconds.
+const FORGIVEN_AFTER: u64 = 600_000;
+
+impl Server {
+    pub(super) fn on_pass(&mut self, id: ClientId, message: &Message) {
+        if message.params.is_empty() {
+            return self.needs_more(id, "PASS");
+        }
+        match self
+            .clients
+            .get_mut(&id)
+            .and_then(|client| client.registration.as_mut())
+        {
+            Some(registration) => registration.password = Some(message.param(0).to_owned()),
+            None => self.already_registered(id),
+        }
+    }
+
+    pub(super) fn on_user(&mut self, id: ClientId, message: &Message) {
+        if message.params.len() < 4 {
+            return self.needs_more(id, "USER");
+        }
+        match self
+            .clients
+            .get_mut(&id)
+            .and_then(|client| client.registration.as_mut())
+        {
+            Some(registration) => {
+                let real = names::clip(message.param(3), REAL_NAME).to_owned();
+                registration.user = Some((message.param(0).to_owned(), real));
+                self.try_register(id);
+            }
+            None => self.already_registered(id),
+        }
+    }
+
+    fn already_registered(&mut self, id: ClientId) {
+        self.reply(id, Reply::new(462, ["You are registered already"]));
+    }
+
+    /// Registers a client that has said all that is needed.
+    pub(super) fn try_register(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let Some(registration) = &mut client.registration else {
+            return;
+        };
+        let (false, Some(nick), Some((user, real))) = (
+            registration.negotiating,
+            registration.nick.clone(),
+            registration.user.clone(),
+        ) else {
+            return;
+        };
+        if client.account.is_none() {
+            if let Some(password) = registration.password.take() {
+                return self.check_password(id, candidates(&password, &nick, &user));
+            }
+            if !self.config.guests.admit(client.peer.address) {
+                let text = "This server is for its members: sign in by SASL PLAIN, or with PASS account:password";
+                self.reply(id, Reply::new(464, [text]));
+                self.disconnect(id, "You are not signed in");
+                return;
+            }
+        }
+        let account = client.account.clone();
+        if !self.is_nick_free(&nick, account.as_ref(), None) {
+            if let Some(registration) = self
+                .clients
+                .get_mut(&id)
+                .and_then(|c| c.registration.as_mut())
+            {
+                registration.nick = None;
+            }
+            return self.nick_in_use(id, &nick);
+        }
+        match self.nicks.get(&names::fold(&nick)).copied() {
+            Some(same) => self.attach(id, same),
+            None => self.register(id, nick, &user, real),
+        }
+    }
+
+    fn register(&mut self, id: ClientId, nick: String, user: &str, real: String) {
+        let user_id = UserId(self.next_count());
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        client.registration = None;
+        client.user = Some(user_id);
+        let host = match &client.account {
+            Some(account) => format!("user/{account}"),
+            None => {
+                let host = client.peer.address.to_canonical().to_string();
+                // A parameter must not begin with a colon.
+                if host.starts_with(':') {
+                    format!("0{host}")
+                } else {
+                    host
+                }
+            }
+        };
+        self.nicks.insert(names::fold(&nick), user_id);
+        self.users.insert(
+            user_id,
+            User {
+                nick: nick.clone(),
+                name: names::user_name(user),
+                host,
+                real,
+                account: client.account.clone(),
+                sessions: vec![id],
+                channels: Default::default(),
+                invites: Default::default(),
+                away: client.away.clone(),
+                invisible: false,
+                since: self.now.wall,
+                active: self.now.wall,
+            },
+        );
+        self.start_pings(id);
+        self.send_welcome(id);
+        self.tell_monitors(&nick, true);
+    }
+
+    /// Makes a client a further session of a user with the same account and nickname.
+    fn attach(&mut self, id: ClientId, user_id: UserId) {
+        let sessions = self
+            .users
+            .get(&user_id)
+            .map_or(0, |user| user.sessions.len());
+        if sessions >= self.config.limits.sessions {
+            let text = format!(
+                "You are connected {sessions} times already; close one of these connections"
+            );
+            return self.disconnect(id, &text);
+        }
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        client.registration = None;
+        client.user = Some(user_id);
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        user.sessions.push(id);
+        let channels: Vec<_> = user.channels.iter().cloned().collect();
+        self.start_pings(id);
+        self.send_welcome(id);
+        for channel in channels {
+            self.show_joined(id, user_id, &channel);
+        }
+        self.update_away(user_id);
+    }
+
+    fn start_pings(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            self.deadlines.remove(&(client.deadline, id));
+            client.deadline = self.now.ticks + self.config.limits.ping_ms;
+            self.deadlines.insert((client.deadline, id));
+        }
+    }
+
+    fn check_password(&mut self, id: ClientId, mut next: Vec<(String, String)>) {
+        let (name, password) = next.remove(0);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.busy = Some(Busy::Password { next });
+            self.outbox.authenticate(id, name, password);
+        }
+    }
+
+    /// A password was checked: the account, or none if it is wrong, or why it could not be checked.
+    pub fn handle_authenticated(
+        &mut self,
+        id: ClientId,
+        result: Result<Option<AccountName>, String>,
+        now: Now,
+    ) {
+        self.now = now;
+        let Some(busy) = self
+            .clients
+            .get_mut(&id)
+            .and_then(|client| client.busy.take())
+        else {
+            return;
+        };
+        match busy {
+            Busy::Sasl { label } => self.finish_sasl(id, label, result),
+            Busy::Password { next } => match result {
+                Ok(Some(account)) => {
+                    self.sign_in(id, &account);
+                    self.try_register(id);
+                }
+                Ok(None) if !next.is_empty() => self.check_password(id, next),
+                Ok(None) => {
+                    let text =
+                        "Wrong password; send PASS account:password, or your own nickname as NICK";
+                    self.reply(id, Reply::new(464, [text]));
+                    self.count_failure(id);
+                    self.disconnect(id, "Wrong password");
+                }
+                Err(reason) => {
+                    self.reply(id, Reply::new(464, [reason]));
+                    self.disconnect(id, "Your password could not be checked");
+                }
+            },
+            other @ Busy::History { .. } => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.busy = Some(other);
+                }
+            }
+        }
+    }
+
+    /// Gives a client an account.
+    pub(super) fn sign_in(&mut self, id: ClientId, account: &AccountName) {
+        self.learn_account(account);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.account = Some(account.clone());
+        }
+        let nick = self.name_for(id);
+        let mask = format!("{nick}!*@user/{account}");
+        let text = format!("You are now signed in as {account}");
+        self.reply(id, Reply::new(900, [mask, account.to_string(), text]));
+    }
+
+    pub(super) fn count_failure(&mut self, id: ClientId) {
+        self.statistics.failures += 1;
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        client.failures += 1;
+        let address = self.addresses.entry(client.peer.address).or_default();
+        if address.forgiven <= self.now.ticks {
+            address.failures = 0;
+        }
+        address.failures += 1;
+        address.forgiven = self.now.ticks + FORGIVEN_AFTER;
+    }
+
+    pub(super) fn on_quit(&mut self, id: ClientId, message: &Message) {
+        let text = match message.param(0) {
+            "" => "Quit".to_owned(),
+            text => format!("Quit: {}", names::clip(text, self.config.limits.text)),
+        };
+        self.disconnect(id, &text);
+    }
+
+    /// Says why, closes, and forgets a client.
+    pub(super) fn disconnect(&mut self, id: ClientId, reason: &str) {
+        // What it was told so far comes before the ERROR.
+        if self
+            .response
+            .as_ref()
+            .is_some_and(|response| response.client == id)
+        {
+            self.finish_response();
+        }
+        let line = super::deliver::wire(&Message::new("ERROR", [reason]));
+        self.push(
+            id,
+            names::clip(&line, super::deliver::LINE - 2).to_owned(),
+            When::Always,
+        );
+        self.outbox.close(id);
+        self.forget(id, reason);
+    }
+
+    /// A connection ended by itself.
+    pub fn handle_closed(&mut self, id: ClientId, reason: &str, now: Now) {
+        self.now = now;
+        self.forget(id, reason);
+    }
+
+    /// The server stops: everybody is told.
+    pub fn handle_shutdown(&mut self, reason: &str, now: Now) {
+        self.now = now;
+        let all: Vec<ClientId> = self.clients.keys().copied().collect();
+        for id in all {
+            let line = super::deliver::wire(&Message::new("ERROR", [reason]));
+            self.push(id, line, When::Always);
+            self.outbox.close(id);
+        }
+        self.clients.clear();
+    }
+
+    fn forget(&mut self, id: ClientId, reason: &str) {
+        let Some(client) = self.clients.remove(&id) else {
+            return;
+        };
+        self.deadlines.remove(&(client.deadline, id));
+        for nick in &client.monitor {
+            self.unmonitor(id, nick);
+        }
+        if let Some(address) = self.addresses.get_mut(&client.peer.address) {
+            address.clients -= 1;
+            if address.clients == 0 && address.forgiven <= self.now.ticks {
+                self.addresses.remove(&client.peer.address);
+            }
+        }
+        let Some(user_id) = client.user else {
+            return;
+        };
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        user.sessions.retain(|session| *session != id);
+        if user.sessions.is_empty() {
+            self.quit(user_id, reason);
+        } else {
+            self.update_away(user_id);
+        }
+    }
+
+    fn quit(&mut self, user_id: UserId, reason: &str) {
+        let event = self.event(user_id, "QUIT", [reason]);
+        let audience = self.neighbours(user_id);
+        self.relay(audience, &event, When::Always);
+        let Some(user) = self.users.remove(&user_id) else {
+            return;
+        };
+        self.nicks.remove(&names::fold(&user.nick));
+        for key in &user.channels {
+            if let Some(channel) = self.channels.get_mut(key) {
+                channel.members.remove(&user_id);
+            }
+            self.forget_if_empty(key);
+        }
+        self.tell_monitors(&user.nick, false);
+        self.remember_gone(&user);
+    }
+}
+
+/// The longest real name, in bytes.
+pub(super) const REAL_NAME: usize = 150;
+
+/// Returns the account names and passwords that a PASS may mean: `account:password`; a token, which
+/// names its account; else the password of the nickname's or the user name's account.
+fn candidates(password: &str, nick: &str, user: &str) -> Vec<(String, String)> {
+    let is_name = |name: &str| name.parse::<AccountName>().is_ok();
+    if let Some((account, rest)) = password.split_once(':') {
+        let account = account.to_ascii_lowercase();
+        if is_name(&account) {
+            return vec![(account, rest.to_owned())];
+        }
+    }
+    if let Ok(token) = password.parse::<BearerToken>() {
+        return vec![(token.owner.to_string(), password.to_owned())];
+    }
+    let mut found: Vec<(String, String)> = Vec::new();
+    for name in [nick.to_ascii_lowercase(), user.to_ascii_lowercase()] {
+        if is_name(&name) && found.iter().all(|(known, _)| *known != name) {
+            found.push((name, password.to_owned()));
+        }
+    }
+    if found.is_empty() {
+        found.push((names::fold(nick), password.to_owned()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pass_names_the_account_or_leaves_it_to_the_nick() {
+        let pair = |name: &str, password: &str| (name.to_owned(), password.to_owned());
+        assert_eq!(candidates("Alice:a:b", "x", "y"), [pair("alice", "a:b")]);
+        assert_eq!(
+            candidates("pw", "Alice", "al"),
+            [pair("alice", "pw"), pair("al", "pw")]
+        );
+        assert_eq!(candidates("pw", "alice", "alice"), [pair("alice", "pw")]);
+        let token = format!("carol.{}.{}", "A".repeat(16), "b".repeat(32));
+        assert_eq!(candidates(&token, "alice", "al"), [pair("carol", &token)]);
+        assert_eq!(candidates("pw", "[x]", "~"), [pair("[x]", "pw")]);
+    }
+}

@@ -1,0 +1,125 @@
+//! CHATHISTORY: what is answered, as a batch.
+
+use irc_codec::{Message, Source};
+use model::Timestamp;
+
+use super::caps::Caps;
+use super::client::Busy;
+use super::deliver::{Event, Response, wire};
+use super::outbox::When;
+use super::{ClientId, Now, Server};
+use crate::record::{Answer, Stored, other_side};
+
+impl Server {
+    /// The history answered a query.
+    pub fn handle_history(&mut self, id: ClientId, answer: Answer, now: Now) {
+        self.now = now;
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let (label, target) = match client.busy.take() {
+            Some(Busy::History { label, target }) => (label, target),
+            other => {
+                client.busy = other;
+                return;
+            }
+        };
+        self.response = label.map(|label| Response::new(id, label));
+        match answer {
+            Answer::Messages(messages) => {
+                self.send_history(id, target.as_deref().unwrap_or("*"), &messages)
+            }
+            Answer::Targets(targets) => self.send_targets(id, &targets),
+            Answer::Failed => {
+                let text = "Messages could not be retrieved: the server could not read its log";
+                self.fail(
+                    id,
+                    "CHATHISTORY",
+                    "MESSAGE_ERROR",
+                    &[target.as_deref().unwrap_or("*")],
+                    text,
+                );
+            }
+        }
+        self.finish_response();
+    }
+
+    fn send_history(&mut self, id: ClientId, target: &str, messages: &[(i64, Stored)]) {
+        let batch = self.open_batch(id, &["chathistory", target]);
+        let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
+            return;
+        };
+        for (at, stored) in messages {
+            let mut message = Message::new(
+                &stored.command,
+                [Some(&stored.to), stored.text.as_ref()]
+                    .into_iter()
+                    .flatten(),
+            );
+            message.source = Some(Source::parse(&stored.source));
+            let event = Event {
+                at: *at,
+                has_id: true,
+                account: stored.account.clone(),
+                tags: stored.tags.clone(),
+                message,
+            };
+            if stored.command == "TAGMSG" && !caps.has(Caps::MESSAGE_TAGS) {
+                continue;
+            }
+            let line = event.tags_for(caps, batch.as_deref()) + &wire(&event.message);
+            self.push(id, line, When::Always);
+        }
+        self.close_batch(id, batch);
+    }
+
+    fn send_targets(&mut self, id: ClientId, targets: &[(String, i64)]) {
+        let account = self
+            .clients
+            .get(&id)
+            .and_then(|client| client.account.clone());
+        let batch = self.open_batch(id, &["draft/chathistory-targets"]);
+        for (target, at) in targets {
+            let other = account
+                .as_ref()
+                .and_then(|account| other_side(target, account.as_str()));
+            let shown = match (self.channels.get(target.as_str()), other) {
+                (Some(channel), _) => channel.record.name.clone(),
+                (None, Some(other)) => other.trim_start_matches('~').to_owned(),
+                (None, None) => continue,
+            };
+            let time = Timestamp::from_millis(*at).to_string();
+            let message = Message::new("CHATHISTORY", ["TARGETS", shown.as_str(), &time]);
+            let tag = batch
+                .as_ref()
+                .map_or_else(String::new, |batch| format!("@batch={batch} "));
+            let line = format!("{tag}:{} {}", self.config.name, wire(&message));
+            self.push(id, line, When::Always);
+        }
+        self.close_batch(id, batch);
+    }
+
+    fn open_batch(&mut self, id: ClientId, about: &[&str]) -> Option<String> {
+        let knows = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::BATCH));
+        if !knows {
+            return None;
+        }
+        let name = self.next_count().to_string();
+        if let Some(response) = &mut self.response {
+            response.batched = true;
+        }
+        let start = format!("+{name}");
+        let params = [start.as_str()].into_iter().chain(about.iter().copied());
+        self.reply_message(id, Message::new("BATCH", params));
+        Some(name)
+    }
+
+    fn close_batch(&mut self, id: ClientId, batch: Option<String>) {
+        if let Some(name) = batch {
+            self.reply_message(id, Message::new("BATCH", [format!("-{name}")]));
+        }
+    }
+}

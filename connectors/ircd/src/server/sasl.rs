@@ -1,0 +1,180 @@
+//! AUTHENTICATE PLAIN (IRCv3 sasl-3.2, RFC 4616).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use irc_codec::Message;
+use model::AccountName;
+
+use super::caps::Caps;
+use super::client::Busy;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::registration::MAX_FAILURES;
+use super::{ClientId, Server};
+
+/// A chunk of this length has another after it.
+const CHUNK: usize = 400;
+
+/// The longest payload in base64.
+const MAX_PAYLOAD: usize = 4 * CHUNK;
+
+impl Server {
+    pub(super) fn on_authenticate(&mut self, id: ClientId, message: &Message) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if !client.caps.has(Caps::SASL) {
+            let text = "Request the capability sasl before AUTHENTICATE";
+            return self.reply(id, Reply::new(904, [text]));
+        }
+        let argument = message.param(0);
+        if argument.is_empty() {
+            return self.needs_more(id, "AUTHENTICATE");
+        }
+        if argument == "*" {
+            client.sasl = None;
+            return self.reply(id, Reply::new(906, ["SASL authentication aborted"]));
+        }
+        if client.account.is_some() {
+            return self.reply(id, Reply::new(907, ["You are signed in already"]));
+        }
+        let Some(so_far) = &mut client.sasl else {
+            if !argument.eq_ignore_ascii_case("PLAIN") {
+                self.reply(
+                    id,
+                    Reply::new(908, ["PLAIN", "are the available SASL mechanisms"]),
+                );
+                return self.reply(
+                    id,
+                    Reply::new(904, ["SASL authentication failed: there is only PLAIN"]),
+                );
+            }
+            client.sasl = Some(String::new());
+            return self.push(id, "AUTHENTICATE +".to_owned(), When::Always);
+        };
+        if argument.len() > CHUNK || so_far.len() + argument.len() > MAX_PAYLOAD {
+            client.sasl = None;
+            return self.reply(id, Reply::new(905, ["SASL message too long"]));
+        }
+        if argument != "+" {
+            so_far.push_str(argument);
+        }
+        if argument.len() == CHUNK {
+            return;
+        }
+        let payload = client.sasl.take().unwrap_or_default();
+        match parse_plain(&payload) {
+            Some((name, password)) => {
+                let label = self.response.take().map(|response| response.label);
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.busy = Some(Busy::Sasl { label });
+                }
+                self.outbox.authenticate(id, name, password);
+            }
+            None => {
+                let text =
+                    "SASL authentication failed: expected base64 of authzid NUL name NUL password";
+                self.reply(id, Reply::new(904, [text]));
+                self.count_failure(id);
+                self.close_after_failures(id);
+            }
+        }
+    }
+
+    pub(super) fn finish_sasl(
+        &mut self,
+        id: ClientId,
+        label: Option<String>,
+        result: Result<Option<AccountName>, String>,
+    ) {
+        self.response = label.map(|label| super::deliver::Response::new(id, label));
+        match result {
+            Ok(Some(account)) => {
+                self.sign_in(id, &account);
+                self.reply(id, Reply::new(903, ["SASL authentication successful"]));
+                self.adopt_account(id, &account);
+            }
+            Ok(None) => {
+                let text = "SASL authentication failed: wrong account name or password";
+                self.reply(id, Reply::new(904, [text]));
+                self.count_failure(id);
+                self.close_after_failures(id);
+            }
+            Err(reason) => {
+                let text = format!("SASL authentication failed: {reason}");
+                self.reply(id, Reply::new(904, [text]));
+            }
+        }
+        self.finish_response();
+    }
+
+    fn close_after_failures(&mut self, id: ClientId) {
+        if self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.failures >= MAX_FAILURES)
+        {
+            self.disconnect(id, "Too many wrong passwords");
+        }
+    }
+
+    /// A guest that signs in while connected becomes the account (IRCv3 account-notify).
+    fn adopt_account(&mut self, id: ClientId, account: &AccountName) {
+        let Some(user_id) = self.clients.get(&id).and_then(|client| client.user) else {
+            return;
+        };
+        if let Some(user) = self.users.get_mut(&user_id) {
+            user.account = Some(account.clone());
+        }
+        let event = self.event(user_id, "ACCOUNT", [account.as_str()]);
+        let mut audience = self.neighbours(user_id);
+        audience.extend(self.sessions(user_id));
+        let audience = self.with_cap(audience, Caps::ACCOUNT_NOTIFY);
+        self.relay(audience, &event, When::Always);
+        let channels: Vec<_> = self
+            .users
+            .get(&user_id)
+            .map_or_else(Vec::new, |user| user.channels.iter().cloned().collect());
+        for key in channels {
+            self.remember_member(&key, account);
+        }
+    }
+}
+
+/// Reads `authzid NUL authcid NUL password`; a different authzid is not supported.
+fn parse_plain(payload: &str) -> Option<(String, String)> {
+    let bytes = STANDARD.decode(payload).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let mut parts = text.split('\0');
+    let (authzid, name, password) = (parts.next()?, parts.next()?, parts.next()?);
+    let good = parts.next().is_none()
+        && !name.is_empty()
+        && !password.is_empty()
+        && (authzid.is_empty() || authzid == name);
+    good.then(|| (name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_payloads() {
+        let read = |text: &str| parse_plain(&STANDARD.encode(text));
+        let pair = Some(("alice".to_owned(), "pw".to_owned()));
+        assert_eq!(read("\0alice\0pw"), pair);
+        assert_eq!(read("alice\0alice\0pw"), pair);
+        for bad in [
+            "",
+            "alice",
+            "\0alice",
+            "\0\0pw",
+            "\0alice\0",
+            "bob\0alice\0pw",
+            "\0a\0b\0c",
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        assert_eq!(parse_plain("%%%"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! Time limits: registration, PING and PONG.
+
+use irc_codec::Message;
+
+use super::{ClientId, Now, Server};
+
+impl Server {
+    /// Returns when [`Server::handle_timeout`] should be called, in ticks.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        while let Some(&(deadline, id)) = self.deadlines.first() {
+            if deadline > now.ticks {
+                break;
+            }
+            self.deadlines.remove(&(deadline, id));
+            self.on_deadline(id);
+        }
+        if self.addresses.len() > self.clients.len() {
+            self.addresses
+                .retain(|_, address| address.clients > 0 || address.forgiven > now.ticks);
+        }
+    }
+
+    fn on_deadline(&mut self, id: ClientId) {
+        let limits = &self.config.limits;
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if client.registration.is_some() {
+            let seconds = limits.registration_ms / 1000;
+            self.disconnect(
+                id,
+                &format!("Registration took longer than {seconds} seconds"),
+            );
+            return;
+        }
+        let silent = self.now.ticks.saturating_sub(client.heard);
+        let next = if client.pinged {
+            let seconds = silent / 1000;
+            self.disconnect(id, &format!("Ping timeout: {seconds} seconds"));
+            return;
+        } else if silent >= limits.ping_ms {
+            client.pinged = true;
+            self.now.ticks + limits.pong_ms
+        } else {
+            client.heard + limits.ping_ms
+        };
+        client.deadline = next;
+        self.deadlines.insert((next, id));
+        if self.clients.get(&id).is_some_and(|client| client.pinged) {
+            let name = self.config.name.clone();
+            self.reply_message(id, Message::new("PING", [name]));
+        }
+    }
+
+    pub(super) fn on_ping(&mut self, id: ClientId, message: &Message) {
+        if message.params.is_empty() {
+            return self.needs_more(id, "PING");
+        }
+        let answer = [self.config.name.as_str(), message.param(0)];
+        let answer = Message::new("PONG", answer);
+        self.reply_message(id, answer);
+    }
+}

@@ -1,0 +1,85 @@
+//! TOPIC (RFC 2812, section 3.2.4).
+
+use irc_codec::Message;
+
+use super::client::UserId;
+use super::deliver::Reply;
+use super::outbox::When;
+use super::{ClientId, Server, names};
+use crate::record::{Body, Stored, Topic};
+
+impl Server {
+    pub(super) fn on_topic(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        let name = message.param(0);
+        let key = names::fold(name);
+        let Some(channel) = self
+            .channels
+            .get(key.as_str())
+            .filter(|channel| channel.is_visible(user_id))
+        else {
+            return self.no_such_channel(id, name);
+        };
+        let Some(text) = message.params.get(1) else {
+            return self.send_topic(id, &key, true);
+        };
+        let Some(member) = channel.members.get(&user_id) else {
+            return self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+        };
+        if channel.record.topic_locked && !member.operator {
+            return self.reply(
+                id,
+                Reply::new(
+                    482,
+                    [name, "Only operators of the channel set its topic (+t)"],
+                ),
+            );
+        }
+        let text = names::clip(text, self.config.limits.topic).to_owned();
+        let spelled = channel.record.name.clone();
+        let mut event = self.event(user_id, "TOPIC", [spelled.clone(), text.clone()]);
+        event.at = self.next_id();
+        event.has_id = true;
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        let stored = Stored {
+            target: key.clone(),
+            source: user.source().to_string(),
+            account: user.account.clone(),
+            command: "TOPIC".to_owned(),
+            to: spelled,
+            text: Some(text.clone()),
+            tags: String::new(),
+        };
+        let topic = Topic {
+            text,
+            by: user.nick.clone(),
+            at: self.now.wall,
+        };
+        if let Some(channel) = self.channels.get_mut(key.as_str()) {
+            channel.record.topic = (!topic.text.is_empty()).then_some(topic);
+        }
+        self.append(event.at, Body::Message(stored));
+        self.save_channel(&key);
+        // It holds now for this process even if the disk failed, so members see it in any case.
+        let audience = self.audience(&key);
+        self.relay(audience, &event, When::Always);
+    }
+
+    /// Sends the topic; that there is none only if asked.
+    pub(super) fn send_topic(&mut self, id: ClientId, key: &str, asked: bool) {
+        let Some(channel) = self.channels.get(key) else {
+            return;
+        };
+        let name = channel.record.name.clone();
+        match channel.record.topic.clone() {
+            Some(topic) => {
+                self.reply(id, Reply::new(332, [name.as_str(), &topic.text]));
+                let seconds = topic.at.millis().div_euclid(1000).to_string();
+                self.reply(id, Reply::new(333, [name, topic.by, seconds]));
+            }
+            None if asked => self.reply(id, Reply::new(331, [name.as_str(), "No topic is set"])),
+            None => {}
+        }
+    }
+}

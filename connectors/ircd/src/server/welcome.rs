@@ -1,0 +1,92 @@
+//! What a client is told once it is registered: 001 to 005 and what follows (RFC 2812, section 5.1;
+//! ISUPPORT, <https://modern.ircdocs.horse/#feature-advertisement>).
+
+use super::deliver::Reply;
+use super::names::USER_LENGTH;
+use super::{ClientId, Server};
+
+/// What the server calls itself.
+pub(super) const VERSION: &str = concat!("subspace-ircd-", env!("CARGO_PKG_VERSION"));
+
+/// Tokens in one line of 005.
+const TOKENS_PER_LINE: usize = 13;
+
+/// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK and WHOIS.
+pub(super) const MAX_TARGETS: usize = 4;
+
+/// Mode changes with parameter in one MODE command.
+pub(super) const MAX_MODES: usize = 6;
+
+impl Server {
+    pub(super) fn send_welcome(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(&id) else {
+            return;
+        };
+        let Some(user) = client.user.and_then(|user| self.users.get(&user)) else {
+            return;
+        };
+        let source = user.source();
+        let invisible = user.invisible;
+        let (name, network) = (self.config.name.clone(), self.config.network.clone());
+        let created = self.started.to_string();
+        self.reply(
+            id,
+            Reply::new(1, [format!("Welcome to {network}, {source}")]),
+        );
+        self.reply(
+            id,
+            Reply::new(2, [format!("Your host is {name}, running {VERSION}")]),
+        );
+        self.reply(
+            id,
+            Reply::new(3, [format!("This server was started at {created}")]),
+        );
+        self.reply(
+            id,
+            Reply::new(4, [name.as_str(), VERSION, "i", "bikmnostlv", "bkolv"]),
+        );
+        self.send_isupport(id);
+        self.send_lusers(id);
+        self.send_motd(id);
+        if invisible {
+            self.reply(id, Reply::new(221, ["+i"]));
+        }
+    }
+
+    pub(super) fn send_isupport(&mut self, id: ClientId) {
+        let limits = &self.config.limits;
+        let tokens = [
+            format!("NETWORK={}", self.config.network),
+            "CASEMAPPING=ascii".to_owned(),
+            "CHANTYPES=#".to_owned(),
+            "PREFIX=(ov)@+".to_owned(),
+            "CHANMODES=b,k,l,imnst".to_owned(),
+            format!("MODES={MAX_MODES}"),
+            format!("MAXLIST=b:{}", limits.bans),
+            format!("CHANLIMIT=#:{}", limits.channels_per_user),
+            format!("NICKLEN={}", limits.nick),
+            format!("USERLEN={USER_LENGTH}"),
+            format!("CHANNELLEN={}", limits.channel_name),
+            format!("TOPICLEN={}", limits.topic),
+            format!("AWAYLEN={}", limits.text),
+            format!("KICKLEN={}", limits.text),
+            format!("LINELEN={}", super::deliver::LINE),
+            format!(
+                "TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS},KICK:{MAX_TARGETS},WHOIS:{MAX_TARGETS}"
+            ),
+            format!("MONITOR={}", limits.monitor),
+            "ELIST=MNU".to_owned(),
+            "WHOX".to_owned(),
+            "UTF8ONLY".to_owned(),
+            "SAFELIST".to_owned(),
+            format!("CHATHISTORY={}", limits.history_answer),
+            "MSGREFTYPES=timestamp,msgid".to_owned(),
+            "soju.im/SAFERATE".to_owned(),
+        ];
+        for line in tokens.chunks(TOKENS_PER_LINE) {
+            let mut params: Vec<String> = line.to_vec();
+            params.push("are supported by this server".to_owned());
+            self.reply(id, Reply::new(5, params));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! WHOIS and WHOWAS (RFC 2812, sections 3.6.2 and 3.6.3).
+
+use irc_codec::Message;
+
+use super::client::{User, UserId};
+use super::deliver::Reply;
+use super::{ClientId, Server, names};
+
+/// Users that WHOWAS remembers.
+const MAX_GONE: usize = 500;
+
+/// Bytes of channels in one line of 319.
+const WIDTH: usize = 350;
+
+/// Somebody who left.
+#[derive(Debug)]
+pub(super) struct Gone {
+    nick: String,
+    name: String,
+    host: String,
+    real: String,
+    at: model::Timestamp,
+}
+
+impl Server {
+    pub(super) fn on_whois(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        // With two parameters the first names a server.
+        let nicks = if message.params.len() > 1 {
+            message.param(1)
+        } else {
+            message.param(0)
+        };
+        for nick in nicks
+            .split(',')
+            .filter(|nick| !nick.is_empty())
+            .take(super::welcome::MAX_TARGETS)
+        {
+            match self.nicks.get(&names::fold(nick)) {
+                Some(&other) => self.send_whois(id, user_id, other),
+                None => self.no_such_nick(id, nick),
+            }
+        }
+        self.reply(id, Reply::new(318, [nicks, "End of WHOIS"]));
+    }
+
+    fn send_whois(&mut self, id: ClientId, asker: UserId, other: UserId) {
+        let Some(user) = self.users.get(&other) else {
+            return;
+        };
+        let nick = user.nick.as_str();
+        let server = self.config.name.as_str();
+        let mut replies = vec![Reply::new(
+            311,
+            [nick, &user.name, &user.host, "*", &user.real],
+        )];
+        let mut lines: Vec<String> = Vec::new();
+        let shared = |key: &str| {
+            self.channels
+                .get(key)
+                .filter(|channel| channel.is_visible(asker))
+        };
+        let hidden = user.invisible && asker != other;
+        for channel in user.channels.iter().filter_map(|key| shared(key)) {
+            if hidden && !channel.members.contains_key(&asker) {
+                continue;
+            }
+            let sign = channel
+                .members
+                .get(&other)
+                .map_or("", |member| member.prefix(true));
+            let entry = format!("{sign}{}", channel.record.name);
+            match lines
+                .last_mut()
+                .filter(|line| line.len() + entry.len() < WIDTH)
+            {
+                Some(line) => {
+                    line.push(' ');
+                    line.push_str(&entry);
+                }
+                None => lines.push(entry),
+            }
+        }
+        replies.extend(lines.into_iter().map(|line| Reply::new(319, [nick, &line])));
+        replies.push(Reply::new(312, [nick, server, &self.config.network]));
+        if let Some(away) = &user.away {
+            replies.push(Reply::new(301, [nick, away]));
+        }
+        if let Some(account) = &user.account {
+            replies.push(Reply::new(330, [nick, account.as_str(), "is signed in as"]));
+        }
+        let secure = user.sessions.iter().all(|session| {
+            self.clients
+                .get(session)
+                .is_some_and(|client| client.peer.secure)
+        });
+        if secure {
+            replies.push(Reply::new(671, [nick, "is using a secure connection"]));
+        }
+        let idle = (self.now.wall.millis() - user.active.millis()).max(0) / 1000;
+        let since = user.since.millis().div_euclid(1000);
+        let text = "seconds idle, signed on";
+        replies.push(Reply::new(
+            317,
+            [nick, &idle.to_string(), &since.to_string(), text],
+        ));
+        for reply in replies {
+            self.reply(id, reply);
+        }
+    }
+
+    pub(super) fn remember_gone(&mut self, user: &User) {
+        if self.gone.len() >= MAX_GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(Gone {
+            nick: user.nick.clone(),
+            name: user.name.clone(),
+            host: user.host.clone(),
+            real: user.real.clone(),
+            at: self.now.wall,
+        });
+    }
+
+    pub(super) fn on_whowas(&mut self, id: ClientId, message: &Message) {
+        let nick = message.param(0);
+        let most = message
+            .param(1)
+            .parse()
+            .ok()
+            .filter(|&count| count > 0)
+            .unwrap_or(10_usize)
+            .min(20);
+        let replies: Vec<Reply> = self
+            .gone
+            .iter()
+            .rev()
+            .filter(|gone| names::MAPPING.same(&gone.nick, nick))
+            .take(most)
+            .flat_map(|gone| {
+                [
+                    Reply::new(
+                        314,
+                        [gone.nick.as_str(), &gone.name, &gone.host, "*", &gone.real],
+                    ),
+                    Reply::new(
+                        312,
+                        [gone.nick.as_str(), &self.config.name, &gone.at.to_string()],
+                    ),
+                ]
+            })
+            .collect();
+        if replies.is_empty() {
+            self.reply(
+                id,
+                Reply::new(406, [nick, "There was nobody of that name lately"]),
+            );
+        }
+        for reply in replies {
+            self.reply(id, reply);
+        }
+        self.reply(id, Reply::new(369, [nick, "End of WHOWAS"]));
+    }
+}

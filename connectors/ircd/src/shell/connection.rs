@@ -1,0 +1,159 @@
+//! One client's connection: bytes in, paced, to lines for the engine; bytes out.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use irc_codec::LineBuffer;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+use super::bucket::TokenBucket;
+use super::engine::Input;
+use super::outgoing::Outgoing;
+use crate::config::Limits;
+use crate::server::{ClientId, Peer};
+
+/// The longest tags a client may send, `@` and blank included (IRCv3 message-tags).
+const MAX_TAGS: usize = 4096;
+
+/// The longest line without tags.
+const MAX_BODY: usize = 512;
+
+/// Lines of one client that may wait for the engine.
+const CREDITS: usize = 16;
+
+/// A client that takes no byte for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the last bytes may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of one read.
+const READ: usize = 4096;
+
+/// Serves a client until either side ends.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin>(
+    id: ClientId,
+    peer: Peer,
+    stream: S,
+    engine: mpsc::Sender<Input>,
+    limits: Arc<Limits>,
+) {
+    let outgoing = Arc::new(Outgoing::default());
+    let credits = Arc::new(Semaphore::new(CREDITS));
+    let connected = Input::Connected {
+        id,
+        peer,
+        outgoing: Arc::clone(&outgoing),
+        credits: Arc::clone(&credits),
+    };
+    if engine.send(connected).await.is_err() {
+        return;
+    }
+    let (reader, mut writer) = tokio::io::split(stream);
+    let reason = tokio::select! {
+        reason = read(id, reader, &engine, &credits, &limits) => reason,
+        reason = write(id, &mut writer, &engine, &outgoing, limits.sendq) => reason,
+    };
+    // The engine is told first: others should see the end of a connection at once.
+    let _ = engine.send(Input::Closed { id, reason }).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+}
+
+async fn read<R: AsyncRead + Unpin>(
+    id: ClientId,
+    mut reader: R,
+    engine: &mpsc::Sender<Input>,
+    credits: &Semaphore,
+    limits: &Limits,
+) -> String {
+    let start = Instant::now();
+    let mut bucket = TokenBucket::new(limits.line_burst, limits.lines_per_second, Duration::ZERO);
+    let mut lines = LineBuffer::new(MAX_TAGS, MAX_BODY);
+    loop {
+        while let Some(line) = lines.next_line() {
+            let wait = bucket.take(start.elapsed());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            // The engine gives the credit back when it has taken the line.
+            let Ok(credit) = credits.acquire().await else {
+                return "The server stopped".to_owned();
+            };
+            credit.forget();
+            if engine
+                .send(Input::Line {
+                    id,
+                    line: line.ok(),
+                })
+                .await
+                .is_err()
+            {
+                return "The server stopped".to_owned();
+            }
+        }
+        match read_some(&mut reader, &mut lines).await {
+            Ok(0) => return "Connection closed".to_owned(),
+            Ok(_) => {}
+            Err(error) => return format!("Read error: {}", error.kind()),
+        }
+    }
+}
+
+/// Reads through a buffer that exists only while there is something to read: an idle connection holds
+/// none.
+async fn read_some<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    lines: &mut LineBuffer,
+) -> io::Result<usize> {
+    std::future::poll_fn(|context| {
+        let mut bytes = [0; READ];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut *reader).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) => {
+                lines.push(buffer.filled());
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    id: ClientId,
+    writer: &mut W,
+    engine: &mpsc::Sender<Input>,
+    outgoing: &Outgoing,
+    sendq: usize,
+) -> String {
+    while let Some(bytes) = outgoing.take().await {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let count = match tokio::time::timeout(WRITE_TIMEOUT, writer.write(rest)).await {
+                Ok(Ok(0)) => return "Connection closed".to_owned(),
+                Ok(Ok(count)) => count,
+                Ok(Err(error)) => return format!("Write error: {}", error.kind()),
+                Err(_) => return "Write timeout".to_owned(),
+            };
+            rest = &rest[count..];
+            if outgoing.is_aborted() {
+                return "SendQ exceeded".to_owned();
+            }
+            if outgoing.written(count, sendq / 8)
+                && engine.send(Input::Drained { id }).await.is_err()
+            {
+                return "The server stopped".to_owned();
+            }
+        }
+        if let Err(error) = writer.flush().await {
+            return format!("Write error: {}", error.kind());
+        }
+    }
+    "Closed".to_owned()
+}

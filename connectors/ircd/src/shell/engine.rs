@@ -1,0 +1,326 @@
+//! The task that owns the state machine: feeds it, and does what it says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::{AccountName, Timestamp};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::outgoing::Outgoing;
+use crate::accounts::{AUTHENTICATION_SECONDS, Accounts};
+use crate::server::{AppendId, ClientId, Now, Output, Peer, Secret, Server, Statistics};
+use crate::store::{Reply, Request};
+
+/// Appends that may be on their way to the disk before clients have to wait.
+const MAX_PENDING: usize = 512;
+
+/// Password checks at a time; others wait.
+const MAX_CHECKS: usize = 32;
+
+/// How long a stopping server waits for its disk.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What connections say.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A client is there.
+    Connected {
+        id: ClientId,
+        peer: Peer,
+        outgoing: Arc<Outgoing>,
+        credits: Arc<Semaphore>,
+    },
+    /// It sent a line; none if it was too long.
+    Line { id: ClientId, line: Option<Vec<u8>> },
+    /// It has read most of what was waiting.
+    Drained { id: ClientId },
+    /// It is gone.
+    Closed { id: ClientId, reason: String },
+}
+
+type Checked = (ClientId, Result<Option<AccountName>, String>);
+
+/// What the engine knows of a connection.
+#[derive(Debug)]
+struct Connection {
+    outgoing: Arc<Outgoing>,
+    credits: Arc<Semaphore>,
+    /// Lines that came while it was busy; bounded by the credits.
+    lines: VecDeque<Option<Vec<u8>>>,
+}
+
+/// See the module.
+pub(super) struct Engine {
+    pub server: Server,
+    pub accounts: Arc<dyn Accounts>,
+    pub store: std_mpsc::Sender<Request>,
+    pub sendq: usize,
+    pub statistics: Arc<Mutex<Statistics>>,
+    started: Instant,
+    connections: HashMap<ClientId, Connection>,
+    checks: Arc<Semaphore>,
+    checked: (
+        mpsc::UnboundedSender<Checked>,
+        mpsc::UnboundedReceiver<Checked>,
+    ),
+}
+
+impl Engine {
+    pub(super) fn new(
+        server: Server,
+        accounts: Arc<dyn Accounts>,
+        store: std_mpsc::Sender<Request>,
+        sendq: usize,
+        started: Instant,
+    ) -> Self {
+        Self {
+            server,
+            accounts,
+            store,
+            sendq,
+            statistics: Arc::default(),
+            started,
+            connections: HashMap::new(),
+            checks: Arc::new(Semaphore::new(MAX_CHECKS)),
+            // One check per client at a time bounds it.
+            checked: mpsc::unbounded_channel(),
+        }
+    }
+
+    /// Runs until it is told to stop, or the store ends.
+    pub(super) async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut replies: mpsc::UnboundedReceiver<Reply>,
+        mut stop: oneshot::Receiver<()>,
+    ) {
+        let snapshot = self.server.state();
+        self.ask(Request::Snapshot(Box::new(snapshot)));
+        loop {
+            self.perform();
+            self.publish();
+            let deadline = self
+                .server
+                .poll_timeout()
+                .map(|ticks| self.started + Duration::from_millis(ticks));
+            let open = self.server.pending() < MAX_PENDING;
+            tokio::select! {
+                biased;
+                _ = &mut stop => break,
+                reply = replies.recv() => match reply {
+                    Some(reply) => self.on_reply(reply),
+                    None => break,
+                },
+                Some((id, result)) = self.checked.1.recv() => {
+                    let now = self.now();
+                    self.server.handle_authenticated(id, result, now);
+                    self.resume(id);
+                }
+                input = inputs.recv(), if open => match input {
+                    Some(input) => self.on_input(input),
+                    None => break,
+                },
+                () = sleep_until(deadline.unwrap_or(self.started)), if deadline.is_some() => {
+                    let now = self.now();
+                    self.server.handle_timeout(now);
+                }
+            }
+        }
+        self.finish(replies).await;
+    }
+
+    /// Tells everybody, waits for the disk, writes the snapshot.
+    async fn finish(mut self, mut replies: mpsc::UnboundedReceiver<Reply>) {
+        let state = self.server.state();
+        let now = self.now();
+        self.server.handle_shutdown("The server is stopping", now);
+        self.perform();
+        self.ask(Request::Snapshot(Box::new(state)));
+        // The thread ends when there is nobody left to ask it.
+        let (closed, _) = std_mpsc::channel();
+        self.store = closed;
+        let drain = async {
+            while let Some(reply) = replies.recv().await {
+                if let Reply::Stored(..) = &reply {
+                    self.on_reply(reply);
+                    self.perform();
+                }
+            }
+        };
+        if timeout(STOP_TIMEOUT, drain).await.is_err() {
+            tracing::error!("the IRC server stopped before its disk had taken everything");
+        }
+        for connection in self.connections.values() {
+            connection.outgoing.close();
+        }
+    }
+
+    fn now(&self) -> Now {
+        let ticks = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now {
+            ticks,
+            wall: wall_clock(),
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        if self.store.send(request).is_err() {
+            tracing::error!("the log of the IRC server has ended");
+        }
+    }
+
+    fn publish(&self) {
+        let mut shared = self
+            .statistics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *shared = self.server.statistics();
+    }
+
+    fn on_reply(&mut self, reply: Reply) {
+        let now = self.now();
+        match reply {
+            Reply::Stored(ids, result) => {
+                for id in ids {
+                    self.server.handle_stored(AppendId(id), result.is_ok(), now);
+                }
+            }
+            Reply::Answer(client, answer) => {
+                self.server.handle_history(client, answer, now);
+                self.resume(client);
+            }
+            Reply::SnapshotDue => {
+                let state = self.server.state();
+                self.ask(Request::Snapshot(Box::new(state)));
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let now = self.now();
+        match input {
+            Input::Connected {
+                id,
+                peer,
+                outgoing,
+                credits,
+            } => {
+                let connection = Connection {
+                    outgoing,
+                    credits,
+                    lines: VecDeque::new(),
+                };
+                self.connections.insert(id, connection);
+                self.server.handle_connected(id, peer, now);
+            }
+            Input::Line { id, line } => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.lines.push_back(line);
+                }
+                self.resume(id);
+            }
+            Input::Drained { id } => self.resume(id),
+            Input::Closed { id, reason } => {
+                self.connections.remove(&id);
+                self.server.handle_closed(id, &reason, now);
+            }
+        }
+    }
+
+    /// Handles a client's waiting lines for as long as it is not busy and reads its answers.
+    fn resume(&mut self, id: ClientId) {
+        self.perform();
+        // The credits bound how many appends this adds to those pending.
+        while !self.server.is_busy(id) {
+            let Some(connection) = self.connections.get_mut(&id) else {
+                return;
+            };
+            if connection.lines.is_empty() {
+                return;
+            }
+            if connection.outgoing.queued() > self.sendq / 4 {
+                connection.outgoing.stall();
+                // It may have drained just before it was asked to tell.
+                if connection.outgoing.queued() > self.sendq / 8 {
+                    return;
+                }
+            }
+            let Some(line) = connection.lines.pop_front() else {
+                return;
+            };
+            connection.credits.add_permits(1);
+            let now = self.now();
+            match line {
+                Some(line) => self.server.handle_line(id, &line, now),
+                None => self.server.handle_too_long(id, now),
+            }
+            self.perform();
+        }
+    }
+
+    /// Does what the server wants done.
+    fn perform(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Send { to, line } => {
+                    for &id in to.as_slice() {
+                        self.send(id, line.as_bytes());
+                    }
+                }
+                Output::Close { client } => {
+                    if let Some(connection) = self.connections.remove(&client) {
+                        connection.outgoing.close();
+                    }
+                }
+                Output::Authenticate {
+                    client,
+                    name,
+                    password,
+                } => self.check(client, name, password),
+                Output::Append { id, record } => self.ask(Request::Append(id, record)),
+                Output::Query { client, query } => self.ask(Request::Query(client, query)),
+            }
+        }
+    }
+
+    fn send(&mut self, id: ClientId, line: &[u8]) {
+        let Some(connection) = self.connections.get(&id) else {
+            return;
+        };
+        if connection.outgoing.push(line) > self.sendq {
+            connection.outgoing.abort();
+            self.connections.remove(&id);
+            let now = self.now();
+            self.server.handle_closed(id, "SendQ exceeded", now);
+        }
+    }
+
+    fn check(&self, client: ClientId, name: String, password: Secret) {
+        let accounts = Arc::clone(&self.accounts);
+        let checks = Arc::clone(&self.checks);
+        let done = self.checked.0.clone();
+        tokio::spawn(async move {
+            let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
+            let check = async {
+                let _turn = checks.acquire().await;
+                accounts.authenticate(&name, &password.0).await
+            };
+            let result = timeout(limit, check).await.unwrap_or_else(|_| {
+                Err(
+                    "Passwords cannot be checked now, it takes too long; try again later"
+                        .to_owned(),
+                )
+            });
+            let _ = done.send((client, result));
+        });
+    }
+}
+
+pub(super) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,88 @@
+//! The bytes that wait to be written to one client.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// No more will come; write what is there.
+    closed: bool,
+    /// Do not even write what is there.
+    aborted: bool,
+}
+
+/// A queue of bytes between the engine, which pushes, and the connection, which takes. Empty it holds no
+/// memory.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    waiting: Mutex<Waiting>,
+    notify: Notify,
+    queued: AtomicUsize,
+    stalled: AtomicBool,
+}
+
+impl Outgoing {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Bytes are only appended or taken whole: a panic elsewhere leaves nothing half done.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds bytes; returns how many wait now, those being written included.
+    pub(super) fn push(&self, bytes: &[u8]) -> usize {
+        self.lock().bytes.extend_from_slice(bytes);
+        self.notify.notify_one();
+        self.queued.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Asks to be told when the queue is short again.
+    pub(super) fn stall(&self) {
+        self.stalled.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.notify.notify_one();
+    }
+
+    pub(super) fn abort(&self) {
+        self.lock().aborted = true;
+        self.notify.notify_one();
+    }
+
+    /// Waits for bytes; none once it is closed and empty, or aborted.
+    pub(super) async fn take(&self) -> Option<Vec<u8>> {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if waiting.aborted {
+                    return None;
+                }
+                if !waiting.bytes.is_empty() {
+                    return Some(std::mem::take(&mut waiting.bytes));
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            self.notify.notified().await;
+        }
+    }
+
+    /// Tells whether it was aborted.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.lock().aborted
+    }
+
+    /// Notes that bytes were written; tells whether somebody waits for the queue to be short.
+    pub(super) fn written(&self, count: usize, short: usize) -> bool {
+        let before = self.queued.fetch_sub(count, Ordering::SeqCst);
+        before - count <= short && self.stalled.swap(false, Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,310 @@
+//! Where the messages of each conversation are in the log.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::record::{Range, other_side};
+
+/// Where one message is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Slot {
+    pub id: i64,
+    pub segment: u32,
+    pub offset: u32,
+    pub length: u32,
+    pub is_text: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Index {
+    targets: BTreeMap<String, VecDeque<Slot>>,
+    per_target: usize,
+}
+
+impl Index {
+    pub(super) fn new(per_target: usize) -> Self {
+        Self {
+            targets: BTreeMap::new(),
+            per_target: per_target.max(1),
+        }
+    }
+
+    /// Adds a message; ids only grow.
+    pub(super) fn push(&mut self, target: &str, slot: Slot) {
+        let slots = match self.targets.get_mut(target) {
+            Some(slots) => slots,
+            None => self.targets.entry(target.to_owned()).or_default(),
+        };
+        if slots.len() >= self.per_target {
+            slots.pop_front();
+        }
+        slots.push_back(slot);
+    }
+
+    /// Forgets the messages up to an id.
+    pub(super) fn forget(&mut self, last: i64) {
+        self.targets.retain(|_, slots| {
+            while slots.front().is_some_and(|slot| slot.id <= last) {
+                slots.pop_front();
+            }
+            !slots.is_empty()
+        });
+    }
+
+    /// Finds messages, the oldest first; together at most that many, and of that many bytes.
+    pub(super) fn find(
+        &self,
+        target: &str,
+        range: Range,
+        limit: usize,
+        text_only: bool,
+        mut bytes: usize,
+    ) -> Vec<Slot> {
+        let Some(slots) = self.targets.get(target) else {
+            return Vec::new();
+        };
+        let wanted = |slot: &&Slot| slot.is_text || !text_only;
+        let mut fits = |slot: &Slot| {
+            let room = bytes.checked_sub(slot.length as usize);
+            bytes = room.unwrap_or(0);
+            room.is_some()
+        };
+        let below = |id: i64| slots.partition_point(|slot| slot.id < id);
+        let above = |id: i64| slots.partition_point(|slot| slot.id <= id);
+        let mut newest = |from: usize, to: usize, limit: usize| {
+            let mut found: Vec<Slot> = slots
+                .range(from.min(to)..to)
+                .rev()
+                .filter(wanted)
+                .take(limit)
+                .copied()
+                .take_while(&mut fits)
+                .collect();
+            found.reverse();
+            found
+        };
+        match range {
+            Range::Newest { before, after } => newest(above(after), below(before), limit),
+            Range::Oldest { before, after } => {
+                let (from, to) = (above(after), below(before));
+                slots
+                    .range(from.min(to)..to)
+                    .filter(wanted)
+                    .take(limit)
+                    .copied()
+                    .take_while(fits)
+                    .collect()
+            }
+            Range::Around { id, after } => {
+                let (start, middle) = (above(after), below(id));
+                let mut found = newest(start, middle, limit / 2);
+                let rest = limit - found.len();
+                found.extend(
+                    slots
+                        .range(middle.max(start)..)
+                        .filter(wanted)
+                        .take(rest)
+                        .copied()
+                        .take_while(fits),
+                );
+                found
+            }
+        }
+    }
+
+    /// Returns the time of the newest text of a conversation.
+    fn newest(&self, target: &str) -> Option<i64> {
+        self.targets
+            .get(target)?
+            .iter()
+            .rev()
+            .find(|slot| slot.is_text)
+            .map(|slot| slot.id)
+    }
+
+    /// Finds conversations by the time of their newest text, the oldest first.
+    pub(super) fn targets(
+        &self,
+        channels: &[(String, i64)],
+        account: Option<&str>,
+        before: i64,
+        after: i64,
+        limit: usize,
+    ) -> Vec<(String, i64)> {
+        let channels = channels.iter().filter_map(|(channel, since)| {
+            Some((
+                channel.clone(),
+                self.newest(channel).filter(|newest| newest > since)?,
+            ))
+        });
+        let direct = self
+            .targets
+            .keys()
+            .filter(|target| account.is_some_and(|account| other_side(target, account).is_some()))
+            .filter_map(|target| Some((target.clone(), self.newest(target)?)));
+        let mut found: Vec<(String, i64)> = channels
+            .chain(direct)
+            .filter(|(_, newest)| *newest > after && *newest < before)
+            .collect();
+        found.sort_unstable_by_key(|(_, newest)| *newest);
+        // The newest conversations matter most.
+        found.drain(..found.len().saturating_sub(limit));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> Index {
+        let mut index = Index::new(8);
+        for id in 1..=10 {
+            let slot = Slot {
+                id,
+                segment: 0,
+                offset: 0,
+                length: 10,
+                is_text: id != 7,
+            };
+            index.push("#a", slot);
+        }
+        index.push(
+            "alice bob",
+            Slot {
+                id: 11,
+                segment: 0,
+                offset: 0,
+                length: 10,
+                is_text: true,
+            },
+        );
+        index
+    }
+
+    #[test]
+    fn ranges() {
+        let index = index();
+        let ids = |range, limit| -> Vec<i64> {
+            index
+                .find("#a", range, limit, true, 1_000)
+                .iter()
+                .map(|slot| slot.id)
+                .collect()
+        };
+        let (least, most) = (i64::MIN, i64::MAX);
+        assert_eq!(
+            ids(
+                Range::Newest {
+                    before: most,
+                    after: least
+                },
+                3
+            ),
+            [8, 9, 10]
+        );
+        assert_eq!(
+            ids(
+                Range::Newest {
+                    before: 8,
+                    after: least
+                },
+                3
+            ),
+            [4, 5, 6]
+        );
+        assert_eq!(
+            ids(
+                Range::Newest {
+                    before: 8,
+                    after: 5
+                },
+                3
+            ),
+            [6]
+        );
+        assert_eq!(
+            ids(
+                Range::Oldest {
+                    before: most,
+                    after: 4
+                },
+                3
+            ),
+            [5, 6, 8]
+        );
+        // Only eight are kept.
+        assert_eq!(
+            ids(
+                Range::Oldest {
+                    before: most,
+                    after: least
+                },
+                2
+            ),
+            [3, 4]
+        );
+        assert_eq!(
+            ids(
+                Range::Around {
+                    id: 6,
+                    after: least
+                },
+                4
+            ),
+            [4, 5, 6, 8]
+        );
+        assert_eq!(
+            ids(
+                Range::Around {
+                    id: 100,
+                    after: least
+                },
+                4
+            ),
+            [9, 10]
+        );
+        assert_eq!(
+            ids(
+                Range::Oldest {
+                    before: 3,
+                    after: 9
+                },
+                4
+            ),
+            [0_i64; 0]
+        );
+        let two = index.find(
+            "#a",
+            Range::Newest {
+                before: most,
+                after: least,
+            },
+            9,
+            false,
+            25,
+        );
+        assert_eq!(two.len(), 2, "25 bytes take two of 10");
+    }
+
+    #[test]
+    fn conversations() {
+        let index = index();
+        let channels = [("#a".to_owned(), 0), ("#b".to_owned(), 0)];
+        let found = index.targets(&channels, Some("bob"), i64::MAX, i64::MIN, 10);
+        assert_eq!(found, [("#a".to_owned(), 10), ("alice bob".to_owned(), 11)]);
+        assert_eq!(
+            index
+                .targets(&channels, Some("eve"), i64::MAX, i64::MIN, 10)
+                .len(),
+            1
+        );
+        assert_eq!(index.targets(&channels, Some("bob"), 11, 10, 10).len(), 0);
+        assert_eq!(
+            index
+                .targets(&[("#a".to_owned(), 10)], None, i64::MAX, i64::MIN, 10)
+                .len(),
+            0
+        );
+    }
+}

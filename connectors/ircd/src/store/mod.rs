@@ -1,0 +1,372 @@
+//! The durable side of the server: the log of messages and the snapshot of channels and accounts.
+//!
+//! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`.
+//! The snapshot and the records after it give the state; the log alone gives the messages.
+
+mod index;
+mod segment;
+mod writer;
+
+pub(crate) use writer::{Reply, Request, spawn};
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::Limits;
+use crate::record::{Answer, Body, Query, Record, State, Stored};
+use index::{Index, Slot};
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder could not be read or written.
+    #[error("the data folder of the IRC server does not work: {path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server has it.
+    #[error(
+        "the data folder {0} is in use by another IRC server; stop that one or choose another folder"
+    )]
+    InUse(PathBuf),
+    /// The snapshot is of a later version of this program, or no snapshot.
+    #[error(
+        "{path} cannot be read ({reason}); it may be from a newer version: use that, or restore a backup"
+    )]
+    State {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path, source }
+}
+
+/// One file of the log.
+#[derive(Debug)]
+struct Segment {
+    number: u32,
+    path: PathBuf,
+    bytes: u64,
+    last_id: i64,
+}
+
+/// The log and its index. All calls block.
+#[derive(Debug)]
+pub struct History {
+    folder: PathBuf,
+    segments: Vec<Segment>,
+    /// The newest segment, unless the next append must begin another.
+    active: Option<File>,
+    index: Index,
+    limits: Limits,
+    /// Held for as long as this server runs.
+    _lock: File,
+}
+
+/// What was found in a data folder.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Channels and accounts.
+    pub state: State,
+    /// The newest id in the log.
+    pub last_id: i64,
+    /// Damaged lines that were passed over; a torn last line is one.
+    pub damaged: usize,
+}
+
+impl History {
+    /// Opens a data folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The folder does not work, is in use, or its snapshot cannot be read.
+    pub fn open(folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
+        let log = folder.join("log");
+        fs::create_dir_all(&log).map_err(at(&log))?;
+        let lock_path = folder.join("lock");
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(at(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(fs::TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
+        }
+        let mut found = Found {
+            state: read_state(&folder.join("state.json"))?,
+            ..Found::default()
+        };
+        let mut history = Self {
+            folder: folder.to_owned(),
+            segments: Vec::new(),
+            active: None,
+            index: Index::new(limits.history_per_target),
+            limits: limits.clone(),
+            _lock: lock,
+        };
+        let mut paths: Vec<PathBuf> = fs::read_dir(&log)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+            .map_err(at(&log))?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+        paths.sort();
+        for path in paths {
+            history.load(path, &mut found).map_err(at(&log))?;
+        }
+        found.last_id = found.last_id.max(found.state.as_of);
+        Ok((history, found))
+    }
+
+    /// Reads one file of the log.
+    fn load(&mut self, path: PathBuf, found: &mut Found) -> io::Result<()> {
+        let bytes = fs::read(&path)?;
+        let scan = segment::scan(&bytes);
+        found.damaged += scan.damaged;
+        let number = self.segments.last().map_or(0, |segment| segment.number + 1);
+        let mut last_id = self
+            .segments
+            .last()
+            .map_or(i64::MIN, |segment| segment.last_id);
+        for (record, offset, length) in &scan.records {
+            if record.id <= last_id {
+                // Ids only grow; a copied line must not disturb the order.
+                continue;
+            }
+            last_id = record.id;
+            found.last_id = found.last_id.max(record.id);
+            found.state.apply(record);
+            if let Body::Message(stored) = &record.body {
+                self.note(stored, record.id, number, *offset, *length);
+            }
+        }
+        self.segments.push(Segment {
+            number,
+            path,
+            bytes: bytes.len() as u64,
+            last_id,
+        });
+        // Further appends go to a file of their own: what is damaged stays as it is.
+        Ok(())
+    }
+
+    fn note(&mut self, stored: &Stored, id: i64, segment: u32, offset: usize, length: usize) {
+        let (Ok(offset), Ok(length)) = (u32::try_from(offset), u32::try_from(length)) else {
+            return;
+        };
+        let slot = Slot {
+            id,
+            segment,
+            offset,
+            length,
+            is_text: stored.is_text(),
+        };
+        self.index.push(&stored.target, slot);
+    }
+
+    /// Makes records durable: written and synced when this returns. All or, after an error, none.
+    /// Returns whether a new file was begun, after which a snapshot is due.
+    ///
+    /// # Errors
+    /// The disk is full or broken.
+    pub fn append(&mut self, records: &[Record]) -> io::Result<bool> {
+        let Some(first) = records.first() else {
+            return Ok(false);
+        };
+        let mut bytes = Vec::new();
+        let mut places = Vec::with_capacity(records.len());
+        for record in records {
+            places.push(segment::write_line(record, &mut bytes)?);
+        }
+        let full = self
+            .segments
+            .last()
+            .is_some_and(|segment| segment.bytes + bytes.len() as u64 > self.limits.segment_bytes);
+        let begun = self.active.is_none() || full;
+        if begun {
+            self.begin(first.id)?;
+        }
+        let (Some(file), Some(segment)) = (&mut self.active, self.segments.last_mut()) else {
+            return Err(io::Error::other("the log has no file"));
+        };
+        let before = segment.bytes;
+        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
+            // What a failed sync left behind is unknown: cut it off if possible, and write elsewhere.
+            let _ = file.set_len(before);
+            self.active = None;
+            return Err(error);
+        }
+        segment.bytes += bytes.len() as u64;
+        segment.last_id = records.last().map_or(segment.last_id, |last| last.id);
+        let number = segment.number;
+        for (record, (start, length)) in records.iter().zip(places) {
+            if let Body::Message(stored) = &record.body {
+                let offset = usize::try_from(before)
+                    .unwrap_or(usize::MAX)
+                    .saturating_add(start);
+                self.note(stored, record.id, number, offset, length);
+            }
+        }
+        Ok(begun)
+    }
+
+    fn begin(&mut self, first_id: i64) -> io::Result<()> {
+        self.active = None;
+        let log = self.folder.join("log");
+        let path = log.join(format!("{first_id:016x}.log"));
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)?;
+        File::open(&log)?.sync_all()?;
+        let number = self.segments.last().map_or(0, |segment| segment.number + 1);
+        let last_id = self
+            .segments
+            .last()
+            .map_or(i64::MIN, |segment| segment.last_id);
+        self.segments.push(Segment {
+            number,
+            path,
+            bytes: 0,
+            last_id,
+        });
+        self.active = Some(file);
+        Ok(())
+    }
+
+    /// Writes the snapshot, durably, and removes the oldest files of the log above the limit.
+    ///
+    /// # Errors
+    /// The disk is full or broken; the old snapshot is still there then.
+    pub fn snapshot(&mut self, state: &State) -> io::Result<()> {
+        let path = self.folder.join("state.json");
+        let new = self.folder.join("state.json.new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(state)?)?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(&self.folder)?.sync_all()?;
+        self.trim(state.as_of)
+    }
+
+    fn trim(&mut self, as_of: i64) -> io::Result<()> {
+        let mut total: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
+        while total > self.limits.history_bytes && self.segments.len() > 1 {
+            let oldest = &self.segments[0];
+            if oldest.last_id > as_of {
+                break;
+            }
+            fs::remove_file(&oldest.path)?;
+            total -= oldest.bytes;
+            self.index.forget(oldest.last_id);
+            self.segments.remove(0);
+        }
+        Ok(())
+    }
+
+    /// Answers a query. What cannot be read is left out.
+    #[must_use]
+    pub fn answer(&self, query: &Query) -> Answer {
+        match query {
+            Query::Messages {
+                target,
+                range,
+                limit,
+                text_only,
+            } => {
+                let most = self.limits.sendq / 2;
+                let slots = self.index.find(target, *range, *limit, *text_only, most);
+                match self.read(&slots) {
+                    Ok(messages) => Answer::Messages(messages),
+                    Err(_) => Answer::Failed,
+                }
+            }
+            Query::Targets {
+                channels,
+                account,
+                before,
+                after,
+                limit,
+            } => {
+                let account = account.as_ref().map(model::AccountName::as_str);
+                Answer::Targets(
+                    self.index
+                        .targets(channels, account, *before, *after, *limit),
+                )
+            }
+        }
+    }
+
+    fn read(&self, slots: &[Slot]) -> io::Result<Vec<(i64, Stored)>> {
+        let mut open: Option<(u32, File)> = None;
+        let mut messages = Vec::with_capacity(slots.len());
+        let mut line = Vec::new();
+        for slot in slots {
+            if open
+                .as_ref()
+                .is_none_or(|(number, _)| *number != slot.segment)
+            {
+                let first = self.segments.first().map_or(0, |segment| segment.number);
+                let place = slot.segment.saturating_sub(first) as usize;
+                let segment = self.segments.get(place).ok_or(io::ErrorKind::NotFound)?;
+                open = Some((slot.segment, File::open(&segment.path)?));
+            }
+            let Some((_, file)) = &open else {
+                continue;
+            };
+            line.resize(slot.length as usize, 0);
+            file.read_exact_at(&mut line, u64::from(slot.offset))?;
+            line.pop();
+            if let Some(Record {
+                id,
+                body: Body::Message(stored),
+            }) = segment::read_line(&line)
+            {
+                messages.push((id, stored));
+            }
+        }
+        Ok(messages)
+    }
+}
+
+fn read_state(path: &Path) -> Result<State, StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(State {
+                version: State::VERSION,
+                ..State::default()
+            });
+        }
+        Err(error) => return Err(at(path)(error)),
+    };
+    let refused = |reason: String| StoreError::State {
+        path: path.to_owned(),
+        reason,
+    };
+    let version = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .map_err(|error| refused(error.to_string()))?
+        .get("version")
+        .and_then(serde_json::Value::as_u64);
+    if version != Some(u64::from(State::VERSION)) {
+        let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+        return Err(refused(format!(
+            "its version is {found}, expected {}",
+            State::VERSION
+        )));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| refused(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

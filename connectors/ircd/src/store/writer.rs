@@ -1,0 +1,107 @@
+//! The thread that owns the log: groups waiting appends into one write and one sync.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::History;
+use crate::record::{Answer, Query, Record, State};
+use crate::server::{AppendId, ClientId};
+
+/// Appends in one sync.
+const MAX_GROUP: usize = 512;
+
+/// What the thread is asked, in order.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Make durable.
+    Append(AppendId, Record),
+    /// Look up.
+    Query(ClientId, Query),
+    /// Write the snapshot.
+    Snapshot(Box<State>),
+}
+
+/// What it says.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// These appends ended.
+    Stored(RangeInclusive<u64>, Result<(), String>),
+    /// A query's answer.
+    Answer(ClientId, Answer),
+    /// A snapshot is due.
+    SnapshotDue,
+}
+
+/// Starts the thread. It ends when the sender of requests is dropped and all are done; then the
+/// channel of replies ends.
+pub(crate) fn spawn(
+    history: History,
+    replies: UnboundedSender<Reply>,
+) -> io::Result<mpsc::Sender<Request>> {
+    let (requests, receiver) = mpsc::channel();
+    // Bounded in effect: the engine stops taking input while too many appends are pending, and each
+    // client has one query at a time.
+    thread::Builder::new()
+        .name("ircd-log".to_owned())
+        .spawn(move || run(history, &receiver, &replies))?;
+    Ok(requests)
+}
+
+fn run(mut history: History, requests: &mpsc::Receiver<Request>, replies: &UnboundedSender<Reply>) {
+    let mut group: Vec<(AppendId, Record)> = Vec::new();
+    while let Ok(first) = requests.recv() {
+        let mut next = Some(first);
+        while let Some(request) = next.take() {
+            match request {
+                Request::Append(id, record) => {
+                    group.push((id, record));
+                    if group.len() >= MAX_GROUP {
+                        store(&mut history, &mut group, replies);
+                    }
+                }
+                Request::Query(client, query) => {
+                    store(&mut history, &mut group, replies);
+                    let answer = history.answer(&query);
+                    let _ = replies.send(Reply::Answer(client, answer));
+                }
+                Request::Snapshot(state) => {
+                    store(&mut history, &mut group, replies);
+                    if let Err(error) = history.snapshot(&state) {
+                        tracing::error!(%error, "the snapshot of the IRC server could not be written");
+                    }
+                }
+            }
+            next = requests.try_recv().ok();
+        }
+        store(&mut history, &mut group, replies);
+    }
+}
+
+fn store(
+    history: &mut History,
+    group: &mut Vec<(AppendId, Record)>,
+    replies: &UnboundedSender<Reply>,
+) {
+    let (Some((first, _)), Some((last, _))) = (group.first(), group.last()) else {
+        return;
+    };
+    let ids = first.0..=last.0;
+    let records: Vec<Record> = group.drain(..).map(|(_, record)| record).collect();
+    let result = history.append(&records);
+    if let Err(error) = &result {
+        tracing::error!(%error, "messages could not be written to the log of the IRC server");
+    }
+    let due = matches!(result, Ok(true));
+    // Nobody listens only when the server has been dropped.
+    let _ = replies.send(Reply::Stored(
+        ids,
+        result.map(drop).map_err(|error| error.to_string()),
+    ));
+    if due {
+        let _ = replies.send(Reply::SnapshotDue);
+    }
+}
