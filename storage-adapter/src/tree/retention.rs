@@ -10,7 +10,7 @@ use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
 use super::types::{Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, format, version};
-use crate::store::{GetOptions, ObjectStore};
+use crate::store::{GetOptions, ObjectStore, StoreError};
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,8 +45,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let (state, _) = self.shard_state(account, &shard).await?;
             found.extend(state.superseded.into_values());
         }
+        let above = folder.segments();
         found.retain(|entry| {
-            entry.since >= expired && entry.path.segments().starts_with(folder.segments())
+            let names = entry.path.segments();
+            entry.since >= expired && names.len() > above.len() && names.starts_with(above)
         });
         found.sort_by(|a, b| {
             (a.since, &a.path, &a.info.version).cmp(&(b.since, &b.path, &b.info.version))
@@ -70,7 +72,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let (mut state, _) = self.shard_state(account, &shard).await?;
         let key = shard::data_key(account, path, version);
         let kept = state.superseded.remove(&key).ok_or(TreeError::NotFound)?;
-        let object = self.store.get(&key, GetOptions::default()).await?;
+        let object = match self.store.get(&key, GetOptions::default()).await {
+            // Swept already; the head forgets it with its next commit.
+            Err(StoreError::NotFound) => return Err(TreeError::NotFound),
+            object => object?,
+        };
         self.put(
             account,
             path,

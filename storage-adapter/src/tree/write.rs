@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::AccountName;
 
@@ -44,7 +45,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let version = version::new(&*self.host);
         let (body, length) = counted(body, quota);
         let key = shard::data_key(account, path, &version);
-        let stored = self.store.put(&key, body, PutMode::Overwrite).await;
+        let head_key = shard.head_key(account);
+        let store = self.store.put(&key, body, PutMode::Overwrite);
+        // The head is fetched meanwhile. If that fails, whoever commits tries again.
+        let (stored, _) = join(store, self.head(&head_key)).await;
         let length = length.load(Ordering::Acquire);
         if let Err(error) = stored {
             return Err(match (error.into(), quota) {
@@ -85,6 +89,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let Ok((shard, _)) = Shard::of_document(path) else {
             return Err(TreeError::NotFound);
         };
+        self.head(&shard.head_key(account)).await?;
         let op = Op {
             path: path.clone(),
             condition: condition.clone(),
@@ -126,11 +131,13 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Ok(Vec::new());
         };
         let store = |change| self.store_change(account, change);
-        let ops: Vec<Op> = stream::iter(changes)
+        let head_key = shard.head_key(account);
+        let stored = stream::iter(changes)
             .map(store)
             .buffered(UPLOADS)
-            .try_collect()
-            .await?;
+            .try_collect();
+        let (ops, _) = join(stored, self.head(&head_key)).await;
+        let ops: Vec<Op> = ops?;
         self.submit(account, shard, ops, quota).await
     }
 
