@@ -6,4 +6,4 @@ mod server;
 mod timed;
 
 pub use host::NativeHost;
-pub use server::{Limits, handle, serve, serve_with};
+pub use server::{Limits, handle, handle_timed, serve, serve_answers, serve_with};

@@ -11,6 +11,7 @@ use crate::timed::TimedBody;
 use bytes::Bytes;
 use functions_core::{Body, ClientAddress, Functions, is_blocking};
 use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -75,6 +76,27 @@ pub async fn serve_with<S: ObjectStore, H: Host>(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    let answer = move |request, peer| handle_timed(Arc::clone(&functions), request, peer, limits);
+    serve_answers(listener, answer, limits, shutdown).await
+}
+
+/// Serves whatever `answer` answers, within the limits; for servers that have other paths to serve too.
+/// Connections may be upgraded (WebSocket).
+///
+/// # Errors
+/// If the listener fails for good.
+pub async fn serve_answers<A, F, B>(
+    listener: TcpListener,
+    answer: A,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()>
+where
+    A: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let permits = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -89,11 +111,10 @@ pub async fn serve_with<S: ObjectStore, H: Host>(
             continue;
         };
         while connections.try_join_next().is_some() {}
-        let functions = Arc::clone(&functions);
-        let stopped = stopped.clone();
+        let (answer, stopped) = (answer.clone(), stopped.clone());
         connections.spawn(async move {
             let _permit = permit;
-            connection(stream, peer, functions, limits, stopped).await;
+            connection(stream, peer, answer, limits, stopped).await;
         });
     }
     drop(listener);
@@ -123,33 +144,31 @@ async fn accept(
     }
 }
 
-async fn connection<S: ObjectStore, H: Host>(
+async fn connection<A, F, B>(
     stream: TcpStream,
     peer: SocketAddr,
-    functions: Arc<Functions<S, H>>,
+    answer: A,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
-) {
+) where
+    A: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let functions = Arc::clone(&functions);
-        async move {
-            use http_body::Body as _;
-            Ok::<_, Infallible>(if request.body().is_end_stream() {
-                handle(functions, request, peer).await
-            } else {
-                let request = request.map(|body| TimedBody::new(body, limits.body_timeout));
-                handle(functions, request, peer).await
-            })
-        }
+    let service = service_fn(move |request| {
+        let answer = answer(request, peer);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.max_head)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -163,7 +182,23 @@ async fn connection<S: ObjectStore, H: Host>(
     }
 }
 
-/// Answers one request; for servers that have others paths to serve too ([`functions_core::is_ours`]).
+/// Answers one request of [`functions_core::is_ours`]; its body must not pause longer than the limit.
+pub async fn handle_timed<S: ObjectStore, H: Host>(
+    functions: Arc<Functions<S, H>>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    limits: Limits,
+) -> Response<Body> {
+    use http_body::Body as _;
+    if request.body().is_end_stream() {
+        handle(functions, request, peer).await
+    } else {
+        let request = request.map(|body| TimedBody::new(body, limits.body_timeout));
+        handle(functions, request, peer).await
+    }
+}
+
+/// Answers one request, however long its body takes.
 ///
 /// Requests that hash a password run on a thread of their own, a few at once, so that they do not hold
 /// up the others.

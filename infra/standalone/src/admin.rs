@@ -14,12 +14,17 @@ use crate::settings::Keys;
 /// # Errors
 /// One sentence: a bad name or password, or a name that is taken.
 pub(crate) fn add_account(name: &str, admin: bool, keys: Keys) -> anyhow::Result<()> {
-    let name: AccountName = name.parse()?;
     let mut password = String::new();
-    std::io::stdin().lock().read_line(&mut password).context("cannot read the password from standard input")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut password)
+        .context("cannot read the password from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']);
     with_functions(keys, async |functions| {
-        functions.create_account(&name, password, admin).await.map_err(anyhow::Error::from)
+        functions
+            .create_account(name, password, admin)
+            .await
+            .map_err(anyhow::Error::from)
     })?;
     say(&format!("account {name} is made"));
     Ok(())
@@ -33,16 +38,24 @@ pub(crate) fn print_token(name: &str, scope: &str, client: &str, keys: Keys) -> 
     let name: AccountName = name.parse()?;
     let scopes: Scopes = scope.parse()?;
     let token = with_functions(keys, async |functions| {
-        functions.create_grant(&name, client, scopes).await.map_err(anyhow::Error::from)
+        functions
+            .create_grant(&name, client, scopes)
+            .await
+            .map_err(anyhow::Error::from)
     })?;
-    say(&token.to_string());
+    say(&token);
     Ok(())
 }
 
-fn with_functions<T>(keys: Keys, act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn with_functions<T>(
+    keys: Keys,
+    act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let settings = keys.resolve()?;
     let folder = DataFolder::open(&settings.data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let functions = serve::functions(&settings, &folder, None)?;
         act(&functions).await

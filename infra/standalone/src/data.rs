@@ -43,7 +43,9 @@ impl DataFolder {
             .mode(0o700)
             .create(path)
             .with_context(|| format!("data: cannot make the folder {}", path.display()))?;
-        let folder = Self { path: path.to_owned() };
+        let folder = Self {
+            path: path.to_owned(),
+        };
         let stated = folder.read_or_create("version", || Ok(format!("{VERSION}\n")))?;
         match stated.trim().parse::<u32>() {
             Ok(found) if found > VERSION => bail!(
@@ -100,7 +102,10 @@ impl DataFolder {
     /// # Errors
     /// If it cannot be read or made.
     pub(crate) fn setup_token(&self) -> anyhow::Result<String> {
-        Ok(self.read_or_create("setup-token", || random_hex::<16>())?.trim().to_owned())
+        Ok(self
+            .read_or_create("setup-token", || random_hex::<16>())?
+            .trim()
+            .to_owned())
     }
 
     /// Returns the path of a folder inside.
@@ -109,12 +114,18 @@ impl DataFolder {
     }
 
     /// Reads a small file; if it does not exist, makes it whole and durable, for this user only.
-    fn read_or_create(&self, name: &str, make: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<String> {
+    fn read_or_create(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> anyhow::Result<String>,
+    ) -> anyhow::Result<String> {
         let path = self.path.join(name);
         let read = || match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("data: cannot read {}", path.display())),
+            Err(error) => {
+                Err(error).with_context(|| format!("data: cannot read {}", path.display()))
+            }
         };
         if let Some(text) = read()? {
             return Ok(text);
@@ -122,7 +133,12 @@ impl DataFolder {
         let text = make()?;
         let fresh = self.path.join(format!("{name}.{}", std::process::id()));
         let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             // A link fails if somebody else was first; a rename would overwrite their key.
@@ -167,7 +183,10 @@ mod tests {
         let path = temp.path().join("data");
         let key = DataFolder::open(&path).unwrap().master_key().unwrap();
         assert_eq!(DataFolder::open(&path).unwrap().master_key().unwrap(), key);
-        let mode = fs::metadata(path.join("master.key")).unwrap().permissions().mode();
+        let mode = fs::metadata(path.join("master.key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o077, 0);
     }
 
@@ -176,9 +195,17 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("version"), "2\n").unwrap();
         let message = DataFolder::open(temp.path()).unwrap_err().to_string();
-        assert!(message.contains("format version 2") && message.contains("newer"), "{message}");
+        assert!(
+            message.contains("format version 2") && message.contains("newer"),
+            "{message}"
+        );
         fs::write(temp.path().join("version"), "what\n").unwrap();
-        assert!(DataFolder::open(temp.path()).unwrap_err().to_string().contains("\"what\""));
+        assert!(
+            DataFolder::open(temp.path())
+                .unwrap_err()
+                .to_string()
+                .contains("\"what\"")
+        );
     }
 
     #[test]
@@ -186,7 +213,13 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(temp.path()).unwrap();
         let lock = folder.lock().unwrap();
-        assert!(folder.lock().unwrap_err().to_string().contains("another subspace serve"));
+        assert!(
+            folder
+                .lock()
+                .unwrap_err()
+                .to_string()
+                .contains("another subspace serve")
+        );
         drop(lock);
         folder.lock().unwrap();
     }
@@ -196,6 +229,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(temp.path()).unwrap();
         fs::write(temp.path().join("master.key"), "short").unwrap();
-        assert!(folder.master_key().unwrap_err().to_string().contains("damaged"));
+        assert!(
+            folder
+                .master_key()
+                .unwrap_err()
+                .to_string()
+                .contains("damaged")
+        );
     }
 }

@@ -64,9 +64,12 @@ fn main() -> ExitCode {
         Command::Account(AccountCommand::Add { name, admin, keys }) => {
             admin::add_account(&name, admin, keys)
         }
-        Command::Token { name, scope, client, keys } => {
-            admin::print_token(&name, &scope, &client, keys)
-        }
+        Command::Token {
+            name,
+            scope,
+            client,
+            keys,
+        } => admin::print_token(&name, &scope, &client, keys),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

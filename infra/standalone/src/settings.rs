@@ -7,11 +7,9 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use functions_core::{DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA};
 use ircd::Guests;
 use serde::Deserialize;
-
-const DEFAULT_QUOTA: u64 = 10 * 1024 * 1024 * 1024;
-const DEFAULT_MAX_DOCUMENT: u64 = 512 * 1024 * 1024;
 
 /// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -51,13 +49,16 @@ pub(crate) struct Keys {
     /// Who may use the IRC server without an account: loopback, on or off [default: loopback].
     #[arg(long, env = "SUBSPACE_IRC_GUESTS", value_name = "WHO")]
     irc_guests: Option<String>,
+    /// Which networks members may add: any, or public addresses only [default: any on loopback, else public].
+    #[arg(long, env = "SUBSPACE_NETWORKS", value_name = "WHICH")]
+    networks: Option<String>,
     /// Channels that new members are in, separated by blanks [default: #general].
     #[arg(long, env = "SUBSPACE_CHANNELS", value_name = "NAMES")]
     channels: Option<String>,
     /// Bytes that an account may store [default: 10 GiB].
     #[arg(long, env = "SUBSPACE_QUOTA", value_name = "BYTES")]
     quota: Option<u64>,
-    /// Largest document in bytes [default: 512 MiB].
+    /// Largest document in bytes [default: 100 MiB].
     #[arg(long, env = "SUBSPACE_MAX_DOCUMENT", value_name = "BYTES")]
     max_document: Option<u64>,
     /// What is logged, `info` or a filter such as `warn,ircd=debug` [default: info].
@@ -84,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) irc_name: Option<String>,
     /// Who may use the IRC server without an account.
     pub(crate) irc_guests: Guests,
+    /// Whether members may add networks at addresses that are not public.
+    pub(crate) any_network: bool,
     /// Default channels.
     pub(crate) channels: Vec<String>,
     /// Bytes an account may store.
@@ -111,37 +114,81 @@ impl Keys {
             }
             None => Self::default(),
         };
-        for (key, value) in [("smtp", self.smtp.or(file.smtp)), ("turn", self.turn.or(file.turn))] {
+        for (key, value) in [
+            ("smtp", self.smtp.or(file.smtp)),
+            ("turn", self.turn.or(file.turn)),
+        ] {
             if let Some(value) = value.filter(|value| value != "off") {
                 bail!("{key}: found \"{value}\", expected off: this version has no {key} server");
             }
         }
-        let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:6700".to_owned());
-        let irc = self.irc.or(file.irc).unwrap_or_else(|| "127.0.0.1:6667".to_owned());
-        let guests = self.irc_guests.or(file.irc_guests).unwrap_or_else(|| "loopback".to_owned());
-        let channels = self.channels.or(file.channels).unwrap_or_else(|| "#general".to_owned());
+        let listen = self
+            .listen
+            .or(file.listen)
+            .unwrap_or_else(|| "127.0.0.1:6700".to_owned());
+        let irc = self
+            .irc
+            .or(file.irc)
+            .unwrap_or_else(|| "127.0.0.1:6667".to_owned());
+        let guests = self
+            .irc_guests
+            .or(file.irc_guests)
+            .unwrap_or_else(|| "loopback".to_owned());
+        let channels = self
+            .channels
+            .or(file.channels)
+            .unwrap_or_else(|| "#general".to_owned());
         let client = self.client.or(file.client);
+        let listen = parse::<SocketAddr>("listen", &listen, ADDRESS)?;
+        let origin = self
+            .origin
+            .or(file.origin)
+            .map(|text| origin(&text))
+            .transpose()?;
+        let any_network = match self.networks.or(file.networks).as_deref() {
+            Some("any") => true,
+            Some("public") => false,
+            Some(other) => bail!("networks: found \"{other}\", expected any or public"),
+            None => origin.is_none() && listen.ip().is_loopback(),
+        };
         Ok(Settings {
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
-            listen: parse("listen", &listen, ADDRESS)?,
+            listen,
             irc: if irc == "off" {
                 None
             } else {
-                Some(parse("irc", &irc, "an address like 127.0.0.1:6667, or off")?)
+                Some(parse(
+                    "irc",
+                    &irc,
+                    "an address like 127.0.0.1:6667, or off",
+                )?)
             },
-            origin: self.origin.or(file.origin).map(|text| origin(&text)).transpose()?,
+            origin,
             client: client.unwrap_or_else(default_client),
-            name: line("name", self.name.or(file.name).unwrap_or_else(|| "Subspace".to_owned()))?,
-            irc_name: self.irc_name.or(file.irc_name).map(|name| server_name(&name)).transpose()?,
+            name: line(
+                "name",
+                self.name
+                    .or(file.name)
+                    .unwrap_or_else(|| "Subspace".to_owned()),
+            )?,
+            irc_name: self
+                .irc_name
+                .or(file.irc_name)
+                .map(|name| server_name(&name))
+                .transpose()?,
             irc_guests: match guests.as_str() {
                 "loopback" => Guests::Loopback,
                 "on" => Guests::On,
                 "off" => Guests::Off,
                 other => bail!("irc-guests: found \"{other}\", expected loopback, on or off"),
             },
+            any_network,
             channels: channel_names(&channels)?,
             quota: self.quota.or(file.quota).unwrap_or(DEFAULT_QUOTA),
-            max_document: self.max_document.or(file.max_document).unwrap_or(DEFAULT_MAX_DOCUMENT),
+            max_document: self
+                .max_document
+                .or(file.max_document)
+                .unwrap_or(DEFAULT_MAX_DOCUMENT_SIZE),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         })
     }
@@ -150,17 +197,26 @@ impl Keys {
 const ADDRESS: &str = "an address like 127.0.0.1:6700";
 
 fn parse<T: FromStr<Err: Display>>(key: &str, text: &str, expected: &str) -> anyhow::Result<T> {
-    text.parse().map_err(|_| anyhow::anyhow!("{key}: found \"{text}\", expected {expected}"))
+    text.parse()
+        .map_err(|_| anyhow::anyhow!("{key}: found \"{text}\", expected {expected}"))
 }
 
 /// An origin, RFC 6454: scheme, host and port only.
 fn origin(text: &str) -> anyhow::Result<String> {
     let wrong = || {
-        format!("origin: found \"{text}\", expected scheme and host only, like https://chat.example.org")
+        format!(
+            "origin: found \"{text}\", expected scheme and host only, like https://chat.example.org"
+        )
     };
     let uri: http::Uri = text.parse().ok().with_context(wrong)?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https")).with_context(wrong)?;
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).with_context(wrong)?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| matches!(*scheme, "http" | "https"))
+        .with_context(wrong)?;
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.as_str().contains('@'))
+        .with_context(wrong)?;
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         bail!(wrong());
     }
@@ -178,7 +234,9 @@ fn server_name(name: &str) -> anyhow::Result<String> {
     let fits = name.contains('.')
         && name.len() <= 63
         && !name.starts_with(['.', '-'])
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
     if !fits {
         bail!("irc-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
     }
@@ -188,18 +246,27 @@ fn server_name(name: &str) -> anyhow::Result<String> {
 fn channel_names(text: &str) -> anyhow::Result<Vec<String>> {
     let names: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     let fits = |name: &String| {
-        name.len() > 1 && name.len() <= 50 && name.starts_with('#') && !name.contains([',', '\u{7}', ':'])
+        name.len() > 1
+            && name.len() <= 50
+            && name.starts_with('#')
+            && !name.contains([',', '\u{7}', ':'])
     };
     match names.iter().find(|name| !fits(name)) {
         Some(name) => bail!("channels: found \"{name}\", expected names like #general"),
-        None if names.is_empty() => bail!("channels: found nothing, expected at least one name like #general"),
+        None if names.is_empty() => {
+            bail!("channels: found nothing, expected at least one name like #general")
+        }
         None => Ok(names),
     }
 }
 
 fn default_client() -> PathBuf {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("client")));
-    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| "static-client/dist".into())
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.join("client")));
+    beside
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(|| "static-client/dist".into())
 }
 
 #[cfg(test)]
@@ -227,8 +294,12 @@ mod tests {
             "listen: found \"6700\", expected an address like 127.0.0.1:6700"
         );
         assert!(wrong(|keys| keys.smtp = Some("127.0.0.1:2525".into())).starts_with("smtp: found"));
-        assert!(wrong(|keys| keys.origin = Some("https://a/b".into())).starts_with("origin: found"));
-        assert!(wrong(|keys| keys.irc_guests = Some("maybe".into())).contains("loopback, on or off"));
+        assert!(
+            wrong(|keys| keys.origin = Some("https://a/b".into())).starts_with("origin: found")
+        );
+        assert!(
+            wrong(|keys| keys.irc_guests = Some("maybe".into())).contains("loopback, on or off")
+        );
         assert!(wrong(|keys| keys.channels = Some("general".into())).contains("#general"));
         assert!(wrong(|keys| keys.irc_name = Some("chat".into())).contains("irc.example.org"));
     }
@@ -237,13 +308,24 @@ mod tests {
     fn the_file_stands_behind_the_flags() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("subspace.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\n").unwrap();
-        let keys = Keys { config: Some(path.clone()), listen: Some("127.0.0.1:2".into()), ..Keys::default() };
+        std::fs::write(
+            &path,
+            "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\n",
+        )
+        .unwrap();
+        let keys = Keys {
+            config: Some(path.clone()),
+            listen: Some("127.0.0.1:2".into()),
+            ..Keys::default()
+        };
         let settings = keys.resolve().unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert!(settings.irc.is_none());
         std::fs::write(&path, "port = 3\n").unwrap();
         let message = wrong(|keys| keys.config = Some(path));
-        assert!(message.contains("port") && message.contains("expected one of"), "{message}");
+        assert!(
+            message.contains("port") && message.contains("expected one of"),
+            "{message}"
+        );
     }
 }

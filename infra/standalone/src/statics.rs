@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
@@ -32,20 +32,33 @@ impl StaticFiles {
     /// Answers GET and HEAD.
     pub(crate) async fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            let mut response = text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Only GET and HEAD are answered here.\n",
+            );
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         let path = request.uri().path();
         let Some(name) = relative(path) else {
             return text(StatusCode::BAD_REQUEST, "The path is malformed.\n");
         };
-        let name = if name.as_os_str().is_empty() { PathBuf::from("index.html") } else { name };
+        let name = if name.as_os_str().is_empty() {
+            PathBuf::from("index.html")
+        } else {
+            name
+        };
         let wants_gzip = request
             .headers()
             .get(ACCEPT_ENCODING)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.split(',').any(|coding| coding.trim().starts_with("gzip")));
+            .is_some_and(|value| {
+                value
+                    .split(',')
+                    .any(|coding| coding.trim().starts_with("gzip"))
+            });
         match self.read(&name, wants_gzip).await {
             Some((bytes, gzip)) => file(request, &name, bytes, gzip),
             None if name == Path::new("index.html") => text(
@@ -71,21 +84,40 @@ impl StaticFiles {
 
 /// Decodes a URL path to a path below the folder: plain names only.
 fn relative(path: &str) -> Option<PathBuf> {
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
+    let decoded = percent_encoding::percent_decode_str(path)
+        .decode_utf8()
+        .ok()?;
     let relative = PathBuf::from(decoded.trim_start_matches('/'));
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     (plain && !decoded.contains('\0')).then_some(relative)
 }
 
 fn file<B>(request: &Request<B>, name: &Path, bytes: Vec<u8>, gzip: bool) -> Response<Bytes> {
-    let etag = format!("\"{:08x}-{:x}{}\"", crc32fast::hash(&bytes), bytes.len(), if gzip { "-gz" } else { "" });
-    let known = request.headers().get_all(IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|value| value.split(',').any(|one| one.trim() == etag))
-    });
+    let etag = format!(
+        "\"{:08x}-{:x}{}\"",
+        crc32fast::hash(&bytes),
+        bytes.len(),
+        if gzip { "-gz" } else { "" }
+    );
+    let known = request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|value| value.split(',').any(|one| one.trim() == etag))
+        });
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     // The build names assets after their content.
-    let caching = if name.starts_with("assets") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if name.starts_with("assets") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         headers.insert(ETAG, etag);
@@ -97,7 +129,11 @@ fn file<B>(request: &Request<B>, name: &Path, bytes: Vec<u8>, gzip: bool) -> Res
         return response;
     }
     let kind = mime_guess::from_path(name).first_or_octet_stream();
-    let charset = if kind.type_() == "text" { "; charset=utf-8" } else { "" };
+    let charset = if kind.type_() == "text" {
+        "; charset=utf-8"
+    } else {
+        ""
+    };
     if let Ok(kind) = HeaderValue::from_str(&format!("{kind}{charset}")) {
         headers.insert(CONTENT_TYPE, kind);
     }
@@ -119,7 +155,10 @@ fn text(status: StatusCode, message: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(message.as_bytes()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     protect(headers);
     response
@@ -152,18 +191,36 @@ mod tests {
         assert_eq!(index.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         assert!(index.headers().contains_key(CONTENT_SECURITY_POLICY));
         let etag = index.headers()[ETAG].to_str().unwrap();
-        assert_eq!(get(&files, "/", &[("if-none-match", etag)]).await.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(
+            get(&files, "/", &[("if-none-match", etag)]).await.status(),
+            StatusCode::NOT_MODIFIED
+        );
 
         let script = get(&files, "/assets/app.js", &[("accept-encoding", "br, gzip")]).await;
         assert_eq!(script.headers()[CONTENT_ENCODING], "gzip");
-        assert_eq!(script.headers()[CONTENT_TYPE], "text/javascript; charset=utf-8");
+        assert_eq!(
+            script.headers()[CONTENT_TYPE],
+            "text/javascript; charset=utf-8"
+        );
         assert_eq!(get(&files, "/assets/app.js", &[]).await.body(), "1");
 
-        for path in ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "/a%00", "/%ff"] {
+        for path in [
+            "/../secret",
+            "/%2e%2e/secret",
+            "/..%2fsecret",
+            "/a%00",
+            "/%ff",
+        ] {
             let status = get(&files, path, &[]).await.status();
-            assert!(matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND), "{path}: {status}");
+            assert!(
+                matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND),
+                "{path}: {status}"
+            );
         }
-        assert_eq!(get(&files, "/missing", &[]).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            get(&files, "/missing", &[]).await.status(),
+            StatusCode::NOT_FOUND
+        );
         let post = files.answer(&Request::post("/").body(()).unwrap()).await;
         assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
     }

@@ -1,15 +1,212 @@
 //! The object store kept in a folder of plain files.
 //!
-//! With `ls` a person finds every object under its own key. An acknowledged write is on disk: the file and the folders
-//! that lead to it are fsynced. Conditions are decided under a lock that other processes respect, so a command
-//! may write to the folder of a running server. See [`FsStore`].
+//! Every object is a file under its own key (see `names.rs` for how it is spelled), so `ls` and
+//! `cat` show everything. Several processes may use one folder at the same time: create-only
+//! and compare-and-swap are decided under a lock of the key, files appear by renaming, and what
+//! was acknowledged was synced, the file and its folder. Small objects are read at once on the
+//! calling thread, which is cheaper than handing them to another; everything else is done on
+//! the blocking threads of tokio, in whose runtime the store has to be used.
 
-mod group_sync;
-mod locks;
+mod file;
+mod list;
 mod names;
-mod read;
 mod store;
-mod walk;
-mod write;
+mod sync;
 
-pub use store::{FsError, FsStore};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use file::{Files, make_folders};
+use names::{OWN, Spelling};
+use rustix::fs::{Timespec, Timestamps};
+
+/// The format of the folder that this version writes, and the newest one that it understands.
+const FORMAT: u32 = 1;
+/// Temporary files older than this belong to processes that have died.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a folder cannot be a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FsError {
+    /// Something could not be done to a file.
+    #[error("the storage folder cannot be used: {action} \"{path}\": {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder was written by a newer version.
+    #[error(
+        "the storage folder \"{path}\" is in format {found}, and this version understands formats \
+         up to {FORMAT}; run the version that wrote it, or a newer one"
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+    },
+    /// The marker file says nothing that is understood.
+    #[error("\"{path}\" is damaged; restore it from a backup")]
+    Damaged {
+        /// The marker file.
+        path: PathBuf,
+    },
+    /// The file system cannot keep times to the nanosecond.
+    #[error(
+        "the file system of \"{path}\" keeps no times in nanoseconds, which versions are made of; \
+         use another one, such as ext4, XFS, Btrfs, ZFS or APFS"
+    )]
+    CoarseTimes {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// Objects in a folder of plain files. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FsStore {
+    files: Arc<Files>,
+    /// The root as text, since keys are.
+    root: Arc<str>,
+    spelling: Spelling,
+}
+
+impl FsStore {
+    /// Opens the store in this folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Why this folder cannot be a store, in one sentence.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FsError> {
+        let path = path.as_ref();
+        let own = path.join(OWN);
+        for folder in [own.join("tmp"), own.join("locks")] {
+            make_folders(&folder).map_err(|source| io_error("make", &folder, source))?;
+        }
+        let path = path
+            .canonicalize()
+            .map_err(|source| io_error("open", path, source))?;
+        let own = path.join(OWN);
+        let marker = own.join("format");
+        let text = match fs::read_to_string(&marker) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => mark(&path, &own, &marker)?,
+            text => text.map_err(|source| io_error("read", &marker, source))?,
+        };
+        let spelling = parse_marker(&path, &marker, &text)?;
+        let Some(root) = path.to_str() else {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "the path is not UTF-8");
+            return Err(io_error("open", &path, source));
+        };
+        let root: Arc<str> = root.into();
+        remove_stale(&own.join("tmp"));
+        Ok(Self {
+            files: Arc::new(Files::new(path, own)),
+            root,
+            spelling,
+        })
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> FsError {
+    FsError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn parse_marker(path: &Path, marker: &Path, text: &str) -> Result<Spelling, FsError> {
+    let damaged = || FsError::Damaged {
+        path: marker.to_owned(),
+    };
+    let mut lines = text.lines();
+    let format = lines
+        .next()
+        .and_then(|line| line.strip_prefix("subspace-fs "));
+    let found = format
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(damaged)?;
+    if found > FORMAT {
+        return Err(FsError::Newer {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    match lines.next() {
+        Some("names exact") => Ok(Spelling::Exact),
+        Some("names folded") => Ok(Spelling::Folded),
+        _ => Err(damaged()),
+    }
+}
+
+/// Finds out what the file system can, and writes the marker unless another process was faster.
+fn mark(path: &Path, own: &Path, marker: &Path) -> Result<String, FsError> {
+    let probe = own.join(format!("tmp/probe-{}", std::process::id()));
+    let result = try_mark(path, own, marker, &probe);
+    // Left over, it is removed at a later start.
+    let _ = fs::remove_file(&probe);
+    result
+}
+
+fn try_mark(path: &Path, own: &Path, marker: &Path, probe: &Path) -> Result<String, FsError> {
+    let failed = |source: io::Error| io_error("write", probe, source);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(probe).map_err(failed)?;
+    let time = Timespec {
+        tv_sec: 1_700_000_000,
+        tv_nsec: 123_456_789,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    rustix::fs::futimens(&file, &times).map_err(|error| failed(error.into()))?;
+    let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
+    if file::stamp(&stat) != 1_700_000_000_123_456_789 {
+        return Err(FsError::CoarseTimes {
+            path: path.to_owned(),
+        });
+    }
+    let upper = probe.with_file_name(format!("PROBE-{}", std::process::id()));
+    let names = if upper.exists() { "folded" } else { "exact" };
+    let text = format!("subspace-fs {FORMAT}\nnames {names}\n");
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    match fs::hard_link(probe, marker) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return fs::read_to_string(marker).map_err(|source| io_error("read", marker, source));
+        }
+        Err(source) => return Err(io_error("write", marker, source)),
+    }
+    let parent = path.parent().unwrap_or(path);
+    for folder in [own, path, parent] {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| io_error("sync", folder, source))?;
+    }
+    Ok(text)
+}
+
+/// Best effort: what is left over takes space and nothing else.
+fn remove_stale(folder: &Path) {
+    let now = SystemTime::now();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified
+            .ok()
+            .and_then(|modified| now.duration_since(modified).ok());
+        if age.is_some_and(|age| age > STALE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,149 +1,182 @@
-//! Keys as file names: readable, and no two keys to one file.
+//! Keys as names of files, without loss.
 //!
-//! - A segment is a name of its own; `%` and control characters are percent-encoded.
-//! - A file's name contains an `@` before its end (`a.txt@7f3c`), or ends in `.json` (`account.json`), or
-//!   has an `@` added (`notes` is `notes@`). In a folder's name `@` and the dot of a final `.json` are
-//!   encoded. So the key `a` can be an object while `a/b` is one too.
-//! - A name longer than 200 bytes is cut into pieces, each but the last a folder whose name ends in `%`.
+//! A key `a/b/c` is the file `c` in the folders `a` and `b`. An object `a/b` may be there too, so
+//! files and folders must not meet: the name of a file contains an `@` or ends in `.json`, that
+//! of a folder neither.
+//!
+//! - `%` and control characters are percent-encoded everywhere, and the dot of a name that begins
+//!   with `.subspace`, which is where the store keeps its own files;
+//! - in names of folders every `@` is, and the dot of a `.json` at the end;
+//! - a file's name gets an `@` at its end, unless it contains one before its last character or
+//!   ends in `.json`. Documents (`name@version`) and records (`account.json`) stay as they are;
+//! - a name that would be longer than a file system takes is split: all but the last part are
+//!   folders whose name ends in `%~`.
+//!
+//! Where the file system does not tell upper from lower case, upper case and everything that is
+//! not ASCII is percent-encoded as well.
 
-use std::path::PathBuf;
+use std::fmt::Write;
 
-/// Longest name of a file or folder, in bytes; file systems take 255.
-const MAX_NAME: usize = 200;
-/// Longest path below the store's folder, in bytes; Linux takes 4096 in all.
-const MAX_PATH: usize = 3800;
+use storage_adapter::StoreError;
 
-/// Why a key has no file name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum InvalidKey {
-    #[error("the key has an empty segment, `.`, `..` or NUL")]
-    Malformed,
-    #[error("the key is too long for a file name")]
-    TooLong,
+/// The folder of the store's own files.
+pub(crate) const OWN: &str = ".subspace";
+/// Bytes of one name on disk; most file systems take 255.
+const MAX_NAME: usize = 255;
+/// Bytes of each part of a longer one.
+const PART: usize = 240;
+/// The end of a part's name that is not the last.
+pub(crate) const CONTINUED: &str = "%~";
+
+/// How names are spelled on this file system.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Spelling {
+    /// Different names are different files.
+    Exact,
+    /// Upper and lower case are the same to the file system.
+    Folded,
 }
 
-/// Returns the path of a key's file, relative to the folder of objects.
-pub(crate) fn path(key: &str) -> Result<PathBuf, InvalidKey> {
-    let mut path = String::with_capacity(key.len() + 8);
-    let mut segments = key.split('/').peekable();
-    while let Some(segment) = segments.next() {
-        if segment.is_empty() || matches!(segment, "." | "..") || segment.contains('\0') {
-            return Err(InvalidKey::Malformed);
-        }
-        if segments.peek().is_some() {
-            push_pieces(&mut path, &folder_name(segment));
-            path.push('/');
-        } else {
-            push_pieces(&mut path, &file_name(segment));
-        }
+/// Checks a key's form.
+pub(crate) fn check(key: &str) -> Result<(), StoreError> {
+    let malformed =
+        key.contains('\0') || key.split('/').any(|name| matches!(name, "" | "." | ".."));
+    if malformed {
+        return Err(StoreError::Denied("the key is malformed".to_owned()));
     }
-    if path.len() > MAX_PATH {
-        return Err(InvalidKey::TooLong);
-    }
-    Ok(PathBuf::from(path))
+    Ok(())
 }
 
-/// Returns the path of the folder that holds the keys below `prefix/`, relative to the folder of objects.
-pub(crate) fn folder_path(segments: &[&str]) -> PathBuf {
-    let mut path = String::new();
-    for segment in segments {
-        push_pieces(&mut path, &folder_name(segment));
+/// Appends `/` and the file's relative path to `path`.
+pub(crate) fn push_key(path: &mut String, key: &str, spelling: Spelling) -> Result<(), StoreError> {
+    check(key)?;
+    let mut names = key.split('/').peekable();
+    while let Some(name) = names.next() {
         path.push('/');
-    }
-    PathBuf::from(path)
-}
-
-fn folder_name(segment: &str) -> String {
-    let stem = segment.strip_suffix(".json");
-    let mut name = encode(stem.unwrap_or(segment), true);
-    if stem.is_some() {
-        name.push_str("%2Ejson");
-    }
-    name
-}
-
-fn file_name(segment: &str) -> String {
-    let mut name = encode(segment, false);
-    if name.ends_with('@') || !(name.contains('@') || name.ends_with(".json")) {
-        name.push('@');
-    }
-    name
-}
-
-fn encode(segment: &str, encode_at: bool) -> String {
-    let mut name = String::with_capacity(segment.len() + 1);
-    for c in segment.chars() {
-        if c == '%' || c.is_ascii_control() || (encode_at && c == '@') {
-            name.push_str(&format!("%{:02X}", u32::from(c)));
+        if names.peek().is_some() {
+            push_folder(path, name, spelling);
         } else {
-            name.push(c);
+            push_file(path, name, spelling);
         }
     }
-    name
+    Ok(())
 }
 
-fn push_pieces(path: &mut String, name: &str) {
+/// Appends a folder's name.
+pub(crate) fn push_folder(path: &mut String, name: &str, spelling: Spelling) {
+    let start = path.len();
+    let (stem, json) = match name.strip_suffix(".json") {
+        Some(stem) => (stem, "%2Ejson"),
+        None => (name, ""),
+    };
+    escape(path, stem, spelling, true);
+    path.push_str(json);
+    split(path, start);
+}
+
+fn push_file(path: &mut String, name: &str, spelling: Spelling) {
+    let start = path.len();
+    escape(path, name, spelling, false);
+    if !is_marked(name) {
+        path.push('@');
+    }
+    split(path, start);
+}
+
+/// Whether a file's name shows that it is one.
+fn is_marked(name: &str) -> bool {
+    name.ends_with(".json") || (name.contains('@') && !name.ends_with('@'))
+}
+
+fn escape(out: &mut String, name: &str, spelling: Spelling, folder: bool) {
+    let plain = |c: char| match c {
+        '%' | '\0'..='\x1f' | '\x7f' => false,
+        '@' => !folder,
+        _ => spelling == Spelling::Exact || (c.is_ascii() && !c.is_ascii_uppercase()),
+    };
     let mut rest = name;
-    while rest.len() > MAX_NAME {
-        let mut cut = MAX_NAME;
-        while !rest.is_char_boundary(cut) || splits_escape(rest, cut) {
-            cut -= 1;
+    if name
+        .get(..OWN.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(OWN))
+    {
+        out.push_str("%2E");
+        rest = &name[1..];
+    }
+    for c in rest.chars() {
+        if plain(c) {
+            out.push(c);
+        } else {
+            let mut buffer = [0; 4];
+            for byte in c.encode_utf8(&mut buffer).bytes() {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
-        let (piece, after) = rest.split_at(cut);
-        path.push_str(piece);
-        path.push_str("%/");
-        rest = after;
+    }
+}
+
+/// Splits the last name of the path, which begins at `start`, if it is too long.
+fn split(path: &mut String, start: usize) {
+    if path.len() - start <= MAX_NAME {
+        return;
+    }
+    let name = path.split_off(start);
+    let mut rest = name.as_str();
+    while rest.len() > MAX_NAME {
+        let mut end = PART;
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        // Not within an escape, and never a part that is `.` or empty: escapes are ASCII.
+        if let Some(back) = rest[..end].rfind('%').filter(|at| end - at < 3) {
+            end = back;
+        }
+        path.push_str(&rest[..end]);
+        path.push_str(CONTINUED);
+        path.push('/');
+        rest = &rest[end..];
     }
     path.push_str(rest);
 }
 
-/// A piece must not end inside `%XX`, or its end could be taken for the mark of a cut.
-fn splits_escape(name: &str, cut: usize) -> bool {
-    let before = name
-        .as_bytes()
-        .get(cut.saturating_sub(2)..cut)
-        .unwrap_or_default();
-    before.contains(&b'%')
+/// Returns the name in the key of a file or folder on disk, whose parts were put together; none
+/// if it is none of ours.
+pub(crate) fn decode(name: &str, folder: bool, spelling: Spelling) -> Option<String> {
+    let escaped = if folder {
+        name
+    } else {
+        name.strip_suffix('@').unwrap_or(name)
+    };
+    let decoded = unescape(escaped)?;
+    let mut again = String::with_capacity(name.len());
+    if folder {
+        push_folder(&mut again, &decoded, spelling);
+    } else {
+        push_file(&mut again, &decoded, spelling);
+    }
+    let again = if again.contains('/') {
+        again.replace("%~/", "")
+    } else {
+        again
+    };
+    (again == name && check(&decoded).is_ok()).then_some(decoded)
 }
 
-/// What a name found in a folder stands for.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Found {
-    /// The last segment of a key.
-    File(String),
-    /// A segment before the last.
-    Folder(String),
-    /// The beginning of a segment that goes on in this folder, still encoded.
-    Piece(String),
-}
-
-/// Reads a name; `begun` is what enclosing pieces gave. `None` for what this store does not write.
-pub(crate) fn read(begun: &str, name: &str, is_folder: bool) -> Option<Found> {
-    if is_folder {
-        if let Some(piece) = name.strip_suffix('%') {
-            return Some(Found::Piece(format!("{begun}{piece}")));
+fn unescape(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(bytes.next()?).to_digit(16);
+            out.push((digit()? * 16 + digit()?) as u8);
+        } else {
+            out.push(byte);
         }
-        let segment = decode(&format!("{begun}{name}"))?;
-        return Some(Found::Folder(segment));
     }
-    let whole = format!("{begun}{name}");
-    let stem = whole.strip_suffix('@').unwrap_or(&whole);
-    decode(stem)
-        .filter(|segment| !segment.is_empty())
-        .map(Found::File)
-}
-
-fn decode(name: &str) -> Option<String> {
-    let mut segment = String::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((plain, after)) = rest.split_once('%') {
-        segment.push_str(plain);
-        let hex = after.get(..2)?;
-        segment.push(char::from(u8::from_str_radix(hex, 16).ok()?));
-        rest = after.get(2..)?;
-    }
-    segment.push_str(rest);
-    Some(segment)
+    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]
@@ -154,84 +187,66 @@ mod tests {
 
     use super::*;
 
-    fn text(key: &str) -> String {
-        path(key).unwrap().to_str().unwrap().to_owned()
+    fn path(key: &str, spelling: Spelling) -> String {
+        let mut path = String::new();
+        push_key(&mut path, key, spelling).unwrap();
+        path
     }
 
     #[test]
-    fn documents_and_folders_keep_their_names() {
-        assert_eq!(
-            text("accounts/alice/data/notes/a b.txt@7f"),
-            "accounts/alice/data/notes/a b.txt@7f"
-        );
-        assert_eq!(
-            text("accounts/alice/account.json"),
-            "accounts/alice/account.json"
-        );
-        assert_eq!(
-            text("accounts/alice/index/notes"),
-            "accounts/alice/index/notes@"
-        );
-        assert_eq!(text("d/#kosmos@irc/x@1"), "d/#kosmos%40irc/x@1");
-        assert_eq!(text("x.json/y.json"), "x%2Ejson/y.json");
-        assert_eq!(text("100%@1"), "100%25@1");
-    }
-
-    #[test]
-    fn an_object_and_a_folder_of_one_name_live_together() {
-        for name in ["a", "a@1", "a.json", "a@", "a%", "%2Ejson"] {
-            let file = path(name).unwrap();
-            let inside = path(&format!("{name}/b")).unwrap();
-            assert_ne!(inside.parent().unwrap(), file, "{name}");
-        }
-    }
-
-    #[test]
-    fn malformed_keys_have_no_path() {
-        for key in ["", "/a", "a/", "a//b", ".", "a/..", "a/./b", "a\0"] {
-            assert_eq!(path(key), Err(InvalidKey::Malformed), "{key:?}");
+    fn what_an_account_is_made_of_is_readable() {
+        for (key, expected) in [
+            (
+                "accounts/alice/account.json",
+                "/accounts/alice/account.json",
+            ),
+            ("accounts/alice/index/notes", "/accounts/alice/index/notes@"),
+            (
+                "accounts/alice/data/notes/a b.txt@01hf",
+                "/accounts/alice/data/notes/a b.txt@01hf",
+            ),
+            (
+                "accounts/alice/data/v1.0/ä@01hf",
+                "/accounts/alice/data/v1.0/ä@01hf",
+            ),
+            (".subspace/tmp", "/%2Esubspace/tmp@"),
+            ("a@b/x.json/50%", "/a%40b/x%2Ejson/50%25@"),
+        ] {
+            assert_eq!(path(key, Spelling::Exact), expected);
         }
         assert_eq!(
-            path(&"ab/".repeat(2000).trim_end_matches('/')),
-            Err(InvalidKey::TooLong)
+            path("README/ä", Spelling::Folded),
+            "/%52%45%41%44%4D%45/%C3%A4@"
         );
-    }
-
-    /// Follows a path back to its key.
-    fn key(path: &str) -> String {
-        let mut segments = Vec::new();
-        let mut begun = String::new();
-        let parts: Vec<&str> = path.split('/').collect();
-        for (index, part) in parts.iter().enumerate() {
-            match read(&begun, part, index + 1 < parts.len()).unwrap() {
-                Found::Piece(piece) => begun = piece,
-                Found::File(segment) | Found::Folder(segment) => {
-                    segments.push(segment);
-                    begun.clear();
-                }
-            }
-        }
-        segments.join("/")
     }
 
     proptest! {
+        /// No two keys to one file, none to another's folder, and all names fit.
         #[test]
-        fn every_key_comes_back(
-            segments in prop::collection::vec("[^/\0]{1,8}|[a-z@%.]{1,4}|(a|@|%|é|[.]json){1,5}|[%a@é]{190,300}", 1..4)
-        ) {
-            prop_assume!(segments.iter().all(|segment| !matches!(segment.as_str(), "." | "..")));
-            let original = segments.join("/");
-            let path = text(&original);
-            prop_assert!(path.split('/').all(|name| name.len() <= 255 && !matches!(name, "" | "." | "..")));
-            prop_assert_eq!(key(&path), original);
-        }
-
-        #[test]
-        fn no_two_keys_share_a_path(keys in prop::collection::hash_set("[ab@%/.]{1,6}", 2..60)) {
-            let mut seen = HashMap::new();
-            for key in keys {
-                if let Ok(path) = path(&key) {
-                    prop_assert_eq!(seen.insert(path, key), None);
+        fn names_are_apart_and_come_back(keys in prop::collection::vec("([a@%.~]|\\.json|[A-Zé\\x01]|a{250}|(%|é){90}){1,4}(/([a@%.~]|\\.json|a{250}){1,4}){0,2}", 1..20)) {
+            for spelling in [Spelling::Exact, Spelling::Folded] {
+                let (mut files, mut folders) = (HashMap::new(), HashMap::new());
+                for key in &keys {
+                    if check(key).is_err() {
+                        continue;
+                    }
+                    let path = path(key, spelling);
+                    for name in path.split('/').skip(1) {
+                        prop_assert!(!name.is_empty() && name.len() <= MAX_NAME && name != "." && name != "..");
+                    }
+                    let last = path.replace("%~/", "");
+                    let last = last.rsplit('/').next().unwrap();
+                    let decoded = decode(last, false, spelling);
+                    prop_assert_eq!(decoded.as_deref(), key.rsplit('/').next());
+                    for (at, _) in path.match_indices('/').skip(1) {
+                        folders.insert(path[..at].to_owned(), key.clone());
+                    }
+                    if let Some(other) = files.insert(path, key.clone()) {
+                        prop_assert_eq!(&other, key);
+                    }
+                }
+                for (file, key) in &files {
+                    prop_assert!(!folders.contains_key(file), "{:?} is a folder too", key);
                 }
             }
         }

@@ -1,276 +1,162 @@
-//! The store and its folder.
+//! The store's operations: what is done at once and what on a blocking thread.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Timespec, Timestamps, futimens};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use storage_adapter::{
-    ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
+    BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
 };
+use tokio::task::spawn_blocking;
 
-use crate::group_sync::GroupSync;
-use crate::locks::Locks;
-use crate::names::{self, InvalidKey};
+use crate::file::{Temporary, before, etag, is_file};
+use crate::{FsStore, list, names};
 
-/// Version of the folder's layout that this package writes.
-const VERSION: u32 = 1;
-/// Age at which a file that was never finished is removed.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-
-/// Why a folder cannot be used as a store.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FsError {
-    /// The file system refuses.
-    #[error("the storage folder {path} cannot be used: {source}")]
-    Io {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Written by a later version of this package, or no store at all.
-    #[error(
-        "the storage folder {path} is of format version \"{found}\", this program knows version {VERSION}; \
-         start the program that wrote it"
-    )]
-    Version {
-        /// The folder.
-        path: PathBuf,
-        /// What its version file says.
-        found: String,
-    },
-    /// The file system folds names or times.
-    #[error(
-        "the storage folder {path} is on a file system that {trouble}; choose a folder on another one"
-    )]
-    Unfit {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        trouble: &'static str,
-    },
-}
-
-/// A folder of plain files as an object store.
-///
-/// ```text
-/// version     format of the folder
-/// objects/    one file an object, under its key
-/// locks/      files that processes lock while they decide a condition
-/// tmp/        files that are being written
-/// ```
-///
-/// A version of an object is the time in its file's mtime, which every write moves forward and makes unique,
-/// with its inode and length; so asking whether something changed is one stat. Clones share everything.
-#[derive(Clone, Debug)]
-pub struct FsStore {
-    pub(crate) shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) objects: PathBuf,
-    pub(crate) tmp: PathBuf,
-    pub(crate) locks: Locks,
-    pub(crate) sync: GroupSync,
-    pub(crate) counter: AtomicU64,
-}
+/// Objects, or parts of them, up to this size are read at once, in one piece; in bytes.
+const AT_ONCE: u64 = 64 << 10;
+/// The pieces of larger ones, and what is gathered of a body before it is written; in bytes.
+const PIECE: usize = 256 << 10;
 
 impl FsStore {
-    /// Opens a folder, making it if it does not exist.
-    ///
-    /// # Errors
-    /// One sentence if the folder cannot be used, belongs to a newer version, or its file system folds
-    /// the case of names or cuts times.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, FsError> {
-        let path = path.as_ref();
-        let io = |source| FsError::Io {
-            path: path.to_owned(),
-            source,
+    fn path(&self, key: &str) -> Result<String, StoreError> {
+        let mut path = String::with_capacity(self.root.len() + key.len() + 8);
+        path.push_str(&self.root);
+        names::push_key(&mut path, key, self.spelling)?;
+        Ok(path)
+    }
+
+    fn open_object(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
+        let path = self.path(key)?;
+        let not_modified = |current: &ETag| options.if_none_match.as_ref() == Some(current);
+        if options.if_none_match.is_some() {
+            let stat = rustix::fs::lstat(&path).map_err(before)?;
+            if is_file(&stat) && not_modified(&etag(&stat)) {
+                return Err(StoreError::NotModified);
+            }
+        }
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = match rustix::fs::open(&path, flags, Mode::empty()) {
+            // A link or a socket: none of ours.
+            Err(Errno::LOOP | Errno::NXIO) => return Err(StoreError::NotFound),
+            file => file.map_err(before)?,
         };
-        for name in ["", "objects", "locks", "tmp"] {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path.join(name))
-                .map_err(io)?;
+        let stat = rustix::fs::fstat(&file).map_err(before)?;
+        if !is_file(&stat) {
+            return Err(StoreError::NotFound);
         }
-        check_version(path)?;
-        check_file_system(path)?;
-        let tmp = path.join("tmp");
-        remove_abandoned(&tmp);
-        let shared = Shared {
-            objects: path.join("objects"),
-            tmp,
-            locks: Locks::open(&path.join("locks")).map_err(io)?,
-            sync: GroupSync::default(),
-            counter: AtomicU64::new(0),
+        let etag = etag(&stat);
+        if not_modified(&etag) {
+            return Err(StoreError::NotModified);
+        }
+        let length = u64::try_from(stat.st_size).unwrap_or(0);
+        let range = options.range.unwrap_or(0..length);
+        let start = range.start.min(length);
+        let end = range.end.clamp(start, length);
+        let body: ByteStream = if end - start <= AT_ONCE {
+            let bytes = read(&file, start, (end - start) as usize).map_err(before)?;
+            let piece = (!bytes.is_empty()).then_some(Ok(bytes));
+            Box::pin(stream::iter(piece))
+        } else {
+            pieces(Arc::new(file), start, end)
         };
-        File::open(path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Object { etag, length, body })
     }
 }
 
-impl Shared {
-    /// Returns the file of a key.
-    pub(crate) fn file(&self, key: &str) -> Result<PathBuf, StoreError> {
-        Ok(self.objects.join(relative(key)?))
-    }
-
-    /// Returns a name that no other file in `tmp` has.
-    pub(crate) fn fresh(&self) -> PathBuf {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        self.tmp.join(format!(
-            "{}-{:x}-{number}",
-            std::process::id(),
-            now().as_nanos()
-        ))
-    }
-}
-
-pub(crate) fn relative(key: &str) -> Result<PathBuf, StoreError> {
-    names::path(key).map_err(|error: InvalidKey| StoreError::Denied(error.to_string()))
-}
-
-pub(crate) fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
-pub(crate) fn unavailable(error: &std::io::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
-fn check_version(path: &Path) -> Result<(), FsError> {
-    let file = path.join("version");
-    let io = |source| FsError::Io {
-        path: file.clone(),
-        source,
-    };
-    match fs::read_to_string(&file) {
-        Ok(text) if text.trim() == VERSION.to_string() => Ok(()),
-        Ok(text) => {
-            let found = text
-                .trim()
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(40)
-                .collect();
-            Err(FsError::Version {
-                path: path.to_owned(),
-                found,
-            })
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Whole or not at all: two processes may open a new folder at once.
-            let fresh = path
-                .join("tmp")
-                .join(format!("version-{}", std::process::id()));
-            let write = || {
-                let mut new = File::create(&fresh)?;
-                writeln!(new, "{VERSION}")?;
-                new.sync_all()?;
-                fs::rename(&fresh, &file)
-            };
-            write().map_err(io)
-        }
-        Err(error) => Err(io(error)),
-    }
-}
-
-/// Versions need times in nanoseconds, keys need names that differ in case or composition to differ.
-fn check_file_system(path: &Path) -> Result<(), FsError> {
-    let unfit = |trouble| {
-        Err(FsError::Unfit {
-            path: path.to_owned(),
-            trouble,
-        })
-    };
-    let names = ["probe-\u{e9}", "PROBE-\u{e9}", "probe-e\u{301}"];
-    let folder = path
-        .join("tmp")
-        .join(format!("probe-{}", std::process::id()));
-    let io = |source| FsError::Io {
-        path: folder.clone(),
-        source,
-    };
-    fs::create_dir_all(&folder).map_err(io)?;
-    let mut seconds = Vec::new();
-    for name in names {
-        let file = File::create(folder.join(name)).map_err(io)?;
-        let stamp = Timespec {
-            tv_sec: 1_500_000_000,
-            tv_nsec: 123_456_789,
-        };
-        futimens(
-            &file,
-            &Timestamps {
-                last_access: stamp,
-                last_modification: stamp,
-            },
-        )
-        .map_err(|error| io(error.into()))?;
-        let stat = rustix::fs::fstat(&file).map_err(|error| io(error.into()))?;
-        seconds.push((stat.st_mtime, stat.st_mtime_nsec));
-    }
-    let count = fs::read_dir(&folder).map_err(io)?.count();
-    fs::remove_dir_all(&folder).map_err(io)?;
-    if count != names.len() {
-        return unfit("does not tell names apart that differ in case or accents");
-    }
-    if seconds
-        .iter()
-        .any(|stamp| *stamp != (1_500_000_000, 123_456_789))
-    {
-        return unfit("does not keep times to the nanosecond");
-    }
-    Ok(())
-}
-
-fn remove_abandoned(tmp: &Path) {
-    let Ok(entries) = fs::read_dir(tmp) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let age = entry
-            .metadata()
-            .and_then(|meta| meta.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        if age.is_some_and(|age| age > ABANDONED) {
-            // Another process may have been faster.
-            let _ = fs::remove_file(entry.path());
+/// Reads exactly this part of a file, which never changes once it has its name.
+fn read(file: &OwnedFd, start: u64, length: usize) -> Result<Bytes, Errno> {
+    let mut bytes = vec![0; length];
+    let mut done = 0;
+    while done < length {
+        let at = start + done as u64;
+        match rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut bytes[done..], at))? {
+            0 => return Err(Errno::IO),
+            count => done += count,
         }
     }
+    Ok(bytes.into())
 }
 
-/// Makes a file in `tmp` for a body.
-pub(crate) fn create(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
+fn pieces(file: Arc<OwnedFd>, start: u64, end: u64) -> ByteStream {
+    Box::pin(stream::unfold(start, move |at| {
+        let file = Arc::clone(&file);
+        async move {
+            if at >= end {
+                return None;
+            }
+            let length = PIECE.min(usize::try_from(end - at).unwrap_or(PIECE));
+            let piece = spawn_blocking(move || read(&file, at, length)).await;
+            match piece {
+                Ok(Ok(bytes)) => Some((Ok(bytes), at + length as u64)),
+                Ok(Err(error)) => Some((Err(BodyError::Broken(error.to_string())), end)),
+                Err(error) => Some((Err(BodyError::Broken(error.to_string())), end)),
+            }
+        }
+    }))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let joined = spawn_blocking(work).await;
+    joined.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+}
+
+/// Gathers pieces of a body until they are worth a write. Tells whether there may be more.
+async fn gather(body: &mut ByteStream) -> Result<(Vec<Bytes>, bool), BodyError> {
+    let (mut chunks, mut length) = (Vec::new(), 0);
+    while let Some(chunk) = body.next().await.transpose()? {
+        length += chunk.len();
+        chunks.push(chunk);
+        if length >= PIECE {
+            return Ok((chunks, true));
+        }
+    }
+    Ok((chunks, false))
+}
+
+fn write(mut temporary: Temporary, chunks: &[Bytes]) -> Result<Temporary, StoreError> {
+    temporary.write(chunks).map_err(before)?;
+    Ok(temporary)
 }
 
 impl ObjectStore for FsStore {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
-        self.read(key, options).await
+        self.open_object(key, options)
     }
 
-    async fn put(&self, key: &str, body: ByteStream, mode: PutMode) -> Result<ETag, StoreError> {
-        self.write(key, body, mode).await
+    async fn put(
+        &self,
+        key: &str,
+        mut body: ByteStream,
+        mode: PutMode,
+    ) -> Result<ETag, StoreError> {
+        let path = self.path(key)?;
+        let (chunks, mut more) = gather(&mut body).await?;
+        let files = Arc::clone(&self.files);
+        if !more {
+            return blocking(move || {
+                let temporary = write(files.temporary()?, &chunks)?;
+                files.place(temporary, &path, &mode)
+            })
+            .await;
+        }
+        let mut temporary = blocking(move || write(files.temporary()?, &chunks)).await?;
+        while more {
+            let (chunks, again) = gather(&mut body).await?;
+            temporary = blocking(move || write(temporary, &chunks)).await?;
+            more = again;
+        }
+        let files = Arc::clone(&self.files);
+        blocking(move || files.place(temporary, &path, &mode)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.remove(key).await
+        let (files, path) = (Arc::clone(&self.files), self.path(key)?);
+        blocking(move || files.delete(&path)).await
     }
 
     async fn list(
@@ -278,6 +164,11 @@ impl ObjectStore for FsStore {
         prefix: &str,
         start_after: Option<&str>,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.walk(prefix, start_after).await
+        let (files, spelling) = (Arc::clone(&self.files), self.spelling);
+        let (prefix, after) = (prefix.to_owned(), start_after.map(str::to_owned));
+        blocking(move || {
+            list::list(&files.root, spelling, &prefix, after.as_deref()).map_err(before)
+        })
+        .await
     }
 }

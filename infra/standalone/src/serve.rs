@@ -1,0 +1,335 @@
+//! `subspace serve`: starts the parts, waits, and stops them in order.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use connector::{FunctionsClient, Gateway, GatewayConfig};
+use functions_core::{Config, Connector, DefaultNetwork};
+use functions_native::{Limits, NativeHost, serve_answers};
+use irc_connector::{AddressPolicy, Irc, IrcConfig};
+use ircd::{DefaultChannel, Ircd, IrcdConfig};
+use storage_adapter::Storage;
+use storage_fs::FsStore;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tracing_subscriber::EnvFilter;
+
+use crate::data::DataFolder;
+use crate::router::Router;
+use crate::settings::{Keys, Settings};
+use crate::statics::StaticFiles;
+
+/// The functions over files, natively.
+pub(crate) type Functions = functions_core::Functions<FsStore, NativeHost>;
+
+/// Id of the gateway among the connectors.
+const GATEWAY: &str = "irc";
+/// Id of the IRC server among the connectors; it serves no platform to browsers.
+const IRCD: &str = "ircd";
+/// Name of the IRC server if the origin gives none.
+const LOCAL_IRC_NAME: &str = "irc.localhost";
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// One sentence that says why it cannot start.
+pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
+    let settings = keys.resolve()?;
+    let filter: EnvFilter = settings.log.parse().with_context(|| {
+        format!(
+            "log: found \"{}\", expected a filter like info or warn,ircd=debug",
+            settings.log
+        )
+    })?;
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .init();
+    let folder = DataFolder::open(&settings.data)?;
+    let _lock = folder.lock()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(&settings, &folder))
+}
+
+/// Where the IRC server is, once its port is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    web: SocketAddr,
+    irc: Option<SocketAddr>,
+}
+
+/// Makes the functions over the data folder. Commands that open no port give no addresses; what they
+/// make knows the configured ones.
+///
+/// # Errors
+/// One sentence: the store or a key cannot be used.
+pub(crate) fn functions(
+    settings: &Settings,
+    folder: &DataFolder,
+    addresses: Option<Addresses>,
+) -> anyhow::Result<Functions> {
+    let addresses = addresses.unwrap_or(Addresses {
+        web: settings.listen,
+        irc: settings.irc,
+    });
+    let master = folder.master_key()?;
+    let origin = settings
+        .origin
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", addresses.web));
+    let mut config = Config::new(&origin, master).context("origin")?;
+    config.name.clone_from(&settings.name);
+    config.setup_token = Some(folder.setup_token()?);
+    config.default_quota = Some(settings.quota);
+    config.max_document_size = settings.max_document;
+    config.connectors = [(GATEWAY, vec!["irc".to_owned()]), (IRCD, Vec::new())]
+        .map(|(id, platforms)| Connector {
+            id: id.to_owned(),
+            url: config.origin.clone(),
+            platforms,
+            key: connector_key(&master, id),
+        })
+        .into();
+    config.network = addresses.irc.map(|address| {
+        let address = dialable(address);
+        DefaultNetwork {
+            name: settings.name.clone(),
+            server: irc_name(settings, &config.origin),
+            host: address.ip().to_string(),
+            port: address.port(),
+            secure: false,
+            channels: settings.channels.clone(),
+        }
+    });
+    let store = FsStore::open(folder.folder("store"))?;
+    Ok(Functions::new(
+        Storage::new(Arc::new(store), Arc::new(NativeHost)),
+        config,
+    ))
+}
+
+async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
+    let web = bind("listen", settings.listen).await?;
+    let irc = match settings.irc {
+        Some(address) => Some(bind("irc", address).await?),
+        None => None,
+    };
+    let addresses = Addresses {
+        web: web.local_addr()?,
+        irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
+    };
+    let functions = Arc::new(functions(settings, folder, Some(addresses))?);
+    let origin = functions.config().origin.clone();
+    let inner = format!("http://{}", dialable(addresses.web));
+    let limits = Limits::default();
+    let router = Router::new(
+        Arc::clone(&functions),
+        StaticFiles::new(settings.client.clone()),
+        limits,
+    );
+
+    let (stop_web, web_stopped) = oneshot::channel::<()>();
+    let answers = router.clone();
+    let web = tokio::spawn(serve_answers(
+        web,
+        move |request, peer| answers.clone().answer(request, peer),
+        limits,
+        async move { drop(web_stopped.await) },
+    ));
+    let ircd = match irc {
+        Some(listener) => Some(start_ircd(settings, folder, listener, &inner, &origin).await?),
+        None => None,
+    };
+    let gateway = start_gateway(settings, folder, &inner, addresses.irc)?;
+    router.mount(gateway.service());
+
+    if let Some(address) = addresses.irc {
+        say(&format!("irc {address}"))?;
+    }
+    if functions.needs_setup().await? {
+        say(&format!(
+            "set-up {origin}/#/setup/{}",
+            folder.setup_token()?
+        ))?;
+    }
+    say(&format!("ready {origin}"))?;
+
+    stop_signal().await?;
+    tracing::info!("stopping");
+    // The gateway publishes its spool to the functions, so they go last.
+    gateway.shutdown().await;
+    if let Some(ircd) = ircd {
+        ircd.shutdown().await;
+    }
+    drop(stop_web);
+    web.await??;
+    Ok(())
+}
+
+fn start_gateway(
+    settings: &Settings,
+    folder: &DataFolder,
+    functions: &str,
+    irc: Option<SocketAddr>,
+) -> anyhow::Result<Gateway> {
+    let key = connector_key(&folder.master_key()?, GATEWAY);
+    let config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
+    let addresses = if settings.any_network {
+        AddressPolicy::Any
+    } else {
+        let own = irc.map(|address| dialable(address).to_string());
+        AddressPolicy::Public {
+            except: own.into_iter().collect(),
+        }
+    };
+    let platform = Irc::new(IrcConfig {
+        addresses,
+        ..IrcConfig::default()
+    });
+    Ok(Gateway::start(config, vec![Arc::new(platform)])?)
+}
+
+async fn start_ircd(
+    settings: &Settings,
+    folder: &DataFolder,
+    listener: TcpListener,
+    functions: &str,
+    origin: &str,
+) -> anyhow::Result<Ircd> {
+    let key = connector_key(&folder.master_key()?, IRCD);
+    let accounts = FunctionsClient::new(functions, IRCD, &key)?;
+    let channel = |name: &String| DefaultChannel {
+        name: name.clone(),
+        topic: String::new(),
+    };
+    let config = IrcdConfig {
+        name: irc_name(settings, origin),
+        network: settings
+            .name
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+        data: folder.folder("ircd"),
+        channels: settings.channels.iter().map(channel).collect(),
+        guests: settings.irc_guests,
+        ..IrcdConfig::default()
+    };
+    Ok(ircd::start(config, listener, Arc::new(accounts)).await?)
+}
+
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "{key}: {address} is in use by another program; stop it or choose another address with --{key}"
+        ),
+        Err(error) => {
+            bail!("{key}: {address} cannot be used: {error}; choose another address with --{key}")
+        }
+    }
+}
+
+/// Every connector has a key of its own, so that one that leaks opens nothing else.
+fn connector_key(master: &[u8; 32], id: &str) -> Vec<u8> {
+    let mut key = vec![0; 32];
+    let info = format!("subspace connector v1 {id}");
+    // HKDF-SHA256 fails above 255 * 32 bytes only (RFC 5869, section 2.3).
+    let expanded = hkdf::Hkdf::<sha2::Sha256>::new(None, master).expand(info.as_bytes(), &mut key);
+    debug_assert!(expanded.is_ok());
+    key
+}
+
+/// The IRC server's name in ids and archives: the origin's host if that is a domain name.
+fn irc_name(settings: &Settings, origin: &str) -> String {
+    if let Some(name) = &settings.irc_name {
+        return name.clone();
+    }
+    let authority = origin
+        .split_once("://")
+        .map_or(origin, |(_, authority)| authority);
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    let is_domain =
+        host.contains('.') && host.parse::<Ipv4Addr>().is_err() && !host.starts_with('[');
+    if is_domain {
+        host.to_owned()
+    } else {
+        LOCAL_IRC_NAME.to_owned()
+    }
+}
+
+/// Where a listener is reached from this machine: an unspecified address listens on loopback too.
+fn dialable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Tells whoever started the server; they may have gone away, which is no reason to stop.
+fn say(line: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_irc_server_is_named_after_the_origin() {
+        let settings = Keys::default().resolve().unwrap();
+        assert_eq!(
+            irc_name(&settings, "https://chat.example.org"),
+            "chat.example.org"
+        );
+        assert_eq!(
+            irc_name(&settings, "https://chat.example.org:8443"),
+            "chat.example.org"
+        );
+        for local in [
+            "http://127.0.0.1:6700",
+            "http://localhost:6700",
+            "http://[::1]:6700",
+        ] {
+            assert_eq!(irc_name(&settings, local), "irc.localhost");
+        }
+    }
+
+    #[test]
+    fn connectors_have_keys_of_their_own() {
+        assert_eq!(
+            connector_key(&[1; 32], "irc"),
+            connector_key(&[1; 32], "irc")
+        );
+        assert_ne!(
+            connector_key(&[1; 32], "irc"),
+            connector_key(&[1; 32], "ircd")
+        );
+        assert_ne!(
+            connector_key(&[1; 32], "irc"),
+            connector_key(&[2; 32], "irc")
+        );
+    }
+}

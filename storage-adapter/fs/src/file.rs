@@ -1,0 +1,287 @@
+//! Files with versions: written beside, then moved into place.
+//!
+//! A version is the file's modification time in nanoseconds, set by us and growing with every
+//! write of a key, and its length. So one stat tells whether something changed, and a file that
+//! somebody edits by hand has another version too.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rustix::fs::{FlockOperation, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
+use storage_adapter::{ETag, PutMode, StoreError};
+
+use crate::sync::FolderSync;
+
+/// Locks that keys share: a power of two.
+const LOCKS: usize = 256;
+const SECOND: i64 = 1_000_000_000;
+
+/// The writing side of a store.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) root: PathBuf,
+    own: PathBuf,
+    sync: FolderSync,
+    /// Held by threads with the mutex and by processes with the lock on the file.
+    locks: Vec<Mutex<Option<File>>>,
+    last_stamp: AtomicI64,
+    counter: AtomicU64,
+    /// Keeps temporary names of processes apart.
+    instance: u64,
+}
+
+/// A file that is being written; it goes away unless it is moved into place.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    file: File,
+    path: PathBuf,
+    pub(crate) length: u64,
+    placed: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.placed {
+            // Left over, it is removed at a later start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Temporary {
+    pub(crate) fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
+        for chunk in chunks {
+            self.file.write_all(chunk)?;
+            self.length += chunk.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+/// A file's modification time in nanoseconds.
+pub(crate) fn stamp(stat: &Stat) -> i64 {
+    stat.st_mtime as i64 * SECOND + stat.st_mtime_nsec as i64
+}
+
+pub(crate) fn etag(stat: &Stat) -> ETag {
+    ETag(format!("{:x}-{:x}", stamp(stat), stat.st_size))
+}
+
+pub(crate) fn is_file(stat: &Stat) -> bool {
+    rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file()
+}
+
+/// Nothing has happened yet.
+pub(crate) fn before(error: impl Into<io::Error>) -> StoreError {
+    let error = error.into();
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOENT | Errno::NOTDIR) => StoreError::NotFound,
+        Some(Errno::NOSPC | Errno::DQUOT) => StoreError::Denied("the disk is full".to_owned()),
+        Some(Errno::NAMETOOLONG) => StoreError::Denied("the key is too long".to_owned()),
+        Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => StoreError::Denied(error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// Something may have happened.
+fn after(error: io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+impl Files {
+    pub(crate) fn new(root: PathBuf, own: PathBuf) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            root,
+            own,
+            sync: FolderSync::default(),
+            locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
+            last_stamp: AtomicI64::new(0),
+            counter: AtomicU64::new(0),
+            instance: now.as_nanos() as u64,
+        }
+    }
+
+    /// A time that no file of this process has, after `than` and if possible the present.
+    fn new_stamp(&self, than: i64) -> i64 {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = i64::try_from(now.as_nanos())
+            .unwrap_or(0)
+            .max(than.saturating_add(1));
+        let mut last = self.last_stamp.load(Ordering::Relaxed);
+        loop {
+            let stamp = now.max(last.saturating_add(1));
+            match self.last_stamp.compare_exchange_weak(
+                last,
+                stamp,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return stamp,
+                Err(newer) => last = newer,
+            }
+        }
+    }
+
+    pub(crate) fn temporary(&self) -> Result<Temporary, StoreError> {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tmp/{}-{:x}-{count:x}", std::process::id(), self.instance);
+        let path = self.own.join(name);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let file = match file {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::Unavailable(format!(
+                    "the folder {} is gone",
+                    self.own.display()
+                )));
+            }
+            file => file.map_err(before)?,
+        };
+        Ok(Temporary {
+            file,
+            path,
+            length: 0,
+            placed: false,
+        })
+    }
+
+    /// Moves a written file to `path`, if the mode allows it. Durable when it returns.
+    pub(crate) fn place(
+        &self,
+        mut temporary: Temporary,
+        path: &str,
+        mode: &PutMode,
+    ) -> Result<ETag, StoreError> {
+        let target = Path::new(path);
+        let folder = target.parent().unwrap_or(&self.root);
+        // Most losers are told before they write to the disk.
+        let (current, mut last) = self.check(path, mode)?;
+        let mut known = current;
+        loop {
+            let stamp = self.new_stamp(last);
+            let time = Timespec {
+                tv_sec: stamp.div_euclid(SECOND),
+                tv_nsec: (stamp.rem_euclid(SECOND)) as _,
+            };
+            let times = Timestamps {
+                last_access: time,
+                last_modification: time,
+            };
+            rustix::fs::futimens(&temporary.file, &times).map_err(before)?;
+            temporary.file.sync_all().map_err(before)?;
+            {
+                let _lock = self.lock(path)?;
+                let (current, newest) = self.check(path, mode)?;
+                if current != known && newest >= stamp {
+                    // Somebody else was faster, or has a faster clock: later than that, then.
+                    (known, last) = (current, newest);
+                    continue;
+                }
+                match fs::rename(&temporary.path, target) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.sync.forget(folder);
+                        make_folders(folder).map_err(before)?;
+                        fs::rename(&temporary.path, target).map_err(before)?;
+                    }
+                    renamed => renamed.map_err(before)?,
+                }
+                temporary.placed = true;
+            }
+            self.sync.sync(folder).map_err(after)?;
+            self.sync.sync_folders(folder, &self.root).map_err(after)?;
+            return Ok(ETag(format!("{stamp:x}-{:x}", temporary.length)));
+        }
+    }
+
+    /// Returns the present version and its stamp if the mode allows to write.
+    fn check(&self, path: &str, mode: &PutMode) -> Result<(Option<ETag>, i64), StoreError> {
+        let current = match rustix::fs::lstat(path) {
+            Ok(stat) => Some(stat),
+            Err(Errno::NOENT | Errno::NOTDIR) => None,
+            Err(error) => return Err(before(error)),
+        };
+        let version = current.as_ref().map(etag);
+        let holds = match mode {
+            PutMode::Overwrite => true,
+            PutMode::IfAbsent => version.is_none(),
+            PutMode::IfMatch(wanted) => version.as_ref() == Some(wanted),
+        };
+        if holds {
+            Ok((version, current.as_ref().map_or(0, stamp)))
+        } else {
+            Err(StoreError::Precondition)
+        }
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<(), StoreError> {
+        {
+            let _lock = self.lock(path)?;
+            match fs::remove_file(path) {
+                Ok(()) => {}
+                Err(error) => match before(error) {
+                    StoreError::NotFound => return Ok(()),
+                    error => return Err(error),
+                },
+            }
+        }
+        let folder = Path::new(path).parent().unwrap_or(&self.root);
+        self.sync.sync(folder).map_err(after)
+    }
+
+    fn lock(&self, path: &str) -> Result<Lock<'_>, StoreError> {
+        // FNV-1a.
+        let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let number = (hash >> 32) as usize % LOCKS;
+        let mut slot = self.locks[number]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            let path = self.own.join(format!("locks/{number:02x}"));
+            let mut options = OpenOptions::new();
+            let file = options
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(before)?;
+            *slot = Some(file);
+        }
+        if let Some(file) = &*slot {
+            rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::LockExclusive))
+                .map_err(before)?;
+        }
+        Ok(Lock(slot))
+    }
+}
+
+struct Lock<'a>(std::sync::MutexGuard<'a, Option<File>>);
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        if let Some(file) = &*self.0 {
+            // Cannot fail on an open file.
+            let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Making entries of folders durable, many writers with one fsync.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Folders that are remembered as durable; more are simply made durable again.
+const MAX_KNOWN: usize = 16_384;
+
+/// Folders whose entries are being made durable.
+#[derive(Debug, Default)]
+pub(crate) struct FolderSync {
+    folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
+    known: Mutex<HashSet<PathBuf>>,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    rounds: Mutex<Rounds>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Rounds {
+    begun: u64,
+    /// The last round that succeeded.
+    done: u64,
+    running: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FolderSync {
+    /// Returns once everything that was done in the folder before the call is durable. All that
+    /// wait during one fsync share the next.
+    pub(crate) fn sync(&self, path: &Path) -> io::Result<()> {
+        let folder = Arc::clone(lock(&self.folders).entry(path.to_owned()).or_default());
+        let result = folder.sync(path);
+        let mut folders = lock(&self.folders);
+        // The map and this function: nobody else waits.
+        if Arc::strong_count(&folder) == 2 {
+            folders.remove(path);
+        }
+        result
+    }
+
+    /// Makes the folder itself durable, and those above up to `root`.
+    pub(crate) fn sync_folders(&self, folder: &Path, root: &Path) -> io::Result<()> {
+        let above = || folder.ancestors().take_while(|above| *above != root);
+        if lock(&self.known).contains(folder) || folder == root {
+            return Ok(());
+        }
+        for path in above() {
+            if let Some(parent) = path.parent() {
+                if !lock(&self.known).contains(path) {
+                    self.sync(parent)?;
+                }
+            }
+        }
+        let mut known = lock(&self.known);
+        if known.len() > MAX_KNOWN {
+            known.clear();
+        }
+        known.extend(above().map(Path::to_owned));
+        Ok(())
+    }
+
+    /// Forgets that a folder was durable: it was made again.
+    pub(crate) fn forget(&self, folder: &Path) {
+        lock(&self.known).remove(folder);
+    }
+}
+
+impl Folder {
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        let mut rounds = lock(&self.rounds);
+        let wanted = rounds.begun + 1;
+        while rounds.done < wanted {
+            if rounds.running {
+                rounds = self
+                    .ended
+                    .wait(rounds)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            rounds.running = true;
+            rounds.begun += 1;
+            let round = rounds.begun;
+            drop(rounds);
+            let result = File::open(path).and_then(|folder| folder.sync_all());
+            rounds = lock(&self.rounds);
+            rounds.running = false;
+            if result.is_ok() {
+                rounds.done = round;
+            }
+            self.ended.notify_all();
+            result?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_share_and_none_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let sync = FolderSync::default();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| sync.sync(folder.path()).unwrap()));
+            }
+        });
+        assert!(lock(&sync.folders).is_empty());
+        assert!(sync.sync(&folder.path().join("none")).is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! The file store keeps the contract, between processes too, and refuses what it does not know.
+
+use std::sync::Arc;
+
+use storage_adapter::{ObjectStore, PutMode, StoreError, contract};
+use storage_fs::{FsError, FsStore};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(FsStore::open(folder.path()).unwrap());
+    contract::run_all(store, "contract").await;
+    let left = std::fs::read_dir(folder.path().join(".subspace/tmp"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0, "no temporary files are left over");
+}
+
+/// Two stores over one folder have no memory in common, as two processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_are_atomic_between_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores: Vec<_> = (0..4)
+        .map(|_| FsStore::open(folder.path()).unwrap())
+        .collect();
+    let mut version = stores[0]
+        .put("a/b", contract::body(&[b"0"]), PutMode::IfAbsent)
+        .await
+        .unwrap();
+    for _ in 0..50 {
+        let racers: Vec<_> = stores
+            .iter()
+            .cycle()
+            .take(12)
+            .map(|store| {
+                let (store, mode) = (store.clone(), PutMode::IfMatch(version.clone()));
+                tokio::spawn(async move { store.put("a/b", contract::body(&[b"1"]), mode).await })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for racer in racers {
+            match racer.await.unwrap() {
+                Ok(version) => winners.push(version),
+                Err(error) => assert_eq!(error, StoreError::Precondition),
+            }
+        }
+        assert_eq!(winners.len(), 1);
+        assert_ne!(winners[0], version);
+        version = winners.remove(0);
+    }
+}
+
+#[test]
+fn folders_of_newer_versions_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    FsStore::open(folder.path()).unwrap();
+    FsStore::open(folder.path()).expect("a folder can be opened again");
+    let marker = folder.path().join(".subspace/format");
+    std::fs::write(&marker, "subspace-fs 2\nnames exact\n").unwrap();
+    let error = FsStore::open(folder.path()).unwrap_err();
+    assert!(matches!(error, FsError::Newer { found: 2, .. }), "{error}");
+    std::fs::write(&marker, "").unwrap();
+    assert!(matches!(
+        FsStore::open(folder.path()),
+        Err(FsError::Damaged { .. })
+    ));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(matches!(FsStore::open(&file), Err(FsError::Io { .. })));
+}
+
+#[tokio::test]
+async fn documents_are_found_with_ls() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    let key = "accounts/alice/data/notes/Shopping list.txt@01hf7yat3v";
+    store
+        .put(key, contract::body(&[b"milk"]), PutMode::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read(folder.path().join(key)).unwrap(), b"milk");
+    // Files of others in the folder are no objects.
+    std::fs::write(folder.path().join("accounts/alice/data/.DS_Store"), "x").unwrap();
+    std::fs::write(folder.path().join("accounts/alice/data/notes/100%@x"), "x").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("accounts/link@x")).unwrap();
+    let listed = store.list("", None).await.unwrap();
+    assert_eq!(
+        listed
+            .iter()
+            .map(|entry| entry.key.as_str())
+            .collect::<Vec<_>>(),
+        [key]
+    );
+    let link = store
+        .get("accounts/link@x", storage_adapter::GetOptions::default())
+        .await;
+    assert_eq!(link.unwrap_err(), StoreError::NotFound);
+}
