@@ -1,0 +1,221 @@
+/** The HTTP interface of the functions, `functions/API.md`. */
+
+import type { Connection } from './chat/types.ts';
+
+/** A request that failed, with a sentence for people. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, sentence: string) {
+    super(sentence);
+    this.name = 'ApiError';
+    this.status = status;
+  }
+}
+
+export interface ServerInfo {
+  name: string;
+  version: string;
+  needs_setup: boolean;
+}
+
+export interface SessionResponse {
+  account: string;
+  admin: boolean;
+  user_address: string;
+  storage: string;
+  token?: string;
+  expires?: string;
+}
+
+export interface NewAccount {
+  name: string;
+  password: string;
+  invite?: string;
+  setup?: string;
+}
+
+export interface Grant {
+  id: string;
+  kind: 'session' | 'app' | 'irc';
+  client: string;
+  scopes?: string;
+  created: string;
+  expires?: string;
+  current?: boolean;
+  token?: string;
+}
+
+export interface Invite {
+  id: string;
+  inviter: string;
+  created: string;
+  expires: string;
+  used_by?: string;
+  token?: string;
+}
+
+export interface NewConnection {
+  platform: string;
+  name?: string;
+  host: string;
+  port?: number;
+  secure?: boolean;
+  nick?: string;
+  sasl?: boolean;
+  password?: string;
+  channels?: string[];
+}
+
+export interface ConnectorAddress {
+  id: string;
+  url: string;
+  platforms: string[];
+  ticket: string;
+}
+
+export interface TicketResponse {
+  connectors: ConnectorAddress[];
+  expires: string;
+}
+
+/** How long an answer may take, in ms. */
+const REQUEST_TIMEOUT = 20_000;
+
+export class ApiClient {
+  readonly origin: string;
+  readonly #token: () => string | undefined;
+  readonly #onUnauthorized: () => void;
+  readonly #fetch: typeof fetch;
+
+  constructor(
+    origin: string,
+    token: () => string | undefined,
+    onUnauthorized: () => void = () => {},
+    fetcher: typeof fetch = (...args) => fetch(...args),
+  ) {
+    this.origin = origin;
+    this.#token = token;
+    this.#onUnauthorized = onUnauthorized;
+    this.#fetch = fetcher;
+  }
+
+  info = () => this.#request<ServerInfo>('GET', '/api');
+  signUp = (body: NewAccount) =>
+    this.#request<SessionResponse>('POST', '/api/accounts', body);
+  signIn = (name: string, password: string) =>
+    this.#request<SessionResponse>('POST', '/api/session', { name, password });
+  session = () => this.#request<SessionResponse>('GET', '/api/session');
+  signOut = () => this.#request<void>('DELETE', '/api/session');
+
+  grants = async () =>
+    (await this.#request<{ grants: Grant[] }>('GET', '/api/grants')).grants;
+  addGrant = (kind: 'app' | 'irc', client: string, scopes?: string) =>
+    this.#request<Grant>('POST', '/api/grants', {
+      kind,
+      client,
+      ...(scopes ? { scopes } : {}),
+    });
+  revokeGrant = (id: string) =>
+    this.#request<void>('DELETE', `/api/grants/${encodeURIComponent(id)}`);
+
+  invites = async () =>
+    (await this.#request<{ invites: Invite[] }>('GET', '/api/invites')).invites;
+  addInvite = () => this.#request<Invite>('POST', '/api/invites', {});
+  invite = (token: string) =>
+    this.#request<{ inviter: string; expires: string }>(
+      'GET',
+      `/api/invites/${encodeURIComponent(token)}`,
+    );
+  revokeInvite = (id: string) =>
+    this.#request<void>('DELETE', `/api/invites/${encodeURIComponent(id)}`);
+
+  connections = async () =>
+    (
+      await this.#request<{ connections: Connection[] }>(
+        'GET',
+        '/api/connections',
+      )
+    ).connections;
+  addConnection = (body: NewConnection) =>
+    this.#request<Connection>('POST', '/api/connections', body);
+  changeConnection = (
+    id: string,
+    body: Partial<NewConnection> & { enabled?: boolean },
+  ) =>
+    this.#request<Connection>(
+      'PATCH',
+      `/api/connections/${encodeURIComponent(id)}`,
+      body,
+    );
+  removeConnection = (id: string) =>
+    this.#request<void>('DELETE', `/api/connections/${encodeURIComponent(id)}`);
+
+  tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
+
+  async #request<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const token = this.#token();
+    let response: Response;
+    try {
+      response = await this.#fetch(this.origin + path, {
+        method,
+        headers: {
+          Accept: 'application/json',
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(token ? { Authorization: `Bearer ${token}` } : {}),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        credentials: 'omit',
+        cache: 'no-store',
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+      });
+    } catch {
+      throw new ApiError(
+        0,
+        `The server at ${this.origin} cannot be reached; check your connection and try again.`,
+      );
+    }
+    if (response.status === 401 && token) this.#onUnauthorized();
+    if (!response.ok) throw await problem(response);
+    if (response.status === 204) return undefined as T;
+    try {
+      return (await response.json()) as T;
+    } catch {
+      throw new ApiError(
+        response.status,
+        `The server at ${this.origin} answered with something that is not JSON; is it a Subspace server?`,
+      );
+    }
+  }
+}
+
+async function problem(response: Response): Promise<ApiError> {
+  let detail: unknown;
+  try {
+    detail = ((await response.json()) as { detail?: unknown }).detail;
+  } catch {
+    // Not a problem document: the status has to do.
+  }
+  const sentence =
+    typeof detail === 'string' && detail
+      ? detail
+      : `The server answered with the status ${response.status}; try again later.`;
+  return new ApiError(response.status, asSentence(sentence));
+}
+
+/** Begins with a capital and ends with a full stop. */
+export function asSentence(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed) return trimmed;
+  const start = /^[a-z]+[ ,]/.test(trimmed)
+    ? trimmed[0]!.toUpperCase() + trimmed.slice(1)
+    : trimmed;
+  return /[.!?…"”)]$/.test(start) ? start : `${start}.`;
+}
+
+/** Returns what to show about any error. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof Error && error.message
+    ? asSentence(error.message)
+    : 'Something went wrong; try again.';
+}

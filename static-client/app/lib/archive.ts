@@ -1,0 +1,137 @@
+/** Chat archives in remoteStorage, format `chat-messages`: paths, and documents to entries. */
+
+import { isChannel, same } from './casemapping.ts';
+import type { Entry, EntryKind } from './chat/types.ts';
+import { isArchiveDay } from './days.ts';
+import { isMention } from './text/tokens.ts';
+
+function encode(name: string, special: string): string {
+  if (name === '.' || name === '..') return name.replaceAll('.', '%2E');
+  let out = '';
+  for (const char of name) {
+    out +=
+      special.includes(char) || char === '\0'
+        ? `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+        : char;
+  }
+  return out;
+}
+
+/** The folder of a channel's or a person's archive, below the storage root. */
+export function archiveFolder(server: string, name: string): string {
+  const base = `/chat-messages/${encode(server.toLowerCase(), '/')}`;
+  if (!isChannel(name)) return `${base}/users/${encode(name, '/%')}/`;
+  const single = /^#(?![#&+!])/.test(name);
+  const item = single
+    ? encode(name.slice(1), '/%')
+    : encode(name, '/%#&+!');
+  return `${base}/channels/${item}/`;
+}
+
+/** The folder that lists the people with whom there are direct messages. */
+export function peopleFolder(server: string): string {
+  return `/chat-messages/${encode(server.toLowerCase(), '/')}/users/`;
+}
+
+/** Reads a nickname out of an item name of that folder. */
+export function decodeItem(item: string): string {
+  try {
+    return decodeURIComponent(item.replace(/\/$/, ''));
+  } catch {
+    return item.replace(/\/$/, '');
+  }
+}
+
+export interface ArchiveDay {
+  day: string;
+  previous: string | undefined;
+  entries: Entry[];
+}
+
+const KINDS: Record<string, EntryKind> = {
+  text: 'message',
+  action: 'action',
+  notice: 'notice',
+  join: 'join',
+  leave: 'leave',
+  topic: 'topic',
+  nick: 'nick',
+};
+
+/** Reads the last day out of a `meta` document. */
+export function parseMeta(value: unknown): string | undefined {
+  const last = record(value)?.['last'];
+  return isArchiveDay(last) ? last : undefined;
+}
+
+/** Reads a day's document; what cannot be read in it is left out. */
+export function parseDay(
+  value: unknown,
+  nick: string,
+  direct: boolean,
+): ArchiveDay | undefined {
+  const today = record(record(value)?.['today']);
+  const day = today?.['@id'];
+  if (!today || !isArchiveDay(day)) return undefined;
+  const messages = Array.isArray(today['messages']) ? today['messages'] : [];
+  const entries: Entry[] = [];
+  for (const message of messages) {
+    const entry = toEntry(record(message), nick, direct);
+    if (entry) entries.push(entry);
+  }
+  const previous = today['previous'];
+  return {
+    day,
+    previous: isArchiveDay(previous) && previous < day ? previous : undefined,
+    entries,
+  };
+}
+
+function toEntry(
+  message: Record<string, unknown> | undefined,
+  nick: string,
+  direct: boolean,
+): Entry | undefined {
+  if (!message) return undefined;
+  const at =
+    typeof message['timestamp'] === 'number'
+      ? message['timestamp']
+      : Date.parse(string(message['date']));
+  if (!Number.isFinite(at)) return undefined;
+  const from = string(message['from']) || string(message['user']);
+  const archived = string(message['text']);
+  const kind = KINDS[string(message['type'])] ?? 'message';
+  const own = same(from, nick);
+  const said = kind === 'message' || kind === 'action' || kind === 'notice';
+  return {
+    id: string(message['id']) || `archive:${at}:${from}:${archived}`,
+    at,
+    kind,
+    from,
+    // An event's text is a sentence for readers that know no types.
+    ...(said ? { text: actionText(kind, from, archived) } : { text: '', sentence: archived }),
+    own,
+    mention:
+      said &&
+      !own &&
+      ((direct && kind !== 'notice') || isMention(archived, nick)),
+  };
+}
+
+/** Some writers put `* nick ` before an action, since some readers show nothing else. */
+function actionText(kind: EntryKind, from: string, text: string): string {
+  const prefix = `* ${from} `;
+  return kind === 'action' && text.startsWith(prefix)
+    ? text.slice(prefix.length)
+    : text;
+}
+
+function record(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function string(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

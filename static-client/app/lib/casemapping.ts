@@ -1,0 +1,39 @@
+/** Comparison of IRC names under the server's CASEMAPPING (RFC 2812, section 2.2). */
+
+export type Casemapping = 'ascii' | 'rfc1459' | 'rfc1459-strict';
+
+const EXTRA: Record<Casemapping, Record<string, string>> = {
+  ascii: {},
+  rfc1459: { '[': '{', ']': '}', '\\': '|', '~': '^' },
+  'rfc1459-strict': { '[': '{', ']': '}', '\\': '|' },
+};
+
+/** Returns the form of a name by which names are compared. */
+export function fold(name: string, mapping: Casemapping = 'rfc1459'): string {
+  const extra = EXTRA[mapping];
+  let out = '';
+  for (const char of name) {
+    if (char >= 'A' && char <= 'Z') out += char.toLowerCase();
+    else out += extra[char] ?? char;
+  }
+  return out;
+}
+
+/** Tells whether two names are the same name. */
+export function same(
+  a: string,
+  b: string,
+  mapping: Casemapping = 'rfc1459',
+): boolean {
+  return a === b || fold(a, mapping) === fold(b, mapping);
+}
+
+/** Reads the name of a mapping; anything unknown is `rfc1459`, the default of IRC. */
+export function parseCasemapping(value: unknown): Casemapping {
+  return value === 'ascii' || value === 'rfc1459-strict' ? value : 'rfc1459';
+}
+
+/** Tells whether a name is that of a channel. */
+export function isChannel(name: string): boolean {
+  return /^[#&+!]/.test(name);
+}

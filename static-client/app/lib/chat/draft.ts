@@ -1,0 +1,163 @@
+/**
+ * Copy on write for one batch of changes: whatever is touched is copied once, then changed in
+ * place until `finish`. A batch of a thousand messages to one room copies its list once.
+ */
+
+import { fold, isChannel } from '../casemapping.ts';
+import {
+  SERVER_ROOM,
+  type ChatState,
+  type Entry,
+  type Member,
+  type Network,
+  type Room,
+} from './types.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface DraftRoom extends Mutable<Omit<Room, 'members' | 'entries' | 'ids'>> {
+  members: Map<string, Member>;
+  entries: Entry[];
+  ids: Set<string>;
+}
+
+export interface DraftNetwork extends Mutable<Omit<Network, 'rooms'>> {
+  rooms: string[];
+}
+
+export class Draft {
+  readonly #base: ChatState;
+  #networks?: Map<string, Network>;
+  #rooms?: Map<string, Room>;
+  readonly #own = new Set<object>();
+
+  constructor(base: ChatState) {
+    this.#base = base;
+  }
+
+  get networks(): ReadonlyMap<string, Network> {
+    return this.#networks ?? this.#base.networks;
+  }
+
+  get rooms(): ReadonlyMap<string, Room> {
+    return this.#rooms ?? this.#base.rooms;
+  }
+
+  /** The network that an id's server belongs to. */
+  networkOf(server: string): Network | undefined {
+    const wanted = server.toLowerCase();
+    for (const network of this.networks.values()) {
+      if (network.server.toLowerCase() === wanted) return network;
+    }
+    return undefined;
+  }
+
+  network(id: string): DraftNetwork | undefined {
+    const found = this.networks.get(id);
+    if (!found) return undefined;
+    if (this.#own.has(found)) return found as DraftNetwork;
+    const copy: DraftNetwork = { ...found, rooms: [...found.rooms] };
+    this.setNetwork(copy);
+    return copy;
+  }
+
+  setNetwork(network: DraftNetwork) {
+    this.#networks ??= new Map(this.#base.networks);
+    this.#networks.set(network.id, network);
+    this.#own.add(network);
+  }
+
+  removeNetwork(id: string) {
+    const network = this.networks.get(id);
+    if (!network) return;
+    this.#networks ??= new Map(this.#base.networks);
+    this.#networks.delete(id);
+    this.#rooms ??= new Map(this.#base.rooms);
+    for (const key of network.rooms) this.#rooms.delete(key);
+  }
+
+  /** A room by its name, if there is one. */
+  room(networkId: string, name: string): DraftRoom | undefined {
+    const network = this.networks.get(networkId);
+    if (!network) return undefined;
+    return this.roomByKey(roomKey(network, name));
+  }
+
+  roomByKey(key: string): DraftRoom | undefined {
+    const found = this.rooms.get(key);
+    if (!found) return undefined;
+    if (this.#own.has(found)) return found as DraftRoom;
+    const copy: DraftRoom = {
+      ...found,
+      members: new Map(found.members),
+      entries: [...found.entries],
+      ids: new Set(found.ids),
+    };
+    this.#rooms ??= new Map(this.#base.rooms);
+    this.#rooms.set(key, copy);
+    this.#own.add(copy);
+    return copy;
+  }
+
+  /** A room by its name, made if there is none. */
+  openRoom(networkId: string, name: string): DraftRoom | undefined {
+    const known = this.room(networkId, name);
+    if (known) return known;
+    const network = this.network(networkId);
+    if (!network) return undefined;
+    const kind =
+      name === SERVER_ROOM ? 'server' : isChannel(name) ? 'channel' : 'direct';
+    const room: DraftRoom = {
+      key: roomKey(network, name),
+      networkId,
+      kind,
+      name,
+      topic: '',
+      joined: false,
+      members: new Map(),
+      entries: [],
+      ids: new Set(),
+      readAt: undefined,
+    };
+    this.#rooms ??= new Map(this.#base.rooms);
+    this.#rooms.set(room.key, room);
+    this.#own.add(room);
+    network.rooms.push(room.key);
+    network.rooms.sort((a, b) => compareRooms(this.rooms.get(a), this.rooms.get(b)));
+    return room;
+  }
+
+  removeRoom(key: string) {
+    const room = this.rooms.get(key);
+    if (!room) return;
+    this.#rooms ??= new Map(this.#base.rooms);
+    this.#rooms.delete(key);
+    const network = this.network(room.networkId);
+    if (network) network.rooms = network.rooms.filter((other) => other !== key);
+  }
+
+  /** The state after all changes; the base itself if there were none. */
+  finish(): ChatState {
+    this.#own.clear();
+    if (!this.#networks && !this.#rooms) return this.#base;
+    return { networks: this.networks, rooms: this.rooms };
+  }
+}
+
+/** The key of a room in the state. */
+export function roomKey(
+  network: Pick<Network, 'id' | 'casemapping'>,
+  name: string,
+): string {
+  return `${network.id}/${fold(name, network.casemapping)}`;
+}
+
+const KIND_ORDER = { server: 0, channel: 1, direct: 2 };
+
+function compareRooms(a: Room | undefined, b: Room | undefined): number {
+  if (!a || !b) return 0;
+  return (
+    KIND_ORDER[a.kind] - KIND_ORDER[b.kind] ||
+    a.key.replace(/^[^/]*\/[#&+!]*/, '').localeCompare(b.key.replace(/^[^/]*\/[#&+!]*/, ''))
+  );
+}

@@ -1,0 +1,147 @@
+/** Entries of a room: merged by id, in order of time. */
+
+import { same } from '../casemapping.ts';
+import type { DraftRoom } from './draft.ts';
+import { isSpoken, type Entry } from './types.ts';
+
+/** Live events without an id and their archived twins lie at most this far apart, in ms. */
+const TWIN_WINDOW = 5000;
+/** An own message can reach the server this much before the clock here said it was sent, in ms. */
+const CLOCK_SKEW = 60_000;
+
+/** Adds an entry at its place; says whether it was new. */
+export function addEntry(room: DraftRoom, entry: Entry): boolean {
+  if (room.ids.has(entry.id)) return false;
+  if (!isSpoken(entry) && hasTwin(room, entry)) return false;
+  room.ids.add(entry.id);
+  let at = room.entries.length;
+  while (at > 0 && comesAfter(room.entries[at - 1]!, entry)) at -= 1;
+  room.entries.splice(at, 0, entry);
+  return true;
+}
+
+/** What is not confirmed stays below everything else: its time is not known yet. */
+function comesAfter(placed: Entry, entry: Entry): boolean {
+  if (placed.delivery && !entry.delivery) return true;
+  if (!placed.delivery && entry.delivery) return false;
+  return placed.at > entry.at;
+}
+
+/** Adds many entries, sorted once. */
+export function mergeEntries(room: DraftRoom, entries: readonly Entry[]): number {
+  const fresh = entries.filter(
+    (entry) =>
+      !room.ids.has(entry.id) && (isSpoken(entry) || !hasTwin(room, entry)),
+  );
+  let added = 0;
+  for (const entry of fresh) {
+    if (room.ids.has(entry.id)) continue;
+    room.ids.add(entry.id);
+    room.entries.push(entry);
+    added += 1;
+  }
+  if (added) {
+    room.entries.sort((a, b) =>
+      Boolean(a.delivery) === Boolean(b.delivery)
+        ? a.at - b.at
+        : a.delivery
+          ? 1
+          : -1,
+    );
+    for (const entry of fresh) if (entry.own) settle(room, entry);
+  }
+  return added;
+}
+
+function hasTwin(room: DraftRoom, entry: Entry): boolean {
+  if (entry.kind === 'info' || entry.kind === 'error') return false;
+  for (let i = room.entries.length - 1; i >= 0; i--) {
+    const other = room.entries[i]!;
+    if (other.at < entry.at - TWIN_WINDOW && !other.delivery) return false;
+    const near = Math.abs(other.at - entry.at) <= TWIN_WINDOW;
+    const anonymous =
+      other.id.startsWith('live:') || entry.id.startsWith('live:');
+    if (
+      near &&
+      anonymous &&
+      other.kind === entry.kind &&
+      same(other.from, entry.from)
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * An own message has come back with its id: the unconfirmed one that it is (same text, not
+ * sent later) is taken away. So a message whose ack was lost is not shown twice.
+ */
+export function settle(room: DraftRoom, entry: Entry): string | undefined {
+  const index = room.entries.findIndex(
+    (other) =>
+      other.delivery !== undefined &&
+      other.kind === entry.kind &&
+      isFirstPart(other.text, entry.text) &&
+      other.at <= entry.at + CLOCK_SKEW,
+  );
+  if (index < 0) return undefined;
+  const [settled] = room.entries.splice(index, 1);
+  room.ids.delete(settled!.id);
+  return settled!.id;
+}
+
+/** A text of several lines, or a long one, comes back as several messages. */
+function isFirstPart(whole: string, part: string): boolean {
+  if (whole === part) return true;
+  if (!part || !whole.startsWith(part)) return false;
+  return whole[part.length] === '\n' || part.length > 200;
+}
+
+/** Replaces an unconfirmed message by the confirmed one; the place follows the server's time. */
+export function confirm(
+  room: DraftRoom,
+  localId: string,
+  id: string,
+  at: number,
+  text?: string,
+): boolean {
+  const index = room.entries.findIndex((entry) => entry.id === localId);
+  if (index < 0) return false;
+  const [pending] = room.entries.splice(index, 1);
+  room.ids.delete(localId);
+  const { delivery: _, reason: __, ...entry } = pending!;
+  return addEntry(room, { ...entry, id, at, text: text ?? entry.text });
+}
+
+/** Marks an unconfirmed message. */
+export function mark(
+  room: DraftRoom,
+  localId: string,
+  delivery: 'pending' | 'failed',
+  reason?: string,
+): boolean {
+  const index = room.entries.findIndex((entry) => entry.id === localId);
+  if (index < 0) return false;
+  const { reason: _, ...entry } = room.entries[index]!;
+  room.entries[index] = { ...entry, delivery, ...(reason ? { reason } : {}) };
+  return true;
+}
+
+/** Takes an entry away. */
+export function removeEntry(room: DraftRoom, id: string): boolean {
+  const index = room.entries.findIndex((entry) => entry.id === id);
+  if (index < 0) return false;
+  room.entries.splice(index, 1);
+  room.ids.delete(id);
+  return true;
+}
+
+/** Forgets the oldest entries beyond `keep`; the archives have them. */
+export function trim(room: DraftRoom, keep: number): boolean {
+  if (room.entries.length <= keep) return false;
+  for (const entry of room.entries.splice(0, room.entries.length - keep)) {
+    room.ids.delete(entry.id);
+  }
+  return true;
+}

@@ -1,0 +1,68 @@
+/** Connections of the account and what is known without the gateway, applied to the state. */
+
+import type { Draft, DraftNetwork } from './draft.ts';
+import { leaveAll } from './reduce.ts';
+import type { Connection } from './types.ts';
+
+/** Brings the networks in line with the list of connections. */
+export function applyConnections(
+  draft: Draft,
+  connections: readonly Connection[],
+) {
+  const wanted = new Set(connections.map((connection) => connection.id));
+  for (const id of [...draft.networks.keys()]) {
+    if (!wanted.has(id)) draft.removeNetwork(id);
+  }
+  for (const connection of connections) applyConnection(draft, connection);
+}
+
+/** Adds or updates one network. */
+export function applyConnection(draft: Draft, connection: Connection) {
+  const known = draft.network(connection.id);
+  const settings = {
+    platform: connection.platform,
+    name: connection.name,
+    server: connection.server,
+    wantedNick: connection.nick,
+    enabled: connection.enabled,
+    connector: connection.connector,
+  };
+  if (known) {
+    Object.assign(known, settings);
+    if (!connection.enabled) {
+      known.status = 'offline';
+      known.sentence = 'This network is switched off.';
+      leaveAll(draft, known);
+    }
+  } else {
+    const network: DraftNetwork = {
+      id: connection.id,
+      ...settings,
+      nick: connection.nick,
+      status: connection.enabled ? 'connecting' : 'offline',
+      sentence: connection.enabled
+        ? 'Waiting for the gateway.'
+        : 'This network is switched off.',
+      away: false,
+      casemapping: 'rfc1459',
+      rooms: [],
+    };
+    draft.setNetwork(network);
+  }
+  for (const channel of connection.channels) {
+    const [name] = channel.split(' ');
+    if (name) draft.openRoom(connection.id, name);
+  }
+}
+
+/** The gateway's link broke: no state of a network is known any more. */
+export function applyLinkLost(draft: Draft, connector: string | undefined) {
+  for (const network of [...draft.networks.values()]) {
+    if (connector !== undefined && network.connector !== connector) continue;
+    if (!network.enabled || network.status === 'connecting') continue;
+    const changed = draft.network(network.id);
+    if (!changed) continue;
+    changed.status = 'connecting';
+    changed.sentence = 'Waiting for the gateway.';
+  }
+}

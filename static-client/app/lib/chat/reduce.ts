@@ -1,0 +1,378 @@
+/** Activities from the gateway, applied to the state. */
+
+import type { Activity, Entity } from '../activities.ts';
+import { publishedAt } from '../activities.ts';
+import { fold, isChannel, parseCasemapping, same } from '../casemapping.ts';
+import { splitId } from '../ids.ts';
+import { isMention } from '../text/tokens.ts';
+import type { Draft, DraftNetwork, DraftRoom } from './draft.ts';
+import { addEntry, settle } from './entries.ts';
+import {
+  SERVER_ROOM,
+  type Entry,
+  type EntryKind,
+  type Member,
+  type Network,
+  type Role,
+} from './types.ts';
+
+/** What else is worth telling, besides the state. */
+export interface Happening {
+  type: 'message' | 'invite' | 'settled';
+  networkId: string;
+  room: string;
+  entry?: Entry;
+  localId?: string;
+}
+
+const ROLES: readonly string[] = ['owner', 'admin', 'participant', 'member'];
+
+/** Applies one activity. `now` is used where the activity gives no time. */
+export function reduce(
+  draft: Draft,
+  activity: Activity,
+  now: number,
+): Happening[] {
+  const server = splitId(activity.actor?.id ?? activity.target?.id ?? '').server;
+  const network = draft.networkOf(server);
+  if (!network) return [];
+  const context: Context = {
+    draft,
+    network,
+    activity,
+    at: publishedAt(activity, now),
+    happenings: [],
+  };
+  const handler = HANDLERS[activity.type];
+  handler?.(context);
+  return context.happenings;
+}
+
+interface Context {
+  draft: Draft;
+  network: Network;
+  activity: Activity;
+  at: number;
+  happenings: Happening[];
+}
+
+const HANDLERS: Record<string, (context: Context) => void> = {
+  send,
+  join,
+  leave,
+  query,
+  invite,
+  add: role,
+  remove: role,
+  error: trouble,
+  update(context) {
+    const { object } = context.activity;
+    if (object?.type === 'connection') connection(context);
+    else if (object?.type === 'presence') presence(context);
+    else if (object?.type === 'topic') topic(context);
+    else if (object?.type === 'address') nick(context);
+  },
+};
+
+function nameOf(entity: Entity | undefined): string {
+  return entity?.name ?? splitId(entity?.id ?? '').name;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function isOwn(network: Network, name: string): boolean {
+  return same(name, network.nick, network.casemapping);
+}
+
+function entryOf(
+  { network, activity, at }: Context,
+  kind: EntryKind,
+  from: string,
+  content: string,
+): Entry {
+  const own = isOwn(network, from);
+  const said = kind === 'message' || kind === 'action' || kind === 'notice';
+  return {
+    id: activity.id ?? `live:${kind}:${from}:${at}:${content}`,
+    at,
+    kind,
+    from,
+    text: content,
+    own,
+    mention: said && !own && isMention(content, network.nick),
+  };
+}
+
+function send(context: Context) {
+  const { draft, network, activity, happenings } = context;
+  const from =
+    activity.actor?.type === 'service'
+      ? network.name
+      : nameOf(activity.actor) || network.name;
+  const kind =
+    activity.object?.type === 'me'
+      ? 'action'
+      : activity.object?.type === 'notice'
+        ? 'notice'
+        : 'message';
+  const entry = entryOf(context, kind, from, text(activity.object?.content));
+  const to = nameOf(activity.target);
+  let name: string;
+  if (isChannel(to)) name = to;
+  else if (activity.actor?.type === 'service') name = SERVER_ROOM;
+  else name = entry.own ? to : from;
+  // Services answer with notices: they are no conversation unless there is one already.
+  if (
+    kind === 'notice' &&
+    !isChannel(name) &&
+    !draft.rooms.has(`${network.id}/${fold(name, network.casemapping)}`)
+  ) {
+    name = SERVER_ROOM;
+  }
+  const room = draft.openRoom(network.id, name);
+  if (!room) return;
+  if (entry.own && !room.ids.has(entry.id)) {
+    const localId = settle(room, entry);
+    if (localId) {
+      happenings.push({
+        type: 'settled',
+        networkId: network.id,
+        room: room.key,
+        localId,
+      });
+    }
+  }
+  if (room.kind === 'direct' && !entry.own && kind !== 'notice') {
+    entry.mention = true;
+  }
+  if (addEntry(room, entry)) {
+    happenings.push({
+      type: 'message',
+      networkId: network.id,
+      room: room.key,
+      entry,
+    });
+  }
+}
+
+function setMember(
+  room: DraftRoom,
+  network: Network,
+  nickname: string,
+  change: Partial<Member>,
+) {
+  const key = fold(nickname, network.casemapping);
+  const known = room.members.get(key) ?? {
+    nick: nickname,
+    role: 'member' as Role,
+    away: false,
+    awayText: '',
+  };
+  room.members.set(key, { ...known, ...change });
+}
+
+function join(context: Context) {
+  const { draft, network, activity } = context;
+  const who = nameOf(activity.actor);
+  const channel = nameOf(activity.target);
+  if (!isChannel(channel)) return;
+  const own = isOwn(network, who);
+  const room = own
+    ? draft.openRoom(network.id, channel)
+    : draft.room(network.id, channel);
+  if (!room) return;
+  setMember(room, network, who, { nick: who });
+  if (own) {
+    if (!room.joined) room.members.clear();
+    setMember(room, network, who, { nick: who });
+    room.joined = true;
+    room.name = channel;
+  }
+  // An own join without an id only tells the state after `connect`.
+  if (!own || activity.id) addEntry(room, entryOf(context, 'join', who, ''));
+}
+
+function leave(context: Context) {
+  const { draft, network, activity } = context;
+  const who = nameOf(activity.actor);
+  const by = text(activity.object?.['by']);
+  const reason = text(activity.object?.content);
+  const said = by ? `kicked by ${by}${reason ? `: ${reason}` : ''}` : reason;
+  const channel = nameOf(activity.target);
+  const rooms = isChannel(channel)
+    ? [draft.room(network.id, channel)]
+    : sharedRooms(draft, network, who);
+  for (const room of rooms) {
+    if (!room) continue;
+    room.members.delete(fold(who, network.casemapping));
+    if (isOwn(network, who)) {
+      room.joined = false;
+      room.members.clear();
+    }
+    addEntry(room, entryOf(context, 'leave', who, said));
+  }
+}
+
+function sharedRooms(draft: Draft, network: Network, who: string) {
+  const key = fold(who, network.casemapping);
+  return network.rooms
+    .filter((room) => draft.rooms.get(room)?.members.has(key))
+    .map((room) => draft.roomByKey(room));
+}
+
+function query({ draft, network, activity }: Context) {
+  if (activity.object?.type !== 'attendance') return;
+  const room = draft.room(network.id, nameOf(activity.actor));
+  const members = activity.object['members'];
+  if (!room || !Array.isArray(members)) return;
+  const before = room.members;
+  room.members = new Map();
+  for (const member of members) {
+    if (typeof member !== 'string') continue;
+    const known = before.get(fold(member, network.casemapping));
+    setMember(room, network, member, known ? { ...known, nick: member } : {});
+  }
+}
+
+function presence({ draft, network, activity }: Context) {
+  const who = nameOf(activity.actor);
+  const object = activity.object ?? {};
+  const change: Partial<Member> = {};
+  if (typeof object['role'] === 'string' && ROLES.includes(object['role'])) {
+    change.role = object['role'] as Role;
+  }
+  if (typeof object['show'] === 'string') {
+    change.away = object['show'] === 'away';
+    change.awayText = change.away ? text(object.content) : '';
+    if (isOwn(network, who)) {
+      const own = draft.network(network.id);
+      if (own) own.away = change.away;
+    }
+  }
+  const channel = nameOf(activity.target);
+  if (activity.target && isChannel(channel)) {
+    const room = draft.room(network.id, channel);
+    if (room) setMember(room, network, who, change);
+    return;
+  }
+  for (const room of sharedRooms(draft, network, who)) {
+    if (room) setMember(room, network, who, change);
+  }
+}
+
+function role({ draft, network, activity }: Context) {
+  const object = activity.object;
+  if (object?.type !== 'relationship') return;
+  const room = draft.room(network.id, nameOf(object['object'] as Entity));
+  const subject = object['subject'] as { role?: string } | undefined;
+  if (!room || !subject?.role || !ROLES.includes(subject.role)) return;
+  const given = activity.type === 'add';
+  setMember(room, network, nameOf(activity.target), {
+    role: given ? (subject.role as Role) : 'member',
+  });
+}
+
+function topic(context: Context) {
+  const { draft, network, activity } = context;
+  const channel = nameOf(activity.target);
+  const content = text(activity.object?.content ?? activity.object?.['topic']);
+  if (!isChannel(channel)) return;
+  const room = draft.room(network.id, channel);
+  if (!room) return;
+  room.topic = content;
+  // Without an id it is the state after `connect`, not a change.
+  if (activity.id) {
+    addEntry(room, entryOf(context, 'topic', nameOf(activity.actor), content));
+  }
+}
+
+function nick(context: Context) {
+  const { draft, network, activity } = context;
+  const from = nameOf(activity.actor);
+  const to = nameOf(activity.target);
+  if (!from || !to) return;
+  if (isOwn(network, from)) {
+    const changed = draft.network(network.id);
+    if (changed) changed.nick = to;
+  }
+  const old = fold(from, network.casemapping);
+  const key = fold(to, network.casemapping);
+  const rooms = sharedRooms(draft, network, from);
+  const direct = draft.room(network.id, from);
+  for (const room of direct ? [...rooms, direct] : rooms) {
+    if (!room) continue;
+    const member = room.members.get(old);
+    if (member) {
+      room.members.delete(old);
+      room.members.set(key, { ...member, nick: to });
+    }
+    const entry = entryOf(context, 'nick', from, to);
+    addEntry(room, entry);
+  }
+}
+
+function connection({ draft, network, activity }: Context) {
+  const changed = draft.network(network.id);
+  const status = activity.object?.['status'];
+  if (!changed) return;
+  if (status === 'connecting' || status === 'online' || status === 'offline') {
+    changed.status = status;
+  }
+  changed.sentence = text(activity.object?.content);
+  const current = text(activity.object?.['nick']) || nameOf(activity.target);
+  if (current) changed.nick = current;
+  if (activity.object?.['casemapping'] !== undefined) {
+    changed.casemapping = parseCasemapping(activity.object['casemapping']);
+  }
+  if (changed.status !== 'online') leaveAll(draft, changed);
+}
+
+/** Nobody is in a room of a network that is not connected. */
+export function leaveAll(draft: Draft, network: DraftNetwork | Network) {
+  for (const key of network.rooms) {
+    const known = draft.rooms.get(key);
+    if (!known?.joined && !known?.members.size) continue;
+    const room = draft.roomByKey(key);
+    if (!room) continue;
+    room.joined = false;
+    room.members.clear();
+  }
+}
+
+function invite(context: Context) {
+  const { draft, network, activity, happenings } = context;
+  const who = nameOf(activity.actor);
+  const target = nameOf(activity.target);
+  const channel = text(activity.object?.['name']);
+  if (!isChannel(channel) || isOwn(network, who)) return;
+  if (!isOwn(network, target)) return;
+  const room = draft.openRoom(network.id, SERVER_ROOM);
+  if (!room) return;
+  const entry = entryOf(
+    context,
+    'info',
+    who,
+    `${who} invites you to ${channel}`,
+  );
+  if (addEntry(room, entry)) {
+    happenings.push({
+      type: 'invite',
+      networkId: network.id,
+      room: room.key,
+      entry,
+    });
+  }
+}
+
+function trouble(context: Context) {
+  const { draft, network, activity } = context;
+  const sentence = text(activity.error) || text(activity.object?.content);
+  if (!sentence) return;
+  const target = nameOf(activity.target);
+  const room =
+    (target ? draft.room(network.id, target) : undefined) ??
+    draft.openRoom(network.id, SERVER_ROOM);
+  if (room) addEntry(room, entryOf(context, 'error', network.name, sentence));
+}

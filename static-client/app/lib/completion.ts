@@ -1,0 +1,82 @@
+/** Tab completion in the composer: nicknames, channels, commands. */
+
+import { fold } from './casemapping.ts';
+
+export interface Completable {
+  /** Who spoke last first, then the others. */
+  nicks: readonly string[];
+  channels: readonly string[];
+  commands: readonly string[];
+}
+
+export interface Completion {
+  /** Where the completed word begins. */
+  start: number;
+  candidates: string[];
+}
+
+/** Finds what the word before the caret can become. */
+export function complete(
+  text: string,
+  caret: number,
+  what: Completable,
+): Completion | undefined {
+  const before = text.slice(0, caret);
+  const start = before.search(/\S*$/);
+  const word = before.slice(start);
+  if (!word) return undefined;
+  const begins = (name: string, prefix: string) =>
+    fold(name).startsWith(fold(prefix));
+  let candidates: string[];
+  if (start === 0 && word.startsWith('/')) {
+    candidates = what.commands
+      .filter((name) => begins(name, word.slice(1)))
+      .map((name) => `/${name} `);
+  } else if (word.startsWith('#') || word.startsWith('&')) {
+    candidates = what.channels
+      .filter((name) => begins(name, word))
+      .map((name) => `${name} `);
+  } else {
+    const prefix = word.startsWith('@') ? word.slice(1) : word;
+    if (!prefix) return undefined;
+    candidates = what.nicks
+      .filter((nick) => begins(nick, prefix))
+      .map((nick) => (start === 0 ? `${nick}: ` : `${nick} `));
+  }
+  candidates = [...new Set(candidates)];
+  return candidates.length ? { start, candidates } : undefined;
+}
+
+/** Steps through the candidates on repeated Tab. */
+export class Completer {
+  #current?: { start: number; end: number; candidates: string[]; at: number };
+
+  /** Forgets the candidates: the text was changed otherwise. */
+  reset() {
+    this.#current = undefined;
+  }
+
+  /** Returns the text and caret after a Tab, or nothing if there is nothing to complete. */
+  next(
+    text: string,
+    caret: number,
+    what: Completable,
+    backwards = false,
+  ): { text: string; caret: number } | undefined {
+    let current = this.#current;
+    if (current) {
+      const step = backwards ? current.candidates.length - 1 : 1;
+      current.at = (current.at + step) % current.candidates.length;
+    } else {
+      const found = complete(text, caret, what);
+      if (!found) return undefined;
+      current = { ...found, end: caret, at: 0 };
+      this.#current = current;
+    }
+    const word = current.candidates[current.at]!;
+    const completed = text.slice(0, current.start) + word;
+    const rest = text.slice(current.end).replace(/^ /, '');
+    current.end = completed.length;
+    return { text: completed + rest, caret: completed.length };
+  }
+}

@@ -1,0 +1,183 @@
+/** The link to one connector: Socket.IO with a fresh ticket for every attempt. */
+
+import type { Activity } from './activities.ts';
+import { isActivity } from './activities.ts';
+import type { ConnectorAddress } from './api.ts';
+
+/** The part of a Socket.IO client socket that is used; tests bring their own. */
+export interface SocketLike {
+  readonly connected: boolean;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  timeout(ms: number): {
+    emit(
+      event: string,
+      payload: unknown,
+      ack: (error: Error | null, answer?: unknown) => void,
+    ): unknown;
+  };
+  disconnect(): unknown;
+}
+
+export type OpenSocket = (
+  url: string,
+  auth: Record<string, unknown>,
+) => SocketLike;
+
+export type LinkStatus = 'connecting' | 'online' | 'offline';
+
+export interface LinkEvents {
+  /** A ticket for this connector; throws a sentence. */
+  ticket(): Promise<ConnectorAddress>;
+  /** Replay what was published after this time. */
+  since(): string;
+  opened(): void;
+  status(status: LinkStatus, sentence: string): void;
+  activities(activities: Activity[]): void;
+}
+
+/** The first pause before another attempt, and the longest, in ms. */
+export const FIRST_PAUSE = 500;
+export const LONGEST_PAUSE = 15_000;
+/** How long an answer may take, in ms. */
+export const ACK_TIMEOUT = 20_000;
+
+/** The pause before attempt n (from 1), between half and all of the doubled time. */
+export function pause(attempt: number, random: () => number): number {
+  const whole = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1));
+  return whole / 2 + (whole / 2) * random();
+}
+
+export class Link {
+  readonly #open: OpenSocket;
+  readonly #events: LinkEvents;
+  #socket: SocketLike | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempt = 0;
+  /** Counts attempts, so that what an old one still says is ignored. */
+  #generation = 0;
+  #stopped = false;
+
+  constructor(open: OpenSocket, events: LinkEvents) {
+    this.#open = open;
+    this.#events = events;
+  }
+
+  get connected(): boolean {
+    return this.#socket?.connected ?? false;
+  }
+
+  /** Connects, and goes on trying until `stop`. */
+  start() {
+    void this.#try();
+  }
+
+  /** Tries now instead of later, for instance when the browser comes online. */
+  hurry() {
+    if (this.#stopped || this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    void this.#try();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#generation += 1;
+    clearTimeout(this.#timer);
+    this.#socket?.disconnect();
+    this.#socket = undefined;
+  }
+
+  /** Sends an activity; resolves with the ack, rejects with a sentence. */
+  request(activity: Activity): Promise<Activity> {
+    const socket = this.#socket;
+    if (!socket?.connected) {
+      return Promise.reject(new Error('The gateway is not connected.'));
+    }
+    return new Promise((resolve, reject) => {
+      socket.timeout(ACK_TIMEOUT).emit('message', activity, (error, answer) => {
+        if (error) reject(new UnknownOutcome());
+        else if (!isActivity(answer)) {
+          reject(new Error('The gateway answered with something unreadable.'));
+        } else if (answer.error) reject(new Error(answer.error));
+        else resolve(answer);
+      });
+    });
+  }
+
+  async #try() {
+    if (this.#stopped) return;
+    const generation = ++this.#generation;
+    const current = () => generation === this.#generation && !this.#stopped;
+    this.#attempt += 1;
+    this.#events.status('connecting', 'Connecting to the gateway.');
+    let address: ConnectorAddress;
+    try {
+      address = await this.#events.ticket();
+    } catch (error) {
+      if (current()) this.#later((error as Error).message);
+      return;
+    }
+    if (!current()) return;
+    const socket = this.#open(address.url, {
+      ticket: address.ticket,
+      mode: 'full',
+      since: this.#events.since(),
+    });
+    this.#socket = socket;
+    let refused = '';
+    let batch: Activity[] = [];
+    const flush = () => {
+      const ready = batch;
+      batch = [];
+      if (!ready.length || !current()) return;
+      // Only now is it a working connection: one that is refused at once has to wait longer.
+      this.#attempt = 0;
+      this.#events.activities(ready);
+    };
+    const broken = (sentence: string) => {
+      if (!current()) return;
+      flush();
+      socket.disconnect();
+      this.#socket = undefined;
+      this.#later(refused || sentence);
+    };
+    socket.on('connect', () => {
+      if (!current()) return;
+      this.#events.status('online', 'Connected to the gateway.');
+      this.#events.opened();
+    });
+    socket.on('message', (value: unknown) => {
+      if (!isActivity(value)) return;
+      // What arrives together is applied together.
+      if (batch.push(value) === 1) setTimeout(flush, 16);
+    });
+    socket.on('error', (value: unknown) => {
+      const said = value as { summary?: unknown; error?: unknown } | null;
+      const sentence = said?.summary ?? said?.error;
+      if (typeof sentence === 'string') refused = sentence;
+    });
+    socket.on('connect_error', (error: Error) => {
+      broken(`The gateway at ${address.url} cannot be reached: ${error.message}.`);
+    });
+    socket.on('disconnect', () => {
+      broken('The connection to the gateway broke.');
+    });
+  }
+
+  #later(sentence: string) {
+    const ms = pause(Math.max(1, this.#attempt), Math.random);
+    this.#events.status('offline', sentence);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#try();
+    }, ms);
+  }
+}
+
+/** No ack came: the request may or may not have been carried out. */
+export class UnknownOutcome extends Error {
+  constructor() {
+    super('The connection broke before the server confirmed it.');
+    this.name = 'UnknownOutcome';
+  }
+}

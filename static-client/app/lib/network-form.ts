@@ -1,0 +1,39 @@
+/** What was typed about a network, to what the server takes. */
+
+import type { NewConnection } from './api.ts';
+import { isChannel } from './casemapping.ts';
+
+/** Reads the form; answers a sentence if something in it cannot be meant. */
+export function readNetworkForm(form: FormData): NewConnection | string {
+  const text = (name: string) => String(form.get(name) ?? '').trim();
+  const host = text('host');
+  if (!host) return 'Type the host of the network, for example irc.libera.chat.';
+  if (/[\s/@]/.test(host)) {
+    return `"${host}" is no host: it has no spaces, no "/" and no "@".`;
+  }
+  const port = text('port');
+  if (port && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+    return `"${port}" is no port: it is a number from 1 to 65535.`;
+  }
+  const nick = text('nick');
+  if (nick && /[\s,@!#&]/.test(nick)) {
+    return `"${nick}" cannot be a nickname: it has no spaces and none of , @ ! # &.`;
+  }
+  const channels = text('channels')
+    .split(',')
+    .map((channel) => channel.trim().replace(/\s+/g, ' '))
+    .filter(Boolean)
+    .map((channel) => (isChannel(channel) ? channel : `#${channel}`));
+  // A password is taken as it was typed.
+  const password = String(form.get('password') ?? '');
+  return {
+    platform: 'irc',
+    host,
+    secure: form.get('secure') !== null,
+    channels,
+    ...(text('name') ? { name: text('name') } : {}),
+    ...(port ? { port: Number(port) } : {}),
+    ...(nick ? { nick } : {}),
+    ...(password ? { password, sasl: true } : {}),
+  };
+}

@@ -1,0 +1,13 @@
+/** How well a name fits what was typed: negative not at all, higher is better. */
+export function rank(name: string, typed: string): number {
+  const wanted = typed.trim().toLowerCase();
+  if (!wanted) return 0;
+  const lower = name.toLowerCase();
+  const bare = lower.replace(/^[#&+!]+/, '');
+  if (lower === wanted || bare === wanted) return 4;
+  if (lower.startsWith(wanted) || bare.startsWith(wanted)) return 3;
+  if (lower.includes(wanted)) return 2;
+  let at = 0;
+  for (const char of lower) if (char === wanted[at]) at += 1;
+  return at === wanted.length ? 1 : -1;
+}

@@ -1,0 +1,9 @@
+import { modifier } from 'ember-modifier';
+
+/** Listens to keys anywhere on the page. */
+export default modifier(
+  (_: HTMLElement, [press]: [(event: KeyboardEvent) => void]) => {
+    document.addEventListener('keydown', press);
+    return () => document.removeEventListener('keydown', press);
+  },
+);

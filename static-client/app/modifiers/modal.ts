@@ -1,0 +1,24 @@
+import { modifier } from 'ember-modifier';
+
+/** Shows a `<dialog>` as a modal: focus stays inside, Esc closes it. */
+export default modifier(
+  (element: HTMLDialogElement, [onClose]: [() => void]) => {
+    const before = document.activeElement;
+    const cancel = (event: Event) => {
+      event.preventDefault();
+      onClose();
+    };
+    const press = (event: PointerEvent) => {
+      if (event.target === element) onClose();
+    };
+    element.addEventListener('cancel', cancel);
+    element.addEventListener('pointerdown', press);
+    element.showModal();
+    return () => {
+      element.removeEventListener('cancel', cancel);
+      element.removeEventListener('pointerdown', press);
+      element.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  },
+);

@@ -1,0 +1,113 @@
+import Modifier, { type ArgsFor } from 'ember-modifier';
+import { registerDestructor } from '@ember/destroyable';
+
+interface Signature {
+  Element: HTMLElement;
+  Args: {
+    /** Anything that changes when the content changes. */
+    Positional: [unknown];
+    Named: {
+      onTop: () => void;
+      onBottom: (atBottom: boolean) => void;
+    };
+  };
+}
+
+/** So near to the end counts as the end, in px. */
+const BOTTOM_SLACK = 48;
+/** So near to the beginning older messages are loaded, in px. */
+const TOP_SLACK = 400;
+
+/**
+ * Keeps what is being read in its place: at the end new messages push it up; anywhere else the
+ * first visible row stays where it is, whatever is added before or after it.
+ */
+export default class TimelineScroll extends Modifier<Signature> {
+  #element: HTMLElement | undefined;
+  #named!: Signature['Args']['Named'];
+  #stuck = true;
+  #anchor: { element: HTMLElement; offset: number } | undefined;
+  #observer: ResizeObserver | undefined;
+
+  modify(
+    element: HTMLElement,
+    _: ArgsFor<Signature>['positional'],
+    named: ArgsFor<Signature>['named'],
+  ) {
+    this.#named = named;
+    if (!this.#element) {
+      this.#element = element;
+      element.addEventListener('scroll', this.#scrolled, { passive: true });
+      element.addEventListener('timeline:end', this.#toEnd);
+      this.#observer = new ResizeObserver(() => this.#adjust());
+      this.#observer.observe(element);
+      if (element.firstElementChild) {
+        this.#observer.observe(element.firstElementChild);
+      }
+      registerDestructor(this, () => {
+        element.removeEventListener('scroll', this.#scrolled);
+        element.removeEventListener('timeline:end', this.#toEnd);
+        this.#observer?.disconnect();
+      });
+    }
+    this.#adjust();
+  }
+
+  #adjust() {
+    const element = this.#element;
+    if (!element?.isConnected) return;
+    if (this.#stuck) {
+      element.scrollTop = element.scrollHeight;
+    } else if (this.#anchor?.element.isConnected) {
+      const { element: row, offset } = this.#anchor;
+      const moved = row.offsetTop - element.scrollTop - offset;
+      if (Math.abs(moved) >= 1) element.scrollTop += moved;
+    }
+    this.#record();
+    // Asked for outside of rendering: the answer changes what is rendered.
+    if (element.scrollTop < TOP_SLACK) queueMicrotask(() => this.#named.onTop());
+  }
+
+  #toEnd = () => {
+    this.#stuck = true;
+    this.#adjust();
+    this.#report();
+  };
+
+  #scrolled = () => {
+    const element = this.#element!;
+    this.#stuck = this.#atBottom();
+    this.#record();
+    this.#report();
+    if (element.scrollTop < TOP_SLACK) this.#named.onTop();
+  };
+
+  #atBottom(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.#element!;
+    return scrollHeight - scrollTop - clientHeight < BOTTOM_SLACK;
+  }
+
+  #reported: boolean | undefined;
+
+  #report() {
+    if (this.#reported === this.#stuck) return;
+    this.#reported = this.#stuck;
+    this.#named.onBottom(this.#stuck);
+  }
+
+  #record() {
+    const element = this.#element!;
+    const rows = element.querySelectorAll<HTMLElement>('[data-row]');
+    const top = element.scrollTop;
+    let low = 0;
+    let high = rows.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const row = rows[middle]!;
+      if (row.offsetTop + row.offsetHeight <= top) low = middle + 1;
+      else high = middle;
+    }
+    const row = rows[low];
+    this.#anchor = row && { element: row, offset: row.offsetTop - top };
+  }
+}

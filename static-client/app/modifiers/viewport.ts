@@ -1,0 +1,15 @@
+import { modifier } from 'ember-modifier';
+
+/** Keeps the page as high as what the on-screen keyboard leaves. */
+export default modifier((element: HTMLElement) => {
+  const view = window.visualViewport;
+  if (!view) return;
+  const fit = () => {
+    // Pinch zoom is no keyboard.
+    if (view.scale > 1.01) return;
+    element.style.setProperty('--app-height', `${view.height}px`);
+  };
+  fit();
+  view.addEventListener('resize', fit);
+  return () => view.removeEventListener('resize', fit);
+});

@@ -1,0 +1,13 @@
+import { modifier } from 'ember-modifier';
+
+/** Tells when the page is hidden and when it is looked at again. */
+export default modifier(
+  (_: HTMLElement, [hidden, shown]: [() => void, () => void]) => {
+    const changed = () => {
+      if (document.visibilityState === 'hidden') hidden();
+      else shown();
+    };
+    document.addEventListener('visibilitychange', changed);
+    return () => document.removeEventListener('visibilitychange', changed);
+  },
+);

@@ -1,0 +1,12 @@
+import Route from '@ember/routing/route';
+import { service } from '@ember/service';
+import type RouterService from '@ember/routing/router-service';
+
+/** An address that names nothing leads to the chat. */
+export default class LostRoute extends Route {
+  @service declare router: RouterService;
+
+  beforeModel() {
+    this.router.replaceWith('chat.index');
+  }
+}

@@ -1,0 +1,248 @@
+import Service, { service } from '@ember/service';
+import type RouterService from '@ember/routing/router-service';
+import { make } from '../lib/activities.ts';
+import { asSentence, sentenceOf, type NewConnection } from '../lib/api.ts';
+import { isChannel } from '../lib/casemapping.ts';
+import type { Outgoing } from '../lib/chat/outbox.ts';
+import type { Network, Room } from '../lib/chat/types.ts';
+import { parseCommand } from '../lib/commands.ts';
+import { describeWhois, type Whois } from '../lib/whois.ts';
+import type ChatService from './chat.ts';
+import type GatewayService from './gateway.ts';
+import type HistoryService from './history.ts';
+import type PreferencesService from './preferences.ts';
+import type SessionService from './session.ts';
+import type UiService from './ui.ts';
+
+export interface ListedRoom {
+  name: string;
+  members: number;
+  topic: string;
+}
+
+/** What a user can do, whether by command, button or key. */
+export default class ActionsService extends Service {
+  @service declare chat: ChatService;
+  @service declare gateway: GatewayService;
+  @service declare history: HistoryService;
+  @service declare preferences: PreferencesService;
+  @service declare router: RouterService;
+  @service declare session: SessionService;
+  @service declare ui: UiService;
+
+  /** Carries out what was typed in a room. Returns a sentence if it cannot even be tried. */
+  submit(room: Room, input: string): string {
+    const network = this.chat.network(room.networkId);
+    if (!network) return 'This network was removed.';
+    const command = parseCommand(input, room.name);
+    switch (command.kind) {
+      case 'error':
+        return command.sentence;
+      case 'say':
+        this.say(room, 'message', command.text);
+        return '';
+      case 'me':
+        this.say(room, 'action', command.text);
+        return '';
+      case 'notice':
+        void this.#ask(room, () =>
+          this.#request(network, (actor) =>
+            make.send(actor, command.to, 'notice', command.text),
+          ),
+        );
+        return '';
+      case 'msg':
+        if (isChannel(command.to)) {
+          const target = this.chat.room(network.id, command.to);
+          if (!target) {
+            return `You are not in ${command.to}; join it with /join ${command.to}.`;
+          }
+          if (command.text) this.say(target, 'message', command.text);
+          this.go(target);
+          return '';
+        }
+        this.talkTo(network.id, command.to, command.text);
+        return '';
+      case 'join':
+        void this.#ask(room, () => this.join(network, command.channel, command.key));
+        return '';
+      case 'part':
+        void this.#ask(room, () => this.part(network, command.channel, command.reason));
+        return '';
+      case 'nick':
+        void this.#ask(room, () =>
+          this.#request(network, (actor) => make.nick(actor, command.nick)),
+        );
+        return '';
+      case 'topic': {
+        const target = this.chat.room(network.id, command.channel);
+        if (command.text === undefined) {
+          const topic = target?.topic;
+          this.chat.tell(
+            room.key,
+            'info',
+            topic ? `Topic of ${command.channel}: ${topic}` : `${command.channel} has no topic.`,
+          );
+        } else {
+          const text = command.text;
+          void this.#ask(room, () => this.setTopic(network, command.channel, text));
+        }
+        return '';
+      }
+      case 'invite':
+        void this.#ask(room, async () => {
+          await this.#request(network, (actor) =>
+            make.invite(actor, command.nick, command.channel),
+          );
+          this.chat.tell(room.key, 'info', `${command.nick} is invited to ${command.channel}.`);
+        });
+        return '';
+      case 'away':
+        void this.#ask(room, async () => {
+          await this.#request(network, (actor) => make.away(actor, command.text));
+          this.chat.tell(
+            room.key,
+            'info',
+            command.text ? `You are away: ${command.text}` : 'You are back.',
+          );
+        });
+        return '';
+      case 'whois':
+        void this.#ask(room, async () => {
+          this.chat.tell(room.key, 'info', await this.whois(network, command.nick));
+        });
+        return '';
+      case 'quit':
+        void this.#ask(room, () => this.setEnabled(network.id, false));
+        return '';
+      case 'help':
+        this.ui.open({ kind: 'help' });
+        return '';
+    }
+  }
+
+  /** Shows a message at once and sends it. */
+  say(room: Room, kind: Outgoing['kind'], text: string) {
+    void this.gateway.deliver(this.chat.addOutgoing(room, kind, text));
+  }
+
+  retry(id: string) {
+    const item = this.chat.outbox.find(id);
+    if (item) void this.gateway.deliver(item);
+  }
+
+  go(room: Room) {
+    this.ui.closeDrawer();
+    this.router.transitionTo('chat.room', room.networkId, room.name);
+  }
+
+  /** Opens a direct conversation. */
+  talkTo(networkId: string, nick: string, text = '') {
+    const room = this.chat.openRoom(networkId, nick);
+    if (!room) return;
+    this.preferences.setClosed(room.key, undefined);
+    this.chat.applyMarkers(new Map(), Date.now());
+    if (text) this.say(room, 'message', text);
+    this.go(room);
+    void this.history.loadOlder(room.key);
+  }
+
+  async join(network: Network, channel: string, key?: string) {
+    await this.#request(network, (actor) => make.join(actor, channel, key));
+    const room = this.chat.openRoom(network.id, channel);
+    this.chat.applyMarkers(new Map(), Date.now());
+    if (room) {
+      this.go(room);
+      void this.history.loadOlder(room.key);
+    }
+  }
+
+  /** Leaves a channel, or closes a direct conversation. */
+  async part(network: Network, name: string, reason = '') {
+    const room = this.chat.room(network.id, name);
+    if (isChannel(name) && (room?.joined ?? true)) {
+      await this.#request(network, (actor) => make.leave(actor, name, reason));
+    }
+    if (!room) return;
+    if (room.kind === 'direct') this.preferences.setClosed(room.key, Date.now());
+    const open = room.key === this.chat.activeKey;
+    this.chat.closeRoom(room.key);
+    if (!open) return;
+    const next = this.chat.roomsOf(network).find(({ kind }) => kind !== 'server');
+    if (next) this.go(next);
+    else this.router.transitionTo('chat.index');
+  }
+
+  async setTopic(network: Network, channel: string, text: string) {
+    await this.#request(network, (actor) => make.topic(actor, channel, text));
+  }
+
+  async whois(network: Network, nick: string): Promise<string> {
+    const ack = await this.#request(network, (actor) => make.whois(actor, nick));
+    return describeWhois(ack.object as Whois | undefined, nick);
+  }
+
+  async listRooms(network: Network): Promise<ListedRoom[]> {
+    const ack = await this.#request(network, (actor) => make.rooms(actor));
+    const items = ack.object?.['items'];
+    return Array.isArray(items) ? (items as ListedRoom[]) : [];
+  }
+
+  async addNetwork(settings: NewConnection) {
+    const connection = await this.session.api.addConnection(settings);
+    this.chat.setConnection(connection);
+    const network = this.chat.network(connection.id);
+    if (network) void this.gateway.attach(network);
+    return connection;
+  }
+
+  async changeNetwork(id: string, settings: Partial<NewConnection>) {
+    this.chat.setConnection(await this.session.api.changeConnection(id, settings));
+    const network = this.chat.network(id);
+    if (network) void this.gateway.attach(network);
+  }
+
+  async setEnabled(id: string, enabled: boolean) {
+    this.chat.setConnection(await this.session.api.changeConnection(id, { enabled }));
+    const network = this.chat.network(id);
+    if (network && enabled) {
+      this.chat.update((draft) => {
+        const changed = draft.network(id);
+        if (changed) {
+          changed.status = 'connecting';
+          changed.sentence = 'Connecting.';
+        }
+      });
+      void this.gateway.attach(network);
+    }
+  }
+
+  async removeNetwork(id: string) {
+    const open = this.chat.activeRoom?.networkId === id;
+    await this.session.api.removeConnection(id);
+    this.chat.dropConnection(id);
+    if (open) this.router.transitionTo('chat.index');
+  }
+
+  async #request(
+    network: Network,
+    activity: (actor: ReturnType<GatewayService['actor']>) => ReturnType<typeof make.connect>,
+  ) {
+    return this.gateway.request(network, activity(this.gateway.actor(network)));
+  }
+
+  /** What goes wrong is shown in the room where it was asked for. */
+  async #ask(room: Room, work: () => Promise<unknown>) {
+    try {
+      await work();
+    } catch (error) {
+      this.chat.tell(room.key, 'error', asSentence(sentenceOf(error)));
+    }
+  }
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    actions: ActionsService;
+  }
+}

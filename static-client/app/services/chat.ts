@@ -1,0 +1,360 @@
+import Service, { service } from '@ember/service';
+import { tracked } from '@glimmer/tracking';
+import type { Activity } from '../lib/activities.ts';
+import { sentenceOf } from '../lib/api.ts';
+import { Draft, roomKey } from '../lib/chat/draft.ts';
+import { addEntry, confirm, mark, mergeEntries, removeEntry, trim } from '../lib/chat/entries.ts';
+import {
+  applyConnection,
+  applyConnections,
+  applyLinkLost,
+} from '../lib/chat/networks.ts';
+import { localId, Outbox, type Outgoing } from '../lib/chat/outbox.ts';
+import { reduce, type Happening } from '../lib/chat/reduce.ts';
+import {
+  EMPTY_STATE,
+  SERVER_ROOM,
+  type ChatState,
+  type Connection,
+  type Entry,
+  type Network,
+  type Room,
+} from '../lib/chat/types.ts';
+import { latest, unread, type Unread } from '../lib/chat/unread.ts';
+import type SessionService from './session.ts';
+
+/** Rooms that are not open keep at most this many entries; the archives have the others. */
+const ROOM_LIMIT = 3000;
+const ROOM_KEEP = 1000;
+const CACHE_CONNECTIONS = 'cache:connections';
+const CACHE_DIRECT = 'cache:direct';
+
+/** The state of all networks and rooms, and every change to it. */
+export default class ChatService extends Service {
+  @service declare session: SessionService;
+
+  @tracked state: ChatState = EMPTY_STATE;
+  @tracked connections: readonly Connection[] = [];
+  /** The list of connections has come from the server, or the cache. */
+  @tracked loaded = false;
+  /** Why the list of connections could not be loaded. */
+  @tracked trouble = '';
+  @tracked activeKey: string | undefined;
+
+  outbox = new Outbox(this.session.store, '');
+  /** Called with what happened; set by the session's life cycle. */
+  onHappenings: (happenings: Happening[]) => void = () => {};
+  onTrimmed: (key: string) => void = () => {};
+
+  get networks(): Network[] {
+    return [...this.state.networks.values()];
+  }
+
+  get rooms(): Room[] {
+    return this.networks.flatMap((network) => this.roomsOf(network));
+  }
+
+  roomsOf(network: Network): Room[] {
+    return network.rooms
+      .map((key) => this.state.rooms.get(key))
+      .filter((room): room is Room => room !== undefined);
+  }
+
+  network(id: string): Network | undefined {
+    return this.state.networks.get(id);
+  }
+
+  room(networkId: string, name: string): Room | undefined {
+    const network = this.network(networkId);
+    return network && this.state.rooms.get(roomKey(network, name));
+  }
+
+  get activeRoom(): Room | undefined {
+    return this.activeKey ? this.state.rooms.get(this.activeKey) : undefined;
+  }
+
+  unread(room: Room): Unread {
+    return unread(room);
+  }
+
+  /** Applies changes together, as one new state. */
+  update(change: (draft: Draft) => void) {
+    const draft = new Draft(this.state);
+    change(draft);
+    const state = draft.finish();
+    if (state !== this.state) this.state = state;
+  }
+
+  /** Shows what this browser remembers, then what the server says. */
+  async start() {
+    const { store, account } = this.session;
+    this.outbox = new Outbox(store, account);
+    const cached = store.get(CACHE_CONNECTIONS);
+    if (Array.isArray(cached)) {
+      this.#setConnections(cached as Connection[]);
+      this.loaded = true;
+    }
+    await this.reload();
+  }
+
+  /** Asks for the connections. */
+  async reload() {
+    try {
+      this.#setConnections(await this.session.api.connections());
+      this.trouble = '';
+      this.loaded = true;
+    } catch (error) {
+      this.trouble = sentenceOf(error);
+    }
+  }
+
+  reset() {
+    this.state = EMPTY_STATE;
+    this.connections = [];
+    this.loaded = false;
+    this.trouble = '';
+    this.activeKey = undefined;
+    this.onHappenings = () => {};
+  }
+
+  setConnection(connection: Connection) {
+    const others = this.connections.filter(({ id }) => id !== connection.id);
+    this.connections = [...others, connection];
+    this.session.store.set(CACHE_CONNECTIONS, this.connections);
+    this.update((draft) => applyConnection(draft, connection));
+  }
+
+  dropConnection(id: string) {
+    this.#setConnections(this.connections.filter((other) => other.id !== id));
+  }
+
+  #setConnections(connections: readonly Connection[]) {
+    this.connections = connections;
+    this.session.store.set(CACHE_CONNECTIONS, connections);
+    this.update((draft) => {
+      applyConnections(draft, connections);
+      const direct = this.session.store.get(CACHE_DIRECT);
+      for (const [networkId, name] of Array.isArray(direct)
+        ? (direct as [string, string][])
+        : []) {
+        draft.openRoom(networkId, name);
+      }
+      for (const item of this.outbox.items) this.#showUnsent(draft, item);
+    });
+  }
+
+  #showUnsent(draft: Draft, item: Outgoing) {
+    const room = draft.openRoom(item.networkId, item.to);
+    if (!room || room.ids.has(item.localId)) return;
+    addEntry(room, {
+      ...this.#entryOf(item),
+      delivery: 'failed',
+      reason: 'The page was closed before the server confirmed this message.',
+    });
+  }
+
+  #entryOf(item: Outgoing): Entry {
+    return {
+      id: item.localId,
+      at: item.at,
+      kind: item.kind,
+      from: this.network(item.networkId)?.nick ?? this.session.account,
+      text: item.text,
+      own: true,
+      mention: false,
+      delivery: 'pending',
+    };
+  }
+
+  /** Applies what the gateway sent. */
+  receive(activities: readonly Activity[]) {
+    const happenings: Happening[] = [];
+    const now = Date.now();
+    this.update((draft) => {
+      for (const activity of activities) {
+        happenings.push(...reduce(draft, activity, now));
+      }
+      this.#trim(draft);
+    });
+    for (const { type, localId: id } of happenings) {
+      if (type === 'settled' && id) this.outbox.remove(id);
+    }
+    this.rememberDirect();
+    this.onHappenings(happenings);
+  }
+
+  #trim(draft: Draft) {
+    for (const room of draft.rooms.values()) {
+      if (room.entries.length <= ROOM_LIMIT || room.key === this.activeKey) {
+        continue;
+      }
+      const mutable = draft.roomByKey(room.key);
+      if (mutable && trim(mutable, ROOM_KEEP)) this.onTrimmed(room.key);
+    }
+  }
+
+  /** Adds what an archive has. */
+  mergeArchive(key: string, entries: readonly Entry[]) {
+    this.update((draft) => {
+      const room = draft.roomByKey(key);
+      if (room) mergeEntries(room, entries);
+    });
+    const room = this.state.rooms.get(key);
+    for (const { localId: id, networkId, to } of this.outbox.items) {
+      if (room && this.room(networkId, to) === room && !room.ids.has(id)) {
+        this.outbox.remove(id);
+      }
+    }
+  }
+
+  linkLost(connector?: string) {
+    this.update((draft) => applyLinkLost(draft, connector));
+  }
+
+  setNetworkTrouble(networkId: string, sentence: string) {
+    this.update((draft) => {
+      const network = draft.network(networkId);
+      if (!network) return;
+      network.status = 'offline';
+      network.sentence = sentence;
+    });
+  }
+
+  /** Shows an own message at once; it is not confirmed yet. */
+  addOutgoing(room: Room, kind: Outgoing['kind'], text: string): Outgoing {
+    const item: Outgoing = {
+      localId: localId(),
+      networkId: room.networkId,
+      to: room.name,
+      kind,
+      text,
+      at: Date.now(),
+    };
+    this.outbox.add(item);
+    this.update((draft) => {
+      const target = draft.roomByKey(room.key);
+      if (target) addEntry(target, this.#entryOf(item));
+    });
+    return item;
+  }
+
+  confirmOutgoing(item: Outgoing, ack: Activity) {
+    const at = Date.parse(ack.published ?? '');
+    const content = ack.object?.content;
+    this.outbox.remove(item.localId);
+    this.#inRoomOf(item, (room) =>
+      confirm(
+        room,
+        item.localId,
+        ack.id ?? `live:${item.localId}`,
+        Number.isNaN(at) ? Date.now() : at,
+        typeof content === 'string' && content ? content : undefined,
+      ),
+    );
+  }
+
+  markOutgoing(item: Outgoing, delivery: 'pending' | 'failed', reason = '') {
+    this.#inRoomOf(item, (room) =>
+      mark(room, item.localId, delivery, reason || undefined),
+    );
+  }
+
+  /** Takes an unsent message away for good. */
+  discard(key: string, id: string) {
+    this.outbox.remove(id);
+    this.update((draft) => {
+      const room = draft.roomByKey(key);
+      if (room) removeEntry(room, id);
+    });
+  }
+
+  #inRoomOf(
+    item: Outgoing,
+    change: (room: NonNullable<ReturnType<Draft['room']>>) => void,
+  ) {
+    this.update((draft) => {
+      const room = draft.room(item.networkId, item.to);
+      if (room) change(room);
+    });
+  }
+
+  /** Shows a line that only the user here sees. */
+  tell(key: string, kind: 'info' | 'error', text: string) {
+    this.update((draft) => {
+      const room = draft.roomByKey(key);
+      if (!room) return;
+      addEntry(room, {
+        id: localId(),
+        at: Date.now(),
+        kind,
+        from: '',
+        text,
+        own: false,
+        mention: false,
+      });
+    });
+  }
+
+  /** Opens a room that may not be there yet. */
+  openRoom(networkId: string, name: string): Room | undefined {
+    this.update((draft) => draft.openRoom(networkId, name));
+    this.rememberDirect();
+    return this.room(networkId, name);
+  }
+
+  closeRoom(key: string) {
+    this.update((draft) => draft.removeRoom(key));
+    this.rememberDirect();
+  }
+
+  openServerRoom(networkId: string): Room | undefined {
+    return this.openRoom(networkId, SERVER_ROOM);
+  }
+
+  /** Sets how far rooms are read; never back. Without a time: unknown rooms count from `start`. */
+  applyMarkers(markers: ReadonlyMap<string, number>, start?: number) {
+    this.update((draft) => {
+      for (const known of draft.rooms.values()) {
+        const marker = markers.get(known.key);
+        let at = Math.max(marker ?? 0, known.readAt ?? 0);
+        if (!at && known.readAt === undefined && start !== undefined) {
+          at = known.kind === 'direct' ? 1 : start;
+        }
+        if (!at || at === known.readAt) continue;
+        const room = draft.roomByKey(known.key);
+        if (room) room.readAt = at;
+      }
+    });
+  }
+
+  /** Everything in a room is read; returns the new marker if it moved. */
+  markRead(key: string): number | undefined {
+    const room = this.state.rooms.get(key);
+    if (!room) return undefined;
+    const at = latest(room);
+    if (!at || room.readAt === undefined || at <= room.readAt) return undefined;
+    this.update((draft) => {
+      const mutable = draft.roomByKey(key);
+      if (mutable) mutable.readAt = at;
+    });
+    return at;
+  }
+
+  /** Direct conversations are shown at once after a reload. */
+  rememberDirect() {
+    const direct = this.rooms
+      .filter((room) => room.kind === 'direct')
+      .map((room) => [room.networkId, room.name]);
+    const text = JSON.stringify(direct);
+    if (text === this.#remembered) return;
+    this.#remembered = text;
+    this.session.store.set(CACHE_DIRECT, direct);
+  }
+  #remembered = '';
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    chat: ChatService;
+  }
+}

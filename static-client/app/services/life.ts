@@ -1,0 +1,164 @@
+import Service, { service } from '@ember/service';
+import type { Happening } from '../lib/chat/reduce.ts';
+import type { StorageChange } from '../lib/storage-module.ts';
+import type ChatService from './chat.ts';
+import type GatewayService from './gateway.ts';
+import type HistoryService from './history.ts';
+import type NotificationsService from './notifications.ts';
+import type PreferencesService from './preferences.ts';
+import type SessionService from './session.ts';
+import type StorageService from './storage.ts';
+import type UiService from './ui.ts';
+
+/** Markers are written together after this pause, in ms. */
+const MARKER_PAUSE = 1000;
+
+/** What happens from signing in to signing out: starts the other services and ties them together. */
+export default class LifeService extends Service {
+  @service declare chat: ChatService;
+  @service declare gateway: GatewayService;
+  @service declare history: HistoryService;
+  @service declare notifications: NotificationsService;
+  @service declare preferences: PreferencesService;
+  @service declare session: SessionService;
+  @service declare storage: StorageService;
+  @service declare ui: UiService;
+
+  #running = '';
+  #startedAt = 0;
+  #markers = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Begins the chat for the account that is signed in, once. */
+  start() {
+    const account = this.session.account;
+    if (!account || this.#running === account) return;
+    this.#running = account;
+    this.#startedAt = Date.now();
+    this.chat.onHappenings = this.#happened;
+    this.chat.onTrimmed = (key) => this.history.reset(key);
+    this.gateway.onReconnected = () => void this.history.fillGaps();
+    void this.session.check();
+    void this.#startChat();
+    void this.#startStorage();
+  }
+
+  async #startChat() {
+    await this.chat.start();
+    if (!this.#running) return;
+    await this.gateway.start();
+    if (this.storage.ready) this.#known();
+  }
+
+  async #startStorage() {
+    try {
+      await this.storage.start(this.#changed);
+      this.preferences.adopt(await this.storage.settings());
+      this.#markers = new Map([
+        ...(await this.storage.markers()),
+        ...this.#markers,
+      ]);
+    } catch {
+      // Without the storage the chat works; history says why it cannot be loaded.
+      this.storage.ready = true;
+    }
+    if (!this.#running) return;
+    this.#known();
+    await this.history.findPeople(this.preferences.closed);
+    this.#known();
+  }
+
+  /** Markers and archives of every room that is known by now. */
+  #known() {
+    this.chat.applyMarkers(this.#markers, this.#startedAt);
+    void this.history.loadAll();
+  }
+
+  stop() {
+    this.#running = '';
+    clearTimeout(this.#timer);
+    this.#markers.clear();
+    this.gateway.stop();
+    this.storage.stop();
+    this.history.reset();
+    this.chat.reset();
+    this.ui.close();
+    this.ui.closeDrawer();
+  }
+
+  async signOut() {
+    const { session } = this;
+    this.stop();
+    await session.signOut();
+  }
+
+  /** The room on the screen is read. */
+  markRead(key: string) {
+    const at = this.chat.markRead(key);
+    if (at === undefined) return;
+    this.#markers.set(key, at);
+    this.#dirty.add(key);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#writeMarkers, MARKER_PAUSE);
+  }
+  #dirty = new Set<string>();
+
+  #writeMarkers = () => {
+    for (const key of this.#dirty) {
+      const at = this.#markers.get(key);
+      if (at) void this.storage.storeMarker(key, at).catch(() => undefined);
+    }
+    this.#dirty.clear();
+  };
+
+  #changed = (change: StorageChange) => {
+    if (!this.#running) return;
+    if (change.type === 'settings') {
+      this.preferences.adopt(change.settings);
+      return;
+    }
+    const newest = Math.max(
+      change.at,
+      change.lost ?? 0,
+      this.#markers.get(change.key) ?? 0,
+    );
+    this.#markers.set(change.key, newest);
+    // The other device had read less: ours is the truth.
+    if (newest > change.at && change.lost !== undefined) {
+      void this.storage.storeMarker(change.key, newest);
+    }
+    this.chat.applyMarkers(this.#markers);
+  };
+
+  #happened = (happenings: Happening[]) => {
+    if (this.storage.ready) {
+      this.chat.applyMarkers(this.#markers, this.#startedAt);
+      const fresh = happenings.filter(
+        ({ type, room }) =>
+          type === 'message' && !this.history.of(room).started,
+      );
+      for (const key of new Set(fresh.map(({ room }) => room))) {
+        void this.history.loadOlder(key);
+      }
+    }
+    for (const { type, room: key, entry } of happenings) {
+      const room = this.chat.state.rooms.get(key);
+      if (!room || !entry || entry.own) continue;
+      if (type === 'message' && room.kind === 'direct') {
+        this.preferences.setClosed(key, undefined);
+      }
+      const news = entry.at >= this.#startedAt - 1000;
+      const seen =
+        key === this.chat.activeKey && document.visibilityState === 'visible';
+      if (news && !seen && (entry.mention || type === 'invite')) {
+        this.notifications.show(room, entry);
+      }
+    }
+  };
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    life: LifeService;
+  }
+}

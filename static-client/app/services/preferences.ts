@@ -1,0 +1,112 @@
+import Service, { service } from '@ember/service';
+import { tracked } from '@glimmer/tracking';
+import type { SyncedSettings } from '../lib/storage-module.ts';
+import type SessionService from './session.ts';
+import type StorageService from './storage.ts';
+
+export type Theme = 'auto' | 'light' | 'dark';
+
+/** Changes are written together after this pause, in ms. */
+const WRITE_PAUSE = 800;
+
+/** What the user has chosen; the same on all devices, except for notifications. */
+export default class PreferencesService extends Service {
+  @service declare session: SessionService;
+  @service declare storage: StorageService;
+
+  @tracked settings: SyncedSettings =
+    (this.session.store.get('settings') as SyncedSettings | undefined) ?? {};
+
+  /** Notifications are a matter of this browser. */
+  @tracked notifications = this.session.store.get('notifications') === true;
+
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  get theme(): Theme {
+    return this.settings.theme ?? 'auto';
+  }
+
+  get muted(): ReadonlySet<string> {
+    return new Set(this.settings.muted ?? []);
+  }
+
+  get closed(): Record<string, number> {
+    return this.settings.closed ?? {};
+  }
+
+  get lastRoom(): string | undefined {
+    return this.settings.lastRoom;
+  }
+
+  setTheme(theme: Theme) {
+    this.#change({ theme });
+  }
+
+  toggleMuted(key: string) {
+    const muted = new Set(this.muted);
+    if (!muted.delete(key)) muted.add(key);
+    this.#change({ muted: [...muted] });
+  }
+
+  setClosed(key: string, at: number | undefined) {
+    const closed = { ...this.closed };
+    if (at === undefined) {
+      if (!(key in closed)) return;
+      delete closed[key];
+    } else closed[key] = at;
+    this.#change({ closed });
+  }
+
+  setLastRoom(key: string) {
+    if (key !== this.lastRoom) this.#change({ lastRoom: key });
+  }
+
+  setNotifications(on: boolean) {
+    this.notifications = on;
+    this.session.store.set('notifications', on);
+  }
+
+  /** The settings as the storage has them. The room that is open here stays. */
+  adopt(settings: SyncedSettings) {
+    this.settings = { ...this.settings, ...settings };
+    if (this.#lastRoomHere) {
+      this.settings = { ...this.settings, lastRoom: this.#lastRoomHere };
+    }
+    this.#applied();
+  }
+
+  #lastRoomHere: string | undefined;
+
+  #change(change: SyncedSettings) {
+    if (change.lastRoom) this.#lastRoomHere = change.lastRoom;
+    this.settings = { ...this.settings, ...change };
+    this.#applied();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.session.signedIn) void this.storage.storeSettings(this.settings);
+    }, WRITE_PAUSE);
+  }
+
+  #applied() {
+    this.session.store.set('settings', this.settings);
+    this.applyTheme();
+  }
+
+  /** Shows the chosen theme. */
+  applyTheme() {
+    const root = document.documentElement;
+    if (this.theme === 'auto') delete root.dataset['theme'];
+    else root.dataset['theme'] = this.theme;
+  }
+
+  willDestroy() {
+    clearTimeout(this.#timer);
+    super.willDestroy();
+  }
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    preferences: PreferencesService;
+  }
+}

@@ -1,0 +1,126 @@
+import Service from '@ember/service';
+import { tracked } from '@glimmer/tracking';
+import { ApiClient, type NewAccount, type SessionResponse } from '../lib/api.ts';
+import { loadConfig } from '../lib/config.ts';
+import { LocalStore } from '../lib/local-store.ts';
+
+/** What the client asks of the user's storage. */
+export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r subspace:rw';
+
+interface StoredSession extends SessionResponse {
+  functions: string;
+  /** Bearer token for the storage. */
+  storageToken?: string;
+}
+
+/** Who is signed in, and the way to the functions. */
+export default class SessionService extends Service {
+  readonly store = new LocalStore();
+
+  @tracked current: StoredSession | undefined;
+  /** Why one has to sign in again, one sentence. */
+  @tracked notice = '';
+
+  api = new ApiClient(location.origin, () => undefined);
+
+  #restored: Promise<void> | undefined;
+
+  get signedIn(): boolean {
+    return this.current !== undefined;
+  }
+
+  get account(): string {
+    return this.current?.account ?? '';
+  }
+
+  /** Reads the configuration and the session of this browser, once. */
+  restore(): Promise<void> {
+    this.#restored ??= this.#restore();
+    return this.#restored;
+  }
+
+  async #restore() {
+    const { functions } = await loadConfig();
+    this.useFunctions(functions);
+    const stored = this.store.get('session') as StoredSession | undefined;
+    if (stored?.token && stored.functions === functions) this.current = stored;
+  }
+
+  /** Sets the origin of the functions. */
+  useFunctions(origin: string) {
+    this.api = new ApiClient(
+      origin,
+      () => this.current?.token,
+      () => this.#ended(),
+    );
+  }
+
+  /** Asks the server whether the session still holds. */
+  async check() {
+    if (!this.current) return;
+    try {
+      const answer = await this.api.session();
+      if (this.current) this.#keep({ ...this.current, ...answer });
+    } catch {
+      // 401 has ended the session already; anything else says nothing about it.
+    }
+  }
+
+  async signIn(name: string, password: string) {
+    this.#begin(await this.api.signIn(name.trim().toLowerCase(), password));
+  }
+
+  async signUp(account: NewAccount) {
+    this.#begin(await this.api.signUp(account));
+  }
+
+  async signOut() {
+    try {
+      await this.api.signOut();
+    } catch {
+      // Without the server the token is at least forgotten here.
+    }
+    this.forget();
+  }
+
+  /** A token for the storage, granted once for this browser; `fresh` if the old one was refused. */
+  async storageToken(fresh = false): Promise<string> {
+    const session = this.current;
+    if (!session) throw new Error('Nobody is signed in.');
+    if (session.storageToken && !fresh) return session.storageToken;
+    const grant = await this.api.addGrant('app', location.origin, STORAGE_SCOPES);
+    if (this.current?.account === session.account) {
+      this.#keep({ ...this.current, storageToken: grant.token ?? '' });
+    }
+    return grant.token ?? '';
+  }
+
+  /** Forgets the session in this browser; drafts stay. */
+  forget() {
+    this.current = undefined;
+    this.store.set('session', undefined);
+    this.store.removeAll('cache:');
+  }
+
+  #begin(answer: SessionResponse) {
+    this.notice = '';
+    this.#keep({ ...answer, functions: this.api.origin });
+  }
+
+  #keep(session: StoredSession) {
+    this.current = session;
+    this.store.set('session', session);
+  }
+
+  #ended() {
+    if (!this.current) return;
+    this.notice = 'Your session has ended; sign in again.';
+    this.forget();
+  }
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    session: SessionService;
+  }
+}

@@ -1,0 +1,145 @@
+import Service, { service } from '@ember/service';
+import { tracked } from '@glimmer/tracking';
+import RemoteStorage from 'remotestoragejs';
+import {
+  subspaceModule,
+  type StorageChange,
+  type SubspaceModule,
+  type SyncedSettings,
+} from '../lib/storage-module.ts';
+import type SessionService from './session.ts';
+
+/** After this time the settings known here are used, even if the storage is silent; in ms. */
+const FIRST_SYNC_PATIENCE = 6000;
+const STORAGE_API = 'draft-dejong-remotestorage-26';
+const STORAGE_VERSION_PROPERTY = 'http://remotestorage.io/spec/version';
+
+/** The user's remoteStorage: settings both ways, archives read-only. */
+export default class StorageService extends Service {
+  @service declare session: SessionService;
+
+  /** Settings are as other devices know them. */
+  @tracked ready = false;
+
+  #rs: RemoteStorage | undefined;
+  #module: SubspaceModule | undefined;
+  #renewed = false;
+  #listener: (change: StorageChange) => void = () => {};
+
+  /** Connects to the storage; resolves when settings are known. */
+  async start(listener: (change: StorageChange) => void) {
+    this.#listener = listener;
+    const rs = (this.#rs ??= this.#create());
+    const synced = new Promise<void>((resolve) => {
+      rs.on('sync-done', () => resolve());
+      setTimeout(resolve, FIRST_SYNC_PATIENCE);
+    });
+    await this.#configure(false);
+    await synced;
+    this.ready = true;
+  }
+
+  stop() {
+    this.ready = false;
+    this.#listener = () => {};
+    this.#rs?.disconnect();
+  }
+
+  async settings(): Promise<SyncedSettings> {
+    return (await this.#module?.settings()) ?? {};
+  }
+
+  async markers(): Promise<Map<string, number>> {
+    return (await this.#module?.markers()) ?? new Map<string, number>();
+  }
+
+  async storeSettings(settings: SyncedSettings) {
+    await this.#module?.storeSettings(settings);
+  }
+
+  async storeMarker(key: string, at: number) {
+    await this.#module?.storeMarker(key, at);
+  }
+
+  /** Reads a document past the cache; nothing if there is none. */
+  async read(path: string): Promise<unknown> {
+    const { statusCode, body } = await this.#get(path);
+    if (statusCode === 404) return undefined;
+    return typeof body === 'string' ? (JSON.parse(body) as unknown) : body;
+  }
+
+  /** Names of the items of a folder, folders with a slash at their end. */
+  async list(path: string): Promise<string[]> {
+    const { statusCode, body } = await this.#get(path);
+    if (statusCode === 404 || typeof body !== 'object' || !body) return [];
+    return Object.keys(body);
+  }
+
+  async #get(path: string) {
+    if (!this.#rs?.remote?.connected) {
+      throw new Error('The storage is not connected.');
+    }
+    const answer = await this.#rs.remote.get(path);
+    if (answer.statusCode === 401) {
+      await this.#renew();
+      return this.#rs.remote.get(path);
+    }
+    if (answer.statusCode >= 400 && answer.statusCode !== 404) {
+      throw new Error(
+        `The storage answered ${path} with the status ${answer.statusCode}.`,
+      );
+    }
+    return answer;
+  }
+
+  #create(): RemoteStorage {
+    const rs = new RemoteStorage({
+      cache: true,
+      changeEvents: { local: true, window: false, remote: true, conflict: true },
+    });
+    rs.access.claim('subspace', 'rw');
+    rs.access.claim('kosmos', 'rw');
+    rs.access.claim('chat-messages', 'r');
+    rs.caching.enable('/subspace/');
+    rs.addModule(subspaceModule as never);
+    this.#module = (rs as unknown as { subspace: SubspaceModule }).subspace;
+    this.#module.onChange((change) => this.#listener(change));
+    rs.on('error', (error: unknown) => {
+      if ((error as Error | null)?.name === 'Unauthorized') void this.#renew();
+    });
+    return rs;
+  }
+
+  /** The token does not work any more: asks for another, once. */
+  async #renew() {
+    if (this.#renewed || !this.session.signedIn) return;
+    this.#renewed = true;
+    try {
+      await this.#configure(true);
+    } catch {
+      // Settings and history stay as they are known here.
+    }
+  }
+
+  async #configure(fresh: boolean) {
+    const session = this.session.current;
+    const rs = this.#rs;
+    if (!session || !rs) return;
+    const token = await this.session.storageToken(fresh);
+    // The address is known from the session: no discovery is needed.
+    rs.setBackend('remotestorage');
+    rs.remote.configure({
+      userAddress: session.user_address,
+      href: session.storage,
+      storageApi: STORAGE_API,
+      token,
+      properties: { [STORAGE_VERSION_PROPERTY]: STORAGE_API },
+    } as never);
+  }
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    storage: StorageService;
+  }
+}
