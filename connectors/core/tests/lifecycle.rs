@@ -1,0 +1,308 @@
+//! Always-on connections: they outlive sockets, restarts, crashes and functions that are away.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use common::functions::{Functions, assignment};
+use common::network::Network;
+use common::running::{Running, probe};
+use common::until;
+use serde_json::{Value, json};
+
+/// An address at which nobody answers, until somebody starts there.
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    let got = value["got"].as_array().unwrap().iter();
+    let sent = got.filter(|activity| activity["type"] == "send");
+    sent.map(|activity| activity["object"]["content"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_are_away_are_waited_for() {
+    let (network, dir, address) = (Network::new(), tempfile::tempdir().unwrap(), free_address());
+    let running = Running::start(&format!("http://{address}"), dir.path(), &network).await;
+    let refused = probe(&running.url, json!({"account": "alice"})).await;
+    let error = refused["connect"]["error"].as_str().unwrap();
+    assert!(
+        error.starts_with(
+            "the connection to irc.test cannot be looked up now: the functions cannot be reached: "
+        ),
+        "{error}"
+    );
+    let functions = Functions::start_at(address).await;
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    until("the connection starts", || {
+        network.log().contains(&"start alice 0".to_owned())
+    })
+    .await;
+    let seen = probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#c", "hi"]]}),
+    )
+    .await;
+    assert_eq!(
+        (&seen["connect"]["error"], &seen["acks"][0]["error"]),
+        (&Value::Null, &Value::Null)
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_published_survives_a_restart_and_is_shown_to_who_returns() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    let address = functions.address;
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let since = model::Timestamp::from_millis(1).to_string();
+    let messages = json!([["#c", "one"], ["bob", "two"]]);
+    probe(
+        &running.url,
+        json!({"account": "alice", "messages": messages}),
+    )
+    .await;
+    until("published", || functions.stored().len() == 2).await;
+    drop(functions);
+    // Now the functions are away; with nobody looking, somebody writes.
+    network.say("bob", "#c", "three");
+    network.say("bob", "alice", "four");
+    let sent = probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#c", "five"]]}),
+    )
+    .await;
+    assert_eq!(sent["acks"][0]["error"], Value::Null);
+    running.stop().await;
+
+    let functions = Functions::start_at(address).await;
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    until("published again", || functions.stored().len() == 3).await;
+    let stored = functions.stored();
+    let ids: Vec<&str> = stored
+        .iter()
+        .map(|event| match &event.body {
+            model::EventBody::Message { message, .. } => message.text.as_str(),
+            _ => "",
+        })
+        .collect();
+    assert_eq!(ids, ["three", "four", "five"]);
+    let returned = probe(
+        &running.url,
+        json!({"account": "alice", "auth": {"mode": "full", "since": since}, "until": "five"}),
+    )
+    .await;
+    assert!(
+        texts(&returned).ends_with(&["three", "four", "five"]),
+        "{returned}"
+    );
+    let direct = returned["got"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|a| a["object"]["content"] == "four")
+        .unwrap();
+    assert_eq!(
+        (&direct["actor"]["id"], &direct["target"]["id"]),
+        (&json!("bob@irc.test"), &json!("alice@irc.test"))
+    );
+    // The platform was told what is known: #c and bob.
+    assert!(
+        network.log().contains(&"start alice 2".to_owned()),
+        "{:?}",
+        network.log()
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_come_change_and_go_as_the_functions_say() {
+    let (network, dir, functions) = (
+        Network::new(),
+        tempfile::tempdir().unwrap(),
+        Functions::start().await,
+    );
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let assign = |list: Vec<model::Assignment>| functions.state.lock().unwrap().assignments = list;
+    let logged = |line: &str| network.log().iter().any(|logged| logged == line);
+    assign(vec![assignment("alice", "alice", &[])]);
+    until("it starts", || logged("start alice 0")).await;
+    // A channel that the connection joined itself is no change, though the record does not have it yet.
+    probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#new", null]]}),
+    )
+    .await;
+    until("the join is published", || functions.stored().len() == 1).await;
+    assign(vec![assignment("alice", "alice", &["#new"])]);
+    let requests = || functions.state.lock().unwrap().requests;
+    assert_eq!(requests(), 1);
+    assign(vec![assignment("alice", "alice", &["#new", "#more"])]);
+    until("it is told", || logged("reassign alice #new,#more")).await;
+    assign(vec![]);
+    until("it ends", || {
+        logged("quit alice: the connection was removed")
+    })
+    .await;
+    let gone = probe(&running.url, json!({"account": "alice"})).await;
+    assert_eq!(
+        gone["connect"]["error"],
+        "no client found, and no credentials specified. you must connect first"
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_make_a_connection_that_is_remembered() {
+    let (network, dir, functions) = (
+        Network::new(),
+        tempfile::tempdir().unwrap(),
+        Functions::start().await,
+    );
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let credentials =
+        json!({"type": "credentials", "nick": "carol", "server": "irc.test", "password": "secret"});
+    for _ in 0..2 {
+        let more = json!({"account": "carol", "credentials": credentials, "messages": [["#c", null], ["#c", "hello"]]});
+        let made = probe(&running.url, more).await;
+        assert_eq!(made["connect"]["error"], Value::Null);
+        assert!(made["acks"][1]["id"].is_string());
+        assert!(!made.to_string().contains("secret"));
+    }
+    let remembered = functions.state.lock().unwrap().assignments.clone();
+    assert_eq!(remembered.len(), 1);
+    let connection = &remembered[0].connection;
+    assert_eq!(
+        (
+            connection.connector.as_str(),
+            connection.password.as_deref(),
+            connection.id.len()
+        ),
+        ("irc", Some("secret"), 16)
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_ends_is_started_again() {
+    let (network, dir, functions) = (
+        Network::new(),
+        tempfile::tempdir().unwrap(),
+        Functions::start().await,
+    );
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let crashed = probe(&running.url, json!({"account": "alice", "auth": {"mode": "full"}, "messages": [["#c", "before"], ["#c", "crash"]]})).await;
+    let error = crashed["acks"][1]["error"].as_str().unwrap();
+    assert_eq!(
+        error,
+        "the connection ended unexpectedly and is started again; try again in a moment"
+    );
+    let offline = crashed["got"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|a| a["object"]["status"] == "offline");
+    assert!(offline, "{crashed}");
+    let starts = || {
+        network
+            .log()
+            .iter()
+            .filter(|line| line.starts_with("start alice"))
+            .count()
+    };
+    until("it starts again", || starts() == 2).await;
+    let again = probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#c", "after"]]}),
+    )
+    .await;
+    assert_eq!(again["acks"][0]["error"], Value::Null);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_takes_nothing_and_loses_nothing() {
+    let (network, dir, address) = (Network::new(), tempfile::tempdir().unwrap(), free_address());
+    let functions = Functions::start_at(address).await;
+    let assigned = || vec![assignment("alice", "alice", &["#c"])];
+    functions.state.lock().unwrap().assignments = assigned();
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.spool_bytes = 4_096;
+        config.limits.segment_bytes = 512;
+    })
+    .await;
+    until("it starts", || {
+        network.log().contains(&"start alice 0".to_owned())
+    })
+    .await;
+    drop(functions);
+    let messages: Vec<_> = (0..40)
+        .map(|n| json!(["#c", format!("text {n}")]))
+        .collect();
+    let sending = tokio::spawn({
+        let url = running.url.clone();
+        async move { probe(&url, json!({"account": "alice", "messages": messages})).await }
+    });
+    // The spool fills; the message that found it full waits, until the functions are back.
+    let metrics = || async {
+        let text = reqwest_text(&format!("{}/metrics", running.url)).await;
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("subspace_connector_spool_bytes "))
+            .unwrap()
+            .to_owned();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let begin = std::time::Instant::now();
+    while metrics().await < 3_800 {
+        assert!(begin.elapsed() < common::TIME_LIMIT);
+    }
+    let functions = Functions::start_at(address).await;
+    functions.state.lock().unwrap().assignments = assigned();
+    let sent = sending.await.unwrap();
+    let acks = sent["acks"].as_array().unwrap();
+    let accepted = acks.iter().filter(|ack| ack["error"].is_null()).count();
+    assert!(accepted >= 10, "{accepted}");
+    for refused in acks.iter().filter(|ack| !ack["error"].is_null()) {
+        let text =
+            "messages cannot be recorded at the moment, so nothing was sent; try again later";
+        assert_eq!(refused["error"], text);
+    }
+    until("all that was accepted is published", || {
+        functions.stored().len() == accepted
+    })
+    .await;
+    running.stop().await;
+}
+
+async fn reqwest_text(url: &str) -> String {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(Arc::unwrap_or_clone(no_tls()))
+        .build()
+        .unwrap()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap()
+}
+
+fn no_tls() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Arc::new(config)
+}
