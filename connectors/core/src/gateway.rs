@@ -100,6 +100,11 @@ impl Shared {
             .collect()
     }
 
+    /// Forgets what the spool told about connections that are not assigned any more.
+    pub(crate) fn forget_recent(&self) {
+        lock(&self.recent).clear();
+    }
+
     pub(crate) fn metrics_text(&self) -> String {
         let (spool_records, spool_bytes, oldest) = self.spool.usage();
         let age = oldest.map_or(0, |oldest| clock::now().millis() - oldest.millis());

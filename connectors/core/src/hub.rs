@@ -48,6 +48,7 @@ impl Shared {
                     }
                     backoff.reset();
                     self.reconcile(assignments, None, started, cursor);
+                    self.forget_recent();
                     tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5)).await;
                 }
                 Err(error) => {

@@ -356,7 +356,10 @@ impl Session {
             (Which::Credentials, _) => self.keep_credentials(request, reply),
             (_, "connect") => self.connect(request, reply).await,
             (_, "disconnect") => {
-                if let Some(link) = self.links.remove(&actor) {
+                if let Some(link) = self.links.remove(&actor)
+                    // Under another nickname it may be attached still.
+                    && !self.links.values().any(|other| Arc::ptr_eq(other, &link))
+                {
                     let _ = link.inbox.send(ToLink::Detach(self.client.id)).await;
                 }
                 reply.send(&self.echo(&request, None));

@@ -89,3 +89,16 @@ async fn sockets_without_a_ticket() {
 async fn bad_input() {
     script("bad.mjs").await.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_are_counted() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    let network = Network::new();
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.sockets_per_account = 2;
+        config.limits.sockets_per_ip = 4;
+    })
+    .await;
+    node("limits.mjs", &running.url, serde_json::Value::Null).await;
+    running.stop().await;
+}

@@ -244,12 +244,29 @@ impl Task {
     /// Tells full sockets that the connection is not there.
     pub(super) fn offline(&self, text: &str) {
         self.link.set_status(Status::Offline);
+        let activity = self.offline_state(text);
+        self.tell_full(activity);
+    }
+
+    /// Tells one full socket so.
+    pub(super) fn tell_offline(&self, socket: u64) {
+        let mut activity = self.offline_state("the connection is being started again");
+        activity.published = Some(clock::now().to_string());
+        if let Some(viewer) = self.viewers.get(&socket) {
+            let own = self.link.nick();
+            viewer
+                .client
+                .message(&viewer.render(&activity, self.platform.id(), &own));
+        }
+    }
+
+    fn offline_state(&self, text: &str) -> Activity {
         let (server, nick) = (&self.assignment.connection.server, self.link.nick());
         let mut activity = Activity::new(self.platform.id(), "update", Entity::service(server));
         activity.target = Some(Entity::person(&nick, server));
         activity.object =
             Some(json!({"type": "connection", "status": "offline", "content": text, "nick": nick}));
-        self.tell_full(activity);
+        activity
     }
 
     fn tell_full(&self, mut activity: Activity) {

@@ -24,6 +24,9 @@ use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, So
 /// How long a full spool may hold a connection before it looks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
+/// What a request is told that would make the queue too long.
+const TOO_MANY: &str = "too many requests wait for this connection; try again later";
+
 /// A request that the platform has not answered.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -64,6 +67,8 @@ pub(super) struct Task {
     queue: VecDeque<Waiting>,
     /// An output that found the spool full.
     blocked: Option<Output>,
+    /// Whether people were told so.
+    held: bool,
     pub(super) requests: HashMap<RequestId, Request>,
     pub(super) viewers: HashMap<SocketId, Viewer>,
     pub(super) ring: Ring,
@@ -97,6 +102,7 @@ pub(crate) fn start(
         to_send: VecDeque::new(),
         queue: VecDeque::new(),
         blocked: None,
+        held: false,
         requests: HashMap::new(),
         viewers: HashMap::new(),
         ring,
@@ -130,9 +136,14 @@ impl Task {
         self.to_send.clear();
         self.link.set_status(Status::Connecting);
         self.tell_audience();
-        let attached: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
-        for socket in attached {
-            let request = self.shared.request_id();
+        let sockets: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
+        for socket in sockets {
+            // A socket that came meanwhile waits for its answer.
+            let waits = |request: &Request| {
+                request.socket == socket.socket && matches!(request.kind, RequestKind::Attach)
+            };
+            let waiting = self.requests.iter().find(|(_, request)| waits(request));
+            let request = waiting.map_or_else(|| self.shared.request_id(), |(id, _)| *id);
             self.to_send.push_back(Command::Attach { request, socket });
         }
     }
@@ -195,6 +206,7 @@ impl Task {
                 let events: Vec<Event> = records.iter().map(event).collect();
                 match self.shared.spool.append(&events) {
                     Ok((next, durable)) => {
+                        self.held = false;
                         events
                             .iter()
                             .for_each(|event| self.link.note(&event.body, next));
@@ -206,7 +218,9 @@ impl Task {
                         return;
                     }
                     Err(error) => {
-                        self.trouble(&format!("messages are held back: {error}"));
+                        if !std::mem::replace(&mut self.held, true) {
+                            self.trouble(&format!("messages are held back: {error}"));
+                        }
                         self.blocked = Some(output);
                         return;
                     }
@@ -297,20 +311,27 @@ impl Task {
             place.insert(Viewer::new(client, nick));
             self.tell_audience();
         }
-        let request = self.shared.request_id();
         let waiting = Request {
             socket,
             echo,
             reply,
             kind: RequestKind::Attach,
         };
+        if self.requests.len() >= self.shared.config.limits.requests {
+            return self.answer(waiting, Err(TOO_MANY.to_owned()));
+        }
+        let request = self.shared.request_id();
+        let is_full = full.full;
+        let echo = Box::new(waiting.echo.clone());
         self.requests.insert(request, waiting);
-        let command = Command::Attach {
-            request,
-            socket: full,
-        };
         if self.commands.is_some() {
-            self.to_send.push_back(command);
+            self.to_send.push_back(Command::Attach {
+                request,
+                socket: full,
+            });
+        } else if is_full {
+            self.tell_offline(socket);
+            self.done(request, Ok(echo));
         }
     }
 
@@ -349,7 +370,7 @@ impl Task {
         let trouble = if self.commands.is_none() {
             Some("the connection is being started again; try again in a moment".to_owned())
         } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
-            Some("too many requests wait for this connection; try again later".to_owned())
+            Some(TOO_MANY.to_owned())
         } else if activity.kind == "send" && self.shared.spool.is_full() {
             Some(
                 "messages cannot be recorded at the moment, so nothing was sent; try again later"
