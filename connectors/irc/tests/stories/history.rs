@@ -1,0 +1,190 @@
+//! What was said while we were away.
+
+use irc_connector::Settings;
+use model::{ArchiveTarget, EventBody, Timestamp};
+
+use crate::common::{START, Story, assignment};
+
+const CAPS: &str = "batch message-tags server-time draft/chathistory echo-message";
+
+fn story(last_seen: Vec<(String, Timestamp)>) -> Story {
+    let settings = Settings {
+        burst: 1000,
+        ..Settings::default()
+    };
+    let mut story = Story::with(assignment(), last_seen, settings);
+    story.command(connector::Command::Audience { sockets: 1 });
+    story.connect();
+    story.server(&format!(":irc.test CAP * LS :{CAPS}"));
+    story.server(&format!(":irc.test CAP * ACK :{CAPS}"));
+    story.sent.clear();
+    story.welcome("alice", "CHANTYPES=# CHATHISTORY=2");
+    story
+}
+
+fn page(story: &mut Story, target: &str, messages: &[(&str, &str, &str)]) {
+    story.server(&format!(":irc.test BATCH +p chathistory {target}"));
+    for (id, time, text) in messages {
+        story.server(&format!(
+            "@batch=p;msgid={id};time=2026-01-01T{time}Z :bob!b@h PRIVMSG {target} :{text}"
+        ));
+    }
+    story.server(":irc.test BATCH -p");
+}
+
+#[test]
+fn a_gap_is_filled_page_by_page_in_order() {
+    let seen = Timestamp::from_millis(START - 3_600_000);
+    let mut story = story(vec![("#T".to_owned(), seen)]);
+    story.sent.clear();
+    story.outputs.clear();
+    story.server(":alice!al@host.test JOIN #t");
+    assert_eq!(
+        story.sent,
+        ["CHATHISTORY AFTER #t timestamp=2025-12-31T22:59:59.999Z 2"]
+    );
+    story.elapsed += std::time::Duration::from_secs(7200);
+    page(
+        &mut story,
+        "#t",
+        &[("a", "00:00:01.000", "one"), ("b", "00:00:02.000", "two")],
+    );
+    assert_eq!(
+        story.sent[1],
+        "CHATHISTORY AFTER #t timestamp=2026-01-01T00:00:01.999Z 2"
+    );
+    // Somebody speaks meanwhile: that does not end the search.
+    story.server("@msgid=z;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :live");
+    page(
+        &mut story,
+        "#t",
+        &[("b", "00:00:02.000", "two"), ("c", "00:00:03.000", "three")],
+    );
+    assert_eq!(
+        story.sent[2],
+        "CHATHISTORY AFTER #t timestamp=2026-01-01T00:00:02.999Z 2"
+    );
+    page(&mut story, "#t", &[("c", "00:00:03.000", "three")]);
+    assert_eq!(story.sent.len(), 3);
+    assert_eq!(story.texts(), ["one", "two", "live", "three"]);
+    let records: Vec<_> = story
+        .activities()
+        .iter()
+        .flat_map(|(_, _, records)| records.iter())
+        .filter_map(|(_, body)| match body {
+            EventBody::Message { message, .. } if message.text == "two" => Some(message.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].timestamp, START + 2000);
+    assert_eq!(records[0].id.as_deref(), Some("b"));
+    // Lost and back: everything up to the live message is known.
+    story.lost("gone.");
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.connect();
+    story.server(&format!(":irc.test CAP * LS :{CAPS}"));
+    story.server(&format!(":irc.test CAP * ACK :{CAPS}"));
+    story.welcome("alice", "CHANTYPES=# CHATHISTORY=2");
+    story.sent.clear();
+    story.server(":alice!al@host.test JOIN #t");
+    assert_eq!(
+        story.sent,
+        ["CHATHISTORY AFTER #t timestamp=2026-01-01T01:59:59.999Z 2"]
+    );
+}
+
+#[test]
+fn a_gap_stays_open_when_the_connection_goes_while_it_is_filled() {
+    let seen = Timestamp::from_millis(START - 3_600_000);
+    let mut story = story(vec![("#t".to_owned(), seen)]);
+    story.server(":alice!al@host.test JOIN #t");
+    story.elapsed += std::time::Duration::from_secs(7200);
+    page(
+        &mut story,
+        "#t",
+        &[("a", "00:00:01.000", "one"), ("b", "00:00:02.000", "two")],
+    );
+    story.server("@msgid=z;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :live");
+    story.lost("gone.");
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.connect();
+    story.server(&format!(":irc.test CAP * LS :{CAPS}"));
+    story.server(&format!(":irc.test CAP * ACK :{CAPS}"));
+    story.welcome("alice", "CHANTYPES=# CHATHISTORY=2");
+    story.sent.clear();
+    story.server(":alice!al@host.test JOIN #t");
+    assert_eq!(
+        story.sent,
+        ["CHATHISTORY AFTER #t timestamp=2026-01-01T00:00:01.999Z 2"]
+    );
+}
+
+#[test]
+fn persons_who_wrote_meanwhile_are_asked_for() {
+    let seen = Timestamp::from_millis(START);
+    let mut story = story(vec![("#t".to_owned(), seen)]);
+    let asked = story.sent.last().unwrap().clone();
+    assert!(
+        asked.starts_with("CHATHISTORY TARGETS timestamp=2025-12-31T23:59:59.999Z timestamp="),
+        "{asked}"
+    );
+    story.sent.clear();
+    story.outputs.clear();
+    story.server(":irc.test BATCH +t draft/chathistory-targets");
+    story.server("@batch=t :irc.test CHATHISTORY TARGETS #t 2026-01-01T00:10:00.000Z");
+    story.server("@batch=t :irc.test CHATHISTORY TARGETS bob 2026-01-01T00:11:00.000Z");
+    story.server(":irc.test BATCH -t");
+    assert_eq!(
+        story.sent,
+        ["CHATHISTORY AFTER bob timestamp=2025-12-31T23:59:59.999Z 2"]
+    );
+    story.server(":irc.test BATCH +q chathistory bob");
+    story.server(
+        "@batch=q;msgid=1;time=2026-01-01T00:10:00.000Z :bob!b@h PRIVMSG alice :are you there?",
+    );
+    story.server(":irc.test BATCH -q");
+    let (_, _, records) = story.only();
+    let EventBody::Message { target, .. } = &records[0].1 else {
+        panic!()
+    };
+    assert_eq!(*target, ArchiveTarget::User("bob".to_owned()));
+}
+
+#[test]
+fn a_new_channel_shows_its_latest_and_no_history_is_no_harm() {
+    let mut story = story(vec![]);
+    story.sent.clear();
+    story.server(":alice!al@host.test JOIN #new");
+    assert_eq!(story.sent, ["CHATHISTORY LATEST #new * 2"]);
+    story.outputs.clear();
+    story.server(":irc.test FAIL CHATHISTORY INVALID_TARGET LATEST #new :No history");
+    assert!(story.outputs.is_empty());
+}
+
+#[test]
+fn history_that_nobody_asked_for_is_taken_and_changes_no_members() {
+    let mut story = Story::online(
+        assignment(),
+        "batch message-tags server-time",
+        "CHANTYPES=#",
+    );
+    story.join("#t", "alice bob");
+    story.server(":irc.test BATCH +h chathistory #t");
+    story.server("@batch=h;time=2025-12-31T20:00:00.000Z;msgid=x :bob!b@h PRIVMSG #t :earlier");
+    story.server("@batch=h;time=2025-12-31T20:00:01.000Z :bob!b@h PART #t");
+    story.server("@batch=h :mallory!m@h PRIVMSG #t :\x01VERSION\x01");
+    story.server(":irc.test BATCH -h");
+    let (activity, ..) = story.only();
+    assert_eq!(
+        activity.published.as_deref(),
+        Some("2025-12-31T20:00:00.000Z")
+    );
+    assert!(story.sent.is_empty());
+    story.server("@msgid=x :bob!b@h PRIVMSG #t :earlier");
+    assert_eq!(story.texts(), ["earlier"]);
+    // A split of the network in a batch is no history.
+    story.server(":irc.test BATCH +n netsplit a.test b.test");
+    story.server("@batch=n :bob!b@h QUIT :a.test b.test");
+    assert_eq!(story.activities().last().unwrap().0.kind, "leave");
+}

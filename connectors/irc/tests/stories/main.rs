@@ -1,0 +1,13 @@
+//! The session played with a scripted server and a fake clock: one file, one story.
+
+mod any_input;
+mod case_mapping;
+mod channels;
+mod common;
+mod history;
+mod messages;
+mod nick_clash;
+mod pacing;
+mod queries;
+mod reconnect;
+mod registration;

@@ -1,0 +1,143 @@
+//! Getting in: capabilities, SASL, PASS, refusals.
+
+use std::time::Duration;
+
+use crate::common::{Story, assignment};
+use irc_connector::Settings;
+
+#[test]
+fn capabilities_are_negotiated_before_the_welcome() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    assert_eq!(
+        story.sent,
+        ["CAP LS 302", "NICK alice", "USER alice 0 * alice"]
+    );
+    story.sent.clear();
+    story.server(":irc.test CAP * LS * :batch  server-time unknown/thing=1 ");
+    assert!(story.sent.is_empty());
+    story.server(":irc.test CAP * LS :echo-message sasl=PLAIN");
+    assert_eq!(story.sent, ["CAP REQ :batch echo-message server-time"]);
+    story.sent.clear();
+    story.server(":irc.test CAP alice ACK :batch echo-message server-time");
+    assert_eq!(story.sent, ["CAP END"]);
+    story.welcome("alice", "CHANTYPES=#");
+    let (status, sentence) = story.state();
+    assert_eq!(status, "online");
+    assert_eq!(sentence, "Connected to irc.test as alice.");
+}
+
+#[test]
+fn a_server_without_capabilities_will_do() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    story.server(":irc.test 421 alice CAP :Unknown command");
+    story.welcome("alice", "NICKLEN=9");
+    assert_eq!(story.state().0, "online");
+}
+
+#[test]
+fn sasl_answers_in_pieces_of_400_bytes() {
+    let mut record = assignment();
+    record.connection.sasl = true;
+    record.connection.username = Some("al".to_owned());
+    // \0al\0 and the password: 300 bytes are just 400 in base64.
+    record.connection.password = Some("p".repeat(296));
+    let mut story = Story::new(record);
+    story.connect();
+    assert!(!story.sent.iter().any(|line| line.starts_with("PASS")));
+    story.server(":irc.test CAP * LS :sasl=EXTERNAL,PLAIN");
+    story.server(":irc.test CAP * ACK :sasl");
+    assert_eq!(story.sent.last().unwrap(), "AUTHENTICATE PLAIN");
+    story.sent.clear();
+    story.server("AUTHENTICATE :+");
+    assert_eq!(story.sent.len(), 2);
+    assert_eq!(story.sent[0].len(), "AUTHENTICATE ".len() + 400);
+    assert_eq!(story.sent[1], "AUTHENTICATE +");
+    story.server(":irc.test 900 alice alice!a@h al :You are now logged in as al");
+    story.server(":irc.test 903 alice :ok");
+    assert_eq!(story.sent.last().unwrap(), "CAP END");
+}
+
+#[test]
+fn a_refused_password_is_said_and_not_tried_again_soon() {
+    let mut record = assignment();
+    record.connection.sasl = true;
+    record.connection.password = Some("wrong".to_owned());
+    let mut story = Story::new(record);
+    story.connect();
+    story.server(":irc.test CAP * LS :sasl");
+    story.server(":irc.test CAP * ACK :sasl");
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 904 alice :SASL authentication failed");
+    assert_eq!(story.actions.last().unwrap(), "disconnect");
+    let (status, sentence) = story.state();
+    assert_eq!(status, "offline");
+    assert!(
+        sentence.starts_with("irc.test refused the password of alice: check it in the settings"),
+        "{sentence}"
+    );
+    let connects = |story: &Story| {
+        story
+            .actions
+            .iter()
+            .filter(|a| a.starts_with("conn"))
+            .count()
+    };
+    story.pass(Settings::default().refused_wait - Duration::from_secs(1));
+    assert_eq!(connects(&story), 1);
+    story.pass(Duration::from_secs(62));
+    assert_eq!(connects(&story), 2);
+}
+
+#[test]
+fn pass_is_sent_first_when_sasl_is_off() {
+    let mut record = assignment();
+    record.connection.password = Some("secret".to_owned());
+    let mut story = Story::new(record);
+    story.connect();
+    assert_eq!(story.sent[0], "PASS secret");
+    story.server(":irc.test 464 alice :Password incorrect");
+    let (status, sentence) = story.state();
+    assert_eq!(status, "offline");
+    assert!(sentence.contains("refused the password"), "{sentence}");
+}
+
+#[test]
+fn capabilities_come_and_go() {
+    let mut record = assignment();
+    record.connection.sasl = true;
+    record.connection.password = Some("secret".to_owned());
+    let mut story = Story::online(record, "cap-notify", "CHANTYPES=#");
+    story.server(":irc.test CAP alice NEW :sasl=PLAIN away-notify");
+    assert_eq!(story.sent, ["CAP REQ :away-notify sasl"]);
+    story.server(":irc.test CAP alice ACK :away-notify sasl");
+    assert_eq!(story.sent.last().unwrap(), "AUTHENTICATE PLAIN");
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 903 alice :ok");
+    assert!(!story.sent.iter().any(|line| line == "CAP END"));
+    // Without echo-message a message is told when it is written; with it, when it is echoed.
+    story.join("#t", "alice");
+    story.server(":irc.test CAP alice NEW :echo-message");
+    story.server(":irc.test CAP alice ACK :echo-message");
+    let waits = story.say("#t", "one");
+    assert!(story.answer(waits).is_none());
+    story.server(":alice!al@host.test PRIVMSG #t :one");
+    assert!(story.answer(waits).unwrap().is_ok());
+    story.server(":irc.test CAP alice DEL :echo-message");
+    let told = story.say("#t", "two");
+    assert!(story.answer(told).unwrap().is_ok());
+}
+
+#[test]
+fn a_server_that_never_welcomes_is_left() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    story.pass(Duration::from_secs(60));
+    let (status, sentence) = story.state();
+    assert_eq!(status, "offline");
+    assert!(
+        sentence.starts_with("irc.test did not let us in in time"),
+        "{sentence}"
+    );
+}
