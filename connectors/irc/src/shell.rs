@@ -24,6 +24,9 @@ use crate::{AddressPolicy, Settings, tls};
 /// How long all of connecting may take: name, TCP, TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long TLS may take of that.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long the server may take to accept what we send.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -318,8 +321,12 @@ async fn secured(
     };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| format!("{host} is no host name that a certificate could be for."))?;
-    match TlsConnector::from(config?).connect(name, stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(tls::failure(host, port, &error)),
+    let handshake = TlsConnector::from(config?).connect(name, stream);
+    match timeout(TLS_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(tls::failure(host, port, &error)),
+        Err(_) => Err(format!(
+            "{host} does not answer with TLS on port {port}; check port and TLS in the settings."
+        )),
     }
 }

@@ -107,6 +107,16 @@ impl Session {
         if new.is_empty() || old.is_empty() {
             return;
         }
+        // InspIRCd 3 answers a labelled NICK with the new name as the source.
+        let case = self.link.case;
+        let ours = old == new
+            && !self.is_me(old)
+            && self
+                .requests
+                .iter()
+                .any(|p| matches!(&p.kind, Kind::Nick { nick } if case.same(nick, &new)));
+        let own = self.link.nick.clone();
+        let old = if ours { own.as_str() } else { old };
         let at = self.time_of(message);
         let id = self.id_of(message);
         let mine = self.is_me(old);

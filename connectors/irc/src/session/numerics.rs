@@ -53,7 +53,9 @@ impl Session {
         let about = message.param(1);
         let said = text.trim_end_matches('.');
         match numeric {
-            "401" | "406" => format!("There is nobody called {about} on {server} at the moment."),
+            "401" | "402" | "406" => {
+                format!("There is nobody called {about} on {server} at the moment.")
+            }
             "403" => format!("There is no channel {about} on {server}."),
             "404" => format!("{server} does not let you speak in {about}: {said}."),
             "405" => format!("You are in too many channels to join {about}; leave one first."),

@@ -98,3 +98,14 @@ fn a_change_by_wish_is_remembered_and_one_by_force_is_not() {
         "The nickname al is in use; choose another."
     );
 }
+
+#[test]
+fn inspircd_answers_with_the_new_name_as_the_source() {
+    let mut story = Story::online(assignment(), "labeled-response", "CHANTYPES=#");
+    let wish = json!({"type": "update", "target": {"id": "al@irc.test", "type": "person"}, "object": {"type": "address"}});
+    let request = story.perform(wish);
+    story.server(":al!al@host.test NICK :al");
+    let ack = story.answer(request).unwrap().unwrap();
+    assert_eq!(ack.actor.as_ref().unwrap().name.as_deref(), Some("alice"));
+    assert_eq!(story.state().1, "Connected to irc.test as al.");
+}
