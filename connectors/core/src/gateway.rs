@@ -18,9 +18,8 @@ use crate::link::{Status, activity_of};
 use crate::metrics::{Gauges, Metrics};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::service::{GatewayService, NotFound, PATH};
-use crate::session;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
-use crate::{Platform, RequestId, clock};
+use crate::{Platform, RequestId, clock, handshake};
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +195,7 @@ impl Gateway {
             next: AtomicU64::new(1),
             config,
         });
-        session::listen(&io, &shared);
+        handshake::listen(&io, &shared);
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
         let service = GatewayService {
             shared: Arc::clone(&shared),

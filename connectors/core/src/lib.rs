@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod dialect;
 mod gateway;
+mod handshake;
 mod hub;
 mod limiter;
 mod link;

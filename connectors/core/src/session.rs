@@ -1,270 +1,30 @@
-//! What one socket asks, from its handshake to its end.
+//! What one socket asks, one thing after the other.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use model::{Entity, Ticket, Timestamp};
+use model::Entity;
 use serde_json::Value;
-use socketioxide::SocketIo;
-use socketioxide::adapter::Adapter;
-use socketioxide::extract::{AckSender, SocketRef, TryData};
-use socketioxide::handler::FromMessageParts;
-use socketioxide::socket::Socket;
 use tokio::sync::{Notify, mpsc};
 
-use crate::clock;
-use crate::dialect::{Dialect, Request, Which, error_ack, error_event, read, schemas};
+use crate::dialect::{Dialect, Request, Which, read, schemas};
 use crate::gateway::Shared;
-use crate::hub::lock;
-use crate::limiter::{Limiter, Verdict};
 use crate::link::{Link, ToLink};
-use crate::metrics::add;
-use crate::service::Peer;
 use crate::socket::{Client, Reply};
 
-/// Events of a socket that may wait: more than the rate limit lets through in a second.
-const INBOX: usize = 256;
-/// How long a socket without ticket is kept open, so that what it sends at once is answered.
-const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// Objects that a socket may introduce by `activity-object`.
 const MAX_REGISTERED: usize = 2_000;
 /// Credentials that a socket may have.
 const MAX_CREDENTIALS: usize = 32;
-/// What somebody without ticket is told.
-const NO_TICKET: &str =
-    "a ticket is needed: get one from /api/tickets and send it as auth.ticket or ?ticket=";
-
-/// Whether the client waits for an ack.
-struct WantsAck(bool);
-
-impl<A: Adapter> FromMessageParts<A> for WantsAck {
-    type Error = Infallible;
-
-    fn from_message_parts(
-        _: &Arc<Socket<A>>,
-        _: &mut socketioxide::handler::Value,
-        ack: &Option<i64>,
-    ) -> Result<Self, Infallible> {
-        Ok(Self(ack.is_some()))
-    }
-}
-
 /// An event of a client.
-enum Asked {
+pub(crate) enum Asked {
     Schemas(Value, Option<Reply>),
     Register(Value, Reply),
     Activity(Which, Value, Reply),
 }
 
-/// Registers the gateway's handlers.
-pub(crate) fn listen(io: &SocketIo, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    let welcome = move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        welcome(Arc::clone(&shared), &socket, &auth.unwrap_or_default());
-        ready(())
-    };
-    // Handlers do their work before they return their future, so events keep their order.
-    io.ns("/", welcome);
-}
-
-fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value) {
-    let address = address(&shared, socket);
-    let ticket = match ticket(&shared, socket, auth) {
-        Ok(ticket) => ticket,
-        Err(error) => return refuse(&shared, socket, &error),
-    };
-    if address.is_some_and(|address| !shared.enter_address(address)) {
-        let text = "too many concurrent connections from this address";
-        return refuse(&shared, socket, text);
-    }
-    if !shared.enter_account(&ticket) {
-        address
-            .into_iter()
-            .for_each(|address| shared.leave_address(address));
-        return refuse(
-            &shared,
-            socket,
-            "too many concurrent connections of this account",
-        );
-    }
-    shared.metrics.sockets.fetch_add(1, Relaxed);
-    let full = auth.get("mode").is_some_and(|mode| mode == "full");
-    let since = auth
-        .get("since")
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse::<Timestamp>().ok());
-    let client = Arc::new(Client::new(
-        shared.number(),
-        ticket.account,
-        full,
-        since,
-        socket.clone(),
-        Arc::clone(&shared.metrics),
-    ));
-    let (inbox, asked) = mpsc::channel(INBOX);
-    let gone = Arc::new(Notify::new());
-    let over = Arc::clone(&gone);
-    socket.on_disconnect(move || {
-        over.notify_one();
-        ready(())
-    });
-    hear(socket, &shared, &client, &inbox);
-    let session = Session {
-        shared: Arc::clone(&shared),
-        client: Arc::clone(&client),
-        registered: HashMap::new(),
-        credentials: HashMap::new(),
-        links: HashMap::new(),
-    };
-    tokio::spawn(async move {
-        session.run(asked, &gone).await;
-        shared.metrics.sockets.fetch_sub(1, Relaxed);
-        shared.leave_account(&client);
-        address
-            .into_iter()
-            .for_each(|address| shared.leave_address(address));
-    });
-}
-
-/// Registers the handlers of a socket with ticket.
-fn hear(
-    socket: &SocketRef,
-    shared: &Arc<Shared>,
-    client: &Arc<Client>,
-    inbox: &mpsc::Sender<Asked>,
-) {
-    let limiter = Arc::new(Limiter::new(&shared.config.limits));
-    for event in ["schemas", "activity-object", "credentials", "message"] {
-        let (client, inbox) = (Arc::clone(client), inbox.clone());
-        let (limiter, metrics) = (Arc::clone(&limiter), Arc::clone(&shared.metrics));
-        socket.on(
-            event,
-            move |TryData(data): TryData<Value>, wants: WantsAck, ack: AckSender| -> Ready<()> {
-                add(&metrics.events_received);
-                match limiter.check() {
-                    Verdict::Pass => {}
-                    Verdict::Block => {
-                        add(&metrics.events_blocked);
-                        client.emit(
-                            "error",
-                            &error_event("rate limit exceeded, temporarily blocked"),
-                        );
-                        return ready(());
-                    }
-                    Verdict::Blocked => {
-                        add(&metrics.events_blocked);
-                        return ready(());
-                    }
-                }
-                let (value, reply) = (data.unwrap_or_default(), Reply::new(ack));
-                let asked = match event {
-                    "schemas" => Asked::Schemas(value, wants.0.then_some(reply)),
-                    "activity-object" => Asked::Register(value, reply),
-                    "credentials" => Asked::Activity(Which::Credentials, value, reply),
-                    _ => Asked::Activity(Which::Message, value, reply),
-                };
-                if let Err(mpsc::error::TrySendError::Full(Asked::Activity(_, _, reply))) =
-                    inbox.try_send(asked)
-                {
-                    reply.send(&error_ack(
-                        "too many events wait to be handled; try again later",
-                    ));
-                }
-                ready(())
-            },
-        );
-    }
-}
-
-/// Answers whatever a socket sends with an error, and closes it.
-fn refuse(shared: &Arc<Shared>, socket: &SocketRef, error: &str) {
-    add(&shared.metrics.sockets_refused);
-    let _ = socket.emit("error", &error_event(error));
-    let ack = error_ack(error);
-    socket.on_fallback(move |reply: AckSender| {
-        let _ = reply.send(&ack);
-        ready(())
-    });
-    let socket = socket.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(REFUSAL_TIME).await;
-        let _ = socket.disconnect();
-    });
-}
-
-/// Checks the ticket of a handshake.
-fn ticket(shared: &Shared, socket: &SocketRef, auth: &Value) -> Result<Ticket, String> {
-    let query = socket.req_parts().uri.query().unwrap_or_default();
-    let from_url = || {
-        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs
-            .find(|(key, _)| key == "ticket")
-            .map(|(_, ticket)| ticket.into_owned())
-    };
-    let text = auth
-        .get("ticket")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    let text = text.or_else(from_url).ok_or(NO_TICKET)?;
-    let config = &shared.config;
-    Ticket::verify(&text, &config.key, &config.id, clock::now()).map_err(|error| error.to_string())
-}
-
-/// Returns the address of a socket's client, as far as it is known.
-fn address(shared: &Shared, socket: &SocketRef) -> Option<IpAddr> {
-    let parts = socket.req_parts();
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
-    let forwarded = forwarded
-        .filter(|_| shared.config.behind_proxy)
-        .and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    forwarded.or_else(|| parts.extensions.get::<Peer>().map(|peer| peer.0))
-}
-
-impl Shared {
-    fn enter_address(&self, address: IpAddr) -> bool {
-        let mut addresses = lock(&self.addresses);
-        let count = addresses.entry(address).or_insert(0);
-        let free = *count < self.config.limits.sockets_per_ip;
-        *count += usize::from(free);
-        free
-    }
-
-    fn leave_address(&self, address: IpAddr) {
-        let mut addresses = lock(&self.addresses);
-        if let Some(count) = addresses.get_mut(&address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                addresses.remove(&address);
-            }
-        }
-    }
-
-    fn enter_account(&self, ticket: &Ticket) -> bool {
-        let mut accounts = lock(&self.accounts);
-        let account = accounts.entry(ticket.account.clone()).or_default();
-        let free = account.sockets < self.config.limits.sockets_per_account;
-        account.sockets += usize::from(free);
-        free
-    }
-
-    fn leave_account(&self, client: &Client) {
-        let mut accounts = lock(&self.accounts);
-        if let Some(account) = accounts.get_mut(&client.account) {
-            account.sockets = account.sockets.saturating_sub(1);
-            if account.sockets == 0 && account.links.is_empty() {
-                accounts.remove(&client.account);
-            }
-        }
-    }
-}
-
 /// The state of a socket; its events are handled one after the other.
-struct Session {
+pub(crate) struct Session {
     shared: Arc<Shared>,
     client: Arc<Client>,
     registered: HashMap<String, Entity>,
@@ -275,7 +35,17 @@ struct Session {
 }
 
 impl Session {
-    async fn run(mut self, mut asked: mpsc::Receiver<Asked>, gone: &Notify) {
+    pub(crate) fn new(shared: &Arc<Shared>, client: &Arc<Client>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            client: Arc::clone(client),
+            registered: HashMap::new(),
+            credentials: HashMap::new(),
+            links: HashMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>, gone: &Notify) {
         let gone = gone.notified();
         tokio::pin!(gone);
         loop {

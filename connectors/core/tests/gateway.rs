@@ -1,5 +1,11 @@
 //! The gateway with a small chat network behind it and real clients, in Node, before it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::sync::Arc;

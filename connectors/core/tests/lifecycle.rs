@@ -1,5 +1,11 @@
 //! Always-on connections: they outlive sockets, restarts, crashes and functions that are away.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::net::SocketAddr;

@@ -1,5 +1,11 @@
 //! The publisher against functions that fail in every way: every event arrives, in order, with the same id.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::time::Duration;
@@ -81,17 +87,18 @@ async fn every_event_arrives_in_order_whatever_fails() {
     }
     common::until("all published", || spool.cursor() == 100).await;
     assert_eq!(functions.stored(), events);
-    let state = functions.state.lock().unwrap();
-    assert!(state.failures.is_empty(), "every failure happened");
-    let sent: usize = state.batches.iter().map(Vec::len).sum();
-    assert!(sent > events.len(), "lost answers make repeats");
-    assert!(
-        state
-            .batches
-            .iter()
-            .all(|batch| batch.len() <= CONFIG.batch_events)
-    );
-    drop(state);
+    {
+        let state = functions.state.lock().unwrap();
+        assert!(state.failures.is_empty(), "every failure happened");
+        let sent: usize = state.batches.iter().map(Vec::len).sum();
+        assert!(sent > events.len(), "lost answers make repeats");
+        assert!(
+            state
+                .batches
+                .iter()
+                .all(|batch| batch.len() <= CONFIG.batch_events)
+        );
+    }
     closing.send_replace(true);
     task.await.unwrap();
 }

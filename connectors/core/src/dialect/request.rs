@@ -218,7 +218,14 @@ fn entity(
                 id: text("id").ok_or_else(wrong)?,
                 kind: text("type").unwrap_or_default(),
                 name: text("name"),
-                rest: Map::new(),
+                // A channel's key, for instance.
+                rest: map
+                    .iter()
+                    .filter(|(key, value)| {
+                        !["id", "type", "name"].contains(&key.as_str()) && !value.is_null()
+                    })
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
             }
         }
         Some(_) => return Err(wrong()),
@@ -307,7 +314,10 @@ fn resolve(
             .ok_or_else(|| format!("no such channel {}", short(&target.id)))?;
         on_server(&room.server)?;
         server.clone_into(&mut room.server);
-        let entity = Entity::room(&room.channel, server);
+        let entity = Entity {
+            rest: target.rest,
+            ..Entity::room(&room.channel, server)
+        };
         return Ok((entity, Some((room, spelling))));
     }
     let person = match (target.id.parse::<PersonId>(), slash) {

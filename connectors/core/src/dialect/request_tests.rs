@@ -118,6 +118,14 @@ fn persons_may_be_written_in_three_ways() {
 }
 
 #[test]
+fn a_channels_key_is_kept() {
+    let target = json!({"id": "#c@h", "type": "room", "key": "sesame", "x": null});
+    let join = json!({"@context": ctx(), "type": "join", "actor": "a@h", "target": target});
+    let target = message(join).unwrap().activity.target.unwrap();
+    assert_eq!(Value::from(target.rest), json!({"key": "sesame"}));
+}
+
+#[test]
 fn topics_are_read_from_either_key() {
     for key in ["topic", "content"] {
         let request = message(json!({"@context": ctx(), "type": "update", "actor": "a@h",

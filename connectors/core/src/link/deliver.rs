@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Status;
+use super::requests::{Request, RequestKind};
 use super::roster::{fold, nick};
-use super::run::{Request, RequestKind, Task};
+use super::run::Task;
 use super::viewer::Viewer;
 use crate::dialect::{View, render};
 use crate::{Audience, RequestId, clock};
@@ -99,6 +100,9 @@ impl Task {
                 self.show_attendance(*socket, &channel);
             }
         }
+        for (socket, channel) in std::mem::take(&mut self.arrived) {
+            self.show_room(socket, &channel);
+        }
     }
 
     fn show_attendance(&mut self, socket: u64, channel: &str) {
@@ -134,7 +138,10 @@ impl Task {
             ) => {
                 let channel = channel.clone();
                 self.answer(request, result);
-                self.show_room(socket, &channel);
+                // The platform has a moment to tell what the socket cannot have heard.
+                self.arrived.push((socket, channel));
+                self.attendance_at
+                    .get_or_insert_with(|| Instant::now() + ATTENDANCE_PAUSE);
             }
             (
                 RequestKind::Join {
@@ -164,7 +171,7 @@ impl Task {
     }
 
     /// A socket joined where the account is already: nothing happens on the network that would tell it,
-    /// and the platform may not have told it either.
+    /// so it is told here unless the platform did.
     fn show_room(&mut self, socket: u64, channel: &str) {
         let untold = |viewer: &Viewer| !viewer.client.full && !viewer.attended.contains(channel);
         if !self.viewers.get(&socket).is_some_and(untold) {

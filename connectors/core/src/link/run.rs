@@ -1,6 +1,5 @@
 //! The task of a connection: commands to the platform, outputs through the spool.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
@@ -10,44 +9,19 @@ use model::{Activity, Assignment, Event};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::requests::{Request, RequestKind, attached};
 use super::ring::Ring;
-use super::roster::{Roster, fold};
+use super::roster::Roster;
 use super::viewer::Viewer;
 use super::{Link, Status, ToLink};
 use crate::clock::Backoff;
 use crate::gateway::Shared;
 use crate::metrics::add;
-use crate::socket::{Client, Reply};
 use crate::spool::{Durable, SpoolError};
 use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, SocketId};
 
 /// How long a full spool may hold a connection before it looks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a request is told that would make the queue too long.
-const TOO_MANY: &str = "too many requests wait for this connection; try again later";
-
-/// A request that the platform has not answered.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) socket: SocketId,
-    pub(super) echo: Activity,
-    pub(super) reply: Option<Reply>,
-    pub(super) kind: RequestKind,
-}
-
-#[derive(Debug)]
-pub(super) enum RequestKind {
-    Attach,
-    /// A join: the folded channel; whether it is new to the socket; whether the account was there already.
-    Join {
-        channel: String,
-        new: bool,
-        known: bool,
-    },
-    Leave(String),
-    Other,
-}
 
 /// An output on its way through the spool.
 struct Waiting {
@@ -61,9 +35,9 @@ pub(super) struct Task {
     pub(super) platform: Arc<dyn Platform>,
     pub(super) link: Arc<Link>,
     pub(super) assignment: Assignment,
-    commands: Option<mpsc::Sender<Command>>,
+    pub(super) commands: Option<mpsc::Sender<Command>>,
     outputs: Option<mpsc::Receiver<Output>>,
-    to_send: VecDeque<Command>,
+    pub(super) to_send: VecDeque<Command>,
     queue: VecDeque<Waiting>,
     /// An output that found the spool full.
     blocked: Option<Output>,
@@ -76,9 +50,11 @@ pub(super) struct Task {
     /// Folded channels whose list is to be sent to sockets that are not in mode full, and when.
     pub(super) stale: HashSet<String>,
     pub(super) attendance_at: Option<Instant>,
+    /// Sockets that joined where the account is already, with the folded channel.
+    pub(super) arrived: Vec<(SocketId, String)>,
     restart_at: Option<Instant>,
     backoff: Backoff,
-    stop_at: Option<Instant>,
+    pub(super) stop_at: Option<Instant>,
 }
 
 /// Starts the task of a connection.
@@ -109,6 +85,7 @@ pub(crate) fn start(
         roster: Roster::default(),
         stale: HashSet::new(),
         attendance_at: None,
+        arrived: Vec::new(),
         restart_at: None,
         stop_at: None,
     };
@@ -262,154 +239,12 @@ impl Task {
         self.backoff.reset();
     }
 
-    fn handle(&mut self, message: ToLink) {
-        match message {
-            ToLink::Attach {
-                client,
-                echo,
-                nick,
-                reply,
-            } => self.attach(client, echo, &nick, reply),
-            ToLink::Detach(socket) => {
-                if self.viewers.remove(&socket).is_some() {
-                    self.requests.retain(|_, request| request.socket != socket);
-                    self.tell_audience();
-                }
-            }
-            ToLink::Perform {
-                client,
-                activity,
-                room,
-                reply,
-            } => {
-                if let Some((room, spelling)) = &room
-                    && let Some(viewer) = self.viewers.get_mut(&client.id)
-                {
-                    viewer.spells(&room.channel, *spelling);
-                }
-                let channel = room.map(|(room, _)| fold(&room.channel));
-                self.perform(&client, activity, channel, reply);
-            }
-            ToLink::Reassign(assignment) => {
-                *self.link.record() = assignment.connection.clone();
-                self.assignment = (*assignment).clone();
-                self.to_send.push_back(Command::Reassign(assignment));
-            }
-            ToLink::Stop(reason) => {
-                self.stop_at = Some(Instant::now() + self.shared.config.limits.stop);
-                if self.commands.is_none() {
-                    self.stop_at = Some(Instant::now());
-                }
-                self.to_send.push_back(Command::Stop { reason });
-            }
-        }
-    }
-
-    fn attach(&mut self, client: Arc<Client>, echo: Activity, nick: &str, reply: Option<Reply>) {
-        let (socket, full) = (client.id, attached(&client));
-        if let Entry::Vacant(place) = self.viewers.entry(socket) {
-            place.insert(Viewer::new(client, nick));
-            self.tell_audience();
-        }
-        let waiting = Request {
-            socket,
-            echo,
-            reply,
-            kind: RequestKind::Attach,
-        };
-        if self.requests.len() >= self.shared.config.limits.requests {
-            return self.answer(waiting, Err(TOO_MANY.to_owned()));
-        }
-        let request = self.shared.request_id();
-        let is_full = full.full;
-        let echo = Box::new(waiting.echo.clone());
-        self.requests.insert(request, waiting);
-        if self.commands.is_some() {
-            self.to_send.push_back(Command::Attach {
-                request,
-                socket: full,
-            });
-        } else if is_full {
-            self.tell_offline(socket);
-            self.done(request, Ok(echo));
-        }
-    }
-
-    fn perform(
-        &mut self,
-        client: &Client,
-        activity: Activity,
-        channel: Option<String>,
-        reply: Reply,
-    ) {
-        let kind = match (activity.kind.as_str(), channel) {
-            ("join", Some(channel)) => {
-                let known = self.roster.knows(&channel);
-                let viewer = self.viewers.get_mut(&client.id);
-                let new = viewer.is_some_and(|viewer| {
-                    viewer.attended.remove(&channel);
-                    viewer.joined.insert(channel.clone())
-                });
-                RequestKind::Join {
-                    channel,
-                    new,
-                    known,
-                }
-            }
-            ("leave", Some(channel)) => RequestKind::Leave(channel),
-            _ => RequestKind::Other,
-        };
-        let mut echo = activity.clone();
-        echo.object = echo.object.filter(|_| activity.kind != "credentials");
-        let request = Request {
-            socket: client.id,
-            echo,
-            reply: Some(reply),
-            kind,
-        };
-        let trouble = if self.commands.is_none() {
-            Some("the connection is being started again; try again in a moment".to_owned())
-        } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
-            Some(TOO_MANY.to_owned())
-        } else if activity.kind == "send" && self.shared.spool.is_full() {
-            Some(
-                "messages cannot be recorded at the moment, so nothing was sent; try again later"
-                    .to_owned(),
-            )
-        } else {
-            None
-        };
-        if let Some(error) = trouble {
-            return self.answer(request, Err(error));
-        }
-        let id = self.shared.request_id();
-        self.requests.insert(id, request);
-        self.to_send.push_back(Command::Perform {
-            request: id,
-            socket: attached(client),
-            activity,
-        });
-    }
-
-    fn tell_audience(&mut self) {
+    pub(super) fn tell_audience(&mut self) {
         // Only the newest number counts.
         self.to_send
             .retain(|command| !matches!(command, Command::Audience { .. }));
         let sockets = self.viewers.len();
         self.to_send.push_back(Command::Audience { sockets });
-    }
-
-    pub(super) fn fail_requests(&mut self, error: &str) {
-        for (_, request) in std::mem::take(&mut self.requests) {
-            self.answer(request, Err(error.to_owned()));
-        }
-    }
-}
-
-fn attached(client: &Client) -> Attached {
-    Attached {
-        socket: client.id,
-        full: client.full,
     }
 }
 

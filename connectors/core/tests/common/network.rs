@@ -187,7 +187,7 @@ impl Platform for Network {
         let member = Member {
             network: self.clone(),
             account: assignment.account.to_string(),
-            channels: assignment.connection.channels.clone(),
+            channels: assignment.connection.channels,
             nick,
             out,
         };
@@ -367,7 +367,7 @@ impl Member {
         Ok(activity)
     }
 
-    async fn line(&mut self, line: &Line) {
+    async fn line(&self, line: &Line) {
         let is_room = line.target.starts_with('#');
         let mut activity = self.about(line.kind, &line.from, &line.target);
         activity.published = Some(Timestamp::from_millis(line.time).to_string());
