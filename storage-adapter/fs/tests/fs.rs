@@ -96,3 +96,17 @@ async fn documents_are_found_with_ls() {
         .await;
     assert_eq!(link.unwrap_err(), StoreError::NotFound);
 }
+
+#[tokio::test]
+async fn versions_never_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    let mut seen = std::collections::HashSet::new();
+    for round in 0..200 {
+        let put = store.put("same", contract::body(&[b"same"]), PutMode::Overwrite);
+        assert!(seen.insert(put.await.unwrap()));
+        if round % 5 == 0 {
+            store.delete("same").await.unwrap();
+        }
+    }
+}
