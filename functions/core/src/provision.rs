@@ -69,4 +69,43 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.store(&marker, &body, PutMode::Overwrite).await?;
         Ok(())
     }
+
+    /// Sets where the private server is now: the operator may have moved it since the account was made.
+    pub(crate) fn at_current_address(&self, connection: &mut Connection) {
+        if let Some(network) = self
+            .config
+            .network
+            .as_ref()
+            .filter(|_| connection.id == PRIVATE_CONNECTION)
+        {
+            connection.host.clone_from(&network.host);
+            connection.port = network.port;
+            connection.secure = network.secure;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::functions;
+
+    use super::*;
+
+    #[test]
+    fn the_private_server_is_where_the_operator_says() {
+        let functions = functions();
+        let mut connection: Connection = serde_json::from_value(serde_json::json!({
+            "version": 1, "id": PRIVATE_CONNECTION, "platform": "irc", "name": "Home", "server": "chat.example.org",
+            "host": "10.0.0.1", "port": 1, "secure": true, "nick": "alice", "sasl": true, "channels": [],
+            "enabled": true, "connector": "irc-1", "created": "2026-01-01T00:00:00.000Z",
+        }))
+        .unwrap();
+        functions.at_current_address(&mut connection);
+        let found = (connection.host.as_str(), connection.port, connection.secure);
+        assert_eq!(found, ("127.0.0.1", 6667, false));
+        connection.id = "another".to_owned();
+        connection.port = 7000;
+        functions.at_current_address(&mut connection);
+        assert_eq!(connection.port, 7000);
+    }
 }

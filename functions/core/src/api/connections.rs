@@ -199,7 +199,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         account: &AccountName,
     ) -> Result<Vec<Connection>, StoreError> {
-        self.load_all(&keys::connections(account)).await
+        let mut connections = self.load_all(&keys::connections(account)).await?;
+        for connection in &mut connections {
+            self.at_current_address(connection);
+        }
+        Ok(connections)
     }
 
     async fn connection(&self, account: &AccountName, id: &str) -> Result<Connection, Failure> {
@@ -207,7 +211,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(missing());
         }
         let found = self.load(&keys::connection(account, id)).await?;
-        found.map(|(connection, _)| connection).ok_or_else(missing)
+        let (mut connection, _) = found.ok_or_else(missing)?;
+        self.at_current_address(&mut connection);
+        Ok(connection)
     }
 
     /// Writes a new connection, within the bounds of an account.

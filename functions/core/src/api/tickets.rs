@@ -30,8 +30,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 ticket: ticket.sign(&connector.key),
             }
         };
+        // A connector without platforms, like the IRC server, has nothing for browsers.
+        let serving = self
+            .config
+            .connectors
+            .iter()
+            .filter(|connector| !connector.platforms.is_empty());
         let response = TicketResponse {
-            connectors: self.config.connectors.iter().map(address).collect(),
+            connectors: serving.map(address).collect(),
             expires,
         };
         Ok(answer(StatusCode::OK, &response))
