@@ -1,3 +1,4 @@
 export default {
   extends: ['stylelint-config-standard'],
+  rules: { 'import-notation': 'string' },
 };

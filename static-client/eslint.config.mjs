@@ -90,6 +90,13 @@ export default defineConfig([
       },
       ember.configs.gts,
     ],
+    rules: {
+      // What is taken out of an object, or stands before what is used, begins with a line.
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
+    },
   },
   {
     ...qunit.configs.recommended,

@@ -22,9 +22,7 @@ export function archiveFolder(server: string, name: string): string {
   const base = `/chat-messages/${encode(server.toLowerCase(), '/')}`;
   if (!isChannel(name)) return `${base}/users/${encode(name, '/%')}/`;
   const single = /^#(?![#&+!])/.test(name);
-  const item = single
-    ? encode(name.slice(1), '/%')
-    : encode(name, '/%#&+!');
+  const item = single ? encode(name.slice(1), '/%') : encode(name, '/%#&+!');
   return `${base}/channels/${item}/`;
 }
 
@@ -109,7 +107,9 @@ function toEntry(
     kind,
     from,
     // An event's text is a sentence for readers that know no types.
-    ...(said ? { text: actionText(kind, from, archived) } : { text: '', sentence: archived }),
+    ...(said
+      ? { text: actionText(kind, from, archived) }
+      : { text: '', sentence: archived }),
     own,
     mention:
       said &&

@@ -67,8 +67,7 @@ const ALIASES: Record<string, string> = {
 export function parseCommand(input: string, room: string): Command {
   if (input.startsWith('//')) return say(input.slice(1), room);
   if (!input.startsWith('/')) return say(input, room);
-  const [, typed = '', rest = ''] =
-    /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
+  const [, typed = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
   const lower = typed.toLowerCase();
   const name = ALIASES[lower] ?? lower;
   const [first = '', ...more] = rest.trim().split(/\s+/);
@@ -91,7 +90,13 @@ export function parseCommand(input: string, room: string): Command {
     case 'join': {
       if (!first) return usage();
       const channel = isChannel(first) ? first : `#${first}`;
-      if (/[,\x07]/.test(channel)) {
+      if (more.length > 1) {
+        return {
+          kind: 'error',
+          sentence: `"${rest.trim()}" is more than a channel and its key; the name of a channel has no spaces.`,
+        };
+      }
+      if (channel.includes(',')) {
         return {
           kind: 'error',
           sentence: `"${channel}" cannot be the name of a channel: join one channel at a time, without commas.`,

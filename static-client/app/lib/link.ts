@@ -157,7 +157,9 @@ export class Link {
       if (typeof sentence === 'string') refused = sentence;
     });
     socket.on('connect_error', (error: Error) => {
-      broken(`The gateway at ${address.url} cannot be reached: ${error.message}.`);
+      broken(
+        `The gateway at ${address.url} cannot be reached: ${error.message}.`,
+      );
     });
     socket.on('disconnect', () => {
       broken('The connection to the gateway broke.');

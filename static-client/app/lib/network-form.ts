@@ -5,14 +5,19 @@ import { isChannel } from './casemapping.ts';
 
 /** Reads the form; answers a sentence if something in it cannot be meant. */
 export function readNetworkForm(form: FormData): NewConnection | string {
-  const text = (name: string) => String(form.get(name) ?? '').trim();
+  const text = (name: string) =>
+    ((form.get(name) as string | null) ?? '').trim();
   const host = text('host');
-  if (!host) return 'Type the host of the network, for example irc.libera.chat.';
+  if (!host)
+    return 'Type the host of the network, for example irc.libera.chat.';
   if (/[\s/@]/.test(host)) {
     return `"${host}" is no host: it has no spaces, no "/" and no "@".`;
   }
   const port = text('port');
-  if (port && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+  if (
+    port &&
+    !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
+  ) {
     return `"${port}" is no port: it is a number from 1 to 65535.`;
   }
   const nick = text('nick');
@@ -25,7 +30,7 @@ export function readNetworkForm(form: FormData): NewConnection | string {
     .filter(Boolean)
     .map((channel) => (isChannel(channel) ? channel : `#${channel}`));
   // A password is taken as it was typed.
-  const password = String(form.get('password') ?? '');
+  const password = (form.get('password') as string | null) ?? '';
   return {
     platform: 'irc',
     host,

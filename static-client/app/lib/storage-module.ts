@@ -110,7 +110,8 @@ export const subspaceModule = {
           return found;
         },
         onChange: (listener) => {
-          client.on('change', (event: ChangeEventLike) => {
+          client.on('change', (changed: unknown) => {
+            const event = changed as ChangeEventLike;
             if (event.relativePath === SETTINGS) {
               listener({
                 type: 'settings',

@@ -65,7 +65,8 @@ export default class TimelineScroll extends Modifier<Signature> {
     }
     this.#record();
     // Asked for outside of rendering: the answer changes what is rendered.
-    if (element.scrollTop < TOP_SLACK) queueMicrotask(() => this.#named.onTop());
+    if (element.scrollTop < TOP_SLACK)
+      queueMicrotask(() => this.#named.onTop());
   }
 
   #toEnd = () => {

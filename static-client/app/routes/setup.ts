@@ -1,7 +1,26 @@
 import Route from '@ember/routing/route';
+import { service } from '@ember/service';
+import { sentenceOf } from '../lib/api.ts';
+import type SessionService from '../services/session.ts';
+
+export interface SetupModel {
+  token: string;
+  /** Why there is nothing to set up. */
+  sentence: string;
+}
 
 export default class SetupRoute extends Route {
-  model(params: { token: string }) {
-    return params.token;
+  @service declare session: SessionService;
+
+  async model({ token }: { token: string }): Promise<SetupModel> {
+    try {
+      const { needs_setup } = await this.session.api.info();
+      const sentence = needs_setup
+        ? ''
+        : 'This set-up link was used already: sign in, or ask somebody of the team for an invitation.';
+      return { token, sentence };
+    } catch (error) {
+      return { token, sentence: sentenceOf(error) };
+    }
   }
 }

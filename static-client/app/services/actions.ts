@@ -64,10 +64,14 @@ export default class ActionsService extends Service {
         this.talkTo(network.id, command.to, command.text);
         return '';
       case 'join':
-        void this.#ask(room, () => this.join(network, command.channel, command.key));
+        void this.#ask(room, () =>
+          this.join(network, command.channel, command.key),
+        );
         return '';
       case 'part':
-        void this.#ask(room, () => this.part(network, command.channel, command.reason));
+        void this.#ask(room, () =>
+          this.part(network, command.channel, command.reason),
+        );
         return '';
       case 'nick':
         void this.#ask(room, () =>
@@ -81,11 +85,15 @@ export default class ActionsService extends Service {
           this.chat.tell(
             room.key,
             'info',
-            topic ? `Topic of ${command.channel}: ${topic}` : `${command.channel} has no topic.`,
+            topic
+              ? `Topic of ${command.channel}: ${topic}`
+              : `${command.channel} has no topic.`,
           );
         } else {
           const text = command.text;
-          void this.#ask(room, () => this.setTopic(network, command.channel, text));
+          void this.#ask(room, () =>
+            this.setTopic(network, command.channel, text),
+          );
         }
         return '';
       }
@@ -94,12 +102,18 @@ export default class ActionsService extends Service {
           await this.#request(network, (actor) =>
             make.invite(actor, command.nick, command.channel),
           );
-          this.chat.tell(room.key, 'info', `${command.nick} is invited to ${command.channel}.`);
+          this.chat.tell(
+            room.key,
+            'info',
+            `${command.nick} is invited to ${command.channel}.`,
+          );
         });
         return '';
       case 'away':
         void this.#ask(room, async () => {
-          await this.#request(network, (actor) => make.away(actor, command.text));
+          await this.#request(network, (actor) =>
+            make.away(actor, command.text),
+          );
           this.chat.tell(
             room.key,
             'info',
@@ -109,7 +123,11 @@ export default class ActionsService extends Service {
         return '';
       case 'whois':
         void this.#ask(room, async () => {
-          this.chat.tell(room.key, 'info', await this.whois(network, command.nick));
+          this.chat.tell(
+            room.key,
+            'info',
+            await this.whois(network, command.nick),
+          );
         });
         return '';
       case 'quit':
@@ -164,11 +182,14 @@ export default class ActionsService extends Service {
       await this.#request(network, (actor) => make.leave(actor, name, reason));
     }
     if (!room) return;
-    if (room.kind === 'direct') this.preferences.setClosed(room.key, Date.now());
+    if (room.kind === 'direct')
+      this.preferences.setClosed(room.key, Date.now());
     const open = room.key === this.chat.activeKey;
     this.chat.closeRoom(room.key);
     if (!open) return;
-    const next = this.chat.roomsOf(network).find(({ kind }) => kind !== 'server');
+    const next = this.chat
+      .roomsOf(network)
+      .find(({ kind }) => kind !== 'server');
     if (next) this.go(next);
     else this.router.transitionTo('chat.index');
   }
@@ -178,7 +199,9 @@ export default class ActionsService extends Service {
   }
 
   async whois(network: Network, nick: string): Promise<string> {
-    const ack = await this.#request(network, (actor) => make.whois(actor, nick));
+    const ack = await this.#request(network, (actor) =>
+      make.whois(actor, nick),
+    );
     return describeWhois(ack.object as Whois | undefined, nick);
   }
 
@@ -197,13 +220,17 @@ export default class ActionsService extends Service {
   }
 
   async changeNetwork(id: string, settings: Partial<NewConnection>) {
-    this.chat.setConnection(await this.session.api.changeConnection(id, settings));
+    this.chat.setConnection(
+      await this.session.api.changeConnection(id, settings),
+    );
     const network = this.chat.network(id);
     if (network) void this.gateway.attach(network);
   }
 
   async setEnabled(id: string, enabled: boolean) {
-    this.chat.setConnection(await this.session.api.changeConnection(id, { enabled }));
+    this.chat.setConnection(
+      await this.session.api.changeConnection(id, { enabled }),
+    );
     const network = this.chat.network(id);
     if (network && enabled) {
       this.chat.update((draft) => {
@@ -226,7 +253,9 @@ export default class ActionsService extends Service {
 
   async #request(
     network: Network,
-    activity: (actor: ReturnType<GatewayService['actor']>) => ReturnType<typeof make.connect>,
+    activity: (
+      actor: ReturnType<GatewayService['actor']>,
+    ) => ReturnType<typeof make.connect>,
   ) {
     return this.gateway.request(network, activity(this.gateway.actor(network)));
   }

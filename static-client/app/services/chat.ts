@@ -3,7 +3,14 @@ import { tracked } from '@glimmer/tracking';
 import type { Activity } from '../lib/activities.ts';
 import { sentenceOf } from '../lib/api.ts';
 import { Draft, roomKey } from '../lib/chat/draft.ts';
-import { addEntry, confirm, mark, mergeEntries, removeEntry, trim } from '../lib/chat/entries.ts';
+import {
+  addEntry,
+  confirm,
+  mark,
+  mergeEntries,
+  removeEntry,
+  trim,
+} from '../lib/chat/entries.ts';
 import {
   applyConnection,
   applyConnections,
@@ -21,6 +28,7 @@ import {
   type Room,
 } from '../lib/chat/types.ts';
 import { latest, unread, type Unread } from '../lib/chat/unread.ts';
+import { LocalStore } from '../lib/local-store.ts';
 import type SessionService from './session.ts';
 
 /** Rooms that are not open keep at most this many entries; the archives have the others. */
@@ -41,7 +49,7 @@ export default class ChatService extends Service {
   @tracked trouble = '';
   @tracked activeKey: string | undefined;
 
-  outbox = new Outbox(this.session.store, '');
+  outbox = new Outbox(new LocalStore(), '');
   /** Called with what happened; set by the session's life cycle. */
   onHappenings: (happenings: Happening[]) => void = () => {};
   onTrimmed: (key: string) => void = () => {};

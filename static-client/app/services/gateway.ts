@@ -1,7 +1,12 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import { io } from 'socket.io-client';
-import { make, publishedAt, type Activity, type Actor } from '../lib/activities.ts';
+import {
+  make,
+  publishedAt,
+  type Activity,
+  type Actor,
+} from '../lib/activities.ts';
 import type { ConnectorAddress, TicketResponse } from '../lib/api.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
@@ -106,7 +111,9 @@ export default class GatewayService extends Service {
       const { connectors } = await this.#freshTickets();
       if (this.#stopped) return;
       if (!connectors.length) {
-        throw new Error('The server names no connector; its administrator has to configure one.');
+        throw new Error(
+          'The server names no connector; its administrator has to configure one.',
+        );
       }
       this.#attempts = 0;
       for (const connector of connectors) this.#addConnector(connector);
@@ -139,7 +146,8 @@ export default class GatewayService extends Service {
       ticket: async () => {
         const { connectors } = await this.#freshTickets();
         const found = connectors.find((other) => other.id === id);
-        if (!found) throw new Error('The server does not name this connector any more.');
+        if (!found)
+          throw new Error('The server does not name this connector any more.');
         return found;
       },
       since: () => {

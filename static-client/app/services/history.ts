@@ -55,10 +55,10 @@ export default class HistoryService extends Service {
 
   reset(key?: string) {
     if (key === undefined) this.rooms = new Map();
-    else this.#set(key, NEW);
+    else this.#note(key, NEW);
   }
 
-  #set(key: string, change: Partial<RoomHistory>) {
+  #note(key: string, change: Partial<RoomHistory>) {
     const rooms = new Map(this.rooms);
     rooms.set(key, { ...this.of(key), ...change });
     this.rooms = rooms;
@@ -90,13 +90,18 @@ export default class HistoryService extends Service {
     if (!room || room.kind === 'server') return;
     if (history.status === 'loading' || history.status === 'complete') return;
     if (!this.storage.ready) return;
-    this.#set(key, { status: 'loading', sentence: '' });
+    this.#note(key, { status: 'loading', sentence: '' });
     try {
       const { network, folder } = this.#place(room);
       let cursor = history.cursor;
-      if (!history.started) cursor = parseMeta(await this.storage.read(`${folder}meta`));
+      if (!history.started)
+        cursor = parseMeta(await this.storage.read(`${folder}meta`));
       let found = 0;
-      for (let days = 0; cursor && days < ENOUGH_DAYS && found < ENOUGH_MESSAGES; days++) {
+      for (
+        let days = 0;
+        cursor && days < ENOUGH_DAYS && found < ENOUGH_MESSAGES;
+        days++
+      ) {
         const day = await this.#readDay(folder, cursor, network, room);
         if (day) {
           found += day.entries.filter(isSpoken).length;
@@ -104,13 +109,13 @@ export default class HistoryService extends Service {
         }
         cursor = day?.previous;
       }
-      this.#set(key, {
+      this.#note(key, {
         status: cursor ? 'idle' : 'complete',
         cursor,
         started: true,
       });
     } catch (error) {
-      this.#set(key, { status: 'failed', sentence: sentenceOf(error) });
+      this.#note(key, { status: 'failed', sentence: sentenceOf(error) });
     }
   }
 
@@ -165,7 +170,9 @@ export default class HistoryService extends Service {
         if (this.chat.room(network.id, name)) return;
         try {
           const last = parseMeta(
-            await this.storage.read(`${archiveFolder(network.server, name)}meta`),
+            await this.storage.read(
+              `${archiveFolder(network.server, name)}meta`,
+            ),
           );
           if (!last || last < oldest) return;
           const closedAt = closed[`${network.id}/${name.toLowerCase()}`];

@@ -1,6 +1,7 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type { SyncedSettings } from '../lib/storage-module.ts';
+import { LocalStore } from '../lib/local-store.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
 
@@ -9,16 +10,18 @@ export type Theme = 'auto' | 'light' | 'dark';
 /** Changes are written together after this pause, in ms. */
 const WRITE_PAUSE = 800;
 
+const stored = new LocalStore();
+
 /** What the user has chosen; the same on all devices, except for notifications. */
 export default class PreferencesService extends Service {
   @service declare session: SessionService;
   @service declare storage: StorageService;
 
   @tracked settings: SyncedSettings =
-    (this.session.store.get('settings') as SyncedSettings | undefined) ?? {};
+    (stored.get('settings') as SyncedSettings | undefined) ?? {};
 
   /** Notifications are a matter of this browser. */
-  @tracked notifications = this.session.store.get('notifications') === true;
+  @tracked notifications = stored.get('notifications') === true;
 
   #timer: ReturnType<typeof setTimeout> | undefined;
 

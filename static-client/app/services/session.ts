@@ -1,6 +1,10 @@
 import Service from '@ember/service';
 import { tracked } from '@glimmer/tracking';
-import { ApiClient, type NewAccount, type SessionResponse } from '../lib/api.ts';
+import {
+  ApiClient,
+  type NewAccount,
+  type SessionResponse,
+} from '../lib/api.ts';
 import { loadConfig } from '../lib/config.ts';
 import { LocalStore } from '../lib/local-store.ts';
 
@@ -88,7 +92,11 @@ export default class SessionService extends Service {
     const session = this.current;
     if (!session) throw new Error('Nobody is signed in.');
     if (session.storageToken && !fresh) return session.storageToken;
-    const grant = await this.api.addGrant('app', location.origin, STORAGE_SCOPES);
+    const grant = await this.api.addGrant(
+      'app',
+      location.origin,
+      STORAGE_SCOPES,
+    );
     if (this.current?.account === session.account) {
       this.#keep({ ...this.current, storageToken: grant.token ?? '' });
     }

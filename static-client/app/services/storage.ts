@@ -63,19 +63,19 @@ export default class StorageService extends Service {
 
   /** Reads a document past the cache; nothing if there is none. */
   async read(path: string): Promise<unknown> {
-    const { statusCode, body } = await this.#get(path);
+    const { statusCode, body } = await this.#fetch(path);
     if (statusCode === 404) return undefined;
     return typeof body === 'string' ? (JSON.parse(body) as unknown) : body;
   }
 
   /** Names of the items of a folder, folders with a slash at their end. */
   async list(path: string): Promise<string[]> {
-    const { statusCode, body } = await this.#get(path);
+    const { statusCode, body } = await this.#fetch(path);
     if (statusCode === 404 || typeof body !== 'object' || !body) return [];
     return Object.keys(body);
   }
 
-  async #get(path: string) {
+  async #fetch(path: string) {
     if (!this.#rs?.remote?.connected) {
       throw new Error('The storage is not connected.');
     }
@@ -95,13 +95,18 @@ export default class StorageService extends Service {
   #create(): RemoteStorage {
     const rs = new RemoteStorage({
       cache: true,
-      changeEvents: { local: true, window: false, remote: true, conflict: true },
+      changeEvents: {
+        local: true,
+        window: false,
+        remote: true,
+        conflict: true,
+      },
     });
     rs.access.claim('subspace', 'rw');
     rs.access.claim('kosmos', 'rw');
     rs.access.claim('chat-messages', 'r');
     rs.caching.enable('/subspace/');
-    rs.addModule(subspaceModule as never);
+    rs.addModule(subspaceModule);
     this.#module = (rs as unknown as { subspace: SubspaceModule }).subspace;
     this.#module.onChange((change) => this.#listener(change));
     rs.on('error', (error: unknown) => {
@@ -134,7 +139,7 @@ export default class StorageService extends Service {
       storageApi: STORAGE_API,
       token,
       properties: { [STORAGE_VERSION_PROPERTY]: STORAGE_API },
-    } as never);
+    });
   }
 }
 

@@ -15,7 +15,9 @@ import {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export interface DraftRoom extends Mutable<Omit<Room, 'members' | 'entries' | 'ids'>> {
+export interface DraftRoom extends Mutable<
+  Omit<Room, 'members' | 'entries' | 'ids'>
+> {
   members: Map<string, Member>;
   entries: Entry[];
   ids: Set<string>;
@@ -123,7 +125,9 @@ export class Draft {
     this.#rooms.set(room.key, room);
     this.#own.add(room);
     network.rooms.push(room.key);
-    network.rooms.sort((a, b) => compareRooms(this.rooms.get(a), this.rooms.get(b)));
+    network.rooms.sort((a, b) =>
+      compareRooms(this.rooms.get(a), this.rooms.get(b)),
+    );
     return room;
   }
 
@@ -158,6 +162,8 @@ function compareRooms(a: Room | undefined, b: Room | undefined): number {
   if (!a || !b) return 0;
   return (
     KIND_ORDER[a.kind] - KIND_ORDER[b.kind] ||
-    a.key.replace(/^[^/]*\/[#&+!]*/, '').localeCompare(b.key.replace(/^[^/]*\/[#&+!]*/, ''))
+    a.key
+      .replace(/^[^/]*\/[#&+!]*/, '')
+      .localeCompare(b.key.replace(/^[^/]*\/[#&+!]*/, ''))
   );
 }

@@ -28,7 +28,10 @@ function comesAfter(placed: Entry, entry: Entry): boolean {
 }
 
 /** Adds many entries, sorted once. */
-export function mergeEntries(room: DraftRoom, entries: readonly Entry[]): number {
+export function mergeEntries(
+  room: DraftRoom,
+  entries: readonly Entry[],
+): number {
   const fresh = entries.filter(
     (entry) =>
       !room.ids.has(entry.id) && (isSpoken(entry) || !hasTwin(room, entry)),

@@ -61,7 +61,9 @@ function isOutgoing(value: unknown): value is Outgoing {
     typeof item.to === 'string' &&
     typeof item.text === 'string' &&
     typeof item.at === 'number' &&
-    (item.kind === 'message' || item.kind === 'action' || item.kind === 'notice')
+    (item.kind === 'message' ||
+      item.kind === 'action' ||
+      item.kind === 'notice')
   );
 }
 

@@ -33,7 +33,9 @@ export function reduce(
   activity: Activity,
   now: number,
 ): Happening[] {
-  const server = splitId(activity.actor?.id ?? activity.target?.id ?? '').server;
+  const server = splitId(
+    activity.actor?.id ?? activity.target?.id ?? '',
+  ).server;
   const network = draft.networkOf(server);
   if (!network) return [];
   const context: Context = {

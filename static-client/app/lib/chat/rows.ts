@@ -11,9 +11,22 @@ export type Row =
   | { type: 'day'; key: string; label: string }
   | { type: 'divider'; key: string }
   | { type: 'message'; key: string; entry: Entry; head: boolean }
-  | { type: 'code'; key: string; entry: Entry; head: boolean; code: string; entries: Entry[] }
+  | {
+      type: 'code';
+      key: string;
+      entry: Entry;
+      head: boolean;
+      code: string;
+      entries: Entry[];
+    }
   | { type: 'event'; key: string; entry: Entry; text: string }
-  | { type: 'presence'; key: string; at: number; phrases: string[]; people: number };
+  | {
+      type: 'presence';
+      key: string;
+      at: number;
+      phrases: string[];
+      people: number;
+    };
 
 export interface RowOptions {
   now: number;
@@ -22,7 +35,10 @@ export interface RowOptions {
 }
 
 /** Builds the rows of some entries in order of time. */
-export function buildRows(entries: readonly Entry[], options: RowOptions): Row[] {
+export function buildRows(
+  entries: readonly Entry[],
+  options: RowOptions,
+): Row[] {
   const rows: Row[] = [];
   let day = '';
   let divided = options.dividerAt === undefined;
@@ -63,7 +79,11 @@ export function buildRows(entries: readonly Entry[], options: RowOptions): Row[]
       continue;
     }
     last = undefined;
-    if (entry.kind === 'join' || entry.kind === 'leave' || entry.kind === 'nick') {
+    if (
+      entry.kind === 'join' ||
+      entry.kind === 'leave' ||
+      entry.kind === 'nick'
+    ) {
       const before = rows.at(-1);
       if (before?.type === 'presence') {
         before.phrases.push(phrase(entry));
@@ -106,7 +126,11 @@ function codeBlock(
     return undefined;
   }
   const lines: string[] = [];
-  for (let i = start + 1; i < entries.length && i - start <= CODE_BLOCK_LIMIT; i++) {
+  for (
+    let i = start + 1;
+    i < entries.length && i - start <= CODE_BLOCK_LIMIT;
+    i++
+  ) {
     const entry = entries[i]!;
     if (!belongsTo(entries[i - 1]!, entry) || entry.delivery) return undefined;
     if (entry.text.trim() === '```') {

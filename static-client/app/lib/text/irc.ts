@@ -15,7 +15,9 @@ export interface Span extends Style {
   text: string;
 }
 
-const TOGGLES: Record<string, keyof Style & string> = {
+type Toggle = 'bold' | 'italic' | 'underline' | 'strike' | 'mono';
+
+const TOGGLES: Record<string, Toggle> = {
   '\x02': 'bold',
   '\x1d': 'italic',
   '\x1f': 'underline',

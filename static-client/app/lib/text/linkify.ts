@@ -6,7 +6,8 @@ export interface Piece {
   channel?: string;
 }
 
-const FOUND = /\bhttps?:\/\/[^\s<>"\p{Cc}]+|(?<![\p{L}\p{N}_/&#])#[\p{L}\p{N}_][^\s,:;.!?()[\]{}"'<>\x07]*/giu;
+const FOUND =
+  /\bhttps?:\/\/[^\s<>"\p{Cc}]+|(?<![\p{L}\p{N}_/&#])#[\p{L}\p{N}_][^\s,:;.!?()[\]{}"'<>]*/giu;
 const TRAILING = /[.,:;!?'"*_~]+$/;
 const PAIRS: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
 
