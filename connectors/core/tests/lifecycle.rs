@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use common::functions::{Functions, assignment};
 use common::network::Network;
-use common::running::{Running, probe};
+use common::running::{Running, node, probe};
 use common::until;
 use serde_json::{Value, json};
 
@@ -311,4 +311,21 @@ fn no_tls() -> Arc<rustls::ClientConfig> {
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     Arc::new(config)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_shown_before_it_is_recorded() {
+    let (network, dir, address) = (Network::new(), tempfile::tempdir().unwrap(), free_address());
+    let functions = Functions::start_at(address).await;
+    functions.state.lock().unwrap().assignments = vec![
+        assignment("alice", "alice", &[]),
+        assignment("bob", "bob", &[]),
+    ];
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let started = |nick| network.log().contains(&format!("start {nick} 0"));
+    until("both start", || started("alice") && started("bob")).await;
+    // Nothing leaves the spool while the functions are away.
+    drop(functions);
+    node("durable.mjs", &running.url, json!({"spool": dir.path()})).await;
+    running.stop().await;
 }
