@@ -1,11 +1,9 @@
 //! What unit tests need: a store in memory, a host with a clock that is set by hand, requests.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -13,9 +11,8 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use model::Timestamp;
 use serde_json::Value;
-use storage_adapter::{
-    ByteStream, ETag, Entry, GetOptions, Host, Object, ObjectStore, PutMode, Storage, StoreError,
-};
+use storage_adapter::memory::{Faults, MemoryStore};
+use storage_adapter::{GetOptions, Host, ObjectStore, Storage};
 
 use crate::{ClientAddress, Config, Connector, DefaultNetwork, Functions};
 
@@ -29,101 +26,6 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
     panic!("the future does not come to an end");
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct TestStore {
-    objects: Mutex<BTreeMap<String, (u64, Bytes)>>,
-    versions: AtomicU64,
-    /// Every request fails while this is set.
-    pub(crate) down: AtomicBool,
-}
-
-impl TestStore {
-    fn up(&self) -> Result<(), StoreError> {
-        if self.down.load(Ordering::Relaxed) {
-            return Err(StoreError::Unavailable("down".into()));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.objects.lock().unwrap().keys().cloned().collect()
-    }
-
-    /// Returns all bytes of all objects, to look for secrets.
-    pub(crate) fn dump(&self) -> String {
-        let objects = self.objects.lock().unwrap();
-        let text = |(_, bytes): &(u64, Bytes)| String::from_utf8_lossy(bytes).into_owned();
-        objects.values().map(text).collect()
-    }
-}
-
-impl ObjectStore for TestStore {
-    async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
-        self.up()?;
-        let objects = self.objects.lock().unwrap();
-        let (version, bytes) = objects.get(key).ok_or(StoreError::NotFound)?;
-        let etag = ETag(version.to_string());
-        if options.if_none_match.as_ref() == Some(&etag) {
-            return Err(StoreError::NotModified);
-        }
-        let length = bytes.len() as u64;
-        let range = options.range.unwrap_or(0..length);
-        let (start, end) = (range.start.min(length), range.end.min(length));
-        let part = bytes.slice(start as usize..end.max(start) as usize);
-        Ok(Object {
-            etag,
-            length,
-            body: Box::pin(futures_util::stream::iter([Ok(part)])),
-        })
-    }
-
-    async fn put(&self, key: &str, body: ByteStream, mode: PutMode) -> Result<ETag, StoreError> {
-        self.up()?;
-        let bytes = crate::body::collect(body, u64::MAX).await?;
-        let mut objects = self.objects.lock().unwrap();
-        let current = objects
-            .get(key)
-            .map(|(version, _)| ETag(version.to_string()));
-        let fits = match mode {
-            PutMode::IfAbsent => current.is_none(),
-            PutMode::IfMatch(etag) => current == Some(etag),
-            PutMode::Overwrite => true,
-        };
-        if !fits {
-            return Err(StoreError::Precondition);
-        }
-        let version = self.versions.fetch_add(1, Ordering::Relaxed);
-        objects.insert(key.to_owned(), (version, bytes));
-        Ok(ETag(version.to_string()))
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.up()?;
-        self.objects.lock().unwrap().remove(key);
-        Ok(())
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        start_after: Option<&str>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.up()?;
-        let objects = self.objects.lock().unwrap();
-        let after = |key: &&String| start_after.is_none_or(|after| key.as_str() > after);
-        Ok(objects
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix) && after(key))
-            .take(1000)
-            .map(|(key, (version, bytes))| Entry {
-                key: key.clone(),
-                etag: ETag(version.to_string()),
-                length: bytes.len() as u64,
-            })
-            .collect())
-    }
 }
 
 #[derive(Debug)]
@@ -158,7 +60,7 @@ impl Host for TestHost {
     async fn sleep(&self, _: u64) {}
 }
 
-pub(crate) type TestFunctions = Functions<TestStore, TestHost>;
+pub(crate) type TestFunctions = Functions<MemoryStore, TestHost>;
 
 pub(crate) const ORIGIN: &str = "https://chat.example.org";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -198,7 +100,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
     });
     change(&mut config);
     Functions::new(
-        Storage::new(Arc::new(TestStore::default()), Arc::new(host)),
+        Storage::new(Arc::new(MemoryStore::new()), Arc::new(host)),
         config,
     )
 }
@@ -238,6 +140,29 @@ impl Reply {
 impl TestFunctions {
     pub(crate) fn host(&self) -> &TestHost {
         self.storage.host()
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryStore {
+        self.storage.store()
+    }
+
+    /// Lets every request to the store fail, or none.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.memory().set_faults(Faults {
+            refuse: if down { 100 } else { 0 },
+            ..Faults::default()
+        });
+    }
+
+    /// Returns all bytes of all objects, to look for secrets.
+    pub(crate) fn dump(&self) -> String {
+        let mut text = String::new();
+        for key in self.memory().keys() {
+            let object = block_on(self.memory().get(&key, GetOptions::default())).unwrap();
+            let bytes = block_on(crate::body::collect(object.body, u64::MAX)).unwrap();
+            text.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        text
     }
 
     pub(crate) fn request(

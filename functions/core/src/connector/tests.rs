@@ -1,1 +1,510 @@
-//! Tests.
+//! What connectors see, and what becomes of it in the storage.
+
+use model::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
+use serde_json::{Value, json};
+use storage_adapter::Host;
+
+use crate::testing::{KEY, PASSWORD, Reply, TestFunctions, functions};
+
+const JSON: &str = "application/json; charset=UTF-8";
+
+fn signed(functions: &TestFunctions, method: &str, target: &str, body: &Value) -> Reply {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let time = functions.host().now();
+    let signature = sign_request(KEY, method, target, time, body.as_bytes());
+    let millis = time.millis().to_string();
+    let headers = [
+        ("x-subspace-connector", "irc-1"),
+        ("x-subspace-time", millis.as_str()),
+        ("x-subspace-signature", signature.as_str()),
+    ];
+    functions.request(method, target, &headers, body)
+}
+
+fn message(account: &str, id: &str, channel: &str, time: &str, text: &str) -> Value {
+    let timestamp = time.parse::<Timestamp>().unwrap().millis();
+    let event = json!({
+        "id": id, "account": account, "connection": "private", "event": "message", "server": "irc.Example",
+        "target": {"type": "channel", "name": channel},
+        "message": {"id": id, "timestamp": timestamp, "from": "bob", "text": text, "type": "text"}
+    });
+    let parsed: Event = serde_json::from_value(event.clone()).unwrap();
+    assert!(matches!(parsed.body, EventBody::Message { .. }));
+    event
+}
+
+fn send(functions: &TestFunctions, events: &[Value]) -> Value {
+    let reply = signed(
+        functions,
+        "POST",
+        "/connector/events",
+        &json!({"events": events}),
+    );
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()
+}
+
+/// An account with a token for its whole storage.
+struct Setup {
+    functions: TestFunctions,
+    token: String,
+    session: String,
+}
+
+fn setup() -> Setup {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let token = format!("Bearer {}", functions.grant("alice", "*:rw"));
+    Setup {
+        functions,
+        token,
+        session,
+    }
+}
+
+impl Setup {
+    fn storage(&self, method: &str, path: &str, body: &str) -> Reply {
+        let headers = [
+            ("authorization", self.token.as_str()),
+            ("content-type", JSON),
+        ];
+        let target = format!("/storage/alice/{path}");
+        self.functions
+            .request(method, &target, &headers, body.to_owned())
+    }
+
+    fn day(&self, path: &str) -> DailyArchive {
+        let path = format!("chat-messages/irc.example/channels/{path}");
+        let reply = self.storage("GET", &path, "");
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("content-type")),
+            (200, JSON),
+            "{path}"
+        );
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    fn texts(&self, path: &str) -> Vec<String> {
+        let messages = self.day(path).today.messages;
+        messages.into_iter().map(|message| message.text).collect()
+    }
+
+    fn meta(&self, channel: &str) -> ArchiveMeta {
+        let path = format!("chat-messages/irc.example/channels/{channel}/meta");
+        serde_json::from_slice(&self.storage("GET", &path, "").body).unwrap()
+    }
+}
+
+#[test]
+fn messages_become_daily_archives_that_are_linked() {
+    let s = setup();
+    let receipt = send(
+        &s.functions,
+        &[
+            message("alice", "1", "#a", "2026-01-10T23:59:59Z", "one"),
+            message("alice", "2", "#a", "2026-01-11T00:00:00Z", "two"),
+            message("alice", "3", "##b", "2026-01-11T00:00:00Z", "three"),
+        ],
+    );
+    assert_eq!(receipt, json!({"stored": 3}));
+    assert_eq!(s.texts("a/2026/01/10"), ["one"]);
+    assert_eq!(s.texts("%2523%2523b/2026/01/11"), ["three"]);
+    let day = s.day("a/2026/01/11");
+    assert_eq!(
+        (day.name.as_str(), day.id.as_str()),
+        ("#a", "chat-messages/irc.example/channels/a/")
+    );
+    let link = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(
+        (day.today.previous, day.today.next),
+        (link("2026/01/10"), None)
+    );
+    assert_eq!(s.day("a/2026/01/10").today.next, link("2026/01/11"));
+
+    // A later day, then one that lies between, then one before all.
+    send(
+        &s.functions,
+        &[message("alice", "4", "#a", "2027-03-01T12:00:00Z", "four")],
+    );
+    send(
+        &s.functions,
+        &[message("alice", "5", "#a", "2026-02-02T12:00:00Z", "five")],
+    );
+    send(
+        &s.functions,
+        &[message("alice", "6", "#a", "2024-12-31T12:00:00Z", "six")],
+    );
+    let mut chain = vec![];
+    let mut at = Some(s.meta("a").first);
+    let mut previous = None;
+    while let Some(day) = at {
+        let archive = s.day(&format!("a/{day}"));
+        assert_eq!(archive.today.previous, previous, "{day}");
+        chain.push(day.to_string());
+        (previous, at) = (Some(day), archive.today.next);
+    }
+    assert_eq!(
+        chain,
+        [
+            "2024/12/31",
+            "2026/01/10",
+            "2026/01/11",
+            "2026/02/02",
+            "2027/03/01"
+        ]
+    );
+    assert_eq!(s.meta("a").last.to_string(), "2027/03/01");
+    assert_eq!(s.meta("a").name, "#a");
+}
+
+#[test]
+fn repeats_change_nothing() {
+    let s = setup();
+    let events = [
+        message("alice", "1", "#a", "2026-01-10T10:00:00Z", "one"),
+        message("alice", "2", "#a", "2026-01-10T09:00:00Z", "earlier"),
+    ];
+    send(&s.functions, &events);
+    let etag = s.storage("GET", "", "").header("etag").to_owned();
+    assert_eq!(send(&s.functions, &events), json!({"stored": 2}));
+    assert_eq!(s.storage("GET", "", "").header("etag"), etag);
+    s.functions.memory().take_requests();
+    send(&s.functions, &events);
+    assert_eq!(s.functions.memory().take_requests().put, 0);
+    assert_eq!(s.texts("a/2026/01/10"), ["earlier", "one"]);
+}
+
+#[test]
+fn what_others_have_put_there_is_never_lost() {
+    let s = setup();
+    let day = "chat-messages/irc.example/channels/a/2026/01/10";
+    s.storage("PUT", day, "{\"today\": oops");
+    send(
+        &s.functions,
+        &[message("alice", "1", "#a", "2026-01-10T10:00:00Z", "one")],
+    );
+    assert_eq!(s.texts("a/2026/01/10"), ["one"]);
+    let listing = s
+        .storage("GET", "chat-messages/irc.example/channels/a/2026/01/", "")
+        .json();
+    let names: Vec<_> = listing["items"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    let aside = names
+        .iter()
+        .find(|name| name.starts_with("10.damaged-"))
+        .unwrap();
+    let kept = s.storage(
+        "GET",
+        &format!("chat-messages/irc.example/channels/a/2026/01/{aside}"),
+        "",
+    );
+    assert_eq!(kept.text(), "{\"today\": oops");
+
+    // A folder in the place of a document: kept elsewhere, and the other channel is not held up.
+    s.storage(
+        "PUT",
+        "chat-messages/irc.example/channels/b/2026/01/10/x",
+        "x",
+    );
+    let receipt = send(
+        &s.functions,
+        &[
+            message("alice", "2", "#b", "2026-01-10T10:00:00Z", "two"),
+            message("alice", "3", "#c", "2026-01-10T10:00:00Z", "three"),
+        ],
+    );
+    assert_eq!(receipt, json!({"stored": 2}));
+    assert_eq!(s.texts("c/2026/01/10"), ["three"]);
+    let recovered = s.storage("GET", "chat-messages/recovered/", "").json();
+    let name = recovered["items"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .next()
+        .unwrap()
+        .clone();
+    let document = s
+        .storage("GET", &format!("chat-messages/recovered/{name}"), "")
+        .json();
+    assert_eq!(document["messages"][0]["text"], "two");
+    assert_eq!(document["folder"], "chat-messages/irc.example/channels/b");
+}
+
+#[test]
+fn a_day_of_another_writer_is_continued() {
+    let s = setup();
+    let day = "chat-messages/irc.example/channels/a/2026/01/10";
+    s.storage("PUT", day, r##"{"@context":"https://kosmos.org/ns/v1","name":"#a","sameAs":"x","today":{"@id":"2026/01/10",
+        "@type":"ChatLog","messageType":"InstantMessage","messages":[{"date":"2026-01-10T10:00:00.000Z","user":"x","text":"old"}]}}"##);
+    send(
+        &s.functions,
+        &[
+            message("alice", "1", "#a", "2026-01-10T11:00:00Z", "new"),
+            message("alice", "2", "#a", "2026-01-12T11:00:00Z", "later"),
+        ],
+    );
+    let document = s.storage("GET", day, "").json();
+    assert_eq!(
+        (
+            &document["sameAs"],
+            &document["today"]["messages"][1]["text"]
+        ),
+        (&"x".into(), &"new".into())
+    );
+    assert_eq!(document["today"]["next"], "2026/01/12");
+    assert_eq!(s.meta("a").first.to_string(), "2026/01/10");
+}
+
+#[test]
+fn events_of_nobody_are_refused_and_the_rest_is_stored() {
+    let s = setup();
+    let receipt = send(
+        &s.functions,
+        &[
+            message("bob", "1", "#a", "2026-01-10T10:00:00Z", "one"),
+            message("alice", "2", "#a", "2026-01-10T10:00:00Z", "two"),
+            message("alice", "3", "", "2026-01-10T10:00:00Z", "three"),
+        ],
+    );
+    assert_eq!(receipt["stored"], 1);
+    assert_eq!(receipt["refused"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        receipt["refused"][1]["reason"],
+        "there is no account \"bob\" (any more)"
+    );
+    assert_eq!(s.texts("a/2026/01/10"), ["two"]);
+    // A store that is away is another matter: the connector keeps the events.
+    let events = json!({"events": [message("alice", "4", "#a", "2026-01-10T10:00:00Z", "four")]});
+    s.functions.set_down(true);
+    assert_eq!(
+        signed(&s.functions, "POST", "/connector/events", &events).status,
+        503
+    );
+    s.functions.set_down(false);
+    assert_eq!(
+        signed(&s.functions, "POST", "/connector/events", &events).status,
+        200
+    );
+    assert_eq!(s.texts("a/2026/01/10"), ["two", "four"]);
+}
+
+#[test]
+fn connections_remember_channels_and_nick() {
+    let s = setup();
+    let event = |id: &str, rest: Value| {
+        let mut event = json!({"id": id, "account": "alice", "connection": "private"});
+        event
+            .as_object_mut()
+            .unwrap()
+            .extend(rest.as_object().unwrap().clone());
+        event
+    };
+    let receipt = send(
+        &s.functions,
+        &[
+            event("1", json!({"event": "joined", "channel": "#new key"})),
+            event("2", json!({"event": "left", "channel": "#LOBBY"})),
+            event("3", json!({"event": "nick", "nick": "alice_"})),
+            event("4", json!({"event": "nick", "nick": "a b"})),
+        ],
+    );
+    assert_eq!(
+        (&receipt["stored"], &receipt["refused"][0]["id"]),
+        (&3.into(), &"4".into())
+    );
+    let connection = s
+        .functions
+        .api("GET", "/api/connections/private", &s.session, Value::Null)
+        .json();
+    assert_eq!(
+        (&connection["channels"], &connection["nick"]),
+        (&json!(["#new key"]), &"alice_".into())
+    );
+    s.functions.api(
+        "DELETE",
+        "/api/connections/private",
+        &s.session,
+        Value::Null,
+    );
+    assert_eq!(
+        send(
+            &s.functions,
+            &[event("5", json!({"event": "left", "channel": "#new"}))]
+        ),
+        json!({"stored": 1})
+    );
+}
+
+#[test]
+fn assignments_carry_secrets_in_clear_to_their_connector_only() {
+    let s = setup();
+    let wanted = json!({"platform": "irc", "host": "irc.example", "password": "hunter2"});
+    s.functions
+        .api("POST", "/api/connections", &s.session, wanted);
+    let all = signed(&s.functions, "GET", "/connector/assignments", &Value::Null).json();
+    let list = all["assignments"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    let of = |server: &str| {
+        let found = list.iter().find(|a| a["connection"]["server"] == server);
+        found.unwrap()["connection"]["password"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(of("irc.example"), "hunter2");
+    let one = signed(
+        &s.functions,
+        "GET",
+        "/connector/assignments?account=alice",
+        &Value::Null,
+    )
+    .json();
+    assert_eq!(one["assignments"].as_array().unwrap().len(), 2);
+    let none = signed(
+        &s.functions,
+        "GET",
+        "/connector/assignments?account=bob",
+        &Value::Null,
+    )
+    .json();
+    assert_eq!(none["assignments"], json!([]));
+    let body = json!({"name": "alice", "password": of("chat.example.org")});
+    let proved = signed(&s.functions, "POST", "/connector/authenticate", &body).json();
+    assert_eq!(proved, json!({"account": "alice"}));
+}
+
+#[test]
+fn credentials_of_a_client_are_remembered() {
+    let s = setup();
+    let connection = json!({
+        "version": 1, "id": "x", "platform": "irc", "name": "irc.example", "server": "irc.example", "host": "irc.example",
+        "port": 6697, "secure": true, "nick": "al", "sasl": true, "password": "one", "channels": [], "enabled": true,
+        "connector": "", "created": "2026-01-15T10:00:00.000Z"
+    });
+    let post = |connection: &Value| {
+        let body = json!({"account": "alice", "connection": connection});
+        signed(&s.functions, "POST", "/connector/assignments", &body)
+    };
+    let first = post(&connection).json();
+    assert_eq!(
+        (
+            &first["connection"]["password"],
+            &first["connection"]["connector"]
+        ),
+        (&"one".into(), &"irc-1".into())
+    );
+    let mut changed = connection.clone();
+    changed["password"] = "two".into();
+    let second = post(&changed).json();
+    assert_eq!(second["connection"]["id"], first["connection"]["id"]);
+    assert_eq!(second["connection"]["password"], "two");
+    assert!(!s.functions.dump().contains("\"two\""));
+    for (field, value) in [
+        ("host", json!("a b")),
+        ("nick", json!("")),
+        ("server", json!("x\0")),
+        ("platform", json!("xmpp")),
+    ] {
+        let mut bad = connection.clone();
+        bad[field] = value;
+        assert_eq!(post(&bad).status, 422, "{field}");
+    }
+}
+
+#[test]
+fn the_irc_server_asks_who_somebody_is() {
+    let s = setup();
+    let ask = |name: &str, password: &str| {
+        let body = json!({"name": name, "password": password});
+        let reply = signed(&s.functions, "POST", "/connector/authenticate", &body);
+        assert_eq!(reply.status, 200);
+        reply.json()
+    };
+    assert_eq!(ask("Alice", PASSWORD), json!({"account": "alice"}));
+    let grant = s
+        .functions
+        .api(
+            "POST",
+            "/api/grants",
+            &s.session,
+            json!({"kind": "irc", "client": "irssi"}),
+        )
+        .json();
+    let token = grant["token"].as_str().unwrap();
+    assert_eq!(ask("alice", token), json!({"account": "alice"}));
+    s.functions.sign_up("bob");
+    for (name, password) in [
+        ("bob", token),
+        ("alice", s.session.as_str()),
+        ("alice", &s.token[7..]),
+        ("nobody", PASSWORD),
+        ("a b", "x"),
+        ("alice", ""),
+    ] {
+        let reply = ask(name, password);
+        assert_eq!(reply.get("account"), None, "{name}");
+        assert!(!reply["reason"].as_str().unwrap().is_empty());
+    }
+    for _ in 0..10 {
+        ask("alice", "wrong password");
+    }
+    assert!(
+        ask("alice", PASSWORD)["reason"]
+            .as_str()
+            .unwrap()
+            .contains("too many")
+    );
+    // Guessing does not keep the account's own connector out.
+    assert_eq!(ask("alice", token), json!({"account": "alice"}));
+}
+
+#[test]
+fn only_signed_requests_count() {
+    let s = setup();
+    let plain = s
+        .functions
+        .request("GET", "/connector/assignments", &[], "");
+    assert_eq!(plain.status, 401);
+    let now = s.functions.host().now();
+    let good = sign_request(KEY, "GET", "/connector/assignments", now, b"");
+    let send = |connector: &str, time: Timestamp, signature: &str| {
+        let millis = time.millis().to_string();
+        let headers = [
+            ("x-subspace-connector", connector),
+            ("x-subspace-time", millis.as_str()),
+            ("x-subspace-signature", signature),
+        ];
+        s.functions
+            .request("GET", "/connector/assignments", &headers, "")
+    };
+    assert_eq!(send("irc-1", now, &good).status, 200);
+    assert_eq!(send("irc-2", now, &good).status, 401);
+    assert_eq!(send("irc-1", now.plus_millis(1), &good).status, 401);
+    assert_eq!(send("irc-1", now, "zz").status, 401);
+    s.functions.host().advance(300_001);
+    let stale = send("irc-1", now, &good);
+    assert_eq!(stale.status, 401);
+    assert!(stale.detail().contains("clock"), "{}", stale.detail());
+    assert_eq!(
+        signed(
+            &s.functions,
+            "POST",
+            "/connector/events",
+            &json!({"events": 1})
+        )
+        .status,
+        422
+    );
+    assert_eq!(
+        signed(&s.functions, "PUT", "/connector/events", &json!({})).status,
+        405
+    );
+}

@@ -1,1 +1,645 @@
-//! Tests.
+//! The storage as it looks on the wire.
+
+use crate::testing::{Reply, TestFunctions, functions, functions_with};
+
+struct App {
+    functions: TestFunctions,
+    token: String,
+}
+
+fn app(scopes: &str) -> App {
+    app_with(functions(), scopes)
+}
+
+fn app_with(functions: TestFunctions, scopes: &str) -> App {
+    functions.sign_up("alice");
+    let token = format!("Bearer {}", functions.grant("alice", scopes));
+    App { functions, token }
+}
+
+impl App {
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut all = vec![("authorization", self.token.as_str())];
+        all.extend_from_slice(headers);
+        let target = format!("/storage/alice{path}");
+        self.functions
+            .request(method, &target, &all, body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], "")
+    }
+
+    fn put(&self, path: &str, body: &str) -> Reply {
+        self.send("PUT", path, &[("content-type", "text/plain")], body)
+    }
+
+    fn anonymous(&self, method: &str, path: &str) -> Reply {
+        let target = format!("/storage/alice{path}");
+        self.functions.request(method, &target, &[], "")
+    }
+}
+
+#[test]
+fn a_document_comes_back_as_it_was_stored() {
+    let app = app("notes:rw");
+    let kind = "text/plain; charset=binary;  Odd=\"1\"";
+    let put = app.send(
+        "PUT",
+        "/notes/a%20b%2B%25.txt",
+        &[("content-type", kind)],
+        "h\u{e9}llo",
+    );
+    assert_eq!(put.status, 201);
+    let etag = put.header("etag").to_owned();
+    assert!(
+        etag.starts_with('"') && etag.ends_with('"') && etag.len() > 2,
+        "{etag}"
+    );
+    let get = app.get("/notes/a%20b%2B%25.txt");
+    assert_eq!((get.status.as_u16(), get.text()), (200, "h\u{e9}llo"));
+    assert_eq!(get.header("content-type"), kind);
+    assert_eq!(get.header("content-length"), "6");
+    assert_eq!(get.header("etag"), etag);
+    assert_eq!(get.header("cache-control"), "no-cache");
+    assert_eq!(get.header("last-modified"), "Thu, 15 Jan 2026 10:00:00 GMT");
+    assert!(
+        get.header("content-security-policy")
+            .starts_with("sandbox;")
+    );
+    let head = app.send("HEAD", "/notes/a%20b%2B%25.txt", &[], "");
+    assert_eq!((head.status.as_u16(), head.text()), (200, ""));
+    for name in [
+        "content-type",
+        "content-length",
+        "etag",
+        "cache-control",
+        "last-modified",
+    ] {
+        assert_eq!(head.header(name), get.header(name), "{name}");
+    }
+    let again = app.put("/notes/a%20b%2B%25.txt", "");
+    assert_eq!(again.status, 200);
+    assert_ne!(again.header("etag"), etag);
+    let get = app.get("/notes/a%20b%2B%25.txt");
+    assert_eq!((get.header("content-length"), get.text()), ("0", ""));
+}
+
+#[test]
+fn conditions_of_reads() {
+    let app = app("notes:rw");
+    app.put("/notes/a", "1");
+    for path in ["/notes/a", "/notes/"] {
+        let etag = app.get(path).header("etag").to_owned();
+        for method in ["GET", "HEAD"] {
+            for matching in [
+                etag.clone(),
+                format!("\"x\", {etag}"),
+                "*".into(),
+                format!("W/{etag}"),
+            ] {
+                let reply = app.send(method, path, &[("if-none-match", &matching)], "");
+                assert_eq!(reply.status, 304, "{method} {path} {matching}");
+                assert_eq!(reply.header("etag"), etag);
+                assert_eq!(reply.header("access-control-allow-origin"), "*");
+                assert!(reply.body.is_empty());
+            }
+            let reply = app.send(method, path, &[("if-none-match", "\"x\", \"y\"")], "");
+            assert_eq!(reply.status, 200, "{method} {path}");
+        }
+        let bad = app.send("GET", path, &[("if-none-match", "\"x")], "");
+        assert_eq!(bad.status, 400);
+    }
+}
+
+#[test]
+fn conditions_of_writes() {
+    let app = app("notes:rw");
+    let text = ("content-type", "text/plain");
+    let put =
+        |condition: (&str, &str), body: &str| app.send("PUT", "/notes/a", &[text, condition], body);
+    let missing = put(("if-match", "\"x\""), "0");
+    assert_eq!((missing.status.as_u16(), missing.header("etag")), (412, ""));
+    assert_eq!(put(("if-match", "*"), "0").status, 412);
+    let created = put(("if-none-match", "*"), "1");
+    assert_eq!(created.status, 201);
+    let first = created.header("etag").to_owned();
+    let refused = put(("if-none-match", "*"), "2");
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("etag")),
+        (412, first.as_str())
+    );
+    let second = put(("if-match", &first), "2");
+    assert_eq!(second.status, 200);
+    let second = second.header("etag").to_owned();
+    let stale = put(("if-match", &first), "3");
+    assert_eq!(
+        (stale.status.as_u16(), stale.header("etag")),
+        (412, second.as_str())
+    );
+    // Weak tags never match a write (RFC 9110, section 13.1.1).
+    assert_eq!(put(("if-match", &format!("W/{second}")), "3").status, 412);
+    assert_eq!(put(("if-none-match", "\"x\""), "3").status, 400);
+    assert_eq!(app.get("/notes/a").text(), "2");
+
+    let delete = |condition: (&str, &str)| app.send("DELETE", "/notes/a", &[condition], "");
+    let stale = delete(("if-match", &first));
+    assert_eq!(
+        (stale.status.as_u16(), stale.header("etag")),
+        (412, second.as_str())
+    );
+    let deleted = delete(("if-match", &second));
+    assert_eq!(
+        (deleted.status.as_u16(), deleted.header("etag")),
+        (200, second.as_str())
+    );
+    let gone = delete(("if-match", &second));
+    assert_eq!((gone.status.as_u16(), gone.header("etag")), (412, ""));
+    let gone = app.send("DELETE", "/notes/a", &[], "");
+    assert_eq!((gone.status.as_u16(), gone.header("etag")), (404, ""));
+    assert_eq!(app.get("/notes/a").status, 404);
+}
+
+#[test]
+fn folders_list_what_is_in_them() {
+    let app = app("*:rw");
+    let empty = app.get("/notes/");
+    assert_eq!(empty.status, 200);
+    assert_eq!(empty.json()["items"], serde_json::json!({}));
+    assert!(!empty.header("etag").is_empty());
+    app.put("/notes/a%20%C3%A9", "x");
+    app.put("/notes/deep/er/b", "12345");
+    app.put("/top", "t");
+    let listing = app.get("/notes/");
+    assert_eq!(listing.header("content-type"), "application/ld+json");
+    assert_eq!(
+        listing.header("content-length"),
+        listing.body.len().to_string()
+    );
+    let head = app.send("HEAD", "/notes/", &[], "");
+    assert_eq!(
+        head.header("content-length"),
+        listing.header("content-length")
+    );
+    let items = listing.json();
+    assert_eq!(
+        items["@context"],
+        "http://remotestorage.io/spec/folder-description"
+    );
+    let document = app.get("/notes/a%20%C3%A9");
+    let item = &items["items"]["a \u{e9}"];
+    assert_eq!(
+        format!("\"{}\"", item["ETag"].as_str().unwrap()),
+        document.header("etag")
+    );
+    assert_eq!(
+        (&item["Content-Length"], &item["Content-Type"]),
+        (&1.into(), &"text/plain".into())
+    );
+    assert_eq!(item["Last-Modified"], document.header("last-modified"));
+    let deep = app.get("/notes/deep/");
+    let etag = items["items"]["deep/"]["ETag"].as_str().unwrap();
+    assert_eq!(format!("\"{etag}\""), deep.header("etag"));
+    let root = app.get("/").json();
+    assert!(
+        root["items"]["notes/"].is_object() && root["items"]["top"].is_object(),
+        "{root}"
+    );
+
+    // A change deep below shows in every ancestor, also after the listings were cached; siblings stay.
+    let before = (
+        app.get("/").header("etag").to_owned(),
+        listing.header("etag").to_owned(),
+    );
+    app.put("/notes/deep/other", "y");
+    app.send("DELETE", "/notes/deep/er/b", &[], "");
+    let after = app.get("/notes/");
+    assert_ne!(after.header("etag"), before.1);
+    assert_ne!(app.get("/").header("etag"), before.0);
+    assert_eq!(after.json()["items"]["a \u{e9}"], *item);
+    assert_eq!(
+        app.get("/notes/deep/").json()["items"]
+            .as_object()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn names_of_every_kind() {
+    let app = app("*:rw");
+    for name in [
+        "%23kosmos%40irc.libera.chat",
+        "%3F",
+        "'",
+        "%22",
+        "a+b",
+        "%F0%9F%98%80",
+        "e%CC%81",
+        "a:b",
+        "(x)~*!",
+        &"n".repeat(200),
+    ] {
+        assert_eq!(
+            app.put(&format!("/notes/{name}"), name).status,
+            201,
+            "{name}"
+        );
+        assert_eq!(app.get(&format!("/notes/{name}")).text(), name);
+    }
+    for bad in [
+        "/notes/%00",
+        "/notes/..",
+        "/notes/../x",
+        "/notes/./x",
+        "/notes/%2E%2E/x",
+        "/notes//x",
+        "/notes/%FF",
+        "/notes/a%2Fb",
+    ] {
+        for method in ["GET", "DELETE"] {
+            let reply = app.send(method, bad, &[], "");
+            assert_eq!(reply.status, 400, "{method} {bad}");
+            assert!(!reply.detail().is_empty());
+        }
+        assert_eq!(app.put(bad, "x").status, 400, "{bad}");
+    }
+}
+
+#[test]
+fn clashes_of_documents_and_folders() {
+    let app = app("*:rw");
+    app.put("/notes/a/b", "x");
+    assert_eq!(app.put("/notes/a", "x").status, 409);
+    assert_eq!(app.put("/notes/a/b/c", "x").status, 409);
+    assert_eq!(app.get("/notes/a/b").text(), "x");
+    for method in ["PUT", "DELETE"] {
+        let reply = app.send(method, "/notes/a/", &[("content-type", "text/plain")], "x");
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("allow")),
+            (405, "GET, HEAD, OPTIONS")
+        );
+    }
+    let reply = app.send("PATCH", "/notes/a/b", &[], "x");
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("allow")),
+        (405, "GET, HEAD, PUT, DELETE, OPTIONS")
+    );
+}
+
+#[test]
+fn what_a_put_must_not_carry() {
+    let app = app("notes:rw");
+    let put = |headers: &[(&str, &str)]| app.send("PUT", "/notes/a", headers, "x").status;
+    assert_eq!(put(&[]), 400);
+    assert_eq!(put(&[("content-type", "nonsense")]), 400);
+    assert_eq!(
+        put(&[
+            ("content-type", "text/plain"),
+            ("content-range", "bytes 0-1/2")
+        ]),
+        400
+    );
+    assert_eq!(
+        put(&[("content-type", "text/plain"), ("content-encoding", "gzip")]),
+        415
+    );
+    assert_eq!(app.get("/notes/a").status, 404);
+}
+
+#[test]
+fn limits() {
+    let small = functions_with(|config| {
+        config.max_document_size = 10;
+        config.default_quota = Some(25);
+    });
+    let app = app_with(small, "notes:rw");
+    assert_eq!(app.put("/notes/a", "0123456789").status, 201);
+    let large = app.put("/notes/b", "0123456789a");
+    assert_eq!(large.status, 413);
+    assert!(large.detail().contains("10 bytes"));
+    let length = ("content-length", "11");
+    let announced = app.send(
+        "PUT",
+        "/notes/b",
+        &[("content-type", "text/plain"), length],
+        "0123456789a",
+    );
+    assert_eq!(announced.status, 413);
+    assert_eq!(app.put("/notes/b", "0123456789").status, 201);
+    let full = app.put("/notes/c", "0123456789");
+    assert_eq!(full.status, 507);
+    assert_eq!(full.header("access-control-allow-origin"), "*");
+    assert_eq!(app.put("/notes/c", "01234").status, 201);
+    assert_eq!(
+        app.get(&format!("/notes/{}", "x".repeat(20_000))).status,
+        414
+    );
+}
+
+#[test]
+fn ranges() {
+    let app = app("notes:rw");
+    let etag = app.put("/notes/a", "0123456789").header("etag").to_owned();
+    let get = |range: &str, more: &[(&str, &str)]| {
+        let mut headers = vec![("range", range)];
+        headers.extend_from_slice(more);
+        app.send("GET", "/notes/a", &headers, "")
+    };
+    for (range, content_range, text) in [
+        ("bytes=0-3", "bytes 0-3/10", "0123"),
+        ("bytes=7-", "bytes 7-9/10", "789"),
+        ("bytes=-2", "bytes 8-9/10", "89"),
+        ("bytes=5-99", "bytes 5-9/10", "56789"),
+    ] {
+        let reply = get(range, &[]);
+        assert_eq!(
+            (reply.status.as_u16(), reply.text()),
+            (206, text),
+            "{range}"
+        );
+        assert_eq!(reply.header("content-range"), content_range);
+        assert_eq!(reply.header("content-length"), text.len().to_string());
+        assert_eq!(
+            (reply.header("etag"), reply.header("accept-ranges")),
+            (etag.as_str(), "bytes")
+        );
+    }
+    for outside in ["bytes=10-", "bytes=-0"] {
+        let reply = get(outside, &[]);
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("content-range")),
+            (416, "bytes */10"),
+            "{outside}"
+        );
+    }
+    for ignored in ["bytes=0-1,3-4", "bytes=x", "items=0-1"] {
+        assert_eq!(get(ignored, &[]).status, 200, "{ignored}");
+    }
+    assert_eq!(get("bytes=0-3", &[("if-range", &etag)]).status, 206);
+    assert_eq!(
+        get(
+            "bytes=0-3",
+            &[("if-range", "Thu, 15 Jan 2026 10:00:00 GMT")]
+        )
+        .status,
+        206
+    );
+    for other in [
+        "\"x\"",
+        &format!("W/{etag}"),
+        "Thu, 15 Jan 2026 10:00:01 GMT",
+    ] {
+        assert_eq!(
+            get("bytes=0-3", &[("if-range", other)]).text(),
+            "0123456789",
+            "{other}"
+        );
+    }
+    assert_eq!(get("bytes=0-3", &[("if-none-match", &etag)]).status, 304);
+}
+
+#[test]
+fn tokens_open_what_their_scopes_say() {
+    let app = app("notes:rw photos:r");
+    let status = |method: &str, path: &str| {
+        app.send(method, path, &[("content-type", "text/plain")], "x")
+            .status
+            .as_u16()
+    };
+    for (method, path, expected) in [
+        ("PUT", "/notes/a", 201),
+        ("PUT", "/public/notes/a", 201),
+        ("GET", "/public/notes/", 200),
+        ("GET", "/photos/", 200),
+        ("GET", "/photos/a", 404),
+        ("PUT", "/photos/a", 403),
+        ("DELETE", "/public/photos/a", 403),
+        ("GET", "/other/a", 403),
+        ("GET", "/", 403),
+        ("GET", "/public/", 403),
+        ("PUT", "/notes", 403),
+        ("PUT", "/public/notes", 403),
+        ("GET", "/notes", 403),
+    ] {
+        assert_eq!(status(method, path), expected, "{method} {path}");
+    }
+    app.functions.sign_up("bob");
+    let other = app.functions.request(
+        "GET",
+        "/storage/bob/notes/a",
+        &[("authorization", &app.token)],
+        "",
+    );
+    assert_eq!(other.status, 403);
+    let session = format!("Bearer {}", app.functions.sign_in("alice"));
+    let reply = app.functions.request(
+        "GET",
+        "/storage/alice/notes/a",
+        &[("authorization", &session)],
+        "",
+    );
+    assert_eq!(reply.status, 403);
+    // The scheme is case-insensitive (RFC 9110, section 11.1).
+    let lower = app.token.replace("Bearer", "bearer");
+    let reply = app.functions.request(
+        "GET",
+        "/storage/alice/notes/a",
+        &[("authorization", &lower)],
+        "",
+    );
+    assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn without_a_token_only_public_documents_open() {
+    let app = app("*:rw");
+    app.put("/public/notes/a", "x");
+    app.put("/public/x", "y");
+    app.put("/public", "root document");
+    app.put("/notes/a", "secret");
+    let public = app.anonymous("GET", "/public/notes/a");
+    assert_eq!((public.status.as_u16(), public.text()), (200, "x"));
+    assert_eq!(public.header("cache-control"), "no-cache, public");
+    assert_eq!(
+        app.anonymous("HEAD", "/public/notes/a")
+            .header("content-length"),
+        "1"
+    );
+    assert_eq!(app.anonymous("GET", "/public/x").status, 200);
+    assert_eq!(app.anonymous("GET", "/public/none").status, 404);
+    for (method, path) in [
+        ("GET", "/public/notes/"),
+        ("GET", "/public/"),
+        ("GET", "/"),
+        ("GET", "/notes/a"),
+        ("GET", "/public"),
+        ("PUT", "/public/notes/a"),
+        ("DELETE", "/public/notes/a"),
+    ] {
+        let reply = app.anonymous(method, path);
+        assert_eq!(reply.status, 401, "{method} {path}");
+        assert_eq!(
+            reply.header("www-authenticate"),
+            "Bearer realm=\"subspace\""
+        );
+        assert_eq!(reply.header("access-control-allow-origin"), "*");
+    }
+}
+
+#[test]
+fn a_revoked_token_ends_at_once() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let token = functions.grant("alice", "notes:rw");
+    let bearer = format!("Bearer {token}");
+    let get = |functions: &TestFunctions| {
+        functions.request(
+            "GET",
+            "/storage/alice/notes/",
+            &[("authorization", &bearer)],
+            "",
+        )
+    };
+    assert_eq!(get(&functions).status, 200);
+    let id = token.split('.').nth(1).unwrap();
+    let revoked = functions.api(
+        "DELETE",
+        &format!("/api/grants/{id}"),
+        &session,
+        serde_json::Value::Null,
+    );
+    assert_eq!(revoked.status, 204);
+    let reply = get(&functions);
+    assert_eq!(reply.status, 401);
+    assert!(reply.header("www-authenticate").contains("invalid_token"));
+    for bad in [
+        "",
+        "nonsense",
+        "alice.AAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        &token[..token.len() - 1],
+    ] {
+        let bearer = format!("Bearer {bad}");
+        let reply = functions.request(
+            "GET",
+            "/storage/alice/notes/",
+            &[("authorization", &bearer)],
+            "",
+        );
+        assert_eq!(reply.status, 401, "{bad}");
+    }
+}
+
+#[test]
+fn guessing_tokens_is_slowed_down_but_right_ones_go_on() {
+    let app = app("notes:rw");
+    let mut last = 0;
+    for n in 0..400 {
+        let guess = format!("Bearer alice.AAAAAAAAAAAAAAAA.{n:032}");
+        let headers = [("authorization", guess.as_str())];
+        last = app
+            .functions
+            .request("GET", "/storage/alice/notes/", &headers, "")
+            .status
+            .as_u16();
+    }
+    assert_eq!(last, 429);
+    assert_eq!(app.get("/notes/").status, 200);
+}
+
+#[test]
+fn every_answer_can_be_read_by_every_page() {
+    let app = app("notes:rw");
+    let origin = ("origin", "https://app.example");
+    let preflight = app.functions.request(
+        "OPTIONS",
+        "/storage/alice/notes/a",
+        &[origin, ("access-control-request-method", "PUT")],
+        "",
+    );
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-origin"), origin.1);
+    assert!(
+        preflight
+            .header("access-control-allow-methods")
+            .contains("PUT, DELETE")
+    );
+    for header in [
+        "Authorization",
+        "Content-Type",
+        "If-Match",
+        "If-None-Match",
+        "Range",
+    ] {
+        assert!(
+            preflight
+                .header("access-control-allow-headers")
+                .contains(header),
+            "{header}"
+        );
+    }
+    app.put("/notes/a", "x");
+    let check = |reply: Reply, status: u16| {
+        assert_eq!(reply.status, status);
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            origin.1,
+            "{status}"
+        );
+        assert!(
+            reply
+                .header("access-control-expose-headers")
+                .contains("ETag"),
+            "{status}"
+        );
+        assert_eq!(reply.header("vary"), "Origin");
+    };
+    let etag = app.get("/notes/a").header("etag").to_owned();
+    check(app.send("GET", "/notes/a", &[origin], ""), 200);
+    check(
+        app.send("GET", "/notes/a", &[origin, ("if-none-match", &etag)], ""),
+        304,
+    );
+    check(app.send("GET", "/notes/none", &[origin], ""), 404);
+    check(app.send("GET", "/other/a", &[origin], ""), 403);
+    check(app.send("GET", "/notes/..", &[origin], ""), 400);
+    check(app.send("PUT", "/notes/a", &[origin], ""), 400);
+    check(app.send("POST", "/notes/a", &[origin], ""), 405);
+    check(
+        app.functions
+            .request("GET", "/storage/alice/", &[origin], ""),
+        401,
+    );
+    check(
+        app.functions
+            .request("GET", "/storage/Alice/", &[origin], ""),
+        404,
+    );
+    check(app.functions.request("GET", "/nothing", &[origin], ""), 404);
+    app.functions.set_down(true);
+    check(app.send("GET", "/notes/a", &[origin], ""), 503);
+    app.functions.set_down(false);
+    check(app.send("GET", "/notes/a", &[origin], ""), 200);
+}
+
+#[test]
+fn what_requests_cost() {
+    let app = app("notes:rw");
+    app.put("/notes/a", "x");
+    let etag = app.get("/notes/").header("etag").to_owned();
+    app.get("/notes/a");
+    let cost = |act: &dyn Fn() -> Reply| {
+        app.functions.memory().take_requests();
+        act();
+        app.functions.memory().take_requests().total()
+    };
+    // One for the token each time.
+    assert_eq!(
+        cost(&|| app.send("GET", "/notes/", &[("if-none-match", &etag)], "")),
+        2
+    );
+    assert_eq!(cost(&|| app.get("/notes/")), 2);
+    assert!(cost(&|| app.get("/notes/a")) <= 3);
+    assert!(cost(&|| app.put("/notes/a", "y")) <= 4);
+}
