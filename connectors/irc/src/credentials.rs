@@ -112,7 +112,7 @@ pub(crate) fn connection(
         id,
         platform: crate::session::PLATFORM.to_owned(),
         name: host.clone(),
-        sasl: flag("sasl")?.unwrap_or(password.is_some()),
+        sasl: flag("sasl")?.unwrap_or_else(|| password.is_some()),
         server,
         host,
         port,

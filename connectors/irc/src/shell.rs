@@ -57,7 +57,7 @@ pub(crate) struct Shell {
 
 /// What happened.
 enum Event {
-    Command(Option<Command>),
+    Command(Option<Box<Command>>),
     Connected(Result<Box<dyn Stream>, String>),
     Read(std::io::Result<usize>),
     Timeout,
@@ -106,13 +106,13 @@ impl Shell {
             }
             let due = self.session.poll_timeout().map(|due| self.started + due);
             let event = tokio::select! {
-                command = commands.recv() => Event::Command(command),
+                command = commands.recv() => Event::Command(command.map(Box::new)),
                 event = drive(&mut self.link, &mut buffer) => event,
                 () = sleep_or_never(due) => Event::Timeout,
             };
             let clock = self.clock();
             match event {
-                Event::Command(Some(command)) => self.session.handle_command(command, clock),
+                Event::Command(Some(command)) => self.session.handle_command(*command, clock),
                 Event::Command(None) => {
                     // Nobody holds the connection any more.
                     let reason = "Connector stopped".to_owned();

@@ -42,6 +42,9 @@ pub fn assignment() -> Assignment {
     }
 }
 
+/// An activity, who gets it, and its records.
+pub type Told<'a> = (&'a Activity, Audience, &'a [(String, EventBody)]);
+
 pub struct Story {
     pub session: Session,
     pub elapsed: Duration,
@@ -215,7 +218,7 @@ impl Story {
         self.answer(request).unwrap().unwrap_err()
     }
 
-    pub fn activities(&self) -> Vec<(&Activity, Audience, &[(String, EventBody)])> {
+    pub fn activities(&self) -> Vec<Told<'_>> {
         self.outputs
             .iter()
             .filter_map(|output| match output {
@@ -229,7 +232,7 @@ impl Story {
             .collect()
     }
 
-    pub fn only(&self) -> (&Activity, Audience, &[(String, EventBody)]) {
+    pub fn only(&self) -> Told<'_> {
         let all = self.activities();
         assert_eq!(all.len(), 1, "{all:#?}");
         all[0]

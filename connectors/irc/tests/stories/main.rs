@@ -1,5 +1,7 @@
 //! The session played with a scripted server and a fake clock: one file, one story.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
 mod any_input;
 mod case_mapping;
 mod channels;

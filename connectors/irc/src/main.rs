@@ -1,0 +1,112 @@
+//! `subspace-irc-connector`: always-on connections to IRC networks, used over Socket.IO.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use connector::{Gateway, GatewayConfig};
+use irc_connector::{AddressPolicy, Irc, IrcConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Keeps the connections of accounts to IRC networks and lets browsers use them at /sockethub.
+///
+/// The key shared with the functions is never given as an argument: it comes from the environment variable
+/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (openssl rand -hex 32 makes some).
+#[derive(Debug, Parser)]
+#[command(name = "subspace-irc-connector", version)]
+struct Options {
+    /// Address that browsers are served on.
+    #[arg(long, env = "SUBSPACE_LISTEN", default_value = "127.0.0.1:6701")]
+    listen: SocketAddr,
+    /// Origin of the functions, https://chat.example.org.
+    #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
+    functions: String,
+    /// This connector's id, as the functions know it.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "irc")]
+    connector: String,
+    /// File with this connector's key, hexadecimal digits.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Folder in which what happens is kept until the functions have it.
+    #[arg(long, env = "SUBSPACE_SPOOL")]
+    spool: PathBuf,
+    /// Origins whose pages may use this connector, separated by commas; any if not given.
+    #[arg(long, env = "SUBSPACE_ORIGINS", value_delimiter = ',')]
+    origins: Vec<String>,
+    /// Take the addresses of clients from x-forwarded-for; only behind a reverse proxy that sets it.
+    #[arg(long, env = "SUBSPACE_BEHIND_PROXY")]
+    behind_proxy: bool,
+    /// Allow connections to servers that are not on the public internet.
+    #[arg(long, env = "SUBSPACE_ANY_NETWORK", conflicts_with = "allow")]
+    any_network: bool,
+    /// Servers, host:port, that may be connected to though they are not on the public internet.
+    #[arg(long, env = "SUBSPACE_ALLOW", value_delimiter = ',')]
+    allow: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    let options = Options::parse();
+    let key = connector_key(options.key_file.as_deref())?;
+    let config = GatewayConfig {
+        origins: options.origins,
+        behind_proxy: options.behind_proxy,
+        ..GatewayConfig::new(&options.connector, &key, &options.functions, options.spool)
+    };
+    let addresses = if options.any_network {
+        AddressPolicy::Any
+    } else {
+        AddressPolicy::Public {
+            except: options.allow,
+        }
+    };
+    let platform = Irc::new(IrcConfig {
+        addresses,
+        ..IrcConfig::default()
+    });
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
+    tracing::info!(address = %listener.local_addr()?, "ready");
+    connector::serve(listener, gateway, async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+    .await;
+    Ok(())
+}
+
+fn connector_key(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let text = match (file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
+        (Some(path), _) => std::fs::read_to_string(path)
+            .with_context(|| format!("key-file is {}; that file cannot be read", path.display()))?,
+        (None, Ok(key)) => key,
+        (None, Err(_)) => {
+            bail!("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")
+        }
+    };
+    from_hex(text.trim())
+        .filter(|key| key.len() >= 16)
+        .context("the connector's key is not what it must be: at least 32 hexadecimal digits")
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
+}
