@@ -65,9 +65,7 @@ impl Channel {
 
     /// Tells whether it stays when everybody has gone: it belongs to an account or the configuration.
     pub(super) fn is_lasting(&self) -> bool {
-        self.record.permanent
-            || !self.record.operators.is_empty()
-            || !self.record.members.is_empty()
+        self.record.permanent || !self.record.members.is_empty()
     }
 
     pub(super) fn is_operator(&self, user: UserId) -> bool {

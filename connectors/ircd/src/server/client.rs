@@ -1,6 +1,7 @@
 //! Clients (connections) and users (who they speak for).
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use irc_codec::Source;
@@ -108,6 +109,17 @@ impl User {
 
     pub(super) fn account_or_star(&self) -> &str {
         self.account.as_ref().map_or("*", AccountName::as_str)
+    }
+}
+
+/// Returns what is counted as one address: of IPv6 a network of 64 bits, which one person usually has.
+pub(super) fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> 64 << 64;
+            IpAddr::V6(std::net::Ipv6Addr::from_bits(network))
+        }
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use irc_codec::Message;
 
 use super::caps::Caps;
-use super::client::{Client, Registration, UserId};
+use super::client::{Client, Registration, UserId, address_key};
 use super::deliver::{Reply, Response};
 use super::{ClientId, Now, Peer, Server};
 use crate::config::is_loopback;
@@ -22,11 +22,11 @@ impl Server {
         let limits = &self.config.limits;
         let count = self
             .addresses
-            .get(&peer.address)
+            .get(&address_key(peer.address))
             .map_or(0, |address| address.clients);
         let failures = self
             .addresses
-            .get(&peer.address)
+            .get(&address_key(peer.address))
             .filter(|address| address.forgiven > now.ticks)
             .map_or(0, |address| address.failures);
         let refusal = if self.clients.len() >= limits.clients {
@@ -53,7 +53,10 @@ impl Server {
             self.outbox.close(id);
             return;
         }
-        self.addresses.entry(peer.address).or_default().clients += 1;
+        self.addresses
+            .entry(address_key(peer.address))
+            .or_default()
+            .clients += 1;
         let deadline = now.ticks + limits.registration_ms;
         self.deadlines.insert((deadline, id));
         self.clients.insert(
@@ -119,14 +122,13 @@ impl Server {
         let Ok(message) = Message::parse(text) else {
             return;
         };
-        if client.caps.has(Caps::LABELED_RESPONSE) {
-            if let Some(label) = message
+        if client.caps.has(Caps::LABELED_RESPONSE)
+            && let Some(label) = message
                 .tags
                 .get("label")
                 .filter(|label| !label.is_empty() && label.len() <= LABEL)
-            {
-                self.response = Some(Response::new(id, label.to_owned()));
-            }
+        {
+            self.response = Some(Response::new(id, label.to_owned()));
         }
         self.dispatch(id, &message);
         // A command that waits for an answer has put the label aside.

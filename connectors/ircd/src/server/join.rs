@@ -50,12 +50,33 @@ impl Server {
                 437,
                 "There are too many channels on this server; no new one can be made",
             )),
+            None if self.belongs_to_many(user_id) => Some((
+                405,
+                "Your account is in too many channels to make another; leave one first",
+            )),
             None => None,
         };
         if let Some((code, text)) = refusal {
             return self.reply(id, Reply::new(code, [name, text]));
         }
         self.enter(user_id, name, folded.into());
+    }
+
+    /// Tells whether an account holds as many channels as it may: they stay when it disconnects.
+    fn belongs_to_many(&self, user_id: UserId) -> bool {
+        let Some(account) = self
+            .users
+            .get(&user_id)
+            .and_then(|user| user.account.as_ref())
+        else {
+            return false;
+        };
+        let count = self
+            .channels
+            .values()
+            .filter(|channel| channel.record.members.contains(account))
+            .count();
+        count >= self.config.limits.channels_per_user
     }
 
     /// Returns why somebody may not join, as numeric and sentence.
@@ -117,7 +138,7 @@ impl Server {
             .entry(Arc::clone(&key))
             .or_insert_with(|| Channel::new(Channel::fresh(name, created)));
         let record = &channel.record;
-        // Whoever makes a channel is its operator; where nobody is, guests take turns.
+        // Whoever makes a channel is its operator; a channel without one gets the first of its accounts.
         let alone = channel.members.is_empty() && !record.permanent && record.operators.is_empty();
         let is = |set: &std::collections::BTreeSet<AccountName>| {
             account
@@ -125,9 +146,7 @@ impl Server {
                 .is_some_and(|account| set.contains(account))
         };
         let member = Member {
-            operator: is_new
-                || alone && account.is_none() == record.members.is_empty()
-                || is(&record.operators),
+            operator: is_new || alone && is(&record.members) || is(&record.operators),
             voice: is(&record.voices),
         };
         channel.members.insert(user_id, member);

@@ -77,12 +77,15 @@ impl Server {
         tags: &str,
     ) -> Result<(), (u16, String)> {
         let key = names::fold(target);
-        let user = self.users.get(&user_id).ok_or((401, String::new()))?;
+        let user = self
+            .users
+            .get(&user_id)
+            .ok_or_else(|| (401, String::new()))?;
         let channel = self
             .channels
             .get(key.as_str())
             .filter(|channel| channel.is_visible(user_id))
-            .ok_or((403, "No such channel".to_owned()))?;
+            .ok_or_else(|| (403, "No such channel".to_owned()))?;
         if !channel.may_speak(user_id, user) {
             let text = if channel.members.contains_key(&user_id) {
                 "You may not speak here: the channel is moderated (+m) or you are banned"
@@ -117,8 +120,14 @@ impl Server {
             .nicks
             .get(&names::fold(target))
             .ok_or_else(|| (401, self.unknown_nick(target)))?;
-        let user = self.users.get(&user_id).ok_or((401, String::new()))?;
-        let other = self.users.get(&other_id).ok_or((401, String::new()))?;
+        let user = self
+            .users
+            .get(&user_id)
+            .ok_or_else(|| (401, String::new()))?;
+        let other = self
+            .users
+            .get(&other_id)
+            .ok_or_else(|| (401, String::new()))?;
         let nick = other.nick.clone();
         let away = other
             .away

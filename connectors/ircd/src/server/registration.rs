@@ -4,7 +4,7 @@
 use irc_codec::Message;
 use model::{AccountName, BearerToken};
 
-use super::client::{Busy, User, UserId};
+use super::client::{Busy, User, UserId, address_key};
 use super::deliver::Reply;
 use super::outbox::When;
 use super::{ClientId, Now, Server, names};
@@ -244,7 +244,10 @@ impl Server {
             return;
         };
         client.failures += 1;
-        let address = self.addresses.entry(client.peer.address).or_default();
+        let address = self
+            .addresses
+            .entry(address_key(client.peer.address))
+            .or_default();
         if address.forgiven <= self.now.ticks {
             address.failures = 0;
         }
@@ -306,10 +309,10 @@ impl Server {
         for nick in &client.monitor {
             self.unmonitor(id, nick);
         }
-        if let Some(address) = self.addresses.get_mut(&client.peer.address) {
+        if let Some(address) = self.addresses.get_mut(&address_key(client.peer.address)) {
             address.clients -= 1;
             if address.clients == 0 && address.forgiven <= self.now.ticks {
-                self.addresses.remove(&client.peer.address);
+                self.addresses.remove(&address_key(client.peer.address));
             }
         }
         let Some(user_id) = client.user else {

@@ -22,7 +22,7 @@ impl Server {
         let (flags, fields) = message
             .param(1)
             .split_once('%')
-            .unwrap_or((message.param(1), ""));
+            .unwrap_or_else(|| (message.param(1), ""));
         let (fields, token) = fields.split_once(',').unwrap_or((fields, ""));
         let whox = message.param(1).contains('%');
         if whox && (token.len() > 3 || !token.bytes().all(|b| b.is_ascii_digit())) {

@@ -136,9 +136,8 @@ async fn write<W: AsyncWrite + Unpin>(
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let count = match tokio::time::timeout(WRITE_TIMEOUT, writer.write(rest)).await {
-                Ok(Ok(0)) => return "Connection closed".to_owned(),
-                Ok(Ok(count)) => count,
-                Ok(Err(error)) => return format!("Write error: {}", error.kind()),
+                Ok(Ok(count)) if count > 0 => count,
+                Ok(_) => return discard(outgoing).await,
                 Err(_) => return "Write timeout".to_owned(),
             };
             rest = &rest[count..];
@@ -151,9 +150,18 @@ async fn write<W: AsyncWrite + Unpin>(
                 return "The server stopped".to_owned();
             }
         }
-        if let Err(error) = writer.flush().await {
-            return format!("Write error: {}", error.kind());
+        if writer.flush().await.is_err() {
+            return discard(outgoing).await;
         }
     }
     "Closed".to_owned()
+}
+
+/// Passes over what can no longer be written. What the client sent before it went is still read; that
+/// ends the connection.
+async fn discard(outgoing: &Outgoing) -> String {
+    while let Some(bytes) = outgoing.take().await {
+        outgoing.written(bytes.len(), 0);
+    }
+    "Connection closed".to_owned()
 }

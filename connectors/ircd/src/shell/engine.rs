@@ -118,14 +118,14 @@ impl Engine {
                     self.server.handle_authenticated(id, result, now);
                     self.resume(id);
                 }
-                input = inputs.recv(), if open => match input {
-                    Some(input) => self.on_input(input),
-                    None => break,
-                },
                 () = sleep_until(deadline.unwrap_or(self.started)), if deadline.is_some() => {
                     let now = self.now();
                     self.server.handle_timeout(now);
                 }
+                input = inputs.recv(), if open => match input {
+                    Some(input) => self.on_input(input),
+                    None => break,
+                },
             }
         }
         self.finish(replies).await;

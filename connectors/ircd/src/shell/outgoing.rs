@@ -32,9 +32,13 @@ impl Outgoing {
 
     /// Adds bytes; returns how many wait now, those being written included.
     pub(super) fn push(&self, bytes: &[u8]) -> usize {
-        self.lock().bytes.extend_from_slice(bytes);
+        let mut waiting = self.lock();
+        // Counted before they can be taken, so that the count never falls below zero.
+        let queued = self.queued.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+        waiting.bytes.extend_from_slice(bytes);
+        drop(waiting);
         self.notify.notify_one();
-        self.queued.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len()
+        queued
     }
 
     pub(super) fn queued(&self) -> usize {

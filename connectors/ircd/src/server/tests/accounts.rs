@@ -1,0 +1,222 @@
+//! Signing in, names that belong to accounts, several sessions of one user.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+
+fn plain(name: &str, password: &str) -> String {
+    STANDARD.encode(format!("\0{name}\0{password}"))
+}
+
+#[test]
+fn sasl_plain_then_registration() {
+    let mut world = World::new(config());
+    let alice = world.connect_from("192.0.2.1");
+    world.say(alice, "CAP LS 302");
+    assert!(world.take(alice)[0].contains(" sasl=PLAIN "));
+    world.say(alice, "CAP REQ :sasl");
+    world.say(alice, "NICK alice");
+    world.say(alice, "USER a 0 * :A");
+    assert!(world.ask(alice, "AUTHENTICATE SCRAM")[0].contains(" 908 "));
+    assert_eq!(world.ask(alice, "AUTHENTICATE PLAIN"), ["AUTHENTICATE +"]);
+    assert!(world.ask(alice, "AUTHENTICATE *")[0].contains(" 906 "));
+    world.say(alice, "AUTHENTICATE PLAIN");
+    let wrong = format!("AUTHENTICATE {}", plain("alice", "wrong"));
+    assert!(world.ask(alice, &wrong)[0].contains(" 904 "));
+    world.say(alice, "AUTHENTICATE PLAIN");
+    let right = format!("AUTHENTICATE {}", plain("alice", "pw-alice"));
+    let answer = world.ask(alice, &right);
+    assert!(
+        answer[0].contains(" 900 alice alice!*@user/alice alice :") && answer[1].contains(" 903 "),
+        "{answer:?}"
+    );
+    assert!(world.ask(alice, "AUTHENTICATE PLAIN")[0].contains(" 907 "));
+    assert!(
+        world
+            .ask(alice, "CAP END")
+            .iter()
+            .any(|line| line.contains(" 001 alice "))
+    );
+}
+
+#[test]
+fn sasl_in_chunks_and_too_long() {
+    let mut world = World::new(config());
+    let id = world.connect_from("127.0.0.1");
+    world.say(id, "CAP REQ :sasl");
+    world.say(id, "AUTHENTICATE PLAIN");
+    let payload = plain("alice", &"x".repeat(400));
+    let (first, rest) = payload.split_at(400);
+    assert!(world.ask(id, &format!("AUTHENTICATE {first}")).is_empty());
+    assert!(world.ask(id, &format!("AUTHENTICATE {rest}"))[0].contains(" 904 "));
+    world.say(id, "AUTHENTICATE PLAIN");
+    let chunk = format!("AUTHENTICATE {}", "A".repeat(400));
+    for _ in 0..4 {
+        assert!(world.ask(id, &chunk).is_empty());
+    }
+    assert!(world.ask(id, &chunk)[0].contains(" 905 "));
+}
+
+#[test]
+fn three_wrong_passwords_close_and_many_shut_the_door() {
+    let mut config = config();
+    config.limits.failures_per_address = 6;
+    let mut world = World::new(config);
+    for _ in 0..2 {
+        let id = world.connect_from("192.0.2.7");
+        world.say(id, "CAP REQ :sasl");
+        for _ in 0..3 {
+            world.say(id, "AUTHENTICATE PLAIN");
+            world.say(id, &format!("AUTHENTICATE {}", plain("alice", "guess")));
+        }
+        assert!(world.closed.contains(&id));
+    }
+    let id = world.connect_from("192.0.2.7");
+    assert!(world.closed.contains(&id));
+    assert!(world.take(id)[0].contains("too many wrong passwords"));
+    world.wait(700_000);
+    let id = world.connect_from("192.0.2.7");
+    assert!(!world.closed.contains(&id));
+}
+
+#[test]
+fn pass_signs_in_and_a_wrong_one_is_refused() {
+    let mut world = World::new(config());
+    for (pass, nick, signed_in) in [
+        ("alice:pw-alice", "al", true),
+        ("pw-alice", "alice", true),
+        ("pw-bob", "alice", false),
+    ] {
+        let id = world.connect_from("127.0.0.1");
+        world.say(id, &format!("PASS {pass}"));
+        world.say(id, &format!("NICK {nick}"));
+        world.say(id, "USER x 0 * :x");
+        let lines = world.take(id);
+        let found = lines.iter().any(|line| line.contains(" 900 "));
+        assert_eq!(found, signed_in, "{lines:?}");
+        if !signed_in {
+            assert!(lines.iter().any(|line| line.contains(" 464 ")));
+            assert!(world.closed.contains(&id));
+        }
+        world.say(id, "QUIT");
+    }
+}
+
+#[test]
+fn guests_stay_out_unless_admitted() {
+    let mut world = World::new(IrcdConfig::default());
+    let far = world.connect_from("192.0.2.1");
+    world.say(far, "NICK far");
+    world.say(far, "USER x 0 * :x");
+    let lines = world.take(far);
+    assert!(
+        lines[0].contains(" 464 far :") && lines[0].contains("SASL"),
+        "{lines:?}"
+    );
+    assert!(lines[1].starts_with("ERROR :") && world.closed.contains(&far));
+    world.join_as("near", false, "");
+}
+
+#[test]
+fn a_name_belongs_to_its_account() {
+    let mut world = World::new(config());
+    let guest = world.join_as("alice", false, "");
+    // The account appears for the first time, and takes its name back.
+    let alice = world.join_as("alice", true, "");
+    let told = world.take(guest);
+    assert!(
+        told.iter().any(|line| line.contains("NICK Guest")),
+        "{told:?}"
+    );
+    assert!(world.ask(guest, "NICK alice")[0].contains(" 433 "));
+    world.say(alice, "QUIT");
+    assert!(world.ask(guest, "NICK Alice")[0].contains("belongs to the account alice"));
+    let mut world = world.restarted(config());
+    let late = world.connect_from("127.0.0.1");
+    world.say(late, "NICK alice");
+    assert!(world.ask(late, "USER x 0 * :x")[0].contains(" 433 * alice "));
+    assert!(
+        world
+            .ask(late, "NICK ally")
+            .iter()
+            .any(|line| line.contains(" 001 ally "))
+    );
+}
+
+#[test]
+fn sessions_share_one_user() {
+    let mut world = World::new(config());
+    let web = world.join_as("alice", true, "echo-message");
+    let bob = world.join_as("bob", false, "away-notify");
+    world.say(web, "JOIN #tea");
+    world.say(bob, "JOIN #tea");
+    world.clear();
+    let phone = world.connect_from("127.0.0.1");
+    world.say(phone, "PASS alice:pw-alice");
+    world.say(phone, "NICK alice");
+    world.say(phone, "USER x 0 * :x");
+    let welcome = world.take(phone);
+    assert!(
+        welcome.contains(&":alice!alice@user/alice JOIN #tea".to_owned()),
+        "{welcome:?}"
+    );
+    assert!(
+        welcome
+            .iter()
+            .any(|line| line.ends_with("353 alice = #tea :@alice bob"))
+    );
+    assert!(
+        world.take(bob).is_empty(),
+        "nobody else notices a further session"
+    );
+    world.say(phone, "PRIVMSG #tea :from the phone");
+    assert_eq!(
+        world.take(web),
+        [":alice!alice@user/alice PRIVMSG #tea :from the phone"]
+    );
+    assert!(world.take(phone).is_empty());
+    world.say(web, "PRIVMSG bob :psst");
+    assert_eq!(
+        world.take(phone),
+        [":alice!alice@user/alice PRIVMSG bob :psst"]
+    );
+    world.say(bob, "PRIVMSG alice :yes?");
+    assert_eq!(
+        world.take(phone),
+        [":bob!bob@127.0.0.1 PRIVMSG alice :yes?"]
+    );
+    world.clear();
+    // Away only when all sessions are.
+    world.say(web, "AWAY :closed the tab");
+    assert!(world.take(bob).is_empty());
+    world.say(phone, "AWAY :asleep");
+    assert_eq!(world.take(bob), [":alice!alice@user/alice AWAY :asleep"]);
+    world.say(web, "AWAY");
+    assert_eq!(world.take(bob), [":alice!alice@user/alice AWAY"]);
+    world.say(web, "AWAY :again");
+    world.clear();
+    world.say(phone, "QUIT");
+    assert_eq!(world.take(bob), [":alice!alice@user/alice AWAY :again"]);
+    world.say(web, "QUIT :bye");
+    assert_eq!(world.take(bob), [":alice!alice@user/alice QUIT :Quit: bye"]);
+}
+
+#[test]
+fn a_guest_signs_in_later() {
+    let mut world = World::new(config());
+    let bob = world.join_as("bob", false, "account-notify");
+    let ann = world.join_as("ann", false, "sasl");
+    world.say(bob, "JOIN #tea");
+    world.say(ann, "JOIN #tea");
+    world.clear();
+    world.say(ann, "AUTHENTICATE PLAIN");
+    world.say(ann, &format!("AUTHENTICATE {}", plain("ann", "pw-ann")));
+    assert_eq!(world.take(bob), [":ann!ann@127.0.0.1 ACCOUNT ann"]);
+    assert!(
+        world
+            .ask(bob, "WHOIS ann")
+            .iter()
+            .any(|line| line.contains(" 330 bob ann ann "))
+    );
+}

@@ -1,0 +1,299 @@
+//! Stories told to the state machine: lines in, lines out, a clock that is a variable, a disk that is a list.
+
+mod accounts;
+mod chat;
+mod durable;
+mod history;
+mod labels;
+mod limits;
+mod random;
+
+use std::collections::HashMap;
+
+use model::{AccountName, Timestamp};
+
+use super::*;
+use crate::config::{Guests, IrcdConfig};
+use crate::record::{Answer, Body, Query, Record, Stored};
+
+/// The time at which stories begin.
+const START: i64 = 1_800_000_000_000;
+
+/// A server with its world: clients, a disk, accounts whose password is `pw-` and their name.
+pub(super) struct World {
+    pub server: Server,
+    pub now: Now,
+    pub lines: HashMap<ClientId, Vec<String>>,
+    pub closed: Vec<ClientId>,
+    pub log: Vec<Record>,
+    pub waiting: Vec<AppendId>,
+    /// Appends are answered at once, with success.
+    pub disk_works: bool,
+    next: u64,
+}
+
+pub(super) fn config() -> IrcdConfig {
+    IrcdConfig {
+        guests: Guests::On,
+        ..IrcdConfig::default()
+    }
+}
+
+impl World {
+    pub(super) fn new(config: IrcdConfig) -> Self {
+        let now = Now {
+            ticks: 0,
+            wall: Timestamp::from_millis(START),
+        };
+        let server = Server::new(
+            config,
+            State {
+                version: 1,
+                ..State::default()
+            },
+            0,
+            now,
+        );
+        Self::of(server, now, Vec::new())
+    }
+
+    fn of(server: Server, now: Now, log: Vec<Record>) -> Self {
+        let mut world = Self {
+            server,
+            now,
+            lines: HashMap::new(),
+            closed: Vec::new(),
+            log,
+            waiting: Vec::new(),
+            disk_works: true,
+            next: 0,
+        };
+        world.drain();
+        world
+    }
+
+    /// The same data under a new process; what was not stored is lost.
+    pub(super) fn restarted(self, config: IrcdConfig) -> Self {
+        let mut state = State {
+            version: 1,
+            ..State::default()
+        };
+        for record in &self.log {
+            state.apply(record);
+        }
+        let last = self.log.last().map_or(0, |record| record.id);
+        Self::of(
+            Server::new(config, state, last, self.now),
+            self.now,
+            self.log,
+        )
+    }
+
+    pub(super) fn connect_from(&mut self, address: &str) -> ClientId {
+        self.next += 1;
+        let id = ClientId(self.next);
+        let peer = Peer {
+            address: address.parse().unwrap(),
+            secure: false,
+        };
+        self.lines.insert(id, Vec::new());
+        self.server.handle_connected(id, peer, self.now);
+        self.drain();
+        id
+    }
+
+    /// Connects a guest, or with `account` somebody with that account; forgets the welcome.
+    pub(super) fn join_as(&mut self, nick: &str, account: bool, caps: &str) -> ClientId {
+        let id = self.connect_from("127.0.0.1");
+        if !caps.is_empty() {
+            self.say(id, &format!("CAP REQ :{caps}"));
+        }
+        if account {
+            self.say(id, &format!("PASS {nick}:pw-{nick}"));
+        }
+        self.say(id, &format!("NICK {nick}"));
+        self.say(id, &format!("USER {nick} 0 * :{nick} the person"));
+        self.say(id, "CAP END");
+        let welcome = self.take(id);
+        assert!(
+            welcome.iter().any(|line| line.contains(" 001 ")),
+            "{welcome:?}"
+        );
+        id
+    }
+
+    pub(super) fn say(&mut self, id: ClientId, line: &str) {
+        self.tick(1);
+        assert!(!self.server.is_busy(id), "{line}");
+        self.server.handle_line(id, line.as_bytes(), self.now);
+        self.drain();
+    }
+
+    /// Sends a line and returns what that client got.
+    pub(super) fn ask(&mut self, id: ClientId, line: &str) -> Vec<String> {
+        self.lines.get_mut(&id).unwrap().clear();
+        self.say(id, line);
+        self.take(id)
+    }
+
+    pub(super) fn take(&mut self, id: ClientId) -> Vec<String> {
+        std::mem::take(self.lines.get_mut(&id).unwrap())
+    }
+
+    /// Returns what everybody got, and forgets it.
+    pub(super) fn clear(&mut self) {
+        self.lines.values_mut().for_each(Vec::clear);
+    }
+
+    fn tick(&mut self, millis: u64) {
+        self.now.ticks += millis;
+        self.now.wall = self.now.wall.plus_millis(i64::try_from(millis).unwrap());
+    }
+
+    pub(super) fn wait(&mut self, millis: u64) {
+        self.tick(millis);
+        self.server.handle_timeout(self.now);
+        self.drain();
+    }
+
+    pub(super) fn settle(&mut self, stored: bool) {
+        for id in std::mem::take(&mut self.waiting) {
+            self.server.handle_stored(id, stored, self.now);
+        }
+        self.drain();
+    }
+
+    pub(super) fn drain(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Send { to, line } => {
+                    check_line(&line);
+                    for client in to.as_slice() {
+                        let line = line.trim_end().to_owned();
+                        self.lines.entry(*client).or_default().push(line);
+                    }
+                }
+                Output::Close { client } => self.closed.push(client),
+                Output::Authenticate {
+                    client,
+                    name,
+                    password,
+                } => {
+                    let right = password.0 == format!("pw-{name}");
+                    let account = name.parse::<AccountName>().ok().filter(|_| right);
+                    self.server
+                        .handle_authenticated(client, Ok(account), self.now);
+                }
+                Output::Append { id, record } => {
+                    if self.disk_works {
+                        self.log.push(record);
+                        self.server.handle_stored(id, true, self.now);
+                    } else {
+                        self.waiting.push(id);
+                    }
+                }
+                Output::Query { client, query } => {
+                    let answer = answer(&self.log, &query);
+                    self.server.handle_history(client, answer, self.now);
+                }
+            }
+        }
+    }
+}
+
+/// What holds for every line that is sent.
+pub(super) fn check_line(line: &str) {
+    let inner = line.strip_suffix("\r\n").expect("a line ends with CR LF");
+    assert!(!inner.contains(['\r', '\n', '\0']), "{line:?}");
+    let body = match inner.strip_prefix('@') {
+        Some(rest) => {
+            let (tags, body) = rest
+                .split_once(' ')
+                .expect("tags are followed by a message");
+            assert!(tags.len() <= 8190, "{} bytes of tags", tags.len());
+            body
+        }
+        None => inner,
+    };
+    assert!(body.len() <= 510, "{} bytes: {body}", body.len());
+}
+
+/// A history without files: what is asked, by the plainest means.
+fn answer(log: &[Record], query: &Query) -> Answer {
+    use crate::record::Range;
+    let all = |wanted: &str, text_only: bool| -> Vec<(i64, Stored)> {
+        log.iter()
+            .filter_map(|record| match &record.body {
+                Body::Message(stored)
+                    if stored.target == wanted && (stored.is_text() || !text_only) =>
+                {
+                    Some((record.id, stored.clone()))
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    match query {
+        Query::Messages {
+            target,
+            range,
+            limit,
+            text_only,
+        } => {
+            let mut found = all(target, *text_only);
+            match *range {
+                Range::Newest { before, after } => {
+                    found.retain(|(id, _)| *id > after && *id < before);
+                    found.drain(..found.len().saturating_sub(*limit));
+                }
+                Range::Oldest { before, after } => {
+                    found.retain(|(id, _)| *id > after && *id < before);
+                    found.truncate(*limit);
+                }
+                Range::Around { id, after } => {
+                    found.retain(|(at, _)| *at > after);
+                    let middle = found.partition_point(|(at, _)| *at < id);
+                    found.drain(..middle.saturating_sub(limit / 2));
+                    found.truncate(*limit);
+                }
+            }
+            Answer::Messages(found)
+        }
+        Query::Targets {
+            channels,
+            account,
+            before,
+            after,
+            limit,
+        } => {
+            let mut keys: Vec<String> = channels.iter().map(|(key, _)| key.clone()).collect();
+            for record in log {
+                if let (Body::Message(stored), Some(account)) = (&record.body, account)
+                    && crate::record::other_side(&stored.target, account.as_str()).is_some()
+                    && !keys.contains(&stored.target)
+                {
+                    keys.push(stored.target.clone());
+                }
+            }
+            let mut found: Vec<(String, i64)> = keys
+                .into_iter()
+                .filter_map(|key| all(&key, true).last().map(|(id, _)| (key, *id)))
+                .filter(|(_, id)| id > after && id < before)
+                .collect();
+            found.sort_by_key(|(_, id)| *id);
+            found.truncate(*limit);
+            Answer::Targets(found)
+        }
+    }
+}
+
+/// Returns the lines without their tags.
+pub(super) fn untagged(lines: &[String]) -> Vec<&str> {
+    lines
+        .iter()
+        .map(|line| match line.strip_prefix('@') {
+            Some(rest) => rest.split_once(' ').unwrap().1,
+            None => line.as_str(),
+        })
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! A server for a test, and the plainest client there is.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ircd::{Accounts, Authentication, Ircd, IrcdConfig};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::timeout;
+
+/// The whole of what a test may wait for one thing.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Every account's password is `pw-` and its name.
+#[derive(Debug)]
+pub(crate) struct TestAccounts;
+
+impl Accounts for TestAccounts {
+    fn authenticate<'a>(&'a self, name: &'a str, password: &'a str) -> Authentication<'a> {
+        let right = password == format!("pw-{name}");
+        Box::pin(std::future::ready(Ok(name.parse().ok().filter(|_| right))))
+    }
+}
+
+pub(crate) fn config(data: &Path) -> IrcdConfig {
+    IrcdConfig {
+        data: data.to_owned(),
+        ..IrcdConfig::default()
+    }
+}
+
+pub(crate) async fn start(config: IrcdConfig) -> Ircd {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    ircd::start(config, listener, Arc::new(TestAccounts))
+        .await
+        .unwrap()
+}
+
+/// Sends lines, reads lines.
+pub(crate) struct Client {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let (reader, writer) = TcpStream::connect(address).await.unwrap().into_split();
+        Self {
+            reader: BufReader::new(reader),
+            writer,
+        }
+    }
+
+    /// Registers, and returns once the welcome is over.
+    pub(crate) async fn register(
+        address: SocketAddr,
+        nick: &str,
+        password: Option<&str>,
+        caps: &str,
+    ) -> Self {
+        let mut client = Self::connect(address).await;
+        if let Some(password) = password {
+            client.say(&format!("PASS {password}")).await;
+        }
+        client.say(&format!("CAP REQ :{caps}")).await;
+        client.say(&format!("NICK {nick}")).await;
+        client.say(&format!("USER {nick} 0 * :{nick}")).await;
+        client.say("CAP END").await;
+        client.expect(" 422 ").await;
+        client
+    }
+
+    pub(crate) async fn say(&mut self, line: &str) {
+        self.writer
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// Reads a line; none at the end of the connection.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = timeout(LIMIT, self.reader.read_line(&mut line))
+            .await
+            .expect("a line in time");
+        match read {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim_end().to_owned()),
+        }
+    }
+
+    /// Reads up to a line that contains a text, and returns all lines.
+    pub(crate) async fn until(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line().await;
+            let line = line.unwrap_or_else(|| panic!("ended before {text:?}: {lines:#?}"));
+            let done = line.contains(text);
+            lines.push(line);
+            if done {
+                return lines;
+            }
+        }
+    }
+
+    pub(crate) async fn expect(&mut self, text: &str) -> String {
+        self.until(text).await.pop().unwrap()
+    }
+}

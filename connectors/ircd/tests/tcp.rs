@@ -1,0 +1,215 @@
+//! The server over real sockets: TLS, restarts, clients that behave badly.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Client, LIMIT, config, start};
+use ircd::TlsConfig;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+const HISTORY: &str = "draft/chathistory batch message-tags";
+
+#[tokio::test]
+async fn history_and_channels_survive_a_restart() {
+    let data = TempDir::new().unwrap();
+    let server = start(config(data.path())).await;
+    let mut alice = Client::register(server.address(), "alice", Some("pw-alice"), HISTORY).await;
+    alice.say("JOIN #tea").await;
+    alice.say("TOPIC #tea :Darjeeling").await;
+    alice.say("PRIVMSG #tea :remember me").await;
+    alice.say("PING over").await;
+    alice.expect(" PONG ").await;
+    assert!(server.metrics().contains("ircd_clients 1\n"));
+    server.shutdown().await;
+    alice.expect("ERROR :The server is stopping").await;
+    assert_eq!(alice.line().await, None);
+
+    let server = start(config(data.path())).await;
+    let mut alice =
+        Client::register(server.address(), "alice", Some("alice:pw-alice"), HISTORY).await;
+    alice.say("JOIN #tea").await;
+    alice.expect(" 332 alice #tea :Darjeeling").await;
+    alice.expect(" 353 alice = #tea :@alice").await;
+    alice.say("CHATHISTORY LATEST #tea * 10").await;
+    alice.expect("PRIVMSG #tea :remember me").await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let data = TempDir::new().unwrap();
+    let server = start(config(data.path())).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refused = ircd::start(config(data.path()), listener, Arc::new(ircd::NoAccounts)).await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("in use by another IRC server")
+    );
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn tls_is_spoken_and_shown() {
+    let data = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (data.path().join("cert.pem"), data.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut settings = config(data.path());
+    settings.tls = Some(TlsConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        certificate,
+        key,
+    });
+    let server = start(settings).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(server.tls_address().unwrap())
+        .await
+        .unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let mut stream = connector
+        .connect("localhost".try_into().unwrap(), stream)
+        .await
+        .unwrap();
+    stream
+        .write_all(b"NICK bob\r\nUSER b 0 * :b\r\nWHOIS bob\r\n")
+        .await
+        .unwrap();
+    let mut seen = String::new();
+    let read = async {
+        while !seen.contains(" 671 bob bob ") {
+            let mut bytes = [0; 4096];
+            let count = stream.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "{seen}");
+            seen.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        }
+    };
+    timeout(LIMIT, read).await.expect("671 in time");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_missing_certificate_is_named() {
+    let data = TempDir::new().unwrap();
+    let mut settings = config(data.path());
+    let certificate = data.path().join("absent.pem");
+    settings.tls = Some(TlsConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        key: certificate.clone(),
+        certificate,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refused = ircd::start(settings, listener, Arc::new(ircd::NoAccounts)).await;
+    assert!(refused.unwrap_err().to_string().contains("absent.pem"));
+}
+
+#[tokio::test]
+async fn rubbish_and_long_lines_disturb_nobody() {
+    let data = TempDir::new().unwrap();
+    let server = start(config(data.path())).await;
+    let mut bad = TcpStream::connect(server.address()).await.unwrap();
+    let mut rubbish: Vec<u8> = (0..20_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+    rubbish.extend_from_slice(&[b'x'; 100_000]);
+    rubbish.extend_from_slice(b"\r\nNICK bad\r\nUSER b 0 * :b\r\n");
+    bad.write_all(&rubbish).await.unwrap();
+    let mut seen = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&seen).contains(" 001 bad ") {
+            assert!(bad.read_buf(&mut seen).await.unwrap() > 0);
+        }
+    };
+    timeout(LIMIT, read).await.expect("a welcome in time");
+    assert!(String::from_utf8_lossy(&seen).contains(" 417 "));
+    let mut good = Client::register(server.address(), "good", None, "batch").await;
+    good.say("PING x").await;
+    good.expect(" PONG ").await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_dropped_and_others_go_on() {
+    let data = TempDir::new().unwrap();
+    let mut settings = config(data.path());
+    settings.limits.sendq = 64 << 10;
+    settings.limits.line_burst = 1_000_000;
+    settings.limits.lines_per_second = 1_000_000;
+    let server = start(settings).await;
+    let mut deaf = Client::register(server.address(), "deaf", None, "batch").await;
+    deaf.say("JOIN #tea").await;
+    deaf.expect(" 366 ").await;
+    let mut loud = Client::register(server.address(), "loud", None, "batch").await;
+    loud.say("JOIN #tea").await;
+    loud.expect(" 366 ").await;
+    let line = format!("PRIVMSG #tea :{}", "x".repeat(400));
+    let gone = async {
+        loop {
+            for _ in 0..100 {
+                loud.say(&line).await;
+            }
+            loud.say("PING x").await;
+            if loud
+                .until(" PONG ")
+                .await
+                .iter()
+                .any(|line| line.contains("QUIT :SendQ exceeded"))
+            {
+                return;
+            }
+        }
+    };
+    timeout(LIMIT + LIMIT, gone)
+        .await
+        .expect("the deaf client is dropped");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_that_asks_much_and_reads_slowly_gets_it_all() {
+    let data = TempDir::new().unwrap();
+    let mut settings = config(data.path());
+    settings.limits.sendq = 256 << 10;
+    settings.limits.lines_per_second = 1_000_000;
+    let server = start(settings).await;
+    let mut alice = Client::register(server.address(), "alice", Some("pw-alice"), HISTORY).await;
+    alice.say("JOIN #tea").await;
+    for number in 0..300 {
+        alice
+            .say(&format!("PRIVMSG #tea :{number} {}", "y".repeat(380)))
+            .await;
+    }
+    for number in 0..100 {
+        alice.say("CHATHISTORY LATEST #tea * 1000").await;
+        alice.say(&format!("PING {number}")).await;
+    }
+    for number in 0..100 {
+        let lines = alice
+            .until(&format!(" PONG irc.subspace.local {number}"))
+            .await;
+        let found = lines
+            .iter()
+            .filter(|line| line.contains(" PRIVMSG #tea :"))
+            .count();
+        // As many as half of the send queue takes.
+        assert!(found > 200, "{found} messages in answer {number}");
+    }
+    server.shutdown().await;
+}
