@@ -321,7 +321,11 @@ async fn nothing_is_shown_before_it_is_recorded() {
         assignment("alice", "alice", &[]),
         assignment("bob", "bob", &[]),
     ];
-    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        // Every write makes a file, so that the script can get in the way.
+        config.limits.segment_bytes = 1;
+    })
+    .await;
     let started = |nick| network.log().contains(&format!("start {nick} 0"));
     until("both start", || started("alice") && started("bob")).await;
     // Nothing leaves the spool while the functions are away.

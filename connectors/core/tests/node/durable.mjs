@@ -1,11 +1,12 @@
 // Nothing is acknowledged or shown before it is on the disk.
-import { readFileSync, readdirSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { assert, act, current, room, say } from "./lib.mjs";
 
 const { spool } = JSON.parse(process.env.SCENARIO).more;
+const segments = () => readdirSync(spool, { withFileTypes: true }).filter((f) => f.isFile() && f.name.endsWith(".spool")).map((f) => f.name).sort();
 const recorded = () =>
-  readdirSync(spool).filter((name) => name.endsWith(".spool")).map((name) => readFileSync(join(spool, name), "latin1")).join("");
+  segments().map((name) => readFileSync(join(spool, name), "latin1")).join("");
 const has = (account, id) => recorded().includes(`"id":"${account}-${id.slice(1)}"`);
 
 const alice = await current("alice");
@@ -28,4 +29,19 @@ await bob.wait("the last", (v) => v.object?.content === "text 59");
 assert.equal(shown, 60);
 const texts = bob.got.filter((v) => v.type === "send").map((v) => v.object.content);
 assert.deepEqual(texts, Array.from({ length: 60 }, (_, n) => `text ${n}`), "in order");
+
+// A disk that refuses: folders stand wherever the next segment may have to go.
+const last = parseInt(segments().at(-1), 16);
+const blocks = Array.from({ length: 300 }, (_, n) => join(spool, `${(last + 1 + n).toString(16).padStart(16, "0")}.spool`));
+for (const block of blocks) mkdirSync(block);
+let acknowledged = false;
+const held = alice.message(say("alice", room("#disk"), "held")).then(() => (acknowledged = true));
+for (let n = 0; n < 20; n += 1) {
+  for (const peer of [alice, bob]) await peer.ask("schemas", null);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}
+assert.ok(!acknowledged && !bob.got.some((v) => v.object?.content === "held"), "held back");
+for (const block of blocks) rmdirSync(block);
+await held;
+await bob.wait("what was held back", (v) => v.object?.content === "held");
 for (const peer of [alice, bob]) peer.close();
