@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use model::AccountName;
 use serde::{Deserialize, Serialize};
 
 /// Who may connect without an account.
@@ -86,6 +87,8 @@ pub struct IrcdConfig {
     pub data: PathBuf,
     /// Channels that exist from the first start.
     pub channels: Vec<DefaultChannel>,
+    /// Accounts that are operators of these channels.
+    pub operators: Vec<AccountName>,
     /// Who may connect without an account.
     pub guests: Guests,
     /// Addresses (of connectors) that the limit of clients per address does not hold for. Loopback is
@@ -108,6 +111,7 @@ impl Default for IrcdConfig {
                 name: "#general".to_owned(),
                 topic: "Welcome! Everybody is here.".to_owned(),
             }],
+            operators: Vec::new(),
             guests: Guests::default(),
             trusted: Vec::new(),
             tls: None,

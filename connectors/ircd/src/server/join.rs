@@ -145,8 +145,12 @@ impl Server {
                 .as_ref()
                 .is_some_and(|account| set.contains(account))
         };
+        let appointed = record.permanent
+            && account
+                .as_ref()
+                .is_some_and(|account| self.config.operators.contains(account));
         let member = Member {
-            operator: is_new || alone && is(&record.members) || is(&record.operators),
+            operator: is_new || alone && is(&record.members) || is(&record.operators) || appointed,
             voice: is(&record.voices),
         };
         channel.members.insert(user_id, member);

@@ -265,3 +265,16 @@ fn capabilities_decide_what_a_client_sees() {
     assert!(world.ask(poor, "CAP REQ :server-time nonsense")[0].contains(" NAK "));
     assert!(world.ask(poor, "CAP LIST")[0].ends_with("LIST :"));
 }
+
+#[test]
+fn the_configuration_appoints_operators_of_its_channels() {
+    let mut config = config();
+    config.operators = vec!["alice".parse().unwrap()];
+    let mut world = World::new(config);
+    let bob = world.join_as("bob", true, "");
+    let alice = world.join_as("alice", true, "");
+    world.say(bob, "JOIN #general");
+    world.say(alice, "JOIN #general");
+    assert!(world.ask(bob, "MODE #general +m")[0].contains(" 482 "));
+    assert!(world.ask(alice, "MODE #general +m")[0].ends_with("MODE #general +m"));
+}
