@@ -30,8 +30,9 @@ enum Command {
     Account(AccountCommand),
     /// Prints one bearer token for an account's storage; works while the server runs.
     Token {
-        /// The account.
-        name: String,
+        /// The account's name.
+        #[arg(value_name = "NAME")]
+        account: String,
         /// What the token opens, `notes:rw` or `*:rw`; several are separated by blanks.
         #[arg(long)]
         scope: String,
@@ -48,7 +49,8 @@ enum AccountCommand {
     /// Makes an account; the password is read from standard input.
     Add {
         /// The account's name.
-        name: String,
+        #[arg(value_name = "NAME")]
+        account: String,
         /// May manage the installation.
         #[arg(long)]
         admin: bool,
