@@ -296,6 +296,7 @@ impl Draft {
         let expired = self.now.plus_millis(-keep_millis);
         index.superseded.retain(|entry| entry.since >= expired);
         index.serial += 1;
+        index.fence = None;
         index.recent.push(self.commit.clone());
         let forgotten = index.recent.len().saturating_sub(RECENT_COMMITS);
         index.recent.drain(..forgotten);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::index::{Allowance, Head, Index, Node, Superseded};
+use super::index::{Allowance, Fence, Head, Index, Node, Superseded};
 use super::path::DocumentPath;
 use super::types::{DocumentInfo, Folder, Item, TreeError, Version};
 use super::version;
@@ -21,6 +21,12 @@ pub(super) const FORMAT: u32 = 1;
 pub(super) const MIN_DOCUMENT_HEAD: usize = 1024;
 /// at least this and it is a module; in between it is a single document in the root.
 pub(super) const MIN_MODULE_HEAD: usize = 4096;
+
+/// Whether the head of a module was written again without a commit: its length is odd, so that a
+/// listing tells that the folder's version stands in the head.
+pub(super) const fn is_fenced(length: usize) -> bool {
+    length % 2 == 1
+}
 
 /// Superseded documents that a head carries itself.
 const MAX_SUPERSEDED: usize = 128;
@@ -43,6 +49,7 @@ struct HeadJson {
     #[serde(default)]
     allowance: u64,
     fence: Option<String>,
+    held: Option<String>,
     recent: Vec<String>,
     #[serde(default)]
     superseded: Vec<SupersededJson>,
@@ -166,8 +173,10 @@ fn write_head(index: &Index) -> Bytes {
         )
         .as_bytes(),
     );
-    if let Some(fence) = &index.fence {
-        out.extend_from_slice(format!("\"fence\":\"{}\",", fence.0).as_bytes());
+    if let Some(Fence { id, held }) = &index.fence {
+        out.extend_from_slice(
+            format!("\"fence\":\"{}\",\"held\":\"{}\",", id.0, held.0).as_bytes(),
+        );
     }
     out.extend_from_slice(b"\"recent\":");
     let recent: Vec<&str> = index.recent.iter().map(|id| id.0.as_str()).collect();
@@ -203,6 +212,9 @@ fn write_head(index: &Index) -> Bytes {
     };
     if out.len() < length {
         out.resize(length - 1, b' ');
+        out.push(b'\n');
+    }
+    if is_fenced(out.len()) != index.fence.is_some() {
         out.push(b'\n');
     }
     out.into()
@@ -275,7 +287,10 @@ pub(super) fn read(key: &str, bytes: &[u8], etag: ETag) -> Result<Head, TreeErro
             limit: json.limit,
             bytes: json.allowance,
         },
-        fence: json.fence.map(Version),
+        fence: json.fence.zip(json.held).map(|(id, held)| Fence {
+            id: Version(id),
+            held: Version(held),
+        }),
         recent: json.recent.into_iter().map(Version).collect(),
         superseded: superseded.collect::<Result<_, _>>()?,
         document: json.document.map(Into::into),

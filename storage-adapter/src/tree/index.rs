@@ -57,6 +57,15 @@ pub(super) struct Allowance {
     pub(super) bytes: u64,
 }
 
+/// A head that was written again only to take an allowance back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Fence {
+    /// Makes the head different.
+    pub(super) id: Version,
+    /// The version of the module's folder, which stays.
+    pub(super) held: Version,
+}
+
 /// A module.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
@@ -67,8 +76,7 @@ pub(super) struct Index {
     /// Bytes of all documents.
     pub(super) bytes: u64,
     pub(super) allowance: Allowance,
-    /// Makes a head different that was only written again to take an allowance back.
-    pub(super) fence: Option<Version>,
+    pub(super) fence: Option<Fence>,
     /// The last commits, oldest first.
     pub(super) recent: Vec<Version>,
     /// Newest last.
@@ -128,7 +136,8 @@ impl Index {
     pub(super) fn set_etag(&mut self, etag: &ETag) {
         if !self.root.folder.items.is_empty() {
             let folder = &mut Arc::make_mut(&mut self.root).folder;
-            Arc::make_mut(folder).version = version::of_head(etag);
+            let held = self.fence.as_ref().map(|fence| fence.held.clone());
+            Arc::make_mut(folder).version = held.unwrap_or_else(|| version::of_head(etag));
         }
     }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::commit::mode;
 use super::format::{self, FORMAT};
 use super::heads::{Found, whole};
-use super::index::{Allowance, Head};
+use super::index::{Allowance, Fence, Head};
 use super::shard::{self, Shard};
 use super::types::{Host, TreeError};
 use super::{Storage, version};
@@ -83,8 +83,20 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 }
                 _ => (None, None),
             };
+            let promises = ledger.as_ref().map_or_else(Vec::new, |ledger| {
+                ledger
+                    .modules
+                    .keys()
+                    .filter_map(|name| Shard::of_name(name))
+                    .collect()
+            });
             let ledger = ledger.filter(|ledger| ledger.limit == need.limit);
             let modules = ledger.map(|ledger| ledger.modules);
+            // What this module was promised stays promised: another instance may use it already.
+            let own = modules
+                .as_ref()
+                .and_then(|modules| modules.get(&name))
+                .copied();
             let promised = modules.as_ref().map(|modules| {
                 modules
                     .iter()
@@ -98,7 +110,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 {
                     (modules, others)
                 }
-                _ => match self.take_back(account, shard, head, need).await? {
+                _ => match self.take_back(account, shard, head, need, promises).await? {
                     Ok(modules) => {
                         let others = modules.iter().filter(|(other, _)| **other != name);
                         let others = others.map(|(_, bytes)| bytes).sum::<u64>();
@@ -113,7 +125,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             };
             let free = need.limit.saturating_sub(others).saturating_sub(need.bytes);
             let wish = need.wish.saturating_add(need.bytes).max(SLACK);
-            let bytes = need.bytes + wish.min(free / 4);
+            let more = need.bytes + wish.min(free / 4);
+            let bytes = own.filter(|&own| own >= need.bytes).unwrap_or(more);
             modules.insert(name.clone(), bytes);
             if self
                 .swap_ledger(&key, etag.as_ref(), need.limit, modules)
@@ -155,7 +168,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Takes from all other modules what they do not use. Gives what each may hold then; or the
+    /// Takes from all other modules what they do not use; those that were promised something and
+    /// have no head yet get an empty one, so that they cannot use the promise either. Gives what each may hold then; or the
     /// answer; or, if something changed in between, nothing.
     async fn take_back(
         &self,
@@ -163,6 +177,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         shard: &Shard,
         head: &Arc<Head>,
         need: Need,
+        promises: Vec<Shard>,
     ) -> Result<Result<BTreeMap<String, u64>, Option<Room>>, TreeError> {
         let own_key = shard.head_key(account);
         let mut heads = Vec::new();
@@ -187,6 +202,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 used,
             })));
         }
+        for shard in promises {
+            let key = shard.head_key(account);
+            if key != own_key && !heads.iter().any(|(listed, _)| *listed == key) {
+                heads.push((key, Arc::default()));
+            }
+        }
         let mut modules = BTreeMap::new();
         for (key, listed) in heads {
             let mut index = listed.index.clone();
@@ -200,13 +221,20 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 limit: need.limit,
                 bytes,
             };
-            index.fence = Some(version::new(&*self.host));
+            let held = index.root.folder.version.clone();
+            index.fence = Some(Fence {
+                id: version::new(&*self.host),
+                held,
+            });
             let (body, page) = format::write(&mut index);
             if let Some(page) = page {
-                let id = &index.fence.as_ref().unwrap_or(&index.commit).0;
+                let id = index
+                    .fence
+                    .as_ref()
+                    .map_or(&index.commit, |fence| &fence.id);
                 let prefix =
                     Shard::of_head_key(account, &key).map(|other| other.superseded_prefix(account));
-                let page_key = format!("{}{id}", prefix.unwrap_or_default());
+                let page_key = format!("{}{}", prefix.unwrap_or_default(), id.0);
                 self.store
                     .put(&page_key, whole(page), PutMode::Overwrite)
                     .await?;

@@ -95,6 +95,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let length = usize::try_from(entry.length).unwrap_or(usize::MAX);
             let item = if length < MIN_DOCUMENT_HEAD {
                 continue;
+            } else if length >= MIN_MODULE_HEAD && format::is_fenced(length) {
+                let Some(head) = self.listed_head(entry).await? else {
+                    return Ok(None);
+                };
+                Item::Folder(head.index.root.folder.version.clone())
             } else if length >= MIN_MODULE_HEAD {
                 Item::Folder(version::of_head(&entry.etag))
             } else {

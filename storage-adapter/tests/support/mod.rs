@@ -1,6 +1,8 @@
 //! What the tests of the tree share.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 
+pub mod linear;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
