@@ -38,7 +38,7 @@ enum Command {
         scope: String,
         /// Label in the list of grants.
         #[arg(long, default_value = "command line")]
-        client: String,
+        label: String,
         #[command(flatten)]
         keys: Keys,
     },
@@ -63,15 +63,17 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Serve(keys) => serve::run(keys),
-        Command::Account(AccountCommand::Add { name, admin, keys }) => {
-            admin::add_account(&name, admin, keys)
-        }
-        Command::Token {
-            name,
-            scope,
-            client,
+        Command::Account(AccountCommand::Add {
+            account,
+            admin,
             keys,
-        } => admin::print_token(&name, &scope, &client, keys),
+        }) => admin::add_account(&account, admin, keys),
+        Command::Token {
+            account,
+            scope,
+            label,
+            keys,
+        } => admin::print_token(&account, &scope, &label, keys),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,4 +88,14 @@ fn main() -> ExitCode {
 #[allow(clippy::print_stderr, reason = "a command's own voice")]
 fn complain(error: &anyhow::Error) {
     eprintln!("subspace: {error:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }
