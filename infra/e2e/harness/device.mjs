@@ -156,9 +156,12 @@ export class Device {
   }
 
   /** Waits for somebody in the open room's list of members, as here or as away. */
-  async member(nick, { away = false } = {}) {
+  async member(nick, { away = false, limitMs = LIMIT_MS } = {}) {
     const state = `[data-test-away="${away ? 'yes' : 'no'}"]`;
-    await this.#at(`[data-test-member=${quoted(nick)}]${state}`).waitFor({ state: 'attached' });
+    await this.#at(`[data-test-member=${quoted(nick)}]${state}`).waitFor({
+      state: 'attached',
+      timeout: limitMs,
+    });
   }
 
   async noMember(nick) {

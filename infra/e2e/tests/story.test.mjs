@@ -13,6 +13,8 @@ import { WeeChat } from '../harness/weechat.mjs';
 
 const PASSWORDS = { alice: 'correct horse battery', bob: 'staple of my diet' };
 const GENERAL = '#general';
+// Whoever closed the browser may only be reloading the page: it takes half a minute to be away.
+const GONE = { away: true, limitMs: 60_000 };
 const SECOND = { name: 'Example', channel: '#harbour' };
 
 let browser, server, inspircd;
@@ -112,7 +114,7 @@ test('a team begins to talk', { timeout: 600_000 }, async (t) => {
 
   await chapter('each sees the other go and come', async () => {
     await leave(bob);
-    await alice.member('bob', { away: true });
+    await alice.member('bob', GONE);
     bob = await come('bob-again');
     await bob.signIn(server.origin, 'bob', PASSWORDS.bob);
     await bob.chat();
@@ -175,7 +177,7 @@ test('a team begins to talk', { timeout: 600_000 }, async (t) => {
 
   await chapter('she closes the browser and messages go on arriving', async () => {
     await leave(alice);
-    await bob.member('alice', { away: true });
+    await bob.member('alice', GONE);
     carol.say(GENERAL, 'alice: you missed this');
     dave.say(SECOND.channel, 'alice: and this');
     carol.say('alice', 'and a secret');
