@@ -219,6 +219,7 @@ export class Device {
   }
 
   async picture(name) {
-    await this.page.screenshot({ path: artifact(`pictures/${name}.png`) });
+    const path = artifact(`pictures/${name}.png`);
+    await this.page.screenshot({ path, animations: 'disabled' });
   }
 }

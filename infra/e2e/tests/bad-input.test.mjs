@@ -27,7 +27,7 @@ after(async () => {
 
 /** A sentence for people: no codes, no internals. */
 function assertSentence(text) {
-  assert.match(text, /^\p{Lu}.* .*[.!?]$/su, text);
+  assert.match(text, /^["\p{Lu}].* .*[.!?]$/su, text);
   assert.doesNotMatch(text, /undefined|\[object|Error:|\b[45]\d\d\b/, text);
 }
 

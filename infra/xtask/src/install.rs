@@ -52,6 +52,10 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         name: "fonts-dejavu-core",
         shown_by: Sign::Path("/usr/share/fonts"),
     },
+    Package {
+        name: "fonts-noto-color-emoji",
+        shown_by: Sign::Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+    },
     program("inspircd", &["inspircd"]),
     program("ngircd", &["ngircd"]),
     program("atheme-services", &["atheme-services"]),
