@@ -108,8 +108,12 @@ export default class GatewayService extends Service {
   async #discover() {
     if (this.#stopped) return;
     try {
-      const { connectors } = await this.#freshTickets();
+      const answer = await this.#freshTickets();
       if (this.#stopped) return;
+      // Others (an IRC server) have no platform: browsers have nothing to do there.
+      const connectors = answer.connectors.filter(
+        ({ platforms }) => platforms.length > 0,
+      );
       if (!connectors.length) {
         throw new Error(
           'The server names no connector; its administrator has to configure one.',

@@ -1,0 +1,270 @@
+import { module, test } from 'qunit';
+import { COMMANDS, parseCommand } from 'subspace-client/lib/commands';
+import { complete, Completer } from 'subspace-client/lib/completion';
+import {
+  InputHistory,
+  INPUT_HISTORY_LIMIT,
+} from 'subspace-client/lib/input-history';
+import { readNetworkForm } from 'subspace-client/lib/network-form';
+import { rank } from 'subspace-client/lib/rank';
+import { describeScopes } from 'subspace-client/lib/scopes';
+import { describeWhois, duration } from 'subspace-client/lib/whois';
+
+module('Unit | commands', function () {
+  const read = (input: string, room = '#here') => parseCommand(input, room);
+
+  test('what is no command is said', function (assert) {
+    assert.deepEqual(read('hello'), { kind: 'say', text: 'hello' });
+    assert.deepEqual(read('//etc/passwd'), {
+      kind: 'say',
+      text: '/etc/passwd',
+    });
+    assert.deepEqual(read(' /not at the start'), {
+      kind: 'say',
+      text: ' /not at the start',
+    });
+    assert.deepEqual(read('two\nlines'), { kind: 'say', text: 'two\nlines' });
+  });
+
+  test('commands with their arguments', function (assert) {
+    assert.deepEqual(read('/me waves  twice'), {
+      kind: 'me',
+      text: 'waves  twice',
+    });
+    assert.deepEqual(read('/JOIN kosmos'), {
+      kind: 'join',
+      channel: '#kosmos',
+    });
+    assert.deepEqual(read('/j &local key'), {
+      kind: 'join',
+      channel: '&local',
+      key: 'key',
+    });
+    assert.deepEqual(read('/part'), {
+      kind: 'part',
+      channel: '#here',
+      reason: '',
+    });
+    assert.deepEqual(read('/part #there so long'), {
+      kind: 'part',
+      channel: '#there',
+      reason: 'so long',
+    });
+    assert.deepEqual(read('/leave so long'), {
+      kind: 'part',
+      channel: '#here',
+      reason: 'so long',
+    });
+    assert.deepEqual(read('/msg bob hello  there'), {
+      kind: 'msg',
+      to: 'bob',
+      text: 'hello  there',
+    });
+    assert.deepEqual(read('/nick carol'), { kind: 'nick', nick: 'carol' });
+    assert.deepEqual(read('/topic'), { kind: 'topic', channel: '#here' });
+    assert.deepEqual(read('/topic Tea at four'), {
+      kind: 'topic',
+      channel: '#here',
+      text: 'Tea at four',
+    });
+    assert.deepEqual(read('/invite bob'), {
+      kind: 'invite',
+      nick: 'bob',
+      channel: '#here',
+    });
+    assert.deepEqual(read('/away At lunch'), {
+      kind: 'away',
+      text: 'At lunch',
+    });
+    assert.deepEqual(read('/away'), { kind: 'away', text: '' });
+    assert.deepEqual(read('/whois', 'bob'), { kind: 'whois', nick: 'bob' });
+    assert.deepEqual(read('/quit'), { kind: 'quit' });
+    assert.deepEqual(read('/help'), { kind: 'help' });
+  });
+
+  test('what cannot be meant is a sentence', function (assert) {
+    const wrong: [string, string, RegExp][] = [
+      ['/nonsense', '#a', /no command "\/nonsense"/],
+      ['/', '#a', /no command "\/"/],
+      ['/me', '#a', /\/me text/],
+      ['/join', '#a', /\/join #channel/],
+      ['/join #a,#b', '#a', /commas/],
+      ['/join spaces and, commas', '#a', /no spaces/],
+      ['/nick two words', '#a', /one word/],
+      ['/topic x', 'bob', /Only channels/],
+      ['/invite bob', 'carol', /which channel/],
+      ['/whois', '#a', /\/whois nick/],
+      ['hello', '*', /Nobody reads here/],
+      ['/me waves', '*', /Nobody reads here/],
+    ];
+    for (const [input, room, expected] of wrong) {
+      const command = read(input, room);
+      assert.strictEqual(command.kind, 'error', input);
+      if (command.kind === 'error') {
+        assert.true(expected.test(command.sentence), command.sentence);
+        assert.true(/^["/A-Z].*\.$/.test(command.sentence), command.sentence);
+      }
+    }
+  });
+
+  test('every command in the list is understood', function (assert) {
+    for (const name of Object.keys(COMMANDS)) {
+      const command = read(`/${name} a b`);
+      const unknown =
+        command.kind === 'error' && command.sentence.includes('no command');
+      assert.false(unknown, name);
+    }
+  });
+});
+
+module('Unit | completion', function () {
+  const what = {
+    nicks: ['carol', 'Carl', 'bob', '[x]'],
+    channels: ['#general', '#gardening'],
+    commands: Object.keys(COMMANDS),
+  };
+
+  test('nicks get a colon at the start only', function (assert) {
+    assert.deepEqual(complete('car', 3, what)?.candidates, [
+      'carol: ',
+      'Carl: ',
+    ]);
+    assert.deepEqual(complete('hi car', 6, what)?.candidates, [
+      'carol ',
+      'Carl ',
+    ]);
+    assert.deepEqual(complete('{x', 2, what)?.candidates, ['[x]: ']);
+  });
+
+  test('channels and commands', function (assert) {
+    assert.deepEqual(complete('see #ge', 7, what)?.candidates, ['#general ']);
+    assert.deepEqual(complete('/wh', 3, what)?.candidates, ['/whois ']);
+    assert.strictEqual(complete('a /wh', 5, what), undefined);
+    assert.strictEqual(complete('', 0, what), undefined);
+    assert.strictEqual(complete('zzz', 3, what), undefined);
+  });
+
+  test('Tab steps through and keeps what follows', function (assert) {
+    const completer = new Completer();
+    const first = completer.next('car and more', 3, what);
+    assert.deepEqual(first, { text: 'carol: and more', caret: 7 });
+    const second = completer.next(first!.text, first!.caret, what);
+    assert.deepEqual(second, { text: 'Carl: and more', caret: 6 });
+    const back = completer.next(second!.text, second!.caret, what, true);
+    assert.strictEqual(back?.text, 'carol: and more');
+    completer.reset();
+    assert.strictEqual(completer.next('zz', 2, what), undefined);
+  });
+});
+
+module('Unit | lines sent before', function () {
+  test('up and down, and back to what is being typed', function (assert) {
+    const history = new InputHistory();
+    history.add('one');
+    history.add('two');
+    history.add('two');
+    assert.strictEqual(history.up('draft'), 'two');
+    assert.strictEqual(history.up(''), 'one');
+    assert.strictEqual(history.up(''), undefined);
+    assert.strictEqual(history.down(), 'two');
+    assert.strictEqual(history.down(), 'draft');
+    assert.strictEqual(history.down(), undefined);
+  });
+
+  test('it is bounded', function (assert) {
+    const history = new InputHistory();
+    for (let i = 0; i < INPUT_HISTORY_LIMIT + 50; i++) history.add(String(i));
+    let count = 0;
+    while (history.up('') !== undefined) count += 1;
+    assert.strictEqual(count, INPUT_HISTORY_LIMIT);
+  });
+});
+
+module('Unit | forms and words', function () {
+  const form = (fields: Record<string, string>) => {
+    const data = new FormData();
+    for (const [name, value] of Object.entries(fields)) data.set(name, value);
+    return data;
+  };
+
+  test('a network is read', function (assert) {
+    assert.deepEqual(
+      readNetworkForm(
+        form({
+          host: ' irc.example ',
+          port: '6667',
+          nick: 'alice',
+          channels: 'kosmos, #b  key,',
+          password: ' pass ',
+        }),
+      ),
+      {
+        platform: 'irc',
+        host: 'irc.example',
+        port: 6667,
+        secure: false,
+        nick: 'alice',
+        channels: ['#kosmos', '#b key'],
+        password: ' pass ',
+        sasl: true,
+      },
+    );
+    assert.deepEqual(readNetworkForm(form({ host: '::1', secure: 'on' })), {
+      platform: 'irc',
+      host: '::1',
+      secure: true,
+      channels: [],
+    });
+  });
+
+  test('what is wrong in it is said', function (assert) {
+    for (const fields of [
+      { host: '' },
+      { host: 'a b' },
+      { host: 'https://x' },
+      { host: 'x', port: '0' },
+      { host: 'x', port: '65536' },
+      { host: 'x', port: 'irc' },
+      { host: 'x', nick: 'two words' },
+    ]) {
+      const read = readNetworkForm(form(fields));
+      assert.strictEqual(typeof read, 'string', JSON.stringify(fields));
+    }
+  });
+
+  test('places rank by how well they fit', function (assert) {
+    assert.true(rank('#general', 'general') > rank('#general-2', 'general'));
+    assert.true(rank('#general', 'gen') > rank('#agenda', 'gen'));
+    assert.true(rank('#gardening', 'gdn') > 0);
+    assert.strictEqual(rank('#general', 'xyz'), -1);
+    assert.strictEqual(rank('#general', ''), 0);
+  });
+
+  test('scopes and whois are told in words', function (assert) {
+    assert.strictEqual(
+      describeScopes('notes:rw chat-messages:r *:rw'),
+      'reads and writes notes, reads chat-messages, reads and writes everything',
+    );
+    assert.strictEqual(
+      describeWhois(
+        {
+          nick: 'bob',
+          username: 'b',
+          host: 'h',
+          realname: 'Bob',
+          channels: ['#a', '#b'],
+          idle: 61,
+          secure: true,
+        },
+        'bob',
+      ),
+      'bob is Bob (b@h), in #a #b, over an encrypted connection, idle for 1 minute.',
+    );
+    assert.strictEqual(
+      describeWhois(undefined, 'x'),
+      'Nothing is known about x.',
+    );
+    assert.strictEqual(duration(172_800), '2 days');
+    assert.strictEqual(duration(0), '0 seconds');
+  });
+});

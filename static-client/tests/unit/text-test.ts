@@ -1,0 +1,208 @@
+import { module, test } from 'qunit';
+import { fold, isChannel, same } from 'subspace-client/lib/casemapping';
+import { contrast, nickHue, oklchToSrgb } from 'subspace-client/lib/colours';
+import { sha1 } from 'subspace-client/lib/sha1';
+import { parseIrc, stripIrc } from 'subspace-client/lib/text/irc';
+import { linkify } from 'subspace-client/lib/text/linkify';
+import { isMention, tokenize } from 'subspace-client/lib/text/tokens';
+import tokens from '../../app/css/tokens.css?raw';
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+module('Unit | names', function () {
+  test('names compare by the casemapping of the server', function (assert) {
+    assert.strictEqual(fold('Nick[a]\\~'), 'nick{a}|^');
+    assert.strictEqual(fold('Nick[a]~', 'ascii'), 'nick[a]~');
+    assert.strictEqual(fold('[~', 'rfc1459-strict'), '{~');
+    assert.true(same('#Chan', '#chan'));
+    assert.false(same('Ärger', 'ärger'), 'only ASCII letters fold');
+  });
+
+  test('channels begin with one of four signs', function (assert) {
+    for (const name of ['#a', '&a', '+a', '!a']) assert.true(isChannel(name));
+    for (const name of ['a', '', '@a']) assert.false(isChannel(name));
+  });
+});
+
+module('Unit | colours', function () {
+  test('SHA-1 as in RFC 3174', function (assert) {
+    assert.strictEqual(
+      hex(sha1('abc')),
+      'a9993e364706816aba3e25717850c26c9cd0d89d',
+    );
+    assert.strictEqual(
+      hex(sha1('')),
+      'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+    );
+    assert.strictEqual(
+      hex(sha1('a'.repeat(119))),
+      'ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56',
+    );
+  });
+
+  test('hues are those of XEP-0392', function (assert) {
+    // Test vectors of XEP-0392, section 13.2; here names are folded to small letters first.
+    assert.strictEqual(nickHue('juliet@capulet.lit').toFixed(3), '209.410');
+    assert.strictEqual(nickHue('😺').toFixed(3), '331.199');
+    assert.strictEqual(nickHue('council').toFixed(3), '359.995');
+    assert.strictEqual(nickHue('Romeo'), nickHue('romeo'));
+  });
+
+  test('every hue can be read in both themes', function (assert) {
+    const values = (name: string) =>
+      [...tokens.matchAll(new RegExp(`--${name}: ([^;]+);`, 'g'))].map(
+        (match) => match[1]!,
+      );
+    const rgb = (text: string): [number, number, number] => {
+      const digits =
+        text.length === 4 ? text.replace(/[0-9a-f]/g, '$&$&') : text;
+      return [1, 3, 5].map(
+        (at) => parseInt(digits.slice(at, at + 2), 16) / 255,
+      ) as [number, number, number];
+    };
+    const sheets = values('sheet');
+    assert.strictEqual(sheets.length, 3, 'light, dark, and dark by the system');
+    sheets.forEach((sheet, theme) => {
+      const l = Number(values('nick-l')[theme]);
+      const c = Number(values('nick-c')[theme]);
+      let worst = 21;
+      for (let hue = 0; hue < 360; hue += 3) {
+        worst = Math.min(worst, contrast(oklchToSrgb(l, c, hue), rgb(sheet)));
+      }
+      assert.true(worst >= 4.5, `${sheet}: ${worst.toFixed(2)}`);
+    });
+    for (const ink of ['ink', 'ink-2', 'ink-3', 'accent', 'bad', 'dust']) {
+      sheets.forEach((sheet, theme) => {
+        const ratio = contrast(rgb(values(ink)[theme]!), rgb(sheet));
+        assert.true(ratio >= 4.5, `${ink} on ${sheet}: ${ratio.toFixed(2)}`);
+      });
+    }
+  });
+});
+
+module('Unit | formatting', function () {
+  test('codes make spans', function (assert) {
+    assert.deepEqual(parseIrc('a \x02bold\x02 \x1d\x1fboth\x0f end'), [
+      { text: 'a ' },
+      { text: 'bold', bold: true },
+      { text: ' ' },
+      { text: 'both', italic: true, underline: true },
+      { text: ' end' },
+    ]);
+    assert.deepEqual(parseIrc('\x034,2red\x03 plain \x0304x'), [
+      { text: 'red', fg: 4, bg: 2 },
+      { text: ' plain ' },
+      { text: 'x', fg: 4 },
+    ]);
+  });
+
+  test('colours beyond the sixteen and hexadecimal ones are left out', function (assert) {
+    assert.deepEqual(parseIrc('\x0399,50a\x04ff0000,00ff00b'), [
+      { text: 'a' },
+      { text: 'b' },
+    ]);
+  });
+
+  test('a comma that belongs to the text stays', function (assert) {
+    assert.deepEqual(parseIrc('\x034,hi'), [{ text: ',hi', fg: 4 }]);
+  });
+
+  test('stripping leaves text, without other control characters', function (assert) {
+    assert.strictEqual(stripIrc('\x02\x0303x\x00\x1by\x0f\tz\n'), 'xy\tz\n');
+    assert.strictEqual(stripIrc(''), '');
+  });
+
+  test('nothing that comes over the wire breaks it', function (assert) {
+    let seed = 7;
+    const next = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff);
+    for (let i = 0; i < 2000; i++) {
+      let text = '';
+      for (let j = next() % 24; j > 0; j--) {
+        text += String.fromCharCode(next() % (j % 3 ? 40 : 0xffff));
+      }
+      const joined = parseIrc(text)
+        .map((span) => span.text)
+        .join('');
+      assert.true(joined.length <= text.length);
+      assert.notOk(/[\x00-\x08\x0b-\x1f\x7f]/.test(joined)); // eslint-disable-line no-control-regex
+      const shown = tokenize(text, 'nick')
+        .map((token) => token.text)
+        .join('');
+      assert.strictEqual(shown, joined.replace(/`([^`\n]+)`/g, '$1'));
+    }
+  });
+});
+
+module('Unit | links', function () {
+  const hrefs = (text: string) =>
+    linkify(text)
+      .map((piece) => piece.href)
+      .filter(Boolean);
+
+  test('only http and https are links', function (assert) {
+    assert.deepEqual(
+      hrefs('see https://a.example/x?y=1#z and http://b.example'),
+      ['https://a.example/x?y=1#z', 'http://b.example/'],
+    );
+    assert.deepEqual(
+      hrefs('javascript:alert(1) data:text/html,x ftp://x file:///etc'),
+      [],
+    );
+  });
+
+  test('punctuation of the sentence is not part of a link', function (assert) {
+    const links = [
+      ['(https://a.example/b)', 'https://a.example/b'],
+      ['https://a.example/b_(c).', 'https://a.example/b_(c)'],
+      ['"https://a.example/b", he said', 'https://a.example/b'],
+      ['https://a.example/b!?', 'https://a.example/b'],
+      ['<https://a.example/b>', 'https://a.example/b'],
+    ];
+    for (const [text, href] of links)
+      assert.deepEqual(hrefs(text!), [href], text);
+  });
+
+  test('what stands around a link stays', function (assert) {
+    const text = 'a https://x.example, b #chan! c #12 d';
+    const pieces = linkify(text);
+    assert.strictEqual(pieces.map((piece) => piece.text).join(''), text);
+    assert.deepEqual(
+      pieces.filter((piece) => piece.channel).map((piece) => piece.channel),
+      ['#chan'],
+    );
+  });
+
+  test('an address that is none is text', function (assert) {
+    assert.deepEqual(hrefs('https:// http://[ https://%'), []);
+  });
+});
+
+module('Unit | mentions', function () {
+  test('a nickname counts as a word of its own', function (assert) {
+    for (const text of ['bob: hi', 'hi Bob!', '@bob', '(bob)', 'x, bob']) {
+      assert.true(isMention(text, 'bob'), text);
+    }
+    for (const text of ['bobby', 'kabob', 'bob-two', 'bob_', '']) {
+      assert.false(isMention(text, 'bob'), text);
+    }
+    assert.true(isMention('\x02bob\x02: hi', 'bob'), 'through formatting');
+    assert.false(isMention('anything', ''));
+  });
+
+  test('a mention inside a link is no mention', function (assert) {
+    const marked = tokenize('https://x.example/bob bob', 'bob').filter(
+      (token) => token.mention,
+    );
+    assert.strictEqual(marked.length, 1);
+  });
+
+  test('inline code is not looked into', function (assert) {
+    assert.deepEqual(tokenize('run `https://x.example` now'), [
+      { text: 'run ' },
+      { text: 'https://x.example', code: true },
+      { text: ' now' },
+    ]);
+  });
+});
