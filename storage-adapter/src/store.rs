@@ -113,7 +113,8 @@ pub struct Entry {
 /// `..`, in UTF-8 without NUL; stores map it to names of their own without loss.
 ///
 /// Writes are atomic and durable when acknowledged; conditions are decided atomically with the
-/// write; reads and listings see every write that was acknowledged before.
+/// write; reads and listings see every write that was acknowledged before. What one call of
+/// [`Self::list`] gives was there at one instant. A version never comes back.
 pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     /// Reads an object or a part of it.
     fn get(

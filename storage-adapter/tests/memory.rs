@@ -1,4 +1,10 @@
 //! The memory store keeps the contract.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
 
 use std::sync::Arc;
 

@@ -1,90 +1,19 @@
-//! What single requests to the tree do, and what they cost.
+//! What single requests to the tree do.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
 
 mod support;
 
-use std::sync::Arc;
-
-use futures_util::FutureExt;
-use storage_adapter::memory::{MemoryStore, Requests};
 use storage_adapter::{
-    ByteRange, Change, DocumentRead, Folder, FolderRead, GetOptions, Item, ObjectStore, Options,
-    PutMode, Storage, TreeError, Version, WriteCondition, Written,
+    ByteRange, Change, DocumentRead, FolderRead, GetOptions, ObjectStore, Options, PutMode,
+    TreeError, Version, WriteCondition,
 };
-use support::{TestHost, alice, body, collect, document, folder};
-
-type Tree = Storage<MemoryStore, TestHost>;
-
-fn tree() -> Tree {
-    Storage::new(Arc::new(MemoryStore::new()), Arc::new(TestHost::new(1)))
-}
-
-fn now<T>(future: impl Future<Output = T>) -> T {
-    future
-        .now_or_never()
-        .expect("a store without delays answers at once")
-}
-
-fn put_if(
-    tree: &Tree,
-    path: &str,
-    bytes: &[u8],
-    condition: WriteCondition,
-    quota: Option<u64>,
-) -> Result<Written, TreeError> {
-    now(tree.put(
-        &alice(),
-        &document(path),
-        "text/plain",
-        body(bytes),
-        &condition,
-        quota,
-    ))
-}
-
-fn put(tree: &Tree, path: &str, bytes: &[u8]) -> Version {
-    put_if(tree, path, bytes, WriteCondition::None, None)
-        .unwrap()
-        .version
-}
-
-fn delete(tree: &Tree, path: &str) -> Result<Version, TreeError> {
-    now(tree.delete(&alice(), &document(path), &WriteCondition::None))
-}
-
-fn get(tree: &Tree, path: &str) -> Option<Vec<u8>> {
-    match now(tree.read_document(&alice(), &document(path), &[], None)) {
-        Ok(DocumentRead::Found { body, info, .. }) => {
-            let bytes = now(collect(body));
-            assert_eq!(info.length, bytes.len() as u64);
-            Some(bytes)
-        }
-        Err(TreeError::NotFound) => None,
-        other => panic!("{path}: {:?}", other.err()),
-    }
-}
-
-fn list(tree: &Tree, path: &str) -> Arc<Folder> {
-    match now(tree.read_folder(&alice(), &folder(path), &[])).unwrap() {
-        FolderRead::Found(folder) => folder,
-        FolderRead::NotModified(_) => panic!("{path}: no condition was given"),
-    }
-}
-
-fn names(tree: &Tree, path: &str) -> Vec<String> {
-    let name = |(name, item): (&String, &Item)| match item {
-        Item::Document(_) => name.clone(),
-        Item::Folder(_) => format!("{name}/"),
-    };
-    list(tree, path).items.iter().map(name).collect()
-}
-
-/// The version of a folder as its parent lists it.
-fn listed(tree: &Tree, parent: &str, name: &str) -> Option<Version> {
-    match list(tree, parent).items.get(name)? {
-        Item::Folder(version) => Some(version.clone()),
-        Item::Document(info) => Some(info.version.clone()),
-    }
-}
+use support::requests::{delete, get, list, listed, names, now, put, put_if, tree};
+use support::{alice, body, collect, document, folder};
 
 #[test]
 fn documents_are_written_read_and_deleted() {
@@ -244,12 +173,9 @@ fn conditions_are_decided() {
             other => panic!("{other:?}"),
         }
     }
-    let second = check(
-        "/n/a",
-        WriteCondition::IfMatch(vec![gone.clone(), first.clone()]),
-    )
-    .unwrap()
-    .version;
+    let second = check("/n/a", WriteCondition::IfMatch(vec![gone.clone(), first]))
+        .unwrap()
+        .version;
     check("/n/a", WriteCondition::IfExists).unwrap();
     let stale = now(tree.delete(
         &alice(),
@@ -538,93 +464,4 @@ fn newer_and_damaged_heads_are_refused() {
             "{written:?}"
         );
     }
-}
-
-/// Property 3 of the design: the number of store requests.
-#[test]
-fn requests_to_the_store_are_few() {
-    let store = Arc::new(MemoryStore::new());
-    let tree = Storage::new(Arc::clone(&store), Arc::new(TestHost::new(1)));
-    let cold = || Storage::new(store.clone(), Arc::new(TestHost::new(2)));
-    let count = |what: &str, run: &mut dyn FnMut()| -> Requests {
-        tree.store().take_requests();
-        run();
-        let requests = tree.store().take_requests();
-        println!("{what}: {requests:?}");
-        requests
-    };
-    for n in 0..100 {
-        put(&tree, &format!("/n/deep/er/and/deeper/{n}"), b"x");
-    }
-    let path = "/n/deep/er/and/deeper/7";
-    let requests = |get, put, list| Requests {
-        get,
-        put,
-        delete: 0,
-        list,
-    };
-    let instance = cold();
-    assert_eq!(
-        count("document, cold", &mut || assert!(
-            get(&instance, path).is_some()
-        )),
-        requests(2, 0, 0)
-    );
-    assert_eq!(
-        count("document, warm", &mut || assert!(
-            get(&instance, path).is_some()
-        )),
-        requests(2, 0, 0)
-    );
-    let version = listed(&tree, "/n/deep/er/and/deeper/", "7").unwrap();
-    assert_eq!(
-        count("document poll", &mut || {
-            let read =
-                now(instance.read_document(&alice(), &document(path), &[version.clone()], None));
-            assert!(matches!(read, Ok(DocumentRead::NotModified(_))));
-        }),
-        requests(1, 0, 0)
-    );
-    assert_eq!(
-        count("HEAD", &mut || drop(now(
-            instance.document_info(&alice(), &document(path))
-        ))),
-        requests(1, 0, 0)
-    );
-    assert_eq!(
-        count("folder, cold", &mut || drop(list(&cold(), "/n/deep/er/"))),
-        requests(1, 0, 0)
-    );
-    assert_eq!(
-        count("folder, warm", &mut || drop(list(&instance, "/n/deep/er/"))),
-        requests(1, 0, 0)
-    );
-    assert_eq!(
-        count("root", &mut || drop(list(&instance, "/"))),
-        requests(0, 0, 1)
-    );
-    assert_eq!(
-        count("PUT, cold", &mut || drop(put(&cold(), path, b"y"))),
-        requests(1, 2, 0)
-    );
-    assert_eq!(
-        count("PUT, stale", &mut || drop(put(&instance, path, b"y"))),
-        requests(1, 2, 0)
-    );
-    assert_eq!(
-        count("PUT, warm", &mut || drop(put(&instance, path, b"y"))),
-        requests(1, 2, 0)
-    );
-    assert_eq!(
-        count("DELETE, cold", &mut || drop(delete(&cold(), path).unwrap())),
-        requests(1, 1, 0)
-    );
-    list(&instance, "/n/");
-    let other = "/n/deep/er/and/deeper/8";
-    assert_eq!(
-        count("DELETE, warm", &mut || drop(
-            delete(&instance, other).unwrap()
-        )),
-        requests(1, 1, 0)
-    );
 }

@@ -67,7 +67,7 @@ impl Temporary {
 
 /// A file's modification time in nanoseconds.
 pub(crate) fn stamp(stat: &Stat) -> i64 {
-    stat.st_mtime as i64 * SECOND + stat.st_mtime_nsec as i64
+    stat.st_mtime * SECOND + stat.st_mtime_nsec as i64
 }
 
 pub(crate) fn etag(stat: &Stat) -> ETag {

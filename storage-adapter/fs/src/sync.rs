@@ -55,10 +55,10 @@ impl FolderSync {
             return Ok(());
         }
         for path in above() {
-            if let Some(parent) = path.parent() {
-                if !lock(&self.known).contains(path) {
-                    self.sync(parent)?;
-                }
+            if let Some(parent) = path.parent()
+                && !lock(&self.known).contains(path)
+            {
+                self.sync(parent)?;
             }
         }
         let mut known = lock(&self.known);

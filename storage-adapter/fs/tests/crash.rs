@@ -1,5 +1,11 @@
 //! A process that writes is killed at any point, again and again: what it acknowledged is there,
 //! what is there is whole, and the next process goes on.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -57,7 +63,11 @@ fn document(names: &[&str]) -> DocumentPath {
 
 fn content(writer: usize, number: u64) -> Vec<u8> {
     // Now and then a body that takes several writes.
-    let length = if number % 7 == 0 { 400_000 } else { 100 };
+    let length = if number.is_multiple_of(7) {
+        400_000
+    } else {
+        100
+    };
     format!("{writer} {number} ")
         .into_bytes()
         .repeat(length / 8)
@@ -84,7 +94,7 @@ async fn write_until_killed(folder: String) {
             }
         })
     });
-    for writer in writers.collect::<Vec<_>>() {
+    for writer in writers {
         writer.await.unwrap();
     }
 }

@@ -1,4 +1,10 @@
 //! The file store keeps the contract, between processes too, and refuses what it does not know.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ impl Cache {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.remove(key);
         let weight = weight(head);
-        if weight > self.capacity || head.etag.is_none() {
+        if weight > self.capacity {
             return;
         }
         if entries.weight + weight > self.capacity {

@@ -194,20 +194,20 @@ impl Draft {
 
     /// Applies an intent or leaves everything as it was. Fails if there has to be room first.
     fn apply_all(&mut self, intent: &Intent, too_old: Timestamp) -> Result<Outcome, Need> {
-        if let ([op], Some(limit)) = (intent.ops.as_slice(), intent.quota) {
-            if let Some(put) = &op.put {
-                let old = self.index.document(names(op)).map_or(0, |info| info.length);
-                let after = (self.index.bytes - old).saturating_add(put.length);
-                // A refusal for another reason comes first.
-                let refusal = self.check(op, put, too_old);
-                return match refusal {
-                    Err(error) => Ok(Err(error)),
-                    Ok(()) => {
-                        self.check_room(self.index.bytes, after, limit)?;
-                        Ok(self.apply(op, too_old).map(|written| vec![written]))
-                    }
-                };
-            }
+        if let ([op], Some(limit)) = (intent.ops.as_slice(), intent.quota)
+            && let Some(put) = &op.put
+        {
+            let old = self.index.document(names(op)).map_or(0, |info| info.length);
+            let after = (self.index.bytes - old).saturating_add(put.length);
+            // A refusal for another reason comes first.
+            let refusal = self.check(op, put, too_old);
+            return match refusal {
+                Err(error) => Ok(Err(error)),
+                Ok(()) => {
+                    self.check_room(self.index.bytes, after, limit)?;
+                    Ok(self.apply(op, too_old).map(|written| vec![written]))
+                }
+            };
         }
         let before = (intent.ops.len() > 1).then(|| self.index.clone());
         let written = intent

@@ -212,10 +212,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         for (key, listed) in heads {
             let mut index = listed.index.clone();
             let bytes = index.bytes;
-            if bytes > 0 {
-                if let Some(other) = Shard::of_head_key(account, &key) {
-                    modules.insert(other.path(), bytes);
-                }
+            if bytes > 0
+                && let Some(other) = Shard::of_head_key(account, &key)
+            {
+                modules.insert(other.path(), bytes);
             }
             index.allowance = Allowance {
                 limit: need.limit,

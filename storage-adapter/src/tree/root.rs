@@ -135,10 +135,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// Returns the head that was listed; none if it is another one by now.
     pub(super) async fn listed_head(&self, entry: &Entry) -> Result<Option<Arc<Head>>, TreeError> {
-        if let Some(head) = self.shared.cache.get(&entry.key) {
-            if head.etag.as_ref() == Some(&entry.etag) {
-                return Ok(Some(head));
-            }
+        if let Some(head) = self.shared.cache.get(&entry.key)
+            && head.etag.as_ref() == Some(&entry.etag)
+        {
+            return Ok(Some(head));
         }
         match self.object(&entry.key, None).await? {
             Found::New(etag, bytes) if etag == entry.etag => {

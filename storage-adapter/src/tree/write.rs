@@ -48,7 +48,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let head_key = shard.head_key(account);
         let store = self.store.put(&key, body, PutMode::Overwrite);
         // The head is fetched meanwhile. If that fails, whoever commits tries again.
-        let (stored, _) = join(store, self.head(&head_key)).await;
+        let (stored, _) = join(store, self.prepare(&head_key)).await;
         let length = length.load(Ordering::Acquire);
         if let Err(error) = stored {
             return Err(match (error.into(), quota) {
@@ -89,7 +89,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let Ok((shard, _)) = Shard::of_document(path) else {
             return Err(TreeError::NotFound);
         };
-        self.head(&shard.head_key(account)).await?;
+        self.prepare(&shard.head_key(account)).await?;
         let op = Op {
             path: path.clone(),
             condition: condition.clone(),
@@ -136,7 +136,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .map(store)
             .buffered(UPLOADS)
             .try_collect();
-        let (ops, _) = join(stored, self.head(&head_key)).await;
+        let (ops, _) = join(stored, self.prepare(&head_key)).await;
         let ops: Vec<Op> = ops?;
         self.submit(account, shard, ops, quota).await
     }
@@ -174,6 +174,16 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 })
             }
         }
+    }
+
+    /// Has the head in memory for the commit, which proves that it is current; that there is none
+    /// too. (Reads do not keep that: anybody may ask for what does not exist.)
+    async fn prepare(&self, key: &str) -> Result<(), TreeError> {
+        let head = self.head(key).await?;
+        if head.etag.is_none() {
+            self.shared.cache.insert(key, &head);
+        }
+        Ok(())
     }
 
     /// Refuses a write before its body is read, if it would fail by what is in memory and still

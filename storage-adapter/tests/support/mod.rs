@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 
 pub mod linear;
+pub mod requests;
+pub mod sequential;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};

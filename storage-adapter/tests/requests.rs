@@ -1,0 +1,133 @@
+//! What single requests to the tree cost.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use storage_adapter::memory::{MemoryStore, Requests};
+use storage_adapter::{DocumentRead, Storage, WriteCondition};
+use support::requests::{delete, get, list, listed, now, put, put_if};
+use support::{TestHost, alice, document};
+
+/// Property 3 of the design: the number of store requests.
+#[test]
+fn requests_to_the_store_are_few() {
+    let store = Arc::new(MemoryStore::new());
+    let tree = Storage::new(Arc::clone(&store), Arc::new(TestHost::new(1)));
+    let cold = || Storage::new(store.clone(), Arc::new(TestHost::new(2)));
+    let count = |what: &str, run: &mut dyn FnMut()| -> Requests {
+        tree.store().take_requests();
+        run();
+        let requests = tree.store().take_requests();
+        println!("{what}: {requests:?}");
+        requests
+    };
+    for n in 0..100 {
+        put(&tree, &format!("/n/deep/er/and/deeper/{n}"), b"x");
+    }
+    let path = "/n/deep/er/and/deeper/7";
+    let requests = |get, put, list| Requests {
+        get,
+        put,
+        delete: 0,
+        list,
+    };
+    let instance = cold();
+    assert_eq!(
+        count("document, cold", &mut || assert!(
+            get(&instance, path).is_some()
+        )),
+        requests(2, 0, 0)
+    );
+    assert_eq!(
+        count("document, warm", &mut || assert!(
+            get(&instance, path).is_some()
+        )),
+        requests(2, 0, 0)
+    );
+    let version = listed(&tree, "/n/deep/er/and/deeper/", "7").unwrap();
+    assert_eq!(
+        count("document poll", &mut || {
+            let read = now(instance.read_document(
+                &alice(),
+                &document(path),
+                std::slice::from_ref(&version),
+                None,
+            ));
+            assert!(matches!(read, Ok(DocumentRead::NotModified(_))));
+        }),
+        requests(1, 0, 0)
+    );
+    assert_eq!(
+        count("HEAD", &mut || drop(now(
+            instance.document_info(&alice(), &document(path))
+        ))),
+        requests(1, 0, 0)
+    );
+    assert_eq!(
+        count("folder, cold", &mut || drop(list(&cold(), "/n/deep/er/"))),
+        requests(1, 0, 0)
+    );
+    assert_eq!(
+        count("folder, warm", &mut || drop(list(&instance, "/n/deep/er/"))),
+        requests(1, 0, 0)
+    );
+    assert_eq!(
+        count("root", &mut || drop(list(&instance, "/"))),
+        requests(0, 0, 1)
+    );
+    assert_eq!(
+        count("PUT, cold", &mut || drop(put(&cold(), path, b"y"))),
+        requests(1, 2, 0)
+    );
+    assert_eq!(
+        count("PUT, stale", &mut || drop(put(&instance, path, b"y"))),
+        requests(1, 2, 0)
+    );
+    assert_eq!(
+        count("PUT, warm", &mut || drop(put(&instance, path, b"y"))),
+        requests(1, 2, 0)
+    );
+    assert_eq!(
+        count("DELETE, cold", &mut || drop(delete(&cold(), path).unwrap())),
+        requests(1, 1, 0)
+    );
+    list(&instance, "/n/");
+    let other = "/n/deep/er/and/deeper/8";
+    assert_eq!(
+        count("DELETE, warm", &mut || drop(
+            delete(&instance, other).unwrap()
+        )),
+        requests(1, 1, 0)
+    );
+    let new = count("PUT, a module's first", &mut || {
+        drop(put(&instance, "/new/a", b"z"))
+    });
+    assert_eq!(new, requests(1, 2, 0));
+    let with_quota = |path: &str| {
+        drop(put_if(&instance, path, b"z", WriteCondition::None, Some(1 << 30)).unwrap())
+    };
+    let first = count("PUT, the account's first with a quota", &mut || {
+        with_quota("/q/a")
+    });
+    assert!(
+        first.total() <= 8,
+        "the quota is divided once, over the one module there is"
+    );
+    assert_eq!(
+        count("PUT, with a quota", &mut || with_quota("/q/b")),
+        requests(1, 2, 0)
+    );
+    assert_eq!(
+        count("PUT, a module's first with a quota", &mut || with_quota(
+            "/p/a"
+        )),
+        requests(2, 3, 0)
+    );
+}
