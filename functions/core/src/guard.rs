@@ -127,7 +127,7 @@ impl Guard {
         if counters.len() >= MAX_COUNTERS && !counters.contains_key(&subject) {
             make_room(&mut counters, now);
         }
-        let counter = counters.entry(subject).or_insert(Counter {
+        let counter = counters.entry(subject).or_insert_with(|| Counter {
             failures: 0,
             last: now.millis(),
         });

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use model::Problem;
 use storage_adapter::{BodyError, StoreError, TreeError};
 
@@ -15,7 +15,8 @@ use crate::storage::quoted;
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) detail: Cow<'static, str>,
-    headers: HeaderMap,
+    /// A list, since there are two at most and failures are moved about a lot.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What handlers return.
@@ -26,7 +27,7 @@ impl Failure {
         Self {
             status,
             detail: detail.into(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -84,7 +85,7 @@ impl Failure {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -95,8 +96,8 @@ impl Failure {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
         let headers = response.headers_mut();
+        headers.extend(self.headers);
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),

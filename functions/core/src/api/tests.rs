@@ -459,8 +459,14 @@ fn connections_are_made_changed_and_deleted() {
         assert_eq!(reply.status, 422, "{bad}");
         assert!(reply.detail().contains(part), "{bad}: {}", reply.detail());
         let mut whole = bad;
-        whole["platform"] = whole.get("platform").cloned().unwrap_or("irc".into());
-        whole["host"] = whole.get("host").cloned().unwrap_or("irc.example".into());
+        whole["platform"] = whole
+            .get("platform")
+            .cloned()
+            .unwrap_or_else(|| "irc".into());
+        whole["host"] = whole
+            .get("host")
+            .cloned()
+            .unwrap_or_else(|| "irc.example".into());
         if whole.get("colour").is_none() {
             assert_eq!(
                 api("POST", "/api/connections", whole.clone()).status,

@@ -28,13 +28,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "the token belongs to another account than this storage",
             ));
         }
-        let scopes = match (held.grant.kind, &held.grant.scopes) {
-            (GrantKind::App, Some(scopes)) => scopes,
-            _ => {
-                return Err(Failure::forbidden(
-                    "this token does not open the storage; it takes the token of an app",
-                ));
-            }
+        let (GrantKind::App, Some(scopes)) = (held.grant.kind, &held.grant.scopes) else {
+            return Err(Failure::forbidden(
+                "this token does not open the storage; it takes the token of an app",
+            ));
         };
         let module = item.module();
         if scopes.allow(module, access) {
