@@ -203,6 +203,27 @@ export class Device {
     return this.#at('[data-test-message] [data-test-text]').allInnerTexts();
   }
 
+  /** Waits for a sentence below the composer that matches, and returns it. */
+  async hint(pattern) {
+    const hint = this.#at('[data-test-composer-hint]').filter({ hasText: pattern });
+    await hint.waitFor();
+    return (await hint.innerText()).trim();
+  }
+
+  /** Returns what is typed and not sent. */
+  async draft() {
+    return this.#at('[data-test-composer]').inputValue();
+  }
+
+  /** Waits until something that was sent has failed, wherever that is shown, and returns why. */
+  async trouble(pattern) {
+    const places =
+      '[data-test-event="error"] [data-test-text], [data-test-failure], [data-test-composer-hint]';
+    const trouble = this.#at(places).filter({ hasText: pattern }).first();
+    await trouble.waitFor();
+    return (await trouble.innerText()).trim();
+  }
+
   // Pictures
 
   /** Takes pictures as artifacts: wide and narrow, light and dark. */

@@ -88,10 +88,28 @@ test('a network that cannot be reached', async () => {
 
 test('a channel that cannot be one, and a command that is none', async () => {
   await alice.open('#general');
-  await alice.say('/join spaces and, commas');
-  await alice.say('/nonsense');
-  await alice.page.locator('[data-test-event="error"]').first().waitFor();
+  for (const [text, pattern] of [
+    ['/join spaces and, commas', /spaces/],
+    ['/nonsense', /no command "\/nonsense"/],
+  ]) {
+    await alice.say(text);
+    const sentence = await alice.hint(pattern);
+    assertSentence(sentence);
+    assert.equal(await alice.draft(), text, 'what was typed is still there to be corrected');
+  }
   await alice.picture('wrong-commands');
+  await alice.say('still here');
+  await alice.accepted('still here');
+});
+
+test('a message to nobody, and a channel that the server does not know', async () => {
+  await alice.say('/msg nobody-is-called-that hello');
+  assertSentence(await alice.trouble(/nobody-is-called-that/));
+  await alice.picture('message-to-nobody');
+  await alice.open('#general');
+  await alice.say(`/join #${'x'.repeat(300)}`);
+  assertSentence(await alice.trouble(/xxx/));
+  await alice.picture('unknown-channel');
 });
 
 test('a port in use, a wrong flag and a wrong token name are one sentence each', async () => {
