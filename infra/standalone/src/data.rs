@@ -88,7 +88,7 @@ impl DataFolder {
     /// # Errors
     /// If the key cannot be read or is damaged.
     pub(crate) fn master_key(&self) -> anyhow::Result<[u8; 32]> {
-        let text = self.read_or_create("master.key", || random_hex::<32>())?;
+        let text = self.read_or_create("master.key", random_hex::<32>)?;
         parse_hex(text.trim()).with_context(|| {
             format!(
                 "data: {} is damaged, expected 64 hexadecimal digits; restore it from a backup",
@@ -103,7 +103,7 @@ impl DataFolder {
     /// If it cannot be read or made.
     pub(crate) fn setup_token(&self) -> anyhow::Result<String> {
         Ok(self
-            .read_or_create("setup-token", || random_hex::<16>())?
+            .read_or_create("setup-token", random_hex::<16>)?
             .trim()
             .to_owned())
     }
