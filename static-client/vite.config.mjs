@@ -1,4 +1,11 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { extensions, classicEmberSupport, ember } from '@embroider/vite';
@@ -37,19 +44,42 @@ const policy = () => ({
   },
 });
 
-/** Clients of other Sockethub servers load this from the gateway's origin. */
-const socketIo = () => ({
-  name: 'subspace-socket-io',
-  apply: 'build',
-  closeBundle() {
-    const file = new URL(
-      './node_modules/socket.io-client/dist/socket.io.min.js',
-      import.meta.url,
-    );
-    mkdirSync('dist', { recursive: true });
-    copyFileSync(fileURLToPath(file), 'dist/socket.io.js');
-  },
-});
+/** Files from this size on are also there compressed, for servers that send them so. In bytes. */
+const COMPRESSED_FROM = 1024;
+
+/** Adds what is made of finished files. */
+const finish = () => {
+  let folder;
+  return {
+    name: 'subspace-finish',
+    apply: 'build',
+    enforce: 'post',
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
+    closeBundle: {
+      order: 'post',
+      sequential: true,
+      handler() {
+        // Clients of other Sockethub servers load this from the gateway's origin.
+        const client = './node_modules/socket.io-client/dist/socket.io.min.js';
+        copyFileSync(
+          fileURLToPath(new URL(client, import.meta.url)),
+          join(folder, 'socket.io.js'),
+        );
+        for (const name of readdirSync(folder, { recursive: true })) {
+          if (!/\.(js|css|html|svg)$/.test(name)) continue;
+          const bytes = readFileSync(join(folder, name));
+          if (bytes.length < COMPRESSED_FROM) continue;
+          writeFileSync(
+            join(folder, `${name}.gz`),
+            gzipSync(bytes, { level: 9 }),
+          );
+        }
+      },
+    },
+  };
+};
 
 export default defineConfig({
   base: './',
@@ -62,6 +92,6 @@ export default defineConfig({
       extensions,
     }),
     policy(),
-    socketIo(),
+    finish(),
   ],
 });

@@ -14,6 +14,10 @@ export default modifier(
     element.addEventListener('cancel', cancel);
     element.addEventListener('pointerdown', press);
     element.showModal();
+    // What is to be filled in comes before the button that closes.
+    element
+      .querySelector<HTMLElement>('input:not([readonly]), textarea')
+      ?.focus();
     return () => {
       element.removeEventListener('cancel', cancel);
       element.removeEventListener('pointerdown', press);

@@ -257,7 +257,15 @@ export default class ActionsService extends Service {
       actor: ReturnType<GatewayService['actor']>,
     ) => ReturnType<typeof make.connect>,
   ) {
-    return this.gateway.request(network, activity(this.gateway.actor(network)));
+    const ack = await this.gateway.request(
+      network,
+      activity(this.gateway.actor(network)),
+    );
+    // Other devices are told by a message, this one by the ack.
+    if (['join', 'leave', 'update'].includes(ack.type)) {
+      this.chat.receive([ack]);
+    }
+    return ack;
   }
 
   /** What goes wrong is shown in the room where it was asked for. */

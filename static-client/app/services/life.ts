@@ -1,3 +1,4 @@
+import type RouterService from '@ember/routing/router-service';
 import Service, { service } from '@ember/service';
 import type { Happening } from '../lib/chat/reduce.ts';
 import type { StorageChange } from '../lib/storage-module.ts';
@@ -20,6 +21,7 @@ export default class LifeService extends Service {
   @service declare history: HistoryService;
   @service declare notifications: NotificationsService;
   @service declare preferences: PreferencesService;
+  @service declare router: RouterService;
   @service declare session: SessionService;
   @service declare storage: StorageService;
   @service declare ui: UiService;
@@ -34,38 +36,50 @@ export default class LifeService extends Service {
     const account = this.session.account;
     if (!account || this.#running === account) return;
     this.#running = account;
+    this.#generation += 1;
     this.#startedAt = Date.now();
     this.chat.onHappenings = this.#happened;
     this.chat.onTrimmed = (key) => this.history.reset(key);
     this.gateway.onReconnected = () => void this.history.fillGaps();
+    this.session.onEnded = () => {
+      this.stop();
+      this.router.replaceWith('sign-in');
+    };
     void this.session.check();
     void this.#startChat();
     void this.#startStorage();
   }
 
+  /** Counts starts and stops, so that what an old one still does is ignored. */
+  #generation = 0;
+
   async #startChat() {
+    const generation = this.#generation;
     await this.chat.start();
-    if (!this.#running) return;
+    if (generation !== this.#generation) return;
     await this.gateway.start();
+    if (generation !== this.#generation) return;
     if (this.storage.ready) this.#known();
   }
 
   async #startStorage() {
+    const generation = this.#generation;
+    const { storage, preferences } = this;
     try {
-      await this.storage.start(this.#changed);
-      this.preferences.adopt(await this.storage.settings());
-      this.#markers = new Map([
-        ...(await this.storage.markers()),
-        ...this.#markers,
-      ]);
+      await storage.start(this.#changed);
+      const settings = await storage.settings();
+      const markers = await storage.markers();
+      if (generation !== this.#generation) return;
+      preferences.adopt(settings);
+      this.#markers = new Map([...markers, ...this.#markers]);
     } catch {
+      if (generation !== this.#generation) return;
       // Without the storage the chat works; history says why it cannot be loaded.
-      this.storage.ready = true;
+      storage.ready = true;
     }
-    if (!this.#running) return;
     this.#known();
-    await this.history.findPeople(this.preferences.closed);
-    this.#known();
+    await this.history.findPeople(preferences.closed);
+    if (generation === this.#generation) this.#known();
   }
 
   /** Markers and archives of every room that is known by now. */
@@ -76,6 +90,7 @@ export default class LifeService extends Service {
 
   stop() {
     this.#running = '';
+    this.#generation += 1;
     clearTimeout(this.#timer);
     this.#markers.clear();
     this.gateway.stop();
@@ -86,10 +101,15 @@ export default class LifeService extends Service {
     this.ui.closeDrawer();
   }
 
+  willDestroy() {
+    this.#generation += 1;
+    clearTimeout(this.#timer);
+    super.willDestroy();
+  }
+
   async signOut() {
-    const { session } = this;
+    await this.session.signOut();
     this.stop();
-    await session.signOut();
   }
 
   /** The room on the screen is read. */

@@ -27,6 +27,9 @@ export default class SessionService extends Service {
 
   api = new ApiClient(location.origin, () => undefined);
 
+  /** Called when the server says that the session is over. */
+  onEnded: () => void = () => {};
+
   #restored: Promise<void> | undefined;
 
   get signedIn(): boolean {
@@ -80,6 +83,9 @@ export default class SessionService extends Service {
 
   async signOut() {
     try {
+      // `<account>.<id>.<secret>`: the storage's token ends with the session.
+      const grant = this.current?.storageToken?.split('.')[1];
+      if (grant) await this.api.revokeGrant(grant);
       await this.api.signOut();
     } catch {
       // Without the server the token is at least forgotten here.
@@ -124,6 +130,7 @@ export default class SessionService extends Service {
     if (!this.current) return;
     this.notice = 'Your session has ended; sign in again.';
     this.forget();
+    this.onEnded();
   }
 }
 

@@ -36,13 +36,18 @@ export default class StorageService extends Service {
     });
     await this.#configure(false);
     await synced;
-    this.ready = true;
+    if (!this.isDestroying) this.ready = true;
   }
 
   stop() {
     this.ready = false;
     this.#listener = () => {};
     this.#rs?.disconnect();
+  }
+
+  willDestroy() {
+    this.#rs?.stopSync();
+    super.willDestroy();
   }
 
   async settings(): Promise<SyncedSettings> {

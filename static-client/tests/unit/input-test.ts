@@ -100,10 +100,9 @@ module('Unit | commands', function () {
     for (const [input, room, expected] of wrong) {
       const command = read(input, room);
       assert.strictEqual(command.kind, 'error', input);
-      if (command.kind === 'error') {
-        assert.true(expected.test(command.sentence), command.sentence);
-        assert.true(/^["/A-Z].*\.$/.test(command.sentence), command.sentence);
-      }
+      const sentence = command.kind === 'error' ? command.sentence : '';
+      assert.true(expected.test(sentence), sentence);
+      assert.true(/^["/A-Z].*\.$/.test(sentence), sentence);
     }
   });
 
@@ -218,7 +217,7 @@ module('Unit | forms and words', function () {
   });
 
   test('what is wrong in it is said', function (assert) {
-    for (const fields of [
+    const wrong: Record<string, string>[] = [
       { host: '' },
       { host: 'a b' },
       { host: 'https://x' },
@@ -226,7 +225,8 @@ module('Unit | forms and words', function () {
       { host: 'x', port: '65536' },
       { host: 'x', port: 'irc' },
       { host: 'x', nick: 'two words' },
-    ]) {
+    ];
+    for (const fields of wrong) {
       const read = readNetworkForm(form(fields));
       assert.strictEqual(typeof read, 'string', JSON.stringify(fields));
     }

@@ -1,0 +1,273 @@
+import {
+  click,
+  currentURL,
+  fillIn,
+  find,
+  findAll,
+  triggerKeyEvent,
+  visit,
+  waitFor,
+  waitUntil,
+} from '@ember/test-helpers';
+import { module, test } from 'qunit';
+import { setupApplicationTest } from '../helpers';
+import { arrival, at, attendance, event, said } from '../helpers/chat';
+import { FakeServer } from '../helpers/server';
+
+const COMPOSER = '[data-test-composer]';
+
+module('Acceptance | chat', function (hooks) {
+  setupApplicationTest(hooks);
+
+  let server: FakeServer;
+
+  hooks.beforeEach(function () {
+    server = new FakeServer();
+    server.start();
+    const gateway = this.owner.lookup('service:gateway');
+    gateway.openSocket = server.openSocket;
+  });
+
+  hooks.afterEach(() => server.stop());
+
+  /** Signs in, and answers as the gateway does after `connect`. */
+  async function arrive(members?: string[]) {
+    server.signIn();
+    await visit('/');
+    await waitUntil(() => server.sockets.length === 1);
+    server.socket.open();
+    await waitUntil(() => server.socket.sent.length > 0);
+    const connect = server.socket.take('connect')!;
+    connect.ack(null, connect.activity);
+    server.socket.say(...arrival(members));
+    await waitFor('[data-test-member="alice"]');
+    await waitFor('[data-test-connection-state="online"]');
+  }
+
+  async function say(text: string) {
+    await fillIn(COMPOSER, text);
+    await triggerKeyEvent(COMPOSER, 'keydown', 'Enter');
+  }
+
+  function texts() {
+    return findAll('[data-test-message] [data-test-text]').map((element) =>
+      element.textContent.trim(),
+    );
+  }
+
+  async function shows(text: string) {
+    await waitUntil(() => texts().includes(text), { timeoutMessage: text });
+  }
+
+  test('without a session there is the sign-in, with the sentence of the server', async function (assert) {
+    server.answers['POST /api/session'] = {
+      status: 401,
+      body: { detail: 'the name or the password is wrong' },
+    };
+    await visit('/');
+    assert.strictEqual(currentURL(), '/sign-in');
+    await fillIn('[data-test-name]', 'alice');
+    await fillIn('[data-test-password]', 'wrong');
+    await click('[data-test-submit]');
+    assert
+      .dom('[data-test-error]')
+      .hasText('The name or the password is wrong.');
+    assert.dom('[data-test-name]').hasValue('alice');
+  });
+
+  test('an invitation that cannot be used offers no form', async function (assert) {
+    await visit('/invite/nonsense');
+    assert.dom('[data-test-sign-up]').doesNotExist();
+    assert.dom('[data-test-auth-lead]').includesText('There is no GET');
+  });
+
+  test('an invitation names who invites, and checks what is typed', async function (assert) {
+    server.answers['GET /api/invites/tok'] = { body: { inviter: 'carol' } };
+    await visit('/invite/tok');
+    assert.dom('[data-test-auth-lead]').includesText('carol invites you');
+    await fillIn('[data-test-name]', 'bob');
+    await fillIn('[data-test-password]', 'short');
+    await click('[data-test-submit]');
+    assert.dom('[data-test-error]').includesText('at least 10');
+    assert.notOk(server.requests.includes('POST /api/accounts'));
+  });
+
+  test('one lands in the default channel', async function (assert) {
+    await arrive(['alice', 'bob']);
+    assert.strictEqual(currentURL(), '/net/%23general');
+    assert.dom('[data-test-room-title]').hasText('#general');
+    assert.dom('[data-test-topic]').hasText('Tea');
+    assert.dom('[data-test-member]').exists({ count: 2 });
+    assert.strictEqual(server.socket.auth['mode'], 'full');
+    assert.strictEqual(server.sockets.length, 1, 'none without a platform');
+  });
+
+  test('a message is shown at once, and confirmed by the ack', async function (assert) {
+    await arrive();
+    await say('hello');
+    assert.deepEqual(texts(), ['hello']);
+    assert.dom('[data-test-delivery="pending"]').exists();
+    assert.dom(COMPOSER).hasValue('');
+    const { activity, ack } = server.socket.take('send')!;
+    ack(null, { ...activity, id: 'm1', published: at(Date.now()) });
+    await waitFor('[data-test-message="m1"][data-test-delivery="confirmed"]');
+    server.socket.say(
+      said('alice', '#general', 'hello', 5, { id: 'm1' }),
+      said('bob', '#general', 'hi alice', Date.now() + 10),
+    );
+    await shows('hi alice');
+    assert.deepEqual(texts(), ['hello', 'hi alice']);
+    assert.dom('.at-me').hasText('alice');
+  });
+
+  test('a message that fails stays, with the reason, and can be sent again', async function (assert) {
+    await arrive();
+    await say('hello');
+    const first = server.socket.take('send')!;
+    first.ack(null, { ...first.activity, error: 'you are banned' });
+    await waitFor('[data-test-failure]');
+    assert.dom('[data-test-failure]').hasText('You are banned.');
+    await click('[data-test-retry]');
+    assert.dom('[data-test-delivery="pending"]').exists();
+    const second = server.socket.take('send')!;
+    second.ack(null, {
+      ...second.activity,
+      id: 'm1',
+      published: at(Date.now()),
+    });
+    await waitFor('[data-test-delivery="confirmed"]');
+    assert.deepEqual(texts(), ['hello']);
+    assert.notOk(localStorage.getItem('subspace:outbox:alice'));
+  });
+
+  test('what is typed without a link is sent when it is back', async function (assert) {
+    await arrive();
+    server.socket.break();
+    await waitFor('[data-test-link-banner]');
+    await say('are you there?');
+    assert.dom('[data-test-delivery="pending"]').exists();
+    await waitUntil(() => server.sockets.length === 2, { timeout: 5000 });
+    assert.true(
+      Date.parse(server.socket.auth['since'] as string) < Date.now(),
+      'asks for what was missed',
+    );
+    server.socket.open();
+    await waitUntil(() => server.socket.sent.length > 0);
+    const connect = server.socket.take('connect')!;
+    connect.ack(null, connect.activity);
+    await waitUntil(() => server.socket.sent.length > 0);
+    const { activity, ack } = server.socket.take('send')!;
+    ack(null, { ...activity, id: 'm9', published: at(Date.now()) });
+    await waitFor('[data-test-message="m9"]');
+    assert.dom('[data-test-link-banner]').doesNotExist();
+  });
+
+  test('a message whose ack was lost is settled by the replay', async function (assert) {
+    await arrive();
+    await say('hello');
+    server.socket.break();
+    await waitUntil(() => server.sockets.length === 2, { timeout: 5000 });
+    server.socket.open();
+    server.socket.say(
+      ...arrival(),
+      said('alice', '#general', 'hello', Date.now(), { id: 'm1' }),
+    );
+    await waitFor('[data-test-message="m1"]');
+    assert.deepEqual(texts(), ['hello']);
+    assert.notOk(localStorage.getItem('subspace:outbox:alice'));
+  });
+
+  test('drafts belong to their room and survive', async function (assert) {
+    await arrive();
+    await fillIn(COMPOSER, 'half a thought');
+    await visit('/net/bob');
+    assert.dom(COMPOSER).hasValue('');
+    await visit('/net/%23general');
+    assert.dom(COMPOSER).hasValue('half a thought');
+    assert.strictEqual(
+      localStorage.getItem('subspace:draft:alice:net/#general'),
+      '"half a thought"',
+    );
+  });
+
+  test('a command that is none is kept, with a sentence', async function (assert) {
+    await arrive();
+    await say('/nonsense');
+    assert
+      .dom('[data-test-composer-hint]')
+      .includesText('There is no command "/nonsense"');
+    assert.dom(COMPOSER).hasValue('/nonsense');
+    assert.strictEqual(server.socket.take('send'), undefined);
+  });
+
+  test('unread messages and mentions are counted at the side', async function (assert) {
+    await arrive(['alice', 'bob']);
+    // The storage has answered: what is read is known.
+    await waitFor('[data-test-beginning], [data-test-history-error]', {
+      timeout: 9000,
+    });
+    await visit('/net/bob');
+    const now = Date.now();
+    server.socket.say(
+      said('bob', '#general', 'one', now + 1),
+      said('bob', '#general', 'two', now + 2),
+    );
+    await waitFor('[data-test-unread]');
+    assert.dom('[data-test-unread]').hasText('2 unread');
+    assert.true(document.title.startsWith('(2)'), document.title);
+    server.socket.say(said('bob', '#general', 'alice?', now + 3));
+    await waitFor('[data-test-mentions]');
+    assert.dom('[data-test-mentions]').hasText('1 mentions');
+    await click('[data-test-room-link="#general"]');
+    await waitFor('[data-test-divider]');
+    await waitUntil(() => !find('[data-test-mentions]'));
+    assert.dom('[data-test-unread]').doesNotExist();
+  });
+
+  test('people come, go and are away', async function (assert) {
+    await arrive(['alice', 'bob']);
+    server.socket.say(
+      event('join', 'carol', '#general', undefined, { id: 'j' }),
+      event('update', 'bob', undefined, { type: 'presence', show: 'away' }),
+    );
+    await waitFor('[data-test-member="carol"]');
+    assert
+      .dom('[data-test-member="bob"]')
+      .hasAttribute('data-test-away', 'yes');
+    assert.dom('[data-test-presence]').includesText('carol joined');
+    server.socket.say(attendance('#general', ['alice']));
+    await waitUntil(() => findAll('[data-test-member]').length === 1);
+    assert.dom('[data-test-member]').hasText(/alice/);
+  });
+
+  test('a person in the list opens a direct conversation', async function (assert) {
+    await arrive(['alice', 'bob']);
+    await click('[data-test-member="bob"]');
+    assert.strictEqual(currentURL(), '/net/bob');
+    await say('psst');
+    const { activity } = server.socket.take('send')!;
+    assert.strictEqual(activity.target?.id, 'bob@irc.example');
+    assert.strictEqual(activity.target?.type, 'person');
+  });
+
+  test('what comes over the wire is text, never markup', async function (assert) {
+    await arrive();
+    const text = '<img src=x onerror=alert(1)> <script>alert(2)</script>';
+    server.socket.say(said('bob', '#general', text, Date.now()));
+    await shows(text);
+    assert.dom('[data-test-message] img').doesNotExist();
+    assert.dom('[data-test-message] script').doesNotExist();
+  });
+
+  test('a revoked session leads back to the sign-in, and says so', async function (assert) {
+    server.answers['GET /api/session'] = {
+      status: 401,
+      body: { detail: 'the token was revoked' },
+    };
+    server.signIn();
+    await visit('/');
+    await waitFor('[data-test-sign-in]');
+    assert.dom('[data-test-notice]').includesText('Your session has ended');
+    assert.notOk(localStorage.getItem('subspace:session'));
+  });
+});

@@ -1,0 +1,163 @@
+/** A server for acceptance tests: answers fetch, and stands at the other end of the gateway. */
+
+import type { Activity } from 'subspace-client/lib/activities';
+import type { SocketLike } from 'subspace-client/lib/link';
+import { connection, SERVER } from './chat';
+
+type Ack = (error: Error | null, answer?: unknown) => void;
+
+/** The gateway's end of a socket. */
+export class FakeSocket implements SocketLike {
+  connected = false;
+  auth: Record<string, unknown>;
+  sent: { activity: Activity; ack: Ack }[] = [];
+  #listeners = new Map<string, ((...args: never[]) => void)[]>();
+
+  constructor(auth: Record<string, unknown>) {
+    this.auth = auth;
+  }
+
+  on(event: string, listener: (...args: never[]) => void) {
+    const listeners = this.#listeners.get(event) ?? [];
+    this.#listeners.set(event, [...listeners, listener]);
+  }
+
+  timeout() {
+    return {
+      emit: (_: string, activity: unknown, ack: Ack) => {
+        this.sent.push({ activity: activity as Activity, ack });
+      },
+    };
+  }
+
+  disconnect() {
+    this.connected = false;
+  }
+
+  // What the test does
+
+  #emit(event: string, ...args: unknown[]) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      listener(...(args as never[]));
+    }
+  }
+
+  open() {
+    this.connected = true;
+    this.#emit('connect');
+  }
+
+  say(...activities: Activity[]) {
+    for (const activity of activities) this.#emit('message', activity);
+  }
+
+  /** The connection breaks: what was not answered never will be. */
+  break() {
+    this.connected = false;
+    for (const { ack } of this.sent.splice(0)) ack(new Error('disconnected'));
+    this.#emit('disconnect', 'transport close');
+  }
+
+  /** Takes the next request of a type from the queue. */
+  take(type: string) {
+    const at = this.sent.findIndex(({ activity }) => activity.type === type);
+    return at < 0 ? undefined : this.sent.splice(at, 1)[0];
+  }
+}
+
+const SESSION = {
+  account: 'alice',
+  admin: true,
+  user_address: 'alice@chat.example',
+  storage: `${location.origin}/storage/alice`,
+};
+
+/** Answers of the functions, by `METHOD /path`; tests add their own. */
+export class FakeServer {
+  answers: Record<string, { status?: number; body?: unknown }> = {
+    'GET /api': {
+      body: { name: 'Subspace', version: '0', needs_setup: false },
+    },
+    'GET /api/session': { body: SESSION },
+    'POST /api/session': { body: { ...SESSION, token: 'alice.s.t' } },
+    'POST /api/grants': { status: 201, body: { id: 'g', token: 'alice.g.t' } },
+    'GET /api/connections': { body: { connections: [connection()] } },
+    'POST /api/tickets': {
+      body: {
+        connectors: [
+          {
+            id: 'irc',
+            url: 'http://gateway.test',
+            platforms: ['irc'],
+            ticket: 't',
+          },
+          {
+            id: 'ircd',
+            url: 'http://gateway.test',
+            platforms: [],
+            ticket: 'u',
+          },
+        ],
+        expires: '2099-01-01T00:00:00.000Z',
+      },
+    },
+  };
+  requests: string[] = [];
+  sockets: FakeSocket[] = [];
+  server = SERVER;
+  #fetch: typeof fetch = window.fetch.bind(window);
+
+  start() {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith('subspace:')) localStorage.removeItem(key);
+    }
+    window.fetch = (input, init) => {
+      const url = new URL(
+        input instanceof Request ? input.url : input,
+        location.href,
+      );
+      const request = `${init?.method ?? 'GET'} ${url.pathname}`;
+      this.requests.push(request);
+      const answer = this.answers[request] ?? {
+        status: 404,
+        body: { detail: `There is no ${request}.` },
+      };
+      const { status = 200, body } = answer;
+      return Promise.resolve(
+        new Response(status === 204 ? null : JSON.stringify(body), {
+          status,
+          headers: { 'Content-Type': 'application/json' },
+        }),
+      );
+    };
+  }
+
+  stop() {
+    window.fetch = this.#fetch;
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith('subspace:')) localStorage.removeItem(key);
+    }
+  }
+
+  signIn() {
+    localStorage.setItem(
+      'subspace:session',
+      JSON.stringify({
+        ...SESSION,
+        token: 'alice.s.t',
+        storageToken: 'alice.g.t',
+        functions: location.origin,
+      }),
+    );
+  }
+
+  openSocket = (_: string, auth: Record<string, unknown>) => {
+    const socket = new FakeSocket(auth);
+    this.sockets.push(socket);
+    return socket;
+  };
+
+  get socket(): FakeSocket {
+    return this.sockets.at(-1)!;
+  }
+}
