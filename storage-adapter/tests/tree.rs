@@ -121,16 +121,16 @@ fn a_document_and_a_folder_never_have_one_name() {
     let tree = tree();
     put(&tree, "/notes/a", b"1");
     put(&tree, "/notes/d/e/f", b"1");
-    put(&tree, "/root", b"1");
-    put(&tree, "/public/root", b"1");
+    put(&tree, "/top", b"1");
+    put(&tree, "/public/top", b"1");
     for path in [
         "/notes/a/b",
         "/notes/a/b/c",
         "/notes/d",
         "/notes/d/e",
         "/notes",
-        "/root/x",
-        "/public/root/x",
+        "/top/x",
+        "/public/top/x",
         "/public",
     ] {
         let result = put_if(&tree, path, b"2", WriteCondition::None, None);
@@ -139,12 +139,12 @@ fn a_document_and_a_folder_never_have_one_name() {
             "{path}: {result:?}"
         );
     }
-    assert_eq!(names(&tree, "/"), ["notes/", "public/", "root"]);
-    assert_eq!(names(&tree, "/public/"), ["root"]);
-    assert_eq!(names(&tree, "/root/"), [""; 0]);
-    delete(&tree, "/root").unwrap();
-    put(&tree, "/root/x", b"1");
-    assert_eq!(names(&tree, "/"), ["notes/", "public/", "root/"]);
+    assert_eq!(names(&tree, "/"), ["notes/", "public/", "top"]);
+    assert_eq!(names(&tree, "/public/"), ["top"]);
+    assert_eq!(names(&tree, "/top/"), [""; 0]);
+    delete(&tree, "/top").unwrap();
+    put(&tree, "/top/x", b"1");
+    assert_eq!(names(&tree, "/"), ["notes/", "public/", "top/"]);
     assert_eq!(get(&tree, "/notes/d"), None);
     assert_eq!(get(&tree, "/notes/a/b"), None);
 }
@@ -329,7 +329,7 @@ fn the_quota_counts_all_modules() {
     put("/b/x", 70).unwrap();
     delete(&tree, "/b/x").unwrap();
     put("/public/d/x", 70).unwrap();
-    assert!(put("/root", 1).is_err());
+    assert!(put("/top", 1).is_err());
     assert!(put("/a/large", 101).is_err());
     // A lower quota refuses growth only.
     let lower = |path: &str, length: usize| {
@@ -420,7 +420,7 @@ fn bytes_of_writes_that_broke_off_are_swept_after_the_grace_time() {
 #[test]
 fn many_overwrites_stay_listed_and_the_head_stays_small() {
     let tree = tree();
-    for path in ["/n/a", "/root"] {
+    for path in ["/n/a", "/top"] {
         for n in 0..300_u32 {
             put(&tree, path, &n.to_le_bytes());
         }
@@ -436,8 +436,8 @@ fn many_overwrites_stay_listed_and_the_head_stays_small() {
         .get("accounts/alice/index/n", GetOptions::default()))
     .unwrap();
     assert!(head.length < 64 << 10, "{}", head.length);
-    assert_eq!(names(&tree, "/"), ["n/", "root"]);
-    delete(&tree, "/root").unwrap();
+    assert_eq!(names(&tree, "/"), ["n/", "top"]);
+    delete(&tree, "/top").unwrap();
     assert_eq!(names(&tree, "/"), ["n/"]);
 }
 
