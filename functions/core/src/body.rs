@@ -116,6 +116,7 @@ impl Incoming {
                 inner,
                 left: limit,
                 limit,
+                surplus: None,
             }),
             None => Box::pin(futures_util::stream::empty()),
         }
@@ -126,10 +127,9 @@ impl Incoming {
         collect(self.into_stream(limit), limit).await
     }
 
-    /// Reads and forgets up to `limit` bytes, so that a client that is still sending sees the answer
-    /// instead of a connection reset.
-    pub(crate) async fn drain(self, limit: u64) {
-        let mut stream = self.into_stream(limit);
+    /// Reads and forgets up to [`MAX_DRAIN`] bytes.
+    pub(crate) async fn drain(self) {
+        let mut stream = self.into_stream(0);
         while let Some(Ok(_)) = stream.next().await {}
     }
 }
@@ -180,26 +180,42 @@ where
     }
 }
 
+/// What is read of a body that nobody wants, so that a client that is still sending sees the answer.
+pub(crate) const MAX_DRAIN: u64 = 256 * 1024;
+
 struct Limited {
     inner: ByteStream,
     left: u64,
     limit: u64,
+    /// Bytes over the limit that were read and forgotten.
+    surplus: Option<u64>,
 }
 
 impl Stream for Limited {
     type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let piece = std::task::ready!(self.inner.as_mut().poll_next(cx));
-        let Some(Ok(piece)) = piece else {
-            return Poll::Ready(piece);
-        };
-        match self.left.checked_sub(piece.len() as u64) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Some(Ok(piece)))
+        loop {
+            let piece = std::task::ready!(self.inner.as_mut().poll_next(cx));
+            if let Some(surplus) = self.surplus {
+                match piece {
+                    Some(Ok(piece)) if surplus < MAX_DRAIN => {
+                        self.surplus = Some(surplus + piece.len() as u64);
+                        continue;
+                    }
+                    _ => return Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.limit }))),
+                }
             }
-            None => Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.limit }))),
+            let Some(Ok(piece)) = piece else {
+                return Poll::Ready(piece);
+            };
+            match self.left.checked_sub(piece.len() as u64) {
+                Some(left) => {
+                    self.left = left;
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                None => self.surplus = Some(piece.len() as u64 - self.left),
+            }
         }
     }
 }

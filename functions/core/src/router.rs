@@ -13,8 +13,6 @@ use crate::{Functions, cors};
 
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
-/// What is read of a body that nobody wants, so that the client sees the answer.
-const MAX_DRAIN: u64 = 256 * 1024;
 
 /// Tells whether a path belongs to the functions; a host may serve all others itself.
 #[must_use]
@@ -121,5 +119,5 @@ fn health(parts: &Parts) -> Answer {
 
 /// Forgets a body that will not be used, within bounds.
 pub(crate) async fn discard(body: Incoming) {
-    body.drain(MAX_DRAIN).await;
+    body.drain().await;
 }

@@ -81,3 +81,65 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::functions;
+
+    #[test]
+    fn webfinger_describes_the_account() {
+        let functions = functions();
+        functions.sign_up("alice");
+        for resource in [
+            "acct:alice@chat.example.org",
+            "acct%3Aalice%40chat.example.org",
+            "acct:Alice@CHAT.example.org",
+        ] {
+            let target = format!("/.well-known/webfinger?resource={resource}");
+            let reply = functions.request("GET", &target, &[("origin", "https://app.example")], "");
+            assert_eq!(reply.status, 200, "{resource}");
+            assert_eq!(reply.header("content-type"), "application/jrd+json");
+            assert_eq!(
+                reply.header("access-control-allow-origin"),
+                "https://app.example"
+            );
+            let jrd = reply.json();
+            let link = &jrd["links"][0];
+            assert_eq!(
+                link["rel"],
+                "http://tools.ietf.org/id/draft-dejong-remotestorage"
+            );
+            assert_eq!(link["href"], "https://chat.example.org/storage/alice");
+            let properties = link["properties"].as_object().unwrap();
+            assert_eq!(properties.len(), 8);
+            assert_eq!(
+                properties["http://remotestorage.io/spec/version"],
+                "draft-dejong-remotestorage-26"
+            );
+            assert_eq!(
+                properties["http://tools.ietf.org/html/rfc6749#section-4.2"],
+                "https://chat.example.org/oauth/authorize/alice"
+            );
+            assert_eq!(properties["http://tools.ietf.org/html/rfc7636"], "S256");
+            assert_eq!(properties["http://tools.ietf.org/html/rfc7233"], "GET");
+        }
+        for unknown in [
+            "acct:bob@chat.example.org",
+            "acct:alice@other.example",
+            "https://chat.example.org/",
+            "%F0%9F%98%80aaa",
+            "x",
+        ] {
+            let target = format!("/.well-known/webfinger?resource={unknown}");
+            let reply = functions.request("GET", &target, &[], "");
+            assert_eq!(reply.status, 404, "{unknown}");
+            assert_eq!(reply.header("access-control-allow-origin"), "*");
+        }
+        assert_eq!(
+            functions
+                .request("GET", "/.well-known/webfinger", &[], "")
+                .status,
+            400
+        );
+    }
+}

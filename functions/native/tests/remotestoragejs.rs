@@ -27,9 +27,16 @@ async fn run(program: &str, arguments: &[&str], folder: &Path) {
         output.status.success(),
         "{program} {arguments:?}: {}\n{}{}",
         output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+        readable(&output.stdout),
+        readable(&output.stderr)
     );
+}
+
+/// Leaves out what node shows of minified sources.
+fn readable(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().filter(|line| line.len() < 400);
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,7 +39,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         client: ClientAddress,
     ) -> Answer {
         let call = Call { parts, client };
-        let path = parts.uri.path().trim_start_matches("/api");
+        let path = parts.uri.path();
+        let path = path.strip_prefix("/api").unwrap_or(path);
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let (first, second, more) = (segments.next(), segments.next(), segments.next());
         if more.is_some() {

@@ -1,6 +1,10 @@
 //! A real server on a free port, over a folder of files, stopped when it is dropped.
 
-#![allow(dead_code, reason = "not every suite uses everything")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared by suites of which none uses everything"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,166 @@
+//! Connections and tickets.
+
+use model::{Ticket, Timestamp};
+use serde_json::{Value, json};
+use storage_adapter::Host;
+
+use super::NOTHING;
+use crate::testing::{KEY, functions};
+
+#[test]
+fn a_new_account_is_connected_to_the_private_network() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let listed = functions
+        .api("GET", "/api/connections", &session, NOTHING)
+        .json();
+    let connection = &listed["connections"][0];
+    assert_eq!(
+        (&connection["server"], &connection["nick"]),
+        (&"chat.example.org".into(), &"alice".into())
+    );
+    assert_eq!(connection["channels"], json!(["#lobby"]));
+    assert_eq!(
+        (&connection["has_password"], connection.get("password")),
+        (&true.into(), None)
+    );
+    // What was deleted does not come back at the next sign-in.
+    let path = format!("/api/connections/{}", connection["id"].as_str().unwrap());
+    assert_eq!(
+        functions.api("DELETE", &path, &session, NOTHING).status,
+        204
+    );
+    functions.sign_in("alice");
+    let listed = functions
+        .api("GET", "/api/connections", &session, NOTHING)
+        .json();
+    assert_eq!(listed["connections"], json!([]));
+}
+
+#[test]
+fn connections_are_made_changed_and_deleted() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let api = |method: &str, path: &str, body: Value| functions.api(method, path, &session, body);
+    let wanted = json!({"platform": "irc", "host": "IRC.Libera.Chat", "password": "hunter2", "channels": ["#a", "#b key"]});
+    let made = api("POST", "/api/connections", wanted.clone());
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    assert_eq!(
+        (&made["server"], &made["port"], &made["secure"]),
+        (&"irc.libera.chat".into(), &6697.into(), &true.into())
+    );
+    assert_eq!(
+        (&made["nick"], &made["has_password"]),
+        (&"alice".into(), &true.into())
+    );
+    assert_eq!(
+        (&made["connector"], &made["enabled"]),
+        (&"irc-1".into(), &true.into())
+    );
+    assert!(!functions.dump().contains("hunter2"));
+    assert_eq!(
+        api("POST", "/api/connections", wanted).json()["server"],
+        Value::Null,
+        "the same again"
+    );
+    let other = api(
+        "POST",
+        "/api/connections",
+        json!({"platform": "irc", "host": "irc.libera.chat", "port": 7000}),
+    );
+    assert_eq!(other.json()["server"], "irc.libera.chat:7000");
+
+    let path = format!("/api/connections/{}", made["id"].as_str().unwrap());
+    let patched = api(
+        "PATCH",
+        &path,
+        json!({"nick": "alice_", "password": null, "enabled": false, "realname": "Alice"}),
+    );
+    assert_eq!(patched.status, 200, "{patched:?}");
+    let patched = patched.json();
+    assert_eq!(
+        (&patched["nick"], &patched["has_password"]),
+        (&"alice_".into(), &false.into())
+    );
+    assert_eq!(
+        (&patched["enabled"], &patched["channels"]),
+        (&false.into(), &json!(["#a", "#b key"]))
+    );
+    assert_eq!(api("GET", &path, NOTHING).json(), patched);
+    for (bad, part) in [
+        (json!({"host": "a b"}), "host"),
+        (json!({"port": 0}), "port"),
+        (json!({"port": 70_000}), "70000"),
+        (json!({"nick": "a b"}), "nick"),
+        (json!({"nick": "a\r\nQUIT"}), "nick"),
+        (json!({"channels": ["lobby"]}), "channel"),
+        (json!({"password": "a\nb"}), "password"),
+        (json!({"realname": "a\0b"}), "realname"),
+        (json!({"platform": "xmpp"}), "xmpp"),
+        (json!({"colour": "red"}), "colour"),
+    ] {
+        let reply = api("PATCH", &path, bad.clone());
+        assert_eq!(reply.status, 422, "{bad}");
+        assert!(reply.detail().contains(part), "{bad}: {}", reply.detail());
+        let mut whole = bad;
+        whole["platform"] = whole
+            .get("platform")
+            .cloned()
+            .unwrap_or_else(|| "irc".into());
+        whole["host"] = whole
+            .get("host")
+            .cloned()
+            .unwrap_or_else(|| "irc.example".into());
+        if whole.get("colour").is_none() {
+            assert_eq!(
+                api("POST", "/api/connections", whole.clone()).status,
+                422,
+                "{whole}"
+            );
+        }
+    }
+    assert_eq!(api("GET", &path, NOTHING).json(), patched);
+    functions.sign_up("bob");
+    let bob = functions.sign_in("bob");
+    for method in ["GET", "DELETE"] {
+        assert_eq!(functions.api(method, &path, &bob, NOTHING).status, 404);
+    }
+    assert_eq!(api("DELETE", &path, NOTHING).status, 204);
+    assert_eq!(api("PATCH", &path, json!({})).status, 404);
+    assert_eq!(
+        api("GET", "/api/connections/..%2f..%2faccount", NOTHING).status,
+        404
+    );
+}
+
+#[test]
+fn tickets_open_the_connectors_for_five_minutes() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let reply = functions
+        .api("POST", "/api/tickets", &session, NOTHING)
+        .json();
+    let connector = &reply["connectors"][0];
+    assert_eq!(
+        (&connector["id"], &connector["url"]),
+        (&"irc-1".into(), &"https://irc.example.org".into())
+    );
+    let text = connector["ticket"].as_str().unwrap();
+    let now = functions.host().now();
+    let ticket = Ticket::verify(text, KEY, "irc-1", now).unwrap();
+    assert_eq!(ticket.account.as_str(), "alice");
+    assert_eq!(
+        reply["expires"]
+            .as_str()
+            .unwrap()
+            .parse::<Timestamp>()
+            .unwrap(),
+        now.plus_millis(300_000)
+    );
+    assert!(Ticket::verify(text, KEY, "irc-1", now.plus_millis(300_000)).is_err());
+    assert_eq!(
+        functions.request("POST", "/api/tickets", &[], "").status,
+        401
+    );
+}
