@@ -1,5 +1,7 @@
 //! The functions over HTTP/1.1, against a server that listens: what only shows on the wire.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The real remotestorage.js from npm, in Node, against a server that listens.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 mod common;
 
 use std::path::Path;
