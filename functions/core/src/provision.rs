@@ -3,6 +3,7 @@
 use model::{AccountName, Connection, GrantKind};
 use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
 
+use crate::grants::CreateGrantError;
 use crate::{Functions, keys};
 
 /// Names the connection to the private server within every account.
@@ -29,7 +30,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let (grant, token) = self
                 .issue(account, GrantKind::Irc, &network.name, None, None)
                 .await
-                .map_err(|error| StoreError::Denied(error.to_string()))?;
+                .map_err(|error| match error {
+                    CreateGrantError::Store(error) => error,
+                    other => StoreError::Denied(other.to_string()),
+                })?;
             let sealed = self
                 .keys
                 .seal(

@@ -217,22 +217,25 @@ async fn of_writers_with_one_condition_exactly_one_wins() {
     let client = Client::new();
     let mut version = String::new();
     for round in 0..5 {
-        let writers = (0..10).map(|writer| {
-            let request = client
-                .put(server.storage("/notes/contended"))
-                .bearer_auth(&token);
-            let request = request
-                .header(CONTENT_TYPE, "text/plain")
-                .body(format!("{round}/{writer}"));
-            let request = if version.is_empty() {
-                request.header(IF_NONE_MATCH, "*")
-            } else {
-                request.header(IF_MATCH, &version)
-            };
-            tokio::spawn(request.send())
-        });
+        // Collected, so that all are on their way before the first is waited for.
+        let writers: Vec<_> = (0..10)
+            .map(|writer| {
+                let request = client
+                    .put(server.storage("/notes/contended"))
+                    .bearer_auth(&token);
+                let request = request
+                    .header(CONTENT_TYPE, "text/plain")
+                    .body(format!("{round}/{writer}"));
+                let request = if version.is_empty() {
+                    request.header(IF_NONE_MATCH, "*")
+                } else {
+                    request.header(IF_MATCH, &version)
+                };
+                tokio::spawn(request.send())
+            })
+            .collect();
         let mut winners = Vec::new();
-        for writer in writers.collect::<Vec<_>>() {
+        for writer in writers {
             let response = writer.await.unwrap().unwrap();
             if response.status().is_success() {
                 winners.push(header(&response, "etag").to_owned());
