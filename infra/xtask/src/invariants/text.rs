@@ -80,7 +80,8 @@ fn is_source(extension: &str) -> bool {
 }
 
 fn is_test(name: &str) -> bool {
-    name.split('/').any(|part| matches!(part, "tests" | "test"))
+    let folder = |part: &str| matches!(part, "tests" | "test");
+    name.split('/').any(folder) || name.ends_with("/tests.rs") || name.ends_with("_tests.rs")
 }
 
 fn lines_without_tests(content: &str) -> usize {
@@ -110,6 +111,7 @@ mod tests {
         let long = format!("//! x\n{}", "x\n".repeat(MAX_LINES));
         assert!(broken("a.rs", &long)[0].contains("601 lines"));
         assert!(broken("a/tests/b.rs", &long).is_empty());
+        assert!(broken("a/src/b/tests.rs", &long).is_empty());
         let tests = "x\n".repeat(MAX_LINES);
         let tested = format!("//! x\n#[cfg(test)]\nmod tests {{\n{tests}}}\n");
         assert!(broken("a.rs", &tested).is_empty());
