@@ -1,9 +1,10 @@
 //! What connectors see, and what becomes of it in the storage.
 
+mod faults;
+
 use model::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
 use serde_json::{Value, json};
 use storage_adapter::Host;
-use storage_adapter::memory::Faults;
 
 use crate::testing::{KEY, PASSWORD, Reply, TestFunctions, functions};
 
@@ -508,97 +509,4 @@ fn only_signed_requests_count() {
         signed(&s.functions, "PUT", "/connector/events", &json!({})).status,
         405
     );
-}
-
-#[test]
-fn a_store_that_fails_loses_and_doubles_nothing() {
-    for seed in 0..20 {
-        let s = setup();
-        s.functions.memory().set_faults(Faults {
-            seed,
-            refuse: 10,
-            lose_reply: 10,
-            delay: 0,
-        });
-        let mut expected = Vec::new();
-        for n in 0..10 {
-            let id = n.to_string();
-            let events = [
-                message("alice", &id, "#a", "2026-01-10T10:00:00Z", &id),
-                message(
-                    "alice",
-                    &format!("x{id}"),
-                    "#b",
-                    "2026-01-10T10:00:00Z",
-                    &id,
-                ),
-            ];
-            expected.push(id);
-            let body = json!({"events": events});
-            let sent = (0..1000).any(|_| {
-                let reply = signed(&s.functions, "POST", "/connector/events", &body);
-                let stored = reply.status == 200 && reply.json() == json!({"stored": 2});
-                assert!(stored || reply.status == 503, "{reply:?}");
-                stored
-            });
-            assert!(sent);
-        }
-        s.functions.memory().set_faults(Faults::default());
-        assert_eq!(s.texts("a/2026/01/10"), expected, "seed {seed}");
-        assert_eq!(s.texts("b/2026/01/10"), expected, "seed {seed}");
-    }
-}
-
-#[test]
-fn an_invite_used_over_a_failing_store_makes_exactly_one_account() {
-    for seed in 0..20 {
-        let s = setup();
-        let invite = s
-            .functions
-            .api("POST", "/api/invites", &s.session, Value::Null)
-            .json();
-        s.functions.memory().set_faults(Faults {
-            seed,
-            refuse: 10,
-            lose_reply: 10,
-            delay: 0,
-        });
-        // Two people try in turn until both have an answer.
-        let mut last = [503, 503];
-        for _ in 0..1000 {
-            for (index, name) in ["bob", "carol"].into_iter().enumerate() {
-                if last[index] == 503 {
-                    let body =
-                        json!({"name": name, "password": PASSWORD, "invite": invite["token"]});
-                    let reply = s
-                        .functions
-                        .request("POST", "/api/accounts", &[], body.to_string());
-                    last[index] = reply.status.as_u16();
-                }
-            }
-        }
-        s.functions.memory().set_faults(Faults::default());
-        let exists = |name: &str| {
-            s.functions
-                .memory()
-                .keys()
-                .contains(&format!("accounts/{name}/account.json"))
-        };
-        assert_eq!(
-            [exists("bob"), exists("carol")]
-                .into_iter()
-                .filter(|exists| *exists)
-                .count(),
-            1,
-            "{seed}: {last:?}"
-        );
-        // Made, or, if the answer was lost, "taken" at the next try; the other one is refused.
-        let (winner, loser) = if exists("bob") {
-            (last[0], last[1])
-        } else {
-            (last[1], last[0])
-        };
-        assert!(matches!(winner, 201 | 409), "{seed}: {last:?}");
-        assert_eq!(loser, 403, "{seed}");
-    }
 }
