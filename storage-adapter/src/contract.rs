@@ -27,6 +27,7 @@ use crate::store::{
 pub async fn run_all<S: ObjectStore>(store: Arc<S>, prefix: &str) {
     let store = &*store;
     put_get_delete(store, &format!("{prefix}/basic")).await;
+    new_keys(store, &format!("{prefix}/new/folder")).await;
     ranges(store, &format!("{prefix}/ranges")).await;
     conditional_reads(store, &format!("{prefix}/reads")).await;
     conditional_writes(store, &format!("{prefix}/writes")).await;
@@ -130,6 +131,23 @@ pub async fn put_get_delete<S: ObjectStore>(store: &S, prefix: &str) {
     let empty = format!("{prefix}/empty");
     put(store, &empty, b"", PutMode::Overwrite).await.unwrap();
     assert_eq!(bytes(store, &empty).await.as_deref(), Some(&b""[..]));
+}
+
+/// Objects under keys that were made up for them.
+///
+/// # Panics
+/// If the store breaks the contract.
+pub async fn new_keys<S: ObjectStore>(store: &S, prefix: &str) {
+    let chunk = [7; 100_000];
+    for (key, pieces) in [("a@1", vec![&b"one"[..]]), ("b@1", vec![&chunk[..]; 9])] {
+        let key = format!("{prefix}/{key}");
+        let first = store.put(&key, body(&pieces), PutMode::New).await.unwrap();
+        let found = read(store, &key, GetOptions::default()).await.unwrap();
+        assert_eq!((found.0, found.2), (first.clone(), pieces.concat()));
+        assert_eq!(store.list(&key, None).await.unwrap()[0].etag, first);
+        let next = put(store, &key, &chunk, PutMode::IfMatch(first.clone())).await;
+        assert_ne!(next.unwrap(), first);
+    }
 }
 
 /// Parts are clamped to the object.

@@ -228,7 +228,7 @@ impl ObjectStore for MemoryStore {
         self.attempt(fate, |state| {
             let current = state.objects.get(key).map(|(serial, _)| etag(*serial));
             let holds = match mode {
-                PutMode::IfAbsent => current.is_none(),
+                PutMode::IfAbsent | PutMode::New => current.is_none(),
                 PutMode::IfMatch(wanted) => current == Some(wanted),
                 PutMode::Overwrite => true,
             };

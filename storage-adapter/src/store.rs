@@ -96,6 +96,10 @@ pub enum PutMode {
     /// Always.
     #[default]
     Overwrite,
+    /// There is none: the key was made up just now, and nobody asks for it before this write is
+    /// acknowledged. If there is one all the same, it stays. A write that breaks off may leave
+    /// a part of the object behind, which a store can make use of: nothing has to appear at once.
+    New,
 }
 
 /// One entry of a listing.

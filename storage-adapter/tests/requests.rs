@@ -20,7 +20,12 @@ use support::{TestHost, alice, document};
 fn requests_to_the_store_are_few() {
     let store = Arc::new(MemoryStore::new());
     let tree = Storage::new(Arc::clone(&store), Arc::new(TestHost::new(1)));
-    let cold = || Storage::new(store.clone(), Arc::new(TestHost::new(2)));
+    let seed = std::cell::Cell::new(1);
+    let cold = || {
+        // Versions are unique because hosts are random.
+        seed.set(seed.get() + 1);
+        Storage::new(store.clone(), Arc::new(TestHost::new(seed.get() << 32)))
+    };
     let count = |what: &str, run: &mut dyn FnMut()| -> Requests {
         tree.store().take_requests();
         run();

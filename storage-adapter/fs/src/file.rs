@@ -37,13 +37,15 @@ pub(crate) struct Files {
     instance: u64,
 }
 
-/// A file that is being written; it goes away unless it is moved into place.
+/// A file that is being written; it goes away unless it is placed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     file: File,
     path: PathBuf,
     pub(crate) length: u64,
     placed: bool,
+    /// It has its name already, which nobody asks for yet.
+    in_place: bool,
 }
 
 impl Drop for Temporary {
@@ -138,7 +140,44 @@ impl Files {
         }
     }
 
-    pub(crate) fn temporary(&self) -> Result<Temporary, StoreError> {
+    /// Opens the file that becomes `path`.
+    pub(crate) fn begin(&self, path: &str, mode: &PutMode) -> Result<Temporary, StoreError> {
+        match mode {
+            PutMode::New => self.in_place(Path::new(path)),
+            _ => self.temporary(),
+        }
+    }
+
+    fn in_place(&self, path: &Path) -> Result<Temporary, StoreError> {
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600).open(path)
+        };
+        let file = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(&self.root);
+                self.sync.forget(folder);
+                make_folders(folder).map_err(before)?;
+                open()
+            }
+            file => file,
+        };
+        let file = match file {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::Precondition);
+            }
+            file => file.map_err(before)?,
+        };
+        Ok(Temporary {
+            file,
+            path: path.to_owned(),
+            length: 0,
+            placed: false,
+            in_place: true,
+        })
+    }
+
+    fn temporary(&self) -> Result<Temporary, StoreError> {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let name = format!("tmp/{}-{:x}-{count:x}", std::process::id(), self.instance);
         let path = self.own.join(name);
@@ -161,6 +200,7 @@ impl Files {
             path,
             length: 0,
             placed: false,
+            in_place: false,
         })
     }
 
@@ -173,6 +213,14 @@ impl Files {
     ) -> Result<ETag, StoreError> {
         let target = Path::new(path);
         let folder = target.parent().unwrap_or(&self.root);
+        if temporary.in_place {
+            temporary.file.sync_all().map_err(before)?;
+            let stat = rustix::fs::fstat(&temporary.file).map_err(before)?;
+            temporary.placed = true;
+            self.sync.sync(folder).map_err(after)?;
+            self.sync.sync_folders(folder, &self.root).map_err(after)?;
+            return Ok(etag(&stat));
+        }
         // Most losers are told before they write to the disk.
         let (current, mut last) = self.check(path, mode)?;
         let mut known = current;
@@ -222,7 +270,7 @@ impl Files {
         let version = current.as_ref().map(etag);
         let holds = match mode {
             PutMode::Overwrite => true,
-            PutMode::IfAbsent => version.is_none(),
+            PutMode::IfAbsent | PutMode::New => version.is_none(),
             PutMode::IfMatch(wanted) => version.as_ref() == Some(wanted),
         };
         if holds {

@@ -2,8 +2,9 @@
 //!
 //! Every object is a file under its own key (see `names.rs` for how it is spelled), so `ls` and
 //! `cat` show everything. Several processes may use one folder at the same time: create-only
-//! and compare-and-swap are decided under a lock of the key, files appear by renaming, and what
-//! was acknowledged was synced, the file and its folder. Small objects are read at once on the
+//! and compare-and-swap are decided under a lock of the key, files appear by renaming (but for
+//! those under new keys, which nobody asks for before they are complete), and what was
+//! acknowledged was synced, the file and its folder. Small objects are read at once on the
 //! calling thread, which is cheaper than handing them to another; everything else is done on
 //! the blocking threads of tokio, in whose runtime the store has to be used.
 

@@ -139,12 +139,16 @@ impl ObjectStore for FsStore {
         let files = Arc::clone(&self.files);
         if !more {
             return blocking(move || {
-                let temporary = write(files.temporary()?, &chunks)?;
+                let temporary = write(files.begin(&path, &mode)?, &chunks)?;
                 files.place(temporary, &path, &mode)
             })
             .await;
         }
-        let mut temporary = blocking(move || write(files.temporary()?, &chunks)).await?;
+        let begun = {
+            let (path, mode) = (path.clone(), mode.clone());
+            blocking(move || write(files.begin(&path, &mode)?, &chunks))
+        };
+        let mut temporary = begun.await?;
         while more {
             let (chunks, again) = gather(&mut body).await?;
             temporary = blocking(move || write(temporary, &chunks)).await?;

@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let (body, length) = counted(body, quota);
         let key = shard::data_key(account, path, &version);
         let head_key = shard.head_key(account);
-        let store = self.store.put(&key, body, PutMode::Overwrite);
+        let store = self.store.put(&key, body, PutMode::New);
         // The head is fetched meanwhile. If that fails, whoever commits tries again.
         let (stored, _) = join(store, self.prepare(&head_key)).await;
         let length = length.load(Ordering::Acquire);
@@ -157,9 +157,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 let version = version::new(&*self.host);
                 let length = body.len() as u64;
                 let key = shard::data_key(account, &path, &version);
-                self.store
-                    .put(&key, whole(body), PutMode::Overwrite)
-                    .await?;
+                self.store.put(&key, whole(body), PutMode::New).await?;
                 let modified = self.host.now();
                 let info = DocumentInfo {
                     version,
