@@ -299,7 +299,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Lists all accounts.
-    pub(crate) async fn account_names(&self) -> Result<Vec<AccountName>, StoreError> {
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn account_names(&self) -> Result<Vec<AccountName>, StoreError> {
         let names = self.list_keys(keys::NAMES).await?;
         Ok(names
             .iter()

@@ -2,8 +2,11 @@
 //! open network needs.
 
 mod host;
+mod maintain;
 mod server;
 mod timed;
+mod whole;
 
 pub use host::NativeHost;
+pub use maintain::maintain;
 pub use server::{Limits, handle, handle_timed, serve, serve_answers, serve_with};

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Parser;
 use functions_core::{Config, Connector, Functions};
-use functions_native::{NativeHost, serve};
+use functions_native::{NativeHost, maintain, serve};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Serves accounts, remoteStorage, WebFinger and OAuth over a folder of files.
 ///
@@ -48,6 +51,9 @@ struct Options {
         default_value_t = functions_core::DEFAULT_MAX_DOCUMENT_SIZE
     )]
     max_document_size: u64,
+    /// Days for which overwritten and deleted documents are kept.
+    #[arg(long, env = "SUBSPACE_RETENTION_DAYS", default_value_t = 30)]
+    retention_days: u32,
 }
 
 #[tokio::main]
@@ -64,10 +70,19 @@ async fn main() -> anyhow::Result<()> {
     let config = configure(&options, address)?;
     let store = FsStore::open(&options.data)
         .with_context(|| format!("--data {} cannot be used", options.data.display()))?;
-    let storage = Storage::new(Arc::new(store), Arc::new(NativeHost));
+    let mut keeping = storage_adapter::Options::default();
+    keeping.keep_millis = i64::from(options.retention_days) * DAY;
+    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost), keeping);
     let functions = Arc::new(Functions::new(storage, config));
     announce(&functions.config().origin)?;
-    serve(listener, functions, stop()).await?;
+    let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
+    let limits = Limits {
+        behind_proxy: options.behind_proxy,
+        ..Limits::default()
+    };
+    serve_with(listener, functions, limits, stop()).await?;
+    // A sweep may stop anywhere.
+    sweeping.abort();
     Ok(())
 }
 

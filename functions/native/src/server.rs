@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::timed::TimedBody;
+use crate::whole::WholeBody;
 use bytes::Bytes;
 use functions_core::{Body, ClientAddress, Functions, is_blocking};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,6 +34,9 @@ pub struct Limits {
     pub shutdown_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_head: usize,
+    /// Take a client's address from the last entry of `x-forwarded-for`: set it only behind a reverse
+    /// proxy that writes it, otherwise clients choose their address themselves.
+    pub behind_proxy: bool,
 }
 
 impl Default for Limits {
@@ -43,6 +47,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             shutdown_timeout: Duration::from_secs(10),
             max_head: 64 * 1024,
+            behind_proxy: false,
         }
     }
 }
@@ -190,12 +195,24 @@ pub async fn handle_timed<S: ObjectStore, H: Host>(
     limits: Limits,
 ) -> Response<Body> {
     use http_body::Body as _;
+    let client = client(request.headers(), peer, limits.behind_proxy);
     if request.body().is_end_stream() {
-        handle(functions, request, peer).await
+        handle(functions, request, client).await
     } else {
         let request = request.map(|body| TimedBody::new(body, limits.body_timeout));
-        handle(functions, request, peer).await
+        handle(functions, request, client).await
     }
+}
+
+/// Returns where a request comes from: the other end of the connection, or who the proxy there says it
+/// is. Entries before the last one may be the client's own invention.
+fn client(headers: &HeaderMap, peer: SocketAddr, behind_proxy: bool) -> ClientAddress {
+    let last = headers.get_all("x-forwarded-for").iter().next_back();
+    let forwarded = last
+        .filter(|_| behind_proxy)
+        .and_then(|value| value.to_str().ok()?.rsplit(',').next())
+        .and_then(|entry| entry.trim().parse::<IpAddr>().ok());
+    ClientAddress::from(forwarded.unwrap_or(peer.ip()))
 }
 
 /// Answers one request, however long its body takes.
@@ -205,7 +222,7 @@ pub async fn handle_timed<S: ObjectStore, H: Host>(
 pub async fn handle<S, H, B>(
     functions: Arc<Functions<S, H>>,
     request: Request<B>,
-    peer: SocketAddr,
+    client: ClientAddress,
 ) -> Response<Body>
 where
     S: ObjectStore,
@@ -213,10 +230,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: std::fmt::Display,
 {
-    let client = ClientAddress::from(peer.ip());
     if !is_blocking(request.method(), request.uri().path()) {
         return functions.handle(request, client).await;
     }
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts, WholeBody::read(body).await);
     // The semaphore is never closed; without a permit the request is merely handled here.
     let permit = HASHERS.acquire().await;
     let runtime = tokio::runtime::Handle::current();
@@ -230,4 +248,28 @@ where
         *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
         response
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_proxy_is_believed_and_only_its_own_entry() {
+        let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        let from = |values: &[&str], behind_proxy| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            client(&headers, peer, behind_proxy)
+        };
+        let address = |text: &str| ClientAddress::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(from(&["192.0.2.1"], false), address("127.0.0.1"));
+        assert_eq!(from(&["192.0.2.1"], true), address("192.0.2.1"));
+        let invented = ["198.51.100.1", "198.51.100.2, 192.0.2.1"];
+        assert_eq!(from(&invented, true), address("192.0.2.1"));
+        assert_eq!(from(&["192.0.2.1, x"], true), address("127.0.0.1"));
+        assert_eq!(from(&[], true), address("127.0.0.1"));
+    }
 }

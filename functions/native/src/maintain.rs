@@ -1,0 +1,73 @@
+//! What has to be done from time to time: superseded documents are removed once they were kept long enough.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use functions_core::Functions;
+use storage_adapter::{Host, ObjectStore};
+
+/// The mean time between two rounds, in milliseconds; each wait is between half of it and one and a half.
+const INTERVAL: u64 = 60 * 60 * 1000;
+
+/// Sweeps all accounts about once an hour, one after the other, until `shutdown` comes true. What fails
+/// is tried again in the next round; the log says so once.
+pub async fn maintain<S: ObjectStore, H: Host>(
+    functions: Arc<Functions<S, H>>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let rounds = async {
+        let mut failing = HashSet::new();
+        loop {
+            let host = functions.storage().host();
+            let mut random = [0; 8];
+            host.random(&mut random);
+            let jitter = u64::from_le_bytes(random) % (INTERVAL + 1);
+            host.sleep(INTERVAL / 2 + jitter).await;
+            failing = sweep_all(&functions, &failing).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = pin!(shutdown) => {}
+        () = pin!(rounds) => {}
+    }
+}
+
+/// Sweeps every account; returns what failed. Empty stands for the listing of the accounts.
+async fn sweep_all<S: ObjectStore, H: Host>(
+    functions: &Functions<S, H>,
+    failing: &HashSet<String>,
+) -> HashSet<String> {
+    let mut failed = HashSet::new();
+    let accounts = match functions.account_names().await {
+        Ok(accounts) => accounts,
+        Err(error) => {
+            if !failing.contains("") {
+                tracing::warn!(%error, "the accounts could not be listed to sweep them; it is tried again every hour");
+            }
+            failed.insert(String::new());
+            return failed;
+        }
+    };
+    let storage = functions.storage();
+    for account in accounts {
+        match storage.sweep(&account, storage.host().now()).await {
+            Ok(report) => {
+                if report.expired + report.orphans > 0 {
+                    let (expired, orphans) = (report.expired, report.orphans);
+                    tracing::info!(%account, expired, orphans, "swept");
+                }
+            }
+            Err(error) => {
+                let name = account.to_string();
+                if !failing.contains(&name) {
+                    tracing::warn!(%account, %error, "an account could not be swept; it is tried again every hour");
+                }
+                failed.insert(name);
+            }
+        }
+    }
+    failed
+}
