@@ -11,13 +11,14 @@ export interface SyncedSettings {
   muted?: string[];
   /** Direct conversations that were closed, and when (ms). */
   closed?: Record<string, number>;
-  /** Key of the room that was open last. */
-  lastRoom?: string;
 }
 
 export interface SubspaceModule {
   settings(): Promise<SyncedSettings>;
   storeSettings(settings: SyncedSettings): Promise<unknown>;
+  /** Key of the room that was open last, on whichever device. */
+  lastRoom(): Promise<string | undefined>;
+  storeLastRoom(key: string): Promise<unknown>;
   /** Keys of rooms, and the time up to which each is read. */
   markers(): Promise<Map<string, number>>;
   storeMarker(key: string, at: number): Promise<unknown>;
@@ -29,6 +30,8 @@ export type StorageChange =
   | { type: 'marker'; key: string; at: number; lost?: number };
 
 const SETTINGS = 'settings';
+/** A document of its own: it changes often, and must not clash with the settings. */
+const LAST_ROOM = 'last-room';
 const READ = 'read/';
 
 /** `<network id>/<folded name>` as the path of a document. */
@@ -56,14 +59,13 @@ function markerTime(value: unknown): number | undefined {
 
 function asSettings(value: unknown): SyncedSettings {
   if (typeof value !== 'object' || value === null) return {};
-  const { theme, muted, closed, lastRoom } = value as SyncedSettings;
+  const { theme, muted, closed } = value as SyncedSettings;
   return {
     ...(theme === 'auto' || theme === 'light' || theme === 'dark'
       ? { theme }
       : {}),
     ...(Array.isArray(muted) ? { muted: muted.map(String) } : {}),
     ...(typeof closed === 'object' && closed ? { closed } : {}),
-    ...(typeof lastRoom === 'string' ? { lastRoom } : {}),
   };
 }
 
@@ -76,8 +78,12 @@ export const subspaceModule = {
         theme: { type: 'string', enum: ['auto', 'light', 'dark'] },
         muted: { type: 'array', items: { type: 'string' } },
         closed: { type: 'object' },
-        lastRoom: { type: 'string' },
       },
+    });
+    client.declareType(LAST_ROOM, {
+      type: 'object',
+      properties: { key: { type: 'string' } },
+      required: ['key'],
     });
     client.declareType('read-marker', {
       type: 'object',
@@ -90,6 +96,13 @@ export const subspaceModule = {
           asSettings(await client.getObject(SETTINGS, false)),
         storeSettings: (settings) =>
           client.storeObject(SETTINGS, SETTINGS, { ...settings }),
+        lastRoom: async () => {
+          const stored = await client.getObject(LAST_ROOM, false);
+          const key = (stored as { key?: unknown } | null | undefined)?.key;
+          return typeof key === 'string' ? key : undefined;
+        },
+        storeLastRoom: (key) =>
+          client.storeObject(LAST_ROOM, LAST_ROOM, { key }),
         storeMarker: (key, at) =>
           client.storeObject('read-marker', markerPath(key), { at }),
         markers: async () => {

@@ -69,8 +69,10 @@ export default class LifeService extends Service {
       await storage.start(this.#changed);
       const settings = await storage.settings();
       const markers = await storage.markers();
+      const lastRoom = await storage.lastRoom();
       if (generation !== this.#generation) return;
       preferences.adopt(settings);
+      preferences.adoptLastRoom(lastRoom);
       this.#markers = new Map([...markers, ...this.#markers]);
     } catch {
       if (generation !== this.#generation) return;
@@ -97,6 +99,7 @@ export default class LifeService extends Service {
     this.storage.stop();
     this.history.reset();
     this.chat.reset();
+    this.preferences.reset();
     this.ui.close();
     this.ui.closeDrawer();
   }

@@ -23,7 +23,10 @@ export default class PreferencesService extends Service {
   /** Notifications are a matter of this browser. */
   @tracked notifications = stored.get('notifications') === true;
 
+  @tracked lastRoom = stored.get('last-room') as string | undefined;
+
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #roomTimer: ReturnType<typeof setTimeout> | undefined;
 
   get theme(): Theme {
     return this.settings.theme ?? 'auto';
@@ -35,10 +38,6 @@ export default class PreferencesService extends Service {
 
   get closed(): Record<string, number> {
     return this.settings.closed ?? {};
-  }
-
-  get lastRoom(): string | undefined {
-    return this.settings.lastRoom;
   }
 
   setTheme(theme: Theme) {
@@ -61,7 +60,13 @@ export default class PreferencesService extends Service {
   }
 
   setLastRoom(key: string) {
-    if (key !== this.lastRoom) this.#change({ lastRoom: key });
+    if (key === this.lastRoom) return;
+    this.lastRoom = key;
+    stored.set('last-room', key);
+    clearTimeout(this.#roomTimer);
+    this.#roomTimer = setTimeout(() => {
+      if (this.session.signedIn) void this.storage.storeLastRoom(key);
+    }, WRITE_PAUSE);
   }
 
   setNotifications(on: boolean) {
@@ -69,19 +74,29 @@ export default class PreferencesService extends Service {
     this.session.store.set('notifications', on);
   }
 
-  /** The settings as the storage has them. The room that is open here stays. */
+  /** The settings as the storage has them. */
   adopt(settings: SyncedSettings) {
     this.settings = { ...this.settings, ...settings };
-    if (this.#lastRoomHere) {
-      this.settings = { ...this.settings, lastRoom: this.#lastRoomHere };
-    }
     this.#applied();
   }
 
-  #lastRoomHere: string | undefined;
+  /** Forgets what belongs to the account that signs out; the look of the page stays. */
+  reset() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#roomTimer);
+    const { theme } = this.settings;
+    this.settings = theme ? { theme } : {};
+    this.lastRoom = undefined;
+    stored.set('last-room', undefined);
+    this.#applied();
+  }
+
+  /** The room that was open last elsewhere counts if none was open here yet. */
+  adoptLastRoom(key: string | undefined) {
+    this.lastRoom ??= key;
+  }
 
   #change(change: SyncedSettings) {
-    if (change.lastRoom) this.#lastRoomHere = change.lastRoom;
     this.settings = { ...this.settings, ...change };
     this.#applied();
     clearTimeout(this.#timer);
@@ -91,7 +106,7 @@ export default class PreferencesService extends Service {
   }
 
   #applied() {
-    this.session.store.set('settings', this.settings);
+    stored.set('settings', this.settings);
     this.applyTheme();
   }
 
@@ -104,6 +119,7 @@ export default class PreferencesService extends Service {
 
   willDestroy() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#roomTimer);
     super.willDestroy();
   }
 }

@@ -62,6 +62,14 @@ export default class StorageService extends Service {
     await this.#module?.storeSettings(settings);
   }
 
+  async lastRoom(): Promise<string | undefined> {
+    return this.#module?.lastRoom();
+  }
+
+  async storeLastRoom(key: string) {
+    await this.#module?.storeLastRoom(key);
+  }
+
   async storeMarker(key: string, at: number) {
     await this.#module?.storeMarker(key, at);
   }
