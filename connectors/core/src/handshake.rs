@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use model::{Ticket, Timestamp};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{AckSender, SocketRef, TryData};
-use socketioxide::handler::FromMessageParts;
+use socketioxide::handler::{ConnectHandler, FromMessageParts};
 use socketioxide::socket::Socket;
 use tokio::sync::{Notify, mpsc};
 
@@ -49,36 +49,55 @@ impl<A: Adapter> FromMessageParts<A> for WantsAck {
     }
 }
 
+/// What a socket asks, from the moment at which it may ask; taken once.
+#[derive(Clone)]
+struct Inbox(Arc<Mutex<Option<mpsc::Receiver<Asked>>>>);
+
 /// Registers the gateway's handlers.
 pub(crate) fn listen(io: &SocketIo, shared: &Arc<Shared>) {
+    // A middleware runs before the client is told that it is connected, the handler after: what a quick
+    // client sends at once must be heard already.
+    let metrics = Arc::clone(shared);
+    let listen = move |socket: SocketRef| {
+        let (inbox, asked) = mpsc::channel(INBOX);
+        hear(&socket, &metrics, &inbox);
+        let inbox = Inbox(Arc::new(Mutex::new(Some(asked))));
+        socket.extensions.insert(inbox);
+        ready(Ok::<(), Infallible>(()))
+    };
     let shared = Arc::clone(shared);
     let welcome = move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        welcome(Arc::clone(&shared), &socket, &auth.unwrap_or_default());
+        let inbox = socket.extensions.get::<Inbox>();
+        if let Some(asked) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
+            welcome(
+                Arc::clone(&shared),
+                &socket,
+                &auth.unwrap_or_default(),
+                asked,
+            );
+        }
         ready(())
     };
     // Handlers do their work before they return their future, so events keep their order.
-    io.ns("/", welcome);
+    io.ns("/", welcome.with(listen));
 }
 
-fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value) {
+fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value, asked: mpsc::Receiver<Asked>) {
     let address = address(&shared, socket);
     let ticket = match ticket(&shared, socket, auth) {
         Ok(ticket) => ticket,
-        Err(error) => return refuse(&shared, socket, &error),
+        Err(error) => return refuse(&shared, socket, &error, asked),
     };
     if address.is_some_and(|address| !shared.enter_address(address)) {
         let text = "too many concurrent connections from this address";
-        return refuse(&shared, socket, text);
+        return refuse(&shared, socket, text, asked);
     }
     if !shared.enter_account(&ticket) {
         address
             .into_iter()
             .for_each(|address| shared.leave_address(address));
-        return refuse(
-            &shared,
-            socket,
-            "too many concurrent connections of this account",
-        );
+        let text = "too many concurrent connections of this account";
+        return refuse(&shared, socket, text, asked);
     }
     shared.metrics.sockets.fetch_add(1, Relaxed);
     let full = auth.get("mode").is_some_and(|mode| mode == "full");
@@ -94,14 +113,16 @@ fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value) {
         socket.clone(),
         Arc::clone(&shared.metrics),
     ));
-    let (inbox, asked) = mpsc::channel(INBOX);
     let gone = Arc::new(Notify::new());
     let over = Arc::clone(&gone);
     socket.on_disconnect(move || {
         over.notify_one();
         ready(())
     });
-    hear(socket, &shared, &client, &inbox);
+    if !socket.connected() {
+        // It went before anybody listened for that.
+        gone.notify_one();
+    }
     let session = Session::new(&shared, &client);
     tokio::spawn(async move {
         session.run(asked, &gone).await;
@@ -113,29 +134,27 @@ fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value) {
     });
 }
 
-/// Registers the handlers of a socket with ticket.
-fn hear(
-    socket: &SocketRef,
-    shared: &Arc<Shared>,
-    client: &Arc<Client>,
-    inbox: &mpsc::Sender<Asked>,
-) {
+/// Registers the handlers of a socket.
+fn hear(socket: &SocketRef, shared: &Arc<Shared>, inbox: &mpsc::Sender<Asked>) {
     let limiter = Arc::new(Limiter::new(&shared.config.limits));
     for event in ["schemas", "activity-object", "credentials", "message"] {
-        let (client, inbox) = (Arc::clone(client), inbox.clone());
+        let inbox = inbox.clone();
         let (limiter, metrics) = (Arc::clone(&limiter), Arc::clone(&shared.metrics));
         socket.on(
             event,
-            move |TryData(data): TryData<Value>, wants: WantsAck, ack: AckSender| -> Ready<()> {
+            move |socket: SocketRef,
+                  TryData(data): TryData<Value>,
+                  wants: WantsAck,
+                  ack: AckSender|
+                  -> Ready<()> {
                 add(&metrics.events_received);
                 match limiter.check() {
                     Verdict::Pass => {}
                     Verdict::Block => {
                         add(&metrics.events_blocked);
-                        client.emit(
-                            "error",
-                            &error_event("rate limit exceeded, temporarily blocked"),
-                        );
+                        let error = error_event("rate limit exceeded, temporarily blocked");
+                        // Fails only if the socket is closed or does not read, which others find out.
+                        let _ = socket.emit("error", &error);
                         return ready(());
                     }
                     Verdict::Blocked => {
@@ -164,17 +183,26 @@ fn hear(
 }
 
 /// Answers whatever a socket sends with an error, and closes it.
-fn refuse(shared: &Arc<Shared>, socket: &SocketRef, error: &str) {
+fn refuse(shared: &Arc<Shared>, socket: &SocketRef, error: &str, mut asked: mpsc::Receiver<Asked>) {
     add(&shared.metrics.sockets_refused);
     let _ = socket.emit("error", &error_event(error));
     let ack = error_ack(error);
+    let other = ack.clone();
     socket.on_fallback(move |reply: AckSender| {
-        let _ = reply.send(&ack);
+        let _ = reply.send(&other);
         ready(())
     });
     let socket = socket.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(REFUSAL_TIME).await;
+        let end = tokio::time::Instant::now() + REFUSAL_TIME;
+        while let Ok(Some(asked)) = tokio::time::timeout_at(end, asked.recv()).await {
+            match asked {
+                Asked::Schemas(_, None) => {}
+                Asked::Schemas(_, Some(reply))
+                | Asked::Register(_, reply)
+                | Asked::Activity(_, _, reply) => reply.send(&ack),
+            }
+        }
         let _ = socket.disconnect();
     });
 }

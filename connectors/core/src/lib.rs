@@ -26,7 +26,8 @@ pub use client::{FunctionsClient, FunctionsError};
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
 pub use platform::{
-    Attached, Audience, Command, ConnectionHandle, Output, Platform, RequestId, SocketId,
+    Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Seen,
+    SocketId,
 };
 pub use publisher::{Publisher, PublisherConfig};
 pub use serve::serve;

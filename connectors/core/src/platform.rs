@@ -6,6 +6,9 @@
 use model::{Activity, Assignment, EventBody, Timestamp};
 use tokio::sync::mpsc;
 
+/// The key of `last_seen` that stands for every person.
+pub const PERSONS: &str = "*";
+
 /// Names one socket of a client.
 pub type SocketId = u64;
 
@@ -72,6 +75,24 @@ pub enum Audience {
     Full,
 }
 
+/// What follows from a record for [`Platform::start`]'s `last_seen`. What was missed is recorded late, after
+/// what is said meanwhile; whoever is killed in between must ask again from before the gap.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// Nothing of the record's own room or person is missing up to the record's time.
+    pub target: bool,
+    /// Nothing that anybody wrote to the account is missing up to the record's time.
+    pub persons: bool,
+}
+
+impl Seen {
+    /// Nothing is missing.
+    pub const ALL: Self = Self {
+        target: true,
+        persons: true,
+    };
+}
+
 /// What a connection says.
 #[derive(Debug)]
 pub enum Output {
@@ -83,6 +104,8 @@ pub enum Output {
         audience: Audience,
         /// What must be durable first, with ids that are the same if it happens again.
         records: Vec<(String, EventBody)>,
+        /// What is known to be recorded once these records are.
+        seen: Seen,
     },
     /// A request is done; the text is for people.
     Done {
@@ -122,8 +145,9 @@ pub trait Platform: Send + Sync + 'static {
     ) -> Result<model::Connection, String>;
 
     /// Starts an always-on connection: it connects, reconnects and rejoins by itself until it is
-    /// stopped. `last_seen` tells, per room or nickname in the connection's spelling, the newest message
-    /// that is already recorded, so that servers with history can be asked for what was missed.
+    /// stopped. `last_seen` tells, per room or nickname in the connection's spelling, up to when everything
+    /// is already recorded, so that servers with history can be asked for what was missed; under
+    /// [`PERSONS`] up to when that is so of everything that persons wrote.
     fn start(
         &self,
         assignment: Assignment,

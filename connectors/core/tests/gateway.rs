@@ -97,6 +97,11 @@ async fn bad_input() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quick_client_is_heard() {
+    script("quick.mjs").await.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sockets_are_counted() {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
     let network = Network::new();

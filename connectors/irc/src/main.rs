@@ -108,17 +108,5 @@ fn connector_key(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
             bail!("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")
         }
     };
-    from_hex(text.trim())
-        .filter(|key| key.len() >= 16)
-        .context("the connector's key is not what it must be: at least 32 hexadecimal digits")
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
+    Ok(model::connector_key(&text)?)
 }

@@ -51,7 +51,8 @@ struct Options {
     /// The id of this connector at the functions.
     #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "ircd")]
     connector: String,
-    /// File with the key of this connector; or the environment variable `SUBSPACE_CONNECTOR_KEY`.
+    /// File with the key of this connector, hexadecimal digits (openssl rand -hex 32 makes some); or the
+    /// environment variable `SUBSPACE_CONNECTOR_KEY`.
     #[arg(long, env = "SUBSPACE_CONNECTOR_KEY_FILE")]
     key_file: Option<PathBuf>,
 }
@@ -134,7 +135,8 @@ fn accounts(options: &Options) -> anyhow::Result<Arc<dyn Accounts>> {
             "functions is {origin}, but there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE"
         ),
     };
-    let client = FunctionsClient::new(origin, &options.connector, key.trim().as_bytes())?;
+    let key = model::connector_key(&key)?;
+    let client = FunctionsClient::new(origin, &options.connector, &key)?;
     Ok(Arc::new(client))
 }
 

@@ -1,120 +1,12 @@
 //! The binary as an operator meets it: ready lines, commands beside the server, clear refusals, a clean stop.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+mod common;
+
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-
-const LIMIT: Duration = Duration::from_secs(30);
-
-fn subspace(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_subspace"));
-    // The environment of whoever runs the tests must not configure the server.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
-        command.env_remove(name);
-    }
-    command.current_dir(data.parent().unwrap());
-    command
-}
-
-struct Server {
-    child: Child,
-    lines: Vec<String>,
-    _errors: ChildStderr,
-}
-
-impl Server {
-    fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut child = subspace(data)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--irc",
-                "127.0.0.1:0",
-                "--log",
-                "warn",
-                "--data",
-            ])
-            .arg(data)
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut errors = child.stderr.take().unwrap();
-        let mut lines = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            lines.push(line.unwrap());
-            if lines.last().unwrap().starts_with("ready ") {
-                return Self {
-                    child,
-                    lines,
-                    _errors: errors,
-                };
-            }
-        }
-        let mut text = String::new();
-        errors.read_to_string(&mut text).unwrap();
-        panic!("the server did not start: {text}");
-    }
-
-    fn line(&self, word: &str) -> Option<&str> {
-        self.lines
-            .iter()
-            .find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))
-    }
-
-    fn origin(&self) -> &str {
-        self.line("ready").unwrap()
-    }
-
-    /// One HTTP request; returns status and body.
-    fn request(&self, head: &str, body: &str) -> (u16, String) {
-        let address = self.origin().strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        let (first, rest) = head.split_once('\n').unwrap_or((head, ""));
-        let rest: String = rest.lines().map(|line| format!("{line}\r\n")).collect();
-        write!(
-            stream,
-            "{first} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n{rest}\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (
-            head.split(' ').nth(1).unwrap().parse().unwrap(),
-            body.to_owned(),
-        )
-    }
-
-    /// Asks the server to stop and returns whether it ended well.
-    fn stop(mut self) -> bool {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).unwrap();
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(begun.elapsed() < LIMIT, "the server does not stop");
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use common::server::{Server, printed_token, subspace};
 
 fn refused(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -129,17 +21,7 @@ fn refused(command: &mut Command) -> String {
 }
 
 fn add(data: &Path, name: &str, password: &str) -> Output {
-    let mut child = subspace(data)
-        .args(["account", "add", name, "--data"])
-        .arg(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may refuse the name before it reads.
-    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
-    child.wait_with_output().unwrap()
+    common::server::add(data, name, password, &[])
 }
 
 #[test]
@@ -158,18 +40,8 @@ fn commands_work_while_the_server_runs_and_it_stops_cleanly() {
         "{}",
         String::from_utf8_lossy(&added.stderr)
     );
-    let printed = subspace(&data)
-        .args(["token", "alice", "--scope", "notes:rw", "--data"])
-        .arg(&data)
-        .output()
-        .unwrap();
-    assert!(
-        printed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&printed.stderr)
-    );
-    let token = String::from_utf8(printed.stdout).unwrap();
-    let token = format!("authorization: Bearer {}", token.trim());
+    let token = printed_token(&data, "alice", "notes:rw", &[]);
+    let token = format!("authorization: Bearer {token}");
     let put = format!("PUT /storage/alice/notes/a\n{token}\ncontent-type: text/plain");
     assert_eq!(server.request(&put, "hello").0, 201);
     let get = format!("GET /storage/alice/notes/a\n{token}");

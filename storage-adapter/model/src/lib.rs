@@ -32,8 +32,8 @@ pub use events::{
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use signed::{
-    CONNECTOR_HEADER, MAX_CLOCK_SKEW_MS, SIGNATURE_HEADER, SignatureError, TIME_HEADER,
-    sign_request, verify_request,
+    CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY, SIGNATURE_HEADER, SignatureError,
+    TIME_HEADER, connector_key, sign_request, verify_request,
 };
 pub use ticket::{Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};

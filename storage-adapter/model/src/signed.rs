@@ -33,6 +33,33 @@ pub enum SignatureError {
     Stale,
 }
 
+/// Fewest bytes of a connector's key.
+pub const MIN_KEY: usize = 16;
+
+/// A text that is no connector's key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "a connector's key must be an even number of hexadecimal digits, at least 32; `openssl rand -hex 32` makes one"
+)]
+pub struct InvalidKey;
+
+/// Reads a connector's key as operators write it: hexadecimal digits, blanks around them ignored.
+///
+/// # Errors
+/// [`InvalidKey`].
+pub fn connector_key(text: &str) -> Result<Vec<u8>, InvalidKey> {
+    let text = text.trim();
+    // `from_str_radix` takes signs too.
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(InvalidKey);
+    }
+    let pairs = text.as_bytes().chunks(2).map(std::str::from_utf8);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| u8::from_str_radix(pair.ok()?, 16).ok())
+        .collect();
+    bytes.filter(|key| key.len() >= MIN_KEY).ok_or(InvalidKey)
+}
+
 /// Signs a request; `path` includes the query. Returns the value of [`SIGNATURE_HEADER`].
 #[must_use]
 pub fn sign_request(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> String {
@@ -88,6 +115,22 @@ pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_hexadecimal() {
+        let key = connector_key(" 000102030405060708090a0b0c0d0eFF\n").unwrap();
+        assert_eq!((key.len(), key[1], key[15]), (16, 1, 255));
+        for bad in [
+            "",
+            "00",
+            "000102030405060708090a0b0c0d0e",
+            "000102030405060708090a0b0c0d0e0f0",
+            "+00102030405060708090a0b0c0d0e0f",
+            "correct horse battery staple and",
+        ] {
+            assert_eq!(connector_key(bad), Err(InvalidKey), "{bad}");
+        }
+    }
 
     #[test]
     fn every_part_is_covered() {

@@ -173,7 +173,7 @@ impl Task {
             return;
         };
         let durable = match &output {
-            Output::Activity { records, .. } if !records.is_empty() => {
+            Output::Activity { records, seen, .. } if !records.is_empty() => {
                 let event = |(id, body): &(String, model::EventBody)| Event {
                     id: id.clone(),
                     account: self.assignment.account.clone(),
@@ -181,7 +181,7 @@ impl Task {
                     body: body.clone(),
                 };
                 let events: Vec<Event> = records.iter().map(event).collect();
-                match self.shared.spool.append(&events) {
+                match self.shared.spool.append_seen(&events, *seen) {
                     Ok((next, durable)) => {
                         self.held = false;
                         events
@@ -218,6 +218,7 @@ impl Task {
                 activity,
                 audience,
                 records,
+                ..
             }) => self.deliver(*activity, audience, &records),
             Some(Output::Done { request, result }) => self.done(request, result),
             None if self.stop_at.is_some() => return true,

@@ -17,9 +17,10 @@ use std::time::Duration;
 use model::{AccountName, Event, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
-use self::seen::{Entry, LastSeen};
+use self::seen::{Entry, LastSeen, Stored, stored_seen};
 pub(crate) use self::store::Reader;
 use self::store::{Segment, Store};
+use crate::Seen;
 use crate::clock;
 
 /// Pause after the disk refused a write.
@@ -117,7 +118,7 @@ impl Spool {
                 config.segment_bytes,
                 |number, record| match serde_json::from_slice::<Event>(record) {
                     Ok(event) => {
-                        Entry::of(&event)
+                        Entry::of(&event, stored_seen(record))
                             .into_iter()
                             .for_each(|entry| seen.note(entry));
                         visit(number, event);
@@ -162,9 +163,18 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Full`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then none is queued.
     pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
+        self.append_seen(events, Seen::ALL)
+    }
+
+    /// As [`Spool::append`]; `seen` tells what follows for [`Spool::last_seen`].
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn append_seen(&self, events: &[Event], seen: Seen) -> Result<(u64, Durable), SpoolError> {
         let mut frames = Vec::new();
         for event in events {
-            let record = serde_json::to_vec(event).map_err(|_| SpoolError::TooLarge(0))?;
+            let record = serde_json::to_vec(&Stored::new(event, seen))
+                .map_err(|_| SpoolError::TooLarge(0))?;
             if record.len() > frame::MAX_RECORD {
                 return Err(SpoolError::TooLarge(record.len()));
             }
@@ -183,7 +193,8 @@ impl Spool {
         state.count += events.len() as u64;
         state.next += events.len() as u64;
         state.waiting.push(done);
-        state.notes.extend(events.iter().filter_map(Entry::of));
+        let notes = events.iter().flat_map(|event| Entry::of(event, seen));
+        state.notes.extend(notes);
         let next = state.next;
         if state.oldest.is_none() {
             state.oldest = Some((next, clock::now()));

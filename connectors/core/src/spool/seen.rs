@@ -6,6 +6,8 @@ use std::path::Path;
 use model::{AccountName, Event, EventBody, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::{PERSONS, Seen};
+
 /// The file's name.
 pub(super) const FILE: &str = "last_seen.json";
 /// Most conversations kept; the oldest fall out.
@@ -15,22 +17,62 @@ const MAX_ENTRIES: usize = 100_000;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Entry(String, String, String, Timestamp);
 
+/// A record: the event, and marks if it must not, or not fully, count as seen. The functions ignore them.
+#[derive(Serialize)]
+pub(super) struct Stored<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+struct Marks {
+    /// Something before it, in its room or of its person, is still missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gap: bool,
+    /// Something that persons wrote before it is still missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    persons_gap: bool,
+}
+
+impl<'a> Stored<'a> {
+    pub(super) fn new(event: &'a Event, seen: Seen) -> Self {
+        let marks = Marks {
+            gap: !seen.target,
+            persons_gap: !seen.persons,
+        };
+        Self { event, marks }
+    }
+}
+
+/// What a record was stored with.
+pub(super) fn stored_seen(record: &[u8]) -> Seen {
+    let marks: Marks = serde_json::from_slice(record).unwrap_or_default();
+    Seen {
+        target: !marks.gap,
+        persons: !marks.persons_gap,
+    }
+}
+
 impl Entry {
-    pub(super) fn of(event: &Event) -> Option<Self> {
+    /// What an event tells: about its room or person, and about all persons.
+    pub(super) fn of(event: &Event, seen: Seen) -> Vec<Self> {
         let EventBody::Message {
             target, message, ..
         } = &event.body
         else {
-            return None;
+            return Vec::new();
         };
         let time = Timestamp::from_millis(message.timestamp);
         let connection = event.connection.clone();
-        Some(Self(
-            event.account.to_string(),
-            connection,
-            target.name().to_owned(),
-            time,
-        ))
+        let own = seen.target.then(|| target.name());
+        let persons = seen.persons.then_some(PERSONS);
+        let entry = |name: &str| {
+            let account = event.account.to_string();
+            Self(account, connection.clone(), name.to_owned(), time)
+        };
+        own.into_iter().chain(persons).map(entry).collect()
     }
 }
 

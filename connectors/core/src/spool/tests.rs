@@ -209,12 +209,13 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
         std::thread::yield_now();
     }
     let seen = spool.last_seen(&"alice".parse().unwrap(), "c");
-    assert_eq!(seen.len(), 3);
+    // Three conversations, and all persons.
+    assert_eq!(seen.len(), 4);
     spool.close();
     drop(spool);
     // Segments are gone, but what they told is remembered.
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
-    assert_eq!(spool.last_seen(&"alice".parse().unwrap(), "c").len(), 3);
+    assert_eq!(spool.last_seen(&"alice".parse().unwrap(), "c").len(), 4);
 }
 
 #[test]
@@ -228,4 +229,40 @@ fn two_processes_cannot_share_a_spool() {
         error.contains("another process uses this folder"),
         "{error}"
     );
+}
+
+#[test]
+fn what_comes_behind_a_gap_is_not_seen_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = "alice".parse().unwrap();
+    let spool = Spool::open(dir.path(), CONFIG, |_, _| {}).unwrap();
+    spool
+        .append(&[event(0)])
+        .unwrap()
+        .1
+        .blocking_recv()
+        .unwrap();
+    let mut before = spool.last_seen(&account, "c");
+    before.sort();
+    assert_eq!(before.len(), 2);
+    let gap = Seen {
+        target: false,
+        persons: false,
+    };
+    let (_, durable) = spool.append_seen(&[event(3), event(6)], gap).unwrap();
+    durable.blocking_recv().unwrap();
+    let now = |spool: &Spool| {
+        let mut now = spool.last_seen(&account, "c");
+        now.sort();
+        now
+    };
+    assert_eq!(now(&spool), before);
+    spool.close();
+    drop(spool);
+    let mut events = 0;
+    let spool = Spool::open(dir.path(), CONFIG, |_, _| events += 1).unwrap();
+    assert_eq!((events, now(&spool)), (3, before.clone()));
+    let (_, durable) = spool.append(&[event(9)]).unwrap();
+    durable.blocking_recv().unwrap();
+    assert!(now(&spool) > before);
 }

@@ -240,6 +240,7 @@ impl Member {
                 activity,
                 audience,
                 records,
+                seen: connector::Seen::ALL,
             })
             .await;
     }

@@ -1,6 +1,6 @@
 //! The shapes of activities, as `SOCKETHUB.md` lists them.
 
-use connector::{Audience, Output};
+use connector::{Audience, Output, Seen};
 use model::{Activity, ArchiveMessage, ArchiveTarget, Entity, EventBody, MessageType, Timestamp};
 use serde_json::{Value, json};
 
@@ -70,6 +70,7 @@ impl Session {
             activity: Box::new(activity),
             audience,
             records: Vec::new(),
+            seen: Seen::ALL,
         });
     }
 
@@ -80,10 +81,30 @@ impl Session {
         audience: Audience,
         records: Vec<(String, EventBody)>,
     ) {
+        let seen = self.seen_live(&records);
         self.emit(Output::Activity {
             activity: Box::new(activity),
             audience,
             records,
+            seen,
+        });
+    }
+
+    /// Gives a message of a history, which fills a gap from its start on, to sockets.
+    pub(super) fn tell_missed(
+        &mut self,
+        activity: Activity,
+        audience: Audience,
+        records: Vec<(String, EventBody)>,
+    ) {
+        self.emit(Output::Activity {
+            activity: Box::new(activity),
+            audience,
+            records,
+            seen: Seen {
+                target: true,
+                persons: false,
+            },
         });
     }
 

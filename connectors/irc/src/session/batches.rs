@@ -1,5 +1,7 @@
 //! Batches, <https://ircv3.net/specs/extensions/batch>: messages that belong together.
 
+use std::collections::HashMap;
+
 use irc_codec::Message;
 use model::Timestamp;
 
@@ -21,6 +23,8 @@ pub(super) struct Batch {
     /// Messages of a history so far, and the time of the newest.
     pub(super) count: usize,
     pub(super) last: Option<Timestamp>,
+    /// How many messages without an id are alike, by what their ids begin with.
+    pub(super) equal: HashMap<String, usize>,
 }
 
 impl Session {
@@ -37,13 +41,17 @@ impl Session {
                 parent: message.tags.get("batch").map(str::to_owned),
                 count: 0,
                 last: None,
+                equal: HashMap::new(),
             };
             self.link.batches.insert(opened.to_owned(), batch);
         } else if let Some(closed) = reference.strip_prefix('-')
             && let Some(batch) = self.link.batches.remove(closed)
-            && is_history(&batch.kind)
         {
-            self.history_page(&batch);
+            if is_history(&batch.kind) {
+                self.history_page(&batch);
+            } else if batch.kind.ends_with("chathistory-targets") {
+                self.history_targets_end();
+            }
         }
     }
 

@@ -88,10 +88,11 @@ impl Session {
             .unwrap_or(self.now.wall)
     }
 
-    /// The id of a message: the server's, else a new one.
+    /// The id of a message: the server's, else one that follows from what the server says of it, else a new one.
     pub(super) fn id_of(&mut self, message: &Message) -> String {
         match message.tags.get("msgid").filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
+            None if message.tags.get("time").is_some() => self.derived_id(message),
             None => self.new_id(),
         }
     }

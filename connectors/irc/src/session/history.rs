@@ -1,10 +1,11 @@
 //! What was said while we were away: `draft/chathistory`,
 //! <https://ircv3.net/specs/extensions/chathistory>.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use connector::{PERSONS, Seen};
 use irc_codec::{CaseMapping, Message};
-use model::Timestamp;
+use model::{ArchiveTarget, EventBody, Timestamp};
 
 use super::Session;
 use super::batches::Batch;
@@ -33,6 +34,14 @@ pub(super) struct History {
     /// means that more is asked for than is needed.
     seen: HashMap<String, Timestamp>,
     filling: HashMap<String, Fill>,
+    /// Channels of which nothing is missing since this connection was made.
+    whole: HashSet<String>,
+    /// Up to here nothing is missing that persons wrote.
+    persons: Option<Timestamp>,
+    /// Whether that is so up to now.
+    persons_whole: bool,
+    /// Whether the server is still telling who wrote.
+    asking: bool,
     since: Option<Timestamp>,
 }
 
@@ -44,7 +53,11 @@ impl History {
     pub(super) fn new(last_seen: Vec<(String, Timestamp)>) -> Self {
         let mut history = Self::default();
         for (name, at) in last_seen {
-            history.note(&name, at);
+            if name == PERSONS {
+                history.persons = Some(at);
+            } else {
+                history.note(&name, at);
+            }
         }
         history
     }
@@ -61,6 +74,8 @@ impl History {
     /// The connection is gone: gaps stay open from where they are filled to.
     pub(super) fn interrupted(&mut self) {
         self.filling.clear();
+        self.whole.clear();
+        (self.persons_whole, self.asking) = (false, false);
     }
 }
 
@@ -77,8 +92,56 @@ impl Session {
         }
     }
 
+    /// What follows from records of something that happens now: nothing while a gap before it is open.
+    pub(super) fn seen_live(&self, records: &[(String, EventBody)]) -> Seen {
+        if !self.knows_history() {
+            return Seen::ALL;
+        }
+        let persons = self.history.persons_whole;
+        let whole = |(_, body): &(String, EventBody)| match body {
+            EventBody::Message {
+                target: ArchiveTarget::Channel(name),
+                ..
+            } => self.history.whole.contains(&key(name)),
+            EventBody::Message { .. } => persons,
+            _ => true,
+        };
+        Seen {
+            target: records.iter().all(whole),
+            persons,
+        }
+    }
+
+    /// A gap is filled, or cannot be.
+    fn gap_closed(&mut self, name: &str) {
+        if self.link.isupport.is_channel(name) {
+            self.history.whole.insert(key(name));
+        } else {
+            self.persons_closed();
+        }
+    }
+
+    /// Nothing that persons wrote is missing once it is known who wrote and all these gaps are filled.
+    fn persons_closed(&mut self) {
+        let isupport = &self.link.isupport;
+        let open = |fill: &Fill| !isupport.is_channel(&fill.name);
+        if !self.history.asking && !self.history.filling.values().any(open) {
+            self.history.persons_whole = true;
+        }
+    }
+
+    /// The server has told who wrote.
+    pub(super) fn history_targets_end(&mut self) {
+        if std::mem::take(&mut self.history.asking) {
+            self.persons_closed();
+        }
+    }
+
     /// A message came as it was said.
     pub(super) fn history_live(&mut self, name: &str, at: Timestamp) {
+        if self.history.persons_whole {
+            self.history.persons = self.history.persons.max(Some(at));
+        }
         match self.history.filling.get_mut(&key(name)) {
             Some(fill) => fill.live = fill.live.max(Some(at)),
             None => self.history.note(name, at),
@@ -140,18 +203,25 @@ impl Session {
         let full = batch.count >= self.history_limit();
         if !latest && full && progress && fill.pages < self.settings.history_pages {
             self.ask_page(fill);
-        } else if let Some(live) = fill.live {
-            self.history.note(&fill.name, live);
+        } else {
+            if let Some(live) = fill.live {
+                self.history.note(&fill.name, live);
+            }
+            self.gap_closed(&fill.name);
         }
     }
 
     /// FAIL CHATHISTORY: there is no history for that target.
     pub(super) fn history_failed(&mut self, message: &Message) {
         for param in &message.params {
-            if let Some(fill) = self.history.filling.remove(&key(param))
-                && let Some(live) = fill.live
-            {
-                self.history.note(&fill.name, live);
+            if param.eq_ignore_ascii_case("TARGETS") {
+                self.history_targets_end();
+            }
+            if let Some(fill) = self.history.filling.remove(&key(param)) {
+                if let Some(live) = fill.live {
+                    self.history.note(&fill.name, live);
+                }
+                self.gap_closed(&fill.name);
             }
         }
     }
@@ -161,9 +231,10 @@ impl Session {
         if !self.knows_history() {
             return;
         }
-        let newest = self.history.seen.values().max().copied();
-        let since = newest.unwrap_or(self.assignment.connection.created);
+        let since = self.history.persons;
+        let since = since.unwrap_or(self.assignment.connection.created);
         self.history.since = Some(since);
+        (self.history.persons_whole, self.history.asking) = (false, true);
         let from = format!("timestamp={}", since.plus_millis(-1));
         // A server whose clock is ahead of ours has messages from our future.
         let to = format!("timestamp={}", self.now.wall.plus_millis(86_400_000));

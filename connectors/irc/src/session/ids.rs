@@ -3,6 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use irc_codec::Message;
+use sha2::{Digest, Sha256};
+
 use super::Session;
 
 /// Ids of messages that are remembered to recognise repeats.
@@ -63,7 +66,54 @@ impl SeenIds {
     }
 }
 
+impl SeenIds {
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+}
+
 impl Session {
+    /// The id of a message that the server gives a time but no id: the same whenever it is replayed. Messages
+    /// that are equal in everything are told apart by their order within their batch of history.
+    pub(super) fn derived_id(&mut self, message: &Message) -> String {
+        let history = self.in_history(message);
+        let source = message
+            .source
+            .as_ref()
+            .map_or("", |source| source.nick.as_str());
+        let time = message.tags.get("time").unwrap_or_default();
+        let mut hash = Sha256::new();
+        for part in [self.server(), &message.command, time, source] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        for param in &message.params {
+            hash.update(param);
+            hash.update([0]);
+        }
+        let mut first = String::from("h");
+        for byte in hash.finalize().iter().take(16) {
+            first.push_str(&format!("{byte:02x}"));
+        }
+        let numbered = |number: usize| match number {
+            0 => first.clone(),
+            _ => format!("{first}-{number}"),
+        };
+        if let Some(batch) = history.and_then(|name| self.link.batches.get_mut(&name)) {
+            if batch.equal.len() >= MAX_SEEN {
+                return first;
+            }
+            let known = batch.equal.entry(first.clone()).or_insert(0);
+            *known += 1;
+            return numbered(*known - 1);
+        }
+        // What happens now is no repeat, however much it looks like one.
+        (0..MAX_SEEN)
+            .map(numbered)
+            .find(|id| !self.seen.contains(id))
+            .unwrap_or(first)
+    }
+
     /// A new id, unique among all connections: a server without ids lets us name what happens.
     pub(super) fn new_id(&mut self) -> String {
         self.counter += 1;

@@ -85,7 +85,11 @@ impl Session {
             };
             self.history_live(&other, at);
         }
-        self.tell_recorded(activity, Audience::All, records);
+        if history.is_some() {
+            self.tell_missed(activity, Audience::All, records);
+        } else {
+            self.tell_recorded(activity, Audience::All, records);
+        }
     }
 
     /// The activity and the record of something that was said.

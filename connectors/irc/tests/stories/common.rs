@@ -226,6 +226,7 @@ impl Story {
                     activity,
                     audience,
                     records,
+                    ..
                 } => Some((&**activity, *audience, records.as_slice())),
                 Output::Done { .. } => None,
             })

@@ -188,3 +188,91 @@ fn history_that_nobody_asked_for_is_taken_and_changes_no_members() {
     story.server("@batch=n :bob!b@h QUIT :a.test b.test");
     assert_eq!(story.activities().last().unwrap().0.kind, "leave");
 }
+
+#[test]
+fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
+    let seen = Timestamp::from_millis(START - 3_600_000);
+    let last_seen = vec![("#t".to_owned(), seen), ("*".to_owned(), seen)];
+    let mut story = story(last_seen);
+    // Who wrote is asked from where everything was known, not from the newest message.
+    assert!(
+        story
+            .sent
+            .iter()
+            .any(|line| line.starts_with("CHATHISTORY TARGETS timestamp=2025-12-31T22:59:59.999Z")),
+        "{:?}",
+        story.sent
+    );
+    story.server(":alice!al@host.test JOIN #t");
+    story.server("@msgid=l1;time=2026-01-01T02:00:00.000Z :bob!b@h PRIVMSG #t :live");
+    story.server("@msgid=l2;time=2026-01-01T02:00:00.001Z :bob!b@h PRIVMSG alice :direct");
+    page(&mut story, "#t", &[("a", "00:00:01.000", "missed")]);
+    story.server("@msgid=l3;time=2026-01-01T02:00:00.002Z :bob!b@h PRIVMSG #t :after");
+    story.server(":irc.test BATCH +x draft/chathistory-targets");
+    story.server("@batch=x :irc.test CHATHISTORY TARGETS bob 2026-01-01T00:00:02.000Z");
+    story.server(":irc.test BATCH -x");
+    story.server("@msgid=l4;time=2026-01-01T02:00:00.003Z :bob!b@h PRIVMSG alice :still");
+    page(&mut story, "bob", &[("b", "00:00:02.000", "missed too")]);
+    story.server("@msgid=l5;time=2026-01-01T02:00:00.004Z :bob!b@h PRIVMSG alice :whole");
+    let found: Vec<(&str, bool, bool)> = story
+        .outputs
+        .iter()
+        .filter_map(|output| match output {
+            connector::Output::Activity { activity, seen, .. } if activity.kind == "send" => {
+                Some((activity.content().unwrap(), seen.target, seen.persons))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("live", false, false),
+            ("direct", false, false),
+            ("missed", true, false),
+            ("after", true, false),
+            ("still", false, false),
+            ("missed too", true, false),
+            ("whole", true, true),
+        ]
+    );
+}
+
+#[test]
+fn messages_without_an_id_have_the_same_id_at_each_replay() {
+    let ids = || {
+        let mut story = story(Vec::new());
+        story.server(":alice!al@host.test JOIN #t");
+        story.outputs.clear();
+        story.server(":irc.test BATCH +p chathistory #t");
+        for (time, text) in [("01", "hi"), ("01", "hi"), ("02", "hi"), ("01", "ho")] {
+            story.server(&format!(
+                "@batch=p;time=2026-01-01T00:00:{time}.000Z :bob!b@h PRIVMSG #t :{text}"
+            ));
+        }
+        story.server(":irc.test BATCH -p");
+        let told = story.activities();
+        told.iter()
+            .map(|(activity, ..)| activity.id.clone().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let first = ids();
+    let different: std::collections::BTreeSet<_> = first.iter().collect();
+    assert_eq!((first.len(), different.len()), (4, 4));
+    assert_eq!(ids(), first);
+}
+
+#[test]
+fn a_replay_of_what_came_without_an_id_is_known() {
+    let mut story = story(Vec::new());
+    story.server(":alice!al@host.test JOIN #t");
+    let said = "time=2026-01-01T00:00:01.000Z :bob!b@h PRIVMSG #t :hi";
+    story.server(&format!("@{said}"));
+    story.server(&format!("@{said}"));
+    assert_eq!(story.texts().len(), 2);
+    story.server(":irc.test BATCH +p chathistory #t");
+    story.server(&format!("@batch=p;{said}"));
+    story.server(&format!("@batch=p;{said}"));
+    story.server(":irc.test BATCH -p");
+    assert_eq!(story.texts().len(), 2);
+}

@@ -1,0 +1,164 @@
+//! The binary: started, told to stop, killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{LIMIT, http};
+
+/// The program, configured by flags alone.
+pub(crate) fn subspace(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subspace"));
+    // The environment of whoever runs the tests must not configure the server.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(data.parent().unwrap());
+    command
+}
+
+/// An address on loopback that nobody has, below the ports that systems give to outgoing connections, so that it
+/// is free at the next start too.
+pub(crate) fn free_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let pid = u16::try_from(std::process::id() % 10_000).unwrap();
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{}", 20_000 + (pid + step * 7) % 10_000);
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    lines: Vec<String>,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts the program and waits until it is ready. Ports are free ones unless the flags name them.
+    pub(crate) fn start(data: &Path, flags: &[&str]) -> Self {
+        let mut child = spawn(data, flags);
+        let log = Arc::new(Mutex::new(String::new()));
+        let (mut errors, into) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(size @ 1..) = errors.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..size]);
+                into.lock().unwrap().push_str(&text);
+            }
+        });
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            lines.push(line.unwrap());
+            if lines.last().unwrap().starts_with("ready ") {
+                return Self { child, lines, log };
+            }
+        }
+        reader.join().unwrap();
+        panic!("the server did not start: {}", log.lock().unwrap());
+    }
+
+    /// What it said after a word.
+    pub(crate) fn line(&self, word: &str) -> Option<&str> {
+        self.lines
+            .iter()
+            .find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        self.line("ready").unwrap()
+    }
+
+    /// One HTTP request; returns status and body.
+    pub(crate) fn request(&self, head: &str, body: &str) -> (u16, String) {
+        let address = self.origin().strip_prefix("http://").unwrap();
+        http::request(address, head, body).unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the server to stop and returns whether it ended well.
+    pub(crate) fn stop(mut self) -> bool {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(begun.elapsed() < LIMIT, "the server does not stop");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log.lock().unwrap());
+        }
+    }
+}
+
+/// Starts the program without waiting for anything.
+pub(crate) fn spawn(data: &Path, flags: &[&str]) -> Child {
+    let mut command = subspace(data);
+    command.args(["serve", "--log", "warn", "--data"]).arg(data);
+    for flag in ["--listen", "--irc"] {
+        if !flags.contains(&flag) {
+            command.args([flag, "127.0.0.1:0"]);
+        }
+    }
+    command
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// `subspace account add`.
+pub(crate) fn add(data: &Path, name: &str, password: &str, flags: &[&str]) -> Output {
+    let mut child = subspace(data)
+        .args(["account", "add", name, "--data"])
+        .arg(data)
+        .args(flags)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may refuse the name before it reads.
+    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
+    child.wait_with_output().unwrap()
+}
+
+/// `subspace token`.
+pub(crate) fn printed_token(data: &Path, name: &str, scope: &str, flags: &[&str]) -> String {
+    let output = subspace(data)
+        .args(["token", name, "--scope", scope, "--data"])
+        .arg(data)
+        .args(flags)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
