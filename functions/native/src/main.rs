@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Parser;
 use functions_core::{Config, Connector, Functions};
-use functions_native::{NativeHost, maintain, serve};
+use functions_native::{Limits, NativeHost, maintain, serve_with};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
@@ -54,6 +54,9 @@ struct Options {
     /// Days for which overwritten and deleted documents are kept.
     #[arg(long, env = "SUBSPACE_RETENTION_DAYS", default_value_t = 30)]
     retention_days: u32,
+    /// Take the addresses of clients from x-forwarded-for; only behind a reverse proxy that sets it.
+    #[arg(long, env = "SUBSPACE_BEHIND_PROXY")]
+    behind_proxy: bool,
 }
 
 #[tokio::main]
@@ -132,7 +135,7 @@ fn connectors(path: &Path) -> anyhow::Result<Vec<Connector>> {
         .collect::<Option<_>>()
         .with_context(|| {
             format!(
-                "{}: expected [{{\"id\",\"url\",\"platforms\",\"key\"}}] with hexadecimal keys",
+                "{}: expected [{{\"id\",\"url\",\"platforms\",\"key\"}}] with keys of at least 32 hexadecimal digits",
                 refused()
             )
         })
@@ -147,7 +150,7 @@ fn connector(value: &serde_json::Value) -> Option<Connector> {
         platforms: platforms
             .map(|p| p.as_str().map(str::to_owned))
             .collect::<Option<_>>()?,
-        key: from_hex(&text("key")?).filter(|key| key.len() >= 16)?,
+        key: model::connector_key(&text("key")?).ok()?,
     })
 }
 

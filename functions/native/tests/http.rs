@@ -424,3 +424,23 @@ async fn wrong_passwords_and_revoked_sessions_over_http() {
     assert_eq!(no_length.status(), StatusCode::NOT_FOUND);
     assert!(no_length.headers().contains_key(CONTENT_LENGTH));
 }
+
+#[tokio::test]
+async fn slow_senders_do_not_keep_others_from_signing_in() {
+    let server = Server::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = b"POST /api/session HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{";
+        stream.write_all(head).await.unwrap();
+        slow.push(stream);
+    }
+    // Their heads have been read once a later request on a connection of its own is answered.
+    let client = Client::builder().timeout(LIMIT / 2).build().unwrap();
+    let body = json!({"name": "alice", "password": PASSWORD});
+    for _ in 0..3 {
+        let request = client.post(format!("{}/api/session", server.origin));
+        let answer = request.json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+    }
+}
