@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use connector::{PERSONS, Seen};
 use irc_codec::{CaseMapping, Message};
-use model::{ArchiveTarget, EventBody, Timestamp};
+use model::{EventBody, Timestamp};
 
 use super::Session;
 use super::batches::Batch;
@@ -97,18 +97,24 @@ impl Session {
         if !self.knows_history() {
             return Seen::ALL;
         }
-        let persons = self.history.persons_whole;
         let whole = |(_, body): &(String, EventBody)| match body {
-            EventBody::Message {
-                target: ArchiveTarget::Channel(name),
-                ..
-            } => self.history.whole.contains(&key(name)),
-            EventBody::Message { .. } => persons,
+            EventBody::Message { target, .. } => self.seen_live_of(target.name()),
             _ => true,
         };
         Seen {
             target: records.iter().all(whole),
-            persons,
+            persons: self.history.persons_whole,
+        }
+    }
+
+    /// Whether nothing is missing of a channel or a person.
+    fn seen_live_of(&self, name: &str) -> bool {
+        if !self.knows_history() {
+            true
+        } else if self.link.isupport.is_channel(name) {
+            self.history.whole.contains(&key(name))
+        } else {
+            self.history.persons_whole
         }
     }
 
@@ -144,6 +150,8 @@ impl Session {
         }
         match self.history.filling.get_mut(&key(name)) {
             Some(fill) => fill.live = fill.live.max(Some(at)),
+            // The gap before it may be asked for in a moment.
+            None if !self.seen_live_of(name) => {}
             None => self.history.note(name, at),
         }
     }

@@ -192,7 +192,8 @@ fn history_that_nobody_asked_for_is_taken_and_changes_no_members() {
 #[test]
 fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
     let seen = Timestamp::from_millis(START - 3_600_000);
-    let last_seen = vec![("#t".to_owned(), seen), ("*".to_owned(), seen)];
+    let last_seen = ["#t", "bob", "*"].map(|name| (name.to_owned(), seen));
+    let last_seen = last_seen.to_vec();
     let mut story = story(last_seen);
     // Who wrote is asked from where everything was known, not from the newest message.
     assert!(
@@ -210,6 +211,10 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
     story.server("@msgid=l3;time=2026-01-01T02:00:00.002Z :bob!b@h PRIVMSG #t :after");
     story.server(":irc.test BATCH +x draft/chathistory-targets");
     story.server("@batch=x :irc.test CHATHISTORY TARGETS bob 2026-01-01T00:00:02.000Z");
+    assert_eq!(
+        story.sent.last().unwrap(),
+        "CHATHISTORY AFTER bob timestamp=2025-12-31T22:59:59.999Z 2"
+    );
     story.server(":irc.test BATCH -x");
     story.server("@msgid=l4;time=2026-01-01T02:00:00.003Z :bob!b@h PRIVMSG alice :still");
     page(&mut story, "bob", &[("b", "00:00:02.000", "missed too")]);
