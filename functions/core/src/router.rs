@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use storage_adapter::{Host, MaybeSend, ObjectStore};
 
 use crate::body::{Body, Incoming};
@@ -56,6 +56,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !parts.uri.path().starts_with("/oauth/authorize") {
             cors::open(parts.headers.get(header::ORIGIN), response.headers_mut());
         }
+        protect(response.headers_mut());
         cors::strip_for_head(&parts.method, &mut response);
         response
     }
@@ -106,6 +107,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }),
         ))
     }
+}
+
+/// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
+fn protect(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "sandbox; default-src 'none'; frame-ancestors 'none'",
+        ));
 }
 
 fn health(parts: &Parts) -> Answer {

@@ -155,6 +155,9 @@ pub struct AuthenticateRequest {
     pub name: String,
     /// The account's password, or the token of an `irc` grant.
     pub password: String,
+    /// Address of the client that shows it, so that one that guesses slows down itself only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 impl std::fmt::Debug for AuthenticateRequest {

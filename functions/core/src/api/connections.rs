@@ -343,6 +343,13 @@ fn apply(
         connection.enabled = enabled;
     }
     if before.0 != connection.host {
+        if connection.password.is_some() && changes.password.is_none() {
+            // A password goes nowhere but where its owner wanted it.
+            return Err(Failure::unprocessable(format!(
+                "password is for {}: send it again with the new host, or null to go without one",
+                before.0
+            )));
+        }
         connection.server = server_for(connection, others)?;
     }
     Ok(())

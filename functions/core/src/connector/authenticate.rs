@@ -39,8 +39,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "this token is not an IRC password of this account",
             ));
         }
+        let client = request.address.as_deref();
+        let client = client.map_or(ClientAddress::UNKNOWN, ClientAddress::parse);
         let record = self
-            .check_password(&name, &request.password, ClientAddress::UNKNOWN)
+            .check_password(&name, &request.password, client)
             .await?;
         Ok(record.name)
     }

@@ -46,8 +46,16 @@ pub(super) struct Back {
 pub(super) enum Refusal {
     /// There is nowhere to send an answer to: shown to the user, one sentence.
     Page(String),
-    /// Sent back to the app.
-    Redirect(String),
+    /// For the app at this address. Nobody has signed in or agreed to anything, so the user is asked first:
+    /// otherwise this site's address would lead anywhere (RFC 9700, section 4.11.2).
+    Return {
+        /// One sentence.
+        detail: String,
+        /// Where the app is told.
+        location: String,
+        /// Whose it is.
+        origin: String,
+    },
 }
 
 impl Back {
@@ -112,8 +120,13 @@ impl Ask {
             state: get("state").map(str::to_owned),
             in_query: response_type == "code",
         };
-        let refuse =
-            |error: &str, description: &str| Err(Refusal::Redirect(back.error(error, description)));
+        let refuse = |error: &str, description: &str| {
+            Err(Refusal::Return {
+                detail: format!("The app asked for something that cannot be given: {description}."),
+                location: back.error(error, description),
+                origin: back.origin(),
+            })
+        };
         let flow = match response_type {
             "token" => Flow::Implicit,
             "code" => match (get("code_challenge"), get("code_challenge_method")) {
@@ -163,6 +176,11 @@ fn redirect_uri(text: Option<&str>) -> Result<Url, String> {
         return Err(
             "The app's return address (redirect_uri) must begin with https:// or http://.".into(),
         );
+    }
+    // The host stands in a header of the page, where some characters that a URL may have mean something.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+    if !uri.host_str().is_some_and(|host| host.bytes().all(plain)) {
+        return Err("The app's return address (redirect_uri) has no usable host name.".into());
     }
     if !uri.username().is_empty() || uri.password().is_some() {
         return Err("The app's return address (redirect_uri) must not contain a user name.".into());
@@ -241,6 +259,10 @@ mod tests {
             "redirect_uri=data:text/html,x",
             "redirect_uri=https://u:p@app.example/",
             "redirect_uri=https://app.example/%23x",
+            "redirect_uri=https://*/",
+            "redirect_uri=https://a;frame-ancestors/",
+            "redirect_uri=https://a,b/",
+            "redirect_uri=https://a'b/",
             "redirect_uri=https://a.example/&redirect_uri=https://b.example/",
         ] {
             assert!(matches!(read(bad), Err(Refusal::Page(_))), "{bad}");
@@ -264,7 +286,7 @@ mod tests {
         ] {
             let query = format!("redirect_uri=https://app.example/{query}");
             match read(&query) {
-                Err(Refusal::Redirect(location)) => {
+                Err(Refusal::Return { location, .. }) => {
                     assert!(location.contains(&format!("error={error}&")), "{location}");
                 }
                 other => panic!("{query}: {other:?}"),

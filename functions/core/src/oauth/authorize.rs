@@ -47,7 +47,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 discard(body).await;
                 return Ok(match refusal {
                     Refusal::Page(detail) => page::problem(StatusCode::BAD_REQUEST, &detail),
-                    Refusal::Redirect(location) => redirect(&location),
+                    Refusal::Return {
+                        detail,
+                        location,
+                        origin,
+                    } => page::back_to_app(&detail, &location, &origin),
                 });
             }
         };

@@ -93,6 +93,18 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     page(status, "This did not work", &body, None)
 }
 
+/// Tells the user what is wrong with what the app asked, and lets them tell the app.
+pub(super) fn back_to_app(detail: &str, location: &str, origin: &str) -> Response<Body> {
+    let body = format!(
+        "<h1>This did not work</h1><p>{}</p>\
+         <p><a href=\"{}\" rel=\"noreferrer\">Go back to {}</a></p>",
+        escape(detail),
+        escape(location),
+        escape(origin),
+    );
+    page(StatusCode::BAD_REQUEST, "This did not work", &body, None)
+}
+
 /// Says a scope in words.
 fn words(scope: &Scope) -> String {
     let verb = match scope.access {

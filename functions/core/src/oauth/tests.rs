@@ -226,12 +226,10 @@ fn bad_requests_are_shown_not_redirected() {
         assert_eq!(get(&target).status, 404, "{account}");
     }
     let reply = get("/oauth/authorize/alice?redirect_uri=https://app.example/&scope=x");
-    assert_eq!(reply.status, 303);
-    assert!(
-        reply
-            .header("location")
-            .starts_with("https://app.example/#error=invalid_scope&")
-    );
+    // No open redirector: only the user's click leads away.
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (400, ""));
+    let link = "<a href=\"https://app.example/#error=invalid_scope&amp;error_description=";
+    assert!(reply.text().contains(link), "{}", reply.text());
 }
 
 fn code(browser: &mut Browser) -> String {

@@ -26,11 +26,10 @@ const DOCUMENT_METHODS: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
 const FOLDER_METHODS: &str = "GET, HEAD, OPTIONS";
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("no-cache, public");
-/// Stored pages must not run scripts on this origin, nor be taken for another type than stored.
+/// Stored pages must not run scripts on this origin.
 const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'",
 );
-const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers everything below `/storage/`; `rest` is what follows.
@@ -64,6 +63,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 }));
             }
         };
+        if is_for_running(&parts.headers) {
+            discard(body).await;
+            return Err(Failure::forbidden(
+                "what is stored here is not run as a script of this site",
+            ));
+        }
         if let Err(failure) = self
             .authorize_storage(&parts.headers, &account, &item, access, client)
             .await
@@ -93,6 +98,24 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 }
 
+/// Tells whether a page of this very origin wants to run the document: the client's own policy allows
+/// scripts of its origin, and what somebody has stored must not become one (Fetch Metadata).
+fn is_for_running(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_script = matches!(
+        text("sec-fetch-dest"),
+        Some(
+            "script"
+                | "worker"
+                | "sharedworker"
+                | "serviceworker"
+                | "audioworklet"
+                | "paintworklet"
+        )
+    );
+    is_script && text("sec-fetch-site") == Some("same-origin")
+}
+
 /// Writes a version as a strong entity tag (RFC 9110, section 8.8.3).
 pub(crate) fn quoted(version: &Version) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut text = String::with_capacity(version.0.len() + 2);
@@ -110,5 +133,4 @@ fn set_common(headers: &mut HeaderMap, version: &Version, public: bool) {
     let cache = if public { NO_CACHE_PUBLIC } else { NO_CACHE };
     headers.insert(header::CACHE_CONTROL, cache);
     headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
 }

@@ -72,6 +72,10 @@ fn connections_are_made_changed_and_deleted() {
     assert_eq!(other.json()["server"], "irc.libera.chat:7000");
 
     let path = format!("/api/connections/{}", made["id"].as_str().unwrap());
+    let elsewhere = api("PATCH", &path, json!({"host": "evil.example"}));
+    assert_eq!(elsewhere.status, 422, "{elsewhere:?}");
+    assert!(elsewhere.detail().contains("irc.libera.chat"));
+    assert_eq!(api("GET", &path, NOTHING).json()["host"], "irc.libera.chat");
     let patched = api(
         "PATCH",
         &path,

@@ -510,3 +510,21 @@ fn only_signed_requests_count() {
         405
     );
 }
+
+#[test]
+fn who_guesses_passwords_over_irc_slows_down_only_themselves() {
+    let s = setup();
+    let ask = |password: &str, address: &str| {
+        let body = json!({"name": "alice", "password": password, "address": address});
+        signed(&s.functions, "POST", "/connector/authenticate", &body).json()
+    };
+    for _ in 0..6 {
+        assert_eq!(ask("wrong password", "192.0.2.7")["account"], Value::Null);
+    }
+    let refused = ask(PASSWORD, "192.0.2.7");
+    assert!(
+        refused["reason"].as_str().unwrap().contains("too many"),
+        "{refused}"
+    );
+    assert_eq!(ask(PASSWORD, "192.0.2.8"), json!({"account": "alice"}));
+}

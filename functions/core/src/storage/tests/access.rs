@@ -246,3 +246,56 @@ fn what_requests_cost() {
     assert!(cost(&|| app.get("/notes/a")) <= 3);
     assert!(cost(&|| app.put("/notes/a", "y")) <= 4);
 }
+
+#[test]
+fn nothing_that_is_answered_runs_in_a_browser() {
+    let functions = functions();
+    functions.sign_up("alice");
+    let bearer = format!("Bearer {}", functions.grant("alice", "www:rw"));
+    let path = "/storage/alice/public/www/x.js";
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "text/javascript"),
+    ];
+    let put = functions.request("PUT", path, &headers, "1");
+    let get = |headers: &[(&str, &str)]| functions.request("GET", path, headers, "");
+    let range = [("range", "bytes=0-0")];
+    let known = [("if-none-match", put.header("etag"))];
+    let others = [
+        "/storage/alice/public/www/none",
+        "/storage/alice/www/x",
+        "/storage/alice/..",
+        "/storage/%3Cscript%3E/",
+        "/api",
+        "/api/none",
+        "/.well-known/webfinger?resource=%3Cscript%3E",
+        "/connector/events",
+        "/healthz",
+    ];
+    let mut replies = vec![get(&[]), get(&range), get(&known)];
+    replies.extend(others.map(|target| functions.request("GET", target, &[], "")));
+    replies.push(put);
+    for reply in replies {
+        assert_eq!(
+            reply.header("x-content-type-options"),
+            "nosniff",
+            "{reply:?}"
+        );
+        let policy = reply.header("content-security-policy");
+        assert!(
+            policy.starts_with("sandbox; default-src 'none'"),
+            "{reply:?}"
+        );
+    }
+    for dest in ["script", "worker", "serviceworker"] {
+        let same = [("sec-fetch-dest", dest), ("sec-fetch-site", "same-origin")];
+        assert_eq!(get(&same).status, 403, "{dest}");
+        let other = [("sec-fetch-dest", dest), ("sec-fetch-site", "cross-site")];
+        assert_eq!(get(&other).status, 200, "{dest}");
+    }
+    let fetched = [
+        ("sec-fetch-dest", "empty"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert_eq!(get(&fetched).status, 200);
+}
