@@ -148,10 +148,11 @@ impl Session {
         if self.history.persons_whole {
             self.history.persons = self.history.persons.max(Some(at));
         }
+        let whole = self.seen_live_of(name);
         match self.history.filling.get_mut(&key(name)) {
             Some(fill) => fill.live = fill.live.max(Some(at)),
             // The gap before it may be asked for in a moment.
-            None if !self.seen_live_of(name) => {}
+            None if !whole => {}
             None => self.history.note(name, at),
         }
     }
