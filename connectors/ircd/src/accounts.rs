@@ -1,6 +1,7 @@
 //! Who knows whether a password is right.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use model::AccountName;
@@ -12,9 +13,14 @@ pub type Authentication<'a> =
 
 /// Checks passwords.
 pub trait Accounts: Send + Sync + 'static {
-    /// Checks a name, as typed, with a password or the token of an `irc` grant. Given up after
-    /// [`AUTHENTICATION_SECONDS`].
-    fn authenticate<'a>(&'a self, name: &'a str, password: &'a str) -> Authentication<'a>;
+    /// Checks a name, as typed, with a password or the token of an `irc` grant, for a client at
+    /// `address`. Given up after [`AUTHENTICATION_SECONDS`].
+    fn authenticate<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a str,
+        address: IpAddr,
+    ) -> Authentication<'a>;
 }
 
 /// How long a password check may take.
@@ -25,18 +31,24 @@ pub const AUTHENTICATION_SECONDS: u64 = 20;
 pub struct NoAccounts;
 
 impl Accounts for NoAccounts {
-    fn authenticate<'a>(&'a self, _: &'a str, _: &'a str) -> Authentication<'a> {
+    fn authenticate<'a>(&'a self, _: &'a str, _: &'a str, _: IpAddr) -> Authentication<'a> {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
 
 /// Asks the functions: `POST /connector/authenticate`.
 impl Accounts for connector::FunctionsClient {
-    fn authenticate<'a>(&'a self, name: &'a str, password: &'a str) -> Authentication<'a> {
+    fn authenticate<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a str,
+        address: IpAddr,
+    ) -> Authentication<'a> {
         Box::pin(async move {
             let request = model::AuthenticateRequest {
                 name: name.to_owned(),
                 password: password.to_owned(),
+                address: Some(address.to_string()),
             };
             match Self::authenticate(self, &request).await {
                 Ok(answer) => {

@@ -1,6 +1,7 @@
 //! The task that owns the state machine: feeds it, and does what it says.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -45,6 +46,7 @@ type Checked = (ClientId, Result<Option<AccountName>, String>);
 /// What the engine knows of a connection.
 #[derive(Debug)]
 struct Connection {
+    address: IpAddr,
     outgoing: Arc<Outgoing>,
     credits: Arc<Semaphore>,
     /// Lines that came while it was busy; bounded by the credits.
@@ -208,6 +210,7 @@ impl Engine {
                 credits,
             } => {
                 let connection = Connection {
+                    address: peer.address,
                     outgoing,
                     credits,
                     lines: VecDeque::new(),
@@ -298,6 +301,10 @@ impl Engine {
     }
 
     fn check(&self, client: ClientId, name: String, password: Secret) {
+        let Some(connection) = self.connections.get(&client) else {
+            return;
+        };
+        let address = connection.address;
         let accounts = Arc::clone(&self.accounts);
         let checks = Arc::clone(&self.checks);
         let done = self.checked.0.clone();
@@ -305,7 +312,7 @@ impl Engine {
             let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
             let check = async {
                 let _turn = checks.acquire().await;
-                accounts.authenticate(&name, &password.0).await
+                accounts.authenticate(&name, &password.0, address).await
             };
             let result = timeout(limit, check).await.unwrap_or_else(|_| {
                 Err(

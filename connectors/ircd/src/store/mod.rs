@@ -11,7 +11,7 @@ pub(crate) use writer::{Reply, Request, spawn};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::Limits;
@@ -91,7 +91,12 @@ impl History {
     /// The folder does not work, is in use, or its snapshot cannot be read.
     pub fn open(folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
         let log = folder.join("log");
-        fs::create_dir_all(&log).map_err(at(&log))?;
+        // Direct messages are in there: for this user only, whoever may look into the folders above.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&log)
+            .map_err(at(&log))?;
         let lock_path = folder.join("lock");
         let lock = OpenOptions::new()
             .create(true)

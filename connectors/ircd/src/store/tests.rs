@@ -216,3 +216,16 @@ proptest! {
         prop_assert_eq!(again.len(), left.len() + 1);
     }
 }
+
+#[test]
+fn only_this_user_may_look_inside() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let temp = TempDir::new().unwrap();
+    let folder = temp.path().join("ircd");
+    drop(History::open(&folder, &limits()).unwrap());
+    for path in [folder.join("log"), folder] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+}

@@ -21,7 +21,12 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct TestAccounts;
 
 impl Accounts for TestAccounts {
-    fn authenticate<'a>(&'a self, name: &'a str, password: &'a str) -> Authentication<'a> {
+    fn authenticate<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a str,
+        _: std::net::IpAddr,
+    ) -> Authentication<'a> {
         let right = password == format!("pw-{name}");
         Box::pin(std::future::ready(Ok(name.parse().ok().filter(|_| right))))
     }
