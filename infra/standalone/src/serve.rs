@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use connector::{FunctionsClient, Gateway, GatewayConfig};
 use functions_core::{Config, Connector, DefaultNetwork};
-use functions_native::{Limits, NativeHost, serve_answers};
+use functions_native::{Limits, NativeHost, maintain, serve_answers};
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use ircd::{DefaultChannel, Ircd, IrcdConfig};
 use storage_adapter::Storage;
@@ -23,6 +23,8 @@ use crate::statics::StaticFiles;
 /// The functions over files, natively.
 pub(crate) type Functions = functions_core::Functions<FsStore, NativeHost>;
 
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Id of the gateway among the connectors.
 const GATEWAY: &str = "irc";
 /// Id of the IRC server among the connectors; it serves no platform to browsers.
@@ -105,10 +107,10 @@ pub(crate) fn functions(
         }
     });
     let store = FsStore::open(folder.folder("store"))?;
-    Ok(Functions::new(
-        Storage::new(Arc::new(store), Arc::new(NativeHost)),
-        config,
-    ))
+    let mut keeping = storage_adapter::Options::default();
+    keeping.keep_millis = i64::from(settings.retention_days) * DAY;
+    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost), keeping);
+    Ok(Functions::new(storage, config))
 }
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
@@ -139,6 +141,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         limits,
         async move { drop(web_stopped.await) },
     ));
+    let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
     let ircd = match irc {
         Some(listener) => Some(start_ircd(settings, folder, listener, &inner, &origin).await?),
         None => None,
@@ -164,6 +167,8 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     if let Some(ircd) = ircd {
         ircd.shutdown().await;
     }
+    // A sweep may stop anywhere.
+    sweeping.abort();
     drop(stop_web);
     web.await??;
     Ok(())

@@ -61,6 +61,9 @@ pub(crate) struct Keys {
     /// Largest document in bytes [default: 100 MiB].
     #[arg(long, env = "SUBSPACE_MAX_DOCUMENT", value_name = "BYTES")]
     max_document: Option<u64>,
+    /// Days for which overwritten and deleted documents are kept [default: 30].
+    #[arg(long, env = "SUBSPACE_RETENTION_DAYS", value_name = "DAYS")]
+    retention_days: Option<u32>,
     /// What is logged, `info` or a filter such as `warn,ircd=debug` [default: info].
     #[arg(long, env = "SUBSPACE_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -93,6 +96,8 @@ pub(crate) struct Settings {
     pub(crate) quota: u64,
     /// Largest document.
     pub(crate) max_document: u64,
+    /// Days for which superseded documents are kept.
+    pub(crate) retention_days: u32,
     /// Log filter.
     pub(crate) log: String,
 }
@@ -189,6 +194,7 @@ impl Keys {
                 .max_document
                 .or(file.max_document)
                 .unwrap_or(DEFAULT_MAX_DOCUMENT_SIZE),
+            retention_days: self.retention_days.or(file.retention_days).unwrap_or(30),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         })
     }
@@ -285,6 +291,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:6700");
         assert_eq!(settings.irc.unwrap().to_string(), "127.0.0.1:6667");
         assert_eq!(settings.channels, ["#general"]);
+        assert_eq!(settings.retention_days, 30);
     }
 
     #[test]
@@ -310,7 +317,7 @@ mod tests {
         let path = folder.path().join("subspace.toml");
         std::fs::write(
             &path,
-            "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\n",
+            "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\nretention-days = 7\n",
         )
         .unwrap();
         let keys = Keys {
@@ -321,6 +328,7 @@ mod tests {
         let settings = keys.resolve().unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert!(settings.irc.is_none());
+        assert_eq!(settings.retention_days, 7);
         std::fs::write(&path, "port = 3\n").unwrap();
         let message = wrong(|keys| keys.config = Some(path));
         assert!(
