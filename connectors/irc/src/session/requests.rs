@@ -11,6 +11,8 @@ use super::{Session, Wanted};
 
 /// Requests that may wait for their answers.
 const MAX_PENDING: usize = 256;
+/// Errors about channels that are told a connection; a server has no end of names.
+const MAX_REPORTED: usize = 1000;
 
 /// What is waited for.
 #[derive(Debug)]
@@ -287,9 +289,10 @@ impl Session {
             None
         } else if self.link.isupport.is_channel(about) {
             // A channel that cannot be joined is reported once a connection.
-            if !self
-                .reported
-                .insert(format!("{numeric} {}", self.fold(about)))
+            if self.reported.len() >= MAX_REPORTED
+                || !self
+                    .reported
+                    .insert(format!("{numeric} {}", self.fold(about)))
             {
                 return;
             }

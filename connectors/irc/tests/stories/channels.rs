@@ -286,3 +286,14 @@ fn a_full_socket_is_shown_everything_that_is() {
         "connect"
     );
 }
+
+#[test]
+fn a_server_that_makes_up_names_fills_nothing() {
+    let mut story = Story::online(assignment(), "", "CHANTYPES=#");
+    for number in 0..3_000 {
+        story.server(&format!(
+            ":irc.test 473 alice #c{number} :You need an invitation"
+        ));
+    }
+    assert_eq!(story.activities().len(), 1_000);
+}
