@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::frame;
@@ -42,7 +43,11 @@ impl Store {
         segment_bytes: u64,
         mut visit: impl FnMut(u64, &[u8]),
     ) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        // What people write is for this user only, whoever may look into the folders above.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -266,3 +266,14 @@ fn what_comes_behind_a_gap_is_not_seen_also_after_a_restart() {
     durable.blocking_recv().unwrap();
     assert!(now(&spool) > before);
 }
+
+#[test]
+fn only_this_user_may_look_inside() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path().join("spool");
+    drop(Store::open(&folder, 600, |_, _| {}).unwrap());
+    let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}
