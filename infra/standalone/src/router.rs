@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use connector::{GatewayService, Peer};
 use functions_native::Limits;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -64,7 +64,10 @@ impl Router {
                 functions_native::handle_timed(functions, request, peer, parts.limits).await;
             return response.map(|body| body.map_err(Into::into).boxed_unsync());
         }
-        if path == "/sockethub" || path.starts_with("/sockethub/") || path == "/metrics" {
+        if path == "/sockethub"
+            || path.starts_with("/sockethub/")
+            || path == "/metrics" && is_from_here(request.headers(), peer)
+        {
             let Some(gateway) = parts.gateway.get() else {
                 return starting();
             };
@@ -85,6 +88,14 @@ impl Router {
     }
 }
 
+/// Tells whether a program on this machine asks for itself, not for somebody behind a proxy: how busy the
+/// server is concerns its operator only.
+fn is_from_here(headers: &HeaderMap, peer: SocketAddr) -> bool {
+    let proxied = ["x-forwarded-for", "forwarded", "via"];
+    peer.ip().to_canonical().is_loopback()
+        && !proxied.iter().any(|name| headers.contains_key(*name))
+}
+
 fn starting() -> Response<Body> {
     let text = Full::new(Bytes::from_static(
         b"The gateway is starting; try again in a moment.\n",
@@ -96,4 +107,20 @@ fn starting() -> Response<Body> {
         http::HeaderValue::from_static("1"),
     );
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_for_this_machine() {
+        let none = HeaderMap::new();
+        let mut proxied = HeaderMap::new();
+        proxied.insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        let local: SocketAddr = "[::ffff:127.0.0.1]:9".parse().unwrap();
+        assert!(is_from_here(&none, local));
+        assert!(!is_from_here(&proxied, local));
+        assert!(!is_from_here(&none, "192.0.2.1:9".parse().unwrap()));
+    }
 }

@@ -126,7 +126,10 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let functions = Arc::new(functions(settings, folder, Some(addresses))?);
     let origin = functions.config().origin.clone();
     let inner = format!("http://{}", dialable(addresses.web));
-    let limits = Limits::default();
+    let limits = Limits {
+        behind_proxy: settings.behind_proxy,
+        ..Limits::default()
+    };
     let router = Router::new(
         Arc::clone(&functions),
         StaticFiles::new(settings.client.clone()),
@@ -181,7 +184,8 @@ fn start_gateway(
     irc: Option<SocketAddr>,
 ) -> anyhow::Result<Gateway> {
     let key = connector_key(&folder.master_key()?, GATEWAY);
-    let config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
+    let mut config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
+    config.behind_proxy = settings.behind_proxy;
     let addresses = if settings.any_network {
         AddressPolicy::Any
     } else {

@@ -64,6 +64,16 @@ pub(crate) struct Keys {
     /// Days for which overwritten and deleted documents are kept [default: 30].
     #[arg(long, env = "SUBSPACE_RETENTION_DAYS", value_name = "DAYS")]
     retention_days: Option<u32>,
+    /// Take the addresses of clients from the last entry of x-forwarded-for; only behind a reverse proxy
+    /// that writes it [default: false].
+    #[arg(
+        long,
+        env = "SUBSPACE_BEHIND_PROXY",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    behind_proxy: Option<bool>,
     /// What is logged, `info` or a filter such as `warn,ircd=debug` [default: info].
     #[arg(long, env = "SUBSPACE_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -98,6 +108,8 @@ pub(crate) struct Settings {
     pub(crate) max_document: u64,
     /// Days for which superseded documents are kept.
     pub(crate) retention_days: u32,
+    /// Whether a reverse proxy says where clients are.
+    pub(crate) behind_proxy: bool,
     /// Log filter.
     pub(crate) log: String,
 }
@@ -195,6 +207,7 @@ impl Keys {
                 .or(file.max_document)
                 .unwrap_or(DEFAULT_MAX_DOCUMENT_SIZE),
             retention_days: self.retention_days.or(file.retention_days).unwrap_or(30),
+            behind_proxy: self.behind_proxy.or(file.behind_proxy).unwrap_or(false),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         })
     }
@@ -291,6 +304,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:6700");
         assert_eq!(settings.irc.unwrap().to_string(), "127.0.0.1:6667");
         assert_eq!(settings.channels, ["#general"]);
+        assert!(!settings.behind_proxy);
         assert_eq!(settings.retention_days, 30);
     }
 
@@ -317,7 +331,7 @@ mod tests {
         let path = folder.path().join("subspace.toml");
         std::fs::write(
             &path,
-            "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\nretention-days = 7\n",
+            "listen = \"127.0.0.1:1\"\nirc = \"off\"\nirc-guests = \"off\"\nretention-days = 7\nbehind-proxy = true\n",
         )
         .unwrap();
         let keys = Keys {
@@ -327,7 +341,7 @@ mod tests {
         };
         let settings = keys.resolve().unwrap();
         assert_eq!(settings.listen.port(), 2);
-        assert!(settings.irc.is_none());
+        assert!(settings.irc.is_none() && settings.behind_proxy);
         assert_eq!(settings.retention_days, 7);
         std::fs::write(&path, "port = 3\n").unwrap();
         let message = wrong(|keys| keys.config = Some(path));
