@@ -212,7 +212,7 @@ fn client(headers: &HeaderMap, peer: SocketAddr, behind_proxy: bool) -> ClientAd
         .filter(|_| behind_proxy)
         .and_then(|value| value.to_str().ok()?.rsplit(',').next())
         .and_then(|entry| entry.trim().parse::<IpAddr>().ok());
-    ClientAddress::from(forwarded.unwrap_or(peer.ip()))
+    ClientAddress::from(forwarded.unwrap_or_else(|| peer.ip()))
 }
 
 /// Answers one request, however long its body takes.
