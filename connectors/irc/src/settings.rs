@@ -61,7 +61,7 @@ impl Default for Settings {
             regain_min: seconds(15),
             regain_max: seconds(600),
             regain_jitter: seconds(10),
-            away_delay: seconds(30),
+            away_delay: seconds(10),
             burst: 10,
             interval: seconds(2),
             queue: 500,

@@ -346,16 +346,16 @@ fn nothing_that_was_shown_is_lost_or_doubled() {
         });
     }
 
-    let all: usize = ledger
-        .0
-        .0
-        .lock()
-        .unwrap()
-        .conversations
-        .values()
-        .map(BTreeMap::len)
-        .sum();
-    println!("{all} entries of archives were shown");
+    {
+        let shown = ledger.0.0.lock().unwrap();
+        let of = |who: &str| {
+            let texts = shown.conversations.values().flat_map(BTreeMap::keys);
+            texts.filter(|text| text.starts_with(who)).count()
+        };
+        let said = ["alice ", "bob ", "carol "].map(of);
+        println!("entries of archives that were shown: {said:?}");
+        assert!(!said.contains(&0), "somebody was never heard: {said:?}");
+    }
     let running = space.start();
     let tokens = ACCOUNTS.map(|name| space.storage_token(name));
     let read = || -> BTreeMap<&str, Archives> {

@@ -47,7 +47,7 @@ impl Plain {
     ) -> Option<Self> {
         let plain = Self::connect(address)?;
         if let Some(password) = password {
-            plain.say(&format!("PASS {password}"));
+            plain.say(&format!("PASS :{password}"));
         }
         if !caps.is_empty() {
             plain.say(&format!("CAP REQ :{caps}"));
@@ -64,7 +64,7 @@ impl Plain {
     /// Joins a channel; none if the server goes away meanwhile.
     pub(crate) fn join(&self, channel: &str) -> Option<()> {
         self.say(&format!("JOIN {channel}"));
-        self.find(&format!(" {channel} :End of /NAMES")).map(drop)
+        self.find(&format!(" {channel} :End of NAMES")).map(drop)
     }
 
     pub(crate) fn say(&self, line: &str) {
