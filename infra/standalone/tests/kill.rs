@@ -256,11 +256,8 @@ fn guest(space: &Space, ledger: &Ledger, round: u32) {
         for number in 0.. {
             let target = ["#general", "#general", "alice", "bob"][number % 4];
             plain.say(&format!("PRIVMSG {target} :carol {round}.{number}"));
-            plain.say(&format!("PING {number}"));
-            if plain
-                .find(&format!("PONG irc.localhost :{number}"))
-                .is_none()
-            {
+            plain.say(&format!("PING token-{number}."));
+            if plain.find(&format!("token-{number}.")).is_none() {
                 return;
             }
         }
