@@ -119,9 +119,9 @@ async fn what_is_not_published_survives_a_restart_and_is_shown_to_who_returns() 
         (&direct["actor"]["id"], &direct["target"]["id"]),
         (&json!("bob@irc.test"), &json!("alice@irc.test"))
     );
-    // The platform was told what is known: #c and bob.
+    // The platform was told what is known: #c, bob and all persons.
     assert!(
-        network.log().contains(&"start alice 2".to_owned()),
+        network.log().contains(&"start alice 3".to_owned()),
         "{:?}",
         network.log()
     );

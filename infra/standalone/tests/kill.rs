@@ -1,5 +1,11 @@
 //! SIGKILL at any moment: whatever anybody was shown is in the archives of those it concerned, exactly once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says why"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

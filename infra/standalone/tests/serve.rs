@@ -1,5 +1,7 @@
 //! The binary as an operator meets it: ready lines, commands beside the server, clear refusals, a clean stop.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::net::TcpListener;

@@ -1,6 +1,12 @@
 //! Two accounts with browsers and somebody with a plain client meet: who comes, who goes, what is said, what is
 //! told of trouble.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says why"
+)]
+
 mod common;
 
 use std::net::TcpListener;

@@ -66,6 +66,7 @@ impl Server {
             }
         }
         reader.join().unwrap();
+        child.wait().unwrap();
         panic!("the server did not start: {}", log.lock().unwrap());
     }
 

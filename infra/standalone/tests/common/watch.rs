@@ -7,7 +7,10 @@ use super::LIMIT;
 
 /// A list that grows until its source ends. Clones share it.
 #[derive(Debug)]
-pub(crate) struct Watch<T>(Arc<(Mutex<(Vec<T>, bool)>, Condvar)>);
+pub(crate) struct Watch<T>(Arc<(Mutex<State<T>>, Condvar)>);
+
+/// What came, and whether that is all.
+type State<T> = (Vec<T>, bool);
 
 impl<T> Clone for Watch<T> {
     fn clone(&self) -> Self {
