@@ -232,7 +232,7 @@ fn who_is_away_is_known_and_so_is_that_nobody_looks() {
     assert_eq!(story.activities().len(), 3);
     story.sent.clear();
     story.command(Command::Audience { sockets: 0 });
-    story.pass(std::time::Duration::from_secs(29));
+    story.pass(std::time::Duration::from_secs(9));
     assert!(story.sent.is_empty());
     story.pass(std::time::Duration::from_secs(2));
     assert_eq!(story.sent, ["AWAY :Not at the keyboard; messages are kept"]);
