@@ -18,6 +18,13 @@ use tokio::net::TcpStream;
 /// How long anything here may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A client; built together with other packages, reqwest wants to be told which cryptography to use.
+fn client() -> Client {
+    // It is an error only if another test was quicker.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 /// Sends bytes and returns all that comes back until the server closes.
 async fn raw(server: &Server, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -33,7 +40,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 async fn put(server: &Server, token: &str, path: &str, body: impl Into<Body>) -> Response {
-    let request = Client::new().put(server.storage(path)).bearer_auth(token);
+    let request = client().put(server.storage(path)).bearer_auth(token);
     let request = request.header(CONTENT_TYPE, "text/plain").body(body);
     request.send().await.unwrap()
 }
@@ -54,7 +61,7 @@ async fn chunked_uploads_of_unknown_length() {
     let stream = tokio_stream(pieces.collect());
     let created = put(&server, &token, "/notes/a", stream).await;
     assert_eq!(created.status(), StatusCode::CREATED);
-    let read = Client::new()
+    let read = client()
         .get(server.storage("/notes/a"))
         .bearer_auth(&token)
         .send()
@@ -62,7 +69,7 @@ async fn chunked_uploads_of_unknown_length() {
         .unwrap();
     assert_eq!(header(&read, "content-length"), expected.len().to_string());
     assert_eq!(read.text().await.unwrap(), expected);
-    let head = Client::new()
+    let head = client()
         .head(server.storage("/notes/a"))
         .bearer_auth(&token)
         .send()
@@ -110,7 +117,7 @@ async fn bodies_over_the_limit_are_refused_announced_or_not() {
     assert_eq!(chunked.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let fits = put(&server, &token, "/notes/a", vec![b'x'; 100_000]).await;
     assert_eq!(fits.status(), StatusCode::CREATED);
-    let missing = Client::new()
+    let missing = client()
         .get(server.storage("/notes/b"))
         .bearer_auth(&token)
         .send()
@@ -131,14 +138,14 @@ async fn an_upload_that_breaks_off_stores_nothing() {
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     read_to_end(&mut stream).await;
-    let read = Client::new()
+    let read = client()
         .get(server.storage("/notes/a"))
         .bearer_auth(&token)
         .send()
         .await
         .unwrap();
     assert_eq!(read.status(), StatusCode::NOT_FOUND);
-    let root = Client::new()
+    let root = client()
         .get(server.storage("/notes/"))
         .bearer_auth(&token)
         .send()
@@ -214,7 +221,7 @@ async fn bad_paths_on_the_wire() {
 async fn of_writers_with_one_condition_exactly_one_wins() {
     let server = Arc::new(Server::start().await);
     let token = Arc::new(server.token("notes:rw").await);
-    let client = Client::new();
+    let client = client();
     let mut version = String::new();
     for round in 0..5 {
         // Collected, so that all are on their way before the first is waited for.
@@ -261,7 +268,7 @@ async fn a_folder_of_more_than_a_thousand_documents() {
     let server = Arc::new(Server::start().await);
     let token = Arc::new(server.token("notes:rw").await);
     let mut writers = tokio::task::JoinSet::new();
-    let client = Client::new();
+    let client = client();
     for writer in 0..10 {
         let (server, token, client) = (Arc::clone(&server), Arc::clone(&token), client.clone());
         writers.spawn(async move {
@@ -312,7 +319,7 @@ async fn nothing_is_ever_compressed() {
     let token = server.token("notes:rw").await;
     put(&server, &token, "/notes/a", "x".repeat(10_000)).await;
     for path in ["/notes/a", "/notes/"] {
-        let request = Client::new().get(server.storage(path)).bearer_auth(&token);
+        let request = client().get(server.storage(path)).bearer_auth(&token);
         let response = request
             .header("accept-encoding", "gzip, br, zstd")
             .send()
@@ -388,7 +395,7 @@ async fn stopping_finishes_what_runs() {
 #[tokio::test]
 async fn wrong_passwords_and_revoked_sessions_over_http() {
     let server = Server::start().await;
-    let client = Client::new();
+    let client = client();
     let sign_in = |password: &'static str| {
         let body = json!({"name": "alice", "password": password});
         client
@@ -436,11 +443,12 @@ async fn slow_senders_do_not_keep_others_from_signing_in() {
         slow.push(stream);
     }
     // Their heads have been read once a later request on a connection of its own is answered.
-    let client = Client::builder().timeout(LIMIT / 2).build().unwrap();
+    let client = client();
     let body = json!({"name": "alice", "password": PASSWORD});
     for _ in 0..3 {
         let request = client.post(format!("{}/api/session", server.origin));
-        let answer = request.json(&body).send().await.unwrap();
+        let request = request.json(&body).timeout(LIMIT / 2);
+        let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::CREATED);
     }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -26,11 +26,13 @@ pub(crate) fn subspace(data: &Path) -> Command {
 /// An address on loopback that nobody has, below the ports that systems give to outgoing connections, so that it
 /// is free at the next start too.
 pub(crate) fn free_address() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let pid = u16::try_from(std::process::id() % 10_000).unwrap();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests run in several processes at once: those with neighbouring ids must not try the same ports.
+    let base = std::process::id().wrapping_mul(61);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let address = format!("127.0.0.1:{}", 20_000 + (pid + step * 7) % 10_000);
+        let port = 20_000 + base.wrapping_add(step) % 10_000;
+        let address = format!("127.0.0.1:{port}");
         if TcpListener::bind(&address).is_ok() {
             return address;
         }
