@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(rest, "now");
         let pid = server.child.id();
         // While a program is being replaced by another it has no pages.
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while server.usage().unwrap().resident == 0 {
             assert!(
                 begun.elapsed() < Duration::from_secs(10),
