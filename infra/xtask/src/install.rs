@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::places::{Places, find_program};
 use crate::report::{say, timed};
-use crate::{npm, process};
+use crate::wasm::WasmRust;
+use crate::{npm, process, tools};
 
 /// A Debian package, and what shows that it (or something as good) is there.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,11 @@ const fn program(name: &'static str, programs: &'static [&'static str]) -> Packa
     Package { name, shown_by }
 }
 
+const fn documented(name: &'static str, folder: &'static str) -> Package {
+    let shown_by = Sign::Path(folder);
+    Package { name, shown_by }
+}
+
 /// The C compiler that the cryptography's build needs.
 pub(crate) const CC: Package = program("gcc", &["cc"]);
 /// Its headers.
@@ -41,6 +47,13 @@ pub(crate) const NODE: Package = program("nodejs", &["node"]);
 pub(crate) const NPM: Package = program("npm", &["npm"]);
 /// The upper bound of the benchmarks; their own tests measure it too.
 pub(crate) const NGINX: Package = program("nginx-light", &["nginx"]);
+
+/// What Debian's LLVM is linked with.
+pub(crate) const LLVM_LIBRARIES: &[Package] = &[
+    documented("libedit2", "/usr/share/doc/libedit2"),
+    documented("libxml2", "/usr/share/doc/libxml2"),
+    documented("libz3-4", "/usr/share/doc/libz3-4"),
+];
 
 /// What the tests talk to: programs that are not ours.
 pub(crate) const TEST_PEERS: &[Package] = &[
@@ -83,6 +96,8 @@ pub(crate) fn everything(places: &Places) -> Result<()> {
     packages(&all)?;
     npm::install_all(places)?;
     cargo_deny(places)?;
+    WasmRust::find(places)?;
+    tools::install_all(places)?;
     say(format_args!("Everything is installed."));
     Ok(())
 }

@@ -14,6 +14,9 @@ mod process;
 mod report;
 mod run;
 mod stamp;
+mod tools;
+mod wasm;
+mod wasm_debian;
 
 use std::process::ExitCode;
 
@@ -47,6 +50,13 @@ enum Action {
     Lint,
     /// Build the web client.
     Client,
+    /// Run a cargo command that builds for WebAssembly, such as
+    /// `cargo xtask wasm -- build --target wasm32-wasip2 -p functions-spin`.
+    Wasm {
+        /// Arguments of cargo, after `--`.
+        #[arg(last = true)]
+        cargo: Vec<String>,
+    },
     /// Run the end-to-end suite alone.
     E2e {
         /// Flags for `node --test`, after `--`, like `--test-name-pattern=invite`.
@@ -79,6 +89,7 @@ fn main() -> ExitCode {
             Action::Test(options) => checks::test(&places, &options),
             Action::Lint => checks::lint(&places),
             Action::Client => client::build(&places),
+            Action::Wasm { cargo } => wasm::cargo(&places, &cargo),
             Action::E2e { node } => checks::e2e(&places, &node),
             Action::Bench { what, flags } => match what {
                 Benchmark::Storage => bench::storage(&places, &flags),

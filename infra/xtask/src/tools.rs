@@ -1,0 +1,126 @@
+//! Programs from crates.io, pinned, each in a folder of its own below the cache.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::places::Places;
+use crate::report::timed;
+use crate::{install, process, stamp};
+
+/// A program that `cargo install` makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CargoTool {
+    /// Its package.
+    pub(crate) package: &'static str,
+    /// The one version that is used.
+    pub(crate) version: &'static str,
+    /// The file that is started.
+    pub(crate) program: &'static str,
+    /// Flags of `cargo install`, such as features.
+    pub(crate) flags: &'static [&'static str],
+    /// About how long it takes on two processors, for the person who waits.
+    pub(crate) minutes: u32,
+}
+
+/// The command line of wasm-bindgen: the very version of the crate of that name, or it refuses to work.
+pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
+    package: "wasm-bindgen-cli",
+    version: "0.2.129",
+    program: "wasm-bindgen",
+    flags: &[],
+    minutes: 2,
+};
+
+/// What wraps a Worker.
+pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
+    package: "worker-build",
+    version: "0.8.7",
+    program: "worker-build",
+    flags: &[],
+    minutes: 3,
+};
+
+/// Runs WASI components, with nothing but what that needs.
+pub(crate) const WASMTIME: CargoTool = CargoTool {
+    package: "wasmtime-cli",
+    version: "48.0.8",
+    program: "wasmtime",
+    flags: &[
+        "--no-default-features",
+        "--features=run,serve,cranelift,component-model,component-model-async,wasi-http,cache,\
+         parallel-compilation,pooling-allocator",
+    ],
+    minutes: 8,
+};
+
+/// A distributed object store that speaks S3.
+pub(crate) const GARAGE: CargoTool = CargoTool {
+    package: "garage",
+    version: "2.5.0",
+    program: "garage",
+    flags: &["--no-default-features", "--features=bundled-libs,sqlite"],
+    minutes: 10,
+};
+
+/// The linker of WASI components, for a Rust that came without.
+pub(crate) const WASM_COMPONENT_LD: CargoTool = CargoTool {
+    package: "wasm-component-ld",
+    version: "0.5.31",
+    program: "wasm-component-ld",
+    flags: &[],
+    minutes: 2,
+};
+
+/// Everything of this kind that the tests need.
+pub(crate) const ALL: &[CargoTool] = &[WASM_BINDGEN, WORKER_BUILD, WASMTIME, GARAGE];
+
+/// Returns the program, installed into `<cache>/tools/<package>-<version>/` if it was missing.
+///
+/// # Errors
+///
+/// It could not be built.
+pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
+    let name = format!("{}-{}", tool.package, tool.version);
+    let root = places.cache.join("tools").join(&name);
+    let program = root.join("bin").join(tool.program);
+    let stamp = root.join(".subspace-install");
+    let fingerprint = tool.flags.join(" ");
+    if program.is_file() && stamp::is_current(&stamp, &fingerprint) {
+        return Ok(program);
+    }
+    install::packages(&[install::CC, install::LIBC])?;
+    let (package, version, minutes) = (tool.package, tool.version, tool.minutes);
+    let what = format!("Installing {package} {version} from crates.io (about {minutes} minutes)");
+    let target = places.cache.join("tools-target").join(&name);
+    timed(&what, || {
+        // Cargo itself sees whether the same version was built with the same features before.
+        let mut cargo = places.cargo();
+        cargo
+            .args(["install", package, "--locked", "--quiet"])
+            .args(["--version", version, "--root"])
+            .arg(&root)
+            .args(tool.flags)
+            .env("CARGO_TARGET_DIR", &target);
+        process::run_quietly(&mut cargo)
+    })?;
+    let _only_costs_space = std::fs::remove_dir_all(target);
+    if !program.is_file() {
+        bail!(
+            "{package} {version} was installed but has no program {}",
+            tool.program
+        );
+    }
+    stamp::write(&stamp, &fingerprint)?;
+    Ok(program)
+}
+
+/// Installs all of them.
+///
+/// # Errors
+///
+/// One could not be built.
+pub(crate) fn install_all(places: &Places) -> Result<()> {
+    ALL.iter()
+        .try_for_each(|tool| cargo_tool(places, tool).map(drop))
+}
