@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+use crate::Host;
 use model::{AccountName, AccountRecord, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ETag, Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
 
 use crate::guard::{ClientAddress, Subject};
 use crate::problem::Failure;

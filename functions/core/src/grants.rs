@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::Host;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use model::{AccountName, BearerToken, Grant, GrantKind, Scopes, Timestamp};
 use sha2::{Digest, Sha256};
-use storage_adapter::{ETag, GetOptions, Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::body::collect;
 use crate::guard::{ClientAddress, Subject};

@@ -1,7 +1,8 @@
 //! Invites: one person each, for seven days.
 
+use crate::Host;
 use model::{AccountName, BearerToken, Invite};
-use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::problem::Failure;
 use crate::records::Edit;

@@ -49,3 +49,12 @@ pub(crate) fn code(account: &AccountName, id: &str) -> String {
 pub(crate) fn invite(id: &str) -> String {
     format!("{INVITES}{id}.json")
 }
+
+/// What a connector has to do, oldest first.
+pub(crate) fn queue(connector: &str) -> String {
+    format!("queue/{connector}/")
+}
+
+pub(crate) fn task(connector: &str, id: &str) -> String {
+    format!("queue/{connector}/{id}.json")
+}

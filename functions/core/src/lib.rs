@@ -2,7 +2,7 @@
 //! [`storage_adapter::ObjectStore`].
 //!
 //! [`Functions::handle`] answers one request. It knows no socket, clock, environment or runtime:
-//! time, randomness and waiting come from the [`storage_adapter::Host`] of the storage. The same code
+//! time, randomness and waiting come from the [`Host`]. The same code
 //! runs natively and at the edge; entry packages only translate. The interface is `functions/API.md`.
 //!
 //! Counters against guessing ([`guard`]) and caches live in one process: natively that is the whole
@@ -17,6 +17,7 @@ mod connector;
 mod cors;
 mod grants;
 pub mod guard;
+mod host;
 mod invites;
 mod keys;
 mod listings;
@@ -24,6 +25,7 @@ mod oauth;
 mod password;
 mod problem;
 mod provision;
+mod queue;
 mod records;
 mod request;
 mod router;
@@ -35,7 +37,7 @@ mod webfinger;
 
 use std::sync::atomic::AtomicBool;
 
-use storage_adapter::{Host, ObjectStore, Storage};
+use storage_adapter::{ObjectStore, Storage};
 
 pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use body::Body;
@@ -44,6 +46,7 @@ pub use config::{
 };
 pub use grants::CreateGrantError;
 pub use guard::ClientAddress;
+pub use host::{Destination, FetchError, FetchLimits, Host};
 pub use router::{is_blocking, is_ours};
 
 /// All handlers over one store. Shared by every request of a process.

@@ -1,7 +1,8 @@
 //! What every new account gets: a connection to the private IRC server.
 
+use crate::Host;
 use model::{AccountName, Connection, GrantKind};
-use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::grants::CreateGrantError;
 use crate::{Functions, keys};

@@ -1,9 +1,10 @@
 //! Small JSON records in the object store.
 
+use crate::Host;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use storage_adapter::{ETag, GetOptions, Host, MaybeSend, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ETag, GetOptions, MaybeSend, ObjectStore, PutMode, StoreError};
 
 use crate::Functions;
 use crate::body::collect;

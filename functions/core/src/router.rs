@@ -1,9 +1,10 @@
 //! From a request to its handler, and what every answer gets.
 
+use crate::Host;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use storage_adapter::{Host, MaybeSend, ObjectStore};
+use storage_adapter::{MaybeSend, ObjectStore};
 
 use crate::body::{Body, Incoming};
 use crate::guard::ClientAddress;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use crate::Host;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use model::Timestamp;
 use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
-use storage_adapter::{GetOptions, Host, ObjectStore, Storage};
+use storage_adapter::{GetOptions, ObjectStore, Storage};
 
 use crate::{ClientAddress, Config, Connector, DefaultNetwork, Functions};
 
@@ -41,6 +42,20 @@ impl TestHost {
 }
 
 impl Host for TestHost {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        _: crate::FetchLimits,
+    ) -> Result<http::Response<Bytes>, crate::FetchError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        Err(crate::FetchError::Unreachable(
+            host,
+            "tests have no network".to_owned(),
+        ))
+    }
+}
+
+impl storage_adapter::Host for TestHost {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::Relaxed))
     }

@@ -1,10 +1,11 @@
 //! WebFinger (RFC 7033): from a user address to the storage and its authorisation endpoints.
 
+use crate::Host;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use model::AccountName;
 use serde_json::json;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::Functions;
 use crate::problem::{Answer, Failure};

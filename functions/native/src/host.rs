@@ -1,15 +1,41 @@
-//! Clock, randomness and waiting of this machine.
+//! Clock, randomness and waiting of this machine, and its requests to other servers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use functions_core::{FetchError, FetchLimits, Host};
+use http::{Request, Response};
 use model::Timestamp;
-use storage_adapter::Host;
 
-/// The machine itself. Waiting needs a tokio runtime.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NativeHost;
+use crate::fetch::Fetcher;
+
+/// The machine itself. Waiting and fetching need a tokio runtime.
+#[derive(Clone, Debug, Default)]
+pub struct NativeHost {
+    fetcher: Fetcher,
+}
+
+impl NativeHost {
+    /// Makes a host; `any_address` lets addresses that users give lead into private networks too.
+    #[must_use]
+    pub fn new(any_address: bool) -> Self {
+        Self {
+            fetcher: Fetcher::new(any_address),
+        }
+    }
+}
 
 impl Host for NativeHost {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limits: FetchLimits,
+    ) -> Result<Response<Bytes>, FetchError> {
+        self.fetcher.fetch(request, limits).await
+    }
+}
+
+impl storage_adapter::Host for NativeHost {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let millis = since.map_or(0, |since| {

@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("--data {} cannot be used", options.data.display()))?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(options.retention_days) * DAY;
-    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost), keeping);
+    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost::new(false)), keeping);
     let functions = Arc::new(Functions::new(storage, config));
     announce(&functions.config().origin)?;
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));

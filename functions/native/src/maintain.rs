@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use functions_core::Functions;
-use storage_adapter::{Host, ObjectStore};
+use functions_core::Host;
+use storage_adapter::ObjectStore;
 
 /// The mean time between two rounds, in milliseconds; each wait is between half of it and one and a half.
 const INTERVAL: u64 = 60 * 60 * 1000;

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use functions_core::{Config, Functions};
+use functions_core::{Config, Functions, Host};
 use functions_native::maintain;
 use model::{AccountName, Timestamp};
 use storage_adapter::memory::MemoryStore;
-use storage_adapter::{DocumentPath, FolderPath, Host, Options, Storage, WriteCondition, contract};
+use storage_adapter::{DocumentPath, FolderPath, Options, Storage, WriteCondition, contract};
 use tokio::sync::{mpsc, oneshot};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -21,6 +21,16 @@ struct TestHost {
 }
 
 impl Host for TestHost {
+    async fn fetch(
+        &self,
+        _: http::Request<bytes::Bytes>,
+        _: functions_core::FetchLimits,
+    ) -> Result<http::Response<bytes::Bytes>, functions_core::FetchError> {
+        Err(functions_core::FetchError::Timeout("nobody".to_owned()))
+    }
+}
+
+impl storage_adapter::Host for TestHost {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.millis.load(Ordering::SeqCst))
     }

@@ -109,7 +109,11 @@ pub(crate) fn functions(
     let store = FsStore::open(folder.folder("store"))?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(settings.retention_days) * DAY;
-    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost), keeping);
+    let storage = Storage::with_options(
+        Arc::new(store),
+        Arc::new(NativeHost::new(settings.any_network)),
+        keeping,
+    );
     Ok(Functions::new(storage, config))
 }
 

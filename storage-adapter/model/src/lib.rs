@@ -10,6 +10,8 @@ mod activity;
 mod api;
 mod archive;
 mod events;
+mod internet;
+mod outbox;
 mod room;
 mod scope;
 mod signed;
@@ -29,6 +31,8 @@ pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArch
 pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
 };
+pub use internet::is_public_address;
+pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, Task};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use signed::{

@@ -1,9 +1,10 @@
 //! `/api/accounts`: signing up.
 
+use crate::Host;
 use http::StatusCode;
 use model::{AccountName, AccountRecord, NewAccount};
 use sha2::{Digest, Sha256};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 use subtle::ConstantTimeEq;
 
 use super::Call;

@@ -1,9 +1,10 @@
 //! `/api/connections`: an account's always-on connections. Passwords go in and never come out.
 
+use crate::Host;
 use http::StatusCode;
 use model::{AccountName, Connection, NewConnection};
 use serde::{Deserialize, Deserializer, Serialize};
-use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::fields::{self, InvalidField};
 use super::{Call, is_id};

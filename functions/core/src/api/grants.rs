@@ -1,9 +1,10 @@
 //! `/api/grants`: which apps and programs may use the account.
 
+use crate::Host;
 use http::StatusCode;
 use model::{Grant, GrantKind, NewGrant, Scopes, Timestamp};
 use serde::Serialize;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::{Call, is_id};
 use crate::body::Incoming;

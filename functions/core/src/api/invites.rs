@@ -1,9 +1,10 @@
 //! `/api/invites`: every member may invite.
 
+use crate::Host;
 use http::StatusCode;
 use model::{AccountName, Invite, Timestamp};
 use serde::Serialize;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::{Call, is_id};
 use crate::guard::Subject;

@@ -12,10 +12,11 @@ mod tickets;
 
 use std::sync::Arc;
 
+use crate::Host;
 use http::Method;
 use http::request::Parts;
 use model::{AccountRecord, GrantKind};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::Functions;
 use crate::body::Incoming;

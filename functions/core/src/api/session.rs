@@ -1,8 +1,9 @@
 //! `/api/session`: signing in and out.
 
+use crate::Host;
 use http::StatusCode;
 use model::{AccountRecord, GrantKind, NewSession, SessionResponse};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::Call;
 use crate::Functions;

@@ -1,8 +1,9 @@
 //! `/api/tickets`: what a browser shows to connectors.
 
+use crate::Host;
 use http::StatusCode;
 use model::{ConnectorAddress, Ticket, TicketResponse};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::Call;
 use crate::Functions;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::Host;
 use bytes::Bytes;
 use model::{
     AccountName, ArchiveMessage, ArchiveMeta, ArchiveTarget, Day, Event, EventBody, RefusedEvent,
@@ -15,7 +16,7 @@ use model::{
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use storage_adapter::{
-    Change, DocumentPath, DocumentRead, Host, ObjectStore, TreeError, Version, WriteCondition,
+    Change, DocumentPath, DocumentRead, ObjectStore, TreeError, Version, WriteCondition,
 };
 
 use super::archive_day::DayDocument;

@@ -1,7 +1,8 @@
 //! Finding the days before and after a new one, nearest first: the month's folder, the year's, the rest.
 
+use crate::Host;
 use model::{AccountName, Day};
-use storage_adapter::{FolderPath, FolderRead, Host, Item, ObjectStore, TreeError};
+use storage_adapter::{FolderPath, FolderRead, Item, ObjectStore, TreeError};
 
 use crate::Functions;
 

@@ -1,10 +1,11 @@
 //! `/connector/assignments`: which connections a connector has to keep.
 
+use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use model::{AccountName, Assignment, Assignments, Connection};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::api::fields;
 use crate::problem::{Answer, Failure};

@@ -1,9 +1,10 @@
 //! `POST /connector/authenticate`: the IRC server asks whether a password is right.
 
+use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use model::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::guard::ClientAddress;
 use crate::problem::{Answer, Failure};

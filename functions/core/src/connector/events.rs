@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use model::{AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::api::{fields, is_id};
 use crate::problem::{Answer, Failure};

@@ -6,14 +6,16 @@ mod archive_links;
 mod assignments;
 mod authenticate;
 mod events;
+mod outbox;
 #[cfg(test)]
 mod tests;
 
+use crate::Host;
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_request};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
@@ -28,7 +30,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
         let allowed = match rest {
             "events" | "authenticate" => "POST, OPTIONS",
-            "assignments" => "GET, HEAD, POST, OPTIONS",
+            "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
             _ => {
                 discard(body).await;
                 return Err(Failure::not_found("there is nothing at this address"));
@@ -50,6 +52,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.get_assignments(connector, parts).await
             }
             ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
+            ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector).await,
+            ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
             _ => Err(Failure::method(allowed)),
         }
     }

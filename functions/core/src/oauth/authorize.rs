@@ -1,10 +1,11 @@
 //! `/oauth/authorize/<account>`: the consent page.
 
+use crate::Host;
 use http::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{AccountName, GrantKind};
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::ask::{Ask, Flow, Refusal};
 use super::page;

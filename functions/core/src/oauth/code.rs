@@ -1,11 +1,12 @@
 //! Authorization codes: five minutes, used once, kept as hashes.
 
+use crate::Host;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use storage_adapter::{Host, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 use subtle::ConstantTimeEq;
 
 use super::ask::Ask;

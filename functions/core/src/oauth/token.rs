@@ -1,9 +1,10 @@
 //! `POST /oauth/token`: a token for a code (RFC 6749, section 4.1.3).
 
+use crate::Host;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use serde_json::json;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::code::{Exchange, ExchangeError};
 use crate::Functions;

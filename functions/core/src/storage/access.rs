@@ -1,8 +1,9 @@
 //! Who may do what (draft-dejong-remotestorage-26, sections 9 and 10).
 
+use crate::Host;
 use http::HeaderMap;
 use model::{Access, AccountName, GrantKind};
-use storage_adapter::{Host, ItemPath, ObjectStore};
+use storage_adapter::{ItemPath, ObjectStore};
 
 use crate::Functions;
 use crate::guard::ClientAddress;

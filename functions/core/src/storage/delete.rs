@@ -1,9 +1,10 @@
 //! DELETE of documents.
 
+use crate::Host;
 use http::request::Parts;
 use http::{Response, header};
 use model::AccountName;
-use storage_adapter::{DocumentPath, Host, ObjectStore, WriteCondition};
+use storage_adapter::{DocumentPath, ObjectStore, WriteCondition};
 
 use super::conditions::write_condition;
 use super::quoted;

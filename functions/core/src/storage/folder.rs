@@ -1,9 +1,10 @@
 //! GET and HEAD of folders: folder descriptions.
 
+use crate::Host;
 use http::request::Parts;
 use http::{HeaderValue, Response, header};
 use model::AccountName;
-use storage_adapter::{FolderPath, FolderRead, Host, ObjectStore};
+use storage_adapter::{FolderPath, FolderRead, ObjectStore};
 
 use super::conditions::Tags;
 use super::get::not_modified;

@@ -1,11 +1,10 @@
 //! GET and HEAD of documents.
 
+use crate::Host;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::AccountName;
-use storage_adapter::{
-    ByteRange, DocumentInfo, DocumentPath, DocumentRead, Host, ObjectStore, Version,
-};
+use storage_adapter::{ByteRange, DocumentInfo, DocumentPath, DocumentRead, ObjectStore, Version};
 
 use super::conditions::{IfRange, Tags, if_range};
 use super::{range, set_common};

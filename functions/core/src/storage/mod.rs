@@ -10,11 +10,12 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+use crate::Host;
 use http::header::{self, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use model::{Access, AccountName};
-use storage_adapter::{Host, ItemPath, ObjectStore, Version};
+use storage_adapter::{ItemPath, ObjectStore, Version};
 
 use crate::Functions;
 use crate::body::Incoming;

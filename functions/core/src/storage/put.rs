@@ -1,9 +1,10 @@
 //! PUT of documents.
 
+use crate::Host;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use model::AccountName;
-use storage_adapter::{BodyError, DocumentPath, Host, ObjectStore, WriteCondition};
+use storage_adapter::{BodyError, DocumentPath, ObjectStore, WriteCondition};
 
 use super::conditions::write_condition;
 use super::quoted;

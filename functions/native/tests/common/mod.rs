@@ -56,7 +56,7 @@ impl Server {
         }];
         change(&mut config);
         let store = FsStore::open(folder.path()).unwrap();
-        let storage = Storage::new(Arc::new(store), Arc::new(NativeHost));
+        let storage = Storage::new(Arc::new(store), Arc::new(NativeHost::new(true)));
         let functions = Arc::new(Functions::new(storage, config));
         functions
             .create_account("alice", PASSWORD, true)

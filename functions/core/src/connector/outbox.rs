@@ -1,0 +1,109 @@
+//! `/connector/outbox`: a connector fetches its tasks and says which are done.
+
+use bytes::Bytes;
+use http::StatusCode;
+use model::{Outbox, OutboxReceipt};
+use storage_adapter::ObjectStore;
+
+use crate::problem::{Answer, Failure};
+use crate::request::{answer, empty, parse_json};
+use crate::{Connector, Functions, Host, keys};
+
+/// Tasks of one answer.
+const MAX_TASKS: usize = 50;
+/// Outcomes of one receipt.
+const MAX_OUTCOMES: usize = 1_000;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /connector/outbox`.
+    pub(super) async fn get_outbox(&self, connector: &Connector) -> Answer {
+        let (items, more) = self.tasks(connector, MAX_TASKS).await?;
+        Ok(answer(StatusCode::OK, &Outbox { items, more }))
+    }
+
+    /// `POST /connector/outbox`: the tasks leave the queue.
+    pub(super) async fn post_outbox(&self, connector: &Connector, body: &Bytes) -> Answer {
+        let receipt: OutboxReceipt = parse_json(body)?;
+        if receipt.done.len() + receipt.refused.len() > MAX_OUTCOMES {
+            return Err(Failure::unprocessable(format!(
+                "a receipt takes at most {MAX_OUTCOMES} outcomes; send them in several"
+            )));
+        }
+        let refused = receipt.refused.iter().map(|refused| &refused.id);
+        for id in receipt.done.iter().chain(refused) {
+            if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || id.is_empty() {
+                return Err(Failure::unprocessable(format!(
+                    "\"{}\" is not the id of a task",
+                    id.chars().take(60).collect::<String>()
+                )));
+            }
+            self.storage
+                .store()
+                .delete(&keys::task(&connector.id, id))
+                .await?;
+        }
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Say, Task, Timestamp};
+    use serde_json::{Value, json};
+
+    use crate::testing::{KEY, TestFunctions, block_on, functions};
+
+    fn signed(f: &TestFunctions, method: &str, body: &Value) -> crate::testing::Reply {
+        let now: Timestamp = f.now();
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let signature = model::sign_request(KEY, method, "/connector/outbox", now, body.as_bytes());
+        let time = now.millis().to_string();
+        let headers = [
+            (model::CONNECTOR_HEADER, "irc-1"),
+            (model::TIME_HEADER, &time),
+            (model::SIGNATURE_HEADER, &signature),
+        ];
+        f.request(method, "/connector/outbox", &headers, body)
+    }
+
+    #[test]
+    fn a_task_stays_until_it_is_done() {
+        let f = functions();
+        let connector = f.config.connectors[0].clone();
+        let say = |text: &str| {
+            Task::Say(Say {
+                account: "alice".parse().unwrap(),
+                connection: "c1".to_owned(),
+                target: "#lobby".to_owned(),
+                from: "GitHub".to_owned(),
+                lines: vec![text.to_owned()],
+                notice: true,
+                source: None,
+            })
+        };
+        let first = f.task_id();
+        f.host().advance(1);
+        let second = f.task_id();
+        block_on(f.enqueue(&connector, &second, say("two"))).unwrap();
+        block_on(f.enqueue(&connector, &first, say("one"))).unwrap();
+        block_on(f.enqueue(&connector, &first, say("again"))).unwrap();
+        let reply = signed(&f, "GET", &Value::Null);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let items = reply.json()["items"].clone();
+        assert_eq!(items[0]["lines"], json!(["one"]));
+        assert_eq!(items[0]["task"], "say");
+        assert_eq!(items[1]["id"], json!(second));
+        let reply = signed(&f, "POST", &json!({"done": [first]}));
+        assert_eq!(reply.status, 204, "{reply:?}");
+        let left = signed(&f, "GET", &Value::Null).json()["items"].clone();
+        assert_eq!(left.as_array().unwrap().len(), 1);
+        assert_eq!(left[0]["lines"], json!(["two"]));
+        let refused = signed(&f, "POST", &json!({"done": ["../x"]}));
+        assert_eq!(refused.status, 422);
+        assert!(refused.detail().contains("../x"));
+    }
+}

@@ -1,0 +1,57 @@
+//! What the functions need of the machine they run on.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use storage_adapter::MaybeSend;
+
+/// Clock, randomness and waiting, as the storage needs them, and requests to other servers.
+pub trait Host: storage_adapter::Host {
+    /// Sends a request to another server and reads its answer, whole. Redirects are not followed: an answer
+    /// that redirects is returned as it is.
+    fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limits: FetchLimits,
+    ) -> impl Future<Output = Result<Response<Bytes>, FetchError>> + MaybeSend;
+}
+
+/// Bounds of one request to another server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FetchLimits {
+    /// Whom it may reach.
+    pub destination: Destination,
+    /// The largest body of an answer, in bytes.
+    pub max_body: u64,
+    /// Milliseconds until the answer must be there.
+    pub timeout: u64,
+}
+
+/// Whom a request may reach.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Destination {
+    /// An address that a user gave: public ones only, unless the operator allows others. The address is
+    /// checked after its name was resolved, and that address is connected to.
+    Public,
+    /// An address from the operator's configuration: anywhere.
+    Configured,
+}
+
+/// Why another server gave no answer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The address is not one that may be reached.
+    #[error("{0} is no address on the public internet, so it is not contacted")]
+    Forbidden(String),
+    /// No connection, or it broke. The request may have been carried out.
+    #[error("{0} could not be reached: {1}")]
+    Unreachable(String, String),
+    /// More bytes than allowed.
+    #[error("the answer of {0} is larger than the {1} bytes allowed")]
+    TooLarge(String, u64),
+    /// No answer in time. The request may have been carried out.
+    #[error("{0} did not answer in time")]
+    Timeout(String),
+}

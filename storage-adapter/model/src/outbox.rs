@@ -1,0 +1,73 @@
+//! What functions ask of connectors: tasks that wait in a durable queue until they are done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountName, ConnectionId, RefusedEvent};
+
+/// Answer to `GET /connector/outbox`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Outbox {
+    /// The oldest tasks of this connector, in order.
+    pub items: Vec<OutboxItem>,
+    /// There are more than these.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// A task. It stays in the queue, and is handed out again, until the connector says that it is done; whoever
+/// does it remembers its id so as not to do it twice.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OutboxItem {
+    /// Unique; sorts by the time at which the task was made.
+    pub id: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub task: Task,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "task", rename_all = "lowercase")]
+pub enum Task {
+    /// Say something in a channel or to a person.
+    Say(Say),
+}
+
+/// Lines for a channel or a person, said over an account's connection.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Say {
+    /// Whose connection.
+    pub account: AccountName,
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// Channel or nickname, as in the connection's `channels`.
+    pub target: String,
+    /// Who speaks: a nickname without blanks, shown where the network can relay it.
+    pub from: String,
+    /// One line each, without control characters; at most [`Say::MAX_LINES`].
+    pub lines: Vec<String>,
+    /// As notices, which no bot answers.
+    #[serde(default)]
+    pub notice: bool,
+    /// What it was made from, `hooks/<hook>/<delivery>`, to tell its outcome there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Say {
+    /// The most lines of one task.
+    pub const MAX_LINES: usize = 10;
+    /// The longest line in bytes; connectors split it further where a network needs that.
+    pub const MAX_LINE: usize = 2_000;
+}
+
+/// Body of `POST /connector/outbox`: what became of tasks.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct OutboxReceipt {
+    /// Tasks that are done.
+    #[serde(default)]
+    pub done: Vec<String>,
+    /// Tasks that can never be done, and why.
+    #[serde(default)]
+    pub refused: Vec<RefusedEvent>,
+}
