@@ -12,5 +12,6 @@ mod tree;
 pub use maybe_send::{MaybeSend, MaybeSync};
 pub use store::{
     BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
+    Versions,
 };
 pub use tree::*;

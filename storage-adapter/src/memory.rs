@@ -10,8 +10,11 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
 
-use crate::store::{ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError};
+use crate::store::{
+    ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError, Versions,
+};
 
 /// Entries of a listing at most.
 const PAGE: usize = 1000;
@@ -59,6 +62,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
+    digests: bool,
     objects: BTreeMap<String, (u64, Bytes)>,
     serial: u64,
     faults: Faults,
@@ -87,6 +91,13 @@ impl MemoryStore {
         let store = Self::default();
         store.set_faults(faults);
         store
+    }
+
+    /// Makes the versions digests of the bytes from now on, as those of S3 are.
+    #[must_use]
+    pub fn with_digests(self) -> Self {
+        self.state().digests = true;
+        self
     }
 
     /// Changes the faults from now on.
@@ -171,6 +182,13 @@ fn etag(serial: u64) -> ETag {
     ETag(format!("{serial:x}"))
 }
 
+fn digest(bytes: &[u8]) -> u64 {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
+        .take(8)
+        .fold(0, |all, &byte| all << 8 | u64::from(byte))
+}
+
 fn check_key(key: &str) -> Result<(), StoreError> {
     if key.contains('\0') || key.split('/').any(|name| matches!(name, "" | "." | "..")) {
         return Err(StoreError::Denied("the key is malformed".to_owned()));
@@ -236,7 +254,11 @@ impl ObjectStore for MemoryStore {
                 return Err(StoreError::Precondition);
             }
             state.serial += 1;
-            let serial = state.serial;
+            let serial = if state.digests {
+                digest(&bytes)
+            } else {
+                state.serial
+            };
             state.objects.insert(key.to_owned(), (serial, bytes));
             Ok(etag(serial))
         })
@@ -278,5 +300,12 @@ impl ObjectStore for MemoryStore {
             Ok(entries)
         })
         .await
+    }
+
+    fn versions(&self) -> Versions {
+        match self.state().digests {
+            true => Versions::Content,
+            false => Versions::EveryWrite,
+        }
     }
 }

@@ -30,9 +30,20 @@ pub enum BodyError {
     },
 }
 
-/// A version of an object, opaque: equal if and only if the object was not written in between.
+/// A version of an object, opaque. What else than the object's content it depends on says [`Versions`].
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ETag(pub String);
+
+/// What the versions of a store tell apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Versions {
+    /// Every write makes another version; a version never comes back.
+    EveryWrite,
+    /// The version is a digest of the bytes, as ETags of S3 and R2 are: the same bytes have the same
+    /// version, also after others were there in between. A comparison with it is one with the content, so
+    /// whoever swaps an object by its version puts something into it that is new each time.
+    Content,
+}
 
 /// What a store could not do.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -118,7 +129,7 @@ pub struct Entry {
 ///
 /// Writes are atomic and durable when acknowledged; conditions are decided atomically with the
 /// write; reads and listings see every write that was acknowledged before. What one call of
-/// [`Self::list`] gives was there at one instant. A version never comes back.
+/// [`Self::list`] gives was there at one instant. A version comes back only as [`Self::versions`] says.
 pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     /// Reads an object or a part of it.
     fn get(
@@ -145,4 +156,9 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         prefix: &str,
         start_after: Option<&str>,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + MaybeSend;
+
+    /// Tells what versions depend on.
+    fn versions(&self) -> Versions {
+        Versions::EveryWrite
+    }
 }

@@ -14,7 +14,10 @@ use storage_adapter::memory::MemoryStore;
 
 #[test]
 fn keeps_the_contract() {
-    let store = Arc::new(MemoryStore::new());
-    // Without delays a request is answered when it is first polled.
-    contract::run_all(store, "contract").now_or_never().unwrap();
+    for store in [MemoryStore::new(), MemoryStore::new().with_digests()] {
+        // Without delays a request is answered when it is first polled.
+        contract::run_all(Arc::new(store), "contract")
+            .now_or_never()
+            .unwrap();
+    }
 }
