@@ -1,0 +1,245 @@
+//! What an answer of the server, or that there was none, means.
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use storage_adapter::StoreError;
+
+/// Characters of a server's own words that are passed on at most.
+const MAX_WORDS: usize = 200;
+
+/// What went wrong, as far as it decides what to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// No such object.
+    NotFound,
+    /// 304.
+    NotModified,
+    /// 412.
+    Precondition,
+    /// 409: somebody else was writing just then. Nothing happened; the same request may go through later.
+    Conflict,
+    /// 416.
+    Range,
+    /// The upload in parts is unknown: never begun, given up, or completed.
+    NoUpload,
+    /// The server does not know what was asked for.
+    NotImplemented,
+    /// Trying again is useless. Nothing happened.
+    Refused,
+    /// The server had no time. Nothing happened.
+    Busy,
+    /// There was no answer, or one that does not say whether it happened.
+    Unknown,
+}
+
+impl Kind {
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_transient(self) -> bool {
+        matches!(self, Self::Conflict | Self::Busy | Self::Unknown)
+    }
+}
+
+/// A request that did not succeed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    /// For people; without secrets.
+    pub(crate) words: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, words: impl Into<String>) -> Self {
+        let words = words.into();
+        Self { kind, words }
+    }
+
+    /// Understands an error of the SDK.
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>, bucket: &str) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match error {
+            SdkError::ConstructionFailure(_) => Self::new(
+                Kind::Refused,
+                format!("a request could not be made: {}", chain(error)),
+            ),
+            SdkError::DispatchFailure(failure) if failure.is_user() => {
+                Self::new(Kind::Refused, chain(error))
+            }
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Self::new(
+                Kind::Unknown,
+                format!("it cannot be reached: {}", chain(error)),
+            ),
+            SdkError::ResponseError(_) => Self::new(
+                Kind::Unknown,
+                format!("its answer makes no sense: {}", chain(error)),
+            ),
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                let status = service.raw().status().as_u16();
+                Self::answered(status, meta.code(), meta.message(), bucket)
+            }
+            other => Self::new(Kind::Unknown, chain(other)),
+        }
+    }
+
+    /// Understands an answer: status, code and message in the body (HEAD and 304 have none).
+    fn answered(status: u16, code: Option<&str>, message: Option<&str>, bucket: &str) -> Self {
+        let code = code.unwrap_or_default();
+        let kind = match (status, code) {
+            (304, _) => Kind::NotModified,
+            (_, "NoSuchUpload") => Kind::NoUpload,
+            (_, "NoSuchBucket") => Kind::Refused,
+            (404, _) => Kind::NotFound,
+            (409, _) => Kind::Conflict,
+            (412, _) => Kind::Precondition,
+            (416, _) => Kind::Range,
+            (501, _) | (_, "NotImplemented") => Kind::NotImplemented,
+            (429, _)
+            | (
+                _,
+                "SlowDown"
+                | "Throttling"
+                | "ThrottlingException"
+                | "TooManyRequests"
+                | "RequestLimitExceeded"
+                | "ReduceRequestRate"
+                | "RequestTimeout",
+            ) => Kind::Busy,
+            // An answer 200 can turn into an error half-way (CompleteMultipartUpload).
+            (200..300 | 408 | 500.., _) => Kind::Unknown,
+            _ => Kind::Refused,
+        };
+        let what = match code {
+            "" => format!("status {status}"),
+            code => printable(code),
+        };
+        let words = match code {
+            "NoSuchBucket" => format!("there is no bucket \"{bucket}\"; make it, or correct its name"),
+            "InvalidAccessKeyId" => {
+                "the access key id is unknown (InvalidAccessKeyId); correct it".to_owned()
+            }
+            "SignatureDoesNotMatch" => {
+                "the secret access key is not the one that belongs to the access key id \
+                 (SignatureDoesNotMatch); correct it"
+                    .to_owned()
+            }
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                format!("the session token is not valid any more ({code}); give a new one")
+            }
+            "RequestTimeTooSkewed" => {
+                "this machine's clock differs too much from the server's (RequestTimeTooSkewed); set it"
+                    .to_owned()
+            }
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+                format!("bucket \"{bucket}\" is in another region or at another endpoint ({code}); correct them")
+            }
+            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => format!(
+                "this access key may not do that in bucket \"{bucket}\" ({code}); allow it to get, put, delete \
+                 and list objects"
+            ),
+            _ if matches!(status, 401 | 403) => format!(
+                "this access key may not do that in bucket \"{bucket}\" ({what}); check the key, and allow it to \
+                 get, put, delete and list objects"
+            ),
+            _ => match message {
+                Some(message) => format!("{what}: {}", printable(message)),
+                None => what,
+            },
+        };
+        Self::new(kind, words)
+    }
+
+    /// What this means for somebody who only reads, or whose write certainly did not happen.
+    pub(crate) fn into_error(self) -> StoreError {
+        match self.kind {
+            Kind::NotFound => StoreError::NotFound,
+            Kind::NotModified => StoreError::NotModified,
+            Kind::Precondition => StoreError::Precondition,
+            Kind::Range | Kind::Refused | Kind::NotImplemented => StoreError::Denied(self.words),
+            Kind::Conflict | Kind::NoUpload | Kind::Busy | Kind::Unknown => {
+                StoreError::Unavailable(self.words)
+            }
+        }
+    }
+
+    /// What this means for a write that an earlier attempt may have done.
+    pub(crate) fn into_uncertain(self) -> StoreError {
+        StoreError::Unavailable(format!("{}; the write may have happened", self.words))
+    }
+}
+
+/// An error and what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if words.last() != Some(&text) {
+            words.push(text);
+        }
+        next = error.source();
+    }
+    printable(&words.join(": "))
+}
+
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_WORDS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, code: &str) -> Failure {
+        let code = (!code.is_empty()).then_some(code);
+        Failure::answered(status, code, Some("words\n"), "b")
+    }
+
+    #[test]
+    fn answers_are_understood() {
+        for (status, code, kind) in [
+            (404, "NoSuchKey", Kind::NotFound),
+            (404, "", Kind::NotFound),
+            (404, "NoSuchBucket", Kind::Refused),
+            (404, "NoSuchUpload", Kind::NoUpload),
+            (304, "", Kind::NotModified),
+            (412, "PreconditionFailed", Kind::Precondition),
+            (409, "ConditionalRequestConflict", Kind::Conflict),
+            (416, "InvalidRange", Kind::Range),
+            (403, "AccessDenied", Kind::Refused),
+            (403, "", Kind::Refused),
+            (400, "ExpiredToken", Kind::Refused),
+            (400, "RequestTimeout", Kind::Busy),
+            (301, "PermanentRedirect", Kind::Refused),
+            (429, "", Kind::Busy),
+            (503, "SlowDown", Kind::Busy),
+            (503, "ServiceUnavailable", Kind::Unknown),
+            (500, "InternalError", Kind::Unknown),
+            (502, "", Kind::Unknown),
+            (200, "InternalError", Kind::Unknown),
+            (501, "NotImplemented", Kind::NotImplemented),
+        ] {
+            assert_eq!(answered(status, code).kind, kind, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let said = |status, code| answered(status, code).into_error().to_string();
+        assert_eq!(
+            said(404, "NoSuchBucket"),
+            "the object store refuses: there is no bucket \"b\"; make it, or correct its name"
+        );
+        assert!(said(403, "SignatureDoesNotMatch").contains("secret access key"));
+        assert!(said(400, "ExpiredToken").contains("session token"));
+        assert!(said(403, "").contains("status 403"));
+        assert_eq!(
+            said(400, "InvalidRequest"),
+            "the object store refuses: InvalidRequest: words "
+        );
+    }
+}

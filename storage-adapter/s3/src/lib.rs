@@ -1,0 +1,33 @@
+//! The object store kept in a bucket of S3, or of a server that speaks its protocol.
+//!
+//! Keys are those of the store, below a prefix. Objects are plain: their bytes, and in the metadata
+//! `subspace-write` an id of the request that wrote them, by which a write whose reply was lost is found again.
+//! Versions are the server's ETags, which are digests of the bytes: see [`storage_adapter::Versions::Content`].
+//!
+//! The crate opens no sockets and waits on no clock of its own: it is given an HTTP client of the AWS SDK
+//! ([`native_http`], or one that a host makes) and a [`storage_adapter::Host`].
+//!
+//! A request that comes after its sender gave it up is a hazard of the protocol: an unconditional write or a
+//! deletion that timed out can still happen late. The tree writes with conditions and to new keys only.
+
+mod counts;
+mod errors;
+mod get;
+mod keys;
+mod list;
+mod multipart;
+#[cfg(feature = "native")]
+mod native;
+mod probe;
+mod put;
+mod retry;
+mod settings;
+mod store;
+
+pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use counts::Requests;
+#[cfg(feature = "native")]
+pub use native::native_http;
+pub use probe::{Conditions, OpenError};
+pub use settings::{MAX_PREFIX_BYTES, S3Settings, SettingsError, VARIABLES};
+pub use store::{Commits, Limits, S3Store};

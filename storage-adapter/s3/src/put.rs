@@ -1,0 +1,288 @@
+//! Writing: what a lost reply means, and who decides conditions.
+
+use aws_sdk_s3::primitives::ByteStream as Body;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use storage_adapter::{BodyError, ByteStream, ETag, Host, PutMode, StoreError};
+
+use crate::counts::Class;
+use crate::errors::{Failure, Kind};
+use crate::probe::Conditions;
+use crate::store::{Commits, Inner, etag, quoted};
+
+/// The metadata that says which write made an object.
+pub(crate) const WRITE_ID: &str = "subspace-write";
+/// The longest body of a conditional write, in bytes, where the server decides conditions for whole
+/// objects only.
+const MAX_CONDITIONAL: usize = 64 << 20;
+
+/// A piece of a body.
+pub(crate) struct Piece {
+    pub(crate) bytes: Bytes,
+    /// Nothing follows.
+    pub(crate) last: bool,
+}
+
+/// Cuts a body into pieces of one size.
+pub(crate) struct Pieces {
+    body: ByteStream,
+    rest: Bytes,
+}
+
+impl Pieces {
+    /// Returns the next piece: only the last one is smaller than `size`.
+    pub(crate) async fn next(&mut self, size: usize) -> Result<Piece, BodyError> {
+        let mut piece = BytesMut::new();
+        loop {
+            if self.rest.is_empty() {
+                match self.body.next().await.transpose()? {
+                    Some(chunk) => self.rest = chunk,
+                    None => {
+                        let bytes = piece.freeze();
+                        return Ok(Piece { bytes, last: true });
+                    }
+                }
+                continue;
+            }
+            let space = size - piece.len();
+            if space == 0 {
+                let bytes = piece.freeze();
+                return Ok(Piece { bytes, last: false });
+            }
+            let taken = self.rest.split_to(space.min(self.rest.len()));
+            piece.extend_from_slice(&taken);
+        }
+    }
+}
+
+/// The headers of a conditional write.
+#[derive(Default)]
+pub(crate) struct Headers {
+    pub(crate) if_none_match: Option<String>,
+    pub(crate) if_match: Option<String>,
+}
+
+impl Headers {
+    pub(crate) fn of(mode: &PutMode) -> Self {
+        let mut headers = Self::default();
+        match mode {
+            PutMode::IfAbsent | PutMode::New => headers.if_none_match = Some("*".to_owned()),
+            PutMode::IfMatch(version) => headers.if_match = Some(quoted(version)),
+            PutMode::Overwrite => {}
+        }
+        headers
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.if_none_match.is_none() && self.if_match.is_none()
+    }
+}
+
+/// What comes after an attempt that failed.
+pub(crate) enum Next {
+    Retry,
+    /// Look whether it happened.
+    Look,
+    Fail(StoreError),
+}
+
+impl<H: Host> Inner<H> {
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        body: ByteStream,
+        mode: PutMode,
+    ) -> Result<ETag, StoreError> {
+        let key = self.full_key(key)?;
+        let mut pieces = Pieces {
+            body,
+            rest: Bytes::new(),
+        };
+        let whole_only = matches!(mode, PutMode::IfAbsent | PutMode::IfMatch(_))
+            && matches!(self.commits, Commits::Server(Conditions { parts: false }));
+        let size = if whole_only {
+            self.part.max(MAX_CONDITIONAL)
+        } else {
+            self.part
+        };
+        let first = pieces.next(size).await?;
+        if first.last {
+            return self.put_whole(&key, first.bytes, &mode).await;
+        }
+        if whole_only {
+            return Err(StoreError::Denied(format!(
+                "this server decides conditions for objects of at most {size} bytes"
+            )));
+        }
+        self.put_parts(&key, first, pieces, &mode).await
+    }
+
+    /// An id that no other write has.
+    pub(crate) fn write_id(&self) -> String {
+        let mut random = [0; 16];
+        self.host.random(&mut random);
+        format!("{:032x}", u128::from_le_bytes(random))
+    }
+
+    async fn put_whole(&self, key: &str, bytes: Bytes, mode: &PutMode) -> Result<ETag, StoreError> {
+        let _turn = self.turn(key).await;
+        let headers = match self.commits {
+            Commits::Server(_) => Headers::of(mode),
+            Commits::SingleWriter => self.decide(key, mode).await?,
+        };
+        let conditional = !headers.is_empty();
+        let id = self.write_id();
+        let send = || {
+            self.client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .metadata(WRITE_ID, &id)
+                .set_if_none_match(headers.if_none_match.clone())
+                .set_if_match(headers.if_match.clone())
+                .body(Body::from(bytes.clone()))
+                .send()
+        };
+        let mut attempts = self.attempts();
+        let mut uncertain = false;
+        loop {
+            let failure = match self.attempt(Class::Write, &mut attempts, send()).await {
+                Ok(done) => match done.e_tag() {
+                    Some(version) => return Ok(etag(version)),
+                    None => return self.look(key, &id).await,
+                },
+                Err(failure) => failure,
+            };
+            let more = failure.kind.is_transient() && self.again(&attempts).await;
+            match next(failure, conditional, more, &mut uncertain) {
+                Next::Retry => {}
+                Next::Look => return self.look(key, &id).await,
+                Next::Fail(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Decides a condition here, for a server that does not; whoever calls it has the turn.
+    pub(crate) async fn decide(&self, key: &str, mode: &PutMode) -> Result<Headers, StoreError> {
+        let current = match mode {
+            PutMode::Overwrite => return Ok(Headers::default()),
+            _ => match self.head(key).await {
+                Ok(head) => Some(head.etag),
+                Err(failure) if failure.kind == Kind::NotFound => None,
+                Err(failure) => return Err(failure.into_error()),
+            },
+        };
+        let holds = match mode {
+            PutMode::IfMatch(wanted) => current.as_ref() == Some(wanted),
+            _ => current.is_none(),
+        };
+        if holds {
+            Ok(Headers::default())
+        } else {
+            Err(StoreError::Precondition)
+        }
+    }
+
+    /// Finds out whether a write happened whose reply was lost: what is there says who wrote it. If it is
+    /// another's, one's own may have been there before it.
+    pub(crate) async fn look(&self, key: &str, id: &str) -> Result<ETag, StoreError> {
+        match self.head(key).await {
+            Ok(head) if head.write.as_deref() == Some(id) => Ok(head.etag),
+            Ok(_) => Err(replaced()),
+            Err(failure) if failure.kind == Kind::NotFound => Err(replaced()),
+            Err(failure) => Err(failure.into_uncertain()),
+        }
+    }
+}
+
+fn replaced() -> StoreError {
+    StoreError::Unavailable(
+        "a reply was lost; the write may have happened and been replaced".to_owned(),
+    )
+}
+
+/// What an attempt that failed leads to. `uncertain` remembers that one may have happened.
+pub(crate) fn next(failure: Failure, conditional: bool, more: bool, uncertain: &mut bool) -> Next {
+    *uncertain |= failure.kind == Kind::Unknown;
+    match failure.kind {
+        // 404 is what some servers say if there is nothing to match.
+        Kind::Precondition | Kind::NotFound if conditional => {
+            if *uncertain {
+                Next::Look
+            } else {
+                Next::Fail(StoreError::Precondition)
+            }
+        }
+        // An upload in parts is gone once it is completed.
+        Kind::NoUpload if *uncertain => Next::Look,
+        _ if more => Next::Retry,
+        _ if *uncertain => Next::Fail(failure.into_uncertain()),
+        _ => Next::Fail(failure.into_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+
+    use super::*;
+
+    #[test]
+    fn pieces_have_one_size() {
+        let chunks = [&b"abc"[..], b"", b"de", b"fghijkl", b"", b"m"];
+        for (size, wanted) in [
+            (4, vec!["abcd", "efgh", "ijkl", "m"]),
+            (13, vec!["abcdefghijklm"]),
+            (100, vec!["abcdefghijklm"]),
+        ] {
+            let body = chunks.map(|chunk| Ok(Bytes::from_static(chunk)));
+            let mut pieces = Pieces {
+                body: Box::pin(stream::iter(body)),
+                rest: Bytes::new(),
+            };
+            for (at, text) in wanted.iter().enumerate() {
+                let piece = pieces.next(size).now_or_never().unwrap().unwrap();
+                assert_eq!(piece.bytes, text.as_bytes());
+                assert_eq!(piece.last, at + 1 == wanted.len(), "{size} {at}");
+            }
+        }
+    }
+
+    fn after(kinds: &[Kind]) -> Next {
+        let mut uncertain = false;
+        let mut last = Next::Retry;
+        for kind in kinds {
+            let more = kind.is_transient();
+            last = next(Failure::new(*kind, "words"), true, more, &mut uncertain);
+        }
+        last
+    }
+
+    #[test]
+    fn a_lost_reply_makes_a_refusal_uncertain() {
+        assert!(matches!(
+            after(&[Kind::Precondition]),
+            Next::Fail(StoreError::Precondition)
+        ));
+        assert!(matches!(
+            after(&[Kind::Busy, Kind::Conflict, Kind::NotFound]),
+            Next::Fail(StoreError::Precondition)
+        ));
+        assert!(matches!(
+            after(&[Kind::Unknown, Kind::Precondition]),
+            Next::Look
+        ));
+        assert!(matches!(
+            after(&[Kind::Unknown, Kind::NoUpload]),
+            Next::Look
+        ));
+        assert!(matches!(
+            after(&[Kind::Unknown, Kind::Refused]),
+            Next::Fail(StoreError::Unavailable(_))
+        ));
+        assert!(matches!(
+            after(&[Kind::Busy, Kind::Refused]),
+            Next::Fail(StoreError::Denied(_))
+        ));
+    }
+}

@@ -1,0 +1,92 @@
+//! One attempt, and when there is another.
+
+use std::future::Future;
+use std::pin::pin;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures_util::future::{Either, select};
+use storage_adapter::Host;
+
+use crate::counts::Class;
+use crate::errors::{Failure, Kind};
+use crate::store::Inner;
+
+/// The longest wait before the second attempt, in milliseconds; it doubles with every further one. The
+/// wait itself is drawn evenly from what lies below, so that those who failed together do not return together.
+const FIRST_PAUSE: u64 = 100;
+/// No wait is longer, in milliseconds.
+const LONGEST_PAUSE: u64 = 5_000;
+
+/// Counts attempts and says when to give up.
+pub(crate) struct Attempts {
+    made: u32,
+    /// No attempt begins later, in milliseconds since 1970.
+    deadline: i64,
+}
+
+impl<H: Host> Inner<H> {
+    pub(crate) fn attempts(&self) -> Attempts {
+        let patience = i64::try_from(self.limits.retry_millis).unwrap_or(i64::MAX);
+        Attempts {
+            made: 0,
+            deadline: self.host.now().millis().saturating_add(patience),
+        }
+    }
+
+    /// Waits before the next attempt; false if there is none.
+    pub(crate) async fn again(&self, attempts: &Attempts) -> bool {
+        if attempts.made >= self.limits.attempts || self.host.now().millis() >= attempts.deadline {
+            return false;
+        }
+        let doublings = attempts.made.saturating_sub(1).min(16);
+        let longest = (FIRST_PAUSE << doublings).min(LONGEST_PAUSE);
+        let mut random = [0; 8];
+        self.host.random(&mut random);
+        self.host
+            .sleep(u64::from_le_bytes(random) % (longest + 1))
+            .await;
+        true
+    }
+
+    /// Sends a request once, within the time that an attempt may take.
+    pub(crate) async fn attempt<T, E>(
+        &self,
+        class: Class,
+        attempts: &mut Attempts,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        attempts.made += 1;
+        self.counters.count(class, attempts.made);
+        let waiting = self.host.sleep(self.limits.attempt_millis);
+        match select(pin!(sending), pin!(waiting)).await {
+            Either::Left((result, _)) => result.map_err(|error| Failure::of(&error, &self.bucket)),
+            Either::Right(((), _)) => Err(Failure::new(
+                Kind::Unknown,
+                format!("no answer within {} ms", self.limits.attempt_millis),
+            )),
+        }
+    }
+
+    /// Sends a request that may happen twice, until it succeeds or there is no hope.
+    pub(crate) async fn retrying<T, E, F>(
+        &self,
+        class: Class,
+        send: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let mut attempts = self.attempts();
+        loop {
+            match self.attempt(class, &mut attempts, send()).await {
+                Err(failure) if failure.kind.is_transient() && self.again(&attempts).await => {}
+                other => return other,
+            }
+        }
+    }
+}

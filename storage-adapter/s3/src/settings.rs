@@ -1,0 +1,330 @@
+//! Where the bucket is and how to get in.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::keys;
+
+/// Bytes of a prefix at most: with it the longest key of an account's tree stays below what S3 allows.
+pub const MAX_PREFIX_BYTES: usize = 48;
+
+const BUCKET: &str = "SUBSPACE_S3_BUCKET";
+const REGION: &str = "SUBSPACE_S3_REGION";
+const ENDPOINT: &str = "SUBSPACE_S3_ENDPOINT";
+const PREFIX: &str = "SUBSPACE_S3_PREFIX";
+const ACCESS_KEY_ID: &str = "SUBSPACE_S3_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "SUBSPACE_S3_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "SUBSPACE_S3_SESSION_TOKEN";
+const PATH_STYLE: &str = "SUBSPACE_S3_PATH_STYLE";
+const SINGLE_WRITER: &str = "SUBSPACE_S3_SINGLE_WRITER";
+
+/// The variables that [`S3Settings::from_variables`] asks for.
+pub const VARIABLES: [&str; 9] = [
+    BUCKET,
+    REGION,
+    ENDPOINT,
+    PREFIX,
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    PATH_STYLE,
+    SINGLE_WRITER,
+];
+
+/// What is wrong with the settings.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Something is not there.
+    #[error("{variable} is not set; set it to {expected}")]
+    Missing {
+        /// The variable.
+        variable: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Something is not what it must be. Secrets are not repeated.
+    #[error("{variable}: found {found}, expected {expected}")]
+    Wrong {
+        /// The variable.
+        variable: &'static str,
+        /// What is there, quoted.
+        found: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+}
+
+/// A bucket and the credentials for it. Secrets do not appear in `Debug`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct S3Settings {
+    pub(crate) bucket: String,
+    pub(crate) region: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) prefix: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: Option<String>,
+    pub(crate) path_style: bool,
+    pub(crate) single_writer: bool,
+}
+
+impl fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Settings")
+            .field("bucket", &self.bucket)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("prefix", &self.prefix)
+            .field("path_style", &self.path_style)
+            .field("single_writer", &self.single_writer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl S3Settings {
+    /// Takes the settings from variables; empty ones count as not set.
+    ///
+    /// | variable | |
+    /// | --- | --- |
+    /// | `SUBSPACE_S3_BUCKET` | the bucket's name |
+    /// | `SUBSPACE_S3_ENDPOINT` | `https://…` of a server that is not Amazon's |
+    /// | `SUBSPACE_S3_REGION` | its region; `us-east-1` if there is an endpoint and no region |
+    /// | `SUBSPACE_S3_PREFIX` | what all keys begin with, a `/` follows; nothing by default |
+    /// | `SUBSPACE_S3_ACCESS_KEY_ID`, `SUBSPACE_S3_SECRET_ACCESS_KEY` | the credentials |
+    /// | `SUBSPACE_S3_SESSION_TOKEN` | belongs to temporary credentials |
+    /// | `SUBSPACE_S3_PATH_STYLE` | `true`: the bucket is in the path, not in the host name; by default if there is an endpoint |
+    /// | `SUBSPACE_S3_SINGLE_WRITER` | `true`: no other process writes there, so the server need not decide conditions |
+    ///
+    /// # Errors
+    /// One sentence: which variable, what was found, what is expected.
+    pub fn from_variables(
+        get: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let get = |variable| get(variable).filter(|value: &String| !value.is_empty());
+        let required =
+            |variable, expected| get(variable).ok_or(SettingsError::Missing { variable, expected });
+        let bucket = bucket(required(BUCKET, "the name of the bucket")?)?;
+        let endpoint = get(ENDPOINT).map(endpoint).transpose()?;
+        let region = match get(REGION) {
+            Some(region) => word(REGION, region)?,
+            None if endpoint.is_some() => "us-east-1".to_owned(),
+            None => required(REGION, "the region of the bucket, such as eu-central-1")?,
+        };
+        let path_style = flag(PATH_STYLE, get(PATH_STYLE))?.unwrap_or_else(|| endpoint.is_some());
+        Ok(Self {
+            bucket,
+            region,
+            path_style,
+            endpoint,
+            prefix: prefix(get(PREFIX).unwrap_or_default())?,
+            access_key_id: word(
+                ACCESS_KEY_ID,
+                required(ACCESS_KEY_ID, "the id of an access key")?,
+            )?,
+            secret_access_key: secret(
+                SECRET_ACCESS_KEY,
+                required(SECRET_ACCESS_KEY, "the secret of the access key")?,
+            )?,
+            session_token: get(SESSION_TOKEN)
+                .map(|token| secret(SESSION_TOKEN, token))
+                .transpose()?,
+            single_writer: flag(SINGLE_WRITER, get(SINGLE_WRITER))?.unwrap_or(false),
+        })
+    }
+
+    /// Where it is, for logs and errors: no secrets.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let at = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => format!("Amazon S3 in {}", self.region),
+        };
+        match self.prefix.as_str() {
+            "" => format!("bucket \"{}\" at {at}", self.bucket),
+            prefix => format!("bucket \"{}\" below {prefix}/ at {at}", self.bucket),
+        }
+    }
+
+    /// Whether no other process writes there.
+    #[must_use]
+    pub fn single_writer(&self) -> bool {
+        self.single_writer
+    }
+}
+
+fn wrong(variable: &'static str, found: &str, expected: &'static str) -> SettingsError {
+    SettingsError::Wrong {
+        variable,
+        found: format!("{found:?}"),
+        expected,
+    }
+}
+
+fn bucket(name: String) -> Result<String, SettingsError> {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
+    if name.len() < 256 && name.bytes().all(allowed) && !name.starts_with(['.', '-']) {
+        return Ok(name);
+    }
+    Err(wrong(
+        BUCKET,
+        &name,
+        "the name of a bucket: letters, digits, - and .",
+    ))
+}
+
+fn endpoint(text: String) -> Result<String, SettingsError> {
+    let fits = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    match Url::parse(&text) {
+        Ok(url) if fits(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        // What is wrong may be that there is a password in it.
+        _ => Err(SettingsError::Wrong {
+            variable: ENDPOINT,
+            found: "something else".to_owned(),
+            expected: "an address like https://s3.example.org",
+        }),
+    }
+}
+
+fn prefix(text: String) -> Result<String, SettingsError> {
+    let text = text.strip_suffix('/').unwrap_or(&text);
+    let fits = text.is_empty()
+        || (text.len() <= MAX_PREFIX_BYTES
+            && keys::is_well_formed(text)
+            && !text.chars().any(char::is_control));
+    if !fits {
+        let expected = "names joined by /, without a leading one, of at most 48 bytes";
+        return Err(wrong(PREFIX, text, expected));
+    }
+    Ok(text.to_owned())
+}
+
+fn word(variable: &'static str, text: String) -> Result<String, SettingsError> {
+    if text.len() <= 200 && text.bytes().all(|c| c.is_ascii_graphic() && c != b'/') {
+        return Ok(text);
+    }
+    Err(wrong(
+        variable,
+        &text,
+        "one word of ASCII characters without /",
+    ))
+}
+
+fn secret(variable: &'static str, text: String) -> Result<String, SettingsError> {
+    // A session token may have several thousand characters.
+    if text.len() <= 16 * 1024 && text.bytes().all(|c| c.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(SettingsError::Wrong {
+        variable,
+        found: "blanks or characters that are not ASCII".to_owned(),
+        expected: "the secret and nothing else",
+    })
+}
+
+fn flag(variable: &'static str, text: Option<String>) -> Result<Option<bool>, SettingsError> {
+    match text.as_deref() {
+        None => Ok(None),
+        Some("true" | "1") => Ok(Some(true)),
+        Some("false" | "0") => Ok(Some(false)),
+        Some(other) => Err(wrong(variable, other, "true or false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(changes: &[(&str, &str)]) -> Result<S3Settings, SettingsError> {
+        S3Settings::from_variables(|name| {
+            let changed = changes.iter().find(|(changed, _)| *changed == name);
+            changed.map(|(_, value)| (*value).to_owned()).or_else(|| {
+                let value = match name {
+                    BUCKET => "chat",
+                    REGION => "eu-central-1",
+                    ACCESS_KEY_ID => "AKID",
+                    SECRET_ACCESS_KEY => "s/e+cret",
+                    _ => return None,
+                };
+                Some(value.to_owned())
+            })
+        })
+    }
+
+    #[test]
+    fn amazon_needs_little() {
+        let all = settings(&[]).unwrap();
+        assert!(!all.path_style && !all.single_writer && all.endpoint.is_none());
+        assert_eq!(
+            all.describe(),
+            "bucket \"chat\" at Amazon S3 in eu-central-1"
+        );
+    }
+
+    #[test]
+    fn another_server_takes_the_bucket_in_the_path() {
+        let all = settings(&[
+            (ENDPOINT, "http://127.0.0.1:3900/"),
+            (REGION, ""),
+            (PREFIX, "team/space/"),
+            (SINGLE_WRITER, "true"),
+        ])
+        .unwrap();
+        assert!(all.path_style && all.single_writer());
+        assert_eq!(all.region, "us-east-1");
+        assert_eq!(
+            all.describe(),
+            "bucket \"chat\" below team/space/ at http://127.0.0.1:3900"
+        );
+        assert!(
+            !settings(&[(ENDPOINT, "https://s3"), (PATH_STYLE, "false")])
+                .unwrap()
+                .path_style
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let said = |variable, value| settings(&[(variable, value)]).unwrap_err().to_string();
+        assert_eq!(
+            said(BUCKET, ""),
+            "SUBSPACE_S3_BUCKET is not set; set it to the name of the bucket"
+        );
+        assert!(said(BUCKET, "a b").starts_with("SUBSPACE_S3_BUCKET: found \"a b\", expected"));
+        assert!(said(REGION, "").contains("eu-central-1"));
+        assert!(said(PREFIX, "/a").contains("without a leading one"));
+        assert!(said(PREFIX, "a/../b").starts_with("SUBSPACE_S3_PREFIX: found"));
+        assert!(said(PATH_STYLE, "yes").ends_with("found \"yes\", expected true or false"));
+        for endpoint in [
+            "s3.example.org",
+            "https://user:word@s3.example.org",
+            "ftp://x",
+        ] {
+            let said = said(ENDPOINT, endpoint);
+            assert!(
+                said.contains("https://s3.example.org") && !said.contains("word@"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_stay_secret() {
+        let all = settings(&[(SESSION_TOKEN, "t/oken")]).unwrap();
+        let shown = format!("{all:?}{}", all.describe());
+        assert!(
+            !shown.contains("s/e+cret") && !shown.contains("t/oken"),
+            "{shown}"
+        );
+        let said = settings(&[(SECRET_ACCESS_KEY, "two words")]).unwrap_err();
+        assert!(!said.to_string().contains("two words"), "{said}");
+    }
+}
