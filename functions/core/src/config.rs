@@ -1,5 +1,7 @@
 //! What an operator decides. Handed in; never read from an environment here.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 /// The largest document, in bytes, unless configured otherwise: 100 MiB.
@@ -22,6 +24,8 @@ pub struct Config {
     pub setup_token: Option<String>,
     /// The connectors of this installation.
     pub connectors: Vec<Connector>,
+    /// Origins at which connectors (by id) are reached from here, where that is not how browsers reach them.
+    pub internal: BTreeMap<String, String>,
     /// The private IRC server that every new account is connected to.
     pub network: Option<DefaultNetwork>,
     /// Quota of an account in bytes, unless its record has its own; none means unlimited.
@@ -84,6 +88,7 @@ impl Config {
             master_key,
             setup_token: None,
             connectors: Vec::new(),
+            internal: BTreeMap::new(),
             network: None,
             default_quota: Some(DEFAULT_QUOTA),
             max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,

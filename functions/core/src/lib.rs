@@ -14,7 +14,9 @@ mod api;
 mod body;
 mod config;
 mod connector;
+mod connectors;
 mod cors;
+mod deliver;
 mod grants;
 pub mod guard;
 mod host;
@@ -58,6 +60,7 @@ pub struct Functions<S, H> {
     listings: listings::ListingCache,
     quotas: accounts::QuotaCache,
     guard: guard::Guard,
+    wakes: deliver::Wakes,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
 }
@@ -82,6 +85,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             listings: listings::ListingCache::default(),
             quotas: accounts::QuotaCache::default(),
             guard: guard::Guard::default(),
+            wakes: deliver::Wakes::default(),
             set_up: AtomicBool::new(false),
         }
     }

@@ -35,14 +35,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    /// Returns the oldest tasks of a connector, at most `limit`, and whether there are more.
+    /// Returns the oldest tasks of a connector, after that with the id `after`, at most `limit`, and whether
+    /// there are more.
     pub(crate) async fn tasks(
         &self,
         connector: &Connector,
+        after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<OutboxItem>, bool), StoreError> {
         let prefix = keys::queue(&connector.id);
-        let listed = self.storage.store().list(&prefix, None).await?;
+        let after = after.map(|id| keys::task(&connector.id, id));
+        let listed = self.storage.store().list(&prefix, after.as_deref()).await?;
         let more = listed.len() > limit;
         let mut items = Vec::new();
         for entry in listed.into_iter().take(limit) {

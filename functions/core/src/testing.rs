@@ -33,6 +33,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 pub(crate) struct TestHost {
     now: AtomicI64,
     random: AtomicU64,
+    /// Requests to other servers so far.
+    pub(crate) fetches: AtomicU64,
 }
 
 impl TestHost {
@@ -47,6 +49,7 @@ impl Host for TestHost {
         request: Request<Bytes>,
         _: crate::FetchLimits,
     ) -> Result<http::Response<Bytes>, crate::FetchError> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
         let host = request.uri().host().unwrap_or_default().to_owned();
         Err(crate::FetchError::Unreachable(
             host,
@@ -96,6 +99,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
                 .millis(),
         ),
         random: AtomicU64::new(1),
+        fetches: AtomicU64::new(0),
     };
     let mut config = Config::new(ORIGIN, [7; 32]).unwrap();
     config.setup_token = Some(SETUP.into());

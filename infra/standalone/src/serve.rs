@@ -95,6 +95,9 @@ pub(crate) fn functions(
             key: connector_key(&master, id),
         })
         .into();
+    // The public origin may lead around half the world, or not be reachable from here at all.
+    let inner = format!("http://{}", dialable(addresses.web));
+    config.internal.insert(GATEWAY.to_owned(), inner);
     config.network = addresses.irc.map(|address| {
         let address = dialable(address);
         DefaultNetwork {

@@ -37,7 +37,7 @@ pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use signed::{
     CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY, SIGNATURE_HEADER, SignatureError,
-    TIME_HEADER, connector_key, sign_request, verify_request,
+    TIME_HEADER, WAKE_PATH, connector_key, sign_request, verify_request,
 };
 pub use ticket::{Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};

@@ -52,7 +52,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.get_assignments(connector, parts).await
             }
             ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
-            ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector).await,
+            ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector, parts).await,
             ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
             _ => Err(Failure::method(allowed)),
         }

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::request::Parts;
 use model::{Outbox, OutboxReceipt};
 use storage_adapter::ObjectStore;
 
 use crate::problem::{Answer, Failure};
-use crate::request::{answer, empty, parse_json};
+use crate::request::{answer, empty, parse_json, query};
 use crate::{Connector, Functions, Host, keys};
 
 /// Tasks of one answer.
@@ -15,9 +16,13 @@ const MAX_TASKS: usize = 50;
 const MAX_OUTCOMES: usize = 1_000;
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// `GET /connector/outbox`.
-    pub(super) async fn get_outbox(&self, connector: &Connector) -> Answer {
-        let (items, more) = self.tasks(connector, MAX_TASKS).await?;
+    /// `GET /connector/outbox[?after=…]`.
+    pub(super) async fn get_outbox(&self, connector: &Connector, parts: &Parts) -> Answer {
+        let after = query(parts, "after");
+        if let Some(after) = &after {
+            check_id(after)?;
+        }
+        let (items, more) = self.tasks(connector, after.as_deref(), MAX_TASKS).await?;
         Ok(answer(StatusCode::OK, &Outbox { items, more }))
     }
 
@@ -31,12 +36,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let refused = receipt.refused.iter().map(|refused| &refused.id);
         for id in receipt.done.iter().chain(refused) {
-            if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || id.is_empty() {
-                return Err(Failure::unprocessable(format!(
-                    "\"{}\" is not the id of a task",
-                    id.chars().take(60).collect::<String>()
-                )));
-            }
+            check_id(id)?;
             self.storage
                 .store()
                 .delete(&keys::task(&connector.id, id))
@@ -44,6 +44,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }
+}
+
+fn check_id(id: &str) -> Result<(), Failure> {
+    let good = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    good.then_some(()).ok_or_else(|| {
+        let shown: String = id.chars().take(60).collect();
+        Failure::unprocessable(format!("\"{shown}\" is not the id of a task"))
+    })
 }
 
 #[cfg(test)]
@@ -54,20 +62,29 @@ mod tests {
     use crate::testing::{KEY, TestFunctions, block_on, functions};
 
     fn signed(f: &TestFunctions, method: &str, body: &Value) -> crate::testing::Reply {
+        signed_at(f, method, "/connector/outbox", body)
+    }
+
+    fn signed_at(
+        f: &TestFunctions,
+        method: &str,
+        target: &str,
+        body: &Value,
+    ) -> crate::testing::Reply {
         let now: Timestamp = f.now();
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
-        let signature = model::sign_request(KEY, method, "/connector/outbox", now, body.as_bytes());
+        let signature = model::sign_request(KEY, method, target, now, body.as_bytes());
         let time = now.millis().to_string();
         let headers = [
             (model::CONNECTOR_HEADER, "irc-1"),
             (model::TIME_HEADER, &time),
             (model::SIGNATURE_HEADER, &signature),
         ];
-        f.request(method, "/connector/outbox", &headers, body)
+        f.request(method, target, &headers, body)
     }
 
     #[test]
@@ -97,6 +114,10 @@ mod tests {
         assert_eq!(items[0]["lines"], json!(["one"]));
         assert_eq!(items[0]["task"], "say");
         assert_eq!(items[1]["id"], json!(second));
+        let rest = format!("/connector/outbox?after={first}");
+        let rest = signed_at(&f, "GET", &rest, &Value::Null).json()["items"].clone();
+        assert_eq!(rest.as_array().unwrap().len(), 1);
+        assert_eq!(rest[0]["id"], json!(second));
         let reply = signed(&f, "POST", &json!({"done": [first]}));
         assert_eq!(reply.status, 204, "{reply:?}");
         let left = signed(&f, "GET", &Value::Null).json()["items"].clone();

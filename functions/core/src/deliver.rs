@@ -1,0 +1,119 @@
+//! Handing tasks to connectors: into the durable queue, then a knock at the connector's door.
+//!
+//! The knock only saves time. A connector that does not hear it looks into its queue by itself.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Method, Request};
+use model::{
+    CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Task, Timestamp, WAKE_PATH, sign_request,
+};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::{Connector, Destination, FetchLimits, Functions, Host};
+
+/// How long a connector may take to answer, in milliseconds.
+const WAKE_TIMEOUT: u64 = 1_500;
+/// The largest answer, in bytes; it is not read.
+const MAX_ANSWER: u64 = 1024;
+/// For how long a connector that did not answer is left alone, in milliseconds.
+const UNREACHABLE_MS: i64 = 60_000;
+/// Connectors that are remembered as unreachable.
+const MAX_UNREACHABLE: usize = 1_000;
+
+/// Connectors that did not answer, and until when they are left alone.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(Mutex<HashMap<String, Timestamp>>);
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Puts a task into a connector's queue and tells the connector. The task is durable when this returns;
+    /// a task with this id that is there stays as it is.
+    ///
+    /// # Errors
+    /// The store's; the task may be in the queue all the same.
+    pub async fn deliver(
+        &self,
+        connector: &Connector,
+        id: &str,
+        task: Task,
+    ) -> Result<(), StoreError> {
+        self.enqueue(connector, id, task).await?;
+        self.wake(connector).await;
+        Ok(())
+    }
+
+    /// Tells a connector that its queue is not empty. It may not hear it.
+    async fn wake(&self, connector: &Connector) {
+        let now = self.now();
+        let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().get(&connector.id).is_some_and(|until| *until > now) {
+            return;
+        }
+        let internal = self.config.internal.get(&connector.id);
+        let origin = internal.unwrap_or(&connector.url);
+        if origin.is_empty() {
+            return;
+        }
+        let signature = sign_request(&connector.key, "POST", WAKE_PATH, now, b"");
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{origin}{WAKE_PATH}"))
+            .header(CONNECTOR_HEADER, &connector.id)
+            .header(TIME_HEADER, now.millis().to_string())
+            .header(SIGNATURE_HEADER, signature)
+            .body(Bytes::new());
+        let Ok(request) = request else { return };
+        let limits = FetchLimits {
+            destination: Destination::Configured,
+            max_body: MAX_ANSWER,
+            timeout: WAKE_TIMEOUT,
+        };
+        let answer = self.storage.host().fetch(request, limits).await;
+        let heard = answer.is_ok_and(|answer| answer.status().is_success());
+        let mut unreachable = lock();
+        if heard {
+            unreachable.remove(&connector.id);
+        } else {
+            if unreachable.len() >= MAX_UNREACHABLE {
+                unreachable.clear();
+            }
+            let until = now.plus_millis(UNREACHABLE_MS);
+            unreachable.insert(connector.id.clone(), until);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use model::Say;
+
+    use super::*;
+    use crate::testing::{block_on, functions};
+
+    #[test]
+    fn a_connector_that_does_not_answer_is_left_alone_for_a_while() {
+        let f = functions();
+        let connector = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+        let task = Task::Say(Say {
+            account: "alice".parse().unwrap(),
+            connection: "c1".to_owned(),
+            target: "#lobby".to_owned(),
+            from: "GitHub".to_owned(),
+            lines: vec!["hello".to_owned()],
+            notice: false,
+            source: None,
+        });
+        let deliver = || block_on(f.deliver(&connector, &f.task_id(), task.clone())).unwrap();
+        deliver();
+        deliver();
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 1);
+        f.host().advance(UNREACHABLE_MS);
+        deliver();
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 2);
+        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 3);
+    }
+}
