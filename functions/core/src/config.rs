@@ -73,6 +73,22 @@ pub enum ConfigError {
          without a path"
     )]
     Origin(String),
+    /// A variable that is required is not there.
+    #[error("{name} is not set; expected {expected}")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A variable has a value that it cannot have; not shown, since it may be secret.
+    #[error("{name} is not what it must be: {expected}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
 }
 
 impl Config {

@@ -35,6 +35,7 @@ mod seal;
 mod storage;
 #[cfg(test)]
 mod testing;
+pub mod variables;
 mod webfinger;
 
 use std::sync::atomic::AtomicBool;

@@ -111,7 +111,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 }
 
 /// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
-fn protect(headers: &mut HeaderMap) {
+pub(crate) fn protect(headers: &mut HeaderMap) {
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use functions_core::{Config, Connector, Functions};
+use functions_core::{Config, Connector, Functions, variables};
 use functions_native::{Limits, NativeHost, maintain, serve_with};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
@@ -122,43 +122,13 @@ fn master_key(options: &Options) -> anyhow::Result<[u8; 32]> {
              (openssl rand -hex 32 makes some)"
         ),
     };
-    let bytes = from_hex(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    bytes.context("the master key is not what it must be: 64 hexadecimal digits")
+    variables::master_key(&text).context("the master key cannot be used")
 }
 
 fn connectors(path: &Path) -> anyhow::Result<Vec<Connector>> {
     let refused = || format!("--connectors-file {} cannot be used", path.display());
     let text = std::fs::read_to_string(path).with_context(refused)?;
-    let list: Vec<serde_json::Value> = serde_json::from_str(&text).with_context(refused)?;
-    list.iter()
-        .map(connector)
-        .collect::<Option<_>>()
-        .with_context(|| {
-            format!(
-                "{}: expected [{{\"id\",\"url\",\"platforms\",\"key\"}}] with keys of at least 32 hexadecimal digits",
-                refused()
-            )
-        })
-}
-
-fn connector(value: &serde_json::Value) -> Option<Connector> {
-    let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
-    let platforms = value.get("platforms")?.as_array()?.iter();
-    Some(Connector {
-        id: text("id")?,
-        url: Config::parse_origin(&text("url")?).ok()?,
-        platforms: platforms
-            .map(|p| p.as_str().map(str::to_owned))
-            .collect::<Option<_>>()?,
-        key: model::connector_key(&text("key")?).ok()?,
-    })
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    hex.then(|| text.as_bytes().chunks(2).map(pair).collect())
-        .flatten()
+    variables::connectors(&text).with_context(refused)
 }
 
 /// Says that the server is ready, for whoever has started it.

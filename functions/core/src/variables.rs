@@ -1,0 +1,295 @@
+//! Configuration out of named variables, as hosts without files and flags have it: `spin.toml`, the settings
+//! of a Worker, an environment.
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `SUBSPACE_ORIGIN` | origin under which browsers reach it, required |
+//! | `SUBSPACE_MASTER_KEY` | 64 hexadecimal digits, required, secret |
+//! | `SUBSPACE_SETUP_TOKEN` | lets somebody make the first account, secret |
+//! | `SUBSPACE_NAME` | what people call this space |
+//! | `SUBSPACE_STORAGE_ORIGIN` | origin of the storage, if it is another one |
+//! | `SUBSPACE_QUOTA` | bytes that an account may store; 0 means unlimited |
+//! | `SUBSPACE_MAX_DOCUMENT_SIZE` | bytes of the largest document |
+//! | `SUBSPACE_RETENTION_DAYS` | days for which overwritten and deleted documents are kept |
+//! | `SUBSPACE_BEHIND_PROXY` | `true` if a proxy in front writes `x-forwarded-for` |
+//! | `SUBSPACE_CONNECTORS` | JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys, secret |
+//! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
+//!
+//! An empty variable counts as none.
+
+use std::str::FromStr;
+
+use http::{Response, StatusCode};
+use serde::Deserialize;
+
+use crate::body::Body;
+use crate::config::{Config, ConfigError, Connector, DefaultNetwork};
+use crate::cors;
+use crate::problem::Failure;
+use crate::router::protect;
+
+/// Days for which superseded documents are kept, unless configured otherwise.
+pub const DEFAULT_RETENTION_DAYS: u32 = 30;
+/// The longest name of a space, in bytes.
+const MAX_NAME: usize = 100;
+
+/// What the variables say.
+#[derive(Clone, Debug)]
+pub struct Variables {
+    /// Configuration of the functions.
+    pub config: Config,
+    /// Days for which superseded documents are kept.
+    pub retention_days: u32,
+    /// Whether the last entry of `x-forwarded-for` is the client's address.
+    pub behind_proxy: bool,
+}
+
+impl Variables {
+    /// Reads all variables; `get` returns the value of one.
+    ///
+    /// # Errors
+    /// One sentence: which variable is missing or wrong, and what is expected. It shows no secret.
+    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
+        let origin = get("SUBSPACE_ORIGIN").ok_or(ConfigError::Missing {
+            name: "SUBSPACE_ORIGIN",
+            expected: "the address under which browsers reach this server, like https://chat.example.org",
+        })?;
+        let key = get("SUBSPACE_MASTER_KEY").ok_or(ConfigError::Missing {
+            name: "SUBSPACE_MASTER_KEY",
+            expected: "64 hexadecimal digits (`openssl rand -hex 32` makes some)",
+        })?;
+        let mut config = Config::new(&origin, master_key(&key)?)?;
+        if let Some(name) = get("SUBSPACE_NAME") {
+            if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+                return Err(wrong("SUBSPACE_NAME", "at most 100 bytes on one line"));
+            }
+            config.name = name;
+        }
+        config.storage_origin = get("SUBSPACE_STORAGE_ORIGIN")
+            .map(|origin| Config::parse_origin(&origin))
+            .transpose()?;
+        config.setup_token = get("SUBSPACE_SETUP_TOKEN").map(|token| token.trim().to_owned());
+        let number = "a number of bytes";
+        if let Some(quota) = parse::<u64>(&get, "SUBSPACE_QUOTA", number)? {
+            config.default_quota = (quota > 0).then_some(quota);
+        }
+        if let Some(size) = parse(&get, "SUBSPACE_MAX_DOCUMENT_SIZE", number)? {
+            config.max_document_size = size;
+        }
+        if let Some(text) = get("SUBSPACE_CONNECTORS") {
+            config.connectors = connectors(&text)?;
+        }
+        if let Some(text) = get("SUBSPACE_NETWORK") {
+            config.network = Some(network(&text)?);
+        }
+        Ok(Self {
+            config,
+            retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
+                .unwrap_or(DEFAULT_RETENTION_DAYS),
+            behind_proxy: parse(&get, "SUBSPACE_BEHIND_PROXY", "true or false")?.unwrap_or(false),
+        })
+    }
+
+    /// Returns for how long superseded documents are kept, in milliseconds.
+    #[must_use]
+    pub const fn keep_millis(&self) -> i64 {
+        // From<u32> is not const.
+        self.retention_days as i64 * 24 * 60 * 60 * 1000
+    }
+}
+
+/// Reads a master key: 64 hexadecimal digits, with blanks around them at most.
+///
+/// # Errors
+/// If it is anything else; the error does not show it.
+pub fn master_key(text: &str) -> Result<[u8; 32], ConfigError> {
+    let text = text.trim();
+    let refused = || wrong("SUBSPACE_MASTER_KEY", "64 hexadecimal digits");
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(refused());
+    }
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| refused())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| refused())?;
+    }
+    Ok(key)
+}
+
+/// Reads the list of connectors: JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys.
+///
+/// # Errors
+/// If it is anything else; the error does not show keys.
+pub fn connectors(json: &str) -> Result<Vec<Connector>, ConfigError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
+        url: String,
+        platforms: Vec<String>,
+        key: String,
+    }
+    let expected =
+        "[{\"id\",\"url\",\"platforms\",\"key\"}] with keys of at least 32 hexadecimal digits";
+    let refused = || wrong("SUBSPACE_CONNECTORS", expected);
+    let list: Vec<Entry> = serde_json::from_str(json).map_err(|_| refused())?;
+    list.into_iter()
+        .map(|entry| {
+            Ok(Connector {
+                id: entry.id,
+                url: Config::parse_origin(&entry.url)?,
+                platforms: entry.platforms,
+                key: model::connector_key(&entry.key).map_err(|_| refused())?,
+            })
+        })
+        .collect()
+}
+
+/// Reads the space's own IRC server: JSON, `{"name","server","host","port","secure","channels"}`.
+///
+/// # Errors
+/// If it is anything else.
+pub fn network(json: &str) -> Result<DefaultNetwork, ConfigError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        name: String,
+        server: String,
+        host: String,
+        port: u16,
+        secure: bool,
+        #[serde(default)]
+        channels: Vec<String>,
+    }
+    let expected = "{\"name\",\"server\",\"host\",\"port\",\"secure\",\"channels\"}";
+    let entry: Entry =
+        serde_json::from_str(json).map_err(|_| wrong("SUBSPACE_NETWORK", expected))?;
+    Ok(DefaultNetwork {
+        name: entry.name,
+        server: entry.server,
+        host: entry.host,
+        port: entry.port,
+        secure: entry.secure,
+        channels: entry.channels,
+    })
+}
+
+/// Answers every request of a host whose configuration cannot work: 500 with the reason.
+#[must_use]
+pub fn misconfigured(error: &dyn std::fmt::Display) -> Response<Body> {
+    let detail = format!("this server is not configured: {error}");
+    let mut response = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
+    cors::open(None, response.headers_mut());
+    protect(response.headers_mut());
+    response
+}
+
+fn parse<T: FromStr>(
+    get: &dyn Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    get(name)
+        .map(|text| text.trim().parse().map_err(|_| wrong(name, expected)))
+        .transpose()
+}
+
+const fn wrong(name: &'static str, expected: &'static str) -> ConfigError {
+    ConfigError::Variable { name, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::testing::block_on;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Variables, ConfigError> {
+        let key = "0f".repeat(32);
+        let usual = [
+            ("SUBSPACE_ORIGIN", "https://chat.example.org"),
+            ("SUBSPACE_MASTER_KEY", key.as_str()),
+        ];
+        Variables::read(&|name| {
+            let found = pairs.iter().chain(&usual).find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn two_variables_are_enough() {
+        let all = read(&[("SUBSPACE_SETUP_TOKEN", "")]).unwrap();
+        assert_eq!(all.config.origin, "https://chat.example.org");
+        assert_eq!(all.config.master_key, [15; 32]);
+        assert_eq!(all.config.setup_token, None, "an empty one is none");
+        assert_eq!(all.config.default_quota, Some(crate::DEFAULT_QUOTA));
+        assert_eq!(all.keep_millis(), 30 * 86_400_000);
+        assert!(!all.behind_proxy);
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let key = "ab".repeat(20);
+        let connectors = format!(
+            r#"[{{"id":"irc","url":"https://irc.example.org/","platforms":["irc"],"key":"{key}"}}]"#
+        );
+        let network = r##"{"name":"Home","server":"irc.example.org","host":"irc.example.org","port":6697,"secure":true,"channels":["#a"]}"##;
+        let all = read(&[
+            ("SUBSPACE_NAME", "Home"),
+            ("SUBSPACE_STORAGE_ORIGIN", "https://storage.example.org"),
+            ("SUBSPACE_SETUP_TOKEN", "token\n"),
+            ("SUBSPACE_QUOTA", "0"),
+            ("SUBSPACE_MAX_DOCUMENT_SIZE", "1000"),
+            ("SUBSPACE_RETENTION_DAYS", "7"),
+            ("SUBSPACE_BEHIND_PROXY", "true"),
+            ("SUBSPACE_CONNECTORS", &connectors),
+            ("SUBSPACE_NETWORK", network),
+        ])
+        .unwrap();
+        assert_eq!(all.config.name, "Home");
+        assert_eq!(all.config.storage_origin(), "https://storage.example.org");
+        assert_eq!(all.config.setup_token.as_deref(), Some("token"));
+        assert_eq!(all.config.default_quota, None);
+        assert_eq!(all.config.max_document_size, 1000);
+        assert_eq!(all.config.connectors[0].url, "https://irc.example.org");
+        assert_eq!(all.config.connectors[0].key, [0xab; 20]);
+        assert_eq!(all.config.network.unwrap().port, 6697);
+        assert_eq!(all.retention_days, 7);
+        assert!(all.behind_proxy);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_no_secret_is_shown() {
+        for (name, value) in [
+            ("SUBSPACE_ORIGIN", ""),
+            ("SUBSPACE_MASTER_KEY", ""),
+            ("SUBSPACE_MASTER_KEY", "s3cret"),
+            ("SUBSPACE_QUOTA", "-1"),
+            ("SUBSPACE_MAX_DOCUMENT_SIZE", "1 MB"),
+            ("SUBSPACE_RETENTION_DAYS", "x"),
+            ("SUBSPACE_BEHIND_PROXY", "yes"),
+            (
+                "SUBSPACE_CONNECTORS",
+                "[{\"id\":\"a\",\"url\":\"https://a\",\"platforms\":[],\"key\":\"s3cret\"}]",
+            ),
+            ("SUBSPACE_NETWORK", "{}"),
+            ("SUBSPACE_NAME", "a\nb"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_request_is_told() {
+        let response = misconfigured(&read(&[("SUBSPACE_ORIGIN", "")]).unwrap_err());
+        assert_eq!(response.status(), 500);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let body = block_on(response.into_body().collect()).unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&body).contains("SUBSPACE_ORIGIN is not set"));
+    }
+}
