@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 pub use index::Superseded;
 pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
+pub use queue::Waiting;
 pub use retention::SweepReport;
 pub use types::{
     ByteRange, Change, DocumentInfo, DocumentRead, Folder, FolderRead, Host, Item, TreeError,
@@ -46,6 +47,8 @@ pub struct Options {
     pub grace_millis: i64,
     /// How much of the heads is kept in memory, in bytes of their objects.
     pub cache_bytes: usize,
+    /// How writers wait for each other.
+    pub waiting: Waiting,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             keep_millis: 30 * DAY,
             grace_millis: DAY,
             cache_bytes: cache::DEFAULT_CAPACITY,
+            waiting: Waiting::default(),
         }
     }
 }

@@ -22,7 +22,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{
-    Change, DocumentRead, FolderRead, Item, Storage, TreeError, Version, WriteCondition,
+    Change, DocumentRead, FolderRead, Item, Options, Storage, TreeError, Version, Waiting,
+    WriteCondition,
 };
 use support::linear::{Event, is_linearizable};
 use support::sequential::{Asked, Op, Refusal, Said, Sequential, Write};
@@ -131,6 +132,7 @@ struct Plan {
     faults: Faults,
     /// In percent of the steps of a future.
     crash: usize,
+    waiting: Waiting,
     quota: Option<u64>,
     clients: usize,
     operations: usize,
@@ -193,7 +195,10 @@ fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     } else {
         store
     });
-    let instance = |seed| Storage::new(Arc::clone(&store), Arc::new(TestHost::new(seed)));
+    let mut options = Options::default();
+    options.waiting = plan.waiting;
+    let instance =
+        |seed| Storage::with_options(Arc::clone(&store), Arc::new(TestHost::new(seed)), options);
     let mut trees = [instance(random.next()), instance(random.next())];
     let mut clients: Vec<Option<(Running, Asked, u64)>> = (0..plan.clients).map(|_| None).collect();
     let (mut history, mut time, mut started) = (Vec::new(), 0, 0);
@@ -235,8 +240,12 @@ fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
             let whole = random.below(4) == 0;
             for (other, client) in clients.iter_mut().enumerate() {
                 if (other == turn || (whole && other % trees.len() == at))
-                    && let Some((_, asked, called)) = client.take()
+                    && let Some((running, asked, called)) = client.take()
                 {
+                    if plan.waiting == Waiting::Polling {
+                        // There it is not dropped: it is never heard of again.
+                        std::mem::forget(running);
+                    }
                     history.push(Event {
                         op: (asked, Said::Nothing),
                         called,
@@ -339,6 +348,7 @@ fn concurrent_operations() {
         &Plan {
             faults: DELAYS,
             crash: 0,
+            waiting: Waiting::Woken,
             quota: None,
             clients: 6,
             operations: 30,
@@ -354,6 +364,7 @@ fn an_unreliable_store() {
         &Plan {
             faults: FAILURES,
             crash: 0,
+            waiting: Waiting::Woken,
             quota: None,
             clients: 5,
             operations: 25,
@@ -369,6 +380,7 @@ fn crashes_at_any_point() {
         &Plan {
             faults: FAILURES,
             crash: 3,
+            waiting: Waiting::Woken,
             quota: None,
             clients: 5,
             operations: 25,
@@ -384,6 +396,7 @@ fn the_quota_over_all_modules() {
         &Plan {
             faults: DELAYS,
             crash: 0,
+            waiting: Waiting::Woken,
             quota: Some(QUOTA),
             clients: 5,
             operations: 25,
@@ -399,9 +412,32 @@ fn the_quota_with_failures_and_crashes() {
         &Plan {
             faults: FAILURES,
             crash: 2,
+            waiting: Waiting::Woken,
             quota: Some(QUOTA),
             clients: 5,
             operations: 25,
         },
     );
+}
+
+/// Requests that do not wake each other, of which some are frozen while they lead.
+#[test]
+fn polling_writers_and_frozen_leaders() {
+    for (name, runs, faults, crash) in [
+        ("polling", 200, DELAYS, 0),
+        ("polling, freezing", 150, FAILURES, 3),
+    ] {
+        check(
+            name,
+            runs,
+            &Plan {
+                faults,
+                crash,
+                waiting: Waiting::Polling,
+                quota: None,
+                clients: 6,
+                operations: 25,
+            },
+        );
+    }
 }

@@ -133,6 +133,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 .put(&key, whole(page), PutMode::Overwrite)
                 .await?;
         }
+        // Another leader may have been quicker (see `Waiting::Polling`), and answered that nothing happened.
+        if outcomes.iter().any(|(intent, _)| intent.is_decided()) {
+            return Err(StoreError::Precondition);
+        }
         // Before the swap: its reply may get lost, or this future be dropped.
         for (intent, outcome) in outcomes {
             intent.attempt(&commit, head.index.serial, outcome.clone());

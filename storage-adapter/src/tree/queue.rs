@@ -4,10 +4,16 @@
 //! result, or its turn to lead. The leader takes all intents that wait and commits them together.
 //! A future may be dropped at any point: intents that a dropped leader had taken go back to the
 //! queue and the next writer leads; the intent of a dropped writer is left out.
+//!
+//! [`Waiting::Polling`] is for hosts where a request may neither wake another nor be sure to go on. There
+//! nobody waits for anybody's I/O: waiting writers look again after a while, and leading is a lease,
+//! renewed by whoever is alive. After one that expired the next leader takes over what it had in hand;
+//! should the old one live after all, both work on the same intents, and the attempts noted at each
+//! keep that exact.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -16,11 +22,29 @@ use model::AccountName;
 use super::index::RECENT_COMMITS;
 use super::path::DocumentPath;
 use super::shard::Shard;
-use super::types::{DocumentInfo, TreeError, Version, WriteCondition, Written};
+use super::types::{DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
 use crate::store::StoreError;
 
 /// Intents that are committed at once.
 pub(super) const MAX_BATCH: usize = 256;
+/// How long a leader that polls may lead without renewing its lease, in milliseconds.
+const LEASE: i64 = 3_000;
+/// How long it sleeps between renewals, in milliseconds.
+const RENEWAL: u64 = 500;
+/// How long a writer that polls sleeps until it looks again: at least so many milliseconds, and at most
+/// twice that.
+const LOOK_AGAIN: u64 = 20;
+
+/// How writers to one module, in one process, wait for the commit that takes theirs along.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Waiting {
+    /// Whoever commits wakes them.
+    #[default]
+    Woken,
+    /// They look again every few milliseconds. For hosts such as Workers, where a request must not be woken by
+    /// another one, and may be frozen for good wherever it waits.
+    Polling,
+}
 
 pub(super) type Outcome = Result<Vec<Written>, TreeError>;
 
@@ -122,6 +146,11 @@ impl Intent {
         }
     }
 
+    /// Tells whether somebody has decided it.
+    pub(super) fn is_decided(&self) -> bool {
+        self.state().result.is_some()
+    }
+
     fn is_settled(&self) -> bool {
         let state = self.state();
         state.abandoned || state.result.is_some()
@@ -149,11 +178,64 @@ pub(super) struct Queue {
     pub(super) key: String,
     pending: Mutex<Vec<Arc<Intent>>>,
     leader: async_lock::Mutex<()>,
+    lease: Mutex<Lease>,
+}
+
+/// Who leads among writers that poll.
+#[derive(Debug, Default)]
+struct Lease {
+    /// The leader's number; those before it have lost theirs.
+    number: u64,
+    /// Until when it leads, in milliseconds; nobody does if that has passed.
+    until: i64,
+    /// What it has taken from the queue.
+    in_hand: Vec<Arc<Intent>>,
 }
 
 impl Queue {
     fn pending(&self) -> MutexGuard<'_, Vec<Arc<Intent>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lease, and all that waits, unless somebody leads.
+    fn take_lease(self: &Arc<Self>, now: i64) -> Option<(u64, Batch)> {
+        let mut lease = self.lease();
+        // A clock that was set back does not make a lease longer.
+        if now < lease.until && lease.until <= now + LEASE {
+            return None;
+        }
+        lease.number += 1;
+        lease.until = now + LEASE;
+        let mut batch = Batch::take(self);
+        for intent in std::mem::take(&mut lease.in_hand) {
+            if !batch.intents.iter().any(|one| Arc::ptr_eq(one, &intent)) {
+                batch.intents.push(intent);
+            }
+        }
+        batch.intents.retain(|intent| !intent.is_settled());
+        lease.in_hand.clone_from(&batch.intents);
+        Some((lease.number, batch))
+    }
+
+    /// Leads for longer; tells whether the lease is still one's own.
+    fn renew_lease(&self, number: u64, now: i64) -> bool {
+        let mut lease = self.lease();
+        if lease.number == number {
+            lease.until = now + LEASE;
+        }
+        lease.number == number
+    }
+
+    fn end_lease(&self, number: u64) {
+        let mut lease = self.lease();
+        if lease.number == number {
+            lease.until = i64::MIN;
+            lease.in_hand.clear();
+        }
     }
 }
 
@@ -194,17 +276,57 @@ impl Queues {
         }
     }
 
+    /// The same for [`Waiting::Polling`].
+    pub(super) async fn submit_polling<H: Host, F: Future<Output = ()>>(
+        &self,
+        account: &AccountName,
+        shard: Shard,
+        intent: Intent,
+        host: &H,
+        lead: impl Fn(Batch) -> F,
+    ) -> Outcome {
+        let place = self.enter(account, shard);
+        let intent = Abandon(Arc::new(intent));
+        let queue = &place.queue;
+        queue.pending().push(Arc::clone(&intent.0));
+        loop {
+            if let Some(result) = intent.0.state().result.take() {
+                return result;
+            }
+            let Some((number, batch)) = queue.take_lease(host.now().millis()) else {
+                let mut random = [0; 8];
+                host.random(&mut random);
+                let jitter = u64::from_le_bytes(random) % (LOOK_AGAIN + 1);
+                host.sleep(LOOK_AGAIN + jitter).await;
+                continue;
+            };
+            let _end = EndLease(queue, number);
+            let mut leading = pin!(lead(batch));
+            let mut renewing = pin!(async {
+                while queue.renew_lease(number, host.now().millis()) {
+                    host.sleep(RENEWAL).await;
+                }
+            });
+            // Until all is decided, or somebody else has taken over.
+            poll_fn(|context| match leading.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => Pin::as_mut(&mut renewing).poll(context),
+            })
+            .await;
+        }
+    }
+
     fn enter(&self, account: &AccountName, shard: Shard) -> Place<'_> {
         let key = shard.head_key(account);
         let mut queues = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.entry(key.clone()).or_insert_with(|| {
-            let (pending, leader) = (Mutex::default(), async_lock::Mutex::default());
             Arc::new(Queue {
                 account: account.clone(),
                 shard,
                 key,
-                pending,
-                leader,
+                pending: Mutex::default(),
+                leader: async_lock::Mutex::default(),
+                lease: Mutex::default(),
             })
         });
         Place {
@@ -231,6 +353,15 @@ impl Drop for Place<'_> {
         if Arc::strong_count(&self.queue) == 2 {
             queues.remove(&self.queue.key);
         }
+    }
+}
+
+/// Gives a lease back.
+struct EndLease<'a>(&'a Queue, u64);
+
+impl Drop for EndLease<'_> {
+    fn drop(&mut self) {
+        self.0.end_lease(self.1);
     }
 }
 

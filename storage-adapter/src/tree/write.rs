@@ -10,7 +10,7 @@ use model::AccountName;
 use super::format::MAX_CONTENT_TYPE;
 use super::heads::whole;
 use super::path::DocumentPath;
-use super::queue::{Intent, Op, Outcome};
+use super::queue::{Intent, Op, Outcome, Waiting};
 use super::shard::{self, Shard};
 use super::types::{Change, DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, version};
@@ -226,11 +226,16 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             })
             .collect();
         let intent = Intent::new(ops, quota);
-        let outcome = self
-            .shared
-            .queues
-            .submit(account, shard, intent, |batch| self.lead(batch))
-            .await;
+        let (queues, lead) = (&self.shared.queues, |batch| self.lead(batch));
+        let outcome = match self.shared.options.waiting {
+            Waiting::Woken => queues.submit(account, shard, intent, lead).await,
+            Waiting::Polling => {
+                let host = &*self.host;
+                queues
+                    .submit_polling(account, shard, intent, host, lead)
+                    .await
+            }
+        };
         if outcome.as_ref().is_err_and(nothing_happened) {
             for key in stored {
                 // What cannot be deleted now is swept later.
