@@ -77,6 +77,10 @@ impl Failure {
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
                 let status = service.raw().status().as_u16();
+                if meta.code().is_none() && service.raw().status().is_success() {
+                    let words = format!("its answer makes no sense: {}", chain(service.err()));
+                    return Self::new(Kind::Unknown, words);
+                }
                 Self::answered(status, meta.code(), meta.message(), bucket)
             }
             other => Self::new(Kind::Unknown, chain(other)),

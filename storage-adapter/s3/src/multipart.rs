@@ -133,7 +133,7 @@ impl<H: Host> Inner<H> {
         let mut attempts = self.attempts();
         let mut uncertain = false;
         loop {
-            let sending = request.clone().send();
+            let sending = Box::pin(request.clone().send());
             let failure = match self.attempt(Class::Write, &mut attempts, sending).await {
                 Ok(done) => match done.e_tag() {
                     Some(version) => return Ok(etag(version)),

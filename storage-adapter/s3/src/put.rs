@@ -146,7 +146,10 @@ impl<H: Host> Inner<H> {
         let mut attempts = self.attempts();
         let mut uncertain = false;
         loop {
-            let failure = match self.attempt(Class::Write, &mut attempts, send()).await {
+            let failure = match self
+                .attempt(Class::Write, &mut attempts, Box::pin(send()))
+                .await
+            {
                 Ok(done) => match done.e_tag() {
                     Some(version) => return Ok(etag(version)),
                     None => return self.look(key, &id).await,

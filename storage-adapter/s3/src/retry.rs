@@ -1,7 +1,7 @@
 //! One attempt, and when there is another.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -54,7 +54,8 @@ impl<H: Host> Inner<H> {
         &self,
         class: Class,
         attempts: &mut Attempts,
-        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        // The SDK's futures are large: nested in others they would overflow the stack.
+        sending: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
     ) -> Result<T, Failure>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -62,7 +63,7 @@ impl<H: Host> Inner<H> {
         attempts.made += 1;
         self.counters.count(class, attempts.made);
         let waiting = self.host.sleep(self.limits.attempt_millis);
-        match select(pin!(sending), pin!(waiting)).await {
+        match select(sending, pin!(waiting)).await {
             Either::Left((result, _)) => result.map_err(|error| Failure::of(&error, &self.bucket)),
             Either::Right(((), _)) => Err(Failure::new(
                 Kind::Unknown,
@@ -83,7 +84,7 @@ impl<H: Host> Inner<H> {
     {
         let mut attempts = self.attempts();
         loop {
-            match self.attempt(class, &mut attempts, send()).await {
+            match self.attempt(class, &mut attempts, Box::pin(send())).await {
                 Err(failure) if failure.kind.is_transient() && self.again(&attempts).await => {}
                 other => return other,
             }

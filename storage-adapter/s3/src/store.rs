@@ -161,10 +161,12 @@ impl<H: Host> S3Store<H> {
             limits,
             unconditional,
         );
-        let conditions = trial.probe().await.map_err(|source| OpenError::Store {
-            place: settings.describe(),
-            source,
-        })?;
+        let conditions = Box::pin(trial.probe())
+            .await
+            .map_err(|source| OpenError::Store {
+                place: settings.describe(),
+                source,
+            })?;
         let commits = match conditions {
             Some(conditions) => Commits::Server(conditions),
             None if settings.single_writer => Commits::SingleWriter,
@@ -263,15 +265,15 @@ impl<H: Host> Inner<H> {
 
 impl<H: Host> ObjectStore for S3Store<H> {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
-        Inner::get(&self.inner, key, options).await
+        Box::pin(Inner::get(&self.inner, key, options)).await
     }
 
     async fn put(&self, key: &str, body: ByteStream, mode: PutMode) -> Result<ETag, StoreError> {
-        self.inner.put(key, body, mode).await
+        Box::pin(self.inner.put(key, body, mode)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.inner.delete(key).await
+        Box::pin(self.inner.delete(key)).await
     }
 
     async fn list(
@@ -279,7 +281,7 @@ impl<H: Host> ObjectStore for S3Store<H> {
         prefix: &str,
         start_after: Option<&str>,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.inner.list(prefix, start_after).await
+        Box::pin(self.inner.list(prefix, start_after)).await
     }
 
     /// ETags are digests of the bytes, on AWS unless the bucket encrypts with keys of KMS.

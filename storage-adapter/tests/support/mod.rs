@@ -1,6 +1,7 @@
 //! What the tests of the tree share.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 
+pub mod asking;
 pub mod linear;
 pub mod requests;
 pub mod sequential;
