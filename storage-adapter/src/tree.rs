@@ -2,14 +2,18 @@
 //!
 //! Every module (`/notes/`, `/public/photos/`) has one head: an object with the index of all its
 //! documents, changed by compare-and-swap alone. A write stores the bytes under a new key and
-//! then swaps the head; a read revalidates the head and opens the bytes it names. `FORMAT.md`
-//! describes the objects.
+//! then swaps the head; a read revalidates the head and opens the bytes it names. The index of a
+//! large module is a tree: pages that never change, below the head. `FORMAT.md` describes the
+//! objects.
 
 mod cache;
 mod commit;
+mod folders;
 mod format;
 mod heads;
 mod index;
+mod pack;
+mod pages;
 mod path;
 mod queue;
 mod quota;
@@ -17,6 +21,7 @@ mod read;
 mod retention;
 mod root;
 mod shard;
+mod table;
 mod types;
 mod version;
 mod write;
@@ -34,7 +39,9 @@ pub use types::{
 };
 
 use cache::Cache;
+use index::Head;
 use queue::Queues;
+use table::Table;
 
 /// What can be set for the trees of a store.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +56,18 @@ pub struct Options {
     pub cache_bytes: usize,
     /// How writers wait for each other.
     pub waiting: Waiting,
+    /// How much of the pages is kept in memory, in bytes of their objects.
+    pub page_cache_bytes: usize,
+    /// Up to about this many bytes a module's index is one object, the head.
+    pub head_bytes: usize,
+    /// Beyond that the head and each of its pages have about this many bytes at most. Smaller
+    /// pages make writes cheaper in bytes and dearer in requests.
+    pub page_bytes: usize,
 }
+
+/// Measured: see `cargo xtask bench tree`.
+const DEFAULT_HEAD: usize = 64 << 10;
+const DEFAULT_PAGE: usize = 24 << 10;
 
 impl Default for Options {
     fn default() -> Self {
@@ -59,6 +77,9 @@ impl Default for Options {
             grace_millis: DAY,
             cache_bytes: cache::DEFAULT_CAPACITY,
             waiting: Waiting::default(),
+            page_cache_bytes: cache::DEFAULT_PAGES,
+            head_bytes: DEFAULT_HEAD,
+            page_bytes: DEFAULT_PAGE,
         }
     }
 }
@@ -73,7 +94,8 @@ pub struct Storage<S, H> {
 
 struct Shared {
     options: Options,
-    cache: Cache,
+    cache: Cache<Head>,
+    pages: Cache<Table>,
     queues: Queues,
 }
 
@@ -104,6 +126,7 @@ impl<S, H> Storage<S, H> {
     /// Makes the trees of a store.
     pub fn with_options(store: Arc<S>, host: Arc<H>, options: Options) -> Self {
         let cache = Cache::new(options.cache_bytes);
+        let pages = Cache::new(options.page_cache_bytes);
         let queues = Queues::default();
         Self {
             store,
@@ -111,6 +134,7 @@ impl<S, H> Storage<S, H> {
             shared: Arc::new(Shared {
                 options,
                 cache,
+                pages,
                 queues,
             }),
         }

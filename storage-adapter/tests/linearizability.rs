@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{Options, Storage, Version, Waiting};
-use support::asking::{FOLDERS, PATHS, ask, choose};
+use support::asking::{FOLDERS, MANY_FOLDERS, MANY_PATHS, PATHS, ask, choose_among};
 use support::linear::{Event, is_linearizable};
 use support::sequential::{Asked, Op, Said, Sequential};
 use support::{Random, TestHost};
@@ -36,6 +36,18 @@ struct Plan {
     quota: Option<u64>,
     clients: usize,
     operations: usize,
+    /// Pages of one document or two, so that every commit divides and joins some.
+    paged: bool,
+}
+
+impl Plan {
+    fn paths(&self) -> &'static [&'static str] {
+        if self.paged { &MANY_PATHS } else { &PATHS }
+    }
+
+    fn folders(&self) -> &'static [&'static str] {
+        if self.paged { &MANY_FOLDERS } else { &FOLDERS }
+    }
 }
 
 type Running = Pin<Box<dyn Future<Output = Said>>>;
@@ -55,6 +67,12 @@ fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     });
     let mut options = Options::default();
     options.waiting = plan.waiting;
+    if plan.paged {
+        options.head_bytes = 0;
+        options.page_bytes = [100, 300, 600][seed as usize % 3];
+        // Now and then nothing is in memory.
+        options.page_cache_bytes *= usize::from(seed.is_multiple_of(2));
+    }
     let instance =
         |seed| Storage::with_options(Arc::clone(&store), Arc::new(TestHost::new(seed)), options);
     let mut trees = [instance(random.next()), instance(random.next())];
@@ -73,7 +91,13 @@ fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
         let Some((running, asked, called)) = &mut clients[turn] else {
             if started < plan.operations {
                 started += 1;
-                let asked = choose(&mut random, plan.quota, &known);
+                let asked = choose_among(
+                    &mut random,
+                    plan.paths(),
+                    plan.folders(),
+                    plan.quota,
+                    &known,
+                );
                 let (tree, question) = (trees[at].clone(), asked.clone());
                 let running: Running = Box::pin(async move { ask(&tree, &question).await });
                 clients[turn] = Some((running, asked, time));
@@ -118,10 +142,11 @@ fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
     }
     // In the end all is said once more, without faults.
     store.set_faults(Faults::default());
-    for asked in PATHS
+    for asked in plan
+        .paths()
         .iter()
         .map(|path| Asked::Read(path))
-        .chain(FOLDERS.iter().map(|path| Asked::List(path)))
+        .chain(plan.folders().iter().map(|path| Asked::List(path)))
     {
         let tree = instance(random.next());
         let mut running: Running = Box::pin({
@@ -210,6 +235,7 @@ fn concurrent_operations() {
             quota: None,
             clients: 6,
             operations: 30,
+            paged: false,
         },
     );
 }
@@ -226,6 +252,7 @@ fn an_unreliable_store() {
             quota: None,
             clients: 5,
             operations: 25,
+            paged: false,
         },
     );
 }
@@ -242,6 +269,7 @@ fn crashes_at_any_point() {
             quota: None,
             clients: 5,
             operations: 25,
+            paged: false,
         },
     );
 }
@@ -258,6 +286,7 @@ fn the_quota_over_all_modules() {
             quota: Some(QUOTA),
             clients: 5,
             operations: 25,
+            paged: false,
         },
     );
 }
@@ -274,6 +303,7 @@ fn the_quota_with_failures_and_crashes() {
             quota: Some(QUOTA),
             clients: 5,
             operations: 25,
+            paged: false,
         },
     );
 }
@@ -295,6 +325,43 @@ fn polling_writers_and_frozen_leaders() {
                 quota: None,
                 clients: 6,
                 operations: 25,
+                paged: false,
+            },
+        );
+    }
+}
+
+#[test]
+fn concurrent_operations_on_pages() {
+    check(
+        "pages, concurrent",
+        150,
+        &Plan {
+            faults: DELAYS,
+            waiting: Waiting::Woken,
+            crash: 0,
+            quota: None,
+            clients: 6,
+            operations: 30,
+            paged: true,
+        },
+    );
+}
+
+#[test]
+fn pages_with_failures_crashes_and_a_quota() {
+    for quota in [None, Some(QUOTA)] {
+        check(
+            "pages, failing",
+            40,
+            &Plan {
+                faults: FAILURES,
+                waiting: Waiting::Woken,
+                crash: 2,
+                quota,
+                clients: 5,
+                operations: 20,
+                paged: true,
             },
         );
     }

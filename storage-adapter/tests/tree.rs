@@ -445,7 +445,7 @@ fn many_overwrites_stay_listed_and_the_head_stays_small() {
 fn newer_and_damaged_heads_are_refused() {
     let tree = tree();
     for (content, part) in [
-        (&br#"{"format":2,"pages":{}}"#[..], "is in format 2"),
+        (&br#"{"format":3,"pages":{}}"#[..], "is in format 3"),
         (b"nonsense", "is damaged"),
         (br#"{"format":1}"#, "is damaged"),
     ] {

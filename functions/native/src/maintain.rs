@@ -56,9 +56,9 @@ async fn sweep_all<S: ObjectStore, H: Host>(
     for account in accounts {
         match storage.sweep(&account, storage.host().now()).await {
             Ok(report) => {
-                if report.expired + report.orphans > 0 {
+                if report.expired + report.orphans + report.pages > 0 {
                     let (expired, orphans) = (report.expired, report.orphans);
-                    tracing::info!(%account, expired, orphans, "swept");
+                    tracing::info!(%account, expired, orphans, pages = report.pages, "swept");
                 }
             }
             Err(error) => {

@@ -1,56 +1,62 @@
-//! Heads that were read or written before, to be revalidated and used again.
+//! Heads that were read or written before, to be revalidated and used again; and pages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::index::Head;
-
 /// Objects' bytes that the cached heads stand for; in memory they take two to four times that.
 pub(super) const DEFAULT_CAPACITY: usize = 32 << 20;
-/// What a head counts at least.
+/// The same for pages.
+pub(super) const DEFAULT_PAGES: usize = 16 << 20;
+/// What an object counts at least.
 const MIN_WEIGHT: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(super) struct Cache<T> {
     capacity: usize,
-    entries: Mutex<Entries>,
+    entries: Mutex<Entries<T>>,
 }
 
-#[derive(Debug, Default)]
-struct Entries {
-    by_key: HashMap<String, Entry>,
+#[derive(Debug)]
+struct Entries<T> {
+    by_key: HashMap<String, Entry<T>>,
     weight: usize,
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
-    head: Arc<Head>,
+struct Entry<T> {
+    object: Arc<T>,
+    weight: usize,
     used: u64,
 }
 
-impl Cache {
+impl<T> Cache<T> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            entries: Mutex::default(),
+            entries: Mutex::new(Entries {
+                by_key: HashMap::new(),
+                weight: 0,
+                clock: 0,
+            }),
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Arc<Head>> {
+    pub(super) fn get(&self, key: &str) -> Option<Arc<T>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.clock += 1;
         let clock = entries.clock;
         let entry = entries.by_key.get_mut(key)?;
         entry.used = clock;
-        Some(Arc::clone(&entry.head))
+        Some(Arc::clone(&entry.object))
     }
 
-    /// Keeps a head, unless it is too large, at the cost of those not used for longest.
-    pub(super) fn insert(&self, key: &str, head: &Arc<Head>) {
+    /// Keeps an object of this length, unless it is too large, at the cost of those not used for
+    /// longest.
+    pub(super) fn insert(&self, key: &str, object: &Arc<T>, length: usize) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.remove(key);
-        let weight = weight(head);
+        let weight = length.max(MIN_WEIGHT);
         if weight > self.capacity {
             return;
         }
@@ -73,7 +79,8 @@ impl Cache {
         entries.weight += weight;
         entries.clock += 1;
         let entry = Entry {
-            head: Arc::clone(head),
+            object: Arc::clone(object),
+            weight,
             used: entries.clock,
         };
         entries.by_key.insert(key.to_owned(), entry);
@@ -87,40 +94,29 @@ impl Cache {
     }
 }
 
-impl Entries {
+impl<T> Entries<T> {
     fn remove(&mut self, key: &str) {
         if let Some(entry) = self.by_key.remove(key) {
-            self.weight -= weight(&entry.head);
+            self.weight -= entry.weight;
         }
     }
-}
-
-fn weight(head: &Head) -> usize {
-    head.length.max(MIN_WEIGHT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::ETag;
 
     #[test]
     fn is_bounded_and_drops_what_was_not_used() {
         let cache = Cache::new(8 * MIN_WEIGHT);
-        let head = |length| {
-            Arc::new(Head {
-                etag: Some(ETag("e".into())),
-                length,
-                ..Head::default()
-            })
-        };
+        let object = Arc::new(());
         for n in 0..100 {
-            cache.insert(&n.to_string(), &head(10));
+            cache.insert(&n.to_string(), &object, 10);
             assert!(cache.get("0").is_some(), "used all the time");
             assert!(cache.entries.lock().unwrap().weight <= 8 * MIN_WEIGHT);
         }
         assert!(cache.get("1").is_none());
-        cache.insert("0", &head(9 * MIN_WEIGHT));
+        cache.insert("0", &object, 9 * MIN_WEIGHT);
         assert!(cache.get("0").is_none(), "too large to keep");
     }
 }

@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use model::Timestamp;
 
 use super::heads::whole;
 use super::index::{Allowance, Head, Index, RECENT_COMMITS, Superseded};
-use super::queue::{Batch, Intent, Op, Outcome};
+use super::pack::{self, Packer};
+use super::pages::page_key;
+use super::queue::{Batch, Intent, Op, Outcome, Queue};
 use super::quota::{Need, Room};
+use super::shard::names_below;
+use super::table::{self, Loaded, Missing, PageId, State, Table};
 use super::types::{DocumentInfo, Host, TreeError, Version, Written};
 use super::{Storage, format, version};
 use crate::store::{BodyError, ETag, ObjectStore, PutMode, StoreError};
 
 /// How often a commit is tried before the module counts as too busy.
 const ATTEMPTS: u32 = 20;
+/// Pages of one commit that are stored at the same time.
+const PAGE_WRITES: usize = 8;
 
 /// What became of a batch in one pass over a head.
 #[derive(Default)]
@@ -44,7 +51,21 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 },
             };
             settle_attempted(&mut batch, &head);
-            let mut draft = Draft::new(&head.index, version::new(&*self.host), self.host.now());
+            let mut loaded = Loaded::new();
+            let head = match self
+                .open_pages(&queue, head, batch.open(), &mut loaded)
+                .await
+            {
+                Ok(head) => head,
+                Err(error) => return fail_all(&mut batch, &error),
+            };
+            settle_attempted(&mut batch, &head);
+            let mut draft = Draft {
+                index: head.index.clone(),
+                loaded,
+                commit: version::new(&*self.host),
+                now: self.host.now(),
+            };
             if let Some(allowance) = allowance.take() {
                 draft.index.allowance = allowance;
             }
@@ -94,6 +115,36 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         fail_all(&mut batch, &last);
     }
 
+    /// Reads the pages that the intents change; gives the head that they belong to.
+    async fn open_pages(
+        &self,
+        queue: &Queue,
+        head: Arc<Head>,
+        intents: &[Arc<Intent>],
+        loaded: &mut Loaded,
+    ) -> Result<Arc<Head>, TreeError> {
+        let bound = self.shared.options.page_bytes;
+        // A part that a deletion may make small enough to be joined with another.
+        let is_small = |table: &Table| pack::is_small(pack::size(table), bound / 3 * 4);
+        let find = |index: &Index, loaded: &Loaded| {
+            let mut missing = Vec::new();
+            for op in intents.iter().flat_map(|intent| &intent.ops) {
+                let names = names_below(&op.path);
+                if let Err(Missing(more)) = index.state(names, loaded) {
+                    missing.extend(more);
+                } else if op.put.is_none() {
+                    index
+                        .root
+                        .neighbours(names, loaded, &is_small, &mut missing);
+                }
+            }
+            table::all_loaded(missing)
+        };
+        let (account, shard) = (&queue.account, &queue.shard);
+        let (head, ()) = self.look(account, shard, head, loaded, find).await?;
+        Ok(head)
+    }
+
     /// Applies the intents one after the other.
     fn decide(&self, draft: &mut Draft, intents: &[Arc<Intent>]) -> Decided {
         let too_old = draft.now.plus_millis(-self.shared.options.grace_millis / 2);
@@ -118,13 +169,31 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Makes the draft the head's successor.
     async fn swap(
         &self,
-        queue: &super::queue::Queue,
+        queue: &Queue,
         head: &Head,
         draft: Draft,
         outcomes: &[(Arc<Intent>, Outcome)],
     ) -> Result<(), StoreError> {
-        let commit = draft.commit.clone();
-        let mut index = draft.finish(self.shared.options.keep_millis);
+        let options = &self.shared.options;
+        let (commit, decided) = (draft.commit.clone(), draft.now);
+        let (mut index, loaded) = draft.finish(options.keep_millis);
+        let pages = {
+            let new_id = || PageId(version::new(&*self.host).0);
+            let mut packer = Packer {
+                bound: options.page_bytes,
+                loaded: &loaded,
+                new_id: &new_id,
+                pages: Vec::new(),
+            };
+            packer.head(&mut index.root, options.head_bytes);
+            packer.pages
+        };
+        let is_paged = !pages.is_empty();
+        self.store_pages(queue, pages).await?;
+        if is_paged && self.host.now() > decided.plus_millis(options.grace_millis / 2) {
+            // They may be swept before the head names them.
+            return Err(StoreError::Unavailable("it took too long".to_owned()));
+        }
         let (bytes, page) = format::write(&mut index);
         if let Some(page) = page {
             let prefix = queue.shard.superseded_prefix(&queue.account);
@@ -154,11 +223,39 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     index,
                     length,
                 };
-                self.shared.cache.insert(&queue.key, &Arc::new(head));
+                self.shared
+                    .cache
+                    .insert(&queue.key, &Arc::new(head), length);
                 Ok(())
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// Stores new pages, which nobody names yet.
+    async fn store_pages(
+        &self,
+        queue: &Queue,
+        pages: Vec<(PageId, Arc<Table>)>,
+    ) -> Result<(), StoreError> {
+        let prefix = queue.shard.pages_prefix(&queue.account);
+        let store = |(page, table): (PageId, Arc<Table>)| {
+            let key = page_key(&prefix, &page);
+            async move {
+                let bytes = format::write_table(&table);
+                let length = bytes.len();
+                self.store.put(&key, whole(bytes), PutMode::New).await?;
+                self.shared.pages.insert(&key, &table, length);
+                Ok(())
+            }
+        };
+        stream::iter(pages)
+            .map(store)
+            .buffer_unordered(PAGE_WRITES)
+            .try_collect()
+            .await
     }
 }
 
@@ -183,28 +280,23 @@ fn fail_all(batch: &mut Batch, error: &TreeError) {
 /// The next state of an index.
 struct Draft {
     index: Index,
+    /// All pages on the paths that are written to.
+    loaded: Loaded,
     commit: Version,
     now: Timestamp,
 }
 
 impl Draft {
-    fn new(index: &Index, commit: Version, now: Timestamp) -> Self {
-        Self {
-            index: index.clone(),
-            commit,
-            now,
-        }
-    }
-
     /// Applies an intent or leaves everything as it was. Fails if there has to be room first.
     fn apply_all(&mut self, intent: &Intent, too_old: Timestamp) -> Result<Outcome, Need> {
         if let ([op], Some(limit)) = (intent.ops.as_slice(), intent.quota)
             && let Some(put) = &op.put
         {
-            let old = self.index.document(names(op)).map_or(0, |info| info.length);
+            let refusal = self.check(op, put, too_old);
+            let old = self.state(op).ok().and_then(|state| state.document);
+            let old = old.map_or(0, |info| info.length);
             let after = (self.index.bytes - old).saturating_add(put.length);
             // A refusal for another reason comes first.
-            let refusal = self.check(op, put, too_old);
             return match refusal {
                 Err(error) => Ok(Err(error)),
                 Ok(()) => {
@@ -250,9 +342,16 @@ impl Draft {
         }
     }
 
+    fn state(&self, op: &Op) -> Result<State, TreeError> {
+        let found = self.index.state(names_below(&op.path), &self.loaded);
+        // Cannot be: all pages were read, and earlier changes of the draft need no others.
+        found.map_err(|_| TreeError::Busy)
+    }
+
     fn check(&self, op: &Op, put: &DocumentInfo, too_old: Timestamp) -> Result<(), TreeError> {
-        self.index.check(names(op), &op.condition)?;
-        self.index.check_clash(&op.path, names(op))?;
+        let state = self.state(op)?;
+        state.check(&op.condition)?;
+        state.check_clash(&op.path, names_below(&op.path).len())?;
         if version::time(&put.version.0).is_some_and(|made| made < too_old) {
             let reason = "it took too long to arrive".to_owned();
             return Err(BodyError::Broken(reason).into());
@@ -262,12 +361,14 @@ impl Draft {
 
     /// Applies one change, unless it is refused.
     fn apply(&mut self, op: &Op, too_old: Timestamp) -> Result<Written, TreeError> {
-        let names = names(op);
+        let names = names_below(&op.path);
         let Some(put) = &op.put else {
-            self.index.check(names, &op.condition)?;
+            let state = self.state(op)?;
+            state.check(&op.condition)?;
+            state.document.ok_or(TreeError::NotFound)?;
             let old = self
                 .index
-                .remove(names, &self.commit)
+                .remove(names, &self.commit, &self.loaded)
                 .ok_or(TreeError::NotFound)?;
             let version = old.version.clone();
             self.supersede(op, old);
@@ -282,7 +383,7 @@ impl Draft {
             ..put.clone()
         };
         let version = info.version.clone();
-        let old = self.index.insert(names, info, &self.commit);
+        let old = self.index.insert(names, info, &self.commit, &self.loaded);
         let created = old.is_none();
         if let Some(old) = old {
             self.supersede(op, old);
@@ -295,7 +396,7 @@ impl Draft {
         self.index.superseded.push(Superseded { path, info, since });
     }
 
-    fn finish(self, keep_millis: i64) -> Index {
+    fn finish(self, keep_millis: i64) -> (Index, Loaded) {
         let mut index = self.index;
         let expired = self.now.plus_millis(-keep_millis);
         index.superseded.retain(|entry| entry.since >= expired);
@@ -305,12 +406,6 @@ impl Draft {
         let forgotten = index.recent.len().saturating_sub(RECENT_COMMITS);
         index.recent.drain(..forgotten);
         index.commit = self.commit;
-        index
+        (index, self.loaded)
     }
-}
-
-/// The document's names below its module.
-fn names(op: &Op) -> &[String] {
-    let above = 1 + usize::from(op.path.is_public());
-    op.path.segments().get(above..).unwrap_or_default()
 }

@@ -1,20 +1,23 @@
 //! The head as bytes; `FORMAT.md` describes it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::index::{Allowance, Fence, Head, Index, Node, Superseded};
+use super::folders::{self, FoldersJson};
+use super::index::{Allowance, Fence, Head, Index, Superseded};
 use super::path::DocumentPath;
-use super::types::{DocumentInfo, Folder, Item, TreeError, Version};
+use super::table::Table;
+use super::types::{DocumentInfo, TreeError, Version};
 use super::version;
 use crate::store::ETag;
 
-/// The newest format that is understood, and the one that is written.
+/// The format of everything but large modules.
 pub(super) const FORMAT: u32 = 1;
+/// The format of pages and of heads that name pages; the newest one that is understood.
+pub(super) const PAGED_FORMAT: u32 = 2;
 
 /// What a head keeps shows in the length of its object, because that is all a listing tells:
 /// less than this and there is no document,
@@ -55,19 +58,16 @@ struct HeadJson {
     superseded: Vec<SupersededJson>,
     document: Option<DocumentJson>,
     #[serde(default)]
-    folders: BTreeMap<String, FolderJson>,
+    folders: FoldersJson,
 }
 
 #[derive(Deserialize)]
-struct FolderJson {
-    #[serde(default)]
-    version: String,
-    #[serde(default)]
-    documents: BTreeMap<String, DocumentJson>,
+struct PageOfIndexJson {
+    folders: FoldersJson,
 }
 
 #[derive(Deserialize, Serialize)]
-struct DocumentJson {
+pub(super) struct DocumentJson {
     version: String,
     #[serde(rename = "type")]
     content_type: String,
@@ -91,7 +91,7 @@ struct PageJson {
 }
 
 #[derive(Serialize)]
-struct DocumentRef<'a> {
+pub(super) struct DocumentRef<'a> {
     version: &'a str,
     #[serde(rename = "type")]
     content_type: &'a str,
@@ -145,8 +145,8 @@ pub(super) fn write(index: &mut Index) -> (Bytes, Option<Bytes>) {
     let too_many = index.superseded.len() > MAX_SUPERSEDED;
     if !too_many {
         let bytes = write_head(index);
-        let limit = match (&index.root.folder.items, &index.document) {
-            (items, _) if !items.is_empty() => usize::MAX,
+        let limit = match (index.is_module(), &index.document) {
+            (true, _) => usize::MAX,
             (_, Some(_)) => MIN_MODULE_HEAD,
             (_, None) => MIN_DOCUMENT_HEAD,
         };
@@ -166,9 +166,14 @@ fn write_head(index: &Index) -> Bytes {
         limit,
         bytes: allowance,
     } = index.allowance;
+    let format = if folders::is_paged(&index.root) {
+        PAGED_FORMAT
+    } else {
+        FORMAT
+    };
     out.extend_from_slice(
         format!(
-            "{{\"format\":{FORMAT},\"commit\":\"{commit}\",\"serial\":{serial},\"bytes\":{bytes},\
+            "{{\"format\":{format},\"commit\":\"{commit}\",\"serial\":{serial},\"bytes\":{bytes},\
              \"limit\":{limit},\"allowance\":{allowance},"
         )
         .as_bytes(),
@@ -196,13 +201,10 @@ fn write_head(index: &Index) -> Bytes {
         out.extend_from_slice(b",\n\"document\":");
         json(&mut out, &DocumentRef::from(info));
     }
-    let is_module = !index.root.folder.items.is_empty();
+    let is_module = index.is_module();
     if is_module {
-        out.extend_from_slice(b",\n\"folders\":{\"\":{\"documents\":");
-        out.extend_from_slice(&fragment(&index.root));
-        out.push(b'}');
-        write_folders(&mut out, &index.root, &mut String::new());
-        out.push(b'}');
+        out.extend_from_slice(b",\n\"folders\":");
+        folders::write(&mut out, &index.root);
     }
     out.push(b'}');
     let length = match (is_module, &index.document) {
@@ -220,45 +222,21 @@ fn write_head(index: &Index) -> Bytes {
     out.into()
 }
 
-fn write_folders(out: &mut Vec<u8>, node: &Node, path: &mut String) {
-    for (name, child) in &node.children {
-        let length = path.len();
-        path.push_str(name);
-        path.push('/');
-        out.extend_from_slice(b",\n");
-        json(out, path.as_str());
-        out.extend_from_slice(b":{\"version\":");
-        json(out, &child.folder.version.0);
-        out.extend_from_slice(b",\"documents\":");
-        out.extend_from_slice(&fragment(child));
-        out.push(b'}');
-        write_folders(out, child, path);
-        path.truncate(length);
-    }
+/// Writes a page of an index.
+pub(super) fn write_table(table: &Table) -> Bytes {
+    let mut out = format!("{{\"format\":{PAGED_FORMAT},\"folders\":").into_bytes();
+    folders::write(&mut out, table);
+    out.push(b'}');
+    out.into()
 }
 
-/// The folder's documents as JSON, made once for each state of the folder.
-fn fragment(node: &Node) -> Bytes {
-    let make = || {
-        let mut out = vec![b'{'];
-        for (name, item) in &node.folder.items {
-            if let Item::Document(info) = item {
-                if out.len() > 1 {
-                    out.push(b',');
-                }
-                out.push(b'\n');
-                json(&mut out, name);
-                out.push(b':');
-                json(&mut out, &DocumentRef::from(info));
-            }
-        }
-        out.push(b'}');
-        out.into()
-    };
-    node.fragment.get_or_init(make).clone()
+/// Reads a page of an index.
+pub(super) fn read_table(key: &str, bytes: &[u8]) -> Result<Table, TreeError> {
+    let json: PageOfIndexJson = parse(key, bytes)?;
+    folders::read(key, json.folders)
 }
 
-fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+pub(super) fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     // Writing strings and numbers to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
 }
@@ -266,15 +244,7 @@ fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 /// Reads a head.
 pub(super) fn read(key: &str, bytes: &[u8], etag: ETag) -> Result<Head, TreeError> {
     let json: HeadJson = parse(key, bytes)?;
-    let mut root = Building::default();
-    for (path, folder) in json.folders {
-        let mut at = &mut root;
-        for name in path.split_terminator('/') {
-            at = at.children.entry(name.to_owned()).or_default();
-        }
-        at.version = folder.version;
-        at.documents = folder.documents;
-    }
+    let root = Arc::new(folders::read(key, json.folders)?);
     let superseded = json
         .superseded
         .into_iter()
@@ -294,7 +264,8 @@ pub(super) fn read(key: &str, bytes: &[u8], etag: ETag) -> Result<Head, TreeErro
         recent: json.recent.into_iter().map(Version).collect(),
         superseded: superseded.collect::<Result<_, _>>()?,
         document: json.document.map(Into::into),
-        root: Arc::new(root.finish(key)?),
+        version: version::empty(),
+        root,
     };
     index.set_etag(&etag);
     Ok(Head {
@@ -335,9 +306,9 @@ pub(super) fn read_page(key: &str, bytes: &[u8]) -> Result<Vec<Superseded>, Tree
 /// Reads any of our JSON documents, of no newer format than ours.
 pub(super) fn parse<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Result<T, TreeError> {
     let any: AnyFormat = serde_json::from_slice(bytes).map_err(|error| damaged(key, error))?;
-    if any.format > FORMAT {
+    if any.format > PAGED_FORMAT {
         return Err(TreeError::Format(format!(
-            "\"{key}\" is in format {}, and this version understands formats up to {FORMAT}; \
+            "\"{key}\" is in format {}, and this version understands formats up to {PAGED_FORMAT}; \
              run the version that wrote it, or a newer one",
             any.format
         )));
@@ -357,43 +328,4 @@ fn superseded(key: &str, json: SupersededJson) -> Result<Superseded, TreeError> 
         info: json.document.into(),
         since: Timestamp::from_millis(json.since),
     })
-}
-
-#[derive(Default)]
-struct Building {
-    version: String,
-    documents: BTreeMap<String, DocumentJson>,
-    children: BTreeMap<String, Self>,
-}
-
-impl Building {
-    fn finish(self, key: &str) -> Result<Node, TreeError> {
-        let documents = self.documents.into_iter();
-        let mut items: BTreeMap<String, Item> = documents
-            .map(|(name, json)| (name, Item::Document(json.into())))
-            .collect();
-        let mut children = BTreeMap::new();
-        for (name, child) in self.children {
-            let child = child.finish(key)?;
-            let item = Item::Folder(child.folder.version.clone());
-            if items.insert(name.clone(), item).is_some() {
-                return Err(damaged(
-                    key,
-                    format!("\"{name}\" is a document and a folder"),
-                ));
-            }
-            children.insert(name, Arc::new(child));
-        }
-        let version = if items.is_empty() {
-            version::empty()
-        } else {
-            Version(self.version)
-        };
-        let folder = Arc::new(Folder { version, items });
-        Ok(Node {
-            folder,
-            children,
-            fragment: OnceLock::new(),
-        })
-    }
 }

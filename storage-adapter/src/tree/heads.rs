@@ -40,7 +40,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
             (Found::New(etag, bytes), _) => {
                 let head = Arc::new(format::read(key, &bytes, etag)?);
-                self.shared.cache.insert(key, &head);
+                self.shared.cache.insert(key, &head, head.length);
                 Ok(head)
             }
         }

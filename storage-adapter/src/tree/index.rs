@@ -1,13 +1,12 @@
-//! A module's index in memory: immutable folders that commits share.
+//! A module's index in memory.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use model::Timestamp;
 
 use super::path::DocumentPath;
-use super::types::{DocumentInfo, Folder, Item, TreeError, Version, WriteCondition};
+use super::table::{self, Clash, Loaded, Missing, Seen, State, Table};
+use super::types::{DocumentInfo, TreeError, Version, WriteCondition};
 use super::version;
 use crate::store::ETag;
 
@@ -23,29 +22,6 @@ pub struct Superseded {
     pub info: DocumentInfo,
     /// When it was overwritten or deleted.
     pub since: Timestamp,
-}
-
-/// One folder.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) folder: Arc<Folder>,
-    pub(super) children: BTreeMap<String, Arc<Self>>,
-    /// The folder's documents as they stand in the head, once they were written.
-    pub(super) fragment: OnceLock<Bytes>,
-}
-
-impl Default for Node {
-    fn default() -> Self {
-        let folder = Folder {
-            version: version::empty(),
-            items: BTreeMap::new(),
-        };
-        Self {
-            folder: Arc::new(folder),
-            children: BTreeMap::new(),
-            fragment: OnceLock::new(),
-        }
-    }
 }
 
 /// What a module may grow to, of an account's quota.
@@ -83,7 +59,9 @@ pub(super) struct Index {
     pub(super) superseded: Vec<Superseded>,
     /// The document that has the module's name, if that is no folder.
     pub(super) document: Option<DocumentInfo>,
-    pub(super) root: Arc<Node>,
+    /// The version of the module's folder.
+    pub(super) version: Version,
+    pub(super) root: Arc<Table>,
 }
 
 impl Default for Index {
@@ -97,6 +75,7 @@ impl Default for Index {
             recent: Vec::new(),
             superseded: Vec::new(),
             document: None,
+            version: version::empty(),
             root: Arc::default(),
         }
     }
@@ -112,42 +91,131 @@ pub(super) struct Head {
 }
 
 impl Index {
-    /// Finds a document by its names below the module.
-    pub(super) fn document(&self, names: &[String]) -> Option<&DocumentInfo> {
-        let Some((name, folders)) = names.split_last() else {
-            return self.document.as_ref();
-        };
-        match self.folder(folders)?.items.get(name)? {
-            Item::Document(info) => Some(info),
-            Item::Folder(_) => None,
+    /// Whether there is a folder rather than a document or nothing.
+    pub(super) fn is_module(&self) -> bool {
+        !self.root.is_empty()
+    }
+
+    /// Finds out what is at a path, given as names below the module.
+    pub(super) fn state(&self, names: &[String], loaded: &Loaded) -> Result<State, Missing> {
+        let clash = |what| Some(Clash { depth: 0, what });
+        if names.is_empty() {
+            return Ok(State {
+                document: self.document.clone(),
+                clash: clash("folder").filter(|_| self.is_module()),
+            });
         }
+        if self.document.is_some() {
+            return Ok(State {
+                document: None,
+                clash: clash("document"),
+            });
+        }
+        self.root.state(names, loaded)
     }
 
     /// Finds a folder by its names below the module.
-    pub(super) fn folder(&self, names: &[String]) -> Option<&Arc<Folder>> {
-        let mut node = &self.root;
-        for name in names {
-            node = node.children.get(name)?;
+    pub(super) fn folder(
+        &self,
+        names: &[String],
+        loaded: &Loaded,
+    ) -> Result<Option<(Version, Arc<Table>)>, Missing> {
+        if names.is_empty() {
+            let root = (self.version.clone(), Arc::clone(&self.root));
+            return Ok(self.is_module().then_some(root));
         }
-        Some(&node.folder)
+        match self.root.folder(names, loaded)? {
+            Some((version, below)) => {
+                let table = below.table(loaded)?;
+                Ok(Some((version.clone(), Arc::clone(table))))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Finds a folder's version alone, for which the folder itself need not be read.
+    pub(super) fn folder_version(
+        &self,
+        names: &[String],
+        loaded: &Loaded,
+    ) -> Result<Version, Missing> {
+        if names.is_empty() {
+            return Ok(self.version.clone());
+        }
+        let found = self.root.folder(names, loaded)?;
+        Ok(found.map_or_else(version::empty, |(version, _)| version.clone()))
     }
 
     /// The module's folder has a version that only the store can give.
     pub(super) fn set_etag(&mut self, etag: &ETag) {
-        if !self.root.folder.items.is_empty() {
-            let folder = &mut Arc::make_mut(&mut self.root).folder;
+        self.version = if self.is_module() {
             let held = self.fence.as_ref().map(|fence| fence.held.clone());
-            Arc::make_mut(folder).version = held.unwrap_or_else(|| version::of_head(etag));
-        }
+            held.unwrap_or_else(|| version::of_head(etag))
+        } else {
+            version::empty()
+        };
     }
 
-    /// Decides a write's condition.
-    pub(super) fn check(
-        &self,
+    /// Stores a document; clashes were ruled out and all pages of the path read before. Every
+    /// folder above gets the version `commit`. Returns what was there.
+    pub(super) fn insert(
+        &mut self,
         names: &[String],
-        condition: &WriteCondition,
-    ) -> Result<(), TreeError> {
-        let current = self.document(names).map(|info| &info.version);
+        info: DocumentInfo,
+        commit: &Version,
+        loaded: &Loaded,
+    ) -> Option<DocumentInfo> {
+        self.bytes = self.bytes.saturating_add(info.length);
+        let old = if names.is_empty() {
+            self.document.replace(info)
+        } else {
+            Arc::make_mut(&mut self.root).insert(names, info, commit, loaded)
+        };
+        self.bytes = self
+            .bytes
+            .saturating_sub(old.as_ref().map_or(0, |old| old.length));
+        old
+    }
+
+    /// Removes a document that is there, and the folders it leaves empty; all pages of the path
+    /// were read before. Every folder above that remains gets the version `commit`. Returns what
+    /// was there.
+    pub(super) fn remove(
+        &mut self,
+        names: &[String],
+        commit: &Version,
+        loaded: &Loaded,
+    ) -> Option<DocumentInfo> {
+        let old = if names.is_empty() {
+            self.document.take()
+        } else {
+            Arc::make_mut(&mut self.root).remove(names, commit, loaded)
+        };
+        self.bytes = self
+            .bytes
+            .saturating_sub(old.as_ref().map_or(0, |old| old.length));
+        old
+    }
+
+    /// Visits all documents with their names below the module, and all pages.
+    pub(super) fn walk(
+        &self,
+        loaded: &Loaded,
+        visit: &mut impl FnMut(&[String], Seen<'_>),
+    ) -> Result<(), Missing> {
+        if let Some(info) = &self.document {
+            visit(&[], Seen::Document(info));
+        }
+        let mut missing = Vec::new();
+        self.root.walk(loaded, &mut missing, &mut Vec::new(), visit);
+        table::all_loaded(missing)
+    }
+}
+
+impl State {
+    /// Decides a write's condition.
+    pub(super) fn check(&self, condition: &WriteCondition) -> Result<(), TreeError> {
+        let current = self.document.as_ref().map(|info| &info.version);
         let holds = match (condition, current) {
             (WriteCondition::None, _)
             | (WriteCondition::IfAbsent, None)
@@ -164,155 +232,16 @@ impl Index {
         }
     }
 
-    /// Refuses a document where a folder is, or below a document.
-    pub(super) fn check_clash(
-        &self,
-        path: &DocumentPath,
-        names: &[String],
-    ) -> Result<(), TreeError> {
-        let above = path.segments().len() - names.len();
-        let taken = |count: usize, what: &str| {
-            let name = path.segments()[..above + count].join("/");
-            Err(TreeError::Conflict(format!(
-                "there is a {what} \"/{name}\" already"
-            )))
+    /// Refuses a document where a folder is, or below a document; it has `below` names below its
+    /// module.
+    pub(super) fn check_clash(&self, path: &DocumentPath, below: usize) -> Result<(), TreeError> {
+        let Some(Clash { depth, what }) = self.clash else {
+            return Ok(());
         };
-        let Some((_, folders)) = names.split_last() else {
-            return if self.root.folder.items.is_empty() {
-                Ok(())
-            } else {
-                taken(0, "folder")
-            };
-        };
-        if self.document.is_some() {
-            return taken(0, "document");
-        }
-        let mut node = &self.root;
-        for (at, name) in names.iter().enumerate() {
-            match node.folder.items.get(name) {
-                None => return Ok(()),
-                Some(Item::Document(_)) if at < folders.len() => return taken(at + 1, "document"),
-                Some(Item::Document(_)) => return Ok(()),
-                Some(Item::Folder(_)) if at == folders.len() => return taken(at + 1, "folder"),
-                Some(Item::Folder(_)) => {}
-            }
-            let Some(child) = node.children.get(name) else {
-                return Ok(());
-            };
-            node = child;
-        }
-        Ok(())
-    }
-
-    /// Stores a document; clashes were ruled out before. Every folder above gets the version
-    /// `commit`. Returns what was there.
-    pub(super) fn insert(
-        &mut self,
-        names: &[String],
-        info: DocumentInfo,
-        commit: &Version,
-    ) -> Option<DocumentInfo> {
-        self.bytes = self.bytes.saturating_add(info.length);
-        let old = if names.is_empty() {
-            self.document.replace(info)
-        } else {
-            insert(Arc::make_mut(&mut self.root), names, info, commit)
-        };
-        self.bytes = self
-            .bytes
-            .saturating_sub(old.as_ref().map_or(0, |old| old.length));
-        old
-    }
-
-    /// Removes a document and the folders it leaves empty. Every folder above that remains gets
-    /// the version `commit`. Returns what was there.
-    pub(super) fn remove(&mut self, names: &[String], commit: &Version) -> Option<DocumentInfo> {
-        let old = if names.is_empty() {
-            self.document.take()
-        } else if self.document(names).is_some() {
-            remove(Arc::make_mut(&mut self.root), names, commit)
-        } else {
-            None
-        };
-        self.bytes = self
-            .bytes
-            .saturating_sub(old.as_ref().map_or(0, |old| old.length));
-        old
-    }
-
-    /// Visits all documents with their names below the module.
-    pub(super) fn for_each(&self, visit: &mut impl FnMut(&[String], &DocumentInfo)) {
-        if let Some(info) = &self.document {
-            visit(&[], info);
-        }
-        walk(&self.root, &mut Vec::new(), visit);
-    }
-}
-
-fn insert(
-    node: &mut Node,
-    names: &[String],
-    info: DocumentInfo,
-    commit: &Version,
-) -> Option<DocumentInfo> {
-    let (name, below) = names.split_first()?;
-    let folder = Arc::make_mut(&mut node.folder);
-    folder.version = commit.clone();
-    if below.is_empty() {
-        node.fragment = OnceLock::new();
-        match folder.items.insert(name.clone(), Item::Document(info)) {
-            Some(Item::Document(old)) => Some(old),
-            _ => None,
-        }
-    } else {
-        folder
-            .items
-            .insert(name.clone(), Item::Folder(commit.clone()));
-        let child = node.children.entry(name.clone()).or_default();
-        insert(Arc::make_mut(child), below, info, commit)
-    }
-}
-
-fn remove(node: &mut Node, names: &[String], commit: &Version) -> Option<DocumentInfo> {
-    let (name, below) = names.split_first()?;
-    let folder = Arc::make_mut(&mut node.folder);
-    folder.version = commit.clone();
-    let old = if below.is_empty() {
-        node.fragment = OnceLock::new();
-        match folder.items.remove(name) {
-            Some(Item::Document(old)) => Some(old),
-            _ => None,
-        }
-    } else {
-        let child = node.children.get_mut(name)?;
-        let old = remove(Arc::make_mut(child), below, commit);
-        if child.folder.items.is_empty() {
-            node.children.remove(name);
-            folder.items.remove(name);
-        } else {
-            folder
-                .items
-                .insert(name.clone(), Item::Folder(commit.clone()));
-        }
-        old
-    };
-    if folder.items.is_empty() {
-        folder.version = version::empty();
-    }
-    old
-}
-
-fn walk(node: &Node, names: &mut Vec<String>, visit: &mut impl FnMut(&[String], &DocumentInfo)) {
-    for (name, item) in &node.folder.items {
-        names.push(name.clone());
-        match item {
-            Item::Document(info) => visit(names, info),
-            Item::Folder(_) => {
-                if let Some(child) = node.children.get(name) {
-                    walk(child, names, visit);
-                }
-            }
-        }
-        names.pop();
+        let above = path.segments().len().saturating_sub(below);
+        let name = path.segments()[..above + depth].join("/");
+        Err(TreeError::Conflict(format!(
+            "there is a {what} \"/{name}\" already"
+        )))
     }
 }

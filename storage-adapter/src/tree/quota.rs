@@ -221,7 +221,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 limit: need.limit,
                 bytes,
             };
-            let held = index.root.folder.version.clone();
+            let held = index.version.clone();
             index.fence = Some(Fence {
                 id: version::new(&*self.host),
                 held,
@@ -252,7 +252,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                         index,
                         length,
                     };
-                    self.shared.cache.insert(&key, &Arc::new(head));
+                    self.shared.cache.insert(&key, &Arc::new(head), length);
                 }
                 Err(
                     StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_),

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 use futures_util::future::join;
 use model::AccountName;
 
-use super::index::Head;
+use super::index::Index;
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
+use super::table::Loaded;
 use super::types::{
     ByteRange, DocumentInfo, DocumentRead, Folder, FolderRead, Host, TreeError, Version,
 };
@@ -26,7 +27,8 @@ pub(super) static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Reads a document: one conditional GET of the head and, at the same time if the document is
-    /// known, one GET of the bytes.
+    /// known, one GET of the bytes. Of a large module's index, pages that are not in memory are
+    /// read too.
     ///
     /// # Errors
     /// [`TreeError::NotFound`], [`TreeError::Range`], and those of the store.
@@ -45,10 +47,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         loop {
             // The bytes that are probably wanted are opened while the head is revalidated.
             let cached = self.shared.cache.get(&key);
+            let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
             let guess = cached
                 .as_ref()
-                .and_then(|head| head.index.document(names))
-                .cloned();
+                .and_then(|head| self.peek(account, &shard, head, find)?.document);
             let guess = guess.filter(|info| !if_none_match.contains(&info.version));
             let (head, opened) = match &guess {
                 Some(info) => {
@@ -58,18 +60,20 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 }
                 None => (self.newer_head(&key, cached).await?, None),
             };
-            let info = head.index.document(names).ok_or(TreeError::NotFound)?;
+            let mut loaded = Loaded::new();
+            let (_, state) = self.look(account, &shard, head, &mut loaded, find).await?;
+            let info = state.document.ok_or(TreeError::NotFound)?;
             if if_none_match.contains(&info.version) {
-                return Ok(DocumentRead::NotModified(info.version.clone()));
+                return Ok(DocumentRead::NotModified(info.version));
             }
             let opened = match opened {
-                Some(opened) if guess.as_ref() == Some(info) => opened,
-                _ => self.open(account, path, info, range).await,
+                Some(opened) if guess.as_ref() == Some(&info) => opened,
+                _ => self.open(account, path, &info, range).await,
             };
             attempt += 1;
             match opened {
                 Ok((object, range)) => {
-                    let (info, body) = (info.clone(), object.body);
+                    let body = object.body;
                     return Ok(DocumentRead::Found { info, range, body });
                 }
                 // Overwritten and swept since the head was read, or the store's failure.
@@ -119,14 +123,16 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Err(TreeError::NotFound);
         };
         let head = self.head(&shard.head_key(account)).await?;
-        head.index
-            .document(names)
-            .cloned()
-            .ok_or(TreeError::NotFound)
+        let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
+        let (_, state) = self
+            .look(account, &shard, head, &mut Loaded::new(), find)
+            .await?;
+        state.document.ok_or(TreeError::NotFound)
     }
 
     /// Reads a folder: one conditional GET of the head; `/` and `/public/` are one LIST. A folder
-    /// that does not exist is an empty one.
+    /// that does not exist is an empty one. Pages are read as by [`Self::read_document`]; a poll
+    /// does not read those of the folder itself.
     ///
     /// # Errors
     /// Those of the store.
@@ -136,19 +142,31 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         path: &FolderPath,
         if_none_match: &[Version],
     ) -> Result<FolderRead, TreeError> {
-        let folder = match Shard::of_folder(path) {
-            Some((shard, names)) => {
-                let head: Arc<Head> = self.head(&shard.head_key(account)).await?;
-                head.index
-                    .folder(names)
-                    .map_or_else(|| Arc::clone(&EMPTY), Arc::clone)
-            }
-            None => self.root_folder(account, path.is_public()).await?,
+        let Some((shard, names)) = Shard::of_folder(path) else {
+            let folder = self.root_folder(account, path.is_public()).await?;
+            return Ok(if if_none_match.contains(&folder.version) {
+                FolderRead::NotModified(folder.version.clone())
+            } else {
+                FolderRead::Found(folder)
+            });
         };
-        Ok(if if_none_match.contains(&folder.version) {
-            FolderRead::NotModified(folder.version.clone())
-        } else {
-            FolderRead::Found(folder)
-        })
+        let head = self.head(&shard.head_key(account)).await?;
+        let list = |index: &Index, loaded: &Loaded| {
+            let version = index.folder_version(names, loaded)?;
+            if if_none_match.contains(&version) {
+                return Ok(FolderRead::NotModified(version));
+            }
+            Ok(FolderRead::Found(match index.folder(names, loaded)? {
+                Some((version, table)) => {
+                    let items = table.list(loaded)?;
+                    Arc::new(Folder { version, items })
+                }
+                None => Arc::clone(&EMPTY),
+            }))
+        };
+        let found = self
+            .look(account, &shard, head, &mut Loaded::new(), list)
+            .await?;
+        Ok(found.1)
     }
 }

@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use model::{AccountName, Timestamp};
 
 use super::heads::Found;
-use super::index::Superseded;
+use super::index::{Index, Superseded};
+use super::pages::page_key;
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
+use super::table::{Loaded, Seen};
 use super::types::{Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, format, version};
 use crate::store::{GetOptions, ObjectStore, StoreError};
@@ -19,6 +21,8 @@ pub struct SweepReport {
     pub expired: usize,
     /// Bytes that no index named, left behind by writes that broke off.
     pub orphans: usize,
+    /// Pages that no index names any more, or never did.
+    pub pages: usize,
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
@@ -88,8 +92,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         .await
     }
 
-    /// Removes the bytes of documents whose retention is over, and bytes that no index names
-    /// and that are older than the grace time. Safe at any time, beside any number of writers.
+    /// Removes the bytes of documents whose retention is over, and bytes and pages that no index
+    /// names and that are older than the grace time. Safe at any time, beside any number of writers.
     ///
     /// # Errors
     /// Those of the store; what was removed until then stays removed.
@@ -102,8 +106,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let grace = now.plus_millis(-self.shared.options.grace_millis);
         // First what is there, then what is named: whatever is listed here and named by nobody
         // later was never named, or is not named any more, for good.
-        let prefix = shard::data_prefix(account);
-        let data = self.list_all(&prefix).await?;
+        let data = self.list_all(&shard::data_prefix(account)).await?;
+        let index_pages = self.list_all(&shard::pages_prefix(account)).await?;
         let mut report = SweepReport::default();
         let (mut live, mut kept) = (HashSet::new(), HashMap::new());
         let mut pages = Vec::new();
@@ -128,6 +132,13 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             if made.is_some_and(|made| made < grace) {
                 self.store.delete(&entry.key).await?;
                 report.orphans += 1;
+            }
+        }
+        for entry in index_pages {
+            let made = entry.key.rsplit('/').next().and_then(version::time);
+            if !live.contains(&entry.key) && made.is_some_and(|made| made < grace) {
+                self.store.delete(&entry.key).await?;
+                report.pages += 1;
             }
         }
         for page in pages {
@@ -188,17 +199,32 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             if before.etag != head.etag {
                 continue;
             }
-            let mut prefix: Vec<String> = shard.path().split('/').map(str::to_owned).collect();
-            let above = prefix.len();
-            head.index.for_each(&mut |names, info| {
-                prefix.truncate(above);
-                prefix.extend_from_slice(names);
-                if let Ok(path) = DocumentPath::from_segments(prefix.clone()) {
-                    state
-                        .live
-                        .insert(shard::data_key(account, &path, &info.version));
-                }
-            });
+            let above: Vec<String> = shard.path().split('/').map(str::to_owned).collect();
+            let pages_prefix = shard.pages_prefix(account);
+            let all = |index: &Index, loaded: &Loaded| {
+                let (mut live, mut path) = (HashSet::new(), above.clone());
+                index.walk(loaded, &mut |names, seen| match seen {
+                    Seen::Document(info) => {
+                        path.truncate(above.len());
+                        path.extend_from_slice(names);
+                        if let Ok(path) = DocumentPath::from_segments(path.clone()) {
+                            live.insert(shard::data_key(account, &path, &info.version));
+                        }
+                    }
+                    Seen::Page(id) => {
+                        live.insert(page_key(&pages_prefix, id));
+                    }
+                })?;
+                Ok(live)
+            };
+            let etag = head.etag.clone();
+            let (head, live) = self
+                .look(account, shard, head, &mut Loaded::new(), all)
+                .await?;
+            if head.etag != etag {
+                continue;
+            }
+            state.live = live;
             let ShardState { live, superseded } = &mut state;
             superseded.retain(|key, _| !live.contains(key));
             return Ok((state, pages.into_values().collect()));
@@ -211,7 +237,7 @@ struct Page {
     newest: Timestamp,
 }
 
-/// By the key of the bytes.
+/// By the key of the bytes; of pages, those that the head needs.
 #[derive(Default)]
 struct ShardState {
     live: HashSet<String>,

@@ -99,7 +99,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 let Some(head) = self.listed_head(entry).await? else {
                     return Ok(None);
                 };
-                Item::Folder(head.index.root.folder.version.clone())
+                Item::Folder(head.index.version.clone())
             } else if length >= MIN_MODULE_HEAD {
                 Item::Folder(version::of_head(&entry.etag))
             } else {
@@ -143,7 +143,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         match self.object(&entry.key, None).await? {
             Found::New(etag, bytes) if etag == entry.etag => {
                 let head = Arc::new(format::read(&entry.key, &bytes, etag)?);
-                self.shared.cache.insert(&entry.key, &head);
+                self.shared.cache.insert(&entry.key, &head, head.length);
                 Ok(Some(head))
             }
             _ => Ok(None),

@@ -96,10 +96,21 @@ impl Shard {
         format!("accounts/{account}/index/{public}{}", self.name)
     }
 
+    /// Where the pages of a large index go.
+    pub(super) fn pages_prefix(&self, account: &AccountName) -> String {
+        format!("{}{}/", pages_prefix(account), self.path())
+    }
+
     /// Where lists of superseded documents go that are too long for the head.
     pub(super) fn superseded_prefix(&self, account: &AccountName) -> String {
         format!("accounts/{account}/superseded/{}/", self.path())
     }
+}
+
+/// Returns a document's names below its module.
+pub(super) fn names_below(path: &DocumentPath) -> &[String] {
+    let above = 1 + usize::from(path.is_public());
+    path.segments().get(above..).unwrap_or_default()
 }
 
 pub(super) fn heads(account: &AccountName) -> String {
@@ -108,6 +119,11 @@ pub(super) fn heads(account: &AccountName) -> String {
 
 pub(super) fn ledger_key(account: &AccountName) -> String {
     format!("accounts/{account}/quota.json")
+}
+
+/// Where the pages of all indexes are.
+pub(super) fn pages_prefix(account: &AccountName) -> String {
+    format!("accounts/{account}/pages/")
 }
 
 pub(super) fn data_prefix(account: &AccountName) -> String {

@@ -9,9 +9,11 @@ use model::AccountName;
 
 use super::format::MAX_CONTENT_TYPE;
 use super::heads::whole;
+use super::index::Index;
 use super::path::DocumentPath;
 use super::queue::{Intent, Op, Outcome, Waiting};
 use super::shard::{self, Shard};
+use super::table::{self, Loaded, Missing, State};
 use super::types::{Change, DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, version};
 use crate::store::{BodyError, ByteStream, ObjectStore, PutMode};
@@ -45,10 +47,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let version = version::new(&*self.host);
         let (body, length) = counted(body, quota);
         let key = shard::data_key(account, path, &version);
-        let head_key = shard.head_key(account);
         let store = self.store.put(&key, body, PutMode::New);
-        // The head is fetched meanwhile. If that fails, whoever commits tries again.
-        let (stored, _) = join(store, self.prepare(&head_key)).await;
+        // The index is fetched meanwhile. If that fails, whoever commits tries again.
+        let (stored, _) = join(store, self.prepare(account, &shard, &[names])).await;
         let length = length.load(Ordering::Acquire);
         if let Err(error) = stored {
             return Err(match (error.into(), quota) {
@@ -86,10 +87,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         path: &DocumentPath,
         condition: &WriteCondition,
     ) -> Result<Version, TreeError> {
-        let Ok((shard, _)) = Shard::of_document(path) else {
+        let Ok((shard, names)) = Shard::of_document(path) else {
             return Err(TreeError::NotFound);
         };
-        self.prepare(&shard.head_key(account)).await?;
+        self.prepare(account, &shard, &[names]).await?;
         let op = Op {
             path: path.clone(),
             condition: condition.clone(),
@@ -131,12 +132,16 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Ok(Vec::new());
         };
         let store = |change| self.store_change(account, change);
-        let head_key = shard.head_key(account);
+        let paths: Vec<DocumentPath> = changes
+            .iter()
+            .map(|(Change::Put { path, .. } | Change::Delete { path, .. })| path.clone())
+            .collect();
+        let names: Vec<&[String]> = paths.iter().map(shard::names_below).collect();
         let stored = stream::iter(changes)
             .map(store)
             .buffered(UPLOADS)
             .try_collect();
-        let (ops, _) = join(stored, self.prepare(&head_key)).await;
+        let (ops, _) = join(stored, self.prepare(account, &shard, &names)).await;
         let ops: Vec<Op> = ops?;
         self.submit(account, shard, ops, quota).await
     }
@@ -175,12 +180,29 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     }
 
     /// Has the head in memory for the commit, which proves that it is current; that there is none
-    /// too. (Reads do not keep that: anybody may ask for what does not exist.)
-    async fn prepare(&self, key: &str) -> Result<(), TreeError> {
-        let head = self.head(key).await?;
+    /// too. (Reads do not keep that: anybody may ask for what does not exist.) And the pages.
+    async fn prepare(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+        documents: &[&[String]],
+    ) -> Result<(), TreeError> {
+        let key = shard.head_key(account);
+        let head = self.head(&key).await?;
         if head.etag.is_none() {
-            self.shared.cache.insert(key, &head);
+            self.shared.cache.insert(&key, &head, head.length);
         }
+        let find = |index: &Index, loaded: &Loaded| {
+            let mut missing = Vec::new();
+            for names in documents {
+                if let Err(Missing(more)) = index.state(names, loaded) {
+                    missing.extend(more);
+                }
+            }
+            table::all_loaded(missing)
+        };
+        self.look(account, shard, head, &mut Loaded::new(), find)
+            .await?;
         Ok(())
     }
 
@@ -198,14 +220,22 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let Some(cached) = self.shared.cache.get(&key) else {
             return Ok(());
         };
-        let check = |head: &super::index::Head| {
-            head.index.check(names, condition)?;
-            head.index.check_clash(path, names)
+        let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
+        let check = |state: &State| {
+            state.check(condition)?;
+            state.check_clash(path, names.len())
         };
-        match check(&cached) {
-            Ok(()) => Ok(()),
-            Err(_) => check(&*self.newer_head(&key, Some(cached)).await?),
+        let Some(state) = self.peek(account, shard, &cached, find) else {
+            return Ok(());
+        };
+        if check(&state).is_ok() {
+            return Ok(());
         }
+        let head = self.newer_head(&key, Some(cached)).await?;
+        let (_, state) = self
+            .look(account, shard, head, &mut Loaded::new(), find)
+            .await?;
+        check(&state)
     }
 
     async fn submit(

@@ -16,6 +16,14 @@ pub const PATHS: [&str; 7] = ["/m/a", "/m/f/b", "/m/f/c", "/m/f", "/m/f/c/d", "/
 /// All folders that there can be.
 pub const FOLDERS: [&str; 4] = ["/", "/m/", "/m/f/", "/r/"];
 
+/// More of one folder, so that it becomes ranges of small pages.
+pub const MANY_PATHS: [&str; 11] = [
+    "/m/f/c", "/m/f/a", "/m/a", "/m/b", "/m/f/b", "/m/f/d", "/m/f/e", "/m/f", "/m/g/h/i", "/m/c",
+    "/r",
+];
+/// Their folders.
+pub const MANY_FOLDERS: [&str; 4] = ["/", "/m/", "/m/f/", "/m/g/"];
+
 fn refusal(error: &TreeError) -> Option<Refusal> {
     Some(match error {
         TreeError::NotFound => Refusal::NotFound,
@@ -111,6 +119,17 @@ pub async fn ask<S: ObjectStore, H: Host>(tree: &Storage<S, H>, asked: &Asked) -
 
 /// Draws a question.
 pub fn choose(random: &mut Random, quota: Option<u64>, known: &[Version]) -> Asked {
+    choose_among(random, &PATHS, &FOLDERS, quota, known)
+}
+
+/// The same among others; the first three are written in one commit.
+pub fn choose_among(
+    random: &mut Random,
+    paths: &[&'static str],
+    folders: &[&'static str],
+    quota: Option<u64>,
+    known: &[Version],
+) -> Asked {
     let write = |random: &mut Random, path| Write {
         path,
         bytes: (random.below(3) > 0).then(|| vec![random.next() as u8; 1 + random.below(4)]),
@@ -125,16 +144,16 @@ pub fn choose(random: &mut Random, quota: Option<u64>, known: &[Version]) -> Ask
     };
     match random.below(10) {
         0..5 => {
-            let path = PATHS[random.below(PATHS.len())];
+            let path = paths[random.below(paths.len())];
             let write = write(random, path);
             // Deletions take no quota.
             let quota = quota.filter(|_| write.bytes.is_some());
             Asked::Write(vec![write], quota)
         }
         5 => {
-            let paths: BTreeSet<&'static str> = (0..2).map(|_| PATHS[random.below(3)]).collect();
+            let chosen: BTreeSet<&'static str> = (0..2).map(|_| paths[random.below(3)]).collect();
             let mut writes: Vec<Write> =
-                paths.into_iter().map(|path| write(random, path)).collect();
+                chosen.into_iter().map(|path| write(random, path)).collect();
             if let [only] = writes.as_slice() {
                 writes = vec![
                     only.clone(),
@@ -147,7 +166,7 @@ pub fn choose(random: &mut Random, quota: Option<u64>, known: &[Version]) -> Ask
             }
             Asked::Write(writes, quota)
         }
-        6 | 7 => Asked::Read(PATHS[random.below(PATHS.len())]),
-        _ => Asked::List(FOLDERS[random.below(FOLDERS.len())]),
+        6 | 7 => Asked::Read(paths[random.below(paths.len())]),
+        _ => Asked::List(folders[random.below(folders.len())]),
     }
 }
