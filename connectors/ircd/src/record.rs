@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{AccountName, Timestamp};
+use model::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the log.
@@ -35,6 +35,14 @@ pub enum Body {
     },
 }
 
+/// The longest value of [`TASK_TAG`], in bytes.
+const MAX_TASK: usize = 100;
+
+/// Returns the key under which a task's line is remembered.
+pub(crate) fn task_key(account: &AccountName, task: &str) -> Option<String> {
+    ((1..=MAX_TASK).contains(&task.len())).then(|| format!("{account} {task}"))
+}
+
 /// A message as it was relayed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Stored {
@@ -55,9 +63,20 @@ pub struct Stored {
     /// Client-only tags, as on the wire.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tags: String,
+    /// Nickname of who relayed it, if the source is a name made up for it (RELAYMSG).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relayed_by: Option<String>,
 }
 
 impl Stored {
+    /// Returns the key under which a task's line is remembered, if it is one: the account and the task.
+    #[must_use]
+    pub fn task(&self) -> Option<String> {
+        let account = self.account.as_ref()?;
+        let tags = irc_codec::Tags::parse(&self.tags);
+        task_key(account, tags.get(TASK_TAG)?)
+    }
+
     /// Tells whether clients without draft/event-playback are sent it too.
     #[must_use]
     pub fn is_text(&self) -> bool {

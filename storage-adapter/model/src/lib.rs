@@ -32,7 +32,7 @@ pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
 };
 pub use internet::is_public_address;
-pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, Task};
+pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use signed::{

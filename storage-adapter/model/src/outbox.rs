@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountName, ConnectionId, RefusedEvent};
 
+/// Client-only message tag of IRC on a line of a task: `<task>/<line>`. The server of Subspace says such a line
+/// once only for an account, however often it is sent, and answers with the echo of the first; on
+/// other servers it tells in their history which lines were said.
+pub const TASK_TAG: &str = "+subspace.chat/task";
+
 /// Answer to `GET /connector/outbox`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Outbox {

@@ -29,6 +29,7 @@ capabilities! {
     EVENT_PLAYBACK = 6, "draft/event-playback";
     NO_IMPLICIT_NAMES = 7, "draft/no-implicit-names";
     PRE_AWAY = 8, "draft/pre-away";
+    RELAYMSG = 21, "draft/relaymsg";
     ECHO_MESSAGE = 9, "echo-message";
     EXTENDED_JOIN = 10, "extended-join";
     EXTENDED_MONITOR = 11, "extended-monitor";
@@ -63,11 +64,12 @@ impl Caps {
             .map(|&(_, cap)| cap)
     }
 
-    /// Keeps what decides the tags of a relayed message, for use as an index below 8.
+    /// Keeps what decides the tags of a relayed message, for use as an index below 16.
     pub(super) fn tag_variant(self) -> usize {
         usize::from(self.has(Self::SERVER_TIME))
             | usize::from(self.has(Self::MESSAGE_TAGS)) << 1
             | usize::from(self.has(Self::ACCOUNT_TAG)) << 2
+            | usize::from(self.has(Self::RELAYMSG)) << 3
     }
 }
 
@@ -94,15 +96,13 @@ impl Server {
                 let values = client.cap_302;
                 let list: Vec<&str> = Caps::ALL
                     .iter()
-                    .map(|&(name, cap)| {
-                        if values && cap == Caps::SASL {
-                            "sasl=PLAIN"
-                        } else {
-                            name
-                        }
+                    .map(|&(name, cap)| match cap {
+                        Caps::SASL if values => "sasl=PLAIN",
+                        Caps::RELAYMSG if values => "draft/relaymsg=/",
+                        _ => name,
                     })
                     .collect();
-                // 21 short names: one line is enough, as a test checks.
+                // 22 short names: one line is enough, as a test checks.
                 self.reply_message(id, cap_reply("LS", &list.join(" ")));
             }
             "LIST" => {
@@ -166,7 +166,7 @@ mod tests {
     fn the_list_fits_one_line() {
         let list: Vec<&str> = Caps::ALL.iter().map(|&(name, _)| name).collect();
         assert!(list.is_sorted());
-        let fixed = 63 + 40 + ": CAP  LS :=PLAIN\r\n".len();
+        let fixed = 63 + 40 + ": CAP  LS :=PLAIN=/\r\n".len();
         assert!(list.join(" ").len() + fixed <= 512);
     }
 }

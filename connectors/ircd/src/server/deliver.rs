@@ -60,6 +60,8 @@ pub(super) struct Event {
     pub account: Option<AccountName>,
     /// Client-only tags, as on the wire.
     pub tags: String,
+    /// Nickname of who relayed it, if the source is a name made up for it.
+    pub relayed_by: Option<String>,
     pub message: Message,
 }
 
@@ -90,6 +92,13 @@ impl Event {
             .filter(|_| caps.has(Caps::ACCOUNT_TAG))
         {
             add("account", account.as_str());
+        }
+        if let Some(nick) = self
+            .relayed_by
+            .as_ref()
+            .filter(|_| caps.has(Caps::RELAYMSG))
+        {
+            add("draft/relaymsg", nick);
         }
         if !self.tags.is_empty() && caps.has(Caps::MESSAGE_TAGS) {
             add(&self.tags, "");
@@ -227,7 +236,7 @@ impl Server {
     ) {
         let body = wire(&event.message);
         let labelled = self.response.as_ref().map(|response| response.client);
-        let mut groups: [(Caps, Vec<ClientId>); 8] = Default::default();
+        let mut groups: [(Caps, Vec<ClientId>); 16] = Default::default();
         for id in to {
             let Some(client) = self.clients.get(&id) else {
                 continue;
@@ -267,6 +276,7 @@ impl Server {
             has_id: false,
             account: user.and_then(|user| user.account.clone()),
             tags: String::new(),
+            relayed_by: None,
             message,
         }
     }

@@ -162,6 +162,7 @@ impl Server {
         let least = match message.command.as_str() {
             "JOIN" | "PART" | "TOPIC" | "MODE" | "WHOIS" | "WHOWAS" | "USERHOST" | "SETNAME" => 1,
             "KICK" | "CHATHISTORY" => 2,
+            "RELAYMSG" => 3,
             "PRIVMSG" | "NOTICE" => 0,
             _ => 0,
         };
@@ -181,6 +182,7 @@ impl Server {
             "WHOWAS" => self.on_whowas(id, message),
             "LIST" => self.on_list(id, user, message),
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.on_message(id, user, message),
+            "RELAYMSG" => self.on_relaymsg(id, user, message),
             "CHATHISTORY" => self.on_chathistory(id, user, message),
             "USERHOST" => self.on_userhost(id, message),
             "ISON" => self.on_ison(id, message),

@@ -6,6 +6,7 @@ use super::caps::Caps;
 use super::client::UserId;
 use super::deliver::{Event, LINE, Reply, wire};
 use super::outbox::When;
+use super::relaymsg::relayed;
 use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored, conversation};
@@ -53,10 +54,16 @@ impl Server {
             return self.reply(id, Reply::new(407, [message.param(0), &text]));
         }
         for target in targets {
+            let said = Said {
+                command,
+                text,
+                tags: &tags,
+                relayed: None,
+            };
             let problem = if target.starts_with('#') {
-                self.message_channel(id, user_id, target, command, text, &tags)
+                self.message_channel(id, user_id, target, said)
             } else {
-                self.message_user(id, user_id, target, command, text, &tags)
+                self.message_user(id, user_id, target, said)
             };
             if let Err((code, problem)) = problem {
                 // Answers to a NOTICE could make two programs talk for ever; being too long is for people.
@@ -67,14 +74,31 @@ impl Server {
         }
     }
 
+    /// Says something in a channel under a name made up for it.
+    pub(super) fn say_as(&mut self, id: ClientId, user_id: UserId, message: &Message, name: &str) {
+        let tags = client_tags(&message.tags);
+        if tags.len() > MAX_CLIENT_TAGS {
+            let text = "Your tags are too long; the message was not sent";
+            return self.reply(id, Reply::new(417, [text]));
+        }
+        let said = Said {
+            command: "PRIVMSG",
+            text: Some(message.param(2)),
+            tags: &tags,
+            relayed: Some(name),
+        };
+        let target = message.param(0);
+        if let Err((code, problem)) = self.message_channel(id, user_id, target, said) {
+            self.reply(id, Reply::new(code, [target, &problem]));
+        }
+    }
+
     fn message_channel(
         &mut self,
         id: ClientId,
         user_id: UserId,
         target: &str,
-        command: &str,
-        text: Option<&str>,
-        tags: &str,
+        said: Said<'_>,
     ) -> Result<(), (u16, String)> {
         let key = names::fold(target);
         let user = self
@@ -95,9 +119,12 @@ impl Server {
             return Err((404, text.to_owned()));
         }
         let name = channel.record.name.clone();
-        let event = self.make_message(user_id, command, &name, text, tags)?;
-        let lasting = is_lasting(command, tags);
-        let stored = lasting.then(|| stored(&event, key.clone(), command, &name, text, tags));
+        let event = self.make_message(user_id, &name, said)?;
+        let lasting = is_lasting(said.command, said.tags);
+        let stored = lasting.then(|| stored(&event, key.clone(), &name, said));
+        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
+            return Ok(());
+        };
         let when = self.keep(&event, stored);
         let audience = self.audience(&key);
         self.deliver(id, audience, &event, when);
@@ -112,9 +139,7 @@ impl Server {
         id: ClientId,
         user_id: UserId,
         target: &str,
-        command: &str,
-        text: Option<&str>,
-        tags: &str,
+        said: Said<'_>,
     ) -> Result<(), (u16, String)> {
         let &other_id = self
             .nicks
@@ -132,14 +157,17 @@ impl Server {
         let away = other
             .away
             .clone()
-            .filter(|_| command == "PRIVMSG" && other_id != user_id);
+            .filter(|_| said.command == "PRIVMSG" && other_id != user_id);
         // Two guests have no history: nobody could ever ask for it.
         let key = (user.account.is_some() || other.account.is_some())
             .then(|| conversation(&user.identity(), &other.identity()));
-        let event = self.make_message(user_id, command, &nick, text, tags)?;
+        let event = self.make_message(user_id, &nick, said)?;
         let stored = key
-            .filter(|_| is_lasting(command, tags))
-            .map(|key| stored(&event, key, command, &nick, text, tags));
+            .filter(|_| is_lasting(said.command, said.tags))
+            .map(|key| stored(&event, key, &nick, said));
+        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
+            return Ok(());
+        };
         let when = self.keep(&event, stored);
         let mut audience = self.sessions(other_id);
         if other_id != user_id {
@@ -167,13 +195,15 @@ impl Server {
     fn make_message(
         &mut self,
         user_id: UserId,
-        command: &str,
         to: &str,
-        text: Option<&str>,
-        tags: &str,
+        said: Said<'_>,
     ) -> Result<Event, (u16, String)> {
-        let params = [Some(to), text].into_iter().flatten();
-        let mut event = self.event(user_id, command, params);
+        let params = [Some(to), said.text].into_iter().flatten();
+        let mut event = self.event(user_id, said.command, params);
+        if let (Some(name), Some(source)) = (said.relayed, &mut event.message.source) {
+            let by = std::mem::replace(source, relayed(source, name));
+            event.relayed_by = Some(by.nick);
+        }
         let length = wire(&event.message).len() + 2;
         if length > LINE {
             let excess = length - LINE;
@@ -184,14 +214,42 @@ impl Server {
         }
         event.at = self.next_id();
         event.has_id = true;
-        event.tags = tags.to_owned();
+        event.tags = said.tags.to_owned();
         Ok(event)
+    }
+
+    /// Gives a message back that is to be said. A line of a task that was said already is not: its sender gets
+    /// the echo of the first, so that whoever lost it in a crash has it.
+    fn say_again(
+        &mut self,
+        id: ClientId,
+        mut event: Event,
+        stored: Option<&Stored>,
+    ) -> Option<Event> {
+        let Some(said) = stored
+            .and_then(Stored::task)
+            .and_then(|key| self.tasks.get(&key))
+        else {
+            return Some(event);
+        };
+        event.at = said.id;
+        let when = said.append.map_or(When::Always, When::Stored);
+        let echo = self.with_cap([id], Caps::ECHO_MESSAGE);
+        self.relay(echo, &event, when);
+        None
     }
 
     fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
         self.statistics.messages += 1;
         match stored {
-            Some(stored) => When::Stored(self.append(event.at, Body::Message(stored))),
+            Some(stored) => {
+                let task = stored.task();
+                let append = self.append(event.at, Body::Message(stored));
+                if let Some(key) = task {
+                    self.tasks.insert(key, event.at, Some(append));
+                }
+                When::Stored(append)
+            }
             None => When::Always,
         }
     }
@@ -213,14 +271,18 @@ impl Server {
     }
 }
 
-fn stored(
-    event: &Event,
-    target: String,
-    command: &str,
-    to: &str,
-    text: Option<&str>,
-    tags: &str,
-) -> Stored {
+/// What a client says.
+#[derive(Clone, Copy, Debug)]
+struct Said<'a> {
+    command: &'a str,
+    text: Option<&'a str>,
+    /// Client-only tags, as on the wire.
+    tags: &'a str,
+    /// Under a name made up for it.
+    relayed: Option<&'a str>,
+}
+
+fn stored(event: &Event, target: String, to: &str, said: Said<'_>) -> Stored {
     Stored {
         target,
         source: event
@@ -230,10 +292,11 @@ fn stored(
             .map(ToString::to_string)
             .unwrap_or_default(),
         account: event.account.clone(),
-        command: command.to_owned(),
+        command: said.command.to_owned(),
         to: to.to_owned(),
-        text: text.map(str::to_owned),
-        tags: tags.to_owned(),
+        text: said.text.map(str::to_owned),
+        tags: said.tags.to_owned(),
+        relayed_by: event.relayed_by.clone(),
     }
 }
 

@@ -28,8 +28,10 @@ mod nick;
 mod outbox;
 mod persist;
 mod registration;
+mod relaymsg;
 mod replay;
 mod sasl;
+mod tasks;
 mod timers;
 mod topic;
 mod welcome;
@@ -51,6 +53,7 @@ use channel::Channel;
 use client::{Client, User, UserId};
 use deliver::Response;
 use outbox::Outbox;
+pub(crate) use tasks::MAX_TASKS;
 
 /// Names one connection for ever.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -191,6 +194,8 @@ pub struct Server {
     addresses: HashMap<IpAddr, client::Address>,
     deadlines: BTreeSet<(u64, ClientId)>,
     outbox: Outbox,
+    /// Lines of tasks that were said.
+    tasks: tasks::Tasks,
     /// What the client whose command runs is told, if it gave a label.
     response: Option<Response>,
     statistics: Statistics,
@@ -216,6 +221,7 @@ impl Server {
             addresses: HashMap::new(),
             deadlines: BTreeSet::new(),
             outbox: Outbox::default(),
+            tasks: tasks::Tasks::default(),
             response: None,
             statistics: Statistics::default(),
         };

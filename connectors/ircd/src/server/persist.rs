@@ -14,6 +14,7 @@ impl Server {
     pub fn handle_stored(&mut self, id: AppendId, stored: bool, now: Now) {
         self.now = now;
         self.outbox.settle(id, stored);
+        self.tasks.settle(id, stored);
     }
 
     /// Returns all that has to be known after a restart, messages excepted.

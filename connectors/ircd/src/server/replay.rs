@@ -62,6 +62,7 @@ impl Server {
                 has_id: true,
                 account: stored.account.clone(),
                 tags: stored.tags.clone(),
+                relayed_by: stored.relayed_by.clone(),
                 message,
             };
             if stored.command == "TAGMSG" && !caps.has(Caps::MESSAGE_TAGS) {

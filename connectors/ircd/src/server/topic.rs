@@ -50,6 +50,7 @@ impl Server {
             to: spelled,
             text: Some(text.clone()),
             tags: String::new(),
+            relayed_by: None,
         };
         let topic = Topic {
             text,

@@ -131,7 +131,7 @@ pub async fn start(
     })?;
     let started = Instant::now();
     let limits = Arc::new(config.limits.clone());
-    let server = Server::new(
+    let mut server = Server::new(
         config,
         found.state,
         found.last_id,
@@ -140,6 +140,7 @@ pub async fn start(
             wall: engine::wall_clock(),
         },
     );
+    server.remember_tasks(found.tasks);
     let engine = Engine::new(server, accounts, store, limits.sendq, started);
     let statistics = Arc::clone(&engine.statistics);
     let (inputs_in, inputs) = mpsc::channel(INPUTS);

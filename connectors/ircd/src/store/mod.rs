@@ -9,6 +9,7 @@ mod writer;
 
 pub(crate) use writer::{Reply, Request, spawn};
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Limits;
 use crate::record::{Answer, Body, Query, Record, State, Stored};
+use crate::server::MAX_TASKS;
 use index::{Index, Slot};
 
 /// Why the data folder cannot be used.
@@ -82,6 +84,8 @@ pub struct Found {
     pub last_id: i64,
     /// Damaged lines that were passed over; a torn last line is one.
     pub damaged: usize,
+    /// The newest lines of tasks: keys and ids of messages, the oldest first.
+    pub tasks: VecDeque<(String, i64)>,
 }
 
 impl History {
@@ -153,6 +157,12 @@ impl History {
             found.state.apply(record);
             if let Body::Message(stored) = &record.body {
                 self.note(stored, record.id, number, *offset, *length);
+                if let Some(task) = stored.task() {
+                    if found.tasks.len() >= MAX_TASKS {
+                        found.tasks.pop_front();
+                    }
+                    found.tasks.push_back((task, record.id));
+                }
             }
         }
         self.segments.push(Segment {

@@ -26,6 +26,7 @@ fn message(id: i64, text: &str) -> Record {
             to: "#tea".to_owned(),
             text: Some(text.to_owned()),
             tags: String::new(),
+            relayed_by: None,
         }),
     }
 }

@@ -7,6 +7,7 @@ mod history;
 mod labels;
 mod limits;
 mod random;
+mod relay;
 
 use std::collections::HashMap;
 
@@ -82,11 +83,13 @@ impl World {
             state.apply(record);
         }
         let last = self.log.last().map_or(0, |record| record.id);
-        Self::of(
-            Server::new(config, state, last, self.now),
-            self.now,
-            self.log,
-        )
+        let mut server = Server::new(config, state, last, self.now);
+        let task = |record: &Record| match &record.body {
+            Body::Message(stored) => Some((stored.task()?, record.id)),
+            _ => None,
+        };
+        server.remember_tasks(self.log.iter().filter_map(task).collect::<Vec<_>>());
+        Self::of(server, self.now, self.log)
     }
 
     pub(super) fn connect_from(&mut self, address: &str) -> ClientId {

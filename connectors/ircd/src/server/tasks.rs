@@ -1,0 +1,67 @@
+//! Lines that are said once only, however often they are sent (see [`model::TASK_TAG`]).
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{AppendId, Server};
+
+/// Lines that are remembered; the oldest are forgotten.
+pub(crate) const MAX_TASKS: usize = 20_000;
+
+/// A line that was said: the id of its message, and the append that is making it durable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub id: i64,
+    pub append: Option<AppendId>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    said: HashMap<String, Said>,
+    /// Keys, the oldest first.
+    order: VecDeque<String>,
+    /// Appends that are not settled, with their keys; in order.
+    pending: VecDeque<(AppendId, String)>,
+}
+
+impl Tasks {
+    pub(super) fn get(&self, key: &str) -> Option<Said> {
+        self.said.get(key).copied()
+    }
+
+    pub(super) fn insert(&mut self, key: String, id: i64, append: Option<AppendId>) {
+        if let Some(append) = append {
+            self.pending.push_back((append, key.clone()));
+        }
+        if self.said.insert(key.clone(), Said { id, append }).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > MAX_TASKS {
+            if let Some(oldest) = self.order.pop_front() {
+                self.said.remove(&oldest);
+            }
+        }
+    }
+
+    /// An append ended; what was not stored was not said. In order, for each.
+    pub(super) fn settle(&mut self, append: AppendId, stored: bool) {
+        while let Some((_, key)) = self.pending.pop_front_if(|(pending, _)| *pending <= append) {
+            match self.said.get_mut(&key) {
+                Some(said) if stored => said.append = None,
+                _ => {
+                    self.said.remove(&key);
+                    self.order.retain(|other| *other != key);
+                }
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Tells which lines of tasks are in the log: keys and ids of messages, the oldest first.
+    pub fn remember_tasks(&mut self, tasks: impl IntoIterator<Item = (String, i64)>) {
+        for (key, id) in tasks {
+            self.tasks.insert(key, id, None);
+        }
+    }
+}
