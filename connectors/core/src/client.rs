@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{
     AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
-    CONNECTOR_HEADER, EventBatch, EventReceipt, Problem, SIGNATURE_HEADER, TIME_HEADER,
-    sign_request,
+    CONNECTOR_HEADER, EventBatch, EventReceipt, Outbox, OutboxReceipt, Problem, SIGNATURE_HEADER,
+    TIME_HEADER, sign_request,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -168,6 +168,27 @@ impl FunctionsClient {
             .await
     }
 
+    /// Fetches tasks, the oldest or those after one: `GET /connector/outbox`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn outbox(&self, after: Option<&str>) -> Result<Outbox, FunctionsError> {
+        let path = after.map_or_else(
+            || "/connector/outbox".to_owned(),
+            |id| format!("/connector/outbox?after={id}"),
+        );
+        self.request(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// Tells what became of tasks, which then leave the queue: `POST /connector/outbox`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; the tasks may have left it all the same.
+    pub async fn outbox_receipt(&self, receipt: &OutboxReceipt) -> Result<(), FunctionsError> {
+        let body = to_json(receipt)?;
+        self.request(Method::POST, "/connector/outbox", body).await
+    }
+
     async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -213,6 +234,10 @@ impl FunctionsClient {
                 detail,
                 retry_after,
             });
+        }
+        if answer.is_empty() {
+            // 204: nothing to say.
+            answer.extend_from_slice(b"null");
         }
         serde_json::from_slice(&answer).map_err(|error| FunctionsError::Answer(error.to_string()))
     }

@@ -84,6 +84,10 @@ pub struct Limits {
     pub retry: Duration,
     /// How often the list of connections is fetched, plus up to a fifth.
     pub refresh: Duration,
+    /// How often the queue of tasks is looked into, plus up to a half, if nobody wakes us.
+    pub outbox: Duration,
+    /// For how long a task waits for its connection before it is refused.
+    pub task_age: Duration,
     /// How long a connection may take to end.
     pub stop: Duration,
     /// How long the spool may take to be published when the gateway shuts down.
@@ -114,6 +118,8 @@ impl Default for Limits {
             publish_interval: Duration::from_millis(500),
             retry: Duration::from_secs(30),
             refresh: Duration::from_secs(60),
+            outbox: Duration::from_secs(10),
+            task_age: Duration::from_secs(24 * 60 * 60),
             stop: Duration::from_secs(5),
             flush: Duration::from_secs(5),
         }

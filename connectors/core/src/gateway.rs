@@ -16,6 +16,7 @@ use crate::dialect::PlatformInfo;
 use crate::hub::{Account, lock};
 use crate::link::{Status, activity_of};
 use crate::metrics::{Gauges, Metrics};
+use crate::outbox::{Deliverer, Door, Journal};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::service::{GatewayService, NotFound, PATH};
 use crate::spool::{Spool, SpoolConfig, SpoolError};
@@ -39,6 +40,7 @@ pub struct Gateway {
     service: GatewayService,
     publisher: JoinHandle<()>,
     keeper: JoinHandle<()>,
+    deliverer: JoinHandle<()>,
     publish_rest: watch::Sender<bool>,
 }
 
@@ -62,6 +64,9 @@ pub(crate) struct Shared {
     pub(crate) accounts: Mutex<HashMap<AccountName, Account>>,
     pub(crate) addresses: Mutex<HashMap<IpAddr, usize>>,
     pub(crate) fetches: Semaphore,
+    pub(crate) outbox: Door,
+    /// Whether the connections have been fetched once.
+    pub(crate) known: watch::Sender<bool>,
     closing: watch::Sender<bool>,
     recent: Mutex<Recent>,
     next: AtomicU64,
@@ -149,6 +154,11 @@ impl Gateway {
             }
             events.push_back(event);
         })?;
+        let journal = Journal::open(&config.spool).map_err(|error| SpoolError::Open {
+            path: config.spool.clone(),
+            error,
+        })?;
+        let (outbox, told) = Door::new();
         let infos = platforms
             .iter()
             .map(|platform| PlatformInfo {
@@ -190,12 +200,15 @@ impl Gateway {
             accounts: Mutex::default(),
             addresses: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
+            outbox,
+            known: watch::Sender::new(false),
             closing: watch::Sender::new(false),
             recent: Mutex::new(recent),
             next: AtomicU64::new(1),
             config,
         });
         handshake::listen(&io, &shared);
+        let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
         let service = GatewayService {
             shared: Arc::clone(&shared),
@@ -207,6 +220,7 @@ impl Gateway {
             service,
             publisher,
             keeper,
+            deliverer,
             publish_rest,
         })
     }
@@ -222,6 +236,8 @@ impl Gateway {
     pub async fn shutdown(self) {
         self.shared.closing.send_replace(true);
         self.keeper.abort();
+        // What it does not hear any more is found out at the next start.
+        self.deliverer.abort();
         self.shared.stop_all("the server is shutting down").await;
         self.io.close().await;
         self.publish_rest.send_replace(true);

@@ -49,6 +49,7 @@ impl Shared {
                     backoff.reset();
                     self.reconcile(assignments, None, started, cursor);
                     self.forget_recent();
+                    self.known.send_replace(true);
                     tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5)).await;
                 }
                 Err(error) => {
@@ -158,6 +159,25 @@ impl Shared {
         }
     }
 
+    /// Finds a connection by its id.
+    pub(crate) fn find_by_id(&self, account: &AccountName, id: &str) -> Option<Arc<Link>> {
+        let accounts = lock(&self.accounts);
+        let link = accounts.get(account)?.links.get(id)?;
+        (!link.has_ended()).then(|| Arc::clone(link))
+    }
+
+    /// Fetches the connections of one account.
+    pub(crate) async fn refetch(
+        self: &Arc<Self>,
+        account: &AccountName,
+    ) -> Result<(), FunctionsError> {
+        let _place = self.fetches.acquire().await;
+        let (started, cursor) = (Instant::now(), self.spool.cursor());
+        let assignments = self.client.assignments(Some(account)).await?;
+        self.reconcile(assignments, Some(account), started, cursor);
+        Ok(())
+    }
+
     /// Finds it as [`Shared::find`] does, asking the functions if it is not known, and makes it if the
     /// client brought credentials.
     pub(crate) async fn find_or_make(
@@ -248,7 +268,7 @@ impl Shared {
 }
 
 /// Tells a connection something; its inbox is full only for moments, so a task may wait for room.
-fn tell(link: &Arc<Link>, message: ToLink) {
+pub(crate) fn tell(link: &Arc<Link>, message: ToLink) {
     if let Err(tokio::sync::mpsc::error::TrySendError::Full(message)) = link.inbox.try_send(message)
     {
         let inbox = link.inbox.clone();

@@ -14,6 +14,7 @@ mod hub;
 mod limiter;
 mod link;
 mod metrics;
+mod outbox;
 mod platform;
 mod publisher;
 mod serve;
@@ -26,8 +27,8 @@ pub use client::{FunctionsClient, FunctionsError};
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
 pub use platform::{
-    Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Seen,
-    SocketId,
+    Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Said,
+    Saying, Seen, SocketId,
 };
 pub use publisher::{Publisher, PublisherConfig};
 pub use serve::serve;

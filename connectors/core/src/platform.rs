@@ -53,6 +53,13 @@ pub enum Command {
         /// Validated: has an actor, and target and object where its type needs them.
         activity: Activity,
     },
+    /// Say the lines of a task, each exactly once if the network makes that possible; answered by [`Output::Said`].
+    Say {
+        /// Names the request in the answers.
+        request: RequestId,
+        /// What to say.
+        saying: Box<Saying>,
+    },
     /// The record of the connection changed (nick, channels, address): adapt, reconnecting if needed.
     Reassign(Box<Assignment>),
     /// Leave the network with this text and end.
@@ -60,6 +67,33 @@ pub enum Command {
         /// Said on the network.
         reason: String,
     },
+}
+
+/// A task that is to be said.
+#[derive(Clone, Debug)]
+pub struct Saying {
+    /// The task's id.
+    pub id: String,
+    /// What it says.
+    pub say: model::Say,
+    /// Parts that are known to be said, see [`Said::Part`].
+    pub said: Vec<usize>,
+    /// When it was begun before; what is not known to be said may be said all the same then.
+    pub begun: Option<Timestamp>,
+}
+
+/// What becomes of a task.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Said {
+    /// This part (a line of the network) is said and recorded. How a task is cut into parts follows from the task
+    /// alone, so that their numbers mean the same after a restart.
+    Part(usize),
+    /// All parts are said.
+    Done,
+    /// It can never be said, and why.
+    Refused(String),
+    /// It cannot be said now, and why; try again.
+    Later(String),
 }
 
 /// To whom an activity goes, among the account's sockets on this connection.
@@ -106,6 +140,13 @@ pub enum Output {
         records: Vec<(String, EventBody)>,
         /// What is known to be recorded once these records are.
         seen: Seen,
+    },
+    /// Something became of a task; the last one is not [`Said::Part`].
+    Said {
+        /// Which.
+        request: RequestId,
+        /// What.
+        said: Said,
     },
     /// A request is done; the text is for people.
     Done {

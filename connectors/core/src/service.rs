@@ -13,8 +13,12 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use model::{
+    CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH, verify_request,
+};
 use socketioxide::service::SocketIoService;
 
+use crate::clock;
 use crate::gateway::Shared;
 
 /// Socket.IO's path.
@@ -46,6 +50,9 @@ impl GatewayService {
         if path != PATH && !path.starts_with("/sockethub/") {
             return Ok(self.page(request.method(), path));
         }
+        if path == WAKE_PATH {
+            return Ok(self.woken(&request));
+        }
         let origin = self.allowed_origin(request.headers());
         let mut response = if request.method() == Method::OPTIONS {
             plain(StatusCode::NO_CONTENT, "")
@@ -61,6 +68,40 @@ impl GatewayService {
         };
         cross_origin(response.headers_mut(), origin);
         Ok(response)
+    }
+
+    /// `POST /sockethub/wake`: the functions have queued something for us.
+    fn woken(&self, request: &Request<Incoming>) -> Response<Body> {
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        if request.method() != Method::POST {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only POST");
+            let allow = HeaderValue::from_static("POST");
+            response.headers_mut().insert(header::ALLOW, allow);
+            return response;
+        }
+        let config = &self.shared.config;
+        let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |path| path.as_str());
+        let verified = verify_request(
+            &config.key,
+            "POST",
+            target,
+            Timestamp::from_millis(time.unwrap_or_default()),
+            b"",
+            header(SIGNATURE_HEADER).unwrap_or_default(),
+            clock::now(),
+        );
+        match verified {
+            Ok(()) if header(CONNECTOR_HEADER) == Some(&config.id) => {
+                self.shared.outbox.wake();
+                plain(StatusCode::NO_CONTENT, "")
+            }
+            Ok(()) => plain(StatusCode::UNAUTHORIZED, "another connector is meant"),
+            Err(error) => plain(StatusCode::UNAUTHORIZED, error.to_string()),
+        }
     }
 
     fn page(&self, method: &Method, path: &str) -> Response<Body> {

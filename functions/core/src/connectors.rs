@@ -9,6 +9,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ///
     /// # Errors
     /// The store's.
+    #[allow(
+        clippy::unused_async,
+        reason = "connectors are going to be kept in the store as well"
+    )]
     pub async fn find_connector(&self, id: &str) -> Result<Option<Connector>, StoreError> {
         let mut connectors = self.config.connectors.iter();
         Ok(connectors.find(|connector| connector.id == id).cloned())

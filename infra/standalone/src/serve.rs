@@ -1,5 +1,6 @@
 //! `subspace serve`: starts the parts, waits, and stops them in order.
 
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -121,6 +122,7 @@ pub(crate) fn functions(
 }
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
+    let stopped = stop_signal()?;
     let web = bind("listen", settings.listen).await?;
     let irc = match settings.irc {
         Some(address) => Some(bind("irc", address).await?),
@@ -170,7 +172,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     }
     say(&format!("ready {origin}"))?;
 
-    stop_signal().await?;
+    stopped.await;
     tracing::info!("stopping");
     // The gateway publishes its spool to the functions, so they go last.
     gateway.shutdown().await;
@@ -288,15 +290,17 @@ fn dialable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
+/// Returns what ends at SIGTERM or SIGINT; from now on these no longer end the process.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Tells whoever started the server; they may have gone away, which is no reason to stop.

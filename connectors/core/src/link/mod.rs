@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
-use crate::SocketId;
 use crate::socket::{Client, Reply};
+use crate::{Saying, SocketId};
 
 /// Messages that may wait for a connection's task.
 const INBOX: usize = 1_024;
@@ -38,6 +38,7 @@ pub(crate) enum ToLink {
         room: Option<(RoomId, RoomSpelling)>,
         reply: Reply,
     },
+    Say(Box<Saying>),
     Reassign(Box<Assignment>),
     Stop(String),
 }
@@ -102,6 +103,10 @@ impl Link {
     fn set_nick(&self, new: &str) {
         let mut nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
         new.clone_into(&mut nick);
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.status() == Status::Online as u8
     }
 
     pub(crate) fn status(&self) -> u8 {

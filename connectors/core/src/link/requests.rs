@@ -11,7 +11,7 @@ use super::roster::fold;
 use super::run::Task;
 use super::viewer::Viewer;
 use crate::socket::{Client, Reply};
-use crate::{Attached, Command, SocketId};
+use crate::{Attached, Command, RequestId, Said, Saying, SocketId};
 
 /// What a request is told that would make the queue too long.
 const TOO_MANY: &str = "too many requests wait for this connection; try again later";
@@ -67,6 +67,7 @@ impl Task {
                 let channel = room.map(|(room, _)| fold(&room.channel));
                 self.perform(&client, activity, channel, reply);
             }
+            ToLink::Say(saying) => self.say(saying),
             ToLink::Reassign(assignment) => {
                 *self.link.record() = assignment.connection.clone();
                 self.assignment = (*assignment).clone();
@@ -168,7 +169,31 @@ impl Task {
         });
     }
 
+    fn say(&mut self, saying: Box<Saying>) {
+        if self.commands.is_none() || self.stop_at.is_some() {
+            let later = Said::Later("the connection is being started again".to_owned());
+            return self.shared.outbox.tell(&saying.id, later);
+        }
+        let request = self.shared.request_id();
+        self.says.insert(request, saying.id.clone());
+        self.to_send.push_back(Command::Say { request, saying });
+    }
+
+    /// Something became of a task, and what it said is recorded.
+    pub(super) fn said(&mut self, request: RequestId, said: Said) {
+        let id = match &said {
+            Said::Part(_) => self.says.get(&request).cloned(),
+            _ => self.says.remove(&request),
+        };
+        if let Some(id) = id {
+            self.shared.outbox.tell(&id, said);
+        }
+    }
+
     pub(super) fn fail_requests(&mut self, error: &str) {
+        for (_, id) in std::mem::take(&mut self.says) {
+            self.shared.outbox.tell(&id, Said::Later(error.to_owned()));
+        }
         for (_, request) in std::mem::take(&mut self.requests) {
             self.answer(request, Err(error.to_owned()));
         }

@@ -44,6 +44,8 @@ pub(super) struct Task {
     /// Whether people were told so.
     held: bool,
     pub(super) requests: HashMap<RequestId, Request>,
+    /// Tasks that the platform says, by request.
+    pub(super) says: HashMap<RequestId, String>,
     pub(super) viewers: HashMap<SocketId, Viewer>,
     pub(super) ring: Ring,
     pub(super) roster: Roster,
@@ -80,6 +82,7 @@ pub(crate) fn start(
         blocked: None,
         held: false,
         requests: HashMap::new(),
+        says: HashMap::new(),
         viewers: HashMap::new(),
         ring,
         roster: Roster::default(),
@@ -221,6 +224,7 @@ impl Task {
                 ..
             }) => self.deliver(*activity, audience, &records),
             Some(Output::Done { request, result }) => self.done(request, result),
+            Some(Output::Said { request, said }) => self.said(request, said),
             None if self.stop_at.is_some() => return true,
             None => {
                 let pause = self.backoff.pause();
@@ -238,6 +242,8 @@ impl Task {
 
     pub(super) fn came_online(&mut self) {
         self.backoff.reset();
+        // Tasks may have waited for it.
+        self.shared.outbox.wake();
     }
 
     pub(super) fn tell_audience(&mut self) {

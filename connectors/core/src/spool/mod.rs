@@ -18,7 +18,7 @@ use model::{AccountName, Event, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
-pub(crate) use self::store::Reader;
+pub(crate) use self::store::{Reader, write_atomically};
 use self::store::{Segment, Store};
 use crate::Seen;
 use crate::clock;
@@ -383,7 +383,7 @@ impl Inner {
         if store.can_trim(cursor) {
             // The newest times must outlive the segments that tell them.
             let seen = self.state().seen.to_json();
-            store::write_atomically(&self.dir, seen::FILE, &seen)?;
+            write_atomically(&self.dir, seen::FILE, &seen)?;
             store.trim(cursor)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use connector::{Audience, Command, ConnectionHandle, Output, Platform};
+use connector::{Audience, Command, ConnectionHandle, Output, Platform, Said};
 use model::{
     Activity, ArchiveMessage, ArchiveTarget, Assignment, Entity, EventBody, MessageType, PersonId,
     Timestamp,
@@ -282,6 +282,17 @@ impl Member {
                         result: Ok(Box::new(done)),
                     })
                     .await;
+            }
+            Command::Say { request, saying } => {
+                for (part, text) in saying.say.lines.iter().enumerate() {
+                    self.network
+                        .note(format!("task {} {part} {text}", saying.id));
+                    self.network.say(&saying.say.from, &saying.say.target, text);
+                    let said = Said::Part(part);
+                    let _ = self.out.send(Output::Said { request, said }).await;
+                }
+                let said = Said::Done;
+                let _ = self.out.send(Output::Said { request, said }).await;
             }
             Command::Perform {
                 request,

@@ -16,6 +16,7 @@ const WANTED: &[&str] = &[
     "chathistory",
     "chghost",
     "draft/chathistory",
+    "draft/relaymsg",
     "echo-message",
     "extended-join",
     "invite-notify",
@@ -149,6 +150,19 @@ impl Session {
         } else {
             self.end_negotiation();
         }
+    }
+
+    /// The character that names under which something is relayed must have, if the server relays.
+    pub(super) fn relay_separator(&self) -> Option<char> {
+        if !self.can("draft/relaymsg") {
+            return None;
+        }
+        let value = self.link.capabilities.offered.get("draft/relaymsg");
+        let separators = value.map(String::as_str).unwrap_or_default();
+        if separators.contains('/') {
+            return Some('/');
+        }
+        Some(separators.chars().next().unwrap_or('/'))
     }
 
     /// The mechanisms of SASL, if the server lists them.

@@ -80,7 +80,7 @@ impl History {
 }
 
 impl Session {
-    fn knows_history(&self) -> bool {
+    pub(super) fn knows_history(&self) -> bool {
         self.can("draft/chathistory") || self.can("chathistory")
     }
 
@@ -169,6 +169,25 @@ impl Session {
             live: None,
         };
         self.ask_page(fill);
+    }
+
+    /// Asks again for what was said since a time; tells whether that has begun.
+    pub(super) fn search_history(&mut self, name: &str, since: Timestamp) -> bool {
+        if self.is_searching(name) {
+            return false;
+        }
+        let key = key(name);
+        let seen = self.history.seen.get(&key).copied();
+        let from = seen.map_or(since, |seen| seen.min(since));
+        self.history.seen.insert(key.clone(), from);
+        self.history.whole.remove(&key);
+        self.fill_gap(name);
+        true
+    }
+
+    /// Whether a gap in what was said there is being filled.
+    pub(super) fn is_searching(&self, name: &str) -> bool {
+        self.history.filling.contains_key(&key(name))
     }
 
     fn ask_page(&mut self, mut fill: Fill) {

@@ -42,7 +42,9 @@ impl Session {
         if self.registering() || text.is_empty() {
             return;
         }
-        let mine = self.is_me(from);
+        let relayed = message.tags.get("draft/relaymsg");
+        let mine = self.is_me(from) || relayed.is_some_and(|nick| self.is_me(nick));
+        let task = message.tags.get(model::TASK_TAG).filter(|_| mine);
         let (manner, text) = match Ctcp::parse(text) {
             Some(ctcp) if ctcp.command == "ACTION" && !notice => (Manner::Action, ctcp.text),
             Some(ctcp) => {
@@ -62,12 +64,20 @@ impl Session {
         let target = self.conversation(message.param(0)).to_owned();
         if mine
             && history.is_none()
-            && let Some(sending) =
-                self.take_echo(self.label_of(message).as_deref(), &target, manner, &text)
+            && let Some(sending) = self.take_echo(
+                self.label_of(message).as_deref(),
+                task,
+                &target,
+                manner,
+                &text,
+            )
         {
             self.seen.insert(&id);
-            self.delivered(sending, &text, &id, at);
+            self.delivered(sending, from, &text, &id, at);
             return;
+        }
+        if mine && history.is_some() {
+            self.part_found(task, &target, &text, at);
         }
         if !self.seen.insert(&id) {
             return;

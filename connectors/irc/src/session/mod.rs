@@ -29,6 +29,7 @@ mod registration;
 mod requests;
 mod sasl;
 mod sending;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -50,6 +51,7 @@ use ids::{Random, SeenIds};
 use outbox::Outbox;
 use requests::Pending;
 use sending::Sending;
+use tasks::TaskState;
 
 /// The time, in both senses.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -123,6 +125,8 @@ struct Link {
     farewell: Option<String>,
     online_since: Duration,
     ctcp_replies: VecDeque<Duration>,
+    /// Channels, folded, that nothing can be relayed to under another name.
+    unrelayed: BTreeSet<String>,
 }
 
 /// See the module.
@@ -141,6 +145,7 @@ pub struct Session {
     wanted: Vec<Wanted>,
     requests: VecDeque<Pending>,
     sends: VecDeque<Sending>,
+    tasks: VecDeque<TaskState>,
     attachments: Attachments,
     away: Away,
     history: History,
@@ -183,6 +188,7 @@ impl Session {
             wanted,
             requests: VecDeque::new(),
             sends: VecDeque::new(),
+            tasks: VecDeque::new(),
             attachments: Attachments::default(),
             away: Away::default(),
             seen: SeenIds::default(),
@@ -202,6 +208,7 @@ impl Session {
                 socket,
                 activity,
             } => self.perform(request, socket, activity),
+            Command::Say { request, saying } => self.say_task(request, *saying),
             Command::Reassign(assignment) => self.reassign(*assignment),
             Command::Stop { reason } => self.stop(&reason),
         }
@@ -242,6 +249,7 @@ impl Session {
         self.sends_timeout();
         self.away_timeout();
         self.regain_timeout();
+        self.tasks_timeout();
         self.flush();
     }
 
@@ -254,6 +262,7 @@ impl Session {
             self.sends_due(),
             self.away_due(),
             self.regain_due(),
+            self.tasks_due(),
             self.is_connected().then(|| self.outbox.due()).flatten(),
         ]
         .into_iter()
@@ -291,6 +300,7 @@ impl Session {
         if !self.is_connected() {
             return;
         }
+        self.tasks_progress();
         while let Some(entry) = self.outbox.pop(self.now.elapsed) {
             self.actions.push_back(Action::Send(entry.line));
             if let Some(id) = entry.sending {

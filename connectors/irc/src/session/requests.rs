@@ -221,6 +221,7 @@ impl Session {
             self.done(pending.request, Err(sentence.to_owned()));
         }
         self.fail_sends(sentence);
+        self.fail_tasks(sentence);
         self.attachments_failed(sentence);
     }
 
@@ -288,6 +289,7 @@ impl Session {
         let entity = if numeric == "FAIL" {
             None
         } else if self.link.isupport.is_channel(about) {
+            self.not_let_in(about, sentence);
             // A channel that cannot be joined is reported once a connection.
             if self.reported.len() >= MAX_REPORTED
                 || !self

@@ -8,9 +8,16 @@ use model::{Activity, Timestamp};
 
 use super::Session;
 use super::messages::Manner;
+use super::tasks::PartOf;
 
 /// The longest user name and host that servers make of us, in bytes, while we do not know ours.
 const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
+
+/// Who sends the parts of tasks: no socket has this number.
+const NOBODY: Attached = Attached {
+    socket: 0,
+    full: true,
+};
 
 /// A line on its way.
 #[derive(Debug)]
@@ -28,6 +35,8 @@ pub(super) struct Sending {
     /// Set once it is on the wire.
     deadline: Option<Duration>,
     failed: bool,
+    /// The part of a task that it is.
+    task: Option<PartOf>,
 }
 
 impl Session {
@@ -72,8 +81,57 @@ impl Session {
                 label,
                 deadline: None,
                 failed: false,
+                task: None,
             });
             self.outbox.push(message.to_string(), Some(id));
+        }
+    }
+
+    /// Sends a part of a task.
+    pub(super) fn send_part(&mut self, part: PartOf, target: &str, manner: Manner, text: &str) {
+        let mut message = match &part.relayed {
+            Some(name) => Message::new("RELAYMSG", [target, name, text]),
+            None if manner == Manner::Notice => Message::new("NOTICE", [target, text]),
+            None => Message::new("PRIVMSG", [target, text]),
+        };
+        if self.can("message-tags") {
+            message.tags.set(model::TASK_TAG, part.tag());
+        }
+        let label = self.next_label();
+        if let Some(label) = &label {
+            message.tags.set("label", label);
+        }
+        self.counter += 1;
+        let id = self.counter;
+        self.sends.push_back(Sending {
+            id,
+            group: id,
+            request: None,
+            socket: NOBODY,
+            target: target.to_owned(),
+            manner,
+            text: text.to_owned(),
+            label,
+            deadline: None,
+            failed: false,
+            task: Some(part),
+        });
+        self.outbox.push(message.to_string(), Some(id));
+    }
+
+    /// Takes back what is not sent of a task, and no longer waits for the rest.
+    pub(super) fn withdraw_task(&mut self, task: &str) {
+        let of_task = |s: &Sending| s.task.as_ref().is_some_and(|part| part.task == task);
+        let waiting = self
+            .sends
+            .iter()
+            .filter(|s| of_task(s) && s.deadline.is_none());
+        let waiting: Vec<u64> = waiting.map(|s| s.id).collect();
+        self.outbox.withdraw(|id| waiting.contains(&id));
+        self.sends.retain(|s| !waiting.contains(&s.id));
+        for sending in self.sends.iter_mut().filter(|s| of_task(s)) {
+            sending.task = None;
+            sending.failed = true;
         }
     }
 
@@ -154,7 +212,9 @@ impl Session {
         } else if let Some(sending) = self.sends.remove(at) {
             let id = self.new_id();
             let text = sending.text.clone();
-            self.delivered(sending, &text, &id, self.now.wall);
+            let relayed = sending.task.as_ref().and_then(|part| part.relayed.clone());
+            let from = relayed.unwrap_or_else(|| self.link.nick.clone());
+            self.delivered(sending, &from, &text, &id, self.now.wall);
         }
     }
 
@@ -163,6 +223,7 @@ impl Session {
     pub(super) fn take_echo(
         &mut self,
         label: Option<&str>,
+        task: Option<&str>,
         target: &str,
         manner: Manner,
         text: &str,
@@ -172,6 +233,10 @@ impl Session {
                 .sends
                 .iter()
                 .position(|s| s.label.as_deref() == Some(label)),
+            None if task.is_some() => self.sends.iter().position(|s| {
+                let tag = s.task.as_ref().map(PartOf::tag);
+                s.deadline.is_some() && tag.as_deref() == task
+            }),
             None => {
                 let fits = |s: &Sending| {
                     s.deadline.is_some()
@@ -188,9 +253,15 @@ impl Session {
         self.sends.remove(at)
     }
 
-    pub(super) fn delivered(&mut self, sending: Sending, text: &str, id: &str, at: Timestamp) {
-        let nick = self.link.nick.clone();
-        let (activity, records) = self.said(&nick, &sending.target, sending.manner, text, id, at);
+    pub(super) fn delivered(
+        &mut self,
+        sending: Sending,
+        from: &str,
+        text: &str,
+        id: &str,
+        at: Timestamp,
+    ) {
+        let (activity, records) = self.said(from, &sending.target, sending.manner, text, id, at);
         self.history_live(&sending.target, at);
         let audience = if sending.request.is_some() || !sending.socket.full {
             Audience::Except(sending.socket.socket)
@@ -200,6 +271,9 @@ impl Session {
         self.tell_recorded(activity.clone(), audience, records);
         if let Some(request) = sending.request {
             self.done(request, Ok(activity));
+        }
+        if let Some(part) = sending.task {
+            self.part_said(&part.task, part.part);
         }
     }
 
@@ -224,7 +298,10 @@ impl Session {
                         }
                         "412" | "417" => true,
                         "421" | "461" | "FAIL" => {
-                            let command = if s.manner == Manner::Notice {
+                            let relayed = s.task.as_ref().is_some_and(|t| t.relayed.is_some());
+                            let command = if relayed {
+                                "RELAYMSG"
+                            } else if s.manner == Manner::Notice {
                                 "NOTICE"
                             } else {
                                 "PRIVMSG"
@@ -239,6 +316,10 @@ impl Session {
             return false;
         };
         if sending.failed {
+            return true;
+        }
+        if let Some(part) = &sending.task {
+            self.part_failed(part, &sending.target, numeric, sentence);
             return true;
         }
         // What is left of the message is not sent; what is sent already will fail alike.
@@ -279,7 +360,9 @@ impl Session {
                 "{} did not confirm the message in time; it may not have arrived.",
                 self.server()
             );
-            if let (Some(request), false) = (sending.request, sending.failed) {
+            if let Some(part) = sending.task {
+                self.task_later(&part.task, &sentence);
+            } else if let (Some(request), false) = (sending.request, sending.failed) {
                 self.done(request, Err(sentence));
             }
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Audience, Command, Output, RequestId};
+use connector::{Attached, Audience, Command, Output, RequestId, Said};
 use irc_connector::Settings;
 use irc_connector::session::{Action, Clock, Session};
 use model::{Activity, Assignment, Connection, EventBody, Timestamp};
@@ -204,6 +204,15 @@ impl Story {
         self.outputs.clear();
     }
 
+    /// What became of tasks, by the numbers of their requests.
+    pub fn said(&self) -> Vec<(u64, Said)> {
+        let said = |output: &Output| match output {
+            Output::Said { request, said } => Some((request.0, said.clone())),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(said).collect()
+    }
+
     /// The answer to a request, if it came.
     pub fn answer(&self, request: RequestId) -> Option<Result<&Activity, &str>> {
         self.outputs.iter().find_map(|output| match output {
@@ -228,7 +237,7 @@ impl Story {
                     records,
                     ..
                 } => Some((&**activity, *audience, records.as_slice())),
-                Output::Done { .. } => None,
+                Output::Done { .. } | Output::Said { .. } => None,
             })
             .collect()
     }

@@ -13,3 +13,4 @@ mod pacing;
 mod queries;
 mod reconnect;
 mod registration;
+mod tasks;

@@ -1,0 +1,378 @@
+//! Tasks: lines that the functions want said, each exactly once if the network makes that possible.
+//!
+//! Every part carries a client-only tag that names it ([`model::TASK_TAG`]). What may be said already (a crash or a
+//! lost connection came between) is looked for in the server's history first. Then it is sent again: a server of
+//! Subspace says it no second time; on others with history it was found there; on those without it may be
+//! said twice, which for news is better than not at all.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use connector::{Output, RequestId, Said, Saying};
+use irc_codec::split_text;
+use model::Timestamp;
+
+use super::Session;
+use super::messages::Manner;
+
+/// Bytes of a line of IRC that are left for target and text: the rest is for a source of up to 133 bytes. It must not
+/// follow from what our name or host is at the moment, so that parts are the same after a restart.
+const ROOM: usize = 360;
+/// The least text of a part, in bytes.
+const MIN_ROOM: usize = 64;
+/// The longest word of a name under which something is relayed, in bytes.
+const MAX_WORD: usize = 23;
+/// How far a server's clock may be behind ours, in milliseconds.
+const CLOCK_SKEW: i64 = 60_000;
+
+/// Names a part of a task.
+#[derive(Clone, Debug)]
+pub(super) struct PartOf {
+    pub(super) task: String,
+    pub(super) part: usize,
+    /// The name under which it is relayed.
+    pub(super) relayed: Option<String>,
+}
+
+impl PartOf {
+    pub(super) fn tag(&self) -> String {
+        format!("{}/{}", self.task, self.part)
+    }
+}
+
+/// Where a part is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Waits,
+    Sent,
+    Said,
+}
+
+/// Whether a task that was begun before is looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Search {
+    Needed(Timestamp),
+    Runs(Timestamp),
+    Done,
+}
+
+/// A task that is being said.
+#[derive(Debug)]
+pub(super) struct TaskState {
+    request: RequestId,
+    id: String,
+    target: String,
+    from: String,
+    manner: Manner,
+    texts: Vec<String>,
+    parts: Vec<Part>,
+    search: Search,
+    /// When it is given back if not all of it could be sent.
+    deadline: Duration,
+}
+
+impl TaskState {
+    fn is_sent(&self) -> bool {
+        !self.parts.contains(&Part::Waits)
+    }
+}
+
+impl Session {
+    pub(super) fn say_task(&mut self, request: RequestId, saying: Saying) {
+        let Saying {
+            id,
+            say,
+            said,
+            begun,
+        } = saying;
+        if !self.is_online() {
+            let reason = format!("There is no connection to {} now.", self.server());
+            return self.tell_said(request, Said::Later(reason));
+        }
+        let room = ROOM.saturating_sub(say.target.len()).max(MIN_ROOM);
+        let texts: Vec<String> = say
+            .lines
+            .iter()
+            .map(|line| line.replace(|c: char| c.is_control(), ""))
+            .filter(|line| !line.trim().is_empty())
+            .flat_map(|line| {
+                let pieces = split_text(&line, room);
+                pieces.into_iter().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        let good = |c: char| !(c.is_whitespace() || c.is_control() || c == ',');
+        if texts.is_empty() || say.target.is_empty() || !say.target.chars().all(good) {
+            let reason = "There is nothing to say, or nobody to say it to.".to_owned();
+            return self.tell_said(request, Said::Refused(reason));
+        }
+        let mut parts = vec![Part::Waits; texts.len()];
+        for part in said {
+            if let Some(part) = parts.get_mut(part) {
+                *part = Part::Said;
+            }
+        }
+        if parts.iter().all(|part| *part == Part::Said) {
+            return self.tell_said(request, Said::Done);
+        }
+        let search = match begun {
+            Some(begun) if self.knows_history() => Search::Needed(begun.plus_millis(-CLOCK_SKEW)),
+            _ => Search::Done,
+        };
+        self.tasks.push_back(TaskState {
+            request,
+            id,
+            target: say.target,
+            from: say.from,
+            manner: if say.notice {
+                Manner::Notice
+            } else {
+                Manner::Text
+            },
+            texts,
+            parts,
+            search,
+            deadline: self.now.elapsed + self.settings.request_timeout,
+        });
+    }
+
+    /// Sends what can be sent now; tasks with the same target in their order.
+    pub(super) fn tasks_progress(&mut self) {
+        if !self.is_online() || self.tasks.is_empty() {
+            return;
+        }
+        let mut held = BTreeSet::new();
+        let waiting: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(|task| !task.is_sent())
+            .map(|task| task.id.clone())
+            .collect();
+        for id in waiting {
+            let Some(at) = self.task_at(&id) else {
+                continue;
+            };
+            let target = self.fold(&self.tasks[at].target);
+            if !held.contains(&target) && !self.task_progress(at) {
+                held.insert(target);
+            }
+        }
+    }
+
+    fn task_at(&self, id: &str) -> Option<usize> {
+        self.tasks.iter().position(|task| task.id == id)
+    }
+
+    /// Sends the parts of a task if that is possible now; false if it has to wait.
+    fn task_progress(&mut self, at: usize) -> bool {
+        let task = &self.tasks[at];
+        let (id, target, from) = (task.id.clone(), task.target.clone(), task.from.clone());
+        let (search, manner) = (task.search, task.manner);
+        let is_channel = self.link.isupport.is_channel(&target);
+        if is_channel && self.channel(&target).is_none() {
+            let wanted = self.wanted.iter().any(|w| self.same(&w.name, &target));
+            if !wanted {
+                let nick = &self.link.nick;
+                let server = self.server();
+                let reason = format!(
+                    "{nick} is not in {target} on {server}; join the channel, or remove what writes there."
+                );
+                self.task_ends(&id, Said::Refused(reason));
+            }
+            return !wanted;
+        }
+        match search {
+            Search::Needed(since) => {
+                if self.search_history(&target, since) {
+                    self.tasks[at].search = Search::Runs(since);
+                }
+                return false;
+            }
+            Search::Runs(_) if self.is_searching(&target) => return false,
+            Search::Runs(_) => self.tasks[at].search = Search::Done,
+            Search::Done => {}
+        }
+        let task = &self.tasks[at];
+        let waits = |(part, state): (usize, &Part)| (*state == Part::Waits).then_some(part);
+        let waiting: Vec<usize> = task.parts.iter().enumerate().filter_map(waits).collect();
+        if self.outbox.room() < waiting.len() {
+            return false;
+        }
+        let relayed = self.relayed_name(&target, &from).filter(|_| is_channel);
+        for part in waiting {
+            let text = self.tasks[at].texts[part].clone();
+            self.tasks[at].parts[part] = Part::Sent;
+            let part = PartOf {
+                task: id.clone(),
+                part,
+                relayed: relayed.clone(),
+            };
+            self.send_part(part, &target, manner, &text);
+        }
+        true
+    }
+
+    /// The name under which something is relayed to a channel, if the network does that.
+    fn relayed_name(&self, target: &str, from: &str) -> Option<String> {
+        let separator = self.relay_separator()?;
+        if self.link.unrelayed.contains(&self.fold(target)) {
+            return None;
+        }
+        let (first, second) = from.split_once(['/', separator]).unwrap_or((from, "hook"));
+        let word = |text: &str, instead: &str| {
+            let clean = text
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+            let clean: String = clean.take(MAX_WORD).collect();
+            match clean.trim_matches('-') {
+                "" => instead.to_owned(),
+                clean => clean.to_owned(),
+            }
+        };
+        Some(format!(
+            "{}{separator}{}",
+            word(first, "Subspace"),
+            word(second, "hook")
+        ))
+    }
+
+    /// A part was said and is being recorded.
+    pub(super) fn part_said(&mut self, id: &str, part: usize) {
+        let Some(at) = self.task_at(id) else {
+            return;
+        };
+        let task = &mut self.tasks[at];
+        let Some(state) = task
+            .parts
+            .get_mut(part)
+            .filter(|state| **state != Part::Said)
+        else {
+            return;
+        };
+        *state = Part::Said;
+        let request = task.request;
+        let done = task.parts.iter().all(|part| *part == Part::Said);
+        self.tell_said(request, Said::Part(part));
+        if done {
+            self.tasks.remove(at);
+            self.tell_said(request, Said::Done);
+        }
+    }
+
+    /// We said this before, as the history tells: it may be a part of a task. Servers that keep no tags tell what was
+    /// said at least.
+    pub(super) fn part_found(
+        &mut self,
+        tag: Option<&str>,
+        target: &str,
+        text: &str,
+        at: Timestamp,
+    ) {
+        let found = self.tasks.iter().find_map(|task| {
+            let Search::Runs(since) = task.search else {
+                return None;
+            };
+            if !self.same(&task.target, target) {
+                return None;
+            }
+            let part = task.texts.iter().zip(&task.parts).enumerate().find_map(
+                |(number, (known, state))| {
+                    let fits = match tag {
+                        Some(tag) => tag == format!("{}/{number}", task.id),
+                        None => known == text && at >= since,
+                    };
+                    (fits && *state == Part::Waits).then_some(number)
+                },
+            )?;
+            Some((task.id.clone(), part))
+        });
+        if let Some((id, part)) = found {
+            self.part_said(&id, part);
+        }
+    }
+
+    /// The server did not take a part.
+    pub(super) fn part_failed(
+        &mut self,
+        part: &PartOf,
+        target: &str,
+        numeric: &str,
+        sentence: &str,
+    ) {
+        let Some(at) = self.task_at(&part.task) else {
+            return;
+        };
+        if part.relayed.is_some() && matches!(numeric, "FAIL" | "421" | "461" | "482") {
+            // Then under our own name.
+            let channel = self.fold(target);
+            self.link.unrelayed.insert(channel);
+            if let Some(state) = self.tasks[at].parts.get_mut(part.part) {
+                *state = Part::Waits;
+            }
+        } else if matches!(numeric, "263" | "439" | "FAIL") {
+            self.task_later(&part.task, sentence);
+        } else {
+            self.task_ends(&part.task, Said::Refused(sentence.to_owned()));
+        }
+    }
+
+    /// The server does not let us into a channel that a task is for.
+    pub(super) fn not_let_in(&mut self, channel: &str, sentence: &str) {
+        if self.channel(channel).is_some() {
+            return;
+        }
+        let of = |task: &&TaskState| self.same(&task.target, channel);
+        let ids: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(of)
+            .map(|task| task.id.clone())
+            .collect();
+        for id in ids {
+            self.task_ends(&id, Said::Refused(sentence.to_owned()));
+        }
+    }
+
+    /// Gives a task back.
+    pub(super) fn task_later(&mut self, id: &str, sentence: &str) {
+        self.task_ends(id, Said::Later(sentence.to_owned()));
+    }
+
+    fn task_ends(&mut self, id: &str, said: Said) {
+        if let Some(task) = self.task_at(id).and_then(|at| self.tasks.remove(at)) {
+            self.withdraw_task(id);
+            self.tell_said(task.request, said);
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn fail_tasks(&mut self, sentence: &str) {
+        for task in std::mem::take(&mut self.tasks) {
+            self.tell_said(task.request, Said::Later(sentence.to_owned()));
+        }
+    }
+
+    pub(super) fn tasks_due(&self) -> Option<Duration> {
+        let unsent = self.tasks.iter().filter(|task| !task.is_sent());
+        unsent.map(|task| task.deadline).min()
+    }
+
+    /// What could not be sent for too long is given back: the channel was not joined, or the history did not come.
+    pub(super) fn tasks_timeout(&mut self) {
+        let now = self.now.elapsed;
+        let late = |task: &&TaskState| !task.is_sent() && task.deadline <= now;
+        let late: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(late)
+            .map(|task| task.id.clone())
+            .collect();
+        let sentence = format!("{} was too slow to say it.", self.server());
+        for id in late {
+            self.task_later(&id, &sentence);
+        }
+    }
+
+    fn tell_said(&mut self, request: RequestId, said: Said) {
+        self.emit(Output::Said { request, said });
+    }
+}
