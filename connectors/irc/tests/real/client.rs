@@ -195,7 +195,7 @@ impl Client {
             .iter()
             .filter_map(|output| match output {
                 Output::Activity { records, .. } => Some(records),
-                Output::Done { .. } => None,
+                Output::Done { .. } | Output::Said { .. } => None,
             })
             .flatten()
             .map(|(_, body)| body.clone())
