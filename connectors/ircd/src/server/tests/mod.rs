@@ -88,7 +88,8 @@ impl World {
             Body::Message(stored) => Some((stored.task()?, record.id)),
             _ => None,
         };
-        server.remember_tasks(self.log.iter().filter_map(task).collect::<Vec<_>>());
+        let tasks: Vec<_> = self.log.iter().filter_map(task).collect();
+        server.remember_tasks(tasks);
         Self::of(server, self.now, self.log)
     }
 
