@@ -14,158 +14,11 @@
 
 mod support;
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-
-use storage_adapter::memory::{Faults, MemoryStore};
-use storage_adapter::{Options, Storage, Version, Waiting};
-use support::asking::{FOLDERS, MANY_FOLDERS, MANY_PATHS, PATHS, ask, choose_among};
-use support::linear::{Event, is_linearizable};
-use support::sequential::{Asked, Op, Said, Sequential};
-use support::{Random, TestHost};
+use storage_adapter::Waiting;
+use storage_adapter::memory::Faults;
+use support::scheduled::{Plan, judge, run};
 
 const QUOTA: u64 = 8;
-
-/// What this run is like.
-struct Plan {
-    faults: Faults,
-    /// In percent of the steps of a future.
-    crash: usize,
-    waiting: Waiting,
-    quota: Option<u64>,
-    clients: usize,
-    operations: usize,
-    /// Pages of one document or two, so that every commit divides and joins some.
-    paged: bool,
-}
-
-impl Plan {
-    fn paths(&self) -> &'static [&'static str] {
-        if self.paged { &MANY_PATHS } else { &PATHS }
-    }
-
-    fn folders(&self) -> &'static [&'static str] {
-        if self.paged { &MANY_FOLDERS } else { &FOLDERS }
-    }
-}
-
-type Running = Pin<Box<dyn Future<Output = Said>>>;
-
-/// Runs clients in an order drawn from the seed; returns what was asked and said, with times.
-fn run(seed: u64, plan: &Plan) -> Vec<Event<Op>> {
-    let mut random = Random(seed);
-    let store = MemoryStore::with_faults(Faults {
-        seed: random.next(),
-        ..plan.faults
-    });
-    // S3's versions are digests, those of others are not: the tree must do with both.
-    let store = Arc::new(if seed.is_multiple_of(2) {
-        store.with_digests()
-    } else {
-        store
-    });
-    let mut options = Options::default();
-    options.waiting = plan.waiting;
-    if plan.paged {
-        options.head_bytes = 0;
-        options.page_bytes = [100, 300, 600][seed as usize % 3];
-        // Now and then nothing is in memory.
-        options.page_cache_bytes *= usize::from(seed.is_multiple_of(2));
-    }
-    let instance =
-        |seed| Storage::with_options(Arc::clone(&store), Arc::new(TestHost::new(seed)), options);
-    let mut trees = [instance(random.next()), instance(random.next())];
-    let mut clients: Vec<Option<(Running, Asked, u64)>> = (0..plan.clients).map(|_| None).collect();
-    let (mut history, mut time, mut started) = (Vec::new(), 0, 0);
-    let mut known: Vec<Version> = Vec::new();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut steps = 0;
-    while started < plan.operations || clients.iter().any(Option::is_some) {
-        steps += 1;
-        assert!(steps < 1_000_000, "seed {seed}: nobody gets on");
-        time += 1;
-        let turn = random.below(clients.len());
-        // Clients stay with their instance.
-        let at = turn % trees.len();
-        let Some((running, asked, called)) = &mut clients[turn] else {
-            if started < plan.operations {
-                started += 1;
-                let asked = choose_among(
-                    &mut random,
-                    plan.paths(),
-                    plan.folders(),
-                    plan.quota,
-                    &known,
-                );
-                let (tree, question) = (trees[at].clone(), asked.clone());
-                let running: Running = Box::pin(async move { ask(&tree, &question).await });
-                clients[turn] = Some((running, asked, time));
-            }
-            continue;
-        };
-        if let Poll::Ready(said) = running.as_mut().poll(&mut context) {
-            match &said {
-                Said::Written(all) => known.extend(all.iter().map(|(version, _)| version.clone())),
-                Said::Read(Some((version, _))) => known.push(version.clone()),
-                _ => {}
-            }
-            let returned = (!matches!(said, Said::Nothing)).then_some(time);
-            history.push(Event {
-                op: (asked.clone(), said),
-                called: *called,
-                returned,
-            });
-            clients[turn] = None;
-        } else if random.below(100) < plan.crash {
-            // A client goes away, or a whole process dies with all that it was doing.
-            let whole = random.below(4) == 0;
-            for (other, client) in clients.iter_mut().enumerate() {
-                if (other == turn || (whole && other % trees.len() == at))
-                    && let Some((running, asked, called)) = client.take()
-                {
-                    if plan.waiting == Waiting::Polling {
-                        // There it is not dropped: it is never heard of again.
-                        std::mem::forget(running);
-                    }
-                    history.push(Event {
-                        op: (asked, Said::Nothing),
-                        called,
-                        returned: None,
-                    });
-                }
-            }
-            if whole {
-                trees[at] = instance(random.next());
-            }
-        }
-    }
-    // In the end all is said once more, without faults.
-    store.set_faults(Faults::default());
-    for asked in plan
-        .paths()
-        .iter()
-        .map(|path| Asked::Read(path))
-        .chain(plan.folders().iter().map(|path| Asked::List(path)))
-    {
-        let tree = instance(random.next());
-        let mut running: Running = Box::pin({
-            let asked = asked.clone();
-            async move { ask(&tree, &asked).await }
-        });
-        let Poll::Ready(said) = running.as_mut().poll(&mut context) else {
-            panic!("seed {seed}: a store without delays answers at once");
-        };
-        time += 1;
-        history.push(Event {
-            op: (asked, said),
-            called: time,
-            returned: Some(time),
-        });
-        time += 1;
-    }
-    history
-}
 
 fn check(name: &str, runs: u64, plan: &Plan) {
     let chosen = std::env::var("SEED")
@@ -178,30 +31,10 @@ fn check(name: &str, runs: u64, plan: &Plan) {
     let seeds = chosen.map_or(0..runs, |seed| seed..seed + 1);
     let (mut answered, mut unknown) = (0, 0);
     for seed in seeds {
-        // Reads without an answer say nothing.
-        let mut history = run(seed, plan);
-        history
-            .retain(|event| !matches!(event.op, (Asked::Read(_) | Asked::List(_), Said::Nothing)));
-        unknown += history
-            .iter()
-            .filter(|event| event.returned.is_none())
-            .count();
-        answered += history
-            .iter()
-            .filter(|event| event.returned.is_some())
-            .count();
-        if !is_linearizable(&Sequential::default(), &history) {
-            history.sort_by_key(|event| event.called);
-            for event in &history {
-                println!(
-                    "{:>5} {:>5} {:?}",
-                    event.called,
-                    event.returned.unwrap_or(0),
-                    event.op
-                );
-            }
-            panic!("{name}: no order explains these answers; repeat with SEED={seed}");
-        }
+        let (some, none) = judge(run(seed, plan)).unwrap_or_else(|history| {
+            panic!("{name}: no order explains these answers; repeat with SEED={seed}\n{history}")
+        });
+        (answered, unknown) = (answered + some, unknown + none);
     }
     println!("{name}: {answered} answers explained, {unknown} writes without an answer");
     assert!(

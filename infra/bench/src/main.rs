@@ -1,10 +1,12 @@
-//! Benchmarks against other servers, all on this machine and in one run: `cargo xtask bench`.
+//! Benchmarks, all on this machine and in one run: `cargo xtask bench`.
 
+mod counted;
 mod load;
 mod process;
 mod servers;
 mod storage;
 mod table;
+mod tree;
 mod wire;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ struct Cli {
 enum What {
     /// remoteStorage: the native host, armadietto and nginx.
     Storage(storage::Options),
+    /// The tree of an account, as a module grows.
+    Tree(tree::Options),
 }
 
 #[allow(
@@ -29,8 +33,11 @@ enum What {
     reason = "a command tells its caller what went wrong"
 )]
 fn main() -> ExitCode {
-    let What::Storage(options) = Cli::parse().what;
-    match storage::run(&options) {
+    let result = match Cli::parse().what {
+        What::Storage(options) => storage::run(&options),
+        What::Tree(options) => tree::run(&options),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");

@@ -42,6 +42,22 @@ pub(crate) fn storage(places: &Places, flags: &[String]) -> Result<()> {
     process::run(&mut bench)
 }
 
+/// Measures the tree of an account as a module grows, over a store in memory and one on disk.
+///
+/// # Errors
+///
+/// Something could not be installed or built, or a store failed.
+pub(crate) fn tree(places: &Places, flags: &[String]) -> Result<()> {
+    install::packages(&[install::CC, install::LIBC])?;
+    timed("Building the benchmark", || {
+        let mut cargo = places.cargo();
+        process::run(cargo.args(["build", "--release", "--package=bench"]))
+    })?;
+    let mut bench = process::command(places.target.join("release/bench"));
+    let folder = places.cache.join("bench");
+    process::run(bench.args(["tree", "--folder"]).arg(folder).args(flags))
+}
+
 /// Installs armadietto into the cache folder and returns its package's folder.
 fn armadietto(places: &Places) -> Result<PathBuf> {
     let folder = places.cache.join("armadietto");

@@ -4,6 +4,7 @@
 //! and the npm registry are the only sources.
 
 mod bench;
+mod chaos;
 mod checks;
 mod client;
 mod install;
@@ -63,6 +64,17 @@ enum Action {
         #[arg(last = true)]
         node: Vec<String>,
     },
+    /// Let everything go wrong for a while, and check all answers against a simple model.
+    Chaos {
+        /// What to try.
+        what: Chaos,
+        /// For how long; half of it in memory, half on disk.
+        #[arg(long, default_value_t = 20)]
+        minutes: u64,
+        /// Where to begin; each history says its seed when it fails.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Compare with other servers on this machine.
     Bench {
         /// What to measure.
@@ -74,9 +86,17 @@ enum Action {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum Chaos {
+    /// The tree of an account: ten writers, two instances, a store that fails.
+    Storage,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Benchmark {
     /// remoteStorage: the native host, armadietto and nginx.
     Storage,
+    /// The tree of an account, as a module grows.
+    Tree,
 }
 
 fn main() -> ExitCode {
@@ -91,8 +111,14 @@ fn main() -> ExitCode {
             Action::Client => client::build(&places),
             Action::Wasm { cargo } => wasm::cargo(&places, &cargo),
             Action::E2e { node } => checks::e2e(&places, &node),
+            Action::Chaos {
+                what: Chaos::Storage,
+                minutes,
+                seed,
+            } => chaos::storage(&places, minutes, seed),
             Action::Bench { what, flags } => match what {
                 Benchmark::Storage => bench::storage(&places, &flags),
+                Benchmark::Tree => bench::tree(&places, &flags),
             },
         });
     match result {

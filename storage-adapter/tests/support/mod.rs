@@ -4,6 +4,7 @@
 pub mod asking;
 pub mod linear;
 pub mod requests;
+pub mod scheduled;
 pub mod sequential;
 
 use std::sync::Mutex;
