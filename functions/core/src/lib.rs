@@ -12,6 +12,7 @@
 mod accounts;
 mod api;
 mod body;
+pub mod client_files;
 mod config;
 mod connector;
 mod connectors;

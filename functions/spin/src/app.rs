@@ -1,0 +1,141 @@
+//! What an instance keeps between requests.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_lock::OnceCell;
+use bytes::Bytes;
+use functions_core::variables::Variables;
+use functions_core::{Body, ClientAddress, Functions};
+use futures_util::StreamExt;
+use http::{HeaderMap, Response};
+use spin_sdk::http::Request as SpinRequest;
+use storage_adapter::{ByteStream, GetOptions, ObjectStore, PutMode, Storage, StoreError};
+use storage_s3::{Commits, Conditions, Limits, S3Settings, S3Store, SharedHttpClient};
+
+use crate::host::WasiHost;
+use crate::http_client::WasiHttp;
+use crate::{origin_form, variables};
+
+/// Where it is kept which conditions the server decides, so that not every instance has to try.
+const TRIED: &str = ".subspace/conditions";
+/// The longest such record, in bytes.
+const MAX_TRIED: usize = 1024;
+
+thread_local! {
+    /// Absent until the first request. After a failure the next request tries again.
+    static INSTANCE: RefCell<Rc<OnceCell<Rc<App>>>> = RefCell::default();
+}
+
+/// The functions over a bucket.
+pub(crate) struct App {
+    functions: Functions<S3Store<WasiHost>, WasiHost>,
+    behind_proxy: bool,
+}
+
+impl App {
+    /// Returns this instance's, made if it is the first request.
+    ///
+    /// # Errors
+    /// One sentence: what is configured wrongly, or that the bucket cannot be used.
+    pub(crate) async fn get() -> Result<Rc<Self>, String> {
+        let cell = INSTANCE.with_borrow(Rc::clone);
+        cell.get_or_try_init(Self::make).await.cloned()
+    }
+
+    async fn make() -> Result<Rc<Self>, String> {
+        let get = variables::read().await;
+        let get = |name: &str| get(name);
+        let variables = Variables::read(&get).map_err(|error| error.to_string())?;
+        let settings = S3Settings::from_variables(|name| get(name));
+        let settings = settings.map_err(|error| error.to_string())?;
+        let host = Arc::new(WasiHost);
+        let store = open(&settings, Arc::clone(&host)).await?;
+        let mut keeping = storage_adapter::Options::default();
+        keeping.keep_millis = variables.keep_millis();
+        let storage = Storage::with_options(Arc::new(store), host, keeping);
+        Ok(Rc::new(Self {
+            functions: Functions::new(storage, variables.config),
+            behind_proxy: variables.behind_proxy,
+        }))
+    }
+
+    /// Answers a request that belongs to the functions.
+    pub(crate) async fn answer(&self, request: SpinRequest) -> Response<Body> {
+        let client = client(request.headers(), self.behind_proxy);
+        self.functions.handle(origin_form(request), client).await
+    }
+}
+
+/// Returns who sends a request: what a proxy says, if there is one, else what Spin says.
+fn client(headers: &HeaderMap, behind_proxy: bool) -> ClientAddress {
+    let last = |name: &str| {
+        let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+        value.rsplit(',').next().map(str::trim)
+    };
+    if behind_proxy {
+        return last("x-forwarded-for").map_or(ClientAddress::UNKNOWN, ClientAddress::parse);
+    }
+    last("spin-client-addr")
+        .and_then(|text| text.parse::<SocketAddr>().ok())
+        .map_or(ClientAddress::UNKNOWN, |address| address.ip().into())
+}
+
+/// Opens the bucket. What its server can do is tried out once, by the first instance of all.
+async fn open(settings: &S3Settings, host: Arc<WasiHost>) -> Result<S3Store<WasiHost>, String> {
+    let http = SharedHttpClient::new(WasiHttp);
+    let limits = Limits::default();
+    let place = settings.describe();
+    if settings.single_writer() {
+        // Locks in one instance know nothing of another instance's.
+        return Err(
+            "SUBSPACE_S3_SINGLE_WRITER is set, but here several instances write at once; choose a \
+             server that decides conditions of writes"
+                .to_owned(),
+        );
+    }
+    let guess = Commits::Server(Conditions { parts: false });
+    let store = S3Store::new(settings, http.clone(), Arc::clone(&host), limits, guess);
+    let tried = match store.get(TRIED, GetOptions::default()).await {
+        Ok(object) => whole(object.body).await,
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(format!("{place} cannot be used: {error}")),
+    };
+    let known = [true, false]
+        .into_iter()
+        .find(|parts| tried.as_deref() == Some(record(&place, *parts).as_bytes()));
+    if let Some(parts) = known {
+        let commits = Commits::Server(Conditions { parts });
+        return Ok(S3Store::new(settings, http, host, limits, commits));
+    }
+    let store = S3Store::open(settings, http, host, limits).await;
+    let store = store.map_err(|error| error.to_string())?;
+    if let Commits::Server(conditions) = store.commits() {
+        let record = Bytes::from(record(&place, conditions.parts));
+        let body: ByteStream = Box::pin(futures_util::stream::iter([Ok(record)]));
+        // If it fails, the next instance tries out everything again.
+        let _written = store.put(TRIED, body, PutMode::Overwrite).await;
+    }
+    Ok(store)
+}
+
+/// Names the place, since a bucket may be copied to another server.
+fn record(place: &str, parts: bool) -> String {
+    format!(
+        "{place}\nconditions {}\n",
+        if parts { "everywhere" } else { "whole objects" }
+    )
+}
+
+async fn whole(mut body: ByteStream) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(piece) = body.next().await {
+        all.extend_from_slice(&piece.ok()?);
+        if all.len() > MAX_TRIED {
+            return None;
+        }
+    }
+    Some(all)
+}

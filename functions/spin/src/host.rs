@@ -1,0 +1,89 @@
+//! Clock, randomness, waiting and requests to other servers, as WASI has them.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use functions_core::{Destination, FetchError, FetchLimits, Host};
+use futures_util::future::{Either, select};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use model::Timestamp;
+
+/// What is around the component.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WasiHost;
+
+impl storage_adapter::Host for WasiHost {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
+        Timestamp::from_millis(millis)
+    }
+
+    /// # Panics
+    /// If the runtime has no randomness: nothing that is secret could be made then.
+    fn random(&self, bytes: &mut [u8]) {
+        #[allow(
+            clippy::expect_used,
+            reason = "without randomness tokens could be guessed; stopping is right"
+        )]
+        getrandom::fill(bytes).expect("WASI has randomness");
+    }
+
+    async fn sleep(&self, millis: u64) {
+        spin_sdk::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+impl Host for WasiHost {
+    /// Names are resolved by the runtime, which decides what may be reached (`allowed_outbound_hosts`);
+    /// addresses that are written out are judged here.
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limits: FetchLimits,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let forbidden = limits.destination == Destination::Public
+            && (bare.eq_ignore_ascii_case("localhost")
+                || bare
+                    .parse::<IpAddr>()
+                    .is_ok_and(|address| !model::is_public_address(address)));
+        if forbidden {
+            return Err(FetchError::Forbidden(host));
+        }
+        let fetching = exchange(request, &host, limits.max_body);
+        let waiting = storage_adapter::Host::sleep(self, limits.timeout);
+        match select(pin!(fetching), pin!(waiting)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Err(FetchError::Timeout(host.clone())),
+        }
+    }
+}
+
+async fn exchange(
+    request: Request<Bytes>,
+    host: &str,
+    max_body: u64,
+) -> Result<Response<Bytes>, FetchError> {
+    let broken =
+        |error: &dyn std::fmt::Display| FetchError::Unreachable(host.to_owned(), error.to_string());
+    let sent = spin_sdk::http::send(request.map(Full::new)).await;
+    let (parts, mut body) = sent.map_err(|error| broken(&error))?.into_parts();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
+            continue;
+        };
+        if (all.len() + data.len()) as u64 > max_body {
+            return Err(FetchError::TooLarge(host.to_owned(), max_body));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(Response::from_parts(parts, all.freeze()))
+}

@@ -1,0 +1,38 @@
+//! The functions and the web client as one WASI component, for Spin and for wasmtime.
+//!
+//! A component has no state of its own: everything is in a bucket ([`storage_s3`]). An instance may answer
+//! many requests, at once too, or only one; what it makes at its first request (configuration, store) it
+//! keeps for the others.
+#![cfg(target_arch = "wasm32")]
+
+mod app;
+mod files;
+mod host;
+mod http_client;
+mod variables;
+
+use functions_core::is_ours;
+use http::Request;
+use spin_sdk::http::{IntoResponse, Request as SpinRequest};
+use spin_sdk::http_service;
+
+use crate::app::App;
+
+/// Answers one request.
+#[http_service]
+async fn handle(request: SpinRequest) -> impl IntoResponse {
+    if !is_ours(request.uri().path()) {
+        return files::answer(&request);
+    }
+    match App::get().await {
+        Ok(app) => app.answer(request).await,
+        Err(error) => functions_core::variables::misconfigured(&error),
+    }
+}
+
+/// Forgets the scheme and host that WASI puts before a path, since HTTP/1.1 servers have none there.
+fn origin_form<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map(http::Uri::from).unwrap_or_default();
+    request
+}
