@@ -28,6 +28,21 @@ use crate::cors;
 use crate::problem::Failure;
 use crate::router::protect;
 
+/// All of them.
+pub const NAMES: [&str; 11] = [
+    "SUBSPACE_ORIGIN",
+    "SUBSPACE_MASTER_KEY",
+    "SUBSPACE_SETUP_TOKEN",
+    "SUBSPACE_NAME",
+    "SUBSPACE_STORAGE_ORIGIN",
+    "SUBSPACE_QUOTA",
+    "SUBSPACE_MAX_DOCUMENT_SIZE",
+    "SUBSPACE_RETENTION_DAYS",
+    "SUBSPACE_BEHIND_PROXY",
+    "SUBSPACE_CONNECTORS",
+    "SUBSPACE_NETWORK",
+];
+
 /// Days for which superseded documents are kept, unless configured otherwise.
 pub const DEFAULT_RETENTION_DAYS: u32 = 30;
 /// The longest name of a space, in bytes.
@@ -211,6 +226,7 @@ mod tests {
             ("SUBSPACE_MASTER_KEY", key.as_str()),
         ];
         Variables::read(&|name| {
+            assert!(NAMES.contains(&name), "{name}");
             let found = pairs.iter().chain(&usual).find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })

@@ -46,8 +46,8 @@ impl App {
     }
 
     async fn make() -> Result<Rc<Self>, String> {
-        let get = variables::read().await;
-        let get = |name: &str| get(name);
+        let set = variables::read().await;
+        let get = |name: &str| set.get(name).cloned();
         let variables = Variables::read(&get).map_err(|error| error.to_string())?;
         let settings = S3Settings::from_variables(|name| get(name));
         let settings = settings.map_err(|error| error.to_string())?;

@@ -1,8 +1,35 @@
-//! Configuration: the process environment, then the variables of the application.
+//! Configuration: the process environment, then the variables of the Spin application.
+//!
+//! Spin's own variables are behind the feature `spin-variables`, since only Spin offers that interface; without
+//! it the component imports WASI alone, and runs in wasmtime.
 
-/// Reads what is configured; the result returns the value of one variable.
-pub(crate) async fn read() -> impl Fn(&str) -> Option<String> {
-    // Async, since Spin's own variables can only be read so.
-    std::future::ready(()).await;
-    |name: &str| std::env::var(name).ok()
+use std::collections::HashMap;
+
+use functions_core::variables::NAMES;
+use storage_s3::VARIABLES;
+
+/// Reads what is configured; the result has the value of each variable that is set.
+pub(crate) async fn read() -> HashMap<&'static str, String> {
+    let mut found = HashMap::new();
+    for name in NAMES.into_iter().chain(VARIABLES) {
+        let value = match std::env::var(name) {
+            Ok(value) => Some(value),
+            Err(_) => of_application(name).await,
+        };
+        if let Some(value) = value {
+            found.insert(name, value);
+        }
+    }
+    found
+}
+
+/// Names of Spin's variables are in lower case.
+#[cfg(feature = "spin-variables")]
+async fn of_application(name: &str) -> Option<String> {
+    spin_sdk::variables::get(name.to_lowercase()).await.ok()
+}
+
+#[cfg(not(feature = "spin-variables"))]
+fn of_application(_: &str) -> std::future::Ready<Option<String>> {
+    std::future::ready(None)
 }

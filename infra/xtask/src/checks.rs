@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
-use crate::{client, install, invariants, npm, process, stamp};
+use crate::{client, install, invariants, npm, process, spin, stamp};
 
 /// CI's builds are thrown away when they have grown beyond this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
@@ -42,8 +42,18 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
     lint_steps(places, &mut steps);
     steps.step("web client: tests", || script(&places.client(), "test"));
     steps.step("web client: build", || client::build(places));
+    let mut spin = None;
+    steps.step("wasm: build for Spin", || {
+        spin = Some(spin::for_suite(places)?);
+        Ok(())
+    });
     steps.step("Rust: tests", || {
         let mut cargo = places.cargo();
+        if let Some(built) = &spin {
+            cargo
+                .env("SUBSPACE_SPIN_COMPONENT", &built.component)
+                .env("SUBSPACE_WASMTIME", &built.wasmtime);
+        }
         if find_program(&["cargo-nextest"]).is_some() {
             cargo.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
         } else {

@@ -14,6 +14,7 @@ mod places;
 mod process;
 mod report;
 mod run;
+mod spin;
 mod stamp;
 mod tools;
 mod wasm;
@@ -51,6 +52,12 @@ enum Action {
     Lint,
     /// Build the web client.
     Client,
+    /// Build the component for Spin, without Spin's own variables, and print where it and wasmtime are.
+    Spin {
+        /// Build what `spin.toml` names, with the web client.
+        #[arg(long)]
+        deploy: bool,
+    },
     /// Run a cargo command that builds for WebAssembly, such as
     /// `cargo xtask wasm -- build --target wasm32-wasip2 -p functions-spin`.
     Wasm {
@@ -109,6 +116,7 @@ fn main() -> ExitCode {
             Action::Test(options) => checks::test(&places, &options),
             Action::Lint => checks::lint(&places),
             Action::Client => client::build(&places),
+            Action::Spin { deploy } => spin::run(&places, deploy),
             Action::Wasm { cargo } => wasm::cargo(&places, &cargo),
             Action::E2e { node } => checks::e2e(&places, &node),
             Action::Chaos {

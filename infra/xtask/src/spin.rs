@@ -1,0 +1,90 @@
+//! The component for Spin.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::places::Places;
+use crate::report::{say, timed};
+use crate::tools;
+use crate::wasm::{Target, WasmRust};
+use crate::{client, process};
+
+/// What the suite runs.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The component.
+    pub(crate) component: PathBuf,
+    /// What runs it.
+    pub(crate) wasmtime: PathBuf,
+}
+
+/// Builds the component that imports WASI alone, and installs wasmtime.
+///
+/// # Errors
+///
+/// A tool is missing and could not be installed, or the build failed.
+pub(crate) fn for_suite(places: &Places) -> Result<Built> {
+    let wasmtime = tools::cargo_tool(places, &tools::WASMTIME)?;
+    let component = component(places, &[])?;
+    Ok(Built {
+        component,
+        wasmtime,
+    })
+}
+
+/// Builds the component for the suite and prints where it and wasmtime are; or builds what `spin.toml` names.
+///
+/// # Errors
+///
+/// As [`for_suite`].
+pub(crate) fn run(places: &Places, deploy: bool) -> Result<()> {
+    if deploy {
+        client::build(places)?;
+        let built = component(places, &["--features=spin-variables"])?;
+        let folder = places.root.join("target/spin");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(&built, folder.join("subspace.wasm"))
+            .with_context(|| format!("cannot copy {}", built.display()))?;
+        return Ok(());
+    }
+    let built = for_suite(places)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", built.component.display())?;
+    writeln!(out, "{}", built.wasmtime.display())?;
+    Ok(())
+}
+
+fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
+    let rust = WasmRust::find(places)?;
+    let triple = Target::Wasi.triple();
+    timed(
+        "Building the functions for Spin (minutes, the first time)",
+        || {
+            let mut cargo = rust.cargo(places)?;
+            cargo
+                .args([
+                    "build",
+                    "--quiet",
+                    "--profile=edge",
+                    "--package=functions-spin",
+                ])
+                .args(["--target", triple])
+                .args(flags);
+            process::run(&mut cargo)
+        },
+    )?;
+    let built = rust.target_folder(places).join(triple);
+    let built = built.join("edge/functions_spin.wasm");
+    let whole = std::fs::metadata(&built)?.len();
+    let mut gzip = process::command("sh");
+    gzip.args(["-c", "gzip -9 -c \"$0\" | wc -c"]).arg(&built);
+    let packed = process::output(&mut gzip)?;
+    say(format_args!(
+        "    {} KB, {} KB gzipped",
+        whole / 1000,
+        packed.trim().parse::<u64>().unwrap_or_default() / 1000
+    ));
+    Ok(built)
+}
