@@ -10,6 +10,7 @@ Router.map(function () {
   this.route('setup', { path: '/setup/:token' });
   this.route('invite', { path: '/invite/:token' });
   this.route('sign-in');
+  this.route('call', { path: '/call/:token' });
   this.route('chat', { path: '/' }, function () {
     this.route('settings', { path: '/settings/:section' });
     this.route('room', { path: '/:network/:room' });

@@ -10,6 +10,7 @@ use socketioxide::SocketIo;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::calls::{self, Calls};
 use crate::client::{FunctionsClient, FunctionsError};
 use crate::config::GatewayConfig;
 use crate::dialect::PlatformInfo;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) accounts: Mutex<HashMap<AccountName, Account>>,
     pub(crate) addresses: Mutex<HashMap<IpAddr, usize>>,
+    pub(crate) calls: Mutex<Calls>,
     pub(crate) fetches: Semaphore,
     pub(crate) outbox: Door,
     /// Whether the connections have been fetched once.
@@ -199,6 +201,7 @@ impl Gateway {
             metrics,
             accounts: Mutex::default(),
             addresses: Mutex::default(),
+            calls: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
             outbox,
             known: watch::Sender::new(false),
@@ -209,6 +212,7 @@ impl Gateway {
         });
         handshake::listen(&io, &shared);
         let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
+        calls::listen(&io, &shared);
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
         let service = GatewayService {
             shared: Arc::clone(&shared),

@@ -226,7 +226,7 @@ fn ticket(shared: &Shared, socket: &SocketRef, auth: &Value) -> Result<Ticket, S
 }
 
 /// Returns the address of a socket's client, as far as it is known.
-fn address(shared: &Shared, socket: &SocketRef) -> Option<IpAddr> {
+pub(crate) fn address(shared: &Shared, socket: &SocketRef) -> Option<IpAddr> {
     let parts = socket.req_parts();
     let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
     let forwarded = forwarded
@@ -236,7 +236,7 @@ fn address(shared: &Shared, socket: &SocketRef) -> Option<IpAddr> {
 }
 
 impl Shared {
-    fn enter_address(&self, address: IpAddr) -> bool {
+    pub(crate) fn enter_address(&self, address: IpAddr) -> bool {
         let mut addresses = lock(&self.addresses);
         let count = addresses.entry(address).or_insert(0);
         let free = *count < self.config.limits.sockets_per_ip;
@@ -244,7 +244,7 @@ impl Shared {
         free
     }
 
-    fn leave_address(&self, address: IpAddr) {
+    pub(crate) fn leave_address(&self, address: IpAddr) {
         let mut addresses = lock(&self.addresses);
         if let Some(count) = addresses.get_mut(&address) {
             *count = count.saturating_sub(1);

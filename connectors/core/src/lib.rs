@@ -4,6 +4,7 @@
 //! them over Socket.IO in both dialects of Sockethub, and publishes what happens to the functions through a
 //! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
 
+mod calls;
 mod client;
 mod clock;
 mod config;

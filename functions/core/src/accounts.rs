@@ -18,7 +18,7 @@ pub const MIN_PASSWORD_LENGTH: usize = 10;
 /// The longest password, in bytes; hashing time must not depend on who sends how much.
 const MAX_PASSWORD_BYTES: usize = 1024;
 /// Names that something else has already.
-const RESERVED: [&str; 4] = ["invite", "nickserv", "chanserv", "root"];
+const RESERVED: [&str; 5] = ["call", "invite", "nickserv", "chanserv", "root"];
 /// After so many milliseconds without an account, a claim of the set-up may be taken over.
 const SETUP_CLAIM_MS: i64 = 60_000;
 /// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.

@@ -58,3 +58,8 @@ pub(crate) fn queue(connector: &str) -> String {
 pub(crate) fn task(connector: &str, id: &str) -> String {
     format!("queue/{connector}/{id}.json")
 }
+
+/// A call that has a link.
+pub(crate) fn call(id: &str) -> String {
+    format!("calls/{id}.json")
+}

@@ -13,10 +13,10 @@ const FLAGS = [
 ];
 
 /** Starts Chromium without a window. */
-export function startBrowser() {
+export function startBrowser(flags = []) {
   return chromium.launch({
     executablePath: findProgram('chromium', 'chromium-browser', 'google-chrome'),
     // Chromium refuses to sandbox what root starts.
-    args: process.getuid() === 0 ? ['--no-sandbox', ...FLAGS] : FLAGS,
+    args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), ...FLAGS, ...flags],
   });
 }

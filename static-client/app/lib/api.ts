@@ -1,5 +1,6 @@
 /** The HTTP interface of the functions, `functions/API.md`. */
 
+import type { CallAbout, CallAdmission } from './call/types.ts';
 import type { Connection } from './chat/types.ts';
 
 /** A request that failed, with a sentence for people. */
@@ -150,6 +151,20 @@ export class ApiClient {
     );
   removeConnection = (id: string) =>
     this.#request<void>('DELETE', `/api/connections/${encodeURIComponent(id)}`);
+
+  addCall = (target: string, guests: boolean) =>
+    this.#request<{ token: string; link: string }>('POST', '/api/calls', {
+      target,
+      guests,
+    });
+  call = (token: string) =>
+    this.#request<CallAbout>('GET', `/api/calls/${encodeURIComponent(token)}`);
+  joinCall = (token: string, name?: string) =>
+    this.#request<CallAdmission>(
+      'POST',
+      `/api/calls/${encodeURIComponent(token)}`,
+      name === undefined ? {} : { name },
+    );
 
   tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
 

@@ -8,6 +8,7 @@ export type Dialog =
   | { kind: 'network'; connection?: Connection }
   | { kind: 'switcher' }
   | { kind: 'topic'; key: string }
+  | { kind: 'call'; key: string }
   | { kind: 'help' }
   | { kind: 'person'; networkId: string; nick: string };
 

@@ -39,6 +39,6 @@ pub use signed::{
     CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY, SIGNATURE_HEADER, SignatureError,
     TIME_HEADER, WAKE_PATH, connector_key, sign_request, verify_request,
 };
-pub use ticket::{Ticket, TicketError};
+pub use ticket::{CallTicket, Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};
 pub use token::{BearerToken, InvalidToken};

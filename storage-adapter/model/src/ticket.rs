@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -40,9 +41,7 @@ impl Ticket {
     /// Signs with the connector's key.
     #[must_use]
     pub fn sign(&self, key: &[u8]) -> String {
-        let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
-        let signature = URL_SAFE_NO_PAD.encode(mac(key, &claims).finalize().into_bytes());
-        format!("{claims}.{signature}")
+        seal(self, PURPOSE, key)
     }
 
     /// Checks a ticket that was shown to `connector` at `now`.
@@ -55,30 +54,95 @@ impl Ticket {
         connector: &str,
         now: Timestamp,
     ) -> Result<Self, TicketError> {
-        let (claims, signature) = text.split_once('.').ok_or(TicketError::Invalid)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TicketError::Invalid)?;
-        mac(key, claims)
-            .verify_slice(&signature)
-            .map_err(|_| TicketError::Invalid)?;
-        let claims = URL_SAFE_NO_PAD
-            .decode(claims)
-            .map_err(|_| TicketError::Invalid)?;
-        let ticket: Self = serde_json::from_slice(&claims).map_err(|_| TicketError::Invalid)?;
-        if ticket.expires <= now {
-            return Err(TicketError::Expired);
-        }
-        if ticket.connector != connector {
-            return Err(TicketError::OtherConnector);
-        }
+        let ticket: Self = open(text, PURPOSE, key)?;
+        check(ticket.expires, &ticket.connector, connector, now)?;
         Ok(ticket)
     }
 }
 
-fn mac(key: &[u8], claims: &str) -> Hmac<Sha256> {
+/// A permission to take part in one call, for as long as the call's link lasts: whoever comes back with it is
+/// the same participant. Signed as a [`Ticket`] is, for a purpose of its own.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CallTicket {
+    /// The call.
+    pub call: String,
+    /// The participant within the call.
+    pub peer: String,
+    /// What the others see.
+    pub name: String,
+    /// Somebody without an account.
+    pub guest: bool,
+    /// The connector's id.
+    pub connector: String,
+    /// When the ticket ends.
+    pub expires: Timestamp,
+}
+
+impl CallTicket {
+    /// Signs with the connector's key.
+    #[must_use]
+    pub fn sign(&self, key: &[u8]) -> String {
+        seal(self, CALL_PURPOSE, key)
+    }
+
+    /// Checks a ticket that was shown to `connector` at `now`.
+    ///
+    /// # Errors
+    /// Says which of the checks failed.
+    pub fn verify(
+        text: &str,
+        key: &[u8],
+        connector: &str,
+        now: Timestamp,
+    ) -> Result<Self, TicketError> {
+        let ticket: Self = open(text, CALL_PURPOSE, key)?;
+        check(ticket.expires, &ticket.connector, connector, now)?;
+        Ok(ticket)
+    }
+}
+
+/// What is signed with the claims, so that a ticket of one kind is none of the other.
+const PURPOSE: &[u8] = b"subspace ticket v1\n";
+const CALL_PURPOSE: &[u8] = b"subspace call ticket v1\n";
+
+fn seal(claims: &impl Serialize, purpose: &[u8], key: &[u8]) -> String {
+    let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap_or_default());
+    let signature = URL_SAFE_NO_PAD.encode(mac(key, purpose, &claims).finalize().into_bytes());
+    format!("{claims}.{signature}")
+}
+
+fn open<T: DeserializeOwned>(text: &str, purpose: &[u8], key: &[u8]) -> Result<T, TicketError> {
+    let (claims, signature) = text.split_once('.').ok_or(TicketError::Invalid)?;
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| TicketError::Invalid)?;
+    mac(key, purpose, claims)
+        .verify_slice(&signature)
+        .map_err(|_| TicketError::Invalid)?;
+    let claims = URL_SAFE_NO_PAD
+        .decode(claims)
+        .map_err(|_| TicketError::Invalid)?;
+    serde_json::from_slice(&claims).map_err(|_| TicketError::Invalid)
+}
+
+fn check(
+    expires: Timestamp,
+    made_for: &str,
+    connector: &str,
+    now: Timestamp,
+) -> Result<(), TicketError> {
+    if expires <= now {
+        return Err(TicketError::Expired);
+    }
+    if made_for != connector {
+        return Err(TicketError::OtherConnector);
+    }
+    Ok(())
+}
+
+fn mac(key: &[u8], purpose: &[u8], claims: &str) -> Hmac<Sha256> {
     let mut mac = crate::signed::keyed(key);
-    mac.update(b"subspace ticket v1\n");
+    mac.update(purpose);
     mac.update(claims.as_bytes());
     mac
 }
@@ -114,5 +178,29 @@ mod tests {
             TicketError::Invalid
         );
         assert_eq!(verify("", b"key", "irc", now), TicketError::Invalid);
+    }
+
+    #[test]
+    fn a_ticket_of_one_kind_is_none_of_the_other() {
+        let now = Timestamp::from_millis(1_000_000);
+        let call = CallTicket {
+            call: "c1".into(),
+            peer: "p1".into(),
+            name: "Zoë".into(),
+            guest: true,
+            connector: "irc".into(),
+            expires: now.plus_millis(1),
+        };
+        let text = call.sign(b"key");
+        assert_eq!(CallTicket::verify(&text, b"key", "irc", now), Ok(call));
+        assert_eq!(
+            Ticket::verify(&text, b"key", "irc", now),
+            Err(TicketError::Invalid)
+        );
+        let late = now.plus_millis(1);
+        assert_eq!(
+            CallTicket::verify(&text, b"key", "irc", late),
+            Err(TicketError::Expired)
+        );
     }
 }

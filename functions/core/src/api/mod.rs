@@ -1,6 +1,7 @@
 //! `/api/…`: what a signed-in browser uses. JSON, bearer tokens of sessions, never cookies.
 
 mod accounts;
+mod calls;
 mod connections;
 pub(crate) mod fields;
 mod grants;
@@ -79,6 +80,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
             (Some("tickets"), None, _) => refuse(body, "POST, OPTIONS").await,
+            (Some("calls"), None, Method::POST) => self.post_call(&call, body).await,
+            (Some("calls"), None, _) => refuse(body, "POST, OPTIONS").await,
+            (Some("calls"), Some(token), Method::GET) => self.get_call(&call, token).await,
+            (Some("calls"), Some(token), Method::POST) => self.join_call(&call, token, body).await,
+            (Some("calls"), Some(token), Method::DELETE) => self.delete_call(&call, token).await,
+            (Some("calls"), Some(_), _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
             (Some("grants" | "invites" | "connections"), None, _) => {
                 refuse(body, "GET, HEAD, POST, OPTIONS").await
             }

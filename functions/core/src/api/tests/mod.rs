@@ -93,6 +93,7 @@ fn names_and_passwords_that_will_not_do() {
         ("a\0", PASSWORD, "cannot be an account name"),
         ("../x", PASSWORD, "cannot be an account name"),
         ("invite", PASSWORD, "reserved"),
+        ("call", PASSWORD, "reserved"),
         ("alice", "short", "at least 10 characters"),
         (
             "alice-long-name",

@@ -1,0 +1,327 @@
+//! `/api/calls`: a call is a link; whoever opens it may join. Audio and video go from browser to browser, what they
+//! negotiate goes through a connector.
+
+use bytes::Bytes;
+use http::StatusCode;
+use model::{AccountName, BearerToken, CallTicket, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode};
+
+use super::Call as Request;
+use crate::body::Incoming;
+use crate::guard::Subject;
+use crate::problem::{Answer, Failure};
+use crate::request::{MAX_FORM, answer, empty, parse_json};
+use crate::{Functions, Host, keys};
+
+/// Owner in the token of a call; no account can have this name.
+const OWNER: &str = "call";
+/// How long the link of a call lasts: a day.
+const CALL_MS: i64 = 24 * 60 * 60 * 1000;
+/// The longest name of a guest, in characters.
+const MAX_NAME: usize = 40;
+/// The longest name of a channel or person, in bytes.
+const MAX_TARGET: usize = 200;
+/// The platform whose connector carries the signalling.
+const PLATFORM: &str = "irc";
+
+/// A call, `calls/<id>.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Call {
+    version: u32,
+    id: String,
+    secret_hash: String,
+    /// Who started it.
+    account: AccountName,
+    /// Where its link was said, for people: `#general`.
+    target: String,
+    /// Whether people without an account may join.
+    guests: bool,
+    created: Timestamp,
+    expires: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct NewCall {
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    guests: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct Join {
+    /// What a guest wants to be called.
+    #[serde(default)]
+    name: String,
+}
+
+fn over() -> Failure {
+    Failure::not_found("this call is over, or its link is not complete; ask for a new link")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `POST /api/calls`: 201 with the token that makes the link.
+    pub(super) async fn post_call(&self, request: &Request<'_>, body: Incoming) -> Answer {
+        let held = self.session(request).await?;
+        let new: NewCall = crate::request::json(body).await?;
+        if new.target.len() > MAX_TARGET || new.target.chars().any(char::is_control) {
+            return Err(Failure::unprocessable(format!(
+                "target: expected the name of a channel or person of at most {MAX_TARGET} bytes"
+            )));
+        }
+        if self.config.connector_for(PLATFORM).is_none() {
+            return Err(no_connector());
+        }
+        #[allow(clippy::expect_used, reason = "the constant is a valid name")]
+        let owner = OWNER.parse().expect("the constant is a valid name");
+        let token = BearerToken::new(owner, &self.random());
+        let now = self.now();
+        let call = Call {
+            version: 1,
+            id: token.id.clone(),
+            secret_hash: token.secret_hash(),
+            account: held.account.clone(),
+            target: new.target,
+            guests: new.guests,
+            created: now,
+            expires: now.plus_millis(CALL_MS),
+        };
+        self.store(&keys::call(&call.id), &call, PutMode::IfAbsent)
+            .await?;
+        let view = serde_json::json!({
+            "id": call.id,
+            "token": token.to_string(),
+            "link": format!("{}/#/call/{token}", self.config.origin),
+            "guests": call.guests,
+            "expires": call.expires,
+        });
+        Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// `GET /api/calls/<token>`, without a session: what is behind the link.
+    pub(super) async fn get_call(&self, request: &Request<'_>, token: &str) -> Answer {
+        let call = self.open_call(request, token).await?;
+        let view = serde_json::json!({
+            "account": call.account,
+            "target": call.target,
+            "guests": call.guests,
+            "expires": call.expires,
+        });
+        Ok(answer(StatusCode::OK, &view))
+    }
+
+    /// `POST /api/calls/<token>`: joins, with a session as that account, without one as a guest.
+    pub(super) async fn join_call(
+        &self,
+        request: &Request<'_>,
+        token: &str,
+        body: Incoming,
+    ) -> Answer {
+        let bytes: Bytes = body.collect(MAX_FORM).await?;
+        let join: Join = if bytes.is_empty() {
+            Join::default()
+        } else {
+            parse_json(&bytes)?
+        };
+        let call = self.open_call(request, token).await?;
+        let signed_in = request
+            .parts
+            .headers
+            .contains_key(http::header::AUTHORIZATION);
+        let (name, guest) = if signed_in {
+            (self.session(request).await?.account.to_string(), false)
+        } else if call.guests {
+            (guest_name(&join.name)?, true)
+        } else {
+            return Err(Failure::forbidden(
+                "this call is for members only; sign in to join it",
+            ));
+        };
+        let connector = self
+            .config
+            .connector_for(PLATFORM)
+            .ok_or_else(no_connector)?;
+        let peer = self.random::<12>();
+        let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
+        let ticket = CallTicket {
+            call: call.id,
+            peer: peer.clone(),
+            name: name.clone(),
+            guest,
+            connector: connector.id.clone(),
+            expires: call.expires,
+        };
+        let admission = serde_json::json!({
+            "name": name,
+            "guest": guest,
+            "peer": peer,
+            "url": connector.url,
+            "ticket": ticket.sign(&connector.key),
+            "ice_servers": [],
+            "expires": call.expires,
+        });
+        Ok(answer(StatusCode::OK, &admission))
+    }
+
+    /// `DELETE /api/calls/<token>`: whoever started it ends its link; who is in the call stays.
+    pub(super) async fn delete_call(&self, request: &Request<'_>, token: &str) -> Answer {
+        let held = self.session(request).await?;
+        let call = self.open_call(request, token).await?;
+        if call.account != held.account {
+            return Err(Failure::forbidden(
+                "only who started the call may end its link",
+            ));
+        }
+        self.storage.store().delete(&keys::call(&call.id)).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Reads the call of a token; guesses are slowed down.
+    async fn open_call(&self, request: &Request<'_>, token: &str) -> Result<Call, Failure> {
+        let guesses = Subject::Client(request.client);
+        let now = self.now();
+        if let Some(seconds) = self.guard.wait(&guesses, now) {
+            return Err(Failure::too_many(
+                format!("too many attempts came from this address; try again in {seconds} seconds"),
+                seconds,
+            ));
+        }
+        let found = match token.parse::<BearerToken>() {
+            Ok(token) if token.owner.as_str() == OWNER => self
+                .load::<Call>(&keys::call(&token.id))
+                .await?
+                .map(|(call, _)| call)
+                .filter(|call| token.matches(&call.secret_hash)),
+            _ => None,
+        };
+        match found {
+            Some(call) if call.expires > now => Ok(call),
+            // The link was right once; nobody is guessing.
+            Some(_) => Err(over()),
+            None => {
+                self.guard.attempt(guesses, now);
+                Err(over())
+            }
+        }
+    }
+}
+
+fn no_connector() -> Failure {
+    Failure::busy("no connector is there to carry calls; its administrator has to start one")
+}
+
+/// A guest's name: one line that looks like nothing else.
+fn guest_name(text: &str) -> Result<String, Failure> {
+    let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let fits = (1..=MAX_NAME).contains(&name.chars().count())
+        && !name.chars().any(|c| c.is_control() || is_invisible(c));
+    if fits {
+        Ok(name)
+    } else {
+        Err(Failure::unprocessable(format!(
+            "name: expected what the others should call you, 1 to {MAX_NAME} characters"
+        )))
+    }
+}
+
+/// Characters that change how others around them look: zero width, direction, tags.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use model::CallTicket;
+    use serde_json::{Value, json};
+
+    use crate::testing::{KEY, TestFunctions, functions};
+
+    fn start(f: &TestFunctions, token: &str, guests: bool) -> String {
+        let body = json!({"target": "#lobby", "guests": guests});
+        let reply = f.api("POST", "/api/calls", token, body);
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let link = reply.json()["link"].as_str().unwrap().to_owned();
+        let token = reply.json()["token"].as_str().unwrap().to_owned();
+        assert_eq!(link, format!("https://chat.example.org/#/call/{token}"));
+        token
+    }
+
+    fn join(f: &TestFunctions, call: &str, body: &Value) -> crate::testing::Reply {
+        f.request("POST", &format!("/api/calls/{call}"), &[], body.to_string())
+    }
+
+    #[test]
+    fn members_join_by_the_link_and_guests_if_they_may() {
+        let f = functions();
+        let alice = f.sign_up("alice");
+        let call = start(&f, &alice, false);
+        let about = f.request("GET", &format!("/api/calls/{call}"), &[], "");
+        assert_eq!(about.json()["target"], "#lobby");
+        assert_eq!(about.json()["account"], "alice");
+        let refused = join(&f, &call, &json!({"name": "Zoë"}));
+        assert_eq!(refused.status, 403);
+        assert!(refused.detail().contains("members only"));
+
+        let path = format!("/api/calls/{call}");
+        let reply = f.api("POST", &path, &alice, json!({"name": "somebody else"}));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let ticket = reply.json()["ticket"].as_str().unwrap().to_owned();
+        let ticket = CallTicket::verify(&ticket, KEY, "irc-1", f.now()).unwrap();
+        assert_eq!((ticket.name.as_str(), ticket.guest), ("alice", false));
+
+        let open = start(&f, &alice, true);
+        let reply = join(&f, &open, &json!({"name": "  Zoë  of Mars "}));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["name"], "Zoë of Mars");
+        assert_eq!(reply.json()["guest"], true);
+        for bad in ["", " ", "a\u{202e}b", &"x".repeat(41)] {
+            assert_eq!(
+                join(&f, &open, &json!({"name": bad})).status,
+                422,
+                "{bad:?}"
+            );
+        }
+        // A token that does not hold does not make one a guest.
+        let reply = f.api(
+            "POST",
+            &format!("/api/calls/{open}"),
+            "a.b.c",
+            json!({"name": "x"}),
+        );
+        assert_eq!(reply.status, 401);
+    }
+
+    #[test]
+    fn a_call_ends_with_its_day_or_by_whoever_started_it() {
+        let f = functions();
+        let alice = f.sign_up("alice");
+        let bob = f.sign_up("bob");
+        let call = start(&f, &alice, true);
+        let path = format!("/api/calls/{call}");
+        assert_eq!(f.api("DELETE", &path, &bob, Value::Null).status, 403);
+        assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+        let gone = join(&f, &call, &json!({"name": "Zoë"}));
+        assert_eq!(gone.status, 404);
+        assert!(gone.detail().contains("is over"));
+
+        let call = start(&f, &alice, true);
+        f.host().advance(24 * 60 * 60 * 1000);
+        assert_eq!(join(&f, &call, &json!({"name": "Zoë"})).status, 404);
+        assert!(!f.dump().contains(call.rsplit('.').next().unwrap()));
+        assert_eq!(f.request("GET", "/api/calls/nonsense", &[], "").status, 404);
+        assert_eq!(f.request("POST", "/api/calls", &[], "{}").status, 401);
+    }
+
+    #[test]
+    fn guesses_are_slowed_down() {
+        let f = functions();
+        let guess = || {
+            f.request("GET", "/api/calls/call.AAAAAAAAAAAAAAAA.AAAA", &[], "")
+                .status
+        };
+        let answers: Vec<_> = (0..40).map(|_| guess()).collect();
+        assert_eq!(answers[0], 404);
+        assert_eq!(answers[39], 429);
+    }
+}

@@ -1,0 +1,150 @@
+// Calls: members and a guest, through the TURN server only, with Chromium's fake devices.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBrowser } from '../harness/browser.mjs';
+import { chapters } from '../harness/chapters.mjs';
+import { Device } from '../harness/device.mjs';
+import { Subspace } from '../harness/subspace.mjs';
+import { until } from '../harness/until.mjs';
+
+/** How long a connection through the relay may take, in ms. */
+const PATIENCE = 30_000;
+const PASSWORD = 'correct horse battery';
+
+let browser;
+let subspace;
+const devices = [];
+
+before(async () => {
+  browser = await startBrowser([
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ]);
+  subspace = await new Subspace('calls').start([], { turn: '127.0.0.1:0' });
+});
+
+after(async () => {
+  for (const device of devices) await device.close?.();
+  await browser?.close();
+  await subspace?.stop();
+});
+
+test('a call in a channel', { timeout: 300_000 }, async (t) => {
+  const chapter = chapters(t, () => devices);
+  const come = async (name) => {
+    const device = await Device.open(browser, name);
+    devices.push(device);
+    return device;
+  };
+  /** Opens the page of a call and joins through the relay only. */
+  const join = async (device, link, name) => {
+    const { page } = device;
+    await page.goto(link);
+    await page.locator('[data-test-call-lobby]').waitFor();
+    await page.locator('[data-test-call-camera="on"]').waitFor();
+    if (name) await page.locator('[data-test-call-name]').fill(name);
+    await page.locator('[data-test-call-relay]').check();
+    await page.locator('[data-test-call-join]').click();
+    await page.locator('[data-test-call]').waitFor();
+  };
+  const person = (device, name) => device.page.locator(`[data-test-call-person="${name}"]`);
+  const count = async (device, name, what) =>
+    Number(await person(device, name).getAttribute(`data-test-call-${what}`));
+  /** Pictures and sound of `name` arrive at `device`, through the relay, and go on arriving. */
+  const receives = async (device, name) => {
+    await person(device, name).waitFor();
+    const connected = `[data-test-call-person="${name}"][data-test-call-state="connected"]`;
+    await device.page.locator(connected).waitFor({ timeout: PATIENCE });
+    for (const what of ['frames', 'audio']) {
+      await until(
+        `${what} of ${name} at ${device.name}`,
+        async () => (await count(device, name, what)) > 20,
+        PATIENCE,
+      );
+    }
+    assert.equal(await person(device, name).getAttribute('data-test-call-path'), 'relay');
+  };
+  let alice, bob, zoe, link;
+
+  await chapter('alice starts one, and its link is a line in the channel', async () => {
+    alice = await come('alice');
+    await alice.goTo(await subspace.setUpLink());
+    await alice.signUp('alice', PASSWORD);
+    await alice.chat();
+    await alice.online();
+    const invite = await alice.invite();
+    bob = await come('bob');
+    await bob.goTo(invite);
+    await bob.signUp('bob', PASSWORD);
+    await bob.chat();
+    await bob.online();
+    await bob.member('alice');
+    await alice.page.locator('[data-test-start-call]').click();
+    await alice.page.locator('[data-test-call-guests]').check();
+    await alice.page.locator('[data-test-dialog="call"] [data-test-submit]').click();
+    await alice.page.locator('[data-test-call-lobby]').waitFor();
+    const line = bob.page.locator('[data-test-message]', { hasText: 'started a call, join at' });
+    await line.waitFor();
+    link = await line.locator('a').getAttribute('href');
+    assert.match(link, /\/#\/call\/call\./);
+  });
+
+  await chapter('two talk through the TURN server', async () => {
+    await join(alice, link);
+    await join(bob, link);
+    await receives(alice, 'bob');
+    await receives(bob, 'alice');
+    await bob.picture('call-two');
+  });
+
+  await chapter('a guest without an account joins', async () => {
+    zoe = await come('zoe');
+    await join(zoe, link, 'Zoë');
+    for (const [device, name] of [
+      [zoe, 'alice'],
+      [zoe, 'bob'],
+      [alice, 'Zoë'],
+      [bob, 'Zoë'],
+    ]) {
+      await receives(device, name);
+    }
+    await alice.pictures('call-three');
+  });
+
+  await chapter('who mutes is silent, who switches the camera off has a picture of letters', async () => {
+    await bob.page.locator('[data-test-call-microphone="on"]').click();
+    await person(alice, 'bob').getByText('muted').waitFor({ state: 'attached' });
+    await bob.page.locator('[data-test-call-camera="on"]').click();
+    await person(alice, 'bob').locator('video').waitFor({ state: 'detached' });
+    await bob.page.locator('[data-test-call-camera="off"]').click();
+    await person(alice, 'bob').locator('video').waitFor();
+  });
+
+  await chapter('a connection that broke comes back', async () => {
+    await bob.context.setOffline(true);
+    await bob.page.locator('[data-test-call-interrupted]').waitFor({ timeout: 60_000 });
+    await bob.context.setOffline(false);
+    await bob.page
+      .locator('[data-test-call-interrupted]')
+      .waitFor({ state: 'detached', timeout: PATIENCE });
+    await receives(bob, 'alice');
+  });
+
+  await chapter('the call goes on beside the chat, until one leaves', async () => {
+    await bob.page.locator('[data-test-call-to-chat]').click();
+    await bob.page.locator('[data-test-call-bar]').waitFor();
+    const before = await count(alice, 'bob', 'audio');
+    await until('sound of bob', async () => (await count(alice, 'bob', 'audio')) > before);
+    await bob.page.locator('[data-test-call-bar] button').click();
+    await person(alice, 'bob').waitFor({ state: 'detached' });
+    await zoe.page.locator('[data-test-call-hang-up]').click();
+    await person(alice, 'Zoë').waitFor({ state: 'detached' });
+  });
+
+  await chapter('a link that is not complete opens nothing', async () => {
+    await zoe.page.goto(link.slice(0, -3));
+    assert.match(await zoe.lead(), /This call is over, or its link is not complete/);
+  });
+});

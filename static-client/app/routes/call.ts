@@ -1,0 +1,13 @@
+import Route from '@ember/routing/route';
+import { service } from '@ember/service';
+import type CallService from '../services/call.ts';
+
+export default class CallRoute extends Route {
+  @service declare call: CallService;
+
+  model({ token }: { token: string }) {
+    // Devices are asked for while the page is there already.
+    void this.call.enter(token);
+    return token;
+  }
+}
