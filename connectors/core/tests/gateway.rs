@@ -113,3 +113,14 @@ async fn sockets_are_counted() {
     node("limits.mjs", &running.url, serde_json::Value::Null).await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signalling_of_calls() {
+    let world = world().await;
+    let calls: Vec<String> = (0..7)
+        .map(|n| common::functions::call_ticket("c1", n))
+        .collect();
+    let more = serde_json::json!({"calls": calls});
+    node("calls.mjs", &world.running.url, more).await;
+    world.running.stop().await;
+}

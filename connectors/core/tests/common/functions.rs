@@ -211,6 +211,19 @@ pub fn assignment(account: &str, nick: &str, channels: &[&str]) -> Assignment {
     .unwrap()
 }
 
+/// Returns the ticket of the `n`th participant of a call.
+pub fn call_ticket(call: &str, n: u32) -> String {
+    let ticket = model::CallTicket {
+        call: call.to_owned(),
+        peer: format!("p{n}"),
+        name: format!("name {n}"),
+        guest: n > 1,
+        connector: ID.to_owned(),
+        expires: Timestamp::from_millis(4_000_000_000_000),
+    };
+    ticket.sign(KEY)
+}
+
 /// Makes a ticket for an account, ending in so many milliseconds.
 pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
     let now = std::time::SystemTime::UNIX_EPOCH

@@ -186,8 +186,7 @@ export class PeerLink {
   }
 
   #sendDescription() {
-    const description = this.#connection.localDescription?.toJSON() as
-      RTCSessionDescriptionInit | undefined;
+    const description = this.#connection.localDescription?.toJSON();
     if (description) this.#events.send({ description });
   }
 }
