@@ -8,7 +8,13 @@ use crate::places::Places;
 use crate::process;
 
 /// Packages without I/O: no runtime, no platform, no clock, no randomness.
-const PURE: &[&str] = &["functions-core", "irc-codec", "model", "storage-adapter"];
+const PURE: &[&str] = &[
+    "functions-core",
+    "hooks",
+    "irc-codec",
+    "model",
+    "storage-adapter",
+];
 
 /// What a pure package never builds with; a `*` at the end stands for anything.
 const IMPURE: &[&str] = &[
@@ -43,7 +49,7 @@ const APART: &[(&[&str], &[&str])] = &[
     (&["turn-server"], FUNCTIONS),
     (&["turn-server"], CONNECTORS),
 ];
-const FUNCTIONS: &[&str] = &["functions-*"];
+const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &["connector", "irc-connector", "ircd", "smtp-connector"];
 const STORAGE: &[&str] = &["storage-adapter", "storage-fs", "storage-r2", "storage-s3"];

@@ -1,0 +1,201 @@
+//! Which events a hook wants, and of which branches.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Event;
+
+/// The most patterns of one kind.
+pub const MAX_PATTERNS: usize = 50;
+/// The longest pattern in bytes.
+const MAX_PATTERN: usize = 100;
+
+/// Patterns of events (`push`, `issues.*`, `-star`) and of branches (`main`, `release/*`, `-wip/*`).
+///
+/// `*` stands for any characters, `?` for one; a `-` before a pattern excludes. Without a pattern that includes,
+/// everything that is said by default is included; what is not (labels, successful builds) is said if a pattern
+/// includes it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// Patterns of events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// Patterns of branches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<String>,
+}
+
+/// A filter that will not do. One sentence.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidFilter {
+    /// Too many.
+    #[error("{0} has more than {MAX_PATTERNS} patterns")]
+    TooMany(&'static str),
+    /// Not a pattern.
+    #[error(
+        "{0} has the pattern \"{1}\", which will not do: expected 1 to {MAX_PATTERN} characters without spaces"
+    )]
+    Pattern(&'static str, String),
+}
+
+impl Filter {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// Which list is too long or which pattern cannot be one.
+    pub fn check(&self) -> Result<(), InvalidFilter> {
+        for (name, list) in [("events", &self.events), ("branches", &self.branches)] {
+            if list.len() > MAX_PATTERNS {
+                return Err(InvalidFilter::TooMany(name));
+            }
+            let bad = list.iter().find(|pattern| {
+                pattern.trim_start_matches('-').is_empty()
+                    || pattern.len() > MAX_PATTERN
+                    || pattern.contains(|c: char| c.is_whitespace() || c.is_control())
+            });
+            if let Some(bad) = bad {
+                let shown = bad.chars().filter(|c| !c.is_control()).take(40).collect();
+                return Err(InvalidFilter::Pattern(name, shown));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns why an event is not said, if it is not.
+    #[must_use]
+    pub fn reason(&self, event: &Event) -> Option<String> {
+        if event.lines.is_empty() {
+            let reason = event.quiet.as_deref().unwrap_or("there is nothing to say");
+            return Some(reason.to_owned());
+        }
+        match verdict(&self.events, |pattern| is_kind(pattern, &event.kind)) {
+            Verdict::Excluded => return Some("the hook's filter excludes this event".to_owned()),
+            Verdict::Missing => {
+                return Some("the hook's filter does not name this event".to_owned());
+            }
+            Verdict::Included => {}
+            Verdict::Unsaid => {
+                if let Some(reason) = &event.quiet {
+                    return Some(reason.clone().into_owned());
+                }
+            }
+        }
+        let branch = event.branch.as_deref()?;
+        match verdict(&self.branches, |pattern| matches(pattern, branch)) {
+            Verdict::Excluded | Verdict::Missing => {
+                Some(format!("the hook's filter leaves out the branch {branch}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+enum Verdict {
+    Excluded,
+    Missing,
+    Included,
+    /// There are no patterns that include.
+    Unsaid,
+}
+
+fn verdict(patterns: &[String], fits: impl Fn(&str) -> bool) -> Verdict {
+    let (excluding, including): (Vec<&String>, Vec<&String>) = patterns
+        .iter()
+        .partition(|pattern| pattern.starts_with('-'));
+    if excluding.iter().any(|pattern| fits(&pattern[1..])) {
+        Verdict::Excluded
+    } else if including.is_empty() {
+        Verdict::Unsaid
+    } else if including.iter().any(|pattern| fits(pattern)) {
+        Verdict::Included
+    } else {
+        Verdict::Missing
+    }
+}
+
+/// `issues` fits `issues` and `issues.opened`.
+fn is_kind(pattern: &str, kind: &str) -> bool {
+    matches(pattern, kind)
+        || (!pattern.contains('.')
+            && kind
+                .split_once('.')
+                .is_some_and(|(event, _)| matches(pattern, event)))
+}
+
+/// Compares with a pattern in time proportional to both lengths: of several stars only the last is tried again.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((star, from)) => {
+                    retry = Some((star, from + 1));
+                    p = star + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(events: &[&str], branches: &[&str]) -> Filter {
+        let owned = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect();
+        Filter {
+            events: owned(events),
+            branches: owned(branches),
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, fits) in [
+            ("main", "main", true),
+            ("main", "maine", false),
+            ("release/*", "release/1/2", true),
+            ("*a*b", "xaxxab", true),
+            ("*a*b", "xaxxabc", false),
+            ("v?.*", "v1.22", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn events_and_branches() {
+        let event = Event::new("issues.labeled", "x".to_owned()).quiet("many");
+        assert_eq!(Filter::default().reason(&event).as_deref(), Some("many"));
+        assert_eq!(filter(&["issues"], &[]).reason(&event), None);
+        assert_eq!(filter(&["*"], &[]).reason(&event), None);
+        assert!(
+            filter(&["issues", "-*.labeled"], &[])
+                .reason(&event)
+                .is_some()
+        );
+        let push = Event::new("push", "x".to_owned()).on("wip/a");
+        assert_eq!(Filter::default().reason(&push), None);
+        assert!(filter(&["issues"], &[]).reason(&push).is_some());
+        assert!(filter(&[], &["main", "release/*"]).reason(&push).is_some());
+        assert!(filter(&[], &["-wip/*"]).reason(&push).is_some());
+        assert_eq!(filter(&[], &["wip/?"]).reason(&push), None);
+        assert!(filter(&["a b"], &[]).check().is_err());
+        assert!(filter(&[], &["-"]).check().is_err());
+    }
+}

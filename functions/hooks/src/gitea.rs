@@ -1,0 +1,154 @@
+//! Gitea and Forgejo: <https://docs.gitea.com/usage/webhooks>. Their bodies resemble GitHub's; where they do not,
+//! they are read here.
+
+use serde_json::Value;
+
+use crate::Event;
+use crate::forge::{Commit, Push, is_zero, join};
+use crate::github;
+use crate::json::{at, first, list, text};
+
+/// Says what a delivery tells; `name` is the header `X-Gitea-Event`.
+pub(crate) fn read(name: &str, body: &Value) -> Event {
+    let scope = format!(
+        "[{}]",
+        first(body, &["repository.name", "organization.username"])
+    );
+    let sender = first(body, &["sender.login", "sender.username"]);
+    let url = text(body, "repository.html_url");
+    match name {
+        "push" => push(body),
+        "pull_request" if text(body, "action") == "reviewed" => review("", body, &scope, sender),
+        "pull_request_approved"
+        | "pull_request_rejected"
+        | "pull_request_comment"
+        | "pull_request_review_approved"
+        | "pull_request_review_rejected"
+        | "pull_request_review_comment"
+            if at(body, "review").is_object() =>
+        {
+            review(name, body, &scope, sender)
+        }
+        // Comments on pull requests say so in a field, GitHub's say so in the issue.
+        "issue_comment" | "pull_request_comment" => {
+            let on_pull = crate::json::is_true(body, "is_pull");
+            comment(
+                body,
+                &scope,
+                sender,
+                if on_pull || name != "issue_comment" {
+                    "pull request"
+                } else {
+                    "issue"
+                },
+            )
+        }
+        "issue_assign" | "issue_label" | "issue_milestone" => {
+            github::read("issues", body).quiet("changes of labels, people and milestones are many")
+        }
+        "pull_request_assign"
+        | "pull_request_label"
+        | "pull_request_milestone"
+        | "pull_request_sync"
+        | "pull_request_review_request" => github::read("pull_request", body)
+            .quiet("changes of labels, people and milestones are many"),
+        "wiki" => {
+            let page = format!("{}:", text(body, "page"));
+            Event::new(
+                "wiki",
+                join(&[
+                    &scope,
+                    sender,
+                    text(body, "action"),
+                    "wiki page",
+                    &page,
+                    url,
+                ]),
+            )
+        }
+        "package" => {
+            let package = at(body, "package");
+            let parts = [
+                &scope,
+                sender,
+                text(body, "action"),
+                "package",
+                text(package, "name"),
+                text(package, "version"),
+                text(package, "html_url"),
+            ];
+            Event::new("package", join(&parts))
+        }
+        "" => Event::ignored(
+            "",
+            "the request has no X-Gitea-Event, so it is not from Gitea or Forgejo",
+        ),
+        name => github::read(name, body),
+    }
+}
+
+fn push(body: &Value) -> Event {
+    let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
+    let total = at(body, "total_commits").as_u64();
+    let (before, after) = (text(body, "before"), text(body, "after"));
+    Push {
+        repository: text(body, "repository.name"),
+        pusher: first(body, &["pusher.login", "pusher.username", "sender.login"]),
+        reference: text(body, "ref"),
+        before,
+        after,
+        created: is_zero(before),
+        deleted: is_zero(after),
+        any_commits: !commits.is_empty(),
+        total: total.map_or(commits.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)),
+        commits,
+        url: first(body, &["compare_url", "repository.html_url"]),
+        ..Push::default()
+    }
+    .event()
+}
+
+fn review(name: &str, body: &Value, scope: &str, sender: &str) -> Event {
+    let kind = format!("{name} {}", text(body, "review.type"));
+    let did = if kind.contains("approved") {
+        "approved"
+    } else if kind.contains("rejected") {
+        "requested changes on"
+    } else {
+        "reviewed"
+    };
+    let pull = at(body, "pull_request");
+    let number = format!("pull request #{}:", crate::json::scalar_at(pull, "number"));
+    let said = first(body, &["review.content", "pull_request.title"]);
+    let said = crate::text::summary(said, crate::forge::COMMENT);
+    let line = join(&[scope, sender, did, &number, &said, text(pull, "html_url")]);
+    Event::new("pull_request_review", line).on(text(pull, "base.ref"))
+}
+
+fn comment(body: &Value, scope: &str, sender: &str, what: &str) -> Event {
+    let number = first_scalar(body, &["issue.number", "pull_request.number"]);
+    let said = crate::text::summary(text(body, "comment.body"), crate::forge::COMMENT);
+    let on = format!("{what} #{number}:");
+    let url = text(body, "comment.html_url");
+    let action = text(body, "action");
+    let kind = format!("issue_comment.{action}");
+    if action == "created" {
+        return Event::new(
+            kind,
+            join(&[scope, sender, "commented on", &on, &said, url]),
+        );
+    }
+    Event::new(
+        kind,
+        join(&[scope, sender, action, "a comment on", &on, &said, url]),
+    )
+    .quiet("edited and deleted comments are many")
+}
+
+fn first_scalar(body: &Value, paths: &[&str]) -> String {
+    let found = paths.iter().map(|path| crate::json::scalar_at(body, path));
+    found
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}

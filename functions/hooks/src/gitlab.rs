@@ -1,0 +1,308 @@
+//! GitLab: <https://docs.gitlab.com/user/project/integrations/webhook_events/>.
+
+use serde_json::Value;
+
+use crate::Event;
+use crate::forge::{COMMENT, Commit, Push, TITLE, branch, is_zero, join, short};
+use crate::json::{at, first, list, scalar_at, text};
+use crate::text::summary;
+
+/// Says what a delivery tells; its kind is in the body.
+pub(crate) fn read(body: &Value) -> Event {
+    let g = GitLab {
+        body,
+        kind: first(body, &["object_kind", "event_type", "event_name"]),
+        project: first(
+            body,
+            &[
+                "project.name",
+                "repository.name",
+                "project_name",
+                "group_name",
+                "group.name",
+                "name",
+            ],
+        ),
+        user: first(
+            body,
+            &[
+                "user.username",
+                "user_username",
+                "user.name",
+                "user_name",
+                "commit.author_name",
+            ],
+        ),
+    };
+    match g.kind {
+        "push" | "tag_push" => g.push(),
+        "issue" | "work_item" | "incident" => g.issue("issue", "#"),
+        "merge_request" => g.merge_request(),
+        "note" => g.note(),
+        "pipeline" => g.pipeline(),
+        "build" => g.job(),
+        "deployment" => g.deployment(),
+        "release" => {
+            let did = match text(body, "action") {
+                "create" => "published",
+                "delete" => "deleted",
+                _ => "updated",
+            };
+            let name = summary(text(body, "name"), TITLE);
+            let event = g.say(
+                did,
+                &["release", text(body, "tag"), &name, text(body, "url")],
+            );
+            if did == "updated" {
+                event.quiet("edited texts are many")
+            } else {
+                event
+            }
+        }
+        "wiki_page" => {
+            let page = at(body, "object_attributes");
+            let title = format!("{}:", summary(text(page, "title"), TITLE));
+            g.say(
+                done(text(page, "action")),
+                &["wiki page", &title, text(page, "url")],
+            )
+        }
+        "milestone" => {
+            let title = text(body, "object_attributes.title");
+            g.say(done(text(body, "action")), &["milestone", title])
+        }
+        "feature_flag" => {
+            let flag = at(body, "object_attributes");
+            let state = if crate::json::is_true(flag, "active") {
+                "switched on"
+            } else {
+                "switched off"
+            };
+            g.say(state, &["feature flag", text(flag, "name")])
+        }
+        "vulnerability" => {
+            let found = at(body, "object_attributes");
+            let title = summary(text(found, "title"), TITLE);
+            let severity = format!("({})", text(found, "severity"));
+            g.say(
+                text(found, "state"),
+                &["vulnerability:", &title, &severity, text(found, "url")],
+            )
+        }
+        "emoji" => g
+            .say(
+                text(body, "event_type"),
+                &[text(body, "object_attributes.name")],
+            )
+            .quiet("reactions are many"),
+        "access_token" => {
+            let token = text(body, "object_attributes.name");
+            let until = text(body, "object_attributes.expires_at");
+            g.plain(&["access token", token, "expires on", until])
+        }
+        "" => Event::ignored("", "the body has no object_kind, so it is not from GitLab"),
+        kind if kind.starts_with("user_")
+            || kind.starts_with("subgroup_")
+            || kind.starts_with("project_") =>
+        {
+            let what = kind.replace('_', " ");
+            g.plain(&[&what, text(body, "user_username"), text(body, "full_path")])
+        }
+        other => Event::ignored(other, "this event of GitLab is not known here"),
+    }
+}
+
+struct GitLab<'a> {
+    body: &'a Value,
+    kind: &'a str,
+    project: &'a str,
+    user: &'a str,
+}
+
+/// GitLab's actions are verbs; the lines tell what was done.
+fn done(action: &str) -> &str {
+    match action {
+        "open" => "opened",
+        "close" => "closed",
+        "reopen" => "reopened",
+        "update" => "updated",
+        "merge" => "merged",
+        "create" => "created",
+        "delete" => "deleted",
+        "approved" | "approval" => "approved",
+        "unapproved" | "unapproval" => "took back the approval of",
+        other => other,
+    }
+}
+
+impl<'a> GitLab<'a> {
+    fn text(&self, path: &str) -> &'a str {
+        text(self.body, path)
+    }
+
+    fn plain(&self, parts: &[&str]) -> Event {
+        Event::new(
+            self.kind,
+            join(&[&format!("[{}]", self.project), &join(parts)]),
+        )
+    }
+
+    fn say(&self, did: &str, parts: &[&str]) -> Event {
+        self.plain(&[self.user, did, &join(parts)])
+    }
+
+    fn push(&self) -> Event {
+        let body = self.body;
+        let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
+        let total = at(body, "total_commits_count").as_u64();
+        let (before, after) = (self.text("before"), self.text("after"));
+        let home = first(body, &["project.web_url", "repository.homepage"]);
+        let name = branch(self.text("ref"));
+        let url = if is_zero(after) {
+            home.to_owned()
+        } else if is_zero(before) {
+            format!("{home}/-/commits/{name}")
+        } else {
+            format!("{home}/-/compare/{}...{}", short(before), short(after))
+        };
+        let mut event = Push {
+            repository: self.project,
+            pusher: self.user,
+            reference: self.text("ref"),
+            before,
+            after,
+            created: is_zero(before),
+            deleted: is_zero(after),
+            any_commits: !commits.is_empty(),
+            total: total.map_or(commits.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            commits,
+            url: if home.is_empty() { "" } else { &url },
+            ..Push::default()
+        }
+        .event();
+        self.kind.clone_into(&mut event.kind);
+        event
+    }
+
+    fn issue(&self, what: &str, sign: &str) -> Event {
+        let issue = at(self.body, "object_attributes");
+        let action = text(issue, "action");
+        let what = match text(issue, "type") {
+            "" | "Issue" => what.to_owned(),
+            other => other.to_lowercase(),
+        };
+        let name = format!("{what} {sign}{}:", scalar_at(issue, "iid"));
+        let title = summary(text(issue, "title"), TITLE);
+        let event = self.say(done(action), &[&name, &title, text(issue, "url")]);
+        self.with_action(event, action)
+    }
+
+    fn with_action(&self, mut event: Event, action: &str) -> Event {
+        if !action.is_empty() {
+            event.kind = format!("{}.{action}", self.kind);
+        }
+        match action {
+            "update" => event.quiet("changes of labels, people and texts are many"),
+            _ => event,
+        }
+    }
+
+    fn merge_request(&self) -> Event {
+        let merge = at(self.body, "object_attributes");
+        let action = text(merge, "action");
+        let name = format!("merge request !{}:", scalar_at(merge, "iid"));
+        let title = summary(text(merge, "title"), TITLE);
+        let (target, source) = (text(merge, "target_branch"), text(merge, "source_branch"));
+        let branches = format!("({target}...{source})");
+        let event = self.say(
+            done(action),
+            &[&name, &title, &branches, text(merge, "url")],
+        );
+        self.with_action(event.on(target), action)
+    }
+
+    fn note(&self) -> Event {
+        let note = at(self.body, "object_attributes");
+        let on = match text(note, "noteable_type") {
+            "Commit" => format!(
+                "commit {}",
+                short(first(
+                    self.body,
+                    &["commit.id", "object_attributes.commit_id"]
+                ))
+            ),
+            "MergeRequest" => format!(
+                "merge request !{}",
+                scalar_at(self.body, "merge_request.iid")
+            ),
+            "Snippet" => format!("snippet ${}", scalar_at(self.body, "snippet.id")),
+            _ => format!("issue #{}", scalar_at(self.body, "issue.iid")),
+        };
+        let body = summary(text(note, "note"), COMMENT);
+        let event = self.say(
+            "commented on",
+            &[&format!("{on}:"), &body, text(note, "url")],
+        );
+        if text(note, "action") == "update" {
+            return event.quiet("edited comments are many");
+        }
+        if crate::json::is_true(note, "system") {
+            return event.quiet("this was written by GitLab itself");
+        }
+        event
+    }
+
+    /// Failures are said, the rest is quiet.
+    fn result(event: Event, status: &str) -> Event {
+        if status == "failed" {
+            event
+        } else {
+            event
+                .quiet("only failures are said; name this event in the filter to read of every run")
+        }
+    }
+
+    fn pipeline(&self) -> Event {
+        let pipeline = at(self.body, "object_attributes");
+        let status = text(pipeline, "status");
+        let name = format!("pipeline #{}", scalar_at(pipeline, "id"));
+        let (reference, sha) = (text(pipeline, "ref"), short(text(pipeline, "sha")));
+        let made = first(pipeline, &["url"]);
+        let address = if made.is_empty() {
+            let home = self.text("project.web_url");
+            format!("{home}/-/pipelines/{}", scalar_at(pipeline, "id"))
+        } else {
+            made.to_owned()
+        };
+        let by = format!("by {}", self.user);
+        let about = format!("({sha})");
+        let event = self.plain(&[&name, status, "on", reference, &about, &by, &address]);
+        Self::result(event.on(reference), status)
+    }
+
+    fn job(&self) -> Event {
+        let status = self.text("build_status");
+        let job = format!("{}/{}", self.text("build_stage"), self.text("build_name"));
+        let reference = self.text("ref");
+        let event = self.plain(&["job", &job, status, "on", reference]);
+        event
+            .on(reference)
+            .quiet("the pipeline that it is part of is announced")
+    }
+
+    fn deployment(&self) -> Event {
+        let status = self.text("status");
+        let environment = format!("to {}", self.text("environment"));
+        let did = match status {
+            "success" => "deployed",
+            "failed" => "failed to deploy",
+            other => other,
+        };
+        let url = first(self.body, &["environment_external_url", "deployable_url"]);
+        let event = self.say(did, &[self.text("short_sha"), &environment, url]);
+        match status {
+            "success" | "failed" => event,
+            _ => event.quiet("only the end of a deployment is said"),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Webhooks as lines of plain text, for people who read IRC.
+//!
+//! [`read`] takes a request that a service sent to a hook and gives what to say, or why nothing is said;
+//! [`say`] makes the lines of it harmless and short ([`text`]); [`signature`] checks who sent it;
+//! [`Filter`] knows which events a hook wants. All of it is a function of the request: no I/O, no clock.
+
+mod alerts;
+mod filter;
+mod forge;
+mod generic;
+mod gitea;
+mod github;
+mod gitlab;
+mod json;
+mod kosmos;
+mod payload;
+pub mod signature;
+mod slack;
+pub mod sms;
+mod template;
+pub mod text;
+mod uptime;
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+pub use filter::{Filter, InvalidFilter, MAX_PATTERNS};
+pub use kosmos::is_get as is_event_by_get;
+pub use payload::form;
+pub use template::{InvalidTemplate, MAX_TEMPLATE, Template};
+pub use text::{MAX_LINE, MAX_LINES, say};
+
+/// The services whose requests are understood.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// GitHub and GitHub Enterprise Server.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Whatever posts to Slack's incoming webhooks.
+    Slack,
+    /// `{"room","message"}` of hubot-incoming-webhook.
+    Kosmos,
+    /// Prometheus Alertmanager, version 4 of its format.
+    Alertmanager,
+    /// Grafana's alerts, unified and legacy.
+    Grafana,
+    /// Uptime Kuma.
+    UptimeKuma,
+    /// UptimeRobot.
+    UptimeRobot,
+    /// Text messages, as Twilio and compatible gateways hand them on.
+    Sms,
+    /// Any JSON, with a template.
+    Json,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::GitHub,
+        Self::GitLab,
+        Self::Gitea,
+        Self::Slack,
+        Self::Kosmos,
+        Self::Alertmanager,
+        Self::Grafana,
+        Self::UptimeKuma,
+        Self::UptimeRobot,
+        Self::Sms,
+        Self::Json,
+    ];
+
+    /// Returns the nickname under which its lines are said.
+    #[must_use]
+    pub const fn nick(self) -> &'static str {
+        match self {
+            Self::GitHub => "GitHub",
+            Self::GitLab => "GitLab",
+            Self::Gitea => "Gitea",
+            Self::Slack | Self::Kosmos | Self::Json => "webhook",
+            Self::Alertmanager => "Alertmanager",
+            Self::Grafana => "Grafana",
+            Self::UptimeKuma => "UptimeKuma",
+            Self::UptimeRobot => "UptimeRobot",
+            Self::Sms => "SMS",
+        }
+    }
+
+    /// Tells whether one chooses a secret here and gives it to the service, which then proves that it knows it.
+    #[must_use]
+    pub const fn signs_with_our_secret(self) -> bool {
+        matches!(self, Self::GitHub | Self::GitLab | Self::Gitea)
+    }
+}
+
+/// A request to the address of a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// What follows the token in the path, without the slash.
+    pub rest: &'a str,
+    /// The query, without the question mark.
+    pub query: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Call<'_> {
+    /// Returns a header's text, empty if there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    fn is_form(&self) -> bool {
+        let kind = self.header("content-type").trim_start();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+}
+
+/// What a request tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// What happened, `issues.opened`: filters look at it.
+    pub kind: String,
+    /// The branch that it happened on, if it did on one.
+    pub branch: Option<String>,
+    /// Who says so, if the service names somebody.
+    pub from: Option<String>,
+    /// The lines as the service has them: to be shown only by way of [`say`].
+    pub lines: Vec<String>,
+    /// Why this is not said unless a filter asks for it.
+    pub quiet: Option<Cow<'static, str>>,
+}
+
+impl Event {
+    fn new(kind: impl Into<String>, line: String) -> Self {
+        Self {
+            kind: kind.into(),
+            lines: vec![line],
+            ..Self::default()
+        }
+    }
+
+    fn on(mut self, branch: &str) -> Self {
+        self.branch = (!branch.is_empty()).then(|| branch.to_owned());
+        self
+    }
+
+    fn quiet(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
+        self.quiet = Some(reason.into());
+        self
+    }
+
+    /// An event that is nothing to say, whatever a filter asks for.
+    fn ignored(kind: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind: kind.into(),
+            quiet: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A request that is none of its service's. One sentence.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unreadable {
+    /// The body is no JSON or form.
+    #[error("{0}")]
+    Malformed(String),
+    /// A field that must be there is missing or of another type.
+    #[error("{0}")]
+    Field(String),
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// If the request is none that its service sends: not JSON, or without what must be in it.
+pub fn read(
+    source: Source,
+    call: &Call<'_>,
+    template: Option<&Template>,
+) -> Result<Event, Unreadable> {
+    match source {
+        Source::GitHub => Ok(github::read(
+            call.header("x-github-event"),
+            &payload::json(call)?,
+        )),
+        Source::GitLab => Ok(gitlab::read(&payload::json(call)?)),
+        Source::Gitea => {
+            let names = ["x-gitea-event", "x-forgejo-event", "x-github-event"];
+            let name = names.into_iter().map(|name| call.header(name));
+            let name = name.into_iter().find(|name| !name.is_empty());
+            Ok(gitea::read(name.unwrap_or(""), &payload::json(call)?))
+        }
+        Source::Slack => slack::read(&payload::json(call)?),
+        Source::Kosmos => kosmos::read(call),
+        Source::Alertmanager => Ok(alerts::alertmanager(&payload::json(call)?)),
+        Source::Grafana => Ok(alerts::grafana(&payload::json(call)?)),
+        Source::UptimeKuma => Ok(uptime::kuma(&payload::json(call)?)),
+        Source::UptimeRobot => uptime::robot(&payload::fields(call)?),
+        Source::Sms => sms::read(&payload::fields(call)?),
+        Source::Json => generic::read(call, template),
+    }
+}

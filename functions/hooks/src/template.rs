@@ -1,0 +1,256 @@
+//! Templates of generic hooks: text with placeholders such as `{user.name|upper}`.
+//!
+//! `{path.to.field}` is replaced by the text, number or truth value there; numbers are places in lists
+//! (`{items.0.name}`). Filters follow with `|`: `upper`, `lower`, `first_line`, `count` (of a list, an object or
+//! a text's characters), `json`, `short:N` (at most N characters), `default:TEXT` (if there is nothing). `{{` and
+//! `}}` are braces. A line whose placeholders all come out empty is left out.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use crate::json::{at, scalar};
+use crate::text::MAX_LINES;
+
+/// The longest template in bytes.
+pub const MAX_TEMPLATE: usize = 2_000;
+/// The most placeholders.
+const MAX_PLACEHOLDERS: usize = 50;
+/// The most filters of one placeholder.
+const MAX_FILTERS: usize = 5;
+/// The longest text that a placeholder is replaced by, in characters.
+const MAX_VALUE: usize = 2_000;
+
+/// A template that was checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    lines: Vec<Vec<Part>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    Field(String, Vec<Filter>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Filter {
+    Upper,
+    Lower,
+    FirstLine,
+    Count,
+    Json,
+    Short(usize),
+    Default(String),
+}
+
+/// A template that will not do. One sentence.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidTemplate {
+    /// Too much of something.
+    #[error("the template has more than {0}")]
+    TooMuch(String),
+    /// `{` without `}`, or the other way round.
+    #[error(
+        "the template has a {0} without its counterpart; write {0}{0} for the character itself"
+    )]
+    Brace(char),
+    /// A filter that does not exist.
+    #[error(
+        "the template has the filter \"{0}\"; there are upper, lower, first_line, count, json, short:N and default:TEXT"
+    )]
+    Filter(String),
+    /// `{}`.
+    #[error("the template has a placeholder without a name")]
+    Empty,
+}
+
+impl FromStr for Template {
+    type Err = InvalidTemplate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
+        if text.len() > MAX_TEMPLATE {
+            return Err(InvalidTemplate::TooMuch(format!("{MAX_TEMPLATE} bytes")));
+        }
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        if lines.len() > MAX_LINES {
+            return Err(InvalidTemplate::TooMuch(format!("{MAX_LINES} lines")));
+        }
+        let lines: Vec<_> = lines.into_iter().map(parse).collect::<Result<_, _>>()?;
+        let placeholders = lines.iter().flatten();
+        let placeholders = placeholders
+            .filter(|part| matches!(part, Part::Field(..)))
+            .count();
+        if placeholders > MAX_PLACEHOLDERS {
+            return Err(InvalidTemplate::TooMuch(format!(
+                "{MAX_PLACEHOLDERS} placeholders"
+            )));
+        }
+        Ok(Self { lines })
+    }
+}
+
+fn parse(line: &str) -> Result<Vec<Part>, InvalidTemplate> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut characters = line.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '{' | '}' if characters.peek() == Some(&c) => {
+                characters.next();
+                literal.push(c);
+            }
+            '}' => return Err(InvalidTemplate::Brace('}')),
+            '{' => {
+                let mut inside = String::new();
+                loop {
+                    match characters.next() {
+                        Some('}') => break,
+                        Some(c) if c != '{' => inside.push(c),
+                        _ => return Err(InvalidTemplate::Brace('{')),
+                    }
+                }
+                if !literal.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut literal)));
+                }
+                parts.push(field(&inside)?);
+            }
+            c => literal.push(c),
+        }
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Text(literal));
+    }
+    Ok(parts)
+}
+
+fn field(inside: &str) -> Result<Part, InvalidTemplate> {
+    let mut pieces = inside.split('|');
+    let path = pieces.next().unwrap_or_default().trim();
+    if path.is_empty() {
+        return Err(InvalidTemplate::Empty);
+    }
+    let filters: Vec<Filter> = pieces.map(filter).collect::<Result<_, _>>()?;
+    if filters.len() > MAX_FILTERS {
+        return Err(InvalidTemplate::TooMuch(format!(
+            "{MAX_FILTERS} filters in a placeholder"
+        )));
+    }
+    Ok(Part::Field(path.to_owned(), filters))
+}
+
+fn filter(text: &str) -> Result<Filter, InvalidTemplate> {
+    let unknown = || InvalidTemplate::Filter(text.trim().chars().take(40).collect());
+    let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+    Ok(match name.trim() {
+        "upper" => Filter::Upper,
+        "lower" => Filter::Lower,
+        "first_line" => Filter::FirstLine,
+        "count" => Filter::Count,
+        "json" => Filter::Json,
+        "short" => Filter::Short(argument.trim().parse().map_err(|_| unknown())?),
+        "default" => Filter::Default(argument.to_owned()),
+        _ => return Err(unknown()),
+    })
+}
+
+impl Template {
+    /// Puts the fields of a body in.
+    #[must_use]
+    pub fn fill(&self, body: &Value) -> Vec<String> {
+        let filled = self.lines.iter().filter_map(|parts| {
+            let mut line = String::new();
+            let (mut fields, mut found) = (0, 0);
+            for part in parts {
+                match part {
+                    Part::Text(text) => line.push_str(text),
+                    Part::Field(path, filters) => {
+                        let value = apply(at(body, path), filters);
+                        fields += 1;
+                        found += usize::from(!value.is_empty());
+                        line.push_str(&value);
+                    }
+                }
+            }
+            (fields == 0 || found > 0).then_some(line)
+        });
+        filled.collect()
+    }
+}
+
+fn apply(value: &Value, filters: &[Filter]) -> String {
+    let mut text: String = scalar(value).chars().take(MAX_VALUE).collect();
+    for filter in filters {
+        text = match filter {
+            Filter::Upper => text.to_uppercase(),
+            Filter::Lower => text.to_lowercase(),
+            Filter::FirstLine => text.lines().next().unwrap_or_default().to_owned(),
+            Filter::Count => match value {
+                Value::Array(list) => list.len().to_string(),
+                Value::Object(map) => map.len().to_string(),
+                _ => text.chars().count().to_string(),
+            },
+            Filter::Json => {
+                let json = if value.is_null() {
+                    String::new()
+                } else {
+                    value.to_string()
+                };
+                json.chars().take(MAX_VALUE).collect()
+            }
+            Filter::Short(most) => {
+                let short: String = text.chars().take(*most).collect();
+                if short.len() < text.len() {
+                    format!("{short}…")
+                } else {
+                    short
+                }
+            }
+            Filter::Default(other) if text.is_empty() => other.clone(),
+            Filter::Default(_) => text,
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_and_filters() {
+        let template: Template =
+            "{{{user.name|upper}}} did {n} of {list|count}: {text|first_line|short:5}\n\
+                                  {none}\n{none|default:nothing} {list.1.a} {list.0|json}"
+                .parse()
+                .unwrap();
+        let body = json!({"user": {"name": "ann"}, "n": 2, "list": [[1], {"a": true}], "text": "abcdefg\nh"});
+        assert_eq!(
+            template.fill(&body),
+            ["{ANN} did 2 of 2: abcde…", "nothing true [1]"]
+        );
+        assert_eq!(template.fill(&Value::Null).len(), 2);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, error) in [
+            ("{a", InvalidTemplate::Brace('{')),
+            ("a}", InvalidTemplate::Brace('}')),
+            ("{a{b}}", InvalidTemplate::Brace('{')),
+            ("{}", InvalidTemplate::Empty),
+            ("{a|eval}", InvalidTemplate::Filter("eval".to_owned())),
+            ("{a|short:x}", InvalidTemplate::Filter("short:x".to_owned())),
+        ] {
+            assert_eq!(text.parse::<Template>(), Err(error), "{text}");
+        }
+        assert!("{a}".repeat(51).parse::<Template>().is_err());
+        assert!("a\nb\nc\nd\ne".parse::<Template>().is_err());
+        assert!("a".repeat(MAX_TEMPLATE + 1).parse::<Template>().is_err());
+    }
+}

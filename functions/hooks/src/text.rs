@@ -1,0 +1,278 @@
+//! The one place where text from outside becomes lines that may be shown.
+//!
+//! A line has no control characters (so no line breaks, no CTCP, no formatting), none that are invisible or
+//! turn the direction of writing, no mention of everybody unless that is allowed, and a bounded length.
+
+/// The most lines of one event.
+pub const MAX_LINES: usize = 4;
+/// The longest line, in bytes.
+pub const MAX_LINE: usize = 1_000;
+/// The most raw lines that are looked at.
+const MAX_RAW: usize = 200;
+/// The most characters of a raw line that are looked at.
+const MAX_RAW_LINE: usize = 20_000;
+
+/// Words that mention everybody somewhere.
+const EVERYBODY: [&str; 7] = [
+    "channel",
+    "here",
+    "everyone",
+    "everybody",
+    "all",
+    "room",
+    "group",
+];
+
+/// Makes lines that may be shown of lines from outside: at most [`MAX_LINES`], each at most [`MAX_LINE`] bytes,
+/// none empty. A raw line with line breaks becomes several.
+#[must_use]
+pub fn say(raw: &[String], may_mention_everybody: bool) -> Vec<String> {
+    let pieces = raw.iter().flat_map(|line| line.split(['\n', '\r']));
+    let mut lines: Vec<String> = pieces
+        .take(MAX_RAW)
+        .map(|line| harmless(line, may_mention_everybody))
+        .filter(|line| !line.is_empty())
+        .collect();
+    if lines.len() > MAX_LINES {
+        let more = lines.len() - (MAX_LINES - 1);
+        lines.truncate(MAX_LINES - 1);
+        lines.push(format!("… and {more} more lines"));
+    }
+    lines
+}
+
+/// Makes a nickname of a text: no blanks, no characters with a meaning on IRC, at most 20 characters.
+#[must_use]
+pub fn nick(text: &str) -> Option<String> {
+    let name: String = text
+        .chars()
+        .map(|c| if c == ' ' { '_' } else { c })
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '[' | ']' | '^'))
+        .take(20)
+        .collect();
+    let name = name.trim_matches(['-', '_']);
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[');
+    (begins_well && name.len() > 1).then(|| name.to_owned())
+}
+
+fn harmless(raw: &str, may_mention_everybody: bool) -> String {
+    let mut line = visible(raw);
+    if !may_mention_everybody {
+        line = without_everybody(&line);
+    }
+    line = without_dcc(&line);
+    cut(&line, MAX_LINE)
+}
+
+/// Drops what cannot be seen and puts single spaces for whatever is blank.
+fn visible(raw: &str) -> String {
+    let mut line = String::with_capacity(raw.len().min(MAX_LINE));
+    let mut previous = ' ';
+    let mut characters = raw.chars().take(MAX_RAW_LINE).peekable();
+    while let Some(c) = characters.next() {
+        let c = if c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{2800}' | '\u{3164}') {
+            ' '
+        } else {
+            c
+        };
+        // Joiners belong into emoji and into words of some scripts, and nowhere else.
+        let joins = matches!(c, '\u{200c}' | '\u{200d}')
+            && !previous.is_ascii()
+            && characters
+                .peek()
+                .is_some_and(|next| !next.is_ascii() && !is_unseen(*next));
+        if (is_unseen(c) && !joins) || (c == ' ' && previous == ' ') {
+            continue;
+        }
+        line.push(c);
+        previous = c;
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// Control characters (Unicode category Cc), and those of category Cf and others that show nothing or change
+/// the order of what is shown.
+const fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Writes the `@` of `@channel` and the like so that no client takes it for a mention.
+fn without_everybody(line: &str) -> String {
+    if !line.contains('@') {
+        return line.to_owned();
+    }
+    let mut out = String::with_capacity(line.len() + 8);
+    let mut rest = line;
+    while let Some(position) = rest.find('@') {
+        let (before, after) = (&rest[..position], &rest[position + 1..]);
+        out.push_str(before);
+        let word: String = after
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .take(12)
+            .flat_map(char::to_lowercase)
+            .collect();
+        // In an address, alice@all.example, it is no mention.
+        let begins_word = !out.ends_with(|c: char| c.is_alphanumeric());
+        let everybody = begins_word && EVERYBODY.contains(&word.as_str());
+        out.push(if everybody { '＠' } else { '@' });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Some routers cut connections on which they see `DCC SEND`.
+fn without_dcc(line: &str) -> String {
+    let upper = line.to_ascii_uppercase();
+    let mut out = String::with_capacity(line.len());
+    let mut from = 0;
+    for (position, _) in upper.match_indices("DCC ") {
+        out.push_str(&line[from..position + 3]);
+        out.push('-');
+        from = position + 4;
+    }
+    out.push_str(&line[from..]);
+    out
+}
+
+/// Cuts a text to so many bytes, with an ellipsis if anything is missing.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", text[..end].trim_end())
+}
+
+/// Returns the first line that is not blank, cut to so many characters, with `...` if anything is missing, as
+/// github-services has it.
+pub(crate) fn summary(text: &str, most: usize) -> String {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("");
+    let mut short: String = first.chars().take(most).collect();
+    if short.len() < first.len() || lines.next().is_some() {
+        short.truncate(short.trim_end().trim_end_matches('.').len());
+        short.push_str("...");
+    }
+    short
+}
+
+/// Resolves the five entities of XML, and `&#39;` and its like, as in names from HTML pages.
+pub(crate) fn unescape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        out.push_str(&rest[..start]);
+        let entity = &rest[start + 1..];
+        let found = entity.find(';').filter(|end| *end <= 8).and_then(|end| {
+            let name = &entity[..end];
+            let c = match name {
+                "amp" => Some('&'),
+                "lt" => Some('<'),
+                "gt" => Some('>'),
+                "quot" => Some('"'),
+                "apos" => Some('\''),
+                "nbsp" => Some(' '),
+                _ => numeric(name),
+            };
+            c.map(|c| (c, end))
+        });
+        match found {
+            Some((c, end)) => {
+                out.push(c);
+                rest = &entity[end + 1..];
+            }
+            None => {
+                out.push('&');
+                rest = entity;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn numeric(name: &str) -> Option<char> {
+    let digits = name.strip_prefix('#')?;
+    let code = match digits.strip_prefix(['x', 'X']) {
+        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    char::from_u32(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(raw: &str) -> String {
+        let lines = say(&[raw.to_owned()], false);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines[0].clone()
+    }
+
+    #[test]
+    fn nothing_hidden_gets_through() {
+        assert_eq!(one("\u{1}DCC SEND x 1 2\u{1}"), "DCC-SEND x 1 2");
+        assert_eq!(one("a\tb\u{0}\u{3}04red\u{f}  c\u{85}d"), "a b04red c d");
+        assert_eq!(one("\u{202e}evil\u{2066}\u{200b}x\u{feff}"), "evilx");
+        assert_eq!(one("a\u{200d}b"), "ab");
+        // A family, and a Persian word with a non-joiner, stay.
+        assert_eq!(one("👩\u{200d}👧"), "👩\u{200d}👧");
+        assert_eq!(one("می\u{200c}خواهم"), "می\u{200c}خواهم");
+        assert_eq!(say(&["\u{200b}\r\n \u{2028}".to_owned()], false), [""; 0]);
+    }
+
+    #[test]
+    fn everybody_is_mentioned_only_if_allowed() {
+        assert_eq!(one("@channel: x @Here,@ALL"), "＠channel: x ＠Here,＠ALL");
+        assert_eq!(one("@\u{200b}every\u{ad}one"), "＠everyone");
+        assert_eq!(one("me@all.example @allan"), "me@all.example @allan");
+        assert_eq!(say(&["@all".to_owned()], true), ["@all"]);
+    }
+
+    #[test]
+    fn lines_and_their_lengths_are_bounded() {
+        let lines = say(&["1\n2\r\n\n3".to_owned(), "4\n5\n6".to_owned()], false);
+        assert_eq!(lines, ["1", "2", "3", "… and 3 more lines"]);
+        let long = one(&"ä".repeat(3_000));
+        assert!(
+            long.len() <= MAX_LINE && long.ends_with("ä…"),
+            "{}",
+            long.len()
+        );
+    }
+
+    #[test]
+    fn names_become_nicknames() {
+        assert_eq!(nick("Build Bot!").as_deref(), Some("Build_Bot"));
+        for bad in ["", "7", "😀", "#x", "-"] {
+            assert_eq!(
+                nick(bad),
+                (bad == "#x")
+                    .then(|| "x".to_owned())
+                    .filter(|n| n.len() > 1)
+            );
+        }
+    }
+
+    #[test]
+    fn summaries_and_entities() {
+        assert_eq!(summary("\n  Fix it.  \n\nBody", 50), "Fix it...");
+        assert_eq!(summary("abcdef", 3), "abc...");
+        assert_eq!(
+            unescape_html("a &amp;&lt;b&gt; &#39;&#x41;&foo; &"),
+            "a &<b> 'A&foo; &"
+        );
+    }
+}
