@@ -52,6 +52,8 @@ pub(crate) enum Subject {
     Client(ClientAddress),
     /// Wrong bearer tokens from one client.
     Token(ClientAddress),
+    /// Addresses of hooks that do not exist, from one client.
+    Hook(ClientAddress),
 }
 
 /// How patient one is.
@@ -86,7 +88,7 @@ impl Subject {
                 forget: 30 * MINUTE,
             },
             // An app with a revoked token may go on polling without doing harm.
-            Self::Token(_) => Policy {
+            Self::Token(_) | Self::Hook(_) => Policy {
                 free: 300,
                 longest: MINUTE,
                 forget: MINUTE,

@@ -38,6 +38,7 @@ mod storage;
 mod testing;
 pub mod variables;
 mod webfinger;
+mod webhooks;
 
 use std::sync::atomic::AtomicBool;
 
@@ -63,6 +64,7 @@ pub struct Functions<S, H> {
     quotas: accounts::QuotaCache,
     guard: guard::Guard,
     wakes: deliver::Wakes,
+    hook_rates: webhooks::Rates,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
 }
@@ -88,6 +90,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             quotas: accounts::QuotaCache::default(),
             guard: guard::Guard::default(),
             wakes: deliver::Wakes::default(),
+            hook_rates: webhooks::Rates::default(),
             set_up: AtomicBool::new(false),
         }
     }

@@ -24,7 +24,7 @@ pub fn is_ours(path: &str) -> bool {
     };
     path == "/healthz"
         || path == "/.well-known/webfinger"
-        || ["/storage", "/api", "/oauth", "/connector"]
+        || ["/storage", "/api", "/oauth", "/connector", "/hooks"]
             .into_iter()
             .any(below)
 }
@@ -88,6 +88,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     self.answer_api(parts, body, client).await
                 } else if let Some(rest) = path.strip_prefix("/connector/") {
                     self.connector(parts, rest, body).await
+                } else if let Some(rest) = path.strip_prefix("/hooks/") {
+                    self.answer_hook(parts, rest, body, client).await
                 } else {
                     Err(Failure::not_found("there is nothing at this address"))
                 }

@@ -69,6 +69,13 @@ async fn sweep_all<S: ObjectStore, H: Host>(
                 failed.insert(name);
             }
         }
+        if let Err(error) = functions.sweep_hooks(&account).await {
+            let name = format!("{account}/hooks");
+            if !failing.contains(&name) {
+                tracing::warn!(%account, %error, "old deliveries of webhooks could not be removed; it is tried again every hour");
+            }
+            failed.insert(name);
+        }
     }
     failed
 }

@@ -45,6 +45,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let path = path.strip_prefix("/api").unwrap_or(path);
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let (first, second, more) = (segments.next(), segments.next(), segments.next());
+        if first == Some("hooks") {
+            let rest: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).skip(1).collect();
+            return self.answer_hooks_api(&call, &rest, body).await;
+        }
         if more.is_some() {
             discard(body).await;
             return Err(nothing());

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use model::{Outbox, OutboxReceipt};
+use model::{Outbox, OutboxItem, OutboxReceipt, Task};
 use storage_adapter::ObjectStore;
 
 use crate::problem::{Answer, Failure};
@@ -34,13 +34,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "a receipt takes at most {MAX_OUTCOMES} outcomes; send them in several"
             )));
         }
-        let refused = receipt.refused.iter().map(|refused| &refused.id);
-        for id in receipt.done.iter().chain(refused) {
+        let done = receipt.done.iter().map(|id| (id, None));
+        let refused = receipt.refused.iter();
+        let refused = refused.map(|refused| (&refused.id, Some(refused.reason.as_str())));
+        for (id, reason) in done.chain(refused) {
             check_id(id)?;
-            self.storage
-                .store()
-                .delete(&keys::task(&connector.id, id))
-                .await?;
+            let key = keys::task(&connector.id, id);
+            if let Some((item, _)) = self.load::<OutboxItem>(&key).await? {
+                // Before the task goes: whoever repeats what it was made from finds the one or the other.
+                match &item.task {
+                    Task::Say(say) => self.note_outcome(say, reason).await?,
+                }
+            }
+            self.storage.store().delete(&key).await?;
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }

@@ -1,0 +1,110 @@
+//! Quiet hours: a time of the day, every day, in which nothing is said.
+
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const MINUTE_MS: i64 = 60_000;
+const DAY: i64 = 24 * 60;
+/// The largest distance of a time zone from UTC, in minutes.
+const MAX_OFFSET: i64 = 14 * 60;
+
+/// From one time of the day to another, which may be on the next day. What comes meanwhile is not said; it is in
+/// the list of deliveries and can be said later from there.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuietHours {
+    /// The first minute, `22:00`.
+    pub(crate) from: String,
+    /// The first minute after, `07:00`.
+    pub(crate) to: String,
+    /// Minutes that the clock is ahead of UTC.
+    #[serde(default)]
+    pub(crate) offset: i64,
+}
+
+impl QuietHours {
+    /// Says what is wrong, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
+            return Err(
+                "quiet_hours will not do: \"from\" and \"to\" are times like 22:00".to_owned(),
+            );
+        };
+        if from == to {
+            return Err("quiet_hours will not do: they would last the whole day; switch the hook off instead".to_owned());
+        }
+        if self.offset.abs() > MAX_OFFSET {
+            return Err(format!(
+                "quiet_hours will not do: \"offset\" is in minutes, from -{MAX_OFFSET} to {MAX_OFFSET}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells whether nothing is said at this time.
+    pub(crate) fn contain(&self, now: Timestamp) -> bool {
+        let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
+            return false;
+        };
+        let here = (now.millis().div_euclid(MINUTE_MS) + self.offset).rem_euclid(DAY);
+        if from < to {
+            (from..to).contains(&here)
+        } else {
+            here >= from || here < to
+        }
+    }
+}
+
+/// Reads `22:00`.
+fn minute(text: &str) -> Option<i64> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |text: &str| {
+        let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse::<i64>().ok()).flatten()
+    };
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours(from: &str, to: &str, offset: i64) -> QuietHours {
+        QuietHours {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            offset,
+        }
+    }
+
+    #[test]
+    fn they_may_go_over_midnight_and_follow_the_zone() {
+        let at = |time: &str| {
+            format!("2026-01-15T{time}:00Z")
+                .parse::<Timestamp>()
+                .unwrap()
+        };
+        let night = hours("22:00", "07:00", 60);
+        assert_eq!(night.check(), Ok(()));
+        for (time, quiet) in [
+            ("20:59", false),
+            ("21:00", true),
+            ("05:59", true),
+            ("06:00", false),
+        ] {
+            assert_eq!(night.contain(at(time)), quiet, "{time}");
+        }
+        let lunch = hours("12:00", "13:00", -330);
+        assert!(lunch.contain(at("17:30")) && !lunch.contain(at("18:30")));
+        for bad in [
+            hours("24:00", "07:00", 0),
+            hours("7:00", "08:00", 0),
+            hours("07:00", "07:00", 0),
+            hours("07:00", "08:00", 841),
+            hours("+7:00", "08:00", 0),
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Records of deliveries: written, shown, and told what became of them.
+
+use model::{AccountName, Say, Timestamp};
+use serde::Serialize;
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use super::{Delivery, Hook, Outcome, QueuedTask, key};
+use crate::api::is_id;
+use crate::records::Edit;
+use crate::{Functions, Host};
+
+/// Deliveries that are shown.
+const SHOWN: usize = 20;
+/// How often a step is tried when the store does not answer. All steps may be repeated.
+const ATTEMPTS: u32 = 3;
+
+/// A delivery as the API shows it.
+#[derive(Serialize)]
+pub(super) struct DeliveryView {
+    id: String,
+    time: Timestamp,
+    event: String,
+    lines: Vec<String>,
+    #[serde(flatten)]
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<String>,
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            time: delivery.time,
+            event: delivery.event,
+            lines: delivery.say.map(|say| say.lines).unwrap_or_default(),
+            outcome: delivery.outcome,
+            again: delivery.again,
+        }
+    }
+}
+
+/// What became of writing a delivery down.
+pub(super) enum Taken {
+    /// It is new, and durable.
+    New,
+    /// It came before; what became of it is known.
+    Repeat(Box<Delivery>),
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Takes a delivery, durably: record, mark, task (see [`super`]).
+    pub(super) async fn take_delivery(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+        delivery: &Delivery,
+    ) -> Result<Taken, StoreError> {
+        let mut attempt = 0;
+        loop {
+            match self.try_take(account, hook, delivery).await {
+                Err(StoreError::Unavailable(_)) if attempt + 1 < ATTEMPTS => {
+                    self.back_off(attempt).await;
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_take(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+        delivery: &Delivery,
+    ) -> Result<Taken, StoreError> {
+        let name = key::delivery(account, &hook.id, &delivery.id);
+        match self.store(&name, delivery, PutMode::IfAbsent).await {
+            Ok(_) => {
+                self.pass_on(account, hook, delivery).await?;
+                Ok(Taken::New)
+            }
+            Err(StoreError::Precondition) => {
+                // It vanishes only when it is old.
+                let Some((found, _)) = self.load::<Delivery>(&name).await? else {
+                    return Err(StoreError::Unavailable(
+                        "the record of a delivery vanished".to_owned(),
+                    ));
+                };
+                if found.outcome == Outcome::Queued {
+                    self.pass_on(account, hook, &found).await?;
+                }
+                // Perhaps it was this very call whose first attempt was not heard of.
+                let ours = found.task.as_ref().map(|task| &task.id)
+                    == delivery.task.as_ref().map(|task| &task.id)
+                    && found.time == delivery.time;
+                Ok(if ours {
+                    Taken::New
+                } else {
+                    Taken::Repeat(Box::new(found))
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The steps after the record: they may be done again.
+    async fn pass_on(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+        delivery: &Delivery,
+    ) -> Result<(), StoreError> {
+        let mark = key::mark(account, &hook.id, delivery.time, &delivery.id);
+        self.store(&mark, &(), PutMode::Overwrite).await?;
+        let (Outcome::Queued, Some(say), Some(QueuedTask { connector, id })) =
+            (&delivery.outcome, &delivery.say, &delivery.task)
+        else {
+            return Ok(());
+        };
+        match self.find_connector(connector).await? {
+            Some(connector) => {
+                self.deliver(&connector, id, model::Task::Say(say.clone()))
+                    .await
+            }
+            None => Err(StoreError::Unavailable(
+                "the connector is not in this installation's configuration any more".to_owned(),
+            )),
+        }
+    }
+
+    /// Returns the latest deliveries of a hook, the last first.
+    pub(super) async fn recent_deliveries(
+        &self,
+        account: &AccountName,
+        hook: &str,
+    ) -> Result<Vec<DeliveryView>, StoreError> {
+        let marks = self
+            .storage
+            .store()
+            .list(&key::recent(account, hook), None)
+            .await?;
+        let mut views = Vec::new();
+        for mark in marks.iter().take(SHOWN) {
+            let Some(id) = key::marked(&mark.key) else {
+                continue;
+            };
+            let name = key::delivery(account, hook, id);
+            if let Some((delivery, _)) = self.load::<Delivery>(&name).await? {
+                views.push(DeliveryView::from(delivery));
+            }
+        }
+        Ok(views)
+    }
+
+    /// Notes what became of lines that were made from a delivery; those of other sources are nobody's here.
+    pub(crate) async fn note_outcome(
+        &self,
+        say: &Say,
+        refused: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let source = say.source.as_deref().unwrap_or("");
+        let mut parts = source.split('/');
+        let (Some("hooks"), Some(hook), Some(delivery), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Ok(());
+        };
+        if !is_id(hook) || !is_id(delivery) {
+            return Ok(());
+        }
+        let outcome = match refused {
+            Some(reason) => Outcome::Refused {
+                reason: reason.chars().take(300).collect(),
+            },
+            None => Outcome::Delivered { at: self.now() },
+        };
+        let name = key::delivery(&say.account, hook, delivery);
+        let change = |record: &mut Delivery| {
+            if record.outcome == Outcome::Queued {
+                record.outcome = outcome.clone();
+                Edit::Write(())
+            } else {
+                Edit::Keep(())
+            }
+        };
+        self.edit::<Delivery, ()>(&name, change).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,331 @@
+//! `/hooks/<token>/…`: a service tells of an event.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use hooks::{Call, Event, Source, Template, Unreadable, signature};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use model::{AccountName, BearerToken, Connection, Say};
+use sha2::{Digest, Sha256};
+use storage_adapter::ObjectStore;
+
+use super::deliveries::Taken;
+use super::{Delivery, Hook, Outcome, QueuedTask, key};
+use crate::body::{Body, Incoming};
+use crate::guard::{ClientAddress, Subject};
+use crate::problem::{Answer, Failure};
+use crate::request::answer;
+use crate::router::discard;
+use crate::{Functions, Host, keys};
+
+/// The largest body, in bytes. GitHub sends up to 25 MiB, but only what has thousands of commits is larger than
+/// this, and a body is held in memory whole, several times over once it is read.
+pub(crate) const MAX_BODY: u64 = 5 * 1024 * 1024;
+/// The longest name of an event, in characters.
+const MAX_EVENT: usize = 100;
+/// What the address of a hook says to whoever opens it.
+const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers everything below `/hooks/`; `rest` is what follows.
+    pub(crate) async fn answer_hook(
+        &self,
+        parts: &Parts,
+        rest: &str,
+        body: Incoming,
+        client: ClientAddress,
+    ) -> Answer {
+        let (token, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let query = parts.uri.query().unwrap_or("");
+        let by_get = match parts.method {
+            Method::POST | Method::PUT => false,
+            // The same for every token, so that nobody learns which exist.
+            Method::GET | Method::HEAD if query.is_empty() || parts.method == Method::HEAD => {
+                discard(body).await;
+                return Ok(plain(ABOUT));
+            }
+            Method::GET => true,
+            _ => {
+                discard(body).await;
+                return Err(Failure::method("GET, HEAD, POST, PUT, OPTIONS"));
+            }
+        };
+        let Some((account, hook)) = self.open_hook(token).await? else {
+            discard(body).await;
+            return Err(self.unknown_hook(client));
+        };
+        if by_get && !hooks::is_event_by_get(hook.source, rest, query) {
+            return Ok(plain(ABOUT));
+        }
+        if let Some(seconds) = self.hook_rates.take(&account, &hook.id, self.now()) {
+            discard(body).await;
+            return Err(Failure::too_many(
+                format!("this hook gets more events than it may; try again in {seconds} seconds"),
+                seconds,
+            ));
+        }
+        let bytes = body.collect(MAX_BODY).await?;
+        let call = Call {
+            headers: &parts.headers,
+            rest,
+            query,
+            body: &bytes,
+        };
+        let url = format!(
+            "{}{}",
+            self.config.origin,
+            parts.uri.path_and_query().map_or("/", |p| p.as_str())
+        );
+        self.take_call(&account, &hook, &call, &url).await
+    }
+
+    /// Finds the hook of a token.
+    async fn open_hook(&self, token: &str) -> Result<Option<(AccountName, Hook)>, Failure> {
+        let Ok(token) = token.parse::<BearerToken>() else {
+            return Ok(None);
+        };
+        let found = self
+            .load::<Hook>(&key::hook(&token.owner, &token.id))
+            .await?;
+        let hook = found.map(|(hook, _)| hook);
+        let hook = hook.filter(|hook| token.matches(&hook.secret_hash));
+        Ok(hook.map(|hook| (token.owner, hook)))
+    }
+
+    fn unknown_hook(&self, client: ClientAddress) -> Failure {
+        let (subject, now) = (Subject::Hook(client), self.now());
+        if let Some(seconds) = self.guard.wait(&subject, now) {
+            return Failure::too_many(
+                "too many requests to hooks that do not exist came from this address",
+                seconds,
+            );
+        }
+        self.guard.attempt(subject, now);
+        Failure::not_found(
+            "there is no such hook (any more); make a new one and give its address to the service",
+        )
+    }
+
+    async fn take_call(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+        call: &Call<'_>,
+        url: &str,
+    ) -> Answer {
+        if let Some(sealed) = &hook.secret {
+            let secret = self.hook_secret(account, &hook.id, sealed)?;
+            let now = self.now().millis().div_euclid(1_000);
+            if let Err(error) = signature::verify(hook.source, &secret, url, call, now) {
+                let reason = error.to_string();
+                self.note_refusal(account, hook, "signature", &reason).await;
+                return Err(Failure::forbidden(reason));
+            }
+        }
+        let template = hook.options.template.as_deref();
+        let template = template.and_then(|text| text.parse::<Template>().ok());
+        let event = match hooks::read(hook.source, call, template.as_ref()) {
+            Ok(event) => event,
+            Err(error) => {
+                let reason = error.to_string();
+                self.note_refusal(account, hook, "unreadable", &reason)
+                    .await;
+                return Err(match error {
+                    Unreadable::Malformed(_) => Failure::bad_request(reason),
+                    Unreadable::Field(_) => Failure::unprocessable(reason),
+                });
+            }
+        };
+        let id = self.delivery_id(hook.source, call);
+        let delivery = self.prepare(account, hook, &event, id).await?;
+        let taken = self.take_delivery(account, hook, &delivery).await?;
+        Ok(reply(hook.source, &delivery, &taken))
+    }
+
+    /// Opens the secret of a hook.
+    fn hook_secret(
+        &self,
+        account: &AccountName,
+        hook: &str,
+        sealed: &str,
+    ) -> Result<String, Failure> {
+        let name = format!("hook/{hook}");
+        self.keys.open(account, &name, sealed).map_err(|_| {
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the secret of this hook cannot be opened with this installation's key; set it anew",
+            )
+        })
+    }
+
+    /// Makes the record of a delivery: what is said, or why nothing is.
+    async fn prepare(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+        event: &Event,
+        id: String,
+    ) -> Result<Delivery, Failure> {
+        let lines = hooks::say(&event.lines, hook.options.mention_everybody);
+        let time = self.now();
+        let quiet = hook.options.quiet_hours.as_ref();
+        let reason = if lines.is_empty() && !event.lines.is_empty() {
+            Some("there is nothing to say".to_owned())
+        } else if !hook.enabled {
+            Some("the hook is switched off".to_owned())
+        } else if let Some(reason) = hook.options.filter.reason(event) {
+            Some(reason)
+        } else if quiet.is_some_and(|hours| hours.contain(time)) {
+            Some("these are the hook's quiet hours".to_owned())
+        } else {
+            None
+        };
+        let say = (!lines.is_empty()).then(|| Say {
+            account: account.clone(),
+            connection: hook.connection.clone(),
+            target: hook.channel.clone(),
+            from: event
+                .from
+                .clone()
+                .unwrap_or_else(|| hook.source.nick().to_owned()),
+            lines,
+            notice: hook.options.notice,
+            source: Some(format!("hooks/{}/{id}", hook.id)),
+        });
+        let (task, outcome) = match reason {
+            Some(reason) => (None, Outcome::Ignored { reason }),
+            None => (Some(self.task_of(account, hook).await?), Outcome::Queued),
+        };
+        Ok(Delivery {
+            version: 1,
+            id,
+            time,
+            event: event
+                .kind
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_EVENT)
+                .collect(),
+            say,
+            task,
+            outcome,
+            again: None,
+        })
+    }
+
+    /// Makes a task for the connector that keeps the hook's connection.
+    pub(super) async fn task_of(
+        &self,
+        account: &AccountName,
+        hook: &Hook,
+    ) -> Result<QueuedTask, Failure> {
+        let name = keys::connection(account, &hook.connection);
+        let Some((connection, _)) = self.load::<Connection>(&name).await? else {
+            let reason = "the connection that this hook speaks over was removed; make a new hook";
+            self.note_refusal(account, hook, "", reason).await;
+            return Err(Failure::new(StatusCode::GONE, reason));
+        };
+        Ok(QueuedTask {
+            connector: connection.connector,
+            id: self.task_id(),
+        })
+    }
+
+    /// Returns the name of a delivery: the same for one that the service repeats.
+    fn delivery_id(&self, source: Source, call: &Call<'_>) -> String {
+        let names: &[&str] = match source {
+            Source::GitHub => &["x-github-delivery"],
+            Source::Gitea => &["x-gitea-delivery", "x-forgejo-delivery"],
+            _ => &[],
+        };
+        let general = ["webhook-id", "idempotency-key"];
+        let names = names.iter().copied().chain(general);
+        let mut given = names.map(|name| (name, Cow::Borrowed(call.header(name))));
+        let given = given.find(|(_, id)| !id.is_empty());
+        let given = given.or_else(|| {
+            let sid = message_sid(source, call)?;
+            Some(("message-sid", Cow::Owned(sid)))
+        });
+        match given {
+            Some((name, id)) => {
+                let digest: [u8; 32] = Sha256::digest(format!("{name}\n{id}")).into();
+                hex(&digest[..16])
+            }
+            None => hex(&self.random::<16>()),
+        }
+    }
+
+    /// Writes down that a request was refused, so that the owner sees why nothing comes. If that cannot be
+    /// written, the answer is all there is.
+    async fn note_refusal(&self, account: &AccountName, hook: &Hook, event: &str, reason: &str) {
+        let delivery = Delivery {
+            version: 1,
+            id: hex(&self.random::<16>()),
+            time: self.now(),
+            event: event.to_owned(),
+            say: None,
+            task: None,
+            outcome: Outcome::Refused {
+                reason: reason.to_owned(),
+            },
+            again: None,
+        };
+        let _only_a_note = self.take_delivery(account, hook, &delivery).await;
+    }
+}
+
+/// Twilio repeats a message under its own id.
+fn message_sid(source: Source, call: &Call<'_>) -> Option<String> {
+    if source != Source::Sms {
+        return None;
+    }
+    let query = hooks::form(call.query.as_bytes());
+    let fields = hooks::form(call.body).into_iter().chain(query);
+    let mut ids = fields.filter(|(name, id)| {
+        matches!(name.as_str(), "MessageSid" | "SmsMessageSid") && !id.is_empty()
+    });
+    ids.next().map(|(_, id)| id)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn plain(text: &'static str) -> Response<Body> {
+    typed("text/plain; charset=utf-8", text)
+}
+
+fn typed(kind: &'static str, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Answers in the way that the service expects; the others get what became of it, which some of them show.
+fn reply(source: Source, delivery: &Delivery, taken: &Taken) -> Response<Body> {
+    match source {
+        Source::Slack => return plain("ok"),
+        Source::Sms => return typed("text/xml; charset=utf-8", hooks::sms::TWIML),
+        _ => {}
+    }
+    let (repeated, delivery) = match taken {
+        Taken::New => (false, delivery),
+        Taken::Repeat(found) => (true, found.as_ref()),
+    };
+    let mut value = serde_json::json!({
+        "delivery": delivery.id,
+        "event": delivery.event,
+        "lines": delivery.say.as_ref().map_or(&[][..], |say| &say.lines),
+        "repeated": repeated,
+    });
+    if let (Some(map), Ok(serde_json::Value::Object(outcome))) = (
+        value.as_object_mut(),
+        serde_json::to_value(&delivery.outcome),
+    ) {
+        map.extend(outcome);
+    }
+    answer(StatusCode::OK, &value)
+}

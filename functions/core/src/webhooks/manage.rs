@@ -1,0 +1,387 @@
+//! `/api/hooks`: an account's hooks. Tokens and secrets are shown once, when they are made.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hooks::Source;
+use http::{Method, StatusCode};
+use model::{AccountName, BearerToken, Connection, Timestamp};
+use serde::Serialize;
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use super::deliveries::DeliveryView;
+use super::fields::{self, Changes, NewHook};
+use super::ingest::hex;
+use super::{Delivery, Hook, Options, Outcome, key};
+use crate::api::{Call, is_id};
+use crate::body::Incoming;
+use crate::problem::{Answer, Failure};
+use crate::records::Edit;
+use crate::request::{answer, empty, json};
+use crate::router::discard;
+use crate::{Functions, Host, keys};
+
+/// The most hooks of one account.
+const MAX_HOOKS: usize = 100;
+
+/// A hook as the API shows it.
+#[derive(Serialize)]
+struct HookView {
+    id: String,
+    source: Source,
+    name: String,
+    connection: String,
+    channel: String,
+    enabled: bool,
+    created: Timestamp,
+    has_secret: bool,
+    #[serde(flatten)]
+    options: Options,
+    /// The address for the service, with the token: when it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The secret for the service: when it was made up here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Vec<DeliveryView>>,
+}
+
+impl From<Hook> for HookView {
+    fn from(hook: Hook) -> Self {
+        Self {
+            id: hook.id,
+            source: hook.source,
+            name: hook.name,
+            connection: hook.connection,
+            channel: hook.channel,
+            enabled: hook.enabled,
+            created: hook.created,
+            has_secret: hook.secret.is_some(),
+            options: hook.options,
+            url: None,
+            secret: None,
+            deliveries: None,
+        }
+    }
+}
+
+fn missing() -> Failure {
+    Failure::not_found("there is no such hook; perhaps it was deleted")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers `/api/hooks` and everything below; `rest` holds the segments that follow.
+    pub(crate) async fn answer_hooks_api(
+        &self,
+        call: &Call<'_>,
+        rest: &[&str],
+        body: Incoming,
+    ) -> Answer {
+        let method = match call.parts.method {
+            Method::HEAD => Method::GET,
+            ref other => other.clone(),
+        };
+        let allowed = match rest {
+            [] => "GET, HEAD, POST, OPTIONS",
+            [_] => "GET, HEAD, PATCH, DELETE, OPTIONS",
+            [_, "token" | "secret"] | [_, "deliveries", _, "again"] => "POST, OPTIONS",
+            _ => {
+                discard(body).await;
+                return Err(Failure::not_found(
+                    "there is nothing at this address of the API",
+                ));
+            }
+        };
+        match (rest, method) {
+            ([], Method::GET) => self.get_hooks(call).await,
+            ([], Method::POST) => self.post_hook(call, body).await,
+            ([id], Method::GET) => self.get_hook(call, id).await,
+            ([id], Method::PATCH) => self.patch_hook(call, id, body).await,
+            ([id], Method::DELETE) => self.delete_hook(call, id).await,
+            ([id, "token"], Method::POST) => self.renew_token(call, id).await,
+            ([id, "secret"], Method::POST) => self.renew_secret(call, id).await,
+            ([id, "deliveries", delivery, "again"], Method::POST) => {
+                self.deliver_again(call, id, delivery).await
+            }
+            _ => {
+                discard(body).await;
+                Err(Failure::method(allowed))
+            }
+        }
+    }
+
+    /// `GET /api/hooks`.
+    async fn get_hooks(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let mut hooks: Vec<Hook> = self.load_all(&key::hooks(&held.account)).await?;
+        hooks.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        let views: Vec<HookView> = hooks.into_iter().map(Into::into).collect();
+        Ok(answer(StatusCode::OK, &serde_json::json!({"hooks": views})))
+    }
+
+    /// `POST /api/hooks`.
+    async fn post_hook(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let account = &held.account;
+        let wanted: NewHook = json(body).await?;
+        let options = fields::options(Options {
+            filter: wanted.filter,
+            quiet_hours: wanted.quiet_hours,
+            mention_everybody: wanted.mention_everybody,
+            notice: wanted.notice,
+            template: wanted.template,
+        })?;
+        let channel = fields::channel(&wanted.channel)?;
+        let name = fields::name(wanted.name.as_deref(), wanted.source)?;
+        let (secret, shown) = match wanted.secret {
+            Some(None) => (None, false),
+            Some(Some(secret)) => (Some(fields::secret(&secret)?), false),
+            None if wanted.source.signs_with_our_secret() => (Some(self.new_secret()), true),
+            None => (None, false),
+        };
+        let known = is_id(&wanted.connection);
+        let connection = keys::connection(account, &wanted.connection);
+        if !known || self.load::<Connection>(&connection).await?.is_none() {
+            return Err(Failure::unprocessable(
+                "connection will not do: expected the id of one of your connections",
+            ));
+        }
+        if self.list_keys(&key::hooks(account)).await?.len() >= MAX_HOOKS {
+            return Err(Failure::conflict(format!(
+                "an account takes at most {MAX_HOOKS} hooks; delete one first"
+            )));
+        }
+        let token = BearerToken::new(account.clone(), &self.random());
+        let hook = Hook {
+            version: 1,
+            id: token.id.clone(),
+            secret_hash: token.secret_hash(),
+            source: wanted.source,
+            name,
+            connection: wanted.connection,
+            channel,
+            enabled: true,
+            created: self.now(),
+            secret: match &secret {
+                Some(secret) => Some(self.seal_hook(account, &token.id, secret)?),
+                None => None,
+            },
+            options,
+        };
+        let name = key::hook(account, &hook.id);
+        self.store(&name, &hook, PutMode::IfAbsent).await?;
+        let url = self.hook_url(&token, hook.source);
+        let mut view = HookView::from(hook);
+        view.url = Some(url);
+        view.secret = secret.filter(|_| shown);
+        Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// `GET /api/hooks/<id>`.
+    async fn get_hook(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        let hook = self.hook(&held.account, id).await?;
+        let deliveries = self.recent_deliveries(&held.account, id).await?;
+        let mut view = HookView::from(hook);
+        view.deliveries = Some(deliveries);
+        Ok(answer(StatusCode::OK, &view))
+    }
+
+    /// `PATCH /api/hooks/<id>`.
+    async fn patch_hook(&self, call: &Call<'_>, id: &str, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let account = &held.account;
+        let changes: Changes = json(body).await?;
+        let before = self.hook(account, id).await?;
+        // Checked once to tell what is wrong, then applied to whatever is current.
+        let name = match &changes.name {
+            Some(name) => Some(fields::name(Some(name), before.source)?),
+            None => None,
+        };
+        let channel = match &changes.channel {
+            Some(channel) => Some(fields::channel(channel)?),
+            None => None,
+        };
+        let secret = match &changes.secret {
+            Some(Some(secret)) => Some(Some(self.seal_hook(
+                account,
+                id,
+                &fields::secret(secret)?,
+            )?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        fields::options(with(before.options, &changes))?;
+        let change = |hook: &mut Hook| {
+            if let Some(name) = &name {
+                hook.name.clone_from(name);
+            }
+            if let Some(channel) = &channel {
+                hook.channel.clone_from(channel);
+            }
+            if let Some(secret) = &secret {
+                hook.secret.clone_from(secret);
+            }
+            hook.enabled = changes.enabled.unwrap_or(hook.enabled);
+            hook.options = with(std::mem::take(&mut hook.options), &changes);
+            Edit::Write(hook.clone())
+        };
+        let hook = self
+            .edit::<Hook, Hook>(&key::hook(account, id), change)
+            .await?;
+        let hook = hook.ok_or_else(missing)?;
+        Ok(answer(StatusCode::OK, &HookView::from(hook)))
+    }
+
+    /// `DELETE /api/hooks/<id>`.
+    async fn delete_hook(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        self.hook(&held.account, id).await?;
+        let name = key::hook(&held.account, id);
+        self.storage.store().delete(&name).await?;
+        // What is left over is swept.
+        let _swept_later = self.forget_deliveries(&held.account, id).await;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// `POST /api/hooks/<id>/token`: another address; the old one ends at once.
+    async fn renew_token(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        self.hook(&held.account, id).await?;
+        let mut random: [u8; BearerToken::RANDOM_BYTES] = self.random();
+        if let Ok(bytes) = URL_SAFE_NO_PAD.decode(id)
+            && let Some(start) = random.get_mut(..bytes.len())
+        {
+            start.copy_from_slice(&bytes);
+        }
+        let token = BearerToken::new(held.account.clone(), &random);
+        if token.id != id {
+            return Err(missing());
+        }
+        let hash = token.secret_hash();
+        let name = key::hook(&held.account, id);
+        let change = |hook: &mut Hook| {
+            hook.secret_hash.clone_from(&hash);
+            Edit::Write(hook.clone())
+        };
+        let hook = self.edit::<Hook, Hook>(&name, change).await?;
+        let hook = hook.ok_or_else(missing)?;
+        let url = self.hook_url(&token, hook.source);
+        let mut view = HookView::from(hook);
+        view.url = Some(url);
+        Ok(answer(StatusCode::OK, &view))
+    }
+
+    /// `POST /api/hooks/<id>/secret`: another secret, made up here.
+    async fn renew_secret(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        self.hook(&held.account, id).await?;
+        let secret = self.new_secret();
+        let sealed = self.seal_hook(&held.account, id, &secret)?;
+        let name = key::hook(&held.account, id);
+        let change = |hook: &mut Hook| {
+            hook.secret = Some(sealed.clone());
+            Edit::Write(hook.clone())
+        };
+        let hook = self.edit::<Hook, Hook>(&name, change).await?;
+        let mut view = HookView::from(hook.ok_or_else(missing)?);
+        view.secret = Some(secret);
+        Ok(answer(StatusCode::OK, &view))
+    }
+
+    /// `POST /api/hooks/<id>/deliveries/<delivery>/again`: says the same lines again.
+    async fn deliver_again(&self, call: &Call<'_>, id: &str, delivery: &str) -> Answer {
+        let held = self.session(call).await?;
+        let account = &held.account;
+        let hook = self.hook(account, id).await?;
+        let gone = || Failure::not_found("there is no such delivery (any more)");
+        if !is_id(delivery) {
+            return Err(gone());
+        }
+        let name = key::delivery(account, id, delivery);
+        let (before, _) = self.load::<Delivery>(&name).await?.ok_or_else(gone)?;
+        let Some(mut say) = before.say else {
+            return Err(Failure::conflict(
+                "there is nothing to say in this delivery",
+            ));
+        };
+        let new = hex(&self.random::<16>());
+        say.source = Some(format!("hooks/{id}/{new}"));
+        say.connection.clone_from(&hook.connection);
+        say.target.clone_from(&hook.channel);
+        say.notice = hook.options.notice;
+        let again = Delivery {
+            version: 1,
+            id: new,
+            time: self.now(),
+            event: before.event,
+            say: Some(say),
+            task: Some(self.task_of(account, &hook).await?),
+            outcome: Outcome::Queued,
+            again: Some(before.id),
+        };
+        self.take_delivery(account, &hook, &again).await?;
+        Ok(answer(StatusCode::CREATED, &DeliveryView::from(again)))
+    }
+
+    async fn hook(&self, account: &AccountName, id: &str) -> Result<Hook, Failure> {
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let found = self.load::<Hook>(&key::hook(account, id)).await?;
+        found.map(|(hook, _)| hook).ok_or_else(missing)
+    }
+
+    /// Forgets the deliveries of a hook.
+    pub(super) async fn forget_deliveries(
+        &self,
+        account: &AccountName,
+        hook: &str,
+    ) -> Result<(), StoreError> {
+        for prefix in [key::recent(account, hook), key::deliveries(account, hook)] {
+            for name in self.list_keys(&prefix).await? {
+                self.storage.store().delete(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hook_url(&self, token: &BearerToken, source: Source) -> String {
+        let name = serde_json::to_value(source).unwrap_or_default();
+        let name = name.as_str().unwrap_or_default();
+        format!("{}/hooks/{token}/{name}", self.config.origin)
+    }
+
+    fn new_secret(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.random::<24>())
+    }
+
+    fn seal_hook(
+        &self,
+        account: &AccountName,
+        hook: &str,
+        secret: &str,
+    ) -> Result<String, Failure> {
+        self.keys
+            .seal(account, &format!("hook/{hook}"), secret, self.random())
+            .map_err(|_| Failure::unprocessable("the secret could not be sealed"))
+    }
+}
+
+fn with(mut options: Options, changes: &Changes) -> Options {
+    if let Some(filter) = &changes.filter {
+        options.filter.clone_from(filter);
+    }
+    if let Some(hours) = &changes.quiet_hours {
+        options.quiet_hours.clone_from(hours);
+    }
+    if let Some(template) = &changes.template {
+        let template = template.clone();
+        options.template = template.filter(|text| !text.trim().is_empty());
+    }
+    options.mention_everybody = changes
+        .mention_everybody
+        .unwrap_or(options.mention_everybody);
+    options.notice = changes.notice.unwrap_or(options.notice);
+    options
+}

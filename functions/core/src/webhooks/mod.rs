@@ -1,0 +1,174 @@
+//! Webhooks: `/hooks/<token>/…` takes what services send, `/api/hooks` manages it.
+//!
+//! **How an event reaches its channel once.** A delivery has an id: the service's, if it sends one, else one made
+//! up. It names a record, and the record names the task of the queue and holds what is to be said. In order:
+//!
+//! 1. the record is written, only if there is none ([`PutMode::IfAbsent`]);
+//! 2. a mark for the list of recent deliveries, whose name follows from the record;
+//! 3. the task goes into the queue, only if it is not there; then the service is answered.
+//!
+//! Whoever repeats a delivery finds the record. While its outcome is `queued`, steps 2 and 3 are done again:
+//! they change nothing if they were done, and make up for it if the first attempt broke off. When the connector
+//! has said the lines, the record gets its outcome *before* the task leaves the queue, so a repeat either finds
+//! the task or the outcome. A repeat that read the record just before that can put the task into the queue once
+//! more, under the same id, by which the connector knows that it is done.
+//!
+//! [`PutMode::IfAbsent`]: storage_adapter::PutMode::IfAbsent
+
+mod clock;
+mod deliveries;
+mod fields;
+mod ingest;
+mod manage;
+mod rate;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use hooks::{Filter, Source};
+use model::{AccountName, Say, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use clock::QuietHours;
+pub(crate) use rate::Rates;
+
+/// `accounts/<account>/hooks/<id>.json`: a hook.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Hook {
+    /// Version of this record's format; 1.
+    pub(crate) version: u32,
+    /// Names the hook; part of its token.
+    pub(crate) id: String,
+    /// SHA-256 of the token's secret part, hexadecimal.
+    pub(crate) secret_hash: String,
+    /// Who sends.
+    pub(crate) source: Source,
+    /// What its owner calls it.
+    pub(crate) name: String,
+    /// Over which connection it speaks.
+    pub(crate) connection: String,
+    /// Where it speaks.
+    pub(crate) channel: String,
+    /// Whether it is on.
+    pub(crate) enabled: bool,
+    /// When it was made.
+    pub(crate) created: Timestamp,
+    /// What the service proves with that it is the service; sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<String>,
+    #[serde(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What the owner of a hook decides.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Options {
+    /// Which events are said.
+    #[serde(default)]
+    pub(crate) filter: Filter,
+    /// When nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quiet_hours: Option<QuietHours>,
+    /// `@channel` and the like stay what they are.
+    #[serde(default)]
+    pub(crate) mention_everybody: bool,
+    /// As notices.
+    #[serde(default)]
+    pub(crate) notice: bool,
+    /// The template of a generic hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<String>,
+}
+
+/// `accounts/<account>/deliveries/<hook>/<id>.json`: one request of a service and what became of it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Delivery {
+    /// Version of this record's format; 1.
+    pub(crate) version: u32,
+    /// Names it: a hash of the service's id, or random.
+    pub(crate) id: String,
+    /// When it came.
+    pub(crate) time: Timestamp,
+    /// What happened, as the service says.
+    pub(crate) event: String,
+    /// What to say, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) say: Option<Say>,
+    /// In whose queue, under which id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<QueuedTask>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub(crate) outcome: Outcome,
+    /// The delivery whose lines are said again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) again: Option<String>,
+}
+
+/// A task of a connector.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct QueuedTask {
+    pub(crate) connector: String,
+    pub(crate) id: String,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    /// It waits for the connector.
+    Queued,
+    /// It was said.
+    Delivered { at: Timestamp },
+    /// It cannot be said, or will not be taken.
+    Refused { reason: String },
+    /// It is not said, on purpose.
+    Ignored { reason: String },
+}
+
+/// Names of the records.
+pub(crate) mod key {
+    use super::{AccountName, Timestamp};
+
+    pub(crate) fn hooks(account: &AccountName) -> String {
+        format!("accounts/{account}/hooks/")
+    }
+
+    pub(crate) fn hook(account: &AccountName, id: &str) -> String {
+        format!("accounts/{account}/hooks/{id}.json")
+    }
+
+    /// All deliveries of an account.
+    pub(crate) fn all_deliveries(account: &AccountName) -> String {
+        format!("accounts/{account}/deliveries/")
+    }
+
+    pub(crate) fn deliveries(account: &AccountName, hook: &str) -> String {
+        format!("accounts/{account}/deliveries/{hook}/")
+    }
+
+    pub(crate) fn delivery(account: &AccountName, hook: &str, id: &str) -> String {
+        format!("accounts/{account}/deliveries/{hook}/{id}.json")
+    }
+
+    /// Marks of all hooks of an account.
+    pub(crate) fn all_recent(account: &AccountName) -> String {
+        format!("accounts/{account}/recent-deliveries/")
+    }
+
+    /// One mark a delivery, the latest first.
+    pub(crate) fn recent(account: &AccountName, hook: &str) -> String {
+        format!("accounts/{account}/recent-deliveries/{hook}/")
+    }
+
+    pub(crate) fn mark(account: &AccountName, hook: &str, time: Timestamp, id: &str) -> String {
+        const LAST: u64 = 0xffff_ffff_ffff;
+        let millis = u64::try_from(time.millis()).unwrap_or_default().min(LAST);
+        format!("{}{:012x}-{id}", recent(account, hook), LAST - millis)
+    }
+
+    /// Reads the id of a delivery in the name of its mark.
+    pub(crate) fn marked(key: &str) -> Option<&str> {
+        key.rsplit('/').next()?.split_once('-').map(|(_, id)| id)
+    }
+}

@@ -1,0 +1,95 @@
+//! Old deliveries are forgotten.
+
+use std::collections::{HashMap, HashSet};
+
+use model::AccountName;
+use storage_adapter::{ObjectStore, StoreError};
+
+use super::{Delivery, Hook, key};
+use crate::{Functions, Host};
+
+/// How long a delivery is remembered, and a repeat of it recognised: 7 days.
+const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// The most deliveries of a hook that are remembered.
+const MAX_KEPT: usize = 1_000;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Forgets the deliveries of an account's hooks that are old or too many, and those of hooks that are gone;
+    /// returns how many. What waits in the queue is not touched.
+    ///
+    /// # Errors
+    /// The store's; it is done the next time.
+    pub async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
+        let marks = self.list_keys(&key::all_recent(account)).await?;
+        let records = self.list_keys(&key::all_deliveries(account)).await?;
+        if marks.is_empty() && records.is_empty() {
+            return Ok(0);
+        }
+        let hooks: Vec<Hook> = self.load_all(&key::hooks(account)).await?;
+        let hooks: HashSet<String> = hooks.into_iter().map(|hook| hook.id).collect();
+        let oldest = self.now().plus_millis(-KEEP_MS);
+        let mut kept: HashMap<String, usize> = HashMap::new();
+        let mut marked: HashSet<(String, String)> = HashSet::new();
+        let mut forgotten = 0;
+        for mark in marks {
+            let (Some(hook), Some(id)) = (hook_in(&mark), key::marked(&mark)) else {
+                continue;
+            };
+            let last = key::mark(account, hook, oldest, "");
+            // Names of marks sort by time, the latest first.
+            let old = mark.as_str() > last.as_str();
+            let count = kept.entry(hook.to_owned()).or_default();
+            if hooks.contains(hook) && !old && *count < MAX_KEPT {
+                *count += 1;
+                marked.insert((hook.to_owned(), id.to_owned()));
+                continue;
+            }
+            let record = key::delivery(account, hook, id);
+            self.storage.store().delete(&record).await?;
+            self.storage.store().delete(&mark).await?;
+            forgotten += 1;
+        }
+        forgotten += self
+            .sweep_unmarked(account, &records, &hooks, &marked)
+            .await?;
+        Ok(forgotten)
+    }
+
+    /// Records whose mark was never written: their delivery broke off and was not repeated.
+    async fn sweep_unmarked(
+        &self,
+        account: &AccountName,
+        records: &[String],
+        hooks: &HashSet<String>,
+        marked: &HashSet<(String, String)>,
+    ) -> Result<usize, StoreError> {
+        let oldest = self.now().plus_millis(-KEEP_MS);
+        let mut forgotten = 0;
+        for record in records {
+            let id = record
+                .rsplit('/')
+                .next()
+                .and_then(|name| name.strip_suffix(".json"));
+            let (Some(hook), Some(id)) = (hook_in(record), id) else {
+                continue;
+            };
+            if marked.contains(&(hook.to_owned(), id.to_owned())) {
+                continue;
+            }
+            let name = key::delivery(account, hook, id);
+            let Some((delivery, _)) = self.load::<Delivery>(&name).await? else {
+                continue;
+            };
+            if !hooks.contains(hook) || delivery.time < oldest {
+                self.storage.store().delete(&name).await?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+/// Returns the hook in the name of a record or mark: the last but one segment.
+fn hook_in(name: &str) -> Option<&str> {
+    name.rsplit('/').nth(1)
+}
