@@ -2,6 +2,7 @@
 
 import type { CallAbout, CallAdmission } from './call/types.ts';
 import type { Connection } from './chat/types.ts';
+import type { Delivery, Hook, HookChanges, NewHook } from './webhooks.ts';
 
 /** A request that failed, with a sentence for people. */
 export class ApiError extends Error {
@@ -166,6 +167,23 @@ export class ApiClient {
       name === undefined ? {} : { name },
     );
 
+  hooks = async () =>
+    (await this.#request<{ hooks: Hook[] }>('GET', '/api/hooks')).hooks;
+  addHook = (body: NewHook) => this.#request<Hook>('POST', '/api/hooks', body);
+  hook = (id: string) => this.#request<Hook>('GET', hookPath(id));
+  changeHook = (id: string, body: HookChanges) =>
+    this.#request<Hook>('PATCH', hookPath(id), body);
+  removeHook = (id: string) => this.#request<void>('DELETE', hookPath(id));
+  renewHookAddress = (id: string) =>
+    this.#request<Hook>('POST', `${hookPath(id)}/token`);
+  renewHookSecret = (id: string) =>
+    this.#request<Hook>('POST', `${hookPath(id)}/secret`);
+  repeatDelivery = (id: string, delivery: string) =>
+    this.#request<Delivery>(
+      'POST',
+      `${hookPath(id)}/deliveries/${encodeURIComponent(delivery)}/again`,
+    );
+
   tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
 
   async #request<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -202,6 +220,10 @@ export class ApiClient {
       );
     }
   }
+}
+
+function hookPath(id: string): string {
+  return `/api/hooks/${encodeURIComponent(id)}`;
 }
 
 async function problem(response: Response): Promise<ApiError> {

@@ -9,6 +9,7 @@ export type Dialog =
   | { kind: 'switcher' }
   | { kind: 'topic'; key: string }
   | { kind: 'call'; key: string }
+  | { kind: 'webhooks'; key: string }
   | { kind: 'help' }
   | { kind: 'person'; networkId: string; nick: string };
 
