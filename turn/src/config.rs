@@ -1,0 +1,233 @@
+//! What a server is started with.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::credentials::{MIN_SECRET, Secrets};
+use crate::peers::Network;
+use crate::relay::RelayAddress;
+
+/// Listeners that a server may have.
+const MAX_LISTENERS: usize = 64;
+
+/// Configuration of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses for UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// Addresses for TLS over TCP; they need `tls`.
+    pub tls_listen: Vec<SocketAddr>,
+    /// Certificate and key.
+    pub tls: Option<TlsFiles>,
+    /// The realm of the credentials.
+    pub realm: String,
+    /// Secrets that credentials are made with.
+    pub secrets: Secrets,
+    /// Addresses that are relayed on, at most one of each family; if empty, those of the listeners.
+    pub relays: Vec<RelayAddress>,
+    /// Ports that are relayed on.
+    pub ports: RangeInclusive<u16>,
+    /// Peers that may be reached although they are not on the public internet.
+    pub allow: Vec<Network>,
+    /// Peers that may not be reached although they are.
+    pub deny: Vec<Network>,
+    /// Allocations at once.
+    pub max_allocations: usize,
+    /// Allocations at once of one user.
+    pub max_user_allocations: usize,
+    /// The longest lifetime of an allocation between two refreshes.
+    pub max_lifetime: Duration,
+    /// Bytes a second of one allocation in each direction; 0 means no limit.
+    pub max_rate: u64,
+    /// Answers a second to one address (IPv6: /64) that has shown no credentials; 0 means no limit. Each thread counts.
+    pub max_unauthorized: u32,
+    /// TCP and TLS connections at once.
+    pub max_connections: usize,
+    /// TCP and TLS connections at once of one address.
+    pub max_address_connections: usize,
+    /// Threads; 0 means one for each processor.
+    pub threads: usize,
+    /// Address of `/metrics` and `/healthz`.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Where certificate and key are.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// PEM file with the certificate, and those up to the root.
+    pub certificate: PathBuf,
+    /// PEM file with the key.
+    pub key: PathBuf,
+}
+
+/// A configuration that cannot work.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// Nothing to listen on.
+    #[error("listen: found nothing, expected an address like 0.0.0.0:3478")]
+    NoListener,
+    /// Too much to listen on.
+    #[error("listen: found {0} addresses, expected at most {MAX_LISTENERS}")]
+    TooManyListeners(usize),
+    /// TLS without a certificate.
+    #[error("tls-listen: found an address, but tls-certificate and tls-key are not given")]
+    NoCertificate,
+    /// No secret, or one that can be guessed.
+    #[error(
+        "secret: found {0} bytes, expected at least {MIN_SECRET}; openssl rand -hex 32 makes one"
+    )]
+    Secret(usize),
+    /// A realm that does not fit an attribute.
+    #[error("realm: found {0:?}, expected 1 to 127 bytes on one line")]
+    Realm(String),
+    /// Ports that cannot be relayed on.
+    #[error(
+        "relay-ports: found {0}-{1}, expected a range like 49152-65535 above 1023 with at least two ports"
+    )]
+    Ports(u16, u16),
+    /// Two relay addresses of one family.
+    #[error("relay-ip: found two addresses of one family, {0} and {1}, expected one at most")]
+    Relays(IpAddr, IpAddr),
+    /// A relay address that cannot be one.
+    #[error("relay-ip: found {0}, expected an address of this machine")]
+    Relay(IpAddr),
+    /// The public address of a relay is of the other family.
+    #[error("public-ip: found {0}, expected an address of the same family as relay-ip {1}")]
+    Public(IpAddr, IpAddr),
+    /// It is not known what to relay on.
+    #[error(
+        "relay-ip: found nothing, and the address of this machine could not be found out; name it"
+    )]
+    NoRelay,
+    /// Metrics would be public.
+    #[error(
+        "metrics: found {0}, expected an address on loopback like 127.0.0.1:9641: there is no password"
+    )]
+    Metrics(SocketAddr),
+}
+
+impl Config {
+    /// Defaults for everything but the listeners and the secrets.
+    #[must_use]
+    pub fn new(listen: Vec<SocketAddr>, secrets: Secrets) -> Self {
+        Self {
+            listen,
+            tls_listen: Vec::new(),
+            tls: None,
+            realm: "subspace".to_owned(),
+            secrets,
+            relays: Vec::new(),
+            ports: 49_152..=65_535,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            max_allocations: 4000,
+            max_user_allocations: 50,
+            max_lifetime: Duration::from_secs(3600),
+            max_rate: 2_000_000,
+            max_unauthorized: 100,
+            max_connections: 4000,
+            max_address_connections: 200,
+            threads: 0,
+            metrics: None,
+        }
+    }
+
+    /// Whether everything is on loopback: then peers there may be reached, and nobody else can ask for it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let mut all = self.listen.iter().chain(&self.tls_listen);
+        all.all(|address| address.ip().is_loopback())
+    }
+
+    /// Checks what can be checked without opening anything.
+    ///
+    /// # Errors
+    /// One sentence: which key, what was found, what is expected.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let listeners = self.listen.len() + self.tls_listen.len();
+        if listeners == 0 {
+            return Err(ConfigError::NoListener);
+        }
+        if listeners > MAX_LISTENERS {
+            return Err(ConfigError::TooManyListeners(listeners));
+        }
+        if !self.tls_listen.is_empty() && self.tls.is_none() {
+            return Err(ConfigError::NoCertificate);
+        }
+        if self.secrets.shortest() < MIN_SECRET {
+            return Err(ConfigError::Secret(self.secrets.shortest()));
+        }
+        if self.realm.is_empty()
+            || self.realm.len() > 127
+            || self.realm.chars().any(char::is_control)
+        {
+            return Err(ConfigError::Realm(self.realm.clone()));
+        }
+        let (first, last) = (*self.ports.start(), *self.ports.end());
+        if first < 1024 || last <= first {
+            return Err(ConfigError::Ports(first, last));
+        }
+        for (index, relay) in self.relays.iter().enumerate() {
+            if relay.local.is_unspecified() || relay.local.is_multicast() {
+                return Err(ConfigError::Relay(relay.local));
+            }
+            if relay.public.is_ipv4() != relay.local.is_ipv4() {
+                return Err(ConfigError::Public(relay.public, relay.local));
+            }
+            let same = |other: &&RelayAddress| other.local.is_ipv4() == relay.local.is_ipv4();
+            if let Some(other) = self.relays[..index].iter().find(same) {
+                return Err(ConfigError::Relays(other.local, relay.local));
+            }
+        }
+        match self.metrics {
+            Some(address) if !address.ip().is_loopback() => Err(ConfigError::Metrics(address)),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let secrets = Secrets::new(vec![vec![1; 32]]);
+        let mut config = Config::new(vec![SocketAddr::from(([127, 0, 0, 1], 3478))], secrets);
+        assert_eq!(config.check(), Ok(()));
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_key() {
+        let relay = |local: [u8; 4]| RelayAddress {
+            local: local.into(),
+            public: local.into(),
+        };
+        assert!(refused(|config| config.listen.clear()).starts_with("listen: "));
+        assert!(
+            refused(|config| config.tls_listen.push(([0, 0, 0, 0], 5349).into()))
+                .starts_with("tls-listen: ")
+        );
+        assert!(
+            refused(|config| config.secrets = Secrets::new(vec![b"short".to_vec()]))
+                .contains("found 5 bytes")
+        );
+        assert!(refused(|config| config.secrets = Secrets::new(vec![])).starts_with("secret: "));
+        assert!(refused(|config| config.realm = "a\nb".into()).starts_with("realm: "));
+        assert!(refused(|config| config.ports = 80..=90).starts_with("relay-ports: found 80-90"));
+        assert!(
+            refused(|config| config.relays = vec![relay([0, 0, 0, 0])]).starts_with("relay-ip: ")
+        );
+        assert!(
+            refused(|config| config.relays = vec![relay([1, 1, 1, 1]), relay([2, 2, 2, 2])])
+                .contains("two")
+        );
+        assert!(
+            refused(|config| config.metrics = Some(([0, 0, 0, 0], 1).into()))
+                .starts_with("metrics: ")
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! TURN server (RFC 8656, STUN RFC 8489): a core without I/O and a thin socket shell.
+//!
+//! [`relay`] is the core: it is handed datagrams, a time and something that sends and opens sockets, and keeps
+//! allocations, permissions and channels. [`start`] runs it over real sockets, one thread a core. It knows no accounts:
+//! credentials are HMACs over a shared secret, see [`credentials`].
+
+mod clock;
+mod config;
+pub mod credentials;
+mod frame;
+mod nonce;
+mod peers;
+pub mod relay;
+mod shell;
+pub mod stun;
+
+pub use clock::Time;
+pub use config::{Config, ConfigError, TlsFiles};
+pub use peers::{Network, PeerPolicy};
+pub use shell::{Handle, StartError, start};

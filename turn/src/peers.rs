@@ -1,0 +1,268 @@
+//! Which addresses may be relayed to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Addresses with a common start: `10.0.0.0/8`, `fe80::/10`, or one address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Peers that nobody may reach unless allowed: what is not the public internet (IANA's special-purpose registries).
+const NOT_PUBLIC: &[&str] = &[
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "::/96",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "3fff::/20",
+    "5f00::/16",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+];
+
+/// A network that cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("found \"{0}\", expected an address or a network like 10.0.0.0/8")]
+pub struct NetworkError(String);
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let wrong = || NetworkError(text.chars().take(100).collect());
+        let (address, prefix) = text
+            .trim()
+            .split_once('/')
+            .map_or((text.trim(), None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix
+                .parse()
+                .ok()
+                .filter(|bits| *bits <= longest)
+                .ok_or_else(wrong)?,
+            None => longest,
+        };
+        Ok(Self { address, prefix })
+    }
+}
+
+impl Network {
+    /// Tells whether an address belongs to the network.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let (own, other, width) = match (self.address, ip) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits(), other.to_bits(), 128),
+            _ => return false,
+        };
+        let difference: u128 = own ^ other;
+        self.prefix == 0 || difference >> (width - u32::from(self.prefix)) == 0
+    }
+}
+
+/// Decides whether a peer may be reached.
+#[derive(Clone, Debug, Default)]
+pub struct PeerPolicy {
+    allowed: Vec<Network>,
+    denied: Vec<Network>,
+    own: Vec<IpAddr>,
+    relays: Vec<IpAddr>,
+    ports: Option<RangeInclusive<u16>>,
+}
+
+impl PeerPolicy {
+    /// The public internet, without `denied`, and with `allowed`, which wins over everything.
+    #[must_use]
+    pub fn public(allowed: Vec<Network>, denied: Vec<Network>) -> Self {
+        let mut all: Vec<Network> = NOT_PUBLIC
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        all.extend(denied);
+        Self {
+            allowed,
+            denied: all,
+            ..Self::default()
+        }
+    }
+
+    /// Names the server's own addresses: nothing of it may be reached but other relayed addresses.
+    #[must_use]
+    pub fn with_own(
+        mut self,
+        own: Vec<IpAddr>,
+        relays: Vec<IpAddr>,
+        ports: RangeInclusive<u16>,
+    ) -> Self {
+        (self.own, self.relays, self.ports) = (own, relays, Some(ports));
+        self
+    }
+
+    /// Tells whether a permission for this address may be made.
+    #[must_use]
+    pub fn permits(&self, ip: IpAddr) -> bool {
+        if self.is_allowed(ip) || self.relays.contains(&ip) {
+            return true;
+        }
+        !self.own.contains(&ip) && self.is_public(ip)
+    }
+
+    /// Tells whether data may be sent to this address.
+    #[must_use]
+    pub fn permits_socket(&self, peer: SocketAddr) -> bool {
+        let ip = peer.ip();
+        if peer.port() == 0 {
+            return false;
+        }
+        if self.is_allowed(ip) {
+            return true;
+        }
+        if self.relays.contains(&ip) {
+            return self
+                .ports
+                .as_ref()
+                .is_some_and(|ports| ports.contains(&peer.port()));
+        }
+        !self.own.contains(&ip) && self.is_public(ip)
+    }
+
+    fn is_allowed(&self, ip: IpAddr) -> bool {
+        self.allowed.iter().any(|network| network.contains(ip))
+    }
+
+    fn is_public(&self, ip: IpAddr) -> bool {
+        let denied = |ip| self.denied.iter().any(|network| network.contains(ip));
+        // An IPv6 address may stand for an IPv4 address that is denied.
+        !denied(ip)
+            && embedded(ip)
+                .is_none_or(|inner| !denied(IpAddr::V4(inner)) && !self.own.contains(&inner.into()))
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
+fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(ip) = ip else { return None };
+    if let Some(mapped) = ip.to_ipv4_mapped() {
+        return Some(mapped);
+    }
+    let [a, b, c, d, e, f, high, low] = ip.segments();
+    let join = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
+    match (a, b) {
+        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => join(high, low),
+        (0x2002, _) => join(b, c),
+        _ => None,
+    }
+}
+
+/// Rate limits count IPv6 by /64.
+pub(crate) fn counted(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_the_public_internet_is_reached_by_default() {
+        let policy = PeerPolicy::public(Vec::new(), vec!["8.8.0.0/16".parse().unwrap()]);
+        for denied in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "8.8.8.8",
+        ] {
+            assert!(!policy.permits(ip(denied)), "{denied}");
+            assert!(
+                !policy.permits_socket(SocketAddr::new(ip(denied), 9)),
+                "{denied}"
+            );
+        }
+        for open in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "64:ff9b::1.1.1.1",
+        ] {
+            assert!(policy.permits(ip(open)), "{open}");
+            assert!(
+                policy.permits_socket(SocketAddr::new(ip(open), 9)),
+                "{open}"
+            );
+            assert!(
+                !policy.permits_socket(SocketAddr::new(ip(open), 0)),
+                "{open}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_the_server_itself_only_relays_are_reached() {
+        let policy = PeerPolicy::public(vec!["10.9.0.0/16".parse().unwrap()], Vec::new()).with_own(
+            vec![ip("1.2.3.4"), ip("1.2.3.5")],
+            vec![ip("1.2.3.5")],
+            50_000..=50_010,
+        );
+        assert!(policy.permits(ip("10.9.8.7")));
+        assert!(!policy.permits(ip("1.2.3.4")) && policy.permits(ip("1.2.3.5")));
+        assert!(policy.permits_socket("1.2.3.5:50010".parse().unwrap()));
+        assert!(!policy.permits_socket("1.2.3.5:22".parse().unwrap()));
+        assert!(!policy.permits_socket("1.2.3.4:50000".parse().unwrap()));
+    }
+
+    #[test]
+    fn networks_are_read_or_refused() {
+        let all: Network = "::/0".parse().unwrap();
+        assert!(all.contains(ip("2001:db8::1")) && !all.contains(ip("1.2.3.4")));
+        for wrong in ["", "10.0.0.0/33", "10/8", "::/129", "10.0.0.0/-1", "host"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How often an address that has shown no credentials is answered: such answers are longer than the questions, whose
+//! sender may be forged.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+
+use crate::clock::Time;
+use crate::peers::counted;
+
+/// Counters; addresses that fall on the same one share it.
+const COUNTERS: usize = 4096;
+/// Seconds' worth of answers that may be given at a stretch.
+const BURST: u64 = 5;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counter {
+    /// Thousandths of answers.
+    spent: u64,
+    last: Time,
+}
+
+/// Counts answers by address, in constant memory.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    counters: Box<[Counter]>,
+    hash: RandomState,
+    rate: u64,
+}
+
+impl Limiter {
+    /// Allows so many answers a second; 0 means that there is no limit.
+    pub(super) fn new(rate: u32) -> Self {
+        Self {
+            counters: vec![Counter::default(); COUNTERS].into(),
+            hash: RandomState::new(),
+            rate: rate.into(),
+        }
+    }
+
+    /// Counts one answer if it may be given.
+    pub(super) fn allows(&mut self, ip: IpAddr, now: Time) -> bool {
+        if self.rate == 0 {
+            return true;
+        }
+        let index = self.hash.hash_one(counted(ip)) as usize % COUNTERS;
+        let counter = &mut self.counters[index];
+        counter.spent = counter
+            .spent
+            .saturating_sub(now.since(counter.last).saturating_mul(self.rate));
+        counter.last = now;
+        if counter.spent >= self.rate * BURST * 1000 {
+            return false;
+        }
+        counter.spent += 1000;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_address() {
+        let mut limiter = Limiter::new(10);
+        let (one, now) = (IpAddr::from([192, 0, 2, 1]), Time::from_millis(1_000_000));
+        assert_eq!((0..100).filter(|_| limiter.allows(one, now)).count(), 50);
+        let later = Time::from_millis(1_000_300);
+        assert_eq!((0..100).filter(|_| limiter.allows(one, later)).count(), 3);
+        let mut none = Limiter::new(0);
+        assert!((0..10_000).all(|_| none.allows(one, now)));
+    }
+}

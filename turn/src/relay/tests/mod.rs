@@ -1,0 +1,5 @@
+//! The core, driven by messages and a clock that is a variable.
+
+mod allocations;
+mod data;
+mod harness;

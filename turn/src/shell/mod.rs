@@ -1,0 +1,255 @@
+//! Sockets and threads around the core: each thread has its own listeners on the same ports (SO_REUSEPORT), so that
+//! all messages of a client reach the same one, and nothing is shared on the path of data.
+
+mod addresses;
+mod batch;
+mod http;
+mod metrics;
+mod net;
+mod sockets;
+mod stream;
+mod tls;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use self::http::MetricsServer;
+use self::metrics::Report;
+use self::sockets::Listeners;
+use self::stream::Connections;
+use self::worker::Worker;
+use crate::config::{Config, ConfigError};
+use crate::relay::{Counters, Options, Shared};
+
+/// Threads at most.
+const MAX_THREADS: usize = 64;
+/// How often a server that is being stopped is looked at.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A port is in use.
+    #[error(
+        "{key}: {address} is in use by another program; stop it or choose another address with --{key}"
+    )]
+    InUse {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// An address cannot be listened on or relayed on.
+    #[error("{key}: {address} cannot be used: {error}")]
+    Address {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error("{key}: {} cannot be used: {reason}", path.display())]
+    Tls {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system refuses something that any server needs.
+    #[error("the system gives no {what}: {error}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// A running server; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    report: Arc<Report>,
+    stopping: Arc<AtomicBool>,
+    wakers: Vec<Arc<OwnedFd>>,
+    threads: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+    metrics: Option<MetricsServer>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// One sentence that says why it cannot start.
+pub fn start(config: &Config) -> Result<Handle, StartError> {
+    config.check()?;
+    let relays = addresses::relays(config)?;
+    let listeners = Listeners::open(config)?;
+    let tls = config.tls.as_ref().map(tls::server).transpose()?;
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| StartError::System {
+        what: "random bytes",
+        error: io::Error::other(error.to_string()),
+    })?;
+    let options = Options {
+        realm: config.realm.clone(),
+        secrets: config.secrets.clone(),
+        peers: addresses::policy(config, &relays, &listeners),
+        relays,
+        ports: config.ports.clone(),
+        max_allocations: config.max_allocations,
+        max_user_allocations: config.max_user_allocations,
+        max_lifetime: config.max_lifetime,
+        max_rate: config.max_rate,
+        max_unauthorized: config.max_unauthorized,
+    };
+    let shared = Arc::new(Shared::new(options, key));
+    let connections = Arc::new(Connections::new(
+        config.max_connections,
+        config.max_address_connections,
+    ));
+    let report = Arc::new(Report::new(Arc::clone(&shared), Arc::clone(&connections)));
+    let threads = match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let mut handle = Handle {
+        shared: Arc::clone(&shared),
+        report: Arc::clone(&report),
+        stopping: Arc::default(),
+        wakers: Vec::new(),
+        threads: Vec::new(),
+        addresses: listeners.addresses(),
+        tls_addresses: listeners.tls_addresses(),
+        metrics: config
+            .metrics
+            .map(|address| MetricsServer::start(address, Arc::clone(&report)))
+            .transpose()?,
+    };
+    let system = |what| move |error: io::Error| StartError::System { what, error };
+    let threads = threads.min(MAX_THREADS);
+    let mut sets = vec![listeners];
+    while sets.len() < threads {
+        let more = sets[0].again()?;
+        sets.push(more);
+    }
+    for (index, listeners) in sets.into_iter().enumerate() {
+        let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| system("event descriptor")(error.into()))?;
+        let waker = Arc::new(waker);
+        let counters = Arc::new(Mutex::new(Counters::default()));
+        report.add(Arc::clone(&counters));
+        let parts = worker::Parts {
+            shared: Arc::clone(&shared),
+            connections: Arc::clone(&connections),
+            listeners,
+            tls: tls.clone(),
+            waker: Arc::clone(&waker),
+            stopping: Arc::clone(&handle.stopping),
+            counters,
+        };
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("turn-{index}"))
+            .spawn(move || {
+                // Its buffers for system calls cannot move between threads.
+                match Worker::new(parts) {
+                    Ok(worker) => {
+                        let _ = tell.send(Ok(()));
+                        worker.run();
+                    }
+                    Err(error) => drop(tell.send(Err(error))),
+                }
+            });
+        handle.wakers.push(waker);
+        handle.threads.push(thread.map_err(system("thread"))?);
+        told.recv()
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(system("descriptors"))?;
+    }
+    Ok(handle)
+}
+
+impl Handle {
+    /// Where UDP and TCP are listened on.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where TLS is listened on.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// Where `/metrics` and `/healthz` are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
+    }
+
+    /// Returns what has been counted, in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.report.text()
+    }
+
+    /// From now on nothing new is allocated; what there is goes on.
+    pub fn drain(&self) {
+        self.shared.drain();
+    }
+
+    /// Waits until no allocation is left, at most so long, or until `hurry` says that it is enough; then stops.
+    pub fn drain_and_stop(self, limit: Duration, hurry: impl Fn() -> bool) {
+        self.drain();
+        let begun = Instant::now();
+        while self.shared.allocations() > 0 && begun.elapsed() < limit && !hurry() {
+            std::thread::sleep(DRAIN_POLL);
+        }
+        self.stop();
+    }
+
+    /// Ends all allocations and closes everything.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        for waker in &self.wakers {
+            // Full means that a wake-up is already waiting.
+            let _ = rustix::io::write(waker, &1_u64.to_ne_bytes());
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the TURN server had panicked");
+            }
+        }
+        self.metrics = None;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

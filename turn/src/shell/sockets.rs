@@ -1,0 +1,166 @@
+//! Opening sockets.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+use super::StartError;
+use crate::config::Config;
+
+/// Bytes that the system is asked to keep for a listener: it may have to serve thousands of clients.
+const LISTENER_BUFFER: usize = 4 << 20;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How often another port is tried if the system's choice for UDP is taken for TCP.
+const PORT_TRIES: usize = 20;
+
+/// The listeners of one thread.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) datagram: Vec<(OwnedFd, SocketAddr)>,
+    pub(super) plain: Vec<(OwnedFd, SocketAddr)>,
+    pub(super) tls: Vec<(OwnedFd, SocketAddr)>,
+}
+
+impl Listeners {
+    /// Opens the first thread's.
+    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        let mut all = Self {
+            datagram: Vec::new(),
+            plain: Vec::new(),
+            tls: Vec::new(),
+        };
+        for &address in &config.listen {
+            // SO_REUSEPORT would let a second server of the same user in.
+            unused(address).map_err(|error| refused("listen", address, error))?;
+            let (datagram, plain) =
+                both(address).map_err(|error| refused("listen", address, error))?;
+            all.datagram.push(datagram);
+            all.plain.push(plain);
+        }
+        for &address in &config.tls_listen {
+            let wrong = |error| refused("tls-listen", address, error);
+            TcpListener::bind(address).map_err(wrong)?;
+            all.tls.push(tcp(address).map_err(wrong)?);
+        }
+        Ok(all)
+    }
+
+    /// Opens the same for another thread.
+    pub(super) fn again(&self) -> Result<Self, StartError> {
+        let open = |list: &[(OwnedFd, SocketAddr)],
+                    open: fn(SocketAddr) -> io::Result<(OwnedFd, SocketAddr)>| {
+            list.iter()
+                .map(|(_, address)| {
+                    open(*address).map_err(|error| refused("listen", *address, error))
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            datagram: open(&self.datagram, udp)?,
+            plain: open(&self.plain, tcp)?,
+            tls: open(&self.tls, tcp)?,
+        })
+    }
+
+    /// Where UDP and TCP are listened on.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.datagram.iter().map(|(_, address)| *address).collect()
+    }
+
+    /// Where TLS is listened on.
+    pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
+        self.tls.iter().map(|(_, address)| *address).collect()
+    }
+}
+
+fn refused(key: &'static str, address: SocketAddr, error: io::Error) -> StartError {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return StartError::InUse { key, address };
+    }
+    StartError::Address {
+        key,
+        address,
+        error,
+    }
+}
+
+fn unused(address: SocketAddr) -> io::Result<()> {
+    let socket = dgram(address)?;
+    bind(&socket, &address)?;
+    TcpListener::bind(address).map(drop)
+}
+
+/// UDP and TCP on the same port; port 0 is the system's choice for both.
+fn both(address: SocketAddr) -> io::Result<((OwnedFd, SocketAddr), (OwnedFd, SocketAddr))> {
+    let mut tries = 0;
+    loop {
+        let datagram = udp(address)?;
+        match tcp(datagram.1) {
+            Ok(plain) => return Ok((datagram, plain)),
+            Err(_) if address.port() == 0 && tries < PORT_TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn udp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+    let socket = dgram(address)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    // The system may give less; that is no error.
+    sockopt::set_socket_recv_buffer_size(&socket, LISTENER_BUFFER)?;
+    sockopt::set_socket_send_buffer_size(&socket, LISTENER_BUFFER)?;
+    bind(&socket, &address)?;
+    Ok(named(socket)?)
+}
+
+fn tcp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+    let socket = open(address, SocketType::STREAM)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    bind(&socket, &address)?;
+    listen(&socket, BACKLOG)?;
+    Ok(named(socket)?)
+}
+
+/// Opens the socket of a relay.
+pub(super) fn relay(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = dgram(address)?;
+    bind(&socket, &address)?;
+    Ok(socket)
+}
+
+/// Prepares an accepted connection.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)
+}
+
+fn dgram(address: SocketAddr) -> io::Result<OwnedFd> {
+    open(address, SocketType::DGRAM)
+}
+
+fn open(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = socket_with(
+        family,
+        kind,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    Ok(socket)
+}
+
+fn named(socket: OwnedFd) -> io::Result<(OwnedFd, SocketAddr)> {
+    let address = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
+    Ok((socket, address))
+}
