@@ -4,8 +4,9 @@ use crate::stun::{HEADER, padded};
 
 /// Bytes before the data of a ChannelData message.
 pub(crate) const CHANNEL_HEADER: usize = 4;
-/// Channel numbers that may be bound, RFC 8656 section 12.
-pub(crate) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4FFF;
+/// Channel numbers that may be bound: those of RFC 5766 section 11, which older clients use; RFC 8656 section 12 ends
+/// at 0x4FFF, for the sake of sharing a port with other protocols, which this server does not.
+pub(crate) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7FFF;
 
 /// Reads a ChannelData message; bytes after its data are padding.
 pub(crate) fn channel_data(bytes: &[u8]) -> Option<(u16, &[u8])> {
@@ -37,7 +38,7 @@ pub(crate) fn first_message(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotT
     let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
     match head[0] {
         0x00..=0x3F if length.is_multiple_of(4) => Ok(Some((HEADER + length, HEADER + length))),
-        0x40..=0x4F => Ok(Some((
+        0x40..=0x7F => Ok(Some((
             CHANNEL_HEADER + padded(length),
             CHANNEL_HEADER + length,
         ))),
@@ -60,7 +61,7 @@ mod tests {
         assert_eq!(first_message(&message), Ok(Some((8, 7))));
         assert_eq!(first_message(&message[..3]), Ok(None));
         assert_eq!(first_message(&[0x80]), Err(NotTurn));
-        assert_eq!(first_message(&[0x50, 0, 0, 0]), Err(NotTurn));
+        assert_eq!(first_message(&[0x90, 0, 0, 0]), Err(NotTurn));
         assert_eq!(first_message(&[0x00, 1, 0, 3]), Err(NotTurn));
     }
 

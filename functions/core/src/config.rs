@@ -28,6 +28,8 @@ pub struct Config {
     pub internal: BTreeMap<String, String>,
     /// The private IRC server that every new account is connected to.
     pub network: Option<DefaultNetwork>,
+    /// The TURN servers that calls are relayed by.
+    pub turn: Option<TurnConfig>,
     /// Quota of an account in bytes, unless its record has its own; none means unlimited.
     pub default_quota: Option<u64>,
     /// The largest document in bytes.
@@ -45,6 +47,23 @@ pub struct Connector {
     pub platforms: Vec<String>,
     /// The key shared with it: signs its requests and its tickets.
     pub key: Vec<u8>,
+}
+
+/// TURN servers that share a secret with the functions.
+#[derive(Clone)]
+pub struct TurnConfig {
+    /// Where browsers reach them, `turn:turn.example.org:3478?transport=udp` (RFC 7065).
+    pub urls: Vec<String>,
+    /// What credentials are made with.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for TurnConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnConfig")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The IRC server that belongs to the installation.
@@ -106,6 +125,7 @@ impl Config {
             connectors: Vec::new(),
             internal: BTreeMap::new(),
             network: None,
+            turn: None,
             default_quota: Some(DEFAULT_QUOTA),
             max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
         })

@@ -48,11 +48,13 @@ pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use body::Body;
 pub use config::{
     Config, ConfigError, Connector, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA, DefaultNetwork,
+    TurnConfig,
 };
 pub use grants::CreateGrantError;
 pub use guard::ClientAddress;
 pub use host::{Destination, FetchError, FetchLimits, Host};
 pub use router::{is_blocking, is_ours};
+pub use turn::TurnCredentials;
 
 /// All handlers over one store. Shared by every request of a process.
 pub struct Functions<S, H> {

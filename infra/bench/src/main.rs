@@ -7,6 +7,7 @@ mod servers;
 mod storage;
 mod table;
 mod tree;
+mod turn;
 mod wire;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum What {
     Storage(storage::Options),
     /// The tree of an account, as a module grows.
     Tree(tree::Options),
+    /// TURN: ours and coturn.
+    Turn(turn::Options),
 }
 
 #[allow(
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Storage(options) => storage::run(&options),
         What::Tree(options) => tree::run(&options),
+        What::Turn(options) => turn::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

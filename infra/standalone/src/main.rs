@@ -6,6 +6,7 @@ mod router;
 mod serve;
 mod settings;
 mod statics;
+mod turn;
 
 use std::process::ExitCode;
 

@@ -20,6 +20,7 @@ use crate::data::DataFolder;
 use crate::router::Router;
 use crate::settings::{Keys, Settings};
 use crate::statics::StaticFiles;
+use crate::turn;
 
 /// The functions over files, natively.
 pub(crate) type Functions = functions_core::Functions<FsStore, NativeHost>;
@@ -62,6 +63,7 @@ pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
 pub(crate) struct Addresses {
     web: SocketAddr,
     irc: Option<SocketAddr>,
+    turn: Option<SocketAddr>,
 }
 
 /// Makes the functions over the data folder. Commands that open no port give no addresses; what they
@@ -77,6 +79,7 @@ pub(crate) fn functions(
     let addresses = addresses.unwrap_or(Addresses {
         web: settings.listen,
         irc: settings.irc,
+        turn: settings.turn,
     });
     let master = folder.master_key()?;
     let origin = settings
@@ -110,6 +113,9 @@ pub(crate) fn functions(
             channels: settings.channels.clone(),
         }
     });
+    config.turn = addresses
+        .turn
+        .map(|address| turn::config(settings, &master, &config.origin, address));
     let store = FsStore::open(folder.folder("store"))?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(settings.retention_days) * DAY;
@@ -128,9 +134,14 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         Some(address) => Some(bind("irc", address).await?),
         None => None,
     };
+    let turn = turn::start(settings, folder)?;
+    let turn_address = turn
+        .as_ref()
+        .and_then(|turn| turn.addresses().first().copied());
     let addresses = Addresses {
         web: web.local_addr()?,
         irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
+        turn: turn_address,
     };
     let functions = Arc::new(functions(settings, folder, Some(addresses))?);
     let origin = functions.config().origin.clone();
@@ -164,6 +175,9 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     if let Some(address) = addresses.irc {
         say(&format!("irc {address}"))?;
     }
+    if let Some(address) = addresses.turn {
+        say(&format!("turn {address}"))?;
+    }
     if functions.needs_setup().await? {
         say(&format!(
             "set-up {origin}/#/setup/{}",
@@ -174,6 +188,10 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
 
     stopped.await;
     tracing::info!("stopping");
+    if let Some(turn) = turn {
+        // Everything else that a call needs stops too, so it does not wait for calls to end.
+        turn.stop();
+    }
     // The gateway publishes its spool to the functions, so they go last.
     gateway.shutdown().await;
     if let Some(ircd) = ircd {

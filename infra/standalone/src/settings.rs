@@ -1,7 +1,8 @@
 //! Configuration: flags, environment, one TOML file, defaults, in this order.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use clap::Args;
 use functions_core::{DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA};
 use ircd::Guests;
 use serde::Deserialize;
+use turn_server::relay::RelayAddress;
 
 /// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -31,9 +33,21 @@ pub(crate) struct Keys {
     /// Address of the SMTP server, or `off` [default: off].
     #[arg(long, env = "SUBSPACE_SMTP", value_name = "ADDR")]
     smtp: Option<String>,
-    /// Address of the TURN server, or `off` [default: off].
+    /// Address of the TURN server for calls, or `off` [default: 127.0.0.1:3478].
     #[arg(long, env = "SUBSPACE_TURN", value_name = "ADDR")]
     turn: Option<String>,
+    /// Host name or address under which browsers reach the TURN server [default: the one listened on, or the origin's].
+    #[arg(long, env = "SUBSPACE_TURN_HOST", value_name = "HOST")]
+    turn_host: Option<String>,
+    /// Address of this machine to relay calls on [default: the one that TURN listens on].
+    #[arg(long, env = "SUBSPACE_TURN_RELAY_IP", value_name = "IP")]
+    turn_relay_ip: Option<String>,
+    /// Address under which that is reached from outside, if a NAT stands between.
+    #[arg(long, env = "SUBSPACE_TURN_PUBLIC_IP", value_name = "IP")]
+    turn_public_ip: Option<String>,
+    /// UDP ports to relay calls on [default: 49152-65535].
+    #[arg(long, env = "SUBSPACE_TURN_RELAY_PORTS", value_name = "FIRST-LAST")]
+    turn_relay_ports: Option<String>,
     /// Address under which browsers reach this server [default: http:// and the web port's address].
     #[arg(long, env = "SUBSPACE_ORIGIN", value_name = "URL")]
     origin: Option<String>,
@@ -88,6 +102,14 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// IRC server.
     pub(crate) irc: Option<SocketAddr>,
+    /// TURN server.
+    pub(crate) turn: Option<SocketAddr>,
+    /// Where browsers reach it, if configured.
+    pub(crate) turn_host: Option<String>,
+    /// What it relays on, if configured.
+    pub(crate) turn_relays: Vec<RelayAddress>,
+    /// Ports that it relays on.
+    pub(crate) turn_ports: RangeInclusive<u16>,
     /// Public address, if configured.
     pub(crate) origin: Option<String>,
     /// Built web client.
@@ -131,10 +153,7 @@ impl Keys {
             }
             None => Self::default(),
         };
-        for (key, value) in [
-            ("smtp", self.smtp.or(file.smtp)),
-            ("turn", self.turn.or(file.turn)),
-        ] {
+        for (key, value) in [("smtp", self.smtp.or(file.smtp))] {
             if let Some(value) = value.filter(|value| value != "off") {
                 bail!("{key}: found \"{value}\", expected off: this version has no {key} server");
             }
@@ -168,7 +187,31 @@ impl Keys {
             Some(other) => bail!("networks: found \"{other}\", expected any or public"),
             None => origin.is_none() && listen.ip().is_loopback(),
         };
+        let turn = self
+            .turn
+            .or(file.turn)
+            .unwrap_or_else(|| "127.0.0.1:3478".to_owned());
+        let turn_ports = self.turn_relay_ports.or(file.turn_relay_ports);
         Ok(Settings {
+            turn: if turn == "off" {
+                None
+            } else {
+                Some(parse(
+                    "turn",
+                    &turn,
+                    "an address like 127.0.0.1:3478, or off",
+                )?)
+            },
+            turn_host: self
+                .turn_host
+                .or(file.turn_host)
+                .map(turn_host)
+                .transpose()?,
+            turn_relays: turn_relays(
+                self.turn_relay_ip.or(file.turn_relay_ip).as_deref(),
+                self.turn_public_ip.or(file.turn_public_ip).as_deref(),
+            )?,
+            turn_ports: turn_ports.map_or(Ok(49_152..=65_535), |text| port_range(&text))?,
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
             listen,
             irc: if irc == "off" {
@@ -242,6 +285,37 @@ fn origin(text: &str) -> anyhow::Result<String> {
     Ok(format!("{scheme}://{}", authority.as_str().to_lowercase()))
 }
 
+fn turn_host(text: String) -> anyhow::Result<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    if text.is_empty() || text.len() > 253 || !text.bytes().all(fits) {
+        bail!("turn-host: found {text:?}, expected a host name or an address");
+    }
+    Ok(text)
+}
+
+fn turn_relays(relay: Option<&str>, public: Option<&str>) -> anyhow::Result<Vec<RelayAddress>> {
+    let expected = "an address like 192.0.2.1";
+    let Some(relay) = relay else {
+        if let Some(public) = public {
+            bail!(
+                "turn-public-ip: found \"{public}\", but not turn-relay-ip, the address of this machine"
+            );
+        }
+        return Ok(Vec::new());
+    };
+    let local = parse::<IpAddr>("turn-relay-ip", relay, expected)?;
+    let public = public.map_or(Ok(local), |text| parse("turn-public-ip", text, expected))?;
+    Ok(vec![RelayAddress { local, public }])
+}
+
+fn port_range(text: &str) -> anyhow::Result<RangeInclusive<u16>> {
+    let expected = "a range like 49152-65535";
+    let (first, last) = text
+        .split_once('-')
+        .with_context(|| format!("turn-relay-ports: found \"{text}\", expected {expected}"))?;
+    Ok(parse("turn-relay-ports", first, expected)?..=parse("turn-relay-ports", last, expected)?)
+}
+
 fn line(key: &str, text: String) -> anyhow::Result<String> {
     if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
         bail!("{key}: found {text:?}, expected 1 to 100 bytes on one line");
@@ -303,6 +377,7 @@ mod tests {
         let settings = Keys::default().resolve().unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:6700");
         assert_eq!(settings.irc.unwrap().to_string(), "127.0.0.1:6667");
+        assert_eq!(settings.turn.unwrap().to_string(), "127.0.0.1:3478");
         assert_eq!(settings.channels, ["#general"]);
         assert!(!settings.behind_proxy);
         assert_eq!(settings.retention_days, 30);
@@ -320,6 +395,11 @@ mod tests {
         );
         assert!(
             wrong(|keys| keys.irc_guests = Some("maybe".into())).contains("loopback, on or off")
+        );
+        assert!(wrong(|keys| keys.turn = Some("3478".into())).starts_with("turn: found \"3478\""));
+        assert!(wrong(|keys| keys.turn_relay_ports = Some("1".into())).contains("49152-65535"));
+        assert!(
+            wrong(|keys| keys.turn_public_ip = Some("1.2.3.4".into())).contains("turn-relay-ip")
         );
         assert!(wrong(|keys| keys.channels = Some("general".into())).contains("#general"));
         assert!(wrong(|keys| keys.irc_name = Some("chat".into())).contains("irc.example.org"));

@@ -90,7 +90,13 @@ fn a_wrong_start_is_refused_in_one_sentence() {
     let serve = |flags: &[&str]| {
         refused(
             subspace(&data)
-                .args(["serve", "--irc", "off", "--data"])
+                .args(["serve", "--irc", "off"])
+                .args(if flags.contains(&"--turn") {
+                    &[][..]
+                } else {
+                    &["--turn", "off"]
+                })
+                .arg("--data")
                 .arg(&data)
                 .args(flags),
         )
@@ -107,8 +113,13 @@ fn a_wrong_start_is_refused_in_one_sentence() {
         text.contains("listen: found \"everywhere\", expected"),
         "{text}"
     );
-    let text = serve(&["--listen", "127.0.0.1:0", "--turn", "127.0.0.1:3478"]);
+    let text = serve(&["--listen", "127.0.0.1:0", "--turn", "3478"]);
     assert!(text.contains("turn: found"), "{text}");
+    let text = serve(&["--listen", "127.0.0.1:0", "--turn", &address]);
+    assert!(
+        text.contains(&address) && text.contains("in use") && text.contains("--turn off"),
+        "{text}"
+    );
 
     let running = Server::start(&data, &[]);
     let text = serve(&["--listen", "127.0.0.1:0"]);

@@ -58,6 +58,27 @@ pub(crate) fn tree(places: &Places, flags: &[String]) -> Result<()> {
     process::run(bench.args(["tree", "--folder"]).arg(folder).args(flags))
 }
 
+/// Measures our TURN server and coturn, alternating.
+///
+/// # Errors
+///
+/// Something could not be installed or built, or a server did not start.
+pub(crate) fn turn(places: &Places, flags: &[String]) -> Result<()> {
+    install::packages(&[install::CC, install::LIBC, install::COTURN])?;
+    timed("Building the TURN server and the benchmark", || {
+        let mut cargo = places.cargo();
+        cargo.args(["build", "--release", "--package=turn-server"]);
+        process::run(cargo.arg("--package=bench"))
+    })?;
+    let release = places.target.join("release");
+    let mut bench = process::command(release.join("bench"));
+    bench
+        .arg("turn")
+        .arg("--turn")
+        .arg(release.join("subspace-turn"));
+    process::run(bench.args(flags))
+}
+
 /// Installs armadietto into the cache folder and returns its package's folder.
 fn armadietto(places: &Places) -> Result<PathBuf> {
     let folder = places.cache.join("armadietto");

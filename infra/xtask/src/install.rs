@@ -55,6 +55,9 @@ pub(crate) const LLVM_LIBRARIES: &[Package] = &[
     documented("libz3-4", "/usr/share/doc/libz3-4"),
 ];
 
+/// The TURN server that ours is measured against, and its clients, which test ours.
+pub(crate) const COTURN: Package = program("coturn", &["turnutils_uclient"]);
+
 /// What the tests talk to: programs that are not ours.
 pub(crate) const TEST_PEERS: &[Package] = &[
     program(
@@ -80,6 +83,7 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     program("irssi", &["irssi"]),
     NGINX,
     program("openssl", &["openssl"]),
+    COTURN,
 ];
 
 /// The version of cargo-deny that is installed if there is none.

@@ -104,6 +104,8 @@ enum Benchmark {
     Storage,
     /// The tree of an account, as a module grows.
     Tree,
+    /// TURN: ours and coturn.
+    Turn,
 }
 
 fn main() -> ExitCode {
@@ -127,6 +129,7 @@ fn main() -> ExitCode {
             Action::Bench { what, flags } => match what {
                 Benchmark::Storage => bench::storage(&places, &flags),
                 Benchmark::Tree => bench::tree(&places, &flags),
+                Benchmark::Turn => bench::turn(&places, &flags),
             },
         });
     match result {

@@ -32,8 +32,7 @@ impl<'a> Asked<'a> {
     /// Reads what is asked, RFC 8656 section 7.2.
     fn parse(request: &Message<'a>) -> Result<Self, Refusal> {
         use attribute::{
-            ADDITIONAL_ADDRESS_FAMILY, EVEN_PORT, REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT,
-            RESERVATION_TOKEN,
+            EVEN_PORT, REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT, RESERVATION_TOKEN,
         };
         let transport = request
             .get(REQUESTED_TRANSPORT)
@@ -44,9 +43,7 @@ impl<'a> Asked<'a> {
         let family = request
             .get(REQUESTED_ADDRESS_FAMILY)
             .map(|value| value.first().copied());
-        let more = request
-            .get(ADDITIONAL_ADDRESS_FAMILY)
-            .map(|value| value.first().copied());
+        let more = additional(request).map(|value| value.first().copied());
         let token = request.get(RESERVATION_TOKEN);
         let even = request
             .get(EVEN_PORT)
@@ -78,6 +75,13 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The family asked for besides the usual one.
+fn additional<'a>(request: &Message<'a>) -> Option<&'a [u8]> {
+    request
+        .get(attribute::ADDITIONAL_ADDRESS_FAMILY)
+        .or_else(|| request.get(attribute::DRAFT_ADDITIONAL_ADDRESS_FAMILY))
+}
+
 impl Server {
     /// Answers an Allocate request.
     pub(super) fn allocate(
@@ -94,8 +98,7 @@ impl Server {
                 return Err(Refusal::MISMATCH.signed(known.key));
             }
             // The answer was lost: it is given again.
-            let missing = request.get(attribute::ADDITIONAL_ADDRESS_FAMILY).is_some()
-                && own.relayed[1].is_none();
+            let missing = additional(request).is_some() && own.relayed[1].is_none();
             self.answer_allocate(now, index, request, missing, io);
             return Ok(());
         }

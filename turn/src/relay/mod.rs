@@ -244,7 +244,7 @@ impl Server {
     /// Takes one whole message of a client.
     pub fn from_client(&mut self, now: Time, client: Client, bytes: &[u8], io: &mut impl Io) {
         match bytes.first() {
-            Some(0x40..=0x4F) => self.channel_data(now, client, bytes, io),
+            Some(0x40..=0x7F) => self.channel_data(now, client, bytes, io),
             Some(0x00..=0x3F) => match Message::parse(bytes) {
                 Ok(message) => self.message(now, client, &message, io),
                 Err(_) => self.counters.malformed += 1,

@@ -95,6 +95,8 @@ pub mod attribute {
     pub const RESERVATION_TOKEN: u16 = 0x0022;
     /// ADDITIONAL-ADDRESS-FAMILY.
     pub const ADDITIONAL_ADDRESS_FAMILY: u16 = 0x8000;
+    /// ADDITIONAL-ADDRESS-FAMILY as in the drafts of RFC 8656, which coturn still sends.
+    pub const DRAFT_ADDITIONAL_ADDRESS_FAMILY: u16 = 0x8032;
     /// ADDRESS-ERROR-CODE.
     pub const ADDRESS_ERROR_CODE: u16 = 0x8001;
     /// SOFTWARE.

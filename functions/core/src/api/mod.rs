@@ -10,6 +10,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod turn;
 
 use std::sync::Arc;
 
@@ -83,6 +84,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.delete_connection(&call, id).await
             }
             (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
+            (Some("turn"), None, Method::GET) => self.get_turn(&call).await,
+            (Some("turn"), None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
             (Some("tickets"), None, _) => refuse(body, "POST, OPTIONS").await,
             (Some("calls"), None, Method::POST) => self.post_call(&call, body).await,
             (Some("calls"), None, _) => refuse(body, "POST, OPTIONS").await,

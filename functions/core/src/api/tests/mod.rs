@@ -1,6 +1,7 @@
 //! `/api` as it looks on the wire.
 
 mod connections;
+mod turn;
 
 use serde_json::{Value, json};
 

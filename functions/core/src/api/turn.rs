@@ -1,0 +1,18 @@
+//! `/api/turn`: what a browser shows to the TURN server.
+
+use http::StatusCode;
+use storage_adapter::{Host, ObjectStore};
+
+use super::Call;
+use crate::Functions;
+use crate::problem::Answer;
+use crate::request::answer;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/turn`.
+    pub(super) async fn get_turn(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let credentials = self.turn_credentials(held.account.as_str())?;
+        Ok(answer(StatusCode::OK, &credentials))
+    }
+}

@@ -1,0 +1,262 @@
+//! TURN: ours and coturn, alternating, under coturn's own load client.
+#![allow(clippy::print_stdout, reason = "the table is the program's result")]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::process::{Server, Usage, free_address};
+
+const SECRET: &str = "a secret for the benchmark";
+/// Clients at once, messages of each, and bytes of a message: coturn's echo between pairs of clients.
+const LOAD: [&str; 8] = ["-m", "20", "-n", "1500", "-l", "1000", "-z", "2"];
+/// Messages that the server relays in one round: each client's, and back.
+const MESSAGES: u64 = 20 * 1500;
+/// Clients that only allocate, for the memory of an allocation; coturn's client makes a control allocation more.
+const MANY: &str = "1000";
+
+/// What to measure.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Our server.
+    #[arg(long)]
+    turn: PathBuf,
+    /// coturn's server.
+    #[arg(long, default_value = "turnserver")]
+    coturn: PathBuf,
+    /// Rounds of each mode.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    /// Microseconds of the processor for a relayed message.
+    processor: f64,
+    /// Messages a second.
+    rate: f64,
+    lost: u64,
+}
+
+const MODES: [(&str, &[&str]); 3] = [
+    ("channels, UDP", &[]),
+    ("indications, UDP", &["-s"]),
+    ("channels, TCP", &["-t"]),
+];
+
+/// Measures both, one after the other, and prints a table.
+///
+/// # Errors
+/// A server or the client did not start.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let names = ["subspace-turn", "coturn"];
+    println!("{:18} {:>14} {:>14} {:>8}", "", names[0], names[1], "ratio");
+    for (mode, flags) in MODES {
+        let mut rounds: [Vec<Sample>; 2] = Default::default();
+        for _ in 0..options.rounds {
+            for (samples, ours) in rounds.iter_mut().zip([true, false]) {
+                samples.push(load(options, ours, flags)?);
+            }
+        }
+        let [ours, theirs] = rounds.map(|samples| {
+            let mut cpu: Vec<f64> = samples.iter().map(|sample| sample.processor).collect();
+            let mut rate: Vec<f64> = samples.iter().map(|sample| sample.rate).collect();
+            let lost = samples.iter().map(|sample| sample.lost).sum();
+            Sample {
+                processor: median(&mut cpu),
+                rate: median(&mut rate),
+                lost,
+            }
+        });
+        line(
+            &format!("{mode}: CPU us"),
+            ours.processor,
+            theirs.processor,
+            1,
+        );
+        line(&format!("{mode}: msg/s"), ours.rate, theirs.rate, 0);
+        println!(
+            "{:28} {:>12} {:>12}",
+            format!("{mode}: lost"),
+            ours.lost,
+            theirs.lost
+        );
+    }
+    let mut memory: [Vec<f64>; 2] = Default::default();
+    for _ in 0..options.rounds {
+        for (samples, ours) in memory.iter_mut().zip([true, false]) {
+            samples.push(allocations(options, ours)?);
+        }
+    }
+    let [mut ours, mut theirs] = memory;
+    line(
+        "bytes of an allocation",
+        median(&mut ours),
+        median(&mut theirs),
+        0,
+    );
+    println!(
+        "CPU: of the server, for one message that it relays; {MESSAGES} messages sent a round, counted at both relays."
+    );
+    Ok(())
+}
+
+fn line(name: &str, ours: f64, theirs: f64, digits: usize) {
+    println!(
+        "{name:28} {ours:>12.digits$} {theirs:>12.digits$} {:>8.2}",
+        ours / theirs
+    );
+    // Rows are shown as soon as they are known.
+    let _ = std::io::stdout().flush();
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Starts a server; returns it with its port.
+fn start(options: &Options, ours: bool) -> Result<(Server, u16)> {
+    let address = free_address()?;
+    let port = address.port().to_string();
+    let mut command = if ours {
+        let mut command = Command::new(&options.turn);
+        command
+            .env("SUBSPACE_TURN_SECRET", SECRET)
+            .args(["--listen", &address.to_string()]);
+        command.args([
+            "--relay-ip",
+            "127.0.0.3",
+            "--metrics",
+            "off",
+            "--max-user-allocations",
+            "10000",
+        ]);
+        command.args([
+            "--max-rate",
+            "0",
+            "--max-unauthorized",
+            "0",
+            "--drain-seconds",
+            "0",
+            "--log",
+            "warn",
+        ]);
+        command.args(["--max-allocations", "10000"]);
+        command
+    } else {
+        let mut command = Command::new(&options.coturn);
+        command.args([
+            "-n",
+            "--listening-ip=127.0.0.1",
+            "--relay-ip=127.0.0.3",
+            "--allow-loopback-peers",
+        ]);
+        command.args([
+            "--use-auth-secret",
+            "--realm=test",
+            "--no-cli",
+            "--no-tls",
+            "--no-dtls",
+            "--log-file=/dev/null",
+        ]);
+        command
+            .arg(format!("--static-auth-secret={SECRET}"))
+            .arg(format!("--listening-port={port}"));
+        command
+            .args(["--simple-log", "--pidfile="])
+            .stderr(Stdio::null());
+        command
+    };
+    let server = Server::start_until_listening(&mut command, address)?;
+    Ok((server, address.port()))
+}
+
+fn client(port: u16, flags: &[&str]) -> Command {
+    let mut command = Command::new("turnutils_uclient");
+    command.args([
+        "-u",
+        "bench",
+        "-W",
+        SECRET,
+        "-L",
+        "127.0.0.2",
+        "-p",
+        &port.to_string(),
+        "-X",
+        "-c",
+        "-y",
+    ]);
+    command
+        .args(flags)
+        .arg("127.0.0.1")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
+    let (server, port) = start(options, ours)?;
+    let before = server.usage()?;
+    let begun = Instant::now();
+    let output = client(port, &[&LOAD[..], flags].concat())
+        .output()
+        .context("cannot start turnutils_uclient")?;
+    let elapsed = begun.elapsed();
+    let used = server.usage()?.processor.saturating_sub(before.processor);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let Some(lost) = text.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("Total lost packets ")?;
+        rest.split(' ').next()?.parse().ok()
+    }) else {
+        bail!("turnutils_uclient did not say what was lost: {text}");
+    };
+    // Each message passes two relays: out of one and into the other.
+    let relayed = MESSAGES as f64 * 2.0;
+    Ok(Sample {
+        processor: used.as_secs_f64() * 1e6 / relayed,
+        rate: relayed / elapsed.as_secs_f64(),
+        lost,
+    })
+}
+
+/// Bytes of resident memory for each of many allocations.
+fn allocations(options: &Options, ours: bool) -> Result<f64> {
+    let (server, port) = start(options, ours)?;
+    // The first few pages are needed by any client.
+    drop(client(port, &["-m", "2", "-n", "1", "-z", "20"]).output()?);
+    let before = server.usage()?.resident;
+    let mut child = client(port, &["-m", MANY, "-n", "60", "-z", "500", "-l", "100"])
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut most = Usage {
+        processor: Duration::ZERO,
+        resident: before,
+    };
+    let mut sockets = 0;
+    while child.try_wait()?.is_none() {
+        let now = server.usage()?;
+        let open = relays()?;
+        if now.resident > most.resident {
+            most = now;
+        }
+        sockets = sockets.max(open);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    if sockets == 0 {
+        bail!("no allocation was made");
+    }
+    Ok((most.resident - before) as f64 / sockets as f64)
+}
+
+/// UDP sockets bound to the relay address, from /proc/net/udp.
+fn relays() -> Result<usize> {
+    // 127.0.0.3 as the kernel prints it.
+    let address = format!(" {:08X}:", u32::from_le_bytes([127, 0, 0, 3]));
+    let table = std::fs::read_to_string("/proc/net/udp")?;
+    Ok(table.lines().filter(|line| line.contains(&address)).count())
+}
