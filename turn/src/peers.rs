@@ -53,7 +53,7 @@ impl FromStr for Network {
         let (address, prefix) = text
             .trim()
             .split_once('/')
-            .map_or((text.trim(), None), |(a, p)| (a, Some(p)));
+            .map_or_else(|| (text.trim(), None), |(a, p)| (a, Some(p)));
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {

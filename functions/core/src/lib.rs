@@ -36,6 +36,7 @@ mod seal;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod turn;
 pub mod variables;
 mod webfinger;
 mod webhooks;

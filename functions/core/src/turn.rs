@@ -6,10 +6,10 @@ use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::StatusCode;
 use sha1::Sha1;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use crate::problem::Failure;
-use crate::{Functions, TurnConfig};
+use crate::{Functions, Host, TurnConfig};
 
 /// How long credentials last, in seconds: 6 hours. An allocation that was made with them may last longer.
 pub(crate) const TTL: i64 = 6 * 60 * 60;
@@ -29,7 +29,9 @@ pub struct TurnCredentials {
 
 impl std::fmt::Debug for TurnCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TurnCredentials").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("TurnCredentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,10 +39,16 @@ impl std::fmt::Debug for TurnCredentials {
 fn credentials(config: &TurnConfig, name: &str, now: i64) -> TurnCredentials {
     let username = format!("{}:{name}", now + TTL);
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
-    let mut mac = Hmac::<Sha1>::new_from_slice(&config.secret).expect("HMAC takes keys of every length");
+    let mut mac =
+        Hmac::<Sha1>::new_from_slice(&config.secret).expect("HMAC takes keys of every length");
     mac.update(username.as_bytes());
     let credential = BASE64_STANDARD.encode(mac.finalize().into_bytes());
-    TurnCredentials { username, credential, ttl: TTL, urls: config.urls.clone() }
+    TurnCredentials {
+        username,
+        credential,
+        ttl: TTL,
+        urls: config.urls.clone(),
+    }
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
@@ -63,7 +71,10 @@ mod tests {
 
     #[test]
     fn the_password_is_what_turn_servers_compute() {
-        let config = TurnConfig { urls: vec!["turn:x".into()], secret: b"secret".to_vec() };
+        let config = TurnConfig {
+            urls: vec!["turn:x".into()],
+            secret: b"secret".to_vec(),
+        };
         let made = credentials(&config, "alice", 1_700_000_000 - TTL);
         assert_eq!(made.username, "1700000000:alice");
         // printf %s 1700000000:alice | openssl dgst -sha1 -hmac secret -binary | base64

@@ -14,6 +14,8 @@
 //! | `SUBSPACE_BEHIND_PROXY` | `true` if a proxy in front writes `x-forwarded-for` |
 //! | `SUBSPACE_CONNECTORS` | JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys, secret |
 //! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
+//! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
+//! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
 //!
 //! An empty variable counts as none.
 
@@ -23,7 +25,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use crate::body::Body;
-use crate::config::{Config, ConfigError, Connector, DefaultNetwork};
+use crate::config::{Config, ConfigError, Connector, DefaultNetwork, TurnConfig};
 use crate::cors;
 use crate::problem::Failure;
 use crate::router::protect;
@@ -98,6 +100,7 @@ impl Variables {
         if let Some(text) = get("SUBSPACE_NETWORK") {
             config.network = Some(network(&text)?);
         }
+        config.turn = turn(get("SUBSPACE_TURN_URLS"), get("SUBSPACE_TURN_SECRET"))?;
         Ok(Self {
             config,
             retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
@@ -112,6 +115,42 @@ impl Variables {
         // From<u32> is not const.
         self.retention_days as i64 * 24 * 60 * 60 * 1000
     }
+}
+
+/// Reads where the TURN servers are, with the secret: both or neither.
+fn turn(urls: Option<String>, secret: Option<String>) -> Result<Option<TurnConfig>, ConfigError> {
+    let (Some(urls), Some(secret)) = (&urls, &secret) else {
+        return match (urls, secret) {
+            (None, None) => Ok(None),
+            (None, _) => Err(wrong(
+                "SUBSPACE_TURN_URLS",
+                "addresses that belong to SUBSPACE_TURN_SECRET",
+            )),
+            _ => Err(wrong(
+                "SUBSPACE_TURN_SECRET",
+                "the secret shared with SUBSPACE_TURN_URLS",
+            )),
+        };
+    };
+    let urls: Vec<String> = urls.split(',').map(|url| url.trim().to_owned()).collect();
+    let fits = |url: &String| {
+        (url.starts_with("turn:") || url.starts_with("turns:"))
+            && url.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if !urls.iter().all(fits) {
+        return Err(wrong(
+            "SUBSPACE_TURN_URLS",
+            "addresses like turn:turn.example.org:3478, separated by commas",
+        ));
+    }
+    let secret = secret.trim().as_bytes().to_vec();
+    if secret.len() < 16 {
+        return Err(wrong(
+            "SUBSPACE_TURN_SECRET",
+            "at least 16 bytes (`openssl rand -hex 32` makes some)",
+        ));
+    }
+    Ok(Some(TurnConfig { urls, secret }))
 }
 
 /// Reads a master key: 64 hexadecimal digits, with blanks around them at most.
@@ -217,6 +256,29 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+
+    #[test]
+    fn turn_servers_come_with_their_secret() {
+        const SECRET: &str = "0123456789abcdef";
+        let read = |urls: &str, secret: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            turn(some(urls), some(secret))
+        };
+        assert!(read("", "").unwrap().is_none());
+        let urls = "turn:a:3478, turns:b:443?transport=tcp";
+        let config = read(urls, SECRET).unwrap().unwrap();
+        assert_eq!(config.urls, ["turn:a:3478", "turns:b:443?transport=tcp"]);
+        for (urls, secret) in [
+            ("turn:a", ""),
+            ("", SECRET),
+            ("turn:a", "short"),
+            ("https://a", SECRET),
+        ] {
+            let message = read(urls, secret).unwrap_err().to_string();
+            assert!(message.contains("SUBSPACE_TURN_"), "{message}");
+            assert!(!message.contains(SECRET), "{message}");
+        }
+    }
     use crate::testing::block_on;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Variables, ConfigError> {

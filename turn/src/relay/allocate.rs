@@ -151,7 +151,7 @@ impl Server {
             .free
             .last()
             .copied()
-            .unwrap_or(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+            .unwrap_or_else(|| u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
         let mut relayed = [None; 2];
         let mut reservation = None;
         if let Some(token) = asked.token {

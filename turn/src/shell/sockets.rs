@@ -113,7 +113,7 @@ fn udp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     sockopt::set_socket_recv_buffer_size(&socket, LISTENER_BUFFER)?;
     sockopt::set_socket_send_buffer_size(&socket, LISTENER_BUFFER)?;
     bind(&socket, &address)?;
-    Ok(named(socket)?)
+    named(socket)
 }
 
 fn tcp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
@@ -122,7 +122,7 @@ fn tcp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     sockopt::set_socket_reuseport(&socket, true)?;
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
-    Ok(named(socket)?)
+    named(socket)
 }
 
 /// Opens the socket of a relay.

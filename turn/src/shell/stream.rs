@@ -227,8 +227,11 @@ fn retry(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
+/// A message, and what comes after it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Returns the first message in what has been read, without its padding, and the rest.
-pub(super) fn split(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Ended> {
+pub(super) fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, Ended> {
     let Some((whole, message)) = first_message(bytes)? else {
         return Ok(None);
     };

@@ -209,8 +209,7 @@ impl Outcome {
         let last = self
             .text
             .lines()
-            .filter(|line| line.contains("Total lost packets"))
-            .next_back();
+            .rfind(|line| line.contains("Total lost packets"));
         self.code == Some(0)
             && last.is_some_and(|line| line.contains("Total lost packets 0 (0.000000%)"))
     }

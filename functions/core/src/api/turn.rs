@@ -1,12 +1,12 @@
 //! `/api/turn`: what a browser shows to the TURN server.
 
 use http::StatusCode;
-use storage_adapter::{Host, ObjectStore};
+use storage_adapter::ObjectStore;
 
 use super::Call;
-use crate::Functions;
 use crate::problem::Answer;
 use crate::request::answer;
+use crate::{Functions, Host};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/turn`.

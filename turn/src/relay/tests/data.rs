@@ -43,15 +43,15 @@ fn data_goes_through_a_channel_both_ways() {
         bench.outside.to_peer,
         [(relay, PEER.parse().unwrap(), b"hello".to_vec(), false)]
     );
-    let (to, bytes) = bench.from_peer(relay, PEER, b"world").unwrap();
+    let (to, bytes) = bench.peer_sends(relay, PEER, b"world").unwrap();
     assert_eq!((to, bytes), (client(1), channel_message(0x4000, b"world")));
     // Another port of the same peer has a permission, but no channel.
-    let (_, bytes) = bench.from_peer(relay, "1.2.3.4:1", b"world").unwrap();
+    let (_, bytes) = bench.peer_sends(relay, "1.2.3.4:1", b"world").unwrap();
     assert_eq!(
         Message::parse(&bytes).unwrap().get(attribute::DATA),
         Some(&b"world"[..])
     );
-    assert!(bench.from_peer(relay, "1.2.3.5:5678", b"world").is_none());
+    assert!(bench.peer_sends(relay, "1.2.3.5:5678", b"world").is_none());
     bench.outside.to_peer.clear();
     bench.hand(client(1), &channel_message(0x4001, b"unbound"));
     bench.hand(client(2), &channel_message(0x4000, b"foreign"));
@@ -68,7 +68,7 @@ fn data_to_a_stream_is_padded() {
     };
     let relay = bench.allocate(stream, "alice");
     assert_eq!(bench.channel(stream, 0x4000, PEER), 0);
-    let (_, bytes) = bench.from_peer(relay, PEER, b"world").unwrap();
+    let (_, bytes) = bench.peer_sends(relay, PEER, b"world").unwrap();
     assert_eq!(
         bytes,
         [channel_message(0x4000, b"world"), vec![0; 3]].concat()
@@ -80,7 +80,7 @@ fn indications_need_a_permission() {
     let mut bench = Bench::new();
     let relay = bench.allocate(client(1), "alice");
     bench.hand(client(1), &send(PEER, b"early", false));
-    assert!(bench.outside.to_peer.is_empty() && bench.from_peer(relay, PEER, b"early").is_none());
+    assert!(bench.outside.to_peer.is_empty() && bench.peer_sends(relay, PEER, b"early").is_none());
     assert_eq!(bench.permit(client(1), &[PEER, "5.6.7.8:0"]), 0);
     bench.hand(client(1), &send(PEER, b"hello", false));
     bench.hand(client(1), &send("5.6.7.8:1", b"whole", true));
@@ -98,9 +98,9 @@ fn indications_need_a_permission() {
         ]
     );
     bench.pass(299);
-    assert!(bench.from_peer(relay, PEER, b"late").is_some());
+    assert!(bench.peer_sends(relay, PEER, b"late").is_some());
     bench.pass(1);
-    assert!(bench.from_peer(relay, PEER, b"too late").is_none());
+    assert!(bench.peer_sends(relay, PEER, b"too late").is_none());
     bench.outside.to_peer.clear();
     bench.hand(client(1), &send(PEER, b"too late", false));
     assert!(bench.outside.to_peer.is_empty());
@@ -119,18 +119,18 @@ fn channels_last_ten_minutes_and_their_permissions_five() {
     );
     bench.pass(300);
     bench.hand(client(1), &channel_message(0x4000, b"no permission"));
-    assert!(bench.outside.to_peer.is_empty() && bench.from_peer(relay, PEER, b"x").is_none());
+    assert!(bench.outside.to_peer.is_empty() && bench.peer_sends(relay, PEER, b"x").is_none());
     assert_eq!(bench.permit(client(1), &[PEER]), 0);
     bench.hand(client(1), &channel_message(0x4000, b"again"));
     assert_eq!(bench.outside.to_peer.len(), 1);
     bench.pass(299);
     assert_eq!(
-        bench.from_peer(relay, PEER, b"x").unwrap().1,
+        bench.peer_sends(relay, PEER, b"x").unwrap().1,
         channel_message(0x4000, b"x")
     );
     assert_eq!(bench.permit(client(1), &[PEER]), 0);
     bench.pass(1);
-    let (_, bytes) = bench.from_peer(relay, PEER, b"x").unwrap();
+    let (_, bytes) = bench.peer_sends(relay, PEER, b"x").unwrap();
     assert_eq!(Message::parse(&bytes).unwrap().method(), method::DATA);
     // After its end the number is free for another peer.
     assert_eq!(bench.channel(client(1), 0x4000, "5.6.7.8:9"), 0);
@@ -212,7 +212,7 @@ fn a_rate_is_kept() {
     assert_eq!(bench.channel(client(1), 0x4000, PEER), 0);
     for _ in 0..100 {
         bench.hand(client(1), &channel_message(0x4000, &[0; 1000]));
-        bench.from_peer(relay, PEER, &[0; 1000]);
+        bench.peer_sends(relay, PEER, &[0; 1000]);
     }
     let counters = *bench.server.counters();
     assert_eq!(
@@ -243,7 +243,7 @@ fn a_relay_behind_a_nat_is_reached_from_inside() {
     assert_eq!(bench.channel(client(1), 0x4000, "203.0.114.1:50003"), 0);
     bench.hand(client(1), &channel_message(0x4000, b"x"));
     assert_eq!(bench.outside.to_peer[0].1.to_string(), "198.18.0.9:50003");
-    let (_, bytes) = bench.from_peer(relay, "198.18.0.9:50003", b"y").unwrap();
+    let (_, bytes) = bench.peer_sends(relay, "198.18.0.9:50003", b"y").unwrap();
     assert_eq!(bytes, channel_message(0x4000, b"y"));
 }
 
@@ -256,7 +256,7 @@ proptest! {
         let peer = if v6 { "[2606:4700::1]:99" } else { PEER };
         prop_assert_eq!(bench.permit(client(1), &[peer]), 0);
         let relay = *bench.outside.open.iter().find(|(_, address)| address.is_ipv6() == v6).unwrap().0;
-        let (_, bytes) = bench.from_peer(relay, peer, &data).unwrap();
+        let (_, bytes) = bench.peer_sends(relay, peer, &data).unwrap();
         let message = Message::parse(&bytes).unwrap();
         prop_assert_eq!((message.class(), message.method()), (Class::Indication, method::DATA));
         prop_assert_eq!(message.get(attribute::DATA), Some(&data[..]));

@@ -293,7 +293,7 @@ impl Bench {
     }
 
     /// Has a peer send; returns what the client gets.
-    pub(super) fn from_peer(
+    pub(super) fn peer_sends(
         &mut self,
         relay: RelayId,
         peer: &str,
