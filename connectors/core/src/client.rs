@@ -6,18 +6,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{
     AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
-    CONNECTOR_HEADER, EventBatch, EventReceipt, Outbox, OutboxReceipt, Problem, SIGNATURE_HEADER,
-    TIME_HEADER, sign_request,
+    CONNECTOR_HEADER, EventBatch, EventReceipt, Outbox, OutboxReceipt, Problem, Registration,
+    SIGNATURE_HEADER, TIME_HEADER, sign_request,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
-use crate::clock;
+use crate::clock::{self, Backoff, jitter};
 
 /// How long a request may take, the answer's body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to reach the functions.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a connector registers, at the longest.
+const REGISTER_EVERY: Duration = Duration::from_secs(60 * 60);
+/// The longest pause after it could not.
+const REGISTER_RETRY: Duration = Duration::from_secs(60);
 /// Largest answer, bytes: assignments of all accounts.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -187,6 +191,43 @@ impl FunctionsClient {
     pub async fn outbox_receipt(&self, receipt: &OutboxReceipt) -> Result<(), FunctionsError> {
         let body = to_json(receipt)?;
         self.request(Method::POST, "/connector/outbox", body).await
+    }
+
+    /// Says where this connector is: `POST /connector/register`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn register(&self, registration: &Registration) -> Result<(), FunctionsError> {
+        let body = to_json(registration)?;
+        self.request(Method::POST, "/connector/register", body)
+            .await
+    }
+
+    /// Registers now and each hour, for as long as it runs; after a failure sooner.
+    pub async fn keep_registered(self, registration: Registration) {
+        let mut backoff = Backoff::new(REGISTER_RETRY);
+        let mut complained = None;
+        loop {
+            let pause = match self.register(&registration).await {
+                Ok(()) => {
+                    backoff.reset();
+                    complained = None;
+                    jitter(REGISTER_EVERY)
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    if complained.as_ref() != Some(&text) {
+                        tracing::warn!(
+                            error = text,
+                            "this connector cannot register; trying again"
+                        );
+                        complained = Some(text);
+                    }
+                    backoff.pause()
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
     }
 
     async fn request<T: DeserializeOwned>(

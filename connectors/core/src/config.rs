@@ -12,6 +12,8 @@ pub struct GatewayConfig {
     pub key: Vec<u8>,
     /// Origin of the functions, `https://chat.example.org`.
     pub functions: String,
+    /// Origin at which browsers reach this gateway: with it the gateway registers itself at the functions.
+    pub public_url: Option<String>,
     /// Folder of the spool; made if missing.
     pub spool: PathBuf,
     /// Origins whose pages may use the gateway; empty means any.
@@ -31,6 +33,7 @@ impl GatewayConfig {
             id: id.to_owned(),
             key: key.to_vec(),
             functions: functions.to_owned(),
+            public_url: None,
             spool: spool.into(),
             origins: Vec::new(),
             behind_proxy: false,

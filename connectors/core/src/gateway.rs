@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use model::{AccountName, Activity, Event};
+use model::{AccountName, Activity, Event, Registration};
 use socketioxide::SocketIo;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -42,6 +42,7 @@ pub struct Gateway {
     publisher: JoinHandle<()>,
     keeper: JoinHandle<()>,
     deliverer: JoinHandle<()>,
+    registrar: Option<JoinHandle<()>>,
     publish_rest: watch::Sender<bool>,
 }
 
@@ -213,6 +214,15 @@ impl Gateway {
         handshake::listen(&io, &shared);
         let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
         calls::listen(&io, &shared);
+        let registrar = shared.config.public_url.clone().map(|url| {
+            let registration = Registration {
+                url: Some(url),
+                platforms: shared.infos.iter().map(|info| info.id.to_owned()).collect(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                network: None,
+            };
+            tokio::spawn(shared.client.clone().keep_registered(registration))
+        });
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
         let service = GatewayService {
             shared: Arc::clone(&shared),
@@ -225,6 +235,7 @@ impl Gateway {
             publisher,
             keeper,
             deliverer,
+            registrar,
             publish_rest,
         })
     }
@@ -242,6 +253,9 @@ impl Gateway {
         self.keeper.abort();
         // What it does not hear any more is found out at the next start.
         self.deliverer.abort();
+        if let Some(registrar) = self.registrar {
+            registrar.abort();
+        }
         self.shared.stop_all("the server is shutting down").await;
         self.io.close().await;
         self.publish_rest.send_replace(true);

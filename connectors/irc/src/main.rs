@@ -26,6 +26,10 @@ struct Options {
     /// Origin of the functions, https://chat.example.org.
     #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
     functions: String,
+    /// Origin at which browsers reach this connector, https://irc.example.org; with it the connector registers
+    /// itself at the functions.
+    #[arg(long, env = "SUBSPACE_PUBLIC_URL")]
+    public_url: Option<String>,
     /// This connector's id, as the functions know it.
     #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "irc")]
     connector: String,
@@ -68,6 +72,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let key = connector_key(options.key_file.as_deref())?;
     let config = GatewayConfig {
         origins: options.origins,
+        public_url: options.public_url,
         behind_proxy: options.behind_proxy,
         ..GatewayConfig::new(&options.connector, &key, &options.functions, options.spool)
     };
@@ -88,7 +93,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
-    tracing::info!(address = %listener.local_addr()?, "ready");
+    let mut out = std::io::stdout();
+    let address = listener.local_addr()?;
+    // Whoever started it may have gone away, which is no reason to stop.
+    drop(writeln!(out, "ready http://{address}").and_then(|()| out.flush()));
     connector::serve(listener, gateway, async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use connector::FunctionsClient;
 use ircd::{Accounts, Guests, IrcdConfig, NoAccounts, TlsConfig};
+use model::{NetworkInfo, Registration};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,6 +49,10 @@ struct Options {
     /// Origin of the functions, which know the accounts; without it there are only guests.
     #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
     functions: Option<String>,
+    /// Where connectors reach this server, irc://host:port or ircs://host:port (TLS); with it the server registers
+    /// itself at the functions as the private network of the space.
+    #[arg(long, env = "SUBSPACE_IRCD_PUBLIC_URL")]
+    public_url: Option<String>,
     /// The id of this connector at the functions.
     #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "ircd")]
     connector: String,
@@ -73,14 +78,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let accounts = accounts(&options)?;
+    let client = functions(&options)?;
+    let public_url = options.public_url.clone();
     let listen = options.listen;
     let config = configure(options)?;
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listen is {listen}; that address cannot be opened"))?;
+    let registration = public_url
+        .map(|url| registration(&url, &config))
+        .transpose()?;
+    let accounts: Arc<dyn Accounts> = match client.clone() {
+        Some(client) => Arc::new(client),
+        None => Arc::new(NoAccounts),
+    };
     let server = ircd::start(config, listener, accounts).await?;
+    if let (Some(client), Some(registration)) = (client, registration) {
+        tokio::spawn(client.keep_registered(registration));
+    }
     let mut out = std::io::stdout();
     writeln!(out, "ready irc://{}", server.address()).and_then(|()| out.flush())?;
     stop.await;
@@ -123,9 +139,38 @@ fn configure(options: Options) -> anyhow::Result<IrcdConfig> {
     Ok(config)
 }
 
-fn accounts(options: &Options) -> anyhow::Result<Arc<dyn Accounts>> {
+/// What is said of this server at the functions.
+fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> {
+    let wrong = || format!("public-url is \"{url}\"; expected irc://host:port or ircs://host:port");
+    let (scheme, place) = url.split_once("://").with_context(wrong)?;
+    let secure = match scheme {
+        "irc" => false,
+        "ircs" => true,
+        _ => bail!(wrong()),
+    };
+    let place = place.trim_end_matches('/');
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().with_context(wrong)?),
+        None => (place, if secure { 6697 } else { 6667 }),
+    };
+    Ok(Registration {
+        url: None,
+        platforms: Vec::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: Some(NetworkInfo {
+            name: config.network.clone(),
+            server: config.name.clone(),
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            secure,
+            channels: config.channels.iter().map(|c| c.name.clone()).collect(),
+        }),
+    })
+}
+
+fn functions(options: &Options) -> anyhow::Result<Option<FunctionsClient>> {
     let Some(origin) = &options.functions else {
-        return Ok(Arc::new(NoAccounts));
+        return Ok(None);
     };
     let key = match (&options.key_file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
         (Some(path), _) => std::fs::read_to_string(path)
@@ -136,8 +181,11 @@ fn accounts(options: &Options) -> anyhow::Result<Arc<dyn Accounts>> {
         ),
     };
     let key = model::connector_key(&key)?;
-    let client = FunctionsClient::new(origin, &options.connector, &key)?;
-    Ok(Arc::new(client))
+    Ok(Some(FunctionsClient::new(
+        origin,
+        &options.connector,
+        &key,
+    )?))
 }
 
 /// Returns what ends at SIGTERM or SIGINT.

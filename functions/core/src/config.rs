@@ -170,13 +170,6 @@ impl Config {
         self.storage_origin.as_deref().unwrap_or(&self.origin)
     }
 
-    /// Returns the connector that keeps connections of a platform.
-    pub(crate) fn connector_for(&self, platform: &str) -> Option<&Connector> {
-        self.connectors
-            .iter()
-            .find(|connector| connector.platforms.iter().any(|p| p == platform))
-    }
-
     pub(crate) fn is_https(&self) -> bool {
         self.origin.starts_with("https:")
     }

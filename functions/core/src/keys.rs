@@ -4,6 +4,8 @@ use model::AccountName;
 
 /// Claimed by whoever makes the first account.
 pub(crate) const SETUP: &str = "setup.json";
+/// The connectors that an admin made.
+pub(crate) const CONNECTORS: &str = "connectors.json";
 /// One empty object an account, to list accounts without listing what they store.
 pub(crate) const NAMES: &str = "names/";
 /// All invites.

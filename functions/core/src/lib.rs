@@ -68,6 +68,7 @@ pub struct Functions<S, H> {
     guard: guard::Guard,
     wakes: deliver::Wakes,
     hook_rates: webhooks::Rates,
+    registry: connectors::RegistryCache,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
 }
@@ -94,6 +95,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             guard: guard::Guard::default(),
             wakes: deliver::Wakes::default(),
             hook_rates: webhooks::Rates::default(),
+            registry: connectors::RegistryCache::default(),
             set_up: AtomicBool::new(false),
         }
     }

@@ -16,16 +16,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Gives an account what new accounts get, once. Repeating it is safe: it continues where a process
     /// that died has left off, and does not bring back what the account has deleted.
     pub(crate) async fn provision(&self, account: &AccountName) -> Result<(), StoreError> {
-        let Some(network) = &self.config.network else {
-            return Ok(());
-        };
-        let Some(connector) = self.config.connector_for(PLATFORM) else {
-            return Ok(());
-        };
         let marker = keys::provisioned(account);
         if self.load::<serde_json::Value>(&marker).await?.is_some() {
             return Ok(());
         }
+        let Some(network) = self.network().await? else {
+            return Ok(());
+        };
+        let Some(connector) = self.connector_for(PLATFORM).await? else {
+            return Ok(());
+        };
         let key = keys::connection(account, PRIVATE_CONNECTION);
         if self.load::<Connection>(&key).await?.is_none() {
             let (grant, token) = self
@@ -76,23 +76,26 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Sets where the private server is now: the operator may have moved it since the account was made.
-    pub(crate) fn at_current_address(&self, connection: &mut Connection) {
-        if let Some(network) = self
-            .config
-            .network
-            .as_ref()
-            .filter(|_| connection.id == PRIVATE_CONNECTION)
-        {
-            connection.host.clone_from(&network.host);
+    pub(crate) async fn at_current_address(
+        &self,
+        connections: &mut [Connection],
+    ) -> Result<(), StoreError> {
+        let own = connections.iter_mut().find(|c| c.id == PRIVATE_CONNECTION);
+        let Some(connection) = own else {
+            return Ok(());
+        };
+        if let Some(network) = self.network().await? {
+            connection.host = network.host;
             connection.port = network.port;
             connection.secure = network.secure;
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::functions;
+    use crate::testing::{block_on, functions};
 
     use super::*;
 
@@ -105,12 +108,12 @@ mod tests {
             "enabled": true, "connector": "irc-1", "created": "2026-01-01T00:00:00.000Z",
         }))
         .unwrap();
-        functions.at_current_address(&mut connection);
+        block_on(functions.at_current_address(std::slice::from_mut(&mut connection))).unwrap();
         let found = (connection.host.as_str(), connection.port, connection.secure);
         assert_eq!(found, ("127.0.0.1", 6667, false));
         connection.id = "another".to_owned();
         connection.port = 7000;
-        functions.at_current_address(&mut connection);
+        block_on(functions.at_current_address(std::slice::from_mut(&mut connection))).unwrap();
         assert_eq!(connection.port, 7000);
     }
 }

@@ -18,6 +18,7 @@ const PREFIX: &str = "v1.";
 pub(crate) struct Keys {
     secrets: [u8; 32],
     forms: [u8; 32],
+    connectors: [u8; 32],
 }
 
 /// A sealed secret cannot be opened: another master key, or moved to another connection.
@@ -41,7 +42,22 @@ impl Keys {
         Self {
             secrets: key(b"subspace connection secrets v1"),
             forms: key(b"subspace forms v1"),
+            connectors: key(b"subspace registered connectors v1"),
         }
+    }
+
+    /// Returns the key of a connector that an admin made; each generation of it has another.
+    pub(crate) fn connector(&self, id: &str, generation: u32) -> Vec<u8> {
+        let mut key = vec![0; 32];
+        let info = format!("{generation} {id}");
+        #[allow(
+            clippy::expect_used,
+            reason = "32 bytes are within what HKDF-SHA256 gives, RFC 5869 section 2.3"
+        )]
+        Hkdf::<Sha256>::new(None, &self.connectors)
+            .expand(info.as_bytes(), &mut key)
+            .expect("32 bytes are within what HKDF gives");
+        key
     }
 
     /// Seals the secret of a connection; it opens only for this connection of this account.

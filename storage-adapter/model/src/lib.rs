@@ -12,6 +12,7 @@ mod archive;
 mod events;
 mod internet;
 mod outbox;
+mod registration;
 mod room;
 mod scope;
 mod signed;
@@ -33,6 +34,7 @@ pub use events::{
 };
 pub use internet::is_public_address;
 pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
+pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use signed::{

@@ -101,7 +101,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut connection = Connection {
             version: 1,
             id: self.connection_id(),
-            connector: self.connector_id(&wanted.platform)?,
+            connector: self.connector_id(&wanted.platform).await?,
             platform: wanted.platform,
             name: fields::text("name", wanted.name.as_deref().unwrap_or(&host))?,
             server: String::new(),
@@ -148,7 +148,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut others = self.connections(account).await?;
         others.retain(|other| other.id != id);
         let connector = match &changes.platform {
-            Some(platform) => Some(self.connector_id(platform)?),
+            Some(platform) => Some(self.connector_id(platform).await?),
             None => None,
         };
         let password = match &changes.password {
@@ -201,9 +201,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
     ) -> Result<Vec<Connection>, StoreError> {
         let mut connections = self.load_all(&keys::connections(account)).await?;
-        for connection in &mut connections {
-            self.at_current_address(connection);
-        }
+        self.at_current_address(&mut connections).await?;
         Ok(connections)
     }
 
@@ -213,7 +211,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let found = self.load(&keys::connection(account, id)).await?;
         let (mut connection, _) = found.ok_or_else(missing)?;
-        self.at_current_address(&mut connection);
+        let one = std::slice::from_mut(&mut connection);
+        self.at_current_address(one).await?;
         Ok(connection)
     }
 
@@ -253,13 +252,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Returns the id of the connector that keeps connections of a platform.
-    fn connector_id(&self, platform: &str) -> Result<String, Failure> {
-        if let Some(connector) = self.config.connector_for(platform) {
-            return Ok(connector.id.clone());
+    async fn connector_id(&self, platform: &str) -> Result<String, Failure> {
+        if let Some(connector) = self.connector_for(platform).await? {
+            return Ok(connector.id);
         }
-        let mut offered: Vec<&str> = self
-            .config
-            .connectors
+        let connectors = self.all_connectors().await?;
+        let mut offered: Vec<&str> = connectors
             .iter()
             .flat_map(|connector| connector.platforms.iter().map(String::as_str))
             .collect();

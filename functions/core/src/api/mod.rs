@@ -3,6 +3,7 @@
 mod accounts;
 mod calls;
 mod connections;
+mod connectors;
 pub(crate) mod fields;
 mod grants;
 mod invites;
@@ -83,6 +84,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (Some("connections"), Some(id), Method::DELETE) => {
                 self.delete_connection(&call, id).await
             }
+            (Some("connectors"), None, Method::GET) => self.get_connectors(&call).await,
+            (Some("connectors"), None, Method::POST) => self.post_connector(&call, body).await,
+            (Some("connectors"), Some(id), Method::PATCH) => {
+                self.patch_connector(&call, id, body).await
+            }
+            (Some("connectors"), Some(id), Method::DELETE) => {
+                self.delete_connector(&call, id).await
+            }
+            (Some("connectors"), Some(_), _) => refuse(body, "PATCH, DELETE, OPTIONS").await,
             (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
             (Some("turn"), None, Method::GET) => self.get_turn(&call).await,
             (Some("turn"), None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
@@ -93,7 +103,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (Some("calls"), Some(token), Method::POST) => self.join_call(&call, token, body).await,
             (Some("calls"), Some(token), Method::DELETE) => self.delete_call(&call, token).await,
             (Some("calls"), Some(_), _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
-            (Some("grants" | "invites" | "connections"), None, _) => {
+            (Some("grants" | "invites" | "connections" | "connectors"), None, _) => {
                 refuse(body, "GET, HEAD, POST, OPTIONS").await
             }
             (Some("grants"), Some(_), _) => refuse(body, "DELETE, OPTIONS").await,

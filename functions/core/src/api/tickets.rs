@@ -32,9 +32,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         };
         // A connector without platforms, like the IRC server, has nothing for browsers.
-        let serving = self
-            .config
-            .connectors
+        let serving = self.all_connectors().await?;
+        let serving = serving
             .iter()
             .filter(|connector| !connector.platforms.is_empty());
         let response = TicketResponse {

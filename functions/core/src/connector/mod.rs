@@ -7,6 +7,7 @@ mod assignments;
 mod authenticate;
 mod events;
 mod outbox;
+mod register;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +30,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers everything below `/connector/`; `rest` is what follows.
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
         let allowed = match rest {
-            "events" | "authenticate" => "POST, OPTIONS",
+            "events" | "authenticate" | "register" => "POST, OPTIONS",
             "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
             _ => {
                 discard(body).await;
@@ -44,9 +45,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let bytes = body.collect(MAX_BODY).await?;
-        let connector = self.signer(parts, &bytes)?;
+        let connector = &self.signer(parts, &bytes).await?;
         match (rest, &parts.method) {
             ("events", &Method::POST) => self.post_events(&bytes).await,
+            ("register", &Method::POST) => self.post_registration(connector, &bytes).await,
             ("authenticate", &Method::POST) => self.post_authenticate(connector, &bytes).await,
             ("assignments", &Method::GET | &Method::HEAD) => {
                 self.get_assignments(connector, parts).await
@@ -59,7 +61,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Returns the connector that signed the request.
-    fn signer(&self, parts: &Parts, body: &Bytes) -> Result<&Connector, Failure> {
+    async fn signer(&self, parts: &Parts, body: &Bytes) -> Result<Connector, Failure> {
         let refused = |detail: String| Failure::unauthorized(detail, false);
         let header = |name: &str| {
             parts
@@ -68,11 +70,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .and_then(|value| value.to_str().ok())
         };
         let id = header(CONNECTOR_HEADER).unwrap_or_default();
-        let connector = self.config.connectors.iter().find(|c| c.id == id);
+        let connector = self.find_connector(id).await?;
         let connector = connector.ok_or_else(|| {
             let shown: String = id.chars().take(40).collect();
             refused(format!(
-                "there is no connector \"{shown}\" in this installation's configuration"
+                "there is no connector \"{shown}\" in this installation"
             ))
         })?;
         let time = header(TIME_HEADER).and_then(|time| time.parse().ok());

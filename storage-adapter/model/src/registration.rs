@@ -1,0 +1,78 @@
+//! How connectors make themselves known, and how an admin makes them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// Body of `POST /connector/register`: a connector says where it is and what it can do.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Registration {
+    /// Origin of its Sockethub server as browsers reach it; none if it has nothing for browsers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Platforms it serves, `irc`.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+    /// The program's version.
+    #[serde(default)]
+    pub version: String,
+    /// The private network that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkInfo>,
+}
+
+/// A private IRC network, for other connectors.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct NetworkInfo {
+    /// What people call it.
+    pub name: String,
+    /// The server as in ids and archives.
+    pub server: String,
+    /// Host that connectors dial.
+    pub host: String,
+    /// Port that connectors dial.
+    pub port: u16,
+    /// TLS.
+    pub secure: bool,
+    /// Channels that a new account is in.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
+/// Body of `POST /api/connectors`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewConnector {
+    /// What it is: `irc`, `ircd` or `smtp`.
+    pub kind: String,
+    /// Its id, `^[a-z0-9-]{1,32}$`; made from the kind if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// One connector in answers of `/api/connectors`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConnectorView {
+    /// Its id.
+    pub id: String,
+    /// What it is; empty for those of the configuration.
+    pub kind: String,
+    /// `configured`, `waiting` (has never registered), `registered` or `silent` (did not register for two hours).
+    pub state: String,
+    /// What it said of itself last.
+    pub registration: Registration,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// When it registered last, within ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
+    /// Its key, hexadecimal; only when it has just been made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The command that starts it, key included; only when that has just been made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
