@@ -81,6 +81,20 @@ export interface TicketResponse {
   expires: string;
 }
 
+export type ConnectorKind = 'irc' | 'ircd' | 'smtp';
+
+/** A connector as an administrator sees it; `key` and `command` only when they have just been made. */
+export interface ConnectorView {
+  id: string;
+  kind: ConnectorKind | '';
+  state: 'configured' | 'waiting' | 'registered' | 'silent';
+  registration: { url?: string; platforms: string[]; version: string };
+  created?: string;
+  seen?: string;
+  key?: string;
+  command?: string;
+}
+
 /** How long an answer may take, in ms. */
 const REQUEST_TIMEOUT = 20_000;
 
@@ -166,6 +180,23 @@ export class ApiClient {
       `/api/calls/${encodeURIComponent(token)}`,
       name === undefined ? {} : { name },
     );
+  connectors = async () =>
+    (
+      await this.#request<{ connectors: ConnectorView[] }>(
+        'GET',
+        '/api/connectors',
+      )
+    ).connectors;
+  addConnector = (kind: ConnectorKind, url: string) =>
+    this.#request<ConnectorView>('POST', '/api/connectors', { kind, url });
+  rotateConnector = (id: string) =>
+    this.#request<ConnectorView>(
+      'PATCH',
+      `/api/connectors/${encodeURIComponent(id)}`,
+      { rotate: true },
+    );
+  removeConnector = (id: string) =>
+    this.#request<void>('DELETE', `/api/connectors/${encodeURIComponent(id)}`);
 
   hooks = async () =>
     (await this.#request<{ hooks: Hook[] }>('GET', '/api/hooks')).hooks;

@@ -53,6 +53,8 @@ export default class GatewayService extends Service {
 
   @tracked status: LinkStatus = 'connecting';
   @tracked sentence = '';
+  /** The server has no connector for browsers yet. */
+  @tracked noConnector = false;
 
   openSocket: OpenSocket = openSocket;
   /** Called when a link is up again after a break: the archives may have more. */
@@ -84,6 +86,7 @@ export default class GatewayService extends Service {
     this.#connectors.clear();
     this.#queue = [];
     this.#unsure.clear();
+    this.noConnector = false;
     this.status = 'connecting';
     this.sentence = '';
   }
@@ -114,7 +117,8 @@ export default class GatewayService extends Service {
       const connectors = answer.connectors.filter(
         ({ platforms }) => platforms.length > 0,
       );
-      if (!connectors.length) {
+      this.noConnector = !connectors.length;
+      if (this.noConnector) {
         throw new Error(
           'The server names no connector; its administrator has to configure one.',
         );

@@ -70,7 +70,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "target: expected the name of a channel or person of at most {MAX_TARGET} bytes"
             )));
         }
-        if self.config.connector_for(PLATFORM).is_none() {
+        if self.connector_for(PLATFORM).await?.is_none() {
             return Err(no_connector());
         }
         #[allow(clippy::expect_used, reason = "the constant is a valid name")]
@@ -139,8 +139,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         };
         let connector = self
-            .config
             .connector_for(PLATFORM)
+            .await?
             .ok_or_else(no_connector)?;
         let peer = self.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
