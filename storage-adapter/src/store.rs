@@ -157,6 +157,15 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         start_after: Option<&str>,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + MaybeSend;
 
+    /// Removes what writes that never ended left in the store itself more than so many milliseconds ago,
+    /// where nobody sees it but whoever pays for the space; returns how many there were.
+    fn tidy(
+        &self,
+        _older_than_millis: i64,
+    ) -> impl Future<Output = Result<usize, StoreError>> + MaybeSend {
+        std::future::ready(Ok(0))
+    }
+
     /// Tells what versions depend on.
     fn versions(&self) -> Versions {
         Versions::EveryWrite

@@ -5,9 +5,11 @@ mod fetch;
 mod host;
 mod maintain;
 mod server;
+mod store;
 mod timed;
 mod whole;
 
 pub use host::NativeHost;
 pub use maintain::maintain;
 pub use server::{Limits, handle, handle_timed, serve, serve_answers, serve_with};
+pub use store::{NativeStore, StoreOpenError, bucket_settings};

@@ -1,4 +1,4 @@
-//! `subspace-functions`: the functions alone, over a folder of files.
+//! `subspace-functions`: the functions alone, over a folder of files or a bucket.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Parser;
 use functions_core::{Config, Connector, Functions, variables};
-use functions_native::{Limits, NativeHost, maintain, serve_with};
+use functions_native::{Limits, NativeHost, NativeStore, bucket_settings, maintain, serve_with};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
@@ -15,15 +15,20 @@ use tokio::net::TcpListener;
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Serves accounts, remoteStorage, WebFinger and OAuth over a folder of files.
+/// Serves accounts, remoteStorage, WebFinger and OAuth over a folder of files or a bucket.
 ///
 /// Secrets come from the environment or from files, never from the command line:
 /// SUBSPACE_MASTER_KEY (64 hexadecimal digits) or --master-key-file, and SUBSPACE_SETUP_TOKEN, which lets
-/// somebody make the first account.
+/// somebody make the first account. A bucket is configured by SUBSPACE_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX,
+/// _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN, _PATH_STYLE and _SINGLE_WRITER; the secrets also by files, named by
+/// SUBSPACE_S3_SECRET_ACCESS_KEY_FILE and SUBSPACE_S3_SESSION_TOKEN_FILE.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Folder that everything is kept in; made if it is not there.
+    /// Where everything is kept: in files, or in a bucket of S3 or a compatible server.
+    #[arg(long, env = "SUBSPACE_STORE", value_enum, default_value = "fs")]
+    store: Store,
+    /// Folder that everything is kept in, if it is kept in files; made if it is not there.
     #[arg(long, env = "SUBSPACE_DATA", default_value = "data")]
     data: PathBuf,
     /// Address to listen on.
@@ -59,6 +64,12 @@ struct Options {
     behind_proxy: bool,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Store {
+    Fs,
+    S3,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
@@ -71,8 +82,7 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("--listen {} cannot be used", options.listen))?;
     let address = listener.local_addr()?;
     let config = configure(&options, address)?;
-    let store = FsStore::open(&options.data)
-        .with_context(|| format!("--data {} cannot be used", options.data.display()))?;
+    let store = open(&options).await?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(options.retention_days) * DAY;
     let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost::new(false)), keeping);
@@ -87,6 +97,20 @@ async fn main() -> anyhow::Result<()> {
     // A sweep may stop anywhere.
     sweeping.abort();
     Ok(())
+}
+
+async fn open(options: &Options) -> anyhow::Result<NativeStore> {
+    match options.store {
+        Store::Fs => {
+            let opened = FsStore::open(&options.data);
+            let refused = || format!("--data {} cannot be used", options.data.display());
+            Ok(NativeStore::Folder(opened.with_context(refused)?))
+        }
+        Store::S3 => {
+            let settings = bucket_settings(|name| std::env::var(name).ok())?;
+            Ok(NativeStore::bucket(&settings).await?)
+        }
+    }
 }
 
 fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Config> {

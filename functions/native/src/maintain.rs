@@ -12,6 +12,9 @@ use storage_adapter::ObjectStore;
 /// The mean time between two rounds, in milliseconds; each wait is between half of it and one and a half.
 const INTERVAL: u64 = 60 * 60 * 1000;
 
+/// Age at which a write that has not ended is taken for abandoned, in milliseconds: that of the tree's orphans.
+const ABANDONED: i64 = 24 * 60 * 60 * 1000;
+
 /// Sweeps all accounts about once an hour, one after the other, until `shutdown` comes true. What fails
 /// is tried again in the next round; the log says so once.
 pub async fn maintain<S: ObjectStore, H: Host>(
@@ -53,6 +56,13 @@ async fn sweep_all<S: ObjectStore, H: Host>(
         }
     };
     let storage = functions.storage();
+    match storage.store().tidy(ABANDONED).await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "removed uploads that were begun and left"),
+        Err(error) => {
+            tracing::warn!(%error, "uploads that were begun and left could not be removed; it is tried again every hour");
+        }
+    }
     for account in accounts {
         match storage.sweep(&account, storage.host().now()).await {
             Ok(report) => {

@@ -4,6 +4,7 @@ use std::io::BufRead;
 
 use anyhow::Context as _;
 use model::{AccountName, Scopes};
+use storage_s3::S3Settings;
 
 use crate::data::DataFolder;
 use crate::serve;
@@ -53,11 +54,17 @@ fn with_functions<T>(
 ) -> anyhow::Result<T> {
     let settings = keys.resolve()?;
     let folder = DataFolder::open(&settings.data)?;
+    // Where one process decides what may be written, this one may only do it while that one does not run.
+    let alone = settings
+        .bucket
+        .as_ref()
+        .is_some_and(S3Settings::single_writer);
+    let _lock = alone.then(|| folder.lock()).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let functions = serve::functions(&settings, &folder, None)?;
+        let functions = serve::functions(&settings, &folder, None).await?;
         act(&functions).await
     })
 }

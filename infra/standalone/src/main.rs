@@ -1,6 +1,7 @@
 //! `subspace`: everything in one process, and the admin commands.
 
 mod admin;
+mod bucket;
 mod data;
 mod router;
 mod serve;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use connector::{FunctionsClient, Gateway, GatewayConfig};
 use functions_core::{Config, Connector, DefaultNetwork};
-use functions_native::{Limits, NativeHost, maintain, serve_answers};
+use functions_native::{Limits, NativeHost, NativeStore, maintain, serve_answers};
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use ircd::{DefaultChannel, Ircd, IrcdConfig};
 use storage_adapter::Storage;
@@ -22,8 +22,8 @@ use crate::settings::{Keys, Settings};
 use crate::statics::StaticFiles;
 use crate::turn;
 
-/// The functions over files, natively.
-pub(crate) type Functions = functions_core::Functions<FsStore, NativeHost>;
+/// The functions over files or a bucket, natively.
+pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -71,7 +71,7 @@ pub(crate) struct Addresses {
 ///
 /// # Errors
 /// One sentence: the store or a key cannot be used.
-pub(crate) fn functions(
+pub(crate) async fn functions(
     settings: &Settings,
     folder: &DataFolder,
     addresses: Option<Addresses>,
@@ -116,7 +116,10 @@ pub(crate) fn functions(
     config.turn = addresses
         .turn
         .map(|address| turn::config(settings, &master, &config.origin, address));
-    let store = FsStore::open(folder.folder("store"))?;
+    let store = match &settings.bucket {
+        Some(bucket) => NativeStore::bucket(bucket).await?,
+        None => NativeStore::Folder(FsStore::open(folder.folder("store"))?),
+    };
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(settings.retention_days) * DAY;
     let storage = Storage::with_options(
@@ -143,7 +146,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
         turn: turn_address,
     };
-    let functions = Arc::new(functions(settings, folder, Some(addresses))?);
+    let functions = Arc::new(functions(settings, folder, Some(addresses)).await?);
     let origin = functions.config().origin.clone();
     let inner = format!("http://{}", dialable(addresses.web));
     let limits = Limits {

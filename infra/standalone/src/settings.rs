@@ -11,7 +11,10 @@ use clap::Args;
 use functions_core::{DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA};
 use ircd::Guests;
 use serde::Deserialize;
+use storage_s3::S3Settings;
 use turn_server::relay::RelayAddress;
+
+use crate::bucket::BucketKeys;
 
 /// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -24,6 +27,12 @@ pub(crate) struct Keys {
     /// Folder that holds everything [default: data].
     #[arg(long, env = "SUBSPACE_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Where accounts are kept: fs (in the folder above) or s3 (in a bucket) [default: fs].
+    #[arg(long, env = "SUBSPACE_STORE", value_name = "WHERE")]
+    store: Option<String>,
+    /// The bucket; a table in the file.
+    #[command(flatten)]
+    s3: BucketKeys,
     /// Address of the web port [default: 127.0.0.1:6700].
     #[arg(long, env = "SUBSPACE_LISTEN", value_name = "ADDR")]
     listen: Option<String>,
@@ -98,6 +107,8 @@ pub(crate) struct Keys {
 pub(crate) struct Settings {
     /// Folder that holds everything.
     pub(crate) data: PathBuf,
+    /// The bucket that accounts are kept in, if it is not the folder.
+    pub(crate) bucket: Option<S3Settings>,
     /// Web port.
     pub(crate) listen: SocketAddr,
     /// IRC server.
@@ -187,6 +198,11 @@ impl Keys {
             Some(other) => bail!("networks: found \"{other}\", expected any or public"),
             None => origin.is_none() && listen.ip().is_loopback(),
         };
+        let bucket = match self.store.or(file.store).as_deref() {
+            None | Some("fs") => None,
+            Some("s3") => Some(self.s3.resolve(file.s3)?),
+            Some(other) => bail!("store: found \"{other}\", expected fs or s3"),
+        };
         let turn = self
             .turn
             .or(file.turn)
@@ -212,6 +228,7 @@ impl Keys {
                 self.turn_public_ip.or(file.turn_public_ip).as_deref(),
             )?,
             turn_ports: turn_ports.map_or(Ok(49_152..=65_535), |text| port_range(&text))?,
+            bucket,
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
             listen,
             irc: if irc == "off" {
@@ -402,6 +419,10 @@ mod tests {
             wrong(|keys| keys.turn_public_ip = Some("1.2.3.4".into())).contains("turn-relay-ip")
         );
         assert!(wrong(|keys| keys.channels = Some("general".into())).contains("#general"));
+        assert_eq!(
+            wrong(|keys| keys.store = Some("ftp".into())),
+            "store: found \"ftp\", expected fs or s3"
+        );
         assert!(wrong(|keys| keys.irc_name = Some("chat".into())).contains("irc.example.org"));
     }
 

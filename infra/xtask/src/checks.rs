@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
-use crate::{client, install, invariants, npm, process, spin, stamp};
+use crate::{client, install, invariants, npm, process, python, spin, stamp, tools};
 
 /// CI's builds are thrown away when they have grown beyond this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
@@ -37,7 +37,9 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         let mut packages = vec![install::CC, install::LIBC, install::NODE, install::NPM];
         packages.extend_from_slice(install::TEST_PEERS);
         install::packages(&packages)?;
-        npm::install_all(places)
+        npm::install_all(places)?;
+        tools::cargo_tool(places, &tools::GARAGE)?;
+        python::python_tool(places, &python::MOTO).map(drop)
     });
     lint_steps(places, &mut steps);
     steps.step("web client: tests", || script(&places.client(), "test"));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::places::{Places, find_program};
 use crate::report::{say, timed};
 use crate::wasm::WasmRust;
-use crate::{npm, process, tools};
+use crate::{npm, process, python, tools};
 
 /// A Debian package, and what shows that it (or something as good) is there.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,10 @@ pub(crate) const LIBC: Package = Package {
     name: "libc6-dev",
     shown_by: Sign::Path("/usr/include/stdlib.h"),
 };
+/// Python.
+pub(crate) const PYTHON: Package = program("python3", &["python3"]);
+/// What makes environments for its packages.
+pub(crate) const PYTHON_VENV: Package = documented("python3-venv", "/usr/share/doc/python3-venv");
 /// Node.js.
 pub(crate) const NODE: Package = program("nodejs", &["node"]);
 /// npm.
@@ -102,6 +106,7 @@ pub(crate) fn everything(places: &Places) -> Result<()> {
     cargo_deny(places)?;
     WasmRust::find(places)?;
     tools::install_all(places)?;
+    python::python_tool(places, &python::MOTO)?;
     say(format_args!("Everything is installed."));
     Ok(())
 }

@@ -12,6 +12,7 @@ mod invariants;
 mod npm;
 mod places;
 mod process;
+mod python;
 mod report;
 mod run;
 mod spin;

@@ -29,5 +29,5 @@ pub use counts::Requests;
 #[cfg(feature = "native")]
 pub use native::native_http;
 pub use probe::{Conditions, OpenError};
-pub use settings::{MAX_PREFIX_BYTES, S3Settings, SettingsError, VARIABLES};
+pub use settings::{MAX_PREFIX_BYTES, S3Settings, SECRET_VARIABLES, SettingsError, VARIABLES};
 pub use store::{Commits, Limits, S3Store};

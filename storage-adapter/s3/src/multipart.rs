@@ -1,7 +1,7 @@
 //! Writing what does not fit into one request.
 //!
 //! An upload that is neither completed nor given up (its writer died) costs space until the bucket's
-//! lifecycle rule `AbortIncompleteMultipartUpload` or [`S3Store::sweep_uploads`] removes it.
+//! lifecycle rule `AbortIncompleteMultipartUpload` or `tidy` of the store removes it.
 
 use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -11,7 +11,7 @@ use crate::counts::Class;
 use crate::errors::{Failure, Kind};
 use crate::probe::Conditions;
 use crate::put::{Headers, Next, Piece, Pieces, WRITE_ID, next};
-use crate::store::{Commits, Inner, MAX_PARTS, S3Store, etag};
+use crate::store::{Commits, Inner, MAX_PARTS, etag};
 
 /// Uploads that one sweep looks at most.
 const MAX_SWEPT: i32 = 1000;
@@ -169,14 +169,11 @@ impl<H: Host> Inner<H> {
     }
 }
 
-impl<H: Host> S3Store<H> {
+impl<H: Host> Inner<H> {
     /// Gives up uploads below the prefix that began more than so many milliseconds ago, at most 1,000;
     /// returns how many.
-    ///
-    /// # Errors
-    /// The uploads cannot be listed or given up; what was done stays done.
-    pub async fn sweep_uploads(&self, older_than_millis: i64) -> Result<usize, StoreError> {
-        let inner = &self.inner;
+    pub(crate) async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
+        let inner = self;
         let before = inner.host.now().millis().saturating_sub(older_than_millis);
         let request = inner
             .client

@@ -32,6 +32,9 @@ pub const VARIABLES: [&str; 9] = [
     SINGLE_WRITER,
 ];
 
+/// Those of them that hold secrets.
+pub const SECRET_VARIABLES: [&str; 2] = [SECRET_ACCESS_KEY, SESSION_TOKEN];
+
 /// What is wrong with the settings.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

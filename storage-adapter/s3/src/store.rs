@@ -284,6 +284,11 @@ impl<H: Host> ObjectStore for S3Store<H> {
         Box::pin(self.inner.list(prefix, start_after)).await
     }
 
+    /// Gives up uploads in parts that were begun and left, at most 1,000.
+    async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
+        Box::pin(self.inner.tidy(older_than_millis)).await
+    }
+
     /// ETags are digests of the bytes, on AWS unless the bucket encrypts with keys of KMS.
     fn versions(&self) -> Versions {
         Versions::Content

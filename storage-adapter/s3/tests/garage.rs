@@ -117,7 +117,7 @@ async fn one_process_keeps_the_contract() {
         .await
         .unwrap();
     assert!(read(&store, "large").await.unwrap() == large);
-    assert_eq!(store.sweep_uploads(0).await, Ok(0));
+    assert_eq!(store.tidy(0).await, Ok(0));
     ten_writers(store).await;
 
     let wrong = [("SECRET_ACCESS_KEY", "guessed"), ("SINGLE_WRITER", "true")];

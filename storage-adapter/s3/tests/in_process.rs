@@ -322,8 +322,8 @@ async fn what_was_begun_and_left_is_swept() {
         _ = first_part => {}
     }
     assert_eq!(server.state.lock().unwrap().uploads.len(), 1);
-    assert_eq!(store.sweep_uploads(1 << 50).await, Ok(0));
-    assert_eq!(store.sweep_uploads(0).await, Ok(1));
+    assert_eq!(store.tidy(1 << 50).await, Ok(0));
+    assert_eq!(store.tidy(0).await, Ok(1));
     assert_eq!(server.state.lock().unwrap().uploads.len(), 0);
 }
 

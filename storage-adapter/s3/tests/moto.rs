@@ -126,5 +126,5 @@ async fn large(store: &common::Store) {
         .unwrap();
     assert_ne!(first, second);
     assert!(read(store, "c/large").await.unwrap() == bytes);
-    assert_eq!(store.sweep_uploads(0).await, Ok(0));
+    assert_eq!(store.tidy(0).await, Ok(0));
 }
