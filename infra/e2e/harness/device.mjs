@@ -169,6 +169,36 @@ export class Device {
     await member.waitFor({ state: 'detached' });
   }
 
+  // Webhooks
+
+  /** Makes a webhook for the open channel; returns its address and secret, with its page still open. */
+  async makeWebhook({ source, name }) {
+    await this.#at('[data-test-open-webhooks]').click();
+    const dialog = this.#at('dialog[open]');
+    await dialog.locator('[data-test-new-hook]').click();
+    await dialog.locator('[data-test-hook-source]').selectOption(source);
+    await dialog.locator('[data-test-hook-name]').fill(name);
+    await dialog.locator('[data-test-submit]').click();
+    await dialog.locator('[data-test-no-deliveries]').waitFor();
+    const value = (id) => dialog.locator(`[data-test-copy-value=${quoted(id)}]`).inputValue();
+    return { url: await value('hook-url'), secret: await value('hook-secret') };
+  }
+
+  /** Opens a webhook of the open channel; returns the outcomes of its deliveries, the latest first. */
+  async webhookOutcomes(name) {
+    await this.#at('[data-test-open-webhooks]').click();
+    const hook = this.#at('[data-test-hooks] li').filter({ hasText: name });
+    await hook.locator('[data-test-open-hook]').click();
+    await this.#at('[data-test-delivery-of-hook]').first().waitFor();
+    const outcomes = await this.#at('[data-test-outcome]').all();
+    return Promise.all(outcomes.map((outcome) => outcome.getAttribute('data-test-outcome')));
+  }
+
+  async closeDialog() {
+    await this.#at('[data-test-dialog-close]').click();
+    await this.#at('dialog[open]').waitFor({ state: 'detached' });
+  }
+
   // Talking
 
   /** Types a text (or a command) and sends it. */
