@@ -102,7 +102,8 @@ const fn is_unseen(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Writes the `@` of `@channel` and the like so that no client takes it for a mention.
+/// Puts a blank into `@channel` and the like, so that no client takes it for a mention. (A lookalike of the `@`
+/// would be a hole where fonts lack it.)
 fn without_everybody(line: &str) -> String {
     if !line.contains('@') {
         return line.to_owned();
@@ -121,7 +122,7 @@ fn without_everybody(line: &str) -> String {
         // In an address, alice@all.example, it is no mention.
         let begins_word = !out.ends_with(|c: char| c.is_alphanumeric());
         let everybody = begins_word && EVERYBODY.contains(&word.as_str());
-        out.push(if everybody { '＠' } else { '@' });
+        out.push_str(if everybody { "@ " } else { "@" });
         rest = after;
     }
     out.push_str(rest);
@@ -235,8 +236,8 @@ mod tests {
 
     #[test]
     fn everybody_is_mentioned_only_if_allowed() {
-        assert_eq!(one("@channel: x @Here,@ALL"), "＠channel: x ＠Here,＠ALL");
-        assert_eq!(one("@\u{200b}every\u{ad}one"), "＠everyone");
+        assert_eq!(one("@channel: x @Here,@ALL"), "@ channel: x @ Here,@ ALL");
+        assert_eq!(one("@\u{200b}every\u{ad}one"), "@ everyone");
         assert_eq!(one("me@all.example @allan"), "me@all.example @allan");
         assert_eq!(say(&["@all".to_owned()], true), ["@all"]);
     }

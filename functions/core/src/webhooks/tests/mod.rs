@@ -204,7 +204,7 @@ fn addresses_are_renewed_and_unknown_ones_slowed() {
     let (hook, path) = s.hook("slack", json!({}));
     let reply = s.post(&path, r#"{"text":"hello @channel"}"#);
     assert_eq!((reply.status.as_u16(), reply.text()), (200, "ok"));
-    assert_eq!(s.outbox()[0]["lines"], json!(["hello ＠channel"]));
+    assert_eq!(s.outbox()[0]["lines"], json!(["hello @ channel"]));
     let renew = format!("/api/hooks/{}/token", hook["id"].as_str().unwrap());
     let renewed = s.api("POST", &renew, Value::Null).json();
     assert_eq!(renewed["id"], hook["id"]);
