@@ -230,7 +230,7 @@ impl FunctionsClient {
         }
     }
 
-    async fn request<T: DeserializeOwned>(
+    pub(crate) async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -284,7 +284,7 @@ impl FunctionsClient {
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsError> {
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsError> {
     serde_json::to_vec(value)
         .map(Bytes::from)
         .map_err(|error| FunctionsError::Answer(error.to_string()))

@@ -6,6 +6,7 @@
 
 mod calls;
 mod client;
+mod client_mail;
 mod clock;
 mod config;
 mod dialect;

@@ -30,6 +30,8 @@ pub struct Config {
     pub network: Option<DefaultNetwork>,
     /// The TURN servers that calls are relayed by.
     pub turn: Option<TurnConfig>,
+    /// Mail for channels, if the installation takes any.
+    pub mail: Option<MailService>,
     /// Quota of an account in bytes, unless its record has its own; none means unlimited.
     pub default_quota: Option<u64>,
     /// The largest document in bytes.
@@ -83,6 +85,15 @@ pub struct DefaultNetwork {
     pub channels: Vec<String>,
 }
 
+/// Mail for channels.
+#[derive(Clone, Debug)]
+pub struct MailService {
+    /// The domain that channels have addresses in, lower case.
+    pub domain: String,
+    /// Id of the connector that takes mail.
+    pub connector: String,
+}
+
 /// A configuration that cannot work.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ConfigError {
@@ -126,6 +137,7 @@ impl Config {
             internal: BTreeMap::new(),
             network: None,
             turn: None,
+            mail: None,
             default_quota: Some(DEFAULT_QUOTA),
             max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
         })
@@ -182,6 +194,7 @@ impl std::fmt::Debug for Config {
             .field("storage_origin", &self.storage_origin)
             .field("connectors", &self.connectors)
             .field("network", &self.network)
+            .field("mail", &self.mail)
             .field("default_quota", &self.default_quota)
             .field("max_document_size", &self.max_document_size)
             .finish_non_exhaustive()

@@ -48,6 +48,20 @@ pub(crate) fn code(account: &AccountName, id: &str) -> String {
     format!("accounts/{account}/codes/{id}.json")
 }
 
+/// Addresses by which mail reaches the account's channels.
+pub(crate) fn mail_addresses(account: &AccountName) -> String {
+    format!("accounts/{account}/mail/addresses/")
+}
+
+pub(crate) fn mail_address(account: &AccountName, id: &str) -> String {
+    format!("accounts/{account}/mail/addresses/{id}.json")
+}
+
+/// Whose a mail address is, by what stands before the `@`.
+pub(crate) fn mail_owner(local: &str) -> String {
+    format!("mail-addresses/{local}.json")
+}
+
 pub(crate) fn invite(id: &str) -> String {
     format!("{INVITES}{id}.json")
 }

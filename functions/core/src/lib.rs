@@ -49,7 +49,7 @@ pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use body::Body;
 pub use config::{
     Config, ConfigError, Connector, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA, DefaultNetwork,
-    TurnConfig,
+    MailService, TurnConfig,
 };
 pub use grants::CreateGrantError;
 pub use guard::ClientAddress;

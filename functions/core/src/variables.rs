@@ -16,6 +16,7 @@
 //! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
 //! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
 //! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
+//! | `SUBSPACE_MAIL` | JSON, `{"domain","connector"}`: the domain of mail addresses and the id of the mail connector |
 //!
 //! An empty variable counts as none.
 
@@ -25,7 +26,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use crate::body::Body;
-use crate::config::{Config, ConfigError, Connector, DefaultNetwork, TurnConfig};
+use crate::config::{Config, ConfigError, Connector, DefaultNetwork, MailService, TurnConfig};
 use crate::cors;
 use crate::problem::Failure;
 use crate::router::protect;
@@ -101,6 +102,9 @@ impl Variables {
             config.network = Some(network(&text)?);
         }
         config.turn = turn(get("SUBSPACE_TURN_URLS"), get("SUBSPACE_TURN_SECRET"))?;
+        if let Some(text) = get("SUBSPACE_MAIL") {
+            config.mail = Some(mail(&text)?);
+        }
         Ok(Self {
             config,
             retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
@@ -151,6 +155,37 @@ fn turn(urls: Option<String>, secret: Option<String>) -> Result<Option<TurnConfi
         ));
     }
     Ok(Some(TurnConfig { urls, secret }))
+}
+
+/// Reads the mail service: JSON, `{"domain","connector"}`.
+///
+/// # Errors
+/// If it is anything else.
+pub fn mail(json: &str) -> Result<MailService, ConfigError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        domain: String,
+        connector: String,
+    }
+    let refused = || {
+        wrong(
+            "SUBSPACE_MAIL",
+            "{\"domain\",\"connector\"} with a domain name",
+        )
+    };
+    let entry: Entry = serde_json::from_str(json).map_err(|_| refused())?;
+    let domain = entry.domain.to_ascii_lowercase();
+    let fits = (1..=253).contains(&domain.len())
+        && domain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    if !fits {
+        return Err(refused());
+    }
+    Ok(MailService {
+        domain,
+        connector: entry.connector,
+    })
 }
 
 /// Reads a master key: 64 hexadecimal digits, with blanks around them at most.

@@ -11,6 +11,7 @@ mod api;
 mod archive;
 mod events;
 mod internet;
+mod mail;
 mod outbox;
 mod registration;
 mod room;
@@ -33,6 +34,11 @@ pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
 };
 pub use internet::is_public_address;
+pub use mail::{
+    MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,
+    MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
+    MailFile, is_mail_local_part, mail_local_part,
+};
 pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};

@@ -1,6 +1,7 @@
 //! `/api/…`: what a signed-in browser uses. JSON, bearer tokens of sessions, never cookies.
 
 mod accounts;
+mod addresses;
 mod calls;
 mod connections;
 mod connectors;
@@ -93,6 +94,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.delete_connector(&call, id).await
             }
             (Some("connectors"), Some(_), _) => refuse(body, "PATCH, DELETE, OPTIONS").await,
+            (Some("addresses"), None, Method::GET) => self.get_addresses(&call).await,
+            (Some("addresses"), None, Method::POST) => self.post_address(&call, body).await,
+            (Some("addresses"), Some(id), Method::POST) => self.rotate_address(&call, id).await,
+            (Some("addresses"), Some(id), Method::DELETE) => self.delete_address(&call, id).await,
+            (Some("addresses"), Some(_), _) => refuse(body, "POST, DELETE, OPTIONS").await,
             (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
             (Some("turn"), None, Method::GET) => self.get_turn(&call).await,
             (Some("turn"), None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
@@ -103,7 +109,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (Some("calls"), Some(token), Method::POST) => self.join_call(&call, token, body).await,
             (Some("calls"), Some(token), Method::DELETE) => self.delete_call(&call, token).await,
             (Some("calls"), Some(_), _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
-            (Some("grants" | "invites" | "connections" | "connectors"), None, _) => {
+            (Some("addresses" | "grants" | "invites" | "connections" | "connectors"), None, _) => {
                 refuse(body, "GET, HEAD, POST, OPTIONS").await
             }
             (Some("grants"), Some(_), _) => refuse(body, "DELETE, OPTIONS").await,

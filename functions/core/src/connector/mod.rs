@@ -6,6 +6,7 @@ mod archive_links;
 mod assignments;
 mod authenticate;
 mod events;
+mod mail;
 mod outbox;
 mod register;
 #[cfg(test)]
@@ -30,7 +31,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers everything below `/connector/`; `rest` is what follows.
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
         let allowed = match rest {
-            "events" | "authenticate" | "register" => "POST, OPTIONS",
+            "events" | "authenticate" | "register" | "mail" | "mail/document" => "POST, OPTIONS",
+            "addresses" => "GET, HEAD, OPTIONS",
             "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
             _ => {
                 discard(body).await;
@@ -44,7 +46,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 false,
             ));
         }
-        let bytes = body.collect(MAX_BODY).await?;
+        let most = if rest == "mail/document" {
+            mail::MAX_DOCUMENT
+        } else {
+            MAX_BODY
+        };
+        let bytes = body.collect(most).await?;
         let connector = &self.signer(parts, &bytes).await?;
         match (rest, &parts.method) {
             ("events", &Method::POST) => self.post_events(&bytes).await,
@@ -55,6 +62,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
             ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector, parts).await,
+            ("addresses", &Method::GET | &Method::HEAD) => self.get_mail_address(parts).await,
+            ("mail", &Method::POST) => self.post_mail(&bytes).await,
+            ("mail/document", &Method::POST) => self.post_mail_document(parts, bytes).await,
             ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
             _ => Err(Failure::method(allowed)),
         }

@@ -1,0 +1,103 @@
+//! Which addresses there are, as the functions say; and how much mail each got lately.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use connector::FunctionsClient;
+
+use crate::session::Recipient;
+
+/// How long an answer is believed.
+const KNOWN_FOR: Duration = Duration::from_secs(30);
+/// How long it is believed that there is no such address.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Most addresses that are remembered.
+const MAX_REMEMBERED: usize = 10_000;
+/// How long mails of an address are counted.
+const WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Asks the functions, and remembers for a moment.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    client: FunctionsClient,
+    answers: Mutex<HashMap<String, (bool, Instant)>>,
+    counts: Mutex<HashMap<String, (u32, Instant)>>,
+    per_hour: u32,
+}
+
+impl Directory {
+    pub(crate) fn new(client: FunctionsClient, per_hour: u32) -> Self {
+        Self {
+            client,
+            answers: Mutex::default(),
+            counts: Mutex::default(),
+            per_hour,
+        }
+    }
+
+    /// Tells whether there is an address. Who cannot tell says so; that is never a no.
+    pub(crate) async fn find(&self, address: &str) -> Recipient {
+        let known = match self.remembered(address) {
+            Some(known) => known,
+            None => match self.client.mail_address(address).await {
+                Ok(known) => {
+                    self.remember(address, known);
+                    known
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "an address cannot be looked up");
+                    return Recipient::Unavailable;
+                }
+            },
+        };
+        match known {
+            false => Recipient::Unknown,
+            true if self.is_busy(address) => Recipient::Busy,
+            true => Recipient::Known,
+        }
+    }
+
+    /// Counts a mail that was taken for an address.
+    pub(crate) fn count(&self, address: &str) {
+        let now = Instant::now();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= MAX_REMEMBERED {
+            counts.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
+        }
+        if counts.len() >= MAX_REMEMBERED {
+            counts.clear();
+        }
+        let entry = counts.entry(address.to_owned()).or_insert((0, now));
+        if now.duration_since(entry.1) >= WINDOW {
+            *entry = (0, now);
+        }
+        entry.0 += 1;
+    }
+
+    fn is_busy(&self, address: &str) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts
+            .get(address)
+            .is_some_and(|(count, since)| *count >= self.per_hour && since.elapsed() < WINDOW)
+    }
+
+    fn remembered(&self, address: &str) -> Option<bool> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, until) = answers.get(address)?;
+        (Instant::now() < *until).then_some(*known)
+    }
+
+    fn remember(&self, address: &str, known: bool) {
+        let now = Instant::now();
+        let until = now + if known { KNOWN_FOR } else { UNKNOWN_FOR };
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= MAX_REMEMBERED {
+            answers.retain(|_, (_, until)| now < *until);
+        }
+        if answers.len() >= MAX_REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(address.to_owned(), (known, until));
+    }
+}

@@ -1,0 +1,128 @@
+//! Mail into channels.
+//!
+//! [`Smtp`] listens for mail for the addresses that people made for their channels, keeps each on disk before it
+//! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine without I/O, [`session`].
+
+mod checks;
+mod config;
+mod directory;
+mod inbox;
+mod mime;
+mod pause;
+mod queue;
+mod server;
+pub mod session;
+mod tls;
+mod trace;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use connector::FunctionsClient;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use checks::Checker;
+pub use config::{Limits, SmtpConfig, TlsFiles};
+use directory::Directory;
+use inbox::Inbox;
+use queue::Queue;
+use server::{Shared, TlsAcceptorDebug};
+use session::SessionConfig;
+
+/// Why it cannot start: one sentence.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+/// A mail connector that runs.
+#[derive(Debug)]
+pub struct Smtp {
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    handing: JoinHandle<()>,
+    queue: Arc<Queue>,
+}
+
+impl Smtp {
+    /// Starts: opens the queues and serves the listener.
+    ///
+    /// # Errors
+    /// One sentence: a folder, a certificate, or the functions' origin cannot be used.
+    pub fn start(config: SmtpConfig, listener: TcpListener) -> Result<Self, StartError> {
+        let failed = |error: &dyn std::fmt::Display| StartError(error.to_string());
+        let client = FunctionsClient::new(&config.functions, &config.id, &config.key)
+            .map_err(|error| failed(&error))?;
+        let tls = config
+            .tls
+            .as_ref()
+            .map(tls::acceptor)
+            .transpose()
+            .map_err(|error| failed(&error))?;
+        let folder = config.data.join("incoming");
+        let (queue, waiting) = Queue::open(&folder, config.limits.queue_bytes)
+            .map_err(|error| StartError(format!("{} cannot be used: {error}", folder.display())))?;
+        let queue = Arc::new(queue);
+        let authenticator = checks::resolver(config.dns).map_err(StartError);
+        let checker = if config.checks {
+            let limit = config.limits.checking;
+            Some(Checker::new(authenticator?, config.hostname.clone(), limit))
+        } else {
+            None
+        };
+        let directory = Arc::new(Directory::new(client.clone(), config.limits.mails_per_hour));
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            session: Arc::new(SessionConfig {
+                hostname: config.hostname.clone(),
+                mail_domain: config.mail_domain.clone(),
+                starttls: tls.is_some(),
+                limits: config.limits.clone(),
+            }),
+            tls: tls.map(TlsAcceptorDebug),
+            directory: Arc::clone(&directory),
+            inbox: Inbox {
+                queue: Arc::clone(&queue),
+                checker,
+                directory,
+                hostname: config.hostname,
+                hops: config.limits.hops,
+                arrived,
+            },
+            open: Mutex::default(),
+            receiving: AtomicUsize::new(0),
+        });
+        let (stop, stopping) = watch::channel(false);
+        let handing = tokio::spawn(inbox::hand_over(
+            Arc::clone(&queue),
+            client,
+            config.limits,
+            waiting,
+            arrivals,
+        ));
+        let serving = tokio::spawn(server::serve(listener, shared, stopping));
+        Ok(Self {
+            stop,
+            serving,
+            handing,
+            queue,
+        })
+    }
+
+    /// Mails that wait to be handed over.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Stops: connections end between two steps; what was not handed over waits on disk.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(true);
+        drop(self.serving.await);
+        // Everything that is half done is repeated after the next start, with the same ids.
+        self.handing.abort();
+        drop(self.handing.await);
+    }
+}

@@ -1,0 +1,120 @@
+//! `subspace-smtp-connector`: mail for channels.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use smtp_connector::{Smtp, SmtpConfig, TlsFiles};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Takes mail for the addresses that people made for their channels.
+///
+/// The key shared with the functions is never given as an argument: it comes from the environment variable
+/// SUBSPACE_CONNECTOR_KEY or from a file, as hexadecimal digits (openssl rand -hex 32 makes some).
+#[derive(Debug, Parser)]
+#[command(name = "subspace-smtp-connector", version)]
+struct Options {
+    /// Address that mail is taken on.
+    #[arg(long, env = "SUBSPACE_SMTP", default_value = "127.0.0.1:2525")]
+    listen: SocketAddr,
+    /// Origin of the functions, https://chat.example.org.
+    #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
+    functions: String,
+    /// This connector's id, as the functions know it.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_ID", default_value = "smtp")]
+    connector: String,
+    /// File with this connector's key, hexadecimal digits.
+    #[arg(long, env = "SUBSPACE_CONNECTOR_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Folder in which mail waits.
+    #[arg(long, env = "SUBSPACE_SPOOL")]
+    spool: PathBuf,
+    /// Domain that channels have addresses in, as the functions know it.
+    #[arg(long, env = "SUBSPACE_MAIL_DOMAIN")]
+    mail_domain: String,
+    /// Name by which the server greets; the mail domain if not given.
+    #[arg(long, env = "SUBSPACE_MAIL_HOST")]
+    mail_host: Option<String>,
+    /// PEM file with the certificate for STARTTLS, its chain included.
+    #[arg(long, env = "SUBSPACE_MAIL_CERTIFICATE", requires = "mail_key")]
+    mail_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, env = "SUBSPACE_MAIL_KEY", requires = "mail_certificate")]
+    mail_key: Option<PathBuf>,
+    /// Do not check SPF, DKIM and DMARC; every mail is then shown as unverified.
+    #[arg(long, env = "SUBSPACE_NO_MAIL_CHECKS")]
+    no_checks: bool,
+    /// DNS server, address and port; those of the system if not given.
+    #[arg(long, env = "SUBSPACE_MAIL_DNS")]
+    dns: Option<SocketAddr>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence; whoever closed standard error does not want it.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let key = connector_key(options.key_file.as_deref())?;
+    let mut config = SmtpConfig::new(
+        &options.connector,
+        &key,
+        &options.functions,
+        &options.mail_domain,
+        options.spool,
+    );
+    if let Some(host) = options.mail_host {
+        config.hostname = host;
+    }
+    config.tls = options
+        .mail_certificate
+        .zip(options.mail_key)
+        .map(|(certificate, key)| TlsFiles { certificate, key });
+    config.checks = !options.no_checks;
+    config.dns = options.dns;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let address = listener.local_addr()?;
+    let smtp = Smtp::start(config, listener)?;
+    tracing::info!(%address, "ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    smtp.shutdown().await;
+    Ok(())
+}
+
+fn read(path: &Path, what: &str) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{what} is {}; that file cannot be read", path.display()))?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn connector_key(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let text = match (file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
+        (Some(path), _) => read(path, "key-file")?,
+        (None, Ok(key)) => key,
+        (None, Err(_)) => {
+            bail!("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")
+        }
+    };
+    Ok(model::connector_key(&text)?)
+}

@@ -1,0 +1,273 @@
+//! The listener and its connections: sockets and time around [`Session`].
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use crate::directory::Directory;
+use crate::inbox::Inbox;
+use crate::session::{Session, SessionConfig, Step};
+
+/// What is read at once, bytes.
+const CHUNK: usize = 32 * 1024;
+/// How long the last answer may take to be read, so that it is not lost in a reset.
+const LINGER: Duration = Duration::from_secs(2);
+/// What a client may still send meanwhile, bytes.
+const MAX_LINGER: usize = 256 * 1024;
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Pause after the system refused a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) session: Arc<SessionConfig>,
+    pub(crate) tls: Option<TlsAcceptorDebug>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) inbox: Inbox,
+    pub(crate) open: Mutex<HashMap<IpAddr, usize>>,
+    /// Bytes of mails that are being received.
+    pub(crate) receiving: AtomicUsize,
+}
+
+/// An acceptor that can be shown.
+#[derive(Clone)]
+pub(crate) struct TlsAcceptorDebug(pub(crate) TlsAcceptor);
+
+impl std::fmt::Debug for TlsAcceptorDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsAcceptor")
+    }
+}
+
+/// Serves until `stop` becomes true, then ends every connection between two steps.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    let mut stopping = stop.clone();
+    loop {
+        tokio::select! {
+            () = stopped(&mut stopping) => break,
+            Some(_) = tasks.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let (shared, stop) = (Arc::clone(&shared), stop.clone());
+                    tasks.spawn(async move { shared.answer(stream, peer, stop).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Gives back what a connection holds, however it ends.
+struct Place<'a> {
+    shared: &'a Shared,
+    peer: IpAddr,
+    held: usize,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.shared.receiving.fetch_sub(self.held, Relaxed);
+        let mut open = self
+            .shared
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.peer);
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Accounts for the mail that is being received; false if all together are too large.
+    fn hold(&mut self, held: usize, most: usize) -> bool {
+        let before = std::mem::replace(&mut self.held, held);
+        if held >= before {
+            let all = self.shared.receiving.fetch_add(held - before, Relaxed) + held - before;
+            all <= most
+        } else {
+            self.shared.receiving.fetch_sub(before - held, Relaxed);
+            true
+        }
+    }
+}
+
+impl Shared {
+    fn place(&self, peer: IpAddr) -> Option<Place<'_>> {
+        let limits = &self.session.limits;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = open.values().sum();
+        let own = open.get(&peer).copied().unwrap_or(0);
+        if all >= limits.connections || own >= limits.connections_per_address {
+            return None;
+        }
+        open.insert(peer, own + 1);
+        Some(Place {
+            shared: self,
+            peer,
+            held: 0,
+        })
+    }
+
+    async fn answer(
+        &self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let address = peer.ip().to_canonical();
+        let Some(mut place) = self.place(address) else {
+            let hostname = &self.session.hostname;
+            let line = format!("421 4.7.0 {hostname} too many connections; try again later\r\n");
+            drop(timeout(LINGER, stream.write_all(line.as_bytes())).await);
+            return;
+        };
+        drop(stream.set_nodelay(true));
+        let mut session = Session::new(Arc::clone(&self.session));
+        let end = Instant::now() + self.session.limits.session;
+        let run = Run {
+            shared: self,
+            address,
+            end,
+        };
+        let secure = match run
+            .drive(&mut stream, &mut session, &mut place, &mut stop)
+            .await
+        {
+            Ok(After::Secure) => true,
+            Ok(After::Close) => {
+                linger(&mut stream).await;
+                false
+            }
+            Err(error) => {
+                tracing::debug!(%address, %error, "a connection broke");
+                false
+            }
+        };
+        let (true, Some(acceptor)) = (secure, &self.tls) else {
+            return;
+        };
+        match timeout(HANDSHAKE, acceptor.0.accept(stream)).await {
+            Ok(Ok(mut stream)) => {
+                session.secured();
+                match run
+                    .drive(&mut stream, &mut session, &mut place, &mut stop)
+                    .await
+                {
+                    Ok(_) => linger(&mut stream).await,
+                    Err(error) => tracing::debug!(%address, %error, "a connection broke"),
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(%address, %error, "TLS could not be set up"),
+            Err(_) => tracing::debug!(%address, "TLS took too long"),
+        }
+    }
+}
+
+enum After {
+    Secure,
+    Close,
+}
+
+struct Run<'a> {
+    shared: &'a Shared,
+    address: IpAddr,
+    end: Instant,
+}
+
+impl Run<'_> {
+    /// Drives a session until TLS begins or it ends.
+    async fn drive<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut T,
+        session: &mut Session,
+        place: &mut Place<'_>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> io::Result<After> {
+        let limits = &self.shared.session.limits;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match session.next_step() {
+                Step::Send(bytes) => {
+                    let idle = Instant::now() + limits.idle;
+                    timeout_at(idle, async {
+                        stream.write_all(&bytes).await?;
+                        stream.flush().await
+                    })
+                    .await??;
+                }
+                Step::Receive => {
+                    if !place.hold(session.held(), limits.receiving) {
+                        session.end("452 4.3.1", "too much mail at once; try again later");
+                        continue;
+                    }
+                    let idle = self.end.min(Instant::now() + limits.idle);
+                    tokio::select! {
+                        biased;
+                        read = stream.read(&mut chunk) => match read? {
+                            0 => return Ok(After::Close),
+                            count => session.receive(chunk.get(..count).unwrap_or_default()),
+                        },
+                        () = tokio::time::sleep_until(idle) => {
+                            session.end("421 4.4.2", "it took too long; good bye");
+                        }
+                        () = stopped(stop) => {
+                            session.end("421 4.3.2", "this server stops; try again later");
+                        }
+                    }
+                }
+                Step::Lookup(address) => {
+                    let recipient = self.shared.directory.find(&address).await;
+                    session.recipient(recipient);
+                }
+                Step::Deliver(mail) => {
+                    let verdict = self.shared.inbox.take(*mail, self.address).await;
+                    session.delivered(&verdict);
+                }
+                Step::StartTls => return Ok(After::Secure),
+                Step::Close => return Ok(After::Close),
+            }
+        }
+    }
+}
+
+/// Waits a moment for the client to read the last answer: closing with unread input resets the connection.
+async fn linger<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T) {
+    let reading = async {
+        stream.shutdown().await?;
+        let (mut chunk, mut read) = (vec![0; 4096], 0);
+        while read < MAX_LINGER {
+            match stream.read(&mut chunk).await? {
+                0 => break,
+                count => read += count,
+            }
+        }
+        io::Result::Ok(())
+    };
+    drop(timeout(LINGER, reading).await);
+}

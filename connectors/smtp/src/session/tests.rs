@@ -1,0 +1,287 @@
+//! Stories of one connection, driven by bytes.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HERE: &str = "general.aaaaaaaaaaaaaaaaaaaa@example.org";
+const OTHER: &str = "other.bbbbbbbbbbbbbbbbbbbb@example.org";
+
+fn session(change: impl FnOnce(&mut SessionConfig)) -> Session {
+    let mut config = SessionConfig {
+        hostname: "mx.example.org".to_owned(),
+        mail_domain: "example.org".to_owned(),
+        starttls: true,
+        limits: Limits::default(),
+    };
+    change(&mut config);
+    Session::new(Arc::new(config))
+}
+
+/// Runs until bytes are needed; knows one address. Returns what the client sees, and the mails.
+fn run(session: &mut Session, input: &[u8]) -> (String, Vec<Mail>) {
+    session.receive(input);
+    let (mut said, mut mails) = (String::new(), Vec::new());
+    loop {
+        match session.next_step() {
+            Step::Receive => return (said, mails),
+            Step::Send(bytes) => said.push_str(std::str::from_utf8(&bytes).unwrap_or("?")),
+            Step::StartTls => {
+                said.push_str("<TLS>");
+                session.secured();
+            }
+            Step::Lookup(address) => session.recipient(match address.as_str() {
+                HERE => Recipient::Known,
+                OTHER => Recipient::Unavailable,
+                _ => Recipient::Unknown,
+            }),
+            Step::Deliver(mail) => {
+                mails.push(*mail);
+                session.delivered(&Verdict::Queued("id".to_owned()));
+            }
+            Step::Close => {
+                said.push_str("<closed>");
+                return (said, mails);
+            }
+        }
+    }
+}
+
+fn codes(said: &str) -> Vec<&str> {
+    said.lines()
+        .filter(|line| line.as_bytes().get(3) == Some(&b' '))
+        .map(|line| line.split(' ').next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn a_mail_in_one_pipelined_piece() {
+    let mut session = session(|_| ());
+    let input = format!(
+        "EHLO a.example\r\nMAIL FROM:<b@a.example> BODY=8BITMIME SIZE=20\r\nRCPT TO:<{HERE}>\r\n\
+         RCPT TO:<General.AAAAAAAAAAAAAAAAAAAA@EXAMPLE.org>\r\nDATA\r\nSubject: x\r\n\r\n..\r\n.\r\nQUIT\r\n"
+    );
+    let (said, mails) = run(&mut session, input.as_bytes());
+    assert_eq!(
+        codes(&said),
+        ["220", "250", "250", "250", "250", "354", "250", "221"],
+        "{said}"
+    );
+    for extension in [
+        "PIPELINING",
+        "SIZE 26214400",
+        "8BITMIME",
+        "SMTPUTF8",
+        "STARTTLS",
+        "ENHANCEDSTATUSCODES",
+    ] {
+        assert!(said.contains(extension), "{extension}");
+    }
+    let [mail] = mails.as_slice() else {
+        panic!("{mails:?}");
+    };
+    assert_eq!(mail.to, [HERE], "each once");
+    assert_eq!(
+        (mail.from.as_str(), mail.protocol),
+        ("b@a.example", "ESMTP")
+    );
+    assert_eq!(mail.bytes, b"Subject: x\r\n\r\n.\r\n");
+}
+
+#[test]
+fn nothing_is_relayed_and_nobody_is_named() {
+    let mut session = session(|config| config.limits.bad_commands = 100);
+    run(&mut session, b"EHLO a\r\nMAIL FROM:<b@a.example>\r\n");
+    for (to, code) in [
+        ("somebody@elsewhere.example", "550 5.7.1"),
+        ("somebody%elsewhere.example@example.org", "550 5.1.1"),
+        ("\"somebody@elsewhere.example\"@example.org", "550 5.1.1"),
+        ("@example.org:somebody@elsewhere.example", "550 5.7.1"),
+        ("elsewhere.example!somebody@example.org", "550 5.1.1"),
+        ("general@example.org", "550 5.1.1"),
+        ("general.cccccccccccccccccccc@example.org", "550 5.1.1"),
+        (OTHER, "451 4.3.0"),
+        ("postmaster", "550 5.1.1"),
+    ] {
+        let (said, _) = run(&mut session, format!("RCPT TO:<{to}>\r\n").as_bytes());
+        assert!(said.starts_with(code), "{to}: {said}");
+    }
+    let (said, _) = run(&mut session, b"DATA\r\n");
+    assert!(said.starts_with("554 5.5.1"), "{said}");
+    let (said, _) = run(
+        &mut session,
+        b"VRFY general\r\nEXPN general\r\nAUTH PLAIN AGEAYg==\r\n",
+    );
+    assert_eq!(codes(&said), ["252", "502", "502"], "{said}");
+}
+
+#[test]
+fn commands_come_in_order() {
+    for (input, expected) in [
+        ("MAIL FROM:<a@b.c>\r\n", "503"),
+        ("EHLO a\r\nRCPT TO:<a@b.c>\r\n", "503"),
+        ("EHLO a\r\nDATA\r\n", "503"),
+        (
+            "EHLO a\r\nMAIL FROM:<a@b.c>\r\nMAIL FROM:<a@b.c>\r\n",
+            "503",
+        ),
+        ("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRSET\r\nDATA\r\n", "503"),
+        ("EHLO a\r\nMAIL FROM:<a@b.c> SIZE=26214401\r\n", "552"),
+        ("EHLO a\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\n", "555"),
+        ("EHLO a\r\nMAIL FROM:<a@b.c> RET=FULL\r\n", "555"),
+        ("EHLO a\r\nMAIL FROM:<ä@b.c>\r\n", "553"),
+        ("EHLO a\r\nMAIL FROM:<ä@b.c> SMTPUTF8\r\n", "250"),
+        ("EHLO a\r\nMAIL FROM:<>\r\n", "250"),
+        ("HELO a\r\nMAIL FROM:<a@b.c>\r\n", "250"),
+        ("NOOP\r\n", "250"),
+        ("WHAT\r\n", "500"),
+        ("EHLO a\r\nMAIL a@b.c\r\n", "501"),
+        ("EHLO\r\n", "501"),
+    ] {
+        let (said, _) = run(&mut session(|_| ()), input.as_bytes());
+        assert_eq!(codes(&said).last(), Some(&expected), "{input}: {said}");
+    }
+}
+
+#[test]
+fn lines_end_in_crlf_only() {
+    for smuggled in [
+        "EHLO a\nMAIL FROM:<a@b.c>\r\n",
+        "EHLO a\rb\r\n",
+        "NOOP \0\r\n",
+        "NOOP\n",
+    ] {
+        let (said, _) = run(&mut session(|_| ()), smuggled.as_bytes());
+        assert!(
+            said.contains("500 5.5.2") && said.ends_with("<closed>"),
+            "{said}"
+        );
+    }
+    for end in ["\n.\r\n", "\r\n.\n", "\n.\n", "\r.\r\n"] {
+        let input = format!(
+            "EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\nDATA\r\nx{end}\
+             MAIL FROM:<admin@b.c>\r\nRCPT TO:<{HERE}>\r\nDATA\r\nsmuggled\r\n.\r\n"
+        );
+        let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
+        assert!(mails.is_empty(), "{mails:?}");
+        assert!(
+            said.contains("550 5.6.0") && said.ends_with("<closed>"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn tls_begins_clean() {
+    let mut plain = session(|_| ());
+    let (said, _) = run(&mut plain, b"EHLO a\r\nMAIL FROM:<a@b.c>\r\nSTARTTLS\r\n");
+    assert!(said.ends_with("220 2.0.0 begin TLS\r\n<TLS>"), "{said}");
+    let (said, _) = run(&mut plain, b"RCPT TO:<a@b.c>\r\nMAIL FROM:<a@b.c>\r\n");
+    assert_eq!(codes(&said), ["503", "503"], "everything is forgotten");
+    let (said, _) = run(&mut plain, b"EHLO a\r\nSTARTTLS\r\n");
+    assert!(
+        !said.contains("250-STARTTLS") && said.contains("502"),
+        "{said}"
+    );
+
+    let (said, _) = run(
+        &mut session(|_| ()),
+        b"EHLO a\r\nSTARTTLS\r\nMAIL FROM:<a@b.c>\r\n",
+    );
+    assert!(
+        said.contains("501 5.5.2") && said.ends_with("<closed>"),
+        "{said}"
+    );
+    let (said, _) = run(
+        &mut session(|config| config.starttls = false),
+        b"EHLO a\r\nSTARTTLS\r\n",
+    );
+    assert!(said.contains("502"), "{said}");
+}
+
+#[test]
+fn everything_has_a_bound() {
+    let closed = |config: fn(&mut Limits), input: &str, code: &str| {
+        let mut session = session(|session| config(&mut session.limits));
+        let (said, _) = run(&mut session, input.as_bytes());
+        assert!(said.contains(code), "{code}: {said}");
+        said.ends_with("<closed>")
+    };
+    assert!(closed(|_| (), &"WHAT\r\n".repeat(11), "421 4.7.0"));
+    assert!(closed(
+        |l| l.commands = 3,
+        &"NOOP\r\n".repeat(4),
+        "421 4.7.0"
+    ));
+    assert!(closed(|_| (), &"N".repeat(5_000), "500 5.5.2"));
+    let begin = format!("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\n");
+    assert!(!closed(
+        |l| l.recipients = 1,
+        &format!("{begin}RCPT TO:<{OTHER}>\r\n"),
+        "452 4.5.3"
+    ));
+    let long = format!("{begin}DATA\r\n{}\r\n.\r\n", "x".repeat(9_000));
+    assert!(!closed(|_| (), &long, "550 5.6.0"));
+    let large = format!("{begin}DATA\r\n{}.\r\n", "0123456789\r\n".repeat(6));
+    assert!(!closed(|l| l.size = 50, &large, "552 5.3.4"));
+    assert!(closed(|l| l.size = 20, &large, "552 5.3.4"));
+    let mut many = String::from("EHLO a\r\n");
+    for _ in 0..3 {
+        let _ = write!(
+            many,
+            "MAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\nDATA\r\nx\r\n.\r\n"
+        );
+    }
+    assert!(closed(|l| l.mails = 2, &many, "421 4.7.0"));
+}
+
+#[test]
+fn an_answer_is_one_line_whatever_was_asked() {
+    let mut session = session(|_| ());
+    run(&mut session, b"EHLO a\r\nMAIL FROM:<a@b.c> SMTPUTF8\r\n");
+    let (said, _) = run(
+        &mut session,
+        "RCPT TO:<\u{9b}31mä@x.example>\r\n".as_bytes(),
+    );
+    assert_eq!(said.lines().count(), 1);
+    assert!(said.is_ascii(), "{said}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_in_any_pieces(
+        input in proptest::collection::vec(
+            prop_oneof![
+                Just(b"EHLO a\r\n".to_vec()),
+                Just(b"MAIL FROM:<a@b.c>\r\n".to_vec()),
+                Just(format!("RCPT TO:<{HERE}>\r\n").into_bytes()),
+                Just(b"DATA\r\n".to_vec()),
+                Just(b".\r\n".to_vec()),
+                Just(b"text\r\n".to_vec()),
+                proptest::collection::vec(any::<u8>(), 0..20),
+            ],
+            0..20,
+        ),
+        piece in 1_usize..50,
+    ) {
+        let input = input.concat();
+        let whole = run(&mut session(|_| ()), &input);
+        let mut session = session(|_| ());
+        let (mut said, mut mails) = (String::new(), Vec::new());
+        for chunk in input.chunks(piece) {
+            let (more, came) = run(&mut session, chunk);
+            said.push_str(&more);
+            mails.extend(came);
+            if said.ends_with("<closed>") {
+                break;
+            }
+        }
+        if input.is_empty() {
+            said = run(&mut session, b"").0;
+        }
+        prop_assert_eq!((said, mails), whole);
+    }
+}

@@ -1,0 +1,219 @@
+//! `/api/addresses`: mail addresses of channels. Who knows one may write there, so it cannot be guessed and
+//! can be changed.
+
+use http::StatusCode;
+use model::{AccountName, MailAddress, MailAddressOwner, Timestamp, mail_local_part};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use super::{Call, fields, is_id};
+use crate::body::Incoming;
+use crate::problem::{Answer, Failure};
+use crate::records::Edit;
+use crate::request::{answer, empty, json};
+use crate::{Functions, Host, MailService, keys};
+
+/// The most addresses of one account.
+const MAX_ADDRESSES: usize = 200;
+
+/// Body of POST.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAddress {
+    connection: String,
+    channel: String,
+}
+
+/// An address as the API shows it.
+#[derive(Serialize)]
+struct AddressView {
+    id: String,
+    address: String,
+    connection: String,
+    channel: String,
+    created: Timestamp,
+}
+
+fn view(address: MailAddress, service: &MailService) -> AddressView {
+    AddressView {
+        id: address.id,
+        address: format!("{}@{}", address.local, service.domain),
+        connection: address.connection,
+        channel: address.channel,
+        created: address.created,
+    }
+}
+
+fn missing() -> Failure {
+    Failure::not_found("there is no such mail address; perhaps it was deleted")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    fn mail_service(&self) -> Result<&MailService, Failure> {
+        self.config.mail.as_ref().ok_or_else(|| {
+            Failure::conflict(
+                "this installation takes no mail; its operator can configure a mail domain",
+            )
+        })
+    }
+
+    /// `GET /api/addresses`.
+    pub(super) async fn get_addresses(&self, call: &Call<'_>) -> Answer {
+        let held = self.session(call).await?;
+        let Some(service) = &self.config.mail else {
+            let none = serde_json::json!({"domain": null, "addresses": []});
+            return Ok(answer(StatusCode::OK, &none));
+        };
+        let mut addresses = self.addresses(&held.account).await?;
+        addresses.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        let views: Vec<AddressView> = addresses
+            .into_iter()
+            .map(|address| view(address, service))
+            .collect();
+        let body = serde_json::json!({"domain": service.domain, "addresses": views});
+        Ok(answer(StatusCode::OK, &body))
+    }
+
+    /// `POST /api/addresses`: makes an address, or returns the one that the channel has.
+    pub(super) async fn post_address(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let wanted: NewAddress = json(body).await?;
+        let (service, account) = (self.mail_service()?, &held.account);
+        let channel = fields::channel(&wanted.channel)?;
+        // A channel's key is not part of its name.
+        let channel = channel.split(' ').next().unwrap_or_default().to_owned();
+        let connections = self.connections(account).await?;
+        if !connections
+            .iter()
+            .any(|connection| connection.id == wanted.connection)
+        {
+            return Err(Failure::unprocessable(
+                "connection is not one of yours; GET /api/connections lists them",
+            ));
+        }
+        let addresses = self.addresses(account).await?;
+        let same = |address: &&MailAddress| {
+            address.connection == wanted.connection
+                && fields::same_channel(&address.channel, &channel)
+        };
+        if let Some(address) = addresses.iter().find(same) {
+            return Ok(answer(StatusCode::OK, &view(address.clone(), service)));
+        }
+        if addresses.len() >= MAX_ADDRESSES {
+            return Err(Failure::conflict(format!(
+                "an account takes at most {MAX_ADDRESSES} mail addresses; delete one first"
+            )));
+        }
+        let address = MailAddress {
+            version: 1,
+            id: self.connection_id(),
+            local: mail_local_part(&channel, &self.random()),
+            connection: wanted.connection,
+            channel,
+            created: self.now(),
+        };
+        // Whose it is comes first: an owner without an address is no address.
+        self.own(account, &address).await?;
+        let key = keys::mail_address(account, &address.id);
+        self.store(&key, &address, PutMode::IfAbsent).await?;
+        Ok(answer(StatusCode::CREATED, &view(address, service)))
+    }
+
+    /// `POST /api/addresses/<id>`: another address for the same channel; the old one is none any more.
+    pub(super) async fn rotate_address(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        let (service, account) = (self.mail_service()?, &held.account);
+        let old = self.address(account, id).await?.ok_or_else(missing)?;
+        let mut new = old.clone();
+        new.local = mail_local_part(&old.channel, &self.random());
+        self.own(account, &new).await?;
+        let changed = self
+            .edit::<MailAddress, bool>(&keys::mail_address(account, id), |address| {
+                if address.local == old.local {
+                    address.local.clone_from(&new.local);
+                    Edit::Write(true)
+                } else {
+                    Edit::Keep(false)
+                }
+            })
+            .await?;
+        let (gone, result) = match changed {
+            Some(true) => (
+                &old.local,
+                Ok(answer(StatusCode::OK, &view(new.clone(), service))),
+            ),
+            Some(false) => (
+                &new.local,
+                Err(Failure::conflict(
+                    "the address was changed a moment ago; look again",
+                )),
+            ),
+            None => (&new.local, Err(missing())),
+        };
+        self.storage.store().delete(&keys::mail_owner(gone)).await?;
+        result
+    }
+
+    /// `DELETE /api/addresses/<id>`.
+    pub(super) async fn delete_address(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = self.session(call).await?;
+        let address = self.address(&held.account, id).await?.ok_or_else(missing)?;
+        let key = keys::mail_address(&held.account, id);
+        self.storage.store().delete(&key).await?;
+        self.storage
+            .store()
+            .delete(&keys::mail_owner(&address.local))
+            .await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    async fn own(&self, account: &AccountName, address: &MailAddress) -> Result<(), StoreError> {
+        let owner = MailAddressOwner {
+            account: account.clone(),
+            id: address.id.clone(),
+        };
+        let key = keys::mail_owner(&address.local);
+        self.store(&key, &owner, PutMode::IfAbsent).await.map(drop)
+    }
+
+    async fn addresses(&self, account: &AccountName) -> Result<Vec<MailAddress>, StoreError> {
+        self.load_all(&keys::mail_addresses(account)).await
+    }
+
+    async fn address(
+        &self,
+        account: &AccountName,
+        id: &str,
+    ) -> Result<Option<MailAddress>, StoreError> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let found = self.load(&keys::mail_address(account, id)).await?;
+        Ok(found.map(|(address, _)| address))
+    }
+
+    /// Returns whose address it is; none if there is no such address (any more).
+    pub(crate) async fn find_address(
+        &self,
+        address: &str,
+    ) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
+        let (Some(service), Some((local, domain))) = (&self.config.mail, address.rsplit_once('@'))
+        else {
+            return Ok(None);
+        };
+        let local = local.to_ascii_lowercase();
+        if !domain.eq_ignore_ascii_case(&service.domain) || !model::is_mail_local_part(&local) {
+            return Ok(None);
+        }
+        let owner = self
+            .load::<MailAddressOwner>(&keys::mail_owner(&local))
+            .await?;
+        let Some((owner, _)) = owner else {
+            return Ok(None);
+        };
+        let address = self.address(&owner.account, &owner.id).await?;
+        Ok(address
+            .filter(|address| address.local == local)
+            .map(|address| (owner.account, address)))
+    }
+}
