@@ -19,6 +19,7 @@ const VERSION: u32 = 1;
 /// setup-token   until the first account is made
 /// store/        accounts and their documents
 /// spool/        what connectors have not published yet
+/// smtp/         mail that the functions do not have yet, and mail that was not sent yet
 /// ircd/         channels and history of the IRC server
 /// ```
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 mod admin;
 mod bucket;
 mod data;
+mod mail;
 mod router;
 mod serve;
 mod settings;

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use crate::data::DataFolder;
+use crate::mail;
 use crate::router::Router;
 use crate::settings::{Keys, Settings};
 use crate::statics::StaticFiles;
@@ -91,14 +92,24 @@ pub(crate) async fn functions(
     config.setup_token = Some(folder.setup_token()?);
     config.default_quota = Some(settings.quota);
     config.max_document_size = settings.max_document;
-    config.connectors = [(GATEWAY, vec!["irc".to_owned()]), (IRCD, Vec::new())]
-        .map(|(id, platforms)| Connector {
-            id: id.to_owned(),
-            url: config.origin.clone(),
-            platforms,
-            key: connector_key(&master, id),
-        })
-        .into();
+    config.connectors = [
+        (GATEWAY, vec!["irc".to_owned()]),
+        (IRCD, Vec::new()),
+        (mail::SMTP, Vec::new()),
+    ]
+    .map(|(id, platforms)| Connector {
+        id: id.to_owned(),
+        // The mail connector has no web port: it looks into its queue by itself.
+        url: if id == mail::SMTP {
+            String::new()
+        } else {
+            config.origin.clone()
+        },
+        platforms,
+        key: connector_key(&master, id),
+    })
+    .into();
+    config.mail = mail::service(&settings.mail, &config.origin);
     // The public origin may lead around half the world, or not be reachable from here at all.
     let inner = format!("http://{}", dialable(addresses.web));
     config.internal.insert(GATEWAY.to_owned(), inner);
@@ -141,6 +152,10 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let turn_address = turn
         .as_ref()
         .and_then(|turn| turn.addresses().first().copied());
+    let smtp = match settings.mail.smtp {
+        Some(address) => Some(bind("smtp", address).await?),
+        None => None,
+    };
     let addresses = Addresses {
         web: web.local_addr()?,
         irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -174,12 +189,20 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     };
     let gateway = start_gateway(settings, folder, &inner, addresses.irc)?;
     router.mount(gateway.service());
+    let smtp_address = smtp.as_ref().map(TcpListener::local_addr).transpose()?;
+    let smtp = match smtp {
+        Some(listener) => Some(mail::start(settings, folder, listener, &inner, &origin)?),
+        None => None,
+    };
 
     if let Some(address) = addresses.irc {
         say(&format!("irc {address}"))?;
     }
     if let Some(address) = addresses.turn {
         say(&format!("turn {address}"))?;
+    }
+    if let Some(address) = smtp_address {
+        say(&format!("smtp {address}"))?;
     }
     if functions.needs_setup().await? {
         say(&format!(
@@ -191,6 +214,9 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
 
     stopped.await;
     tracing::info!("stopping");
+    if let Some(smtp) = smtp {
+        smtp.shutdown().await;
+    }
     if let Some(turn) = turn {
         // Everything else that a call needs stops too, so it does not wait for calls to end.
         turn.stop();
@@ -270,7 +296,7 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Every connector has a key of its own, so that one that leaks opens nothing else.
-fn connector_key(master: &[u8; 32], id: &str) -> Vec<u8> {
+pub(crate) fn connector_key(master: &[u8; 32], id: &str) -> Vec<u8> {
     let mut key = vec![0; 32];
     let info = format!("subspace connector v1 {id}");
     // HKDF-SHA256 fails above 255 * 32 bytes only (RFC 5869, section 2.3).

@@ -11,6 +11,7 @@ use clap::Args;
 use functions_core::{DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA};
 use ircd::Guests;
 use serde::Deserialize;
+use smtp_connector::TlsFiles;
 use storage_s3::S3Settings;
 use turn_server::relay::RelayAddress;
 
@@ -39,9 +40,28 @@ pub(crate) struct Keys {
     /// Address of the IRC server, or `off` [default: 127.0.0.1:6667].
     #[arg(long, env = "SUBSPACE_IRC", value_name = "ADDR")]
     irc: Option<String>,
-    /// Address of the SMTP server, or `off` [default: off].
+    /// Address of the SMTP server, or `off` [default: 127.0.0.1:2525].
     #[arg(long, env = "SUBSPACE_SMTP", value_name = "ADDR")]
     smtp: Option<String>,
+    /// Domain that channels have mail addresses in [default: the origin's host if it is a domain name, else
+    /// mail.localhost].
+    #[arg(long, env = "SUBSPACE_MAIL_DOMAIN", value_name = "NAME")]
+    mail_domain: Option<String>,
+    /// Name by which the SMTP server greets [default: the mail domain].
+    #[arg(long, env = "SUBSPACE_MAIL_HOST", value_name = "NAME")]
+    mail_host: Option<String>,
+    /// PEM file with the certificate for STARTTLS, its chain included.
+    #[arg(long, env = "SUBSPACE_MAIL_CERTIFICATE", value_name = "FILE")]
+    mail_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, env = "SUBSPACE_MAIL_KEY", value_name = "FILE")]
+    mail_key: Option<PathBuf>,
+    /// Whether SPF, DKIM and DMARC are checked: on or off [default: on].
+    #[arg(long, env = "SUBSPACE_MAIL_CHECKS", value_name = "ON")]
+    mail_checks: Option<String>,
+    /// DNS server for mail, address and port [default: those of the system].
+    #[arg(long, env = "SUBSPACE_MAIL_DNS", value_name = "ADDR")]
+    mail_dns: Option<String>,
     /// Address of the TURN server for calls, or `off` [default: 127.0.0.1:3478].
     #[arg(long, env = "SUBSPACE_TURN", value_name = "ADDR")]
     turn: Option<String>,
@@ -121,6 +141,8 @@ pub(crate) struct Settings {
     pub(crate) turn_relays: Vec<RelayAddress>,
     /// Ports that it relays on.
     pub(crate) turn_ports: RangeInclusive<u16>,
+    /// Mail.
+    pub(crate) mail: Mail,
     /// Public address, if configured.
     pub(crate) origin: Option<String>,
     /// Built web client.
@@ -147,6 +169,23 @@ pub(crate) struct Settings {
     pub(crate) log: String,
 }
 
+/// What the keys say about mail.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    /// SMTP server.
+    pub(crate) smtp: Option<SocketAddr>,
+    /// Domain of addresses, if configured.
+    pub(crate) domain: Option<String>,
+    /// Name by which the server greets, if configured.
+    pub(crate) host: Option<String>,
+    /// Certificate and key.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Whether senders are checked.
+    pub(crate) checks: bool,
+    /// DNS server, if configured.
+    pub(crate) dns: Option<SocketAddr>,
+}
+
 impl Keys {
     /// Adds the file and the defaults, and checks every key.
     ///
@@ -164,11 +203,7 @@ impl Keys {
             }
             None => Self::default(),
         };
-        for (key, value) in [("smtp", self.smtp.or(file.smtp))] {
-            if let Some(value) = value.filter(|value| value != "off") {
-                bail!("{key}: found \"{value}\", expected off: this version has no {key} server");
-            }
-        }
+        let mail = self.mail(&file)?;
         let listen = self
             .listen
             .or(file.listen)
@@ -240,6 +275,7 @@ impl Keys {
                     "an address like 127.0.0.1:6667, or off",
                 )?)
             },
+            mail,
             origin,
             client: client.unwrap_or_else(default_client),
             name: line(
@@ -269,6 +305,64 @@ impl Keys {
             retention_days: self.retention_days.or(file.retention_days).unwrap_or(30),
             behind_proxy: self.behind_proxy.or(file.behind_proxy).unwrap_or(false),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+impl Keys {
+    fn mail(&self, file: &Self) -> anyhow::Result<Mail> {
+        let smtp = self.smtp.as_ref().or(file.smtp.as_ref());
+        let smtp = match smtp.map_or("127.0.0.1:2525", String::as_str) {
+            "off" => None,
+            text => Some(parse(
+                "smtp",
+                text,
+                "an address like 127.0.0.1:2525, or off",
+            )?),
+        };
+        let name = |key: &str, value: Option<&String>| {
+            value.map(|name| domain_name(key, name)).transpose()
+        };
+        let certificate = self
+            .mail_certificate
+            .clone()
+            .or_else(|| file.mail_certificate.clone());
+        let key = self.mail_key.clone().or_else(|| file.mail_key.clone());
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                bail!("mail-key: found nothing, expected the key of mail-certificate")
+            }
+            (None, Some(_)) => bail!("mail-certificate: found nothing, expected one for mail-key"),
+        };
+        let checks = match self
+            .mail_checks
+            .as_ref()
+            .or(file.mail_checks.as_ref())
+            .map(String::as_str)
+        {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => bail!("mail-checks: found \"{other}\", expected on or off"),
+        };
+        let dns = self.mail_dns.as_ref().or(file.mail_dns.as_ref());
+        let dns = dns
+            .map(|text| parse("mail-dns", text, "an address like 127.0.0.1:53"))
+            .transpose()?;
+        Ok(Mail {
+            smtp,
+            domain: name(
+                "mail-domain",
+                self.mail_domain.as_ref().or(file.mail_domain.as_ref()),
+            )?,
+            host: name(
+                "mail-host",
+                self.mail_host.as_ref().or(file.mail_host.as_ref()),
+            )?,
+            tls,
+            checks,
+            dns,
         })
     }
 }
@@ -353,6 +447,21 @@ fn server_name(name: &str) -> anyhow::Result<String> {
     Ok(name.to_lowercase())
 }
 
+fn domain_name(key: &str, name: &str) -> anyhow::Result<String> {
+    let fits = name.len() <= 253
+        && !name.is_empty()
+        && name.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        });
+    if !fits {
+        bail!("{key}: found \"{name}\", expected a domain name like example.org");
+    }
+    Ok(name.to_lowercase())
+}
+
 fn channel_names(text: &str) -> anyhow::Result<Vec<String>> {
     let names: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     let fits = |name: &String| {
@@ -395,6 +504,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:6700");
         assert_eq!(settings.irc.unwrap().to_string(), "127.0.0.1:6667");
         assert_eq!(settings.turn.unwrap().to_string(), "127.0.0.1:3478");
+        assert_eq!(settings.mail.smtp.unwrap().to_string(), "127.0.0.1:2525");
         assert_eq!(settings.channels, ["#general"]);
         assert!(!settings.behind_proxy);
         assert_eq!(settings.retention_days, 30);
@@ -406,7 +516,9 @@ mod tests {
             wrong(|keys| keys.listen = Some("6700".into())),
             "listen: found \"6700\", expected an address like 127.0.0.1:6700"
         );
-        assert!(wrong(|keys| keys.smtp = Some("127.0.0.1:2525".into())).starts_with("smtp: found"));
+        assert!(wrong(|keys| keys.smtp = Some("2525".into())).starts_with("smtp: found"));
+        assert!(wrong(|keys| keys.turn = Some("127.0.0.1:1".into())).starts_with("turn: found"));
+        assert!(wrong(|keys| keys.mail_domain = Some("a b".into())).contains("example.org"));
         assert!(
             wrong(|keys| keys.origin = Some("https://a/b".into())).starts_with("origin: found")
         );

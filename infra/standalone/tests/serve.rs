@@ -90,7 +90,7 @@ fn a_wrong_start_is_refused_in_one_sentence() {
     let serve = |flags: &[&str]| {
         refused(
             subspace(&data)
-                .args(["serve", "--irc", "off"])
+                .args(["serve", "--irc", "off", "--smtp", "off"])
                 .args(if flags.contains(&"--turn") {
                     &[][..]
                 } else {

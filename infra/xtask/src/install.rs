@@ -85,6 +85,16 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         shown_by: Sign::Path("/usr/share/doc/weechat-plugins"),
     },
     program("irssi", &["irssi"]),
+    program("swaks", &["swaks"]),
+    // With it swaks speaks TLS.
+    Package {
+        name: "libnet-ssleay-perl",
+        shown_by: Sign::Path("/usr/share/doc/libnet-ssleay-perl"),
+    },
+    Package {
+        name: "postfix",
+        shown_by: Sign::Path("/usr/sbin/postfix"),
+    },
     NGINX,
     program("openssl", &["openssl"]),
     COTURN,

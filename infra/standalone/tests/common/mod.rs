@@ -10,6 +10,8 @@
 pub(crate) mod archives;
 pub(crate) mod http;
 pub(crate) mod irc;
+pub(crate) mod mail;
+pub(crate) mod postfix;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod watch;

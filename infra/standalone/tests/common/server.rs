@@ -124,7 +124,7 @@ impl Drop for Server {
 pub(crate) fn spawn(data: &Path, flags: &[&str]) -> Child {
     let mut command = subspace(data);
     command.args(["serve", "--log", "warn", "--data"]).arg(data);
-    for flag in ["--listen", "--irc", "--turn"] {
+    for flag in ["--listen", "--irc", "--smtp", "--turn"] {
         if !flags.contains(&flag) {
             command.args([flag, "127.0.0.1:0"]);
         }

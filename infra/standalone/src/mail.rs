@@ -1,0 +1,60 @@
+//! The mail connector inside the one process.
+
+use std::net::Ipv4Addr;
+
+use functions_core::MailService;
+use smtp_connector::{Smtp, SmtpConfig};
+use tokio::net::TcpListener;
+
+use crate::data::DataFolder;
+use crate::serve::connector_key;
+use crate::settings::{Mail, Settings};
+
+/// Id of the mail connector.
+pub(crate) const SMTP: &str = "smtp";
+/// Domain of mail addresses if the origin gives none.
+const LOCAL_DOMAIN: &str = "mail.localhost";
+
+/// What the functions know about mail.
+pub(crate) fn service(mail: &Mail, origin: &str) -> Option<MailService> {
+    mail.smtp.map(|_| MailService {
+        domain: domain(mail, origin),
+        connector: SMTP.to_owned(),
+    })
+}
+
+/// Starts the connector.
+///
+/// # Errors
+/// One sentence: its folder or its certificate cannot be used.
+pub(crate) fn start(
+    settings: &Settings,
+    folder: &DataFolder,
+    listener: TcpListener,
+    functions: &str,
+    origin: &str,
+) -> anyhow::Result<Smtp> {
+    let mail = &settings.mail;
+    let key = connector_key(&folder.master_key()?, SMTP);
+    let domain = domain(mail, origin);
+    let mut config = SmtpConfig::new(SMTP, &key, functions, &domain, folder.folder("smtp"));
+    if let Some(host) = &mail.host {
+        config.hostname.clone_from(host);
+    }
+    config.tls.clone_from(&mail.tls);
+    config.checks = mail.checks;
+    config.dns = mail.dns;
+    Ok(Smtp::start(config, listener)?)
+}
+
+/// The domain of addresses: as configured, or the origin's host if that is a domain name.
+fn domain(mail: &Mail, origin: &str) -> String {
+    if let Some(domain) = &mail.domain {
+        return domain.clone();
+    }
+    let host = url::Url::parse(origin)
+        .ok()
+        .and_then(|url| url.domain().map(str::to_owned));
+    host.filter(|host| host.contains('.') && host.parse::<Ipv4Addr>().is_err())
+        .unwrap_or_else(|| LOCAL_DOMAIN.to_owned())
+}

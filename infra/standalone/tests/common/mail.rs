@@ -1,0 +1,197 @@
+//! A server with an address for a channel, and who sends there.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::server::{Server, free_address};
+use super::{LIMIT, Space};
+
+/// swaks, quiet about what it was not told.
+pub(crate) fn swaks(server: &str) -> Command {
+    let mut command = Command::new("swaks");
+    command.args([
+        "--server",
+        server,
+        "--helo",
+        "client.example",
+        "--timeout",
+        "20",
+    ]);
+    command
+}
+
+/// Waits until something is there.
+pub(crate) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < LIMIT * 3, "it did not happen in time");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A mail in the storage.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Its folder, `mail/…/`.
+    pub(crate) folder: String,
+    pub(crate) summary: Value,
+}
+
+/// A server, an account, and an address for #general.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    space: Space,
+    server: Option<Server>,
+    token: String,
+    pub(crate) session: String,
+    pub(crate) smtp: String,
+    pub(crate) address: String,
+}
+
+impl Inbox {
+    pub(crate) fn start(more: &[&str]) -> Self {
+        let smtp = free_address();
+        // No test asks the world's DNS.
+        let mut flags = vec![
+            "--smtp",
+            &smtp,
+            "--mail-dns",
+            "127.0.0.1:9",
+            "--mail-checks",
+            "off",
+        ];
+        flags.extend(more);
+        let space = Space::new(&flags);
+        space.add("alice");
+        let server = space.start();
+        let session = space.sign_in("alice");
+        let (_, connections) = space.call("GET /api/connections", &session, &Value::Null);
+        let connection = connections["connections"][0]["id"].clone();
+        let body = json!({"connection": connection, "channel": "#general"});
+        let (status, made) = space.call("POST /api/addresses", &session, &body);
+        assert_eq!(status, 201, "{made}");
+        Self {
+            token: space.storage_token("alice"),
+            address: made["address"].as_str().unwrap().to_owned(),
+            space,
+            server: Some(server),
+            session,
+            smtp,
+        }
+    }
+
+    /// SIGKILL, and another start over the same data.
+    pub(crate) fn kill_and_start(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill();
+        }
+        self.server = Some(self.space.start());
+    }
+
+    /// A document or a listing.
+    pub(crate) fn read(&self, path: &str) -> String {
+        let head = format!(
+            "GET /storage/alice/{path}\nauthorization: Bearer {}",
+            self.token
+        );
+        let (status, body) = super::request(&self.space.web, &head, "").unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let listing: Value = serde_json::from_str(&self.read(folder)).unwrap();
+        let items = listing["items"].as_object().unwrap();
+        items.keys().map(|name| format!("{folder}{name}")).collect()
+    }
+
+    /// All mails that are stored.
+    pub(crate) fn mails(&self) -> Vec<Stored> {
+        let mut folders = vec!["mail/".to_owned()];
+        // Address, year, month, day, mail.
+        for _ in 0..5 {
+            folders = folders
+                .iter()
+                .flat_map(|folder| self.list(folder))
+                .collect();
+        }
+        folders
+            .into_iter()
+            .filter(|folder| {
+                self.list(folder)
+                    .iter()
+                    .any(|name| name.ends_with("/mail.json"))
+            })
+            .map(|folder| Stored {
+                summary: serde_json::from_str(&self.read(&format!("{folder}mail.json"))).unwrap(),
+                folder,
+            })
+            .collect()
+    }
+
+    /// Mails that the functions refused for good.
+    pub(crate) fn aside(&self) -> usize {
+        let folder = self.space.data().join("smtp/incoming/refused");
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+}
+
+/// The smallest mail client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    writer: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Sends a mail; none if the connection breaks before there is an answer.
+    pub(crate) fn send(server: &str, to: &str, subject: &str) -> Option<bool> {
+        let stream = TcpStream::connect(server).ok()?;
+        stream.set_read_timeout(Some(LIMIT)).ok()?;
+        let mut client = Self {
+            writer: stream.try_clone().ok()?,
+            reader: BufReader::new(stream),
+        };
+        client.answer()?;
+        for command in [
+            "EHLO client.example".to_owned(),
+            "MAIL FROM:<bob@a.example>".to_owned(),
+            format!("RCPT TO:<{to}>"),
+            "DATA".to_owned(),
+        ] {
+            write!(client.writer, "{command}\r\n").ok()?;
+            if client.answer()?.starts_with(['4', '5']) {
+                return Some(false);
+            }
+        }
+        let mail = format!(
+            "Message-ID: <{subject}@a.example>\r\nFrom: bob@a.example\r\nSubject: {subject}\r\n\r\ntext\r\n.\r\n"
+        );
+        client.writer.write_all(mail.as_bytes()).ok()?;
+        Some(client.answer()?.starts_with("250"))
+    }
+
+    fn answer(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.reader.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            if line.as_bytes().get(3) == Some(&b' ') {
+                return Some(line);
+            }
+        }
+    }
+}

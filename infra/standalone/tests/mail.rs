@@ -1,0 +1,189 @@
+//! Mail for a channel, brought by real senders: swaks and Postfix.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::irc::Plain;
+use common::mail::{Inbox, swaks, wait_for};
+use common::postfix::Postfix;
+use common::server::free_address;
+
+#[test]
+fn swaks_brings_mail_that_is_stored_in_full() {
+    let inbox = Inbox::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "attached").unwrap();
+    let sent = swaks(&inbox.smtp)
+        .args(["--to", &inbox.address, "--from", "bob@a.example"])
+        .args([
+            "--header",
+            "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=",
+            "--body",
+            "first\nsecond",
+        ])
+        .arg("--attach")
+        .arg(format!("@{}", file.display()))
+        .output()
+        .unwrap();
+    assert!(sent.status.success(), "{}", text(&sent));
+    assert!(text(&sent).contains("250 2.0.0 queued as "));
+    let mail = wait_for(|| inbox.mails().pop());
+    assert_eq!(mail.summary["subject"], "Grüße");
+    assert_eq!(mail.summary["from"], "bob@a.example");
+    assert_eq!(mail.summary["text"], "first\nsecond");
+    assert_eq!(mail.summary["checks"]["verified"], false);
+    let attached = mail.summary["attachments"][0]["document"].as_str().unwrap();
+    assert!(
+        attached.starts_with("1-") && attached.ends_with("notes.txt"),
+        "{attached}"
+    );
+    assert_eq!(
+        inbox.read(&format!("{}{attached}", mail.folder)),
+        "attached"
+    );
+    let whole = inbox.read(&format!("{}message.eml", mail.folder));
+    assert!(
+        whole.starts_with("Return-Path: <bob@a.example>\r\nReceived: from "),
+        "{whole}"
+    );
+    assert!(whole.contains("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"));
+}
+
+#[test]
+fn the_channel_reads_it_in_any_irc_client() {
+    let inbox = Inbox::start(&[]);
+    let guest = Plain::register(&inbox.space().irc, "guest", None, "").unwrap();
+    guest.join("#general").unwrap();
+    let sent = swaks(&inbox.smtp)
+        .args(["--to", &inbox.address, "--from", "bob@a.example"])
+        .args(["--header", "Subject: Hello", "--body", "first\n!second"])
+        .output()
+        .unwrap();
+    assert!(sent.status.success(), "{}", text(&sent));
+    guest.expect("Mail from bob@a.example (unverified): Hello");
+    guest.expect("> !second");
+    let link = guest.expect("Full mail: http");
+    let mail = wait_for(|| inbox.mails().pop());
+    let folder = mail.folder.trim_end_matches('/');
+    assert!(link.ends_with(&format!("/#/{folder}")), "{link} {folder}");
+}
+
+#[test]
+fn swaks_meets_every_refusal() {
+    let inbox = Inbox::start(&[]);
+    let says = |arguments: &[&str], code: i32, answer: &str| {
+        let sent = swaks(&inbox.smtp).args(arguments).output().unwrap();
+        let said = text(&sent);
+        assert_eq!(sent.status.code(), Some(code), "{said}");
+        assert!(said.contains(answer), "{answer}: {said}");
+    };
+    let here = inbox.address.as_str();
+    // What swaks ends with is in its manual: 24 is RCPT, 23 is MAIL, 26 is the mail.
+    says(&["--to", "bob@elsewhere.example"], 24, "550 5.7.1");
+    says(&["--to", "postmaster@mail.localhost"], 24, "550 5.1.1");
+    says(
+        &["--to", "general.aaaaaaaaaaaaaaaaaaaa@mail.localhost"],
+        24,
+        "550 5.1.1",
+    );
+    says(&["--to", here, "--quit-after", "RCPT"], 0, "250 2.1.5");
+    says(
+        &["--to", &here.to_uppercase(), "--pipeline"],
+        0,
+        "250 2.0.0 queued",
+    );
+    says(&["--to", here, "--protocol", "SMTP"], 0, "250 2.0.0 queued");
+    says(&["--to", here, "--tls"], 29, "STARTTLS");
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("large");
+    std::fs::write(
+        &large,
+        format!("{}\n", "0123456789".repeat(7)).repeat(1024 * 400),
+    )
+    .unwrap();
+    let body = format!("@{}", large.display());
+    let quiet = "--suppress-data";
+    says(&["--to", here, quiet, "--body", &body], 26, "552 5.3.4");
+    assert_eq!(
+        wait_for(|| Some(inbox.mails()).filter(|mails| mails.len() == 2)).len(),
+        2
+    );
+}
+
+#[test]
+fn swaks_speaks_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path());
+    let inbox = Inbox::start(&["--mail-certificate", &certificate, "--mail-key", &key]);
+    let sent = swaks(&inbox.smtp)
+        .args([
+            "--to",
+            &inbox.address,
+            "--tls",
+            "--header",
+            "Subject: secret",
+        ])
+        .output()
+        .unwrap();
+    assert!(sent.status.success(), "{}", text(&sent));
+    let mail = wait_for(|| inbox.mails().pop());
+    let whole = inbox.read(&format!("{}message.eml", mail.folder));
+    assert!(whole.contains(" with ESMTPS id "), "{whole}");
+}
+
+#[test]
+fn postfix_relays_to_a_channel() {
+    let inbox = Inbox::start(&[]);
+    let postfix = Postfix::start(&inbox.smtp, &free_address());
+    let sent = swaks(&postfix.address)
+        .args(["--to", &inbox.address, "--from", "bob@a.example"])
+        .args([
+            "--header",
+            "Subject: over postfix",
+            "--body",
+            "Grüße\n.dot\n",
+        ])
+        .output()
+        .unwrap();
+    assert!(sent.status.success(), "{}", text(&sent));
+    let mail = wait_for(|| inbox.mails().pop());
+    assert_eq!(mail.summary["subject"], "over postfix");
+    assert_eq!(mail.summary["text"], "Grüße\n.dot");
+    let whole = inbox.read(&format!("{}message.eml", mail.folder));
+    assert!(whole.contains("(Postfix)"), "{whole}");
+}
+
+fn certificate(folder: &Path) -> (String, String) {
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args(["-days", "2", "-subj", "/CN=mail.localhost", "-out"])
+        .arg(&certificate)
+        .arg("-keyout")
+        .arg(&key)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+    (certificate.display().to_string(), key.display().to_string())
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
