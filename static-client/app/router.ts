@@ -13,6 +13,7 @@ Router.map(function () {
   this.route('call', { path: '/call/:token' });
   this.route('chat', { path: '/' }, function () {
     this.route('settings', { path: '/settings/:section' });
+    this.route('mail', { path: '/mail/*path' });
     this.route('room', { path: '/:network/:room' });
   });
   this.route('lost', { path: '/*path' });

@@ -57,6 +57,15 @@ export interface Invite {
   token?: string;
 }
 
+/** An address by which mail reaches a channel. */
+export interface MailAddress {
+  id: string;
+  address: string;
+  connection: string;
+  channel: string;
+  created: string;
+}
+
 export interface NewConnection {
   platform: string;
   name?: string;
@@ -214,6 +223,24 @@ export class ApiClient {
       'POST',
       `${hookPath(id)}/deliveries/${encodeURIComponent(delivery)}/again`,
     );
+
+  mailAddresses = () =>
+    this.#request<{ domain: string | null; addresses: MailAddress[] }>(
+      'GET',
+      '/api/addresses',
+    );
+  addMailAddress = (connection: string, channel: string) =>
+    this.#request<MailAddress>('POST', '/api/addresses', {
+      connection,
+      channel,
+    });
+  changeMailAddress = (id: string) =>
+    this.#request<MailAddress>(
+      'POST',
+      `/api/addresses/${encodeURIComponent(id)}`,
+    );
+  removeMailAddress = (id: string) =>
+    this.#request<void>('DELETE', `/api/addresses/${encodeURIComponent(id)}`);
 
   tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
 

@@ -9,7 +9,7 @@ import { loadConfig } from '../lib/config.ts';
 import { LocalStore } from '../lib/local-store.ts';
 
 /** What the client asks of the user's storage. */
-export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r subspace:rw';
+export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r mail:r subspace:rw';
 
 interface StoredSession extends SessionResponse {
   functions: string;

@@ -21,6 +21,12 @@ export default class StorageService extends Service {
   /** Settings are as other devices know them. */
   @tracked ready = false;
 
+  #connect: () => void = () => {};
+  /** Resolves once documents can be read. */
+  connected = new Promise<void>((resolve) => {
+    this.#connect = resolve;
+  });
+
   #rs: RemoteStorage | undefined;
   #module: SubspaceModule | undefined;
   #renewed = false;
@@ -81,6 +87,15 @@ export default class StorageService extends Service {
     return typeof body === 'string' ? (JSON.parse(body) as unknown) : body;
   }
 
+  /** Reads a document's bytes past the cache. */
+  async bytes(path: string): Promise<Blob> {
+    const { statusCode, body, contentType } = await this.#fetch(path);
+    if (statusCode === 404) throw new Error('The document is not there.');
+    return new Blob([body as string | ArrayBuffer], {
+      type: contentType ?? 'application/octet-stream',
+    });
+  }
+
   /** Names of the items of a folder, folders with a slash at their end. */
   async list(path: string): Promise<string[]> {
     const { statusCode, body } = await this.#fetch(path);
@@ -93,7 +108,8 @@ export default class StorageService extends Service {
       throw new Error('The storage is not connected.');
     }
     const answer = await this.#rs.remote.get(path);
-    if (answer.statusCode === 401) {
+    // A token of an older version may not read everything that this one does.
+    if (answer.statusCode === 401 || answer.statusCode === 403) {
       await this.#renew();
       return this.#rs.remote.get(path);
     }
@@ -118,6 +134,7 @@ export default class StorageService extends Service {
     rs.access.claim('subspace', 'rw');
     rs.access.claim('kosmos', 'rw');
     rs.access.claim('chat-messages', 'r');
+    rs.access.claim('mail', 'r');
     rs.caching.enable('/subspace/');
     rs.addModule(subspaceModule);
     this.#module = (rs as unknown as { subspace: SubspaceModule }).subspace;
@@ -153,6 +170,7 @@ export default class StorageService extends Service {
       token,
       properties: { [STORAGE_VERSION_PROPERTY]: STORAGE_API },
     });
+    this.#connect();
   }
 }
 

@@ -10,6 +10,7 @@ export type Dialog =
   | { kind: 'topic'; key: string }
   | { kind: 'call'; key: string }
   | { kind: 'webhooks'; key: string }
+  | { kind: 'mail'; key: string }
   | { kind: 'help' }
   | { kind: 'person'; networkId: string; nick: string };
 
