@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use async_lock::OnceCell;
 use bytes::Bytes;
 use functions_core::variables::Variables;
 use functions_core::{Body, ClientAddress, Functions};
 use futures_util::StreamExt;
 use http::{HeaderMap, Response};
 use spin_sdk::http::Request as SpinRequest;
-use storage_adapter::{ByteStream, GetOptions, ObjectStore, PutMode, Storage, StoreError};
+use storage_adapter::{ByteStream, GetOptions, ObjectStore, PutMode, Storage, StoreError, Waiting};
 use storage_s3::{Commits, Conditions, Limits, S3Settings, S3Store, SharedHttpClient};
 
 use crate::host::WasiHost;
@@ -25,8 +24,8 @@ const TRIED: &str = ".subspace/conditions";
 const MAX_TRIED: usize = 1024;
 
 thread_local! {
-    /// Absent until the first request. After a failure the next request tries again.
-    static INSTANCE: RefCell<Rc<OnceCell<Rc<App>>>> = RefCell::default();
+    /// Absent until a first request has succeeded to make it.
+    static INSTANCE: RefCell<Option<Rc<App>>> = const { RefCell::new(None) };
 }
 
 /// The functions over a bucket.
@@ -41,8 +40,12 @@ impl App {
     /// # Errors
     /// One sentence: what is configured wrongly, or that the bucket cannot be used.
     pub(crate) async fn get() -> Result<Rc<Self>, String> {
-        let cell = INSTANCE.with_borrow(Rc::clone);
-        cell.get_or_try_init(Self::make).await.cloned()
+        if let Some(app) = INSTANCE.with_borrow(Clone::clone) {
+            return Ok(app);
+        }
+        // Requests that come meanwhile make their own: one must not wait for another here.
+        let made = Self::make().await?;
+        Ok(INSTANCE.with_borrow_mut(|instance| Rc::clone(instance.get_or_insert(made))))
     }
 
     async fn make() -> Result<Rc<Self>, String> {
@@ -55,6 +58,8 @@ impl App {
         let store = open(&settings, Arc::clone(&host)).await?;
         let mut keeping = storage_adapter::Options::default();
         keeping.keep_millis = variables.keep_millis();
+        // The runtime of components cannot let one request wake another one.
+        keeping.waiting = Waiting::Polling;
         let storage = Storage::with_options(Arc::new(store), host, keeping);
         Ok(Rc::new(Self {
             functions: Functions::new(storage, variables.config),

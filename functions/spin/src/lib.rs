@@ -11,8 +11,9 @@ mod host;
 mod http_client;
 mod variables;
 
-use functions_core::is_ours;
-use http::Request;
+use functions_core::{Body, is_ours};
+use http::header::CONTENT_LENGTH;
+use http::{Request, Response, StatusCode};
 use spin_sdk::http::{IntoResponse, Request as SpinRequest};
 use spin_sdk::http_service;
 
@@ -24,9 +25,23 @@ async fn handle(request: SpinRequest) -> impl IntoResponse {
     if !is_ours(request.uri().path()) {
         return files::answer(&request);
     }
-    match App::get().await {
+    let mut response = match App::get().await {
         Ok(app) => app.answer(request).await,
         Err(error) => functions_core::variables::misconfigured(&error),
+    };
+    announce_length(&mut response);
+    response
+}
+
+/// Tells how long the body is, which WASI does not do by itself. Answers to HEAD have said it.
+fn announce_length(response: &mut Response<Body>) {
+    let bodiless = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if !bodiless && !response.headers().contains_key(CONTENT_LENGTH) {
+        let length = response.body().length();
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
 }
 

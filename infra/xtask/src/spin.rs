@@ -64,13 +64,8 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
         || {
             let mut cargo = rust.cargo(places)?;
             cargo
-                .args([
-                    "build",
-                    "--quiet",
-                    "--profile=edge",
-                    "--package=functions-spin",
-                ])
-                .args(["--target", triple])
+                .args(["build", "--quiet", "--profile=edge"])
+                .args(["--package=functions-spin", "--target", triple])
                 .args(flags);
             process::run(&mut cargo)
         },

@@ -1,0 +1,156 @@
+//! The component in `wasmtime serve`, on a free port, over an S3 server in the test's own process.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use functions_suite::Settings;
+
+use crate::s3;
+
+/// How long wasmtime may take to compile the component, on a busy machine, the first time.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A component that is served; everything stops when it is dropped.
+pub(crate) struct Component {
+    pub(crate) address: SocketAddr,
+    wasmtime: Child,
+    _bucket: s3::Server,
+    _files: tempfile::TempDir,
+}
+
+impl Drop for Component {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.wasmtime.kill();
+        let _ = self.wasmtime.wait();
+    }
+}
+
+impl Component {
+    /// Starts one.
+    pub(crate) async fn start(settings: &Settings) -> Self {
+        Self::launch(settings, |_| {}).await
+    }
+
+    /// Starts one with other variables.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Vec<(&'static str, String)>)) -> Self {
+        Self::launch(&Settings::default(), change).await
+    }
+
+    /// Returns an address of it.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn launch(
+        settings: &Settings,
+        change: impl FnOnce(&mut Vec<(&'static str, String)>),
+    ) -> Self {
+        let bucket = s3::Server::start(s3::Abilities {
+            conditions: true,
+            conditions_of_parts: true,
+        })
+        .await;
+        let files = tempfile::tempdir().unwrap();
+        std::fs::write(files.path().join("index.html"), "<!doctype html>").unwrap();
+        std::fs::create_dir(files.path().join("assets")).unwrap();
+        std::fs::write(files.path().join("assets/app.js"), "plain").unwrap();
+        std::fs::write(files.path().join("assets/app.js.gz"), "zipped").unwrap();
+        // The origin must be known before the port is open.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = port.local_addr().unwrap();
+        let mut variables = settings.variables(&format!("http://{address}"));
+        variables.extend([
+            ("SUBSPACE_S3_ENDPOINT", format!("http://{}", bucket.address)),
+            ("SUBSPACE_S3_BUCKET", s3::BUCKET.to_owned()),
+            ("SUBSPACE_S3_REGION", s3::REGION.to_owned()),
+            ("SUBSPACE_S3_ACCESS_KEY_ID", s3::KEY_ID.to_owned()),
+            ("SUBSPACE_S3_SECRET_ACCESS_KEY", s3::SECRET.to_owned()),
+        ]);
+        change(&mut variables);
+        let built = built();
+        let mut wasmtime = Command::new(&built.wasmtime);
+        wasmtime
+            .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
+            .arg(format!("--addr={address}"))
+            .arg(format!("--dir={}::/client", files.path().display()))
+            // `--env NAME` hands on what is in wasmtime's own environment: secrets are on no command line.
+            .args(variables.iter().map(|(name, _)| format!("--env={name}")))
+            .envs(variables)
+            .arg(&built.component)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        drop(port);
+        let wasmtime = wasmtime.spawn().unwrap();
+        let mut component = Self {
+            address,
+            wasmtime,
+            _bucket: bucket,
+            _files: files,
+        };
+        component.wait();
+        component
+    }
+
+    /// Waits until wasmtime says that it listens.
+    fn wait(&mut self) {
+        let output = self.wasmtime.stderr.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Reading goes on, so that wasmtime never waits for it.
+                let _nobody_listens = sender.send(line);
+            }
+        });
+        let mut heard = Vec::new();
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains("Serving HTTP on") => return,
+                Ok(line) => heard.push(line),
+                Err(_) => panic!("wasmtime did not begin to serve: {heard:#?}"),
+            }
+        }
+    }
+}
+
+/// What is built before.
+struct Built {
+    component: PathBuf,
+    wasmtime: PathBuf,
+}
+
+/// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let named = |name| std::env::var_os(name).map(PathBuf::from);
+        if let (Some(component), Some(wasmtime)) =
+            (named("SUBSPACE_SPIN_COMPONENT"), named("SUBSPACE_WASMTIME"))
+        {
+            return Built {
+                component,
+                wasmtime,
+            };
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut cargo = Command::new("cargo");
+        let output = cargo
+            .args(["xtask", "spin"])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cargo xtask spin failed:\n{said}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let mut lines = printed.lines().map(PathBuf::from);
+        Built {
+            component: lines.next().unwrap(),
+            wasmtime: lines.next().unwrap(),
+        }
+    })
+}

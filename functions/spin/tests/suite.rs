@@ -1,0 +1,79 @@
+//! The suite of all hosts, over the component in wasmtime and a bucket.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod common;
+#[path = "../../../storage-adapter/s3/tests/server/mod.rs"]
+#[allow(dead_code, reason = "not everything of it is needed here")]
+mod s3;
+
+use common::Component;
+use functions_suite::{Server, Settings, client, header};
+use reqwest::StatusCode;
+
+functions_suite::suite!(start);
+
+async fn start(settings: Settings) -> Server {
+    let component = Component::start(&settings).await;
+    Server::ready(component.address, component).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_is_served_with_a_policy_and_compressed() {
+    let component = Component::start(&Settings::default()).await;
+    let page = client().get(component.url("/")).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+    assert!(header(&page, "content-security-policy").contains("script-src 'self'"));
+    assert_eq!(page.text().await.unwrap(), "<!doctype html>");
+    let script = client().get(component.url("/assets/app.js"));
+    let script = script
+        .header("accept-encoding", "gzip")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(header(&script, "content-encoding"), "gzip");
+    assert!(header(&script, "cache-control").contains("immutable"));
+    assert_eq!(script.text().await.unwrap(), "zipped");
+    let missing = client()
+        .get(component.url("/missing"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_configuration_is_said_to_everybody() {
+    let component = Component::start_with(|variables| {
+        variables.retain(|(name, _)| *name != "SUBSPACE_MASTER_KEY");
+    })
+    .await;
+    let answer = client().get(component.url("/api")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let problem: serde_json::Value = answer.json().await.unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("SUBSPACE_MASTER_KEY is not set"),
+        "{detail}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_is_not_there_is_said_and_tried_again() {
+    let component = Component::start_with(|variables| {
+        for (name, value) in variables {
+            if *name == "SUBSPACE_S3_BUCKET" {
+                *value = "another".to_owned();
+            }
+        }
+    })
+    .await;
+    let answer = client().get(component.url("/api")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let detail = answer.text().await.unwrap();
+    assert!(
+        detail.contains("another") && !detail.contains(s3::SECRET),
+        "{detail}"
+    );
+}
