@@ -32,7 +32,7 @@ use crate::problem::Failure;
 use crate::router::protect;
 
 /// All of them.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "SUBSPACE_ORIGIN",
     "SUBSPACE_MASTER_KEY",
     "SUBSPACE_SETUP_TOKEN",
@@ -44,6 +44,8 @@ pub const NAMES: [&str; 11] = [
     "SUBSPACE_BEHIND_PROXY",
     "SUBSPACE_CONNECTORS",
     "SUBSPACE_NETWORK",
+    "SUBSPACE_TURN_URLS",
+    "SUBSPACE_TURN_SECRET",
 ];
 
 /// Days for which superseded documents are kept, unless configured otherwise.
