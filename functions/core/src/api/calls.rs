@@ -144,6 +144,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .ok_or_else(no_connector)?;
         let peer = self.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
+        let ice_servers = self.ice_servers(&name, guest, &call.id, &peer);
         let ticket = CallTicket {
             call: call.id,
             peer: peer.clone(),
@@ -158,7 +159,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             "peer": peer,
             "url": connector.url,
             "ticket": ticket.sign(&connector.key),
-            "ice_servers": [],
+            "ice_servers": ice_servers,
             "expires": call.expires,
         });
         Ok(answer(StatusCode::OK, &admission))
@@ -175,6 +176,25 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         self.storage.store().delete(&keys::call(&call.id)).await?;
         Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. Every guest of every call has a
+    /// quota of their own there.
+    fn ice_servers(&self, name: &str, guest: bool, call: &str, peer: &str) -> serde_json::Value {
+        let user = if guest {
+            format!("guest/{call}/{peer}")
+        } else {
+            name.to_owned()
+        };
+        match self.turn_credentials(&user) {
+            Ok(turn) => serde_json::json!([{
+                "urls": turn.urls,
+                "username": turn.username,
+                "credential": turn.credential,
+            }]),
+            // Without one, people who reach each other directly can call.
+            Err(_) => serde_json::json!([]),
+        }
     }
 
     /// Reads the call of a token; guesses are slowed down.
@@ -290,6 +310,26 @@ mod tests {
             json!({"name": "x"}),
         );
         assert_eq!(reply.status, 401);
+    }
+
+    #[test]
+    fn who_joins_gets_credentials_for_the_relay() {
+        let f = crate::testing::functions_with(|config| {
+            config.turn = Some(crate::TurnConfig {
+                urls: vec!["turn:turn.example.org:3478".into()],
+                secret: b"secret".to_vec(),
+            });
+        });
+        let alice = f.sign_up("alice");
+        let call = start(&f, &alice, true);
+        let guest = join(&f, &call, &json!({"name": "Zoë"})).json()["ice_servers"][0].clone();
+        assert_eq!(guest["urls"][0], "turn:turn.example.org:3478");
+        let user = guest["username"].as_str().unwrap();
+        assert!(user.contains(":guest/"), "{user}");
+        let path = format!("/api/calls/{call}");
+        let member = f.api("POST", &path, &alice, json!({})).json()["ice_servers"][0].clone();
+        assert!(member["username"].as_str().unwrap().ends_with(":alice"));
+        assert_ne!(member["credential"], guest["credential"]);
     }
 
     #[test]
