@@ -176,8 +176,10 @@ fn start(options: &Options, ours: bool) -> Result<(Server, u16)> {
     Ok((server, address.port()))
 }
 
-fn client(port: u16, flags: &[&str]) -> Command {
-    let mut command = Command::new("turnutils_uclient");
+/// coturn's load client. It waits for what is lost, so it may need to be stopped.
+fn client(port: u16, flags: &[&str], seconds: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args([seconds, "turnutils_uclient"]);
     command.args([
         "-u",
         "bench",
@@ -203,7 +205,7 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
     let (server, port) = start(options, ours)?;
     let before = server.usage()?;
     let begun = Instant::now();
-    let output = client(port, &[&LOAD[..], flags].concat())
+    let output = client(port, &[&LOAD[..], flags].concat(), "120")
         .output()
         .context("cannot start turnutils_uclient")?;
     let elapsed = begun.elapsed();
@@ -228,11 +230,15 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
 fn allocations(options: &Options, ours: bool) -> Result<f64> {
     let (server, port) = start(options, ours)?;
     // The first few pages are needed by any client.
-    drop(client(port, &["-m", "2", "-n", "1", "-z", "20"]).output()?);
+    drop(client(port, &["-m", "2", "-n", "1", "-z", "20"], "10").output()?);
     let before = server.usage()?.resident;
-    let mut child = client(port, &["-m", MANY, "-n", "60", "-z", "500", "-l", "100"])
-        .stdout(Stdio::null())
-        .spawn()?;
+    let mut child = client(
+        port,
+        &["-m", MANY, "-n", "60", "-z", "500", "-l", "100"],
+        "30",
+    )
+    .stdout(Stdio::null())
+    .spawn()?;
     let mut most = Usage {
         processor: Duration::ZERO,
         resident: before,
