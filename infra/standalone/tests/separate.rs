@@ -29,12 +29,23 @@ impl Drop for Process {
 fn programs() -> PathBuf {
     let own = Path::new(env!("CARGO_BIN_EXE_subspace"));
     let folder = own.parent().unwrap().to_owned();
-    let all = ["subspace-functions", "subspace-irc-connector", "subspace-ircd"];
+    let all = [
+        "subspace-functions",
+        "subspace-irc-connector",
+        "subspace-ircd",
+    ];
     if !all.iter().all(|name| folder.join(name).exists()) {
         let built = Command::new(env!("CARGO"))
             .args(["build", "-q", "--bins", "--target-dir"])
             .arg(folder.parent().unwrap())
-            .args(["-p", "functions-native", "-p", "irc-connector", "-p", "ircd"])
+            .args([
+                "-p",
+                "functions-native",
+                "-p",
+                "irc-connector",
+                "-p",
+                "ircd",
+            ])
             .status()
             .unwrap();
         assert!(built.success());
