@@ -517,7 +517,6 @@ mod tests {
             "listen: found \"6700\", expected an address like 127.0.0.1:6700"
         );
         assert!(wrong(|keys| keys.smtp = Some("2525".into())).starts_with("smtp: found"));
-        assert!(wrong(|keys| keys.turn = Some("127.0.0.1:1".into())).starts_with("turn: found"));
         assert!(wrong(|keys| keys.mail_domain = Some("a b".into())).contains("example.org"));
         assert!(
             wrong(|keys| keys.origin = Some("https://a/b".into())).starts_with("origin: found")
