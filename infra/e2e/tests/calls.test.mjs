@@ -113,14 +113,17 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await alice.pictures('call-three');
   });
 
-  await chapter('who mutes is silent, who switches the camera off has a picture of letters', async () => {
-    await bob.page.locator('[data-test-call-microphone="on"]').click();
-    await person(alice, 'bob').getByText('muted').waitFor({ state: 'attached' });
-    await bob.page.locator('[data-test-call-camera="on"]').click();
-    await person(alice, 'bob').locator('video').waitFor({ state: 'detached' });
-    await bob.page.locator('[data-test-call-camera="off"]').click();
-    await person(alice, 'bob').locator('video').waitFor();
-  });
+  await chapter(
+    'who mutes is silent, who switches the camera off has a picture of letters',
+    async () => {
+      await bob.page.locator('[data-test-call-microphone="on"]').click();
+      await person(alice, 'bob').getByText('muted').waitFor({ state: 'attached' });
+      await bob.page.locator('[data-test-call-camera="on"]').click();
+      await person(alice, 'bob').locator('video').waitFor({ state: 'detached' });
+      await bob.page.locator('[data-test-call-camera="off"]').click();
+      await person(alice, 'bob').locator('video').waitFor();
+    },
+  );
 
   await chapter('a connection that broke comes back', async () => {
     await bob.context.setOffline(true);
