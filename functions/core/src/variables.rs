@@ -32,7 +32,7 @@ use crate::problem::Failure;
 use crate::router::protect;
 
 /// All of them.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "SUBSPACE_ORIGIN",
     "SUBSPACE_MASTER_KEY",
     "SUBSPACE_SETUP_TOKEN",
@@ -46,6 +46,7 @@ pub const NAMES: [&str; 13] = [
     "SUBSPACE_NETWORK",
     "SUBSPACE_TURN_URLS",
     "SUBSPACE_TURN_SECRET",
+    "SUBSPACE_MAIL",
 ];
 
 /// Days for which superseded documents are kept, unless configured otherwise.
