@@ -71,11 +71,13 @@ async fn mode_full() {
     let world = script("full.mjs").await;
     // With the last socket gone, the connection is told that nobody looks.
     until("away", || {
-        world
-            .network
-            .log()
-            .last()
-            .is_some_and(|line| line.ends_with(" 0"))
+        let log = world.network.log();
+        let away = |nick: &str| {
+            let audience = format!("audience {nick} ");
+            let last = log.iter().rfind(|line| line.starts_with(&audience));
+            last.is_some_and(|line| line.ends_with(" 0"))
+        };
+        away("alice") && away("bob")
     })
     .await;
     world.running.stop().await;
