@@ -21,12 +21,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let wanted: NewAccount = json(body).await?;
         let guesses = Subject::Client(call.client);
         let now = self.now();
-        if let Some(seconds) = self.guard.wait(&guesses, now) {
-            return Err(Failure::too_many(
-                format!("too many attempts came from this address; try again in {seconds} seconds"),
-                seconds,
-            ));
-        }
+        self.check_guesses(&guesses)?;
         let name = check_new(&wanted.name, &wanted.password)?;
         let record = match (&wanted.setup, &wanted.invite) {
             (Some(setup), None) => {

@@ -201,12 +201,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn open_call(&self, request: &Request<'_>, token: &str) -> Result<Call, Failure> {
         let guesses = Subject::Client(request.client);
         let now = self.now();
-        if let Some(seconds) = self.guard.wait(&guesses, now) {
-            return Err(Failure::too_many(
-                format!("too many attempts came from this address; try again in {seconds} seconds"),
-                seconds,
-            ));
-        }
+        self.check_guesses(&guesses)?;
         let found = match token.parse::<BearerToken>() {
             Ok(token) if token.owner.as_str() == OWNER => self
                 .load::<Call>(&keys::call(&token.id))

@@ -71,12 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/invites/<token>`, without a session.
     pub(super) async fn get_invite(&self, call: &Call<'_>, token: &str) -> Answer {
         let guesses = Subject::Client(call.client);
-        if let Some(seconds) = self.guard.wait(&guesses, self.now()) {
-            return Err(Failure::too_many(
-                format!("too many attempts came from this address; try again in {seconds} seconds"),
-                seconds,
-            ));
-        }
+        self.check_guesses(&guesses)?;
         let Some(invite) = self.open_invite(token, None).await? else {
             self.guard.attempt(guesses, self.now());
             return Err(missing());

@@ -25,7 +25,7 @@ use storage_adapter::ObjectStore;
 use crate::Functions;
 use crate::body::Incoming;
 use crate::grants::Held;
-use crate::guard::ClientAddress;
+use crate::guard::{ClientAddress, Subject};
 use crate::problem::{Answer, Failure};
 use crate::router::discard;
 
@@ -122,6 +122,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Err(nothing())
             }
         }
+    }
+
+    /// Refuses whoever has guessed too often for now; the caller counts the guess that follows.
+    pub(crate) fn check_guesses(&self, guesses: &Subject) -> Result<(), Failure> {
+        let Some(seconds) = self.guard.wait(guesses, self.now()) else {
+            return Ok(());
+        };
+        Err(Failure::too_many(
+            format!("too many attempts came from this address; try again in {seconds} seconds"),
+            seconds,
+        ))
     }
 
     /// Returns the session that the request belongs to.
