@@ -11,10 +11,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use common::archives::{self, Archives};
 use common::irc::Plain;
+use common::random;
 use common::socket::{Socket, act, is, name, person, room, say};
 use common::{LIMIT, Space, server, until_or};
 use serde_json::{Value, json};
@@ -24,19 +25,6 @@ const ROUNDS: u32 = 6;
 
 /// The accounts whose archives are checked; `carol` is a guest with a plain client.
 const ACCOUNTS: [&str; 2] = ["alice", "bob"];
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
-}
 
 /// What was shown to anybody: by conversation of an account, texts with their ids as far as these were shown.
 #[derive(Default)]
@@ -307,18 +295,7 @@ fn faults(shown: &Shown, found: &BTreeMap<&str, Archives>) -> Vec<String> {
 
 #[test]
 fn nothing_that_was_shown_is_lost_or_doubled() {
-    let given = std::env::var("TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let clock = || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_nanos() as u64
-    };
-    let seed = given.unwrap_or_else(clock);
-    println!("TEST_SEED={seed}");
-    let mut random = Random(seed);
+    let (seed, mut random) = random::seeded();
     let space = Space::new(&[]);
     ACCOUNTS.iter().for_each(|name| space.add(name));
     let ledger = Ledger::default();

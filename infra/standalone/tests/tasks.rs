@@ -11,9 +11,10 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use common::irc::Plain;
+use common::random::{self, Random};
 use common::{PASSWORD, Space, archives, server, until, until_or};
 use functions_core::{Config, Connector, Functions};
 use functions_native::NativeHost;
@@ -26,19 +27,6 @@ use tokio::runtime::Runtime;
 const ROUNDS: u64 = 10;
 /// Tasks of which the time is taken.
 const TIMED: usize = 60;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
-}
 
 /// Functions of another process over the same store: they queue and wake, and are never killed.
 struct Queue {
@@ -145,18 +133,7 @@ fn history(space: &Space) -> BTreeMap<String, usize> {
 
 #[test]
 fn every_line_is_said_once_however_often_the_server_is_killed() {
-    let given = std::env::var("TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let clock = || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_nanos() as u64
-    };
-    let seed = given.unwrap_or_else(clock);
-    println!("TEST_SEED={seed}");
-    let mut random = Random(seed);
+    let (seed, mut random) = random::seeded();
     let space = Space::new(&[]);
     space.add("alice");
     space.add("bob");

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test fails by panicking and says why"
 )]
 
@@ -12,6 +13,7 @@ pub(crate) mod http;
 pub(crate) mod irc;
 pub(crate) mod mail;
 pub(crate) mod postfix;
+pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod watch;
