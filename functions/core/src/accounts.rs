@@ -134,7 +134,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         password: &str,
         admin: bool,
     ) -> Result<AccountRecord, CreateAccountError> {
-        let hash = password::hash(password, self.random())
+        let hash = password::hash(self.config.password_cost, password, self.random())
             .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
         let record = AccountRecord {
             version: 1,
@@ -257,7 +257,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let record = self.account(&name).await?.map(|(record, _)| record);
         let hash = record.as_ref().map(|record| record.password.as_str());
-        let fits = password.len() <= MAX_PASSWORD_BYTES && password::verify(password, hash);
+        let fits = password.len() <= MAX_PASSWORD_BYTES
+            && password::verify(self.config.password_cost, password, hash);
         let Some(record) = record.filter(|_| fits) else {
             return Err(wrong());
         };

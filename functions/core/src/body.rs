@@ -30,6 +30,17 @@ impl Body {
         Self(Inner::Stream(stream, length))
     }
 
+    /// Returns the bytes, if they are all there and not a stream: some hosts send them more cheaply.
+    ///
+    /// # Errors
+    /// The body itself, if it is a stream.
+    pub fn into_whole(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Inner::Whole(bytes) => Ok(bytes),
+            stream @ Inner::Stream(..) => Err(Self(stream)),
+        }
+    }
+
     /// Returns how many bytes are still to come.
     #[must_use]
     pub fn length(&self) -> u64 {

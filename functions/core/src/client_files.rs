@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn cloudflare_adds_the_same() {
+        let file = include_str!("../../../static-client/public/_headers");
+        let mut headers = HeaderMap::new();
+        protect(&mut headers);
+        for (name, value) in &headers {
+            let value = value.to_str().unwrap();
+            let line = file.lines().find_map(|line| {
+                let (found, value) = line.trim().split_once(": ")?;
+                found.eq_ignore_ascii_case(name.as_str()).then_some(value)
+            });
+            assert_eq!(line, Some(value), "{name}");
+        }
+    }
+
+    #[test]
     fn names_stay_below_the_folder() {
         assert_eq!(wanted("/").unwrap().name(), "index.html");
         assert_eq!(wanted("/assets/a%20b.js").unwrap().name(), "assets/a b.js");

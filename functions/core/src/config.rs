@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use crate::password::PasswordCost;
+
 /// The largest document, in bytes, unless configured otherwise: 100 MiB.
 pub const DEFAULT_MAX_DOCUMENT_SIZE: u64 = 100 * 1024 * 1024;
 /// The quota of an account, in bytes, unless configured otherwise: 10 GiB.
@@ -36,6 +38,8 @@ pub struct Config {
     pub default_quota: Option<u64>,
     /// The largest document in bytes.
     pub max_document_size: u64,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
 }
 
 /// A connector that may post events and ask for assignments.
@@ -140,6 +144,7 @@ impl Config {
             mail: None,
             default_quota: Some(DEFAULT_QUOTA),
             max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
+            password_cost: PasswordCost::default(),
         })
     }
 

@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Tells a connector that its queue is not empty. It may not hear it.
-    async fn wake(&self, connector: &Connector) {
+    pub(crate) async fn wake(&self, connector: &Connector) {
         let now = self.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().get(&connector.id).is_some_and(|until| *until > now) {

@@ -71,6 +71,16 @@ pub(crate) fn queue(connector: &str) -> String {
     format!("queue/{connector}/")
 }
 
+/// Begins every task's key.
+pub(crate) const QUEUES: &str = "queue/";
+
+/// Returns the connector and the id of a task's key.
+pub(crate) fn read_task(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix(QUEUES)?
+        .strip_suffix(".json")?
+        .split_once('/')
+}
+
 pub(crate) fn task(connector: &str, id: &str) -> String {
     format!("queue/{connector}/{id}.json")
 }

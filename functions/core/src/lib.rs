@@ -24,6 +24,7 @@ mod host;
 mod invites;
 mod keys;
 mod listings;
+mod maintenance;
 mod oauth;
 mod password;
 mod problem;
@@ -54,6 +55,8 @@ pub use config::{
 pub use grants::CreateGrantError;
 pub use guard::ClientAddress;
 pub use host::{Destination, FetchError, FetchLimits, Host};
+pub use maintenance::Maintained;
+pub use password::PasswordCost;
 pub use router::{is_blocking, is_ours};
 pub use turn::TurnCredentials;
 

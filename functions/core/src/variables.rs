@@ -4,12 +4,13 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `SUBSPACE_ORIGIN` | origin under which browsers reach it, required |
-//! | `SUBSPACE_MASTER_KEY` | 64 hexadecimal digits, required, secret |
+//! | `SUBSPACE_MASTER_KEY` | 64 hexadecimal digits, or at least 40 characters of other text, required, secret |
 //! | `SUBSPACE_SETUP_TOKEN` | lets somebody make the first account, secret |
 //! | `SUBSPACE_NAME` | what people call this space |
 //! | `SUBSPACE_STORAGE_ORIGIN` | origin of the storage, if it is another one |
 //! | `SUBSPACE_QUOTA` | bytes that an account may store; 0 means unlimited |
 //! | `SUBSPACE_MAX_DOCUMENT_SIZE` | bytes of the largest document |
+//! | `SUBSPACE_PASSWORD_COST` | `usual`, or `light` where a request has only 10 ms of processor time |
 //! | `SUBSPACE_RETENTION_DAYS` | days for which overwritten and deleted documents are kept |
 //! | `SUBSPACE_BEHIND_PROXY` | `true` if a proxy in front writes `x-forwarded-for` |
 //! | `SUBSPACE_CONNECTORS` | JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys, secret |
@@ -24,6 +25,7 @@ use std::str::FromStr;
 
 use http::{Response, StatusCode};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::body::Body;
 use crate::config::{Config, ConfigError, Connector, DefaultNetwork, MailService, TurnConfig};
@@ -32,7 +34,7 @@ use crate::problem::Failure;
 use crate::router::protect;
 
 /// All of them.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "SUBSPACE_ORIGIN",
     "SUBSPACE_MASTER_KEY",
     "SUBSPACE_SETUP_TOKEN",
@@ -41,6 +43,7 @@ pub const NAMES: [&str; 14] = [
     "SUBSPACE_QUOTA",
     "SUBSPACE_MAX_DOCUMENT_SIZE",
     "SUBSPACE_RETENTION_DAYS",
+    "SUBSPACE_PASSWORD_COST",
     "SUBSPACE_BEHIND_PROXY",
     "SUBSPACE_CONNECTORS",
     "SUBSPACE_NETWORK",
@@ -97,6 +100,9 @@ impl Variables {
         }
         if let Some(size) = parse(&get, "SUBSPACE_MAX_DOCUMENT_SIZE", number)? {
             config.max_document_size = size;
+        }
+        if let Some(cost) = parse(&get, "SUBSPACE_PASSWORD_COST", "usual or light")? {
+            config.password_cost = cost;
         }
         if let Some(text) = get("SUBSPACE_CONNECTORS") {
             config.connectors = connectors(&text)?;
@@ -191,13 +197,23 @@ pub fn mail(json: &str) -> Result<MailService, ConfigError> {
     })
 }
 
-/// Reads a master key: 64 hexadecimal digits, with blanks around them at most.
+/// The shortest text that is taken for a master key, in characters.
+const MIN_KEY_TEXT: usize = 40;
+
+/// Reads a master key: 64 hexadecimal digits, or the digest of a text that a password manager may have made, with
+/// blanks around it at most.
 ///
 /// # Errors
 /// If it is anything else; the error does not show it.
 pub fn master_key(text: &str) -> Result<[u8; 32], ConfigError> {
     let text = text.trim();
-    let refused = || wrong("SUBSPACE_MASTER_KEY", "64 hexadecimal digits");
+    let refused = || {
+        let expected = "64 hexadecimal digits, or at least 40 characters of other text";
+        wrong("SUBSPACE_MASTER_KEY", expected)
+    };
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.chars().count() >= MIN_KEY_TEXT {
+        return Ok(Sha256::digest(text.as_bytes()).into());
+    }
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(refused());
     }
@@ -357,6 +373,7 @@ mod tests {
             ("SUBSPACE_QUOTA", "0"),
             ("SUBSPACE_MAX_DOCUMENT_SIZE", "1000"),
             ("SUBSPACE_RETENTION_DAYS", "7"),
+            ("SUBSPACE_PASSWORD_COST", "light"),
             ("SUBSPACE_BEHIND_PROXY", "true"),
             ("SUBSPACE_CONNECTORS", &connectors),
             ("SUBSPACE_NETWORK", network),
@@ -371,7 +388,17 @@ mod tests {
         assert_eq!(all.config.connectors[0].key, [0xab; 20]);
         assert_eq!(all.config.network.unwrap().port, 6697);
         assert_eq!(all.retention_days, 7);
+        assert_eq!(all.config.password_cost, crate::PasswordCost::Light);
         assert!(all.behind_proxy);
+    }
+
+    #[test]
+    fn a_long_text_is_a_master_key_too() {
+        let text = "a passphrase that is long enough for everybody";
+        let key = master_key(&format!(" {text}\n")).unwrap();
+        assert_eq!(key, master_key(text).unwrap());
+        assert_ne!(key, master_key(&text.to_uppercase()).unwrap());
+        assert_eq!(master_key(&"0F".repeat(32)).unwrap(), [15; 32]);
     }
 
     #[test]
@@ -380,9 +407,11 @@ mod tests {
             ("SUBSPACE_ORIGIN", ""),
             ("SUBSPACE_MASTER_KEY", ""),
             ("SUBSPACE_MASTER_KEY", "s3cret"),
+            ("SUBSPACE_MASTER_KEY", &"0f".repeat(31)),
             ("SUBSPACE_QUOTA", "-1"),
             ("SUBSPACE_MAX_DOCUMENT_SIZE", "1 MB"),
             ("SUBSPACE_RETENTION_DAYS", "x"),
+            ("SUBSPACE_PASSWORD_COST", "none"),
             ("SUBSPACE_BEHIND_PROXY", "yes"),
             (
                 "SUBSPACE_CONNECTORS",

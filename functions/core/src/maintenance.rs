@@ -1,0 +1,149 @@
+//! What has to be done from time to time: superseded documents are removed once they were kept long enough,
+//! connectors are told again what waits for them, and what waited for too long is given up.
+
+use std::collections::BTreeMap;
+
+use model::{AccountName, Timestamp};
+use storage_adapter::{ObjectStore, StoreError, SweepReport};
+
+use crate::{Functions, Host, keys};
+
+/// How long a task waits for its connector, in milliseconds: 30 days. A message that comes later than that
+/// is worse than none.
+const MAX_TASK_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Age at which a write that has not ended is taken for abandoned, in milliseconds: that of the tree's orphans.
+const ABANDONED: i64 = 24 * 60 * 60 * 1000;
+
+/// What one round has done.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Maintained {
+    /// Accounts of which something was removed, and what.
+    pub swept: Vec<(AccountName, SweepReport)>,
+    /// Uploads that were begun, left, and removed from the store itself.
+    pub tidied: usize,
+    /// Tasks that still wait for their connectors.
+    pub waiting: usize,
+    /// Tasks that were given up.
+    pub given_up: usize,
+    /// What failed, by what it was: an account's name, its hooks, `accounts`, `queues` or `uploads`. It is done in the
+    /// next round.
+    pub failed: BTreeMap<String, String>,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Does one round. It may be stopped anywhere, and several at once do no harm.
+    pub async fn maintain(&self) -> Maintained {
+        let mut done = Maintained::default();
+        if let Err(error) = self.maintain_queues(&mut done).await {
+            done.failed.insert("queues".to_owned(), error.to_string());
+        }
+        match self.storage.store().tidy(ABANDONED).await {
+            Ok(tidied) => done.tidied = tidied,
+            Err(error) => {
+                done.failed.insert("uploads".to_owned(), error.to_string());
+            }
+        }
+        match self.account_names().await {
+            Ok(accounts) => self.sweep_accounts(accounts, &mut done).await,
+            Err(error) => {
+                done.failed.insert("accounts".to_owned(), error.to_string());
+            }
+        }
+        done
+    }
+
+    async fn sweep_accounts(&self, accounts: Vec<AccountName>, done: &mut Maintained) {
+        for account in accounts {
+            if let Err(error) = self.sweep_hooks(&account).await {
+                let what = format!("{account}/hooks");
+                done.failed.insert(what, error.to_string());
+            }
+            match self.storage.sweep(&account, self.now()).await {
+                Ok(report) if report.expired + report.orphans + report.pages > 0 => {
+                    done.swept.push((account, report));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    done.failed.insert(account.to_string(), error.to_string());
+                }
+            }
+        }
+    }
+
+    async fn maintain_queues(&self, done: &mut Maintained) -> Result<(), StoreError> {
+        let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
+        for key in self.list_keys(keys::QUEUES).await? {
+            let Some((connector, id)) = keys::read_task(&key) else {
+                continue;
+            };
+            if is_too_old(id, self.now()) {
+                self.storage.store().delete(&key).await?;
+                done.given_up += 1;
+            } else {
+                *waiting.entry(connector.to_owned()).or_default() += 1;
+            }
+        }
+        for (id, count) in waiting {
+            done.waiting += count;
+            if let Some(connector) = self.find_connector(&id).await? {
+                self.wake(&connector).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ids begin with the time they were made at; see [`Functions::task_id`]. Others are left alone.
+fn is_too_old(id: &str, now: Timestamp) -> bool {
+    let time = id.split_once('-').map(|(time, _)| time);
+    let made = time.and_then(|time| i64::from_str_radix(time, 16).ok());
+    made.is_some_and(|made| made > 0 && now.millis() - made > MAX_TASK_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use model::{Say, Task};
+
+    use super::*;
+    use crate::testing::{block_on, functions};
+
+    #[test]
+    fn queues_are_announced_again_and_given_up_in_the_end() {
+        let f = functions();
+        let connector = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+        let task = Task::Say(Say {
+            account: "alice".parse().unwrap(),
+            connection: "c1".to_owned(),
+            target: "#lobby".to_owned(),
+            from: "GitHub".to_owned(),
+            lines: vec!["hello".to_owned()],
+            notice: false,
+            source: None,
+        });
+        block_on(f.enqueue(&connector, &f.task_id(), task.clone())).unwrap();
+        block_on(f.enqueue(&connector, "not-by-time", task)).unwrap();
+        let done = block_on(f.maintain());
+        assert_eq!((done.waiting, done.given_up), (2, 0));
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 1);
+        f.host().advance(MAX_TASK_AGE + 1);
+        let done = block_on(f.maintain());
+        assert_eq!((done.waiting, done.given_up), (1, 1));
+        assert!(done.failed.is_empty());
+    }
+
+    #[test]
+    fn what_fails_is_said_and_the_rest_is_done() {
+        let f = functions();
+        f.sign_up("alice");
+        f.set_down(true);
+        let done = block_on(f.maintain());
+        let failed: Vec<_> = done.failed.keys().map(String::as_str).collect();
+        assert_eq!(failed, ["accounts", "queues"]);
+        f.set_down(false);
+        assert!(block_on(f.maintain()).failed.is_empty());
+    }
+}
