@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
-use crate::{client, install, invariants, npm, process, python, spin, stamp, tools};
+use crate::{client, install, invariants, npm, process, python, spin, stamp, tools, worker};
 
 /// CI's builds are thrown away when they have grown beyond this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
@@ -49,6 +49,7 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         spin = Some(spin::for_suite(places)?);
         Ok(())
     });
+    steps.step("Workers: build", || worker::build_for_tests(places));
     steps.step("Rust: tests", || {
         let mut cargo = places.cargo();
         if let Some(built) = &spin {

@@ -20,6 +20,7 @@ mod stamp;
 mod tools;
 mod wasm;
 mod wasm_debian;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,8 @@ enum Action {
         #[arg(last = true)]
         cargo: Vec<String>,
     },
+    /// Build what `wrangler.toml` deploys: the Worker and the web client.
+    Worker,
     /// Run the end-to-end suite alone.
     E2e {
         /// Flags for `node --test`, after `--`, like `--test-name-pattern=invite`.
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
             Action::Lint => checks::lint(&places),
             Action::Client => client::build(&places),
             Action::Spin { deploy } => spin::run(&places, deploy),
+            Action::Worker => worker::build(&places),
             Action::Wasm { cargo } => wasm::cargo(&places, &cargo),
             Action::E2e { node } => checks::e2e(&places, &node),
             Action::Chaos {
