@@ -1,5 +1,5 @@
 //! Prints what requests to the Worker cost in workerd: `cargo run --example measure -p functions-cloudflare`, after
-//! `cargo xtask worker`.
+//! `cargo xtask worker --tests`.
 //!
 //! Processor time is that of the whole workerd process, in which wrangler runs its stand-in for R2 too: what
 //! uses the bucket costs less than it says. Hashing a password is the difference between a right and

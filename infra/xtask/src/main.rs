@@ -68,7 +68,11 @@ enum Action {
         cargo: Vec<String>,
     },
     /// Build what `wrangler.toml` deploys: the Worker and the web client.
-    Worker,
+    Worker {
+        /// Build also the Worker that tests the store on R2.
+        #[arg(long)]
+        tests: bool,
+    },
     /// Run the end-to-end suite alone.
     E2e {
         /// Flags for `node --test`, after `--`, like `--test-name-pattern=invite`.
@@ -123,7 +127,7 @@ fn main() -> ExitCode {
             Action::Lint => checks::lint(&places),
             Action::Client => client::build(&places),
             Action::Spin { deploy } => spin::run(&places, deploy),
-            Action::Worker => worker::build(&places),
+            Action::Worker { tests } => worker::build(&places, tests),
             Action::Wasm { cargo } => wasm::cargo(&places, &cargo),
             Action::E2e { node } => checks::e2e(&places, &node),
             Action::Chaos {

@@ -30,7 +30,11 @@ pub(crate) fn install(places: &Places, folder: &Path) -> Result<()> {
     if stamp::is_current(&stamp, &fingerprint) {
         return Ok(());
     }
-    let what = format!("Installing npm packages for {}", name.display());
+    let what = if name.as_os_str().is_empty() {
+        "Installing npm packages for Workers".to_owned()
+    } else {
+        format!("Installing npm packages for {}", name.display())
+    };
     timed(&what, || {
         let mut npm = npm(folder);
         process::run_quietly(npm.args(["ci", "--no-audit", "--no-fund"]))

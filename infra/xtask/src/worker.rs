@@ -22,13 +22,17 @@ const SOURCES: [&str; 4] = [
     FUNCTIONS,
 ];
 
-/// Builds what `wrangler.toml` deploys: the web client and the Worker with the functions.
+/// Builds what `wrangler.toml` deploys: the web client and the Worker with the functions; with `tests` the one that
+/// tests the store as well.
 ///
 /// # Errors
 ///
 /// A tool is missing and could not be installed, or a build failed.
-pub(crate) fn build(places: &Places) -> Result<()> {
+pub(crate) fn build(places: &Places, tests: bool) -> Result<()> {
     client::build(places)?;
+    if tests {
+        return build_for_tests(places);
+    }
     workers(places, &[FUNCTIONS])
 }
 

@@ -41,11 +41,11 @@ pub fn wrangler(home: &Path) -> Command {
         (root.join("static-client/dist"), "cargo xtask client"),
         (
             root.join("functions/cloudflare/build/index.js"),
-            "cargo xtask worker",
+            "cargo xtask worker --tests",
         ),
         (
             root.join("storage-adapter/r2/contract/build/index.js"),
-            "cargo xtask worker",
+            "cargo xtask worker --tests",
         ),
     ] {
         assert!(
