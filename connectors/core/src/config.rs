@@ -77,6 +77,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Size at which a segment of the spool is closed, bytes.
     pub segment_bytes: u64,
+    /// Bytes that messages of one account may take while its archive cannot be written.
+    pub held_bytes: u64,
     /// Most events in one batch to the functions.
     pub batch_events: usize,
     /// Most bytes in one batch to the functions.
@@ -85,6 +87,8 @@ pub struct Limits {
     pub publish_interval: Duration,
     /// Longest pause before something that failed is tried again.
     pub retry: Duration,
+    /// Longest pause before messages of an account whose archive cannot be written are sent again.
+    pub held_retry: Duration,
     /// How often the list of connections is fetched, plus up to a fifth.
     pub refresh: Duration,
     /// How often the queue of tasks is looked into, plus up to a half, if nobody wakes us.
@@ -116,10 +120,12 @@ impl Default for Limits {
             in_flight: 1_024,
             spool_bytes: 1 << 30,
             segment_bytes: 8 << 20,
+            held_bytes: 64 << 20,
             batch_events: 500,
             batch_bytes: 512 << 10,
             publish_interval: Duration::from_millis(500),
             retry: Duration::from_secs(30),
+            held_retry: Duration::from_secs(300),
             refresh: Duration::from_secs(60),
             outbox: Duration::from_secs(10),
             task_age: Duration::from_secs(24 * 60 * 60),

@@ -114,6 +114,7 @@ impl Shared {
 
     pub(crate) fn metrics_text(&self) -> String {
         let (spool_records, spool_bytes, oldest) = self.spool.usage();
+        let (held_accounts, held_bytes) = self.spool.held().usage();
         let age = oldest.map_or(0, |oldest| clock::now().millis() - oldest.millis());
         let accounts = lock(&self.accounts);
         let links = || accounts.values().flat_map(|account| account.links.values());
@@ -125,6 +126,8 @@ impl Shared {
                 .collect(),
             spool_records,
             spool_bytes,
+            held_accounts,
+            held_bytes,
             spool_age_seconds: age.max(0) as f64 / 1_000.0,
         })
     }
@@ -148,6 +151,7 @@ impl Gateway {
         let spool_config = SpoolConfig {
             max_bytes: limits.spool_bytes,
             segment_bytes: limits.segment_bytes,
+            held_bytes: limits.held_bytes,
         };
         let spool = Spool::open(&config.spool, spool_config, |_, event| {
             let key = (event.account.clone(), event.connection.clone());
@@ -175,6 +179,7 @@ impl Gateway {
             batch_bytes: limits.batch_bytes,
             interval: limits.publish_interval,
             retry: limits.retry,
+            held_retry: limits.held_retry,
         };
         let publisher = Publisher::with_metrics(
             spool.clone(),

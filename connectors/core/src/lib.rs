@@ -12,6 +12,7 @@ mod config;
 mod dialect;
 mod gateway;
 mod handshake;
+mod held_publisher;
 mod hub;
 mod limiter;
 mod link;

@@ -25,6 +25,8 @@ pub(crate) struct Gauges {
     pub(crate) connections: Vec<(&'static str, usize)>,
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
+    pub(crate) held_accounts: u64,
+    pub(crate) held_bytes: u64,
     pub(crate) spool_age_seconds: f64,
 }
 
@@ -63,6 +65,18 @@ impl Metrics {
                 "gauge",
                 "Bytes of the spool on disk.",
                 gauges.spool_bytes,
+            ),
+            (
+                "spool_held_accounts",
+                "gauge",
+                "Accounts whose archive cannot be written at present.",
+                gauges.held_accounts,
+            ),
+            (
+                "spool_held_bytes",
+                "gauge",
+                "Bytes on disk of messages of those accounts.",
+                gauges.held_bytes,
             ),
         ] {
             metric(&mut out, name, kind, help);

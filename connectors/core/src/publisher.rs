@@ -1,4 +1,7 @@
 //! Publishes the spool to the functions: in order, at least once, for as long as it takes.
+//!
+//! Where the functions say that an account's archive cannot be written, its messages are moved aside and
+//! go on by themselves (`held_publisher.rs`), so that nobody else's have to wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,11 +14,12 @@ use tokio::time::Instant;
 
 use crate::client::{FunctionsClient, FunctionsError};
 use crate::clock::Backoff;
+use crate::held_publisher::HeldPublisher;
 use crate::metrics::{Metrics, add};
 use crate::spool::{Reader, Spool};
 
 /// Longest `Retry-After` that is obeyed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,8 @@ pub struct PublisherConfig {
     pub interval: Duration,
     /// Longest pause before a failed batch is sent again.
     pub retry: Duration,
+    /// Longest pause before messages of an account whose archive cannot be written are sent again.
+    pub held_retry: Duration,
 }
 
 /// Publishes what the spool holds.
@@ -72,6 +78,12 @@ impl Publisher {
         let mut backoff = Backoff::new(self.config.retry);
         let mut last: Option<Instant> = None;
         let mut complained = None;
+        let mut held = HeldPublisher::new(
+            self.spool.clone(),
+            self.client.clone(),
+            self.config,
+            Arc::clone(&self.metrics),
+        );
         loop {
             let cursor = self.spool.cursor();
             if *durable.borrow_and_update() <= cursor {
@@ -91,13 +103,32 @@ impl Publisher {
                 }
             }
             last = Some(Instant::now());
-            let Some((body, next, count)) = self.batch() else {
+            let Some((records, next)) = self.batch() else {
                 tokio::time::sleep(backoff.pause()).await;
                 continue;
             };
+            let records = match held.divert(records).await {
+                Ok(records) => records,
+                Err(error) => {
+                    tracing::error!(%error, "messages cannot be held; they wait in the spool");
+                    tokio::time::sleep(backoff.pause()).await;
+                    continue;
+                }
+            };
+            let count = records.len();
+            if count == 0 {
+                self.spool.published(next);
+                continue;
+            }
+            let body = batch_body(records.iter().map(Vec::as_slice));
             match self.client.events_json(body).await {
                 Ok(receipt) => {
-                    self.confirm(&receipt, next, count);
+                    if let Err(error) = held.keep(records, &receipt).await {
+                        tracing::error!(%error, "messages cannot be held; they wait in the spool");
+                        tokio::time::sleep(backoff.pause()).await;
+                        continue;
+                    }
+                    self.confirm(&receipt, next);
                     backoff.reset();
                     if complained.take().is_some() {
                         tracing::info!("the functions take events again");
@@ -129,8 +160,8 @@ impl Publisher {
         }
     }
 
-    /// Reads the next batch: its body, the number after its last event, how many it has.
-    fn batch(&mut self) -> Option<(Bytes, u64, usize)> {
+    /// Reads the next batch: its records, the number after the last of them.
+    fn batch(&mut self) -> Option<(Vec<Vec<u8>>, u64)> {
         let read = self
             .spool
             .read(&mut self.reader, self.most, self.config.batch_bytes);
@@ -143,19 +174,11 @@ impl Publisher {
             }
         };
         let next = records.last()?.0 + 1;
-        // The records are JSON already.
-        let mut body = b"{\"events\":[".to_vec();
-        for (index, (_, record)) in records.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(record);
-        }
-        body.extend_from_slice(b"]}");
-        Some((body.into(), next, records.len()))
+        let records = records.into_iter().map(|(_, record)| record).collect();
+        Some((records, next))
     }
 
-    fn confirm(&mut self, receipt: &EventReceipt, next: u64, count: usize) {
+    fn confirm(&mut self, receipt: &EventReceipt, next: u64) {
         for refused in &receipt.refused {
             tracing::error!(
                 id = refused.id,
@@ -165,9 +188,8 @@ impl Publisher {
         }
         let refused = receipt.refused.len() as u64;
         self.metrics.refused.fetch_add(refused, Relaxed);
-        self.metrics
-            .published
-            .fetch_add((count as u64).saturating_sub(refused), Relaxed);
+        let stored = receipt.stored as u64;
+        self.metrics.published.fetch_add(stored, Relaxed);
         self.spool.published(next);
         self.most = (self.most * 2).min(self.config.batch_events);
     }
@@ -190,4 +212,17 @@ impl Publisher {
         }
         true
     }
+}
+
+/// Makes the body of a batch. The records are JSON already.
+pub(crate) fn batch_body<'a>(records: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut body = b"{\"events\":[".to_vec();
+    for (index, record) in records.enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(record);
+    }
+    body.extend_from_slice(b"]}");
+    body.into()
 }

@@ -97,6 +97,8 @@ impl GatewayService {
         match verified {
             Ok(()) if header(CONNECTOR_HEADER) == Some(&config.id) => {
                 self.shared.outbox.wake();
+                // It may be that an archive can be written again.
+                self.shared.spool.held().retry();
                 plain(StatusCode::NO_CONTENT, "")
             }
             Ok(()) => plain(StatusCode::UNAUTHORIZED, "another connector is meant"),

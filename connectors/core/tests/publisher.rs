@@ -18,18 +18,24 @@ use tokio::sync::watch;
 const SPOOL: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 4 << 10,
+    held_bytes: 1 << 16,
 };
 const CONFIG: PublisherConfig = PublisherConfig {
     batch_events: 7,
     batch_bytes: 2_000,
     interval: Duration::from_millis(1),
     retry: Duration::from_millis(20),
+    held_retry: Duration::from_millis(20),
 };
 
 fn event(number: usize) -> Event {
+    event_of("alice", number)
+}
+
+fn event_of(account: &str, number: usize) -> Event {
     Event {
         id: format!("event-{number}"),
-        account: "alice".parse().unwrap(),
+        account: account.parse().unwrap(),
         connection: "c1".to_owned(),
         body: EventBody::Message {
             server: "irc.test".to_owned(),
@@ -160,6 +166,76 @@ async fn refused_events_do_not_hold_up_the_others() {
         !stored.contains(&"event-0".to_owned()),
         "the one that was too much is dropped"
     );
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().away = vec!["bob".to_owned()];
+    let whose = |n: usize| if n.is_multiple_of(2) { "alice" } else { "bob" };
+    let mut events: Vec<Event> = (0..60).map(|n| event_of(whose(n), n)).collect();
+    // What is no message does not wait.
+    events.push(Event {
+        id: "joined".to_owned(),
+        account: "bob".parse().unwrap(),
+        connection: "c1".to_owned(),
+        body: EventBody::Joined {
+            channel: "#new".to_owned(),
+        },
+    });
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (_closing, task) = publish(&spool, &functions.origin);
+    for chunk in events.chunks(10) {
+        let (_, durable) = spool.append(chunk).unwrap();
+        durable.await.unwrap();
+    }
+    common::until("all are published or held", || spool.cursor() == 61).await;
+    let arrived: Vec<Event> = functions.stored();
+    assert_eq!(arrived.len(), 31);
+    assert!(arrived.iter().any(|event| event.id == "joined"));
+    // A restart changes nothing; what is held is shown like the rest of the spool.
+    task.abort();
+    let _ = task.await;
+    spool.close();
+    drop(spool);
+    let mut found = Vec::new();
+    let spool = Spool::open(dir.path(), SPOOL, |_, event| found.push(event.id)).unwrap();
+    for event in events
+        .iter()
+        .filter(|event| event.account.as_str() == "bob")
+    {
+        assert!(found.contains(&event.id) || event.id == "joined");
+    }
+    let (closing, task) = publish(&spool, &functions.origin);
+    let requests = functions.state.lock().unwrap().requests;
+    common::until("it is tried again", || {
+        functions.state.lock().unwrap().requests > requests
+    })
+    .await;
+    assert_eq!(functions.stored().len(), 31);
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.away.clear();
+        state.failures = [Failure::Lost, Failure::Status(500), Failure::Cut].into();
+    }
+    common::until("everything arrived", || functions.stored().len() == 61).await;
+    let bobs: Vec<String> = numbers(&functions.stored())
+        .into_iter()
+        .filter(|id| {
+            events
+                .iter()
+                .any(|e| e.id == *id && e.account.as_str() == "bob")
+        })
+        .filter(|id| id != "joined")
+        .collect();
+    let expected: Vec<String> = (0..30).map(|n| format!("event-{}", 2 * n + 1)).collect();
+    assert_eq!(bobs, expected, "in order");
+    common::until("nothing is held any more", || {
+        std::fs::read_dir(dir.path().join("held")).is_ok_and(|mut held| held.next().is_none())
+    })
+    .await;
     closing.send_replace(true);
     task.await.unwrap();
 }

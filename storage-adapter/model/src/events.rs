@@ -55,7 +55,8 @@ pub enum EventBody {
     },
 }
 
-/// Answer to `POST /connector/events`: every event is stored, but for those refused for good.
+/// Answer to `POST /connector/events`: every event is stored, but for those refused for good and those that
+/// have to wait.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct EventReceipt {
     /// How many events were stored, repeats included.
@@ -63,6 +64,21 @@ pub struct EventReceipt {
     /// Events that can never be stored; sending them again is useless.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedEvent>,
+    /// Accounts whose archive cannot be written at present: of their events in this batch no message was
+    /// stored, but everything else was. Their messages are to be sent again, later; nobody else's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingAccount>,
+}
+
+/// An account whose messages cannot be stored at present.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct WaitingAccount {
+    /// Whose.
+    pub account: AccountName,
+    /// Why, one sentence.
+    pub reason: String,
+    /// Seconds until it is worth trying again.
+    pub retry_after: u64,
 }
 
 /// An event that can never be stored.

@@ -32,6 +32,7 @@ pub use api::{
 pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
 pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
+    WaitingAccount,
 };
 pub use internet::is_public_address;
 pub use mail::{

@@ -149,7 +149,8 @@ impl Task {
             Some("the connection is being started again; try again in a moment".to_owned())
         } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
             Some(TOO_MANY.to_owned())
-        } else if activity.kind == "send" && self.shared.spool.is_full() {
+        } else if activity.kind == "send" && self.shared.spool.is_full_for(&self.assignment.account)
+        {
             Some(
                 "messages cannot be recorded at the moment, so nothing was sent; try again later"
                     .to_owned(),

@@ -3,8 +3,12 @@
 //! One thread writes: it takes everything that waits, appends it and syncs once, so that many
 //! connections share one sync. Records have consecutive numbers; the cursor is the number of the first
 //! record that is not published. Segments behind the cursor are removed.
+//!
+//! Messages of an account whose archive cannot be written are moved aside ([`held`]), so that they neither
+//! hold up nor crowd out those of others.
 
 mod frame;
+mod held;
 mod seen;
 mod store;
 
@@ -17,6 +21,7 @@ use std::time::Duration;
 use model::{AccountName, Event, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
+use self::held::Held;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
 pub(crate) use self::store::{Reader, write_atomically};
 use self::store::{Segment, Store};
@@ -33,6 +38,10 @@ pub struct SpoolConfig {
     pub max_bytes: u64,
     /// Size at which a segment is closed, bytes.
     pub segment_bytes: u64,
+    /// Bytes on disk of one account whose archive cannot be written; when they are used up nothing of that
+    /// account is accepted until something was published. All such accounts together may use
+    /// [`SpoolConfig::max_bytes`] once more.
+    pub held_bytes: u64,
 }
 
 /// The spool cannot take an event.
@@ -43,6 +52,11 @@ pub enum SpoolError {
         "the spool is full ({0} bytes): the functions have not taken events for too long, or the disk is full"
     )]
     Full(u64),
+    /// No room for this account until its archive could be written.
+    #[error(
+        "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
+    )]
+    Held(AccountName, u64),
     /// The event is too large.
     #[error("an event of {0} bytes is too large to be kept; at most 1 MiB fits")]
     TooLarge(usize),
@@ -74,6 +88,7 @@ struct Inner {
     work: Condvar,
     room: Notify,
     end: watch::Sender<u64>,
+    held: Held,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -112,23 +127,20 @@ impl Spool {
             error,
         };
         let mut seen = LastSeen::load(dir);
-        let store =
-            Store::open(
-                dir,
-                config.segment_bytes,
-                |number, record| match serde_json::from_slice::<Event>(record) {
-                    Ok(event) => {
-                        Entry::of(&event, stored_seen(record))
-                            .into_iter()
-                            .for_each(|entry| seen.note(entry));
-                        visit(number, event);
-                    }
-                    Err(error) => {
-                        tracing::error!(number, %error, "a record of the spool is no event")
-                    }
-                },
-            )
-            .map_err(failed)?;
+        let mut found = |number: u64, record: &[u8]| match serde_json::from_slice::<Event>(record) {
+            Ok(event) => {
+                Entry::of(&event, stored_seen(record))
+                    .into_iter()
+                    .for_each(|entry| seen.note(entry));
+                visit(number, event);
+            }
+            Err(error) => {
+                tracing::error!(number, %error, "a record of the spool is no event");
+            }
+        };
+        // What is held is older than what is not.
+        let held = Held::open(dir, &config, |record| found(0, record)).map_err(failed)?;
+        let store = Store::open(dir, config.segment_bytes, found).map_err(failed)?;
         let cursor = store.cursor();
         let state = State {
             next: store.end(),
@@ -145,6 +157,7 @@ impl Spool {
             work: Condvar::new(),
             room: Notify::new(),
             end: watch::Sender::new(store.end()),
+            held,
             state: Mutex::new(state),
             thread: Mutex::new(None),
         });
@@ -161,7 +174,8 @@ impl Spool {
     /// Events become durable in the order of these calls.
     ///
     /// # Errors
-    /// [`SpoolError::Full`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then none is queued.
+    /// [`SpoolError::Full`], [`SpoolError::Held`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then
+    /// none is queued.
     pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
         self.append_seen(events, Seen::ALL)
     }
@@ -179,6 +193,9 @@ impl Spool {
                 return Err(SpoolError::TooLarge(record.len()));
             }
             frame::write(&mut frames, &record);
+        }
+        for event in events {
+            self.0.held.check(&event.account)?;
         }
         let (done, durable) = oneshot::channel();
         let mut state = self.0.state();
@@ -208,6 +225,16 @@ impl Spool {
     pub fn is_full(&self) -> bool {
         let state = self.0.state();
         state.failing || state.used() >= self.0.config.max_bytes
+    }
+
+    /// Whether [`Spool::append`] would refuse everything of this account now.
+    #[must_use]
+    pub fn is_full_for(&self, account: &AccountName) -> bool {
+        self.is_full() || self.0.held.check(account).is_err()
+    }
+
+    pub(crate) fn held(&self) -> &Held {
+        &self.0.held
     }
 
     /// Waits until there may be room again.

@@ -11,6 +11,7 @@ use super::*;
 const CONFIG: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 600,
+    held_bytes: 1 << 16,
 };
 
 fn event(number: u64) -> Event {
@@ -186,6 +187,7 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
     let config = SpoolConfig {
         max_bytes: 2_000,
         segment_bytes: 500,
+        held_bytes: 1 << 16,
     };
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
     let mut accepted = 0;

@@ -40,6 +40,8 @@ pub struct State {
     pub requests: usize,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
+    /// Messages of these accounts have to wait.
+    pub away: Vec<String>,
 }
 
 pub struct Functions {
@@ -165,11 +167,26 @@ async fn answer(
                     reason: "it is a test".to_owned(),
                 })
                 .collect();
+            let (kept, waiting): (Vec<Event>, Vec<Event>) =
+                batch.events.into_iter().partition(|event| {
+                    let message = matches!(event.body, model::EventBody::Message { .. });
+                    !message || !state.away.iter().any(|away| event.account.as_str() == away)
+                });
+            let mut away: Vec<_> = waiting.into_iter().map(|event| event.account).collect();
+            away.dedup();
             let receipt = EventReceipt {
-                stored: batch.events.len() - refused.len(),
+                stored: kept.len() - refused.len(),
                 refused,
+                waiting: away
+                    .into_iter()
+                    .map(|account| model::WaitingAccount {
+                        account,
+                        reason: "it is a test".to_owned(),
+                        retry_after: 0,
+                    })
+                    .collect(),
             };
-            state.batches.push(batch.events);
+            state.batches.push(kept);
             match failure {
                 Some(Failure::Lost) => Err(std::io::Error::other("lost")),
                 Some(Failure::Garbage) => Ok(Response::new(Full::from("<html>"))),

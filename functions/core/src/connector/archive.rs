@@ -21,9 +21,9 @@ use storage_adapter::{
 
 use super::archive_day::DayDocument;
 use super::archive_links::Side;
+use super::events::Trouble;
 use crate::Functions;
 use crate::body::collect;
-use crate::problem::Failure;
 
 /// As remotestorage.js writes JSON.
 const JSON: &str = "application/json; charset=UTF-8";
@@ -66,7 +66,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         events: Vec<Event>,
         refused: &mut Vec<RefusedEvent>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Trouble> {
         let groups = group(events, refused);
         match self.write_groups(account, &groups).await {
             Err(TreeError::Conflict(_)) => {}

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
-use model::{AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent};
+use model::{
+    AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
+    WaitingAccount,
+};
 use storage_adapter::ObjectStore;
 
 use crate::api::{fields, is_id};
@@ -17,11 +20,30 @@ use crate::{Functions, keys};
 /// The most events of one batch.
 const MAX_EVENTS: usize = 10_000;
 
+/// Why messages of an account could not be archived.
+pub(super) enum Trouble {
+    /// The installation itself has a problem: the whole batch is to be sent again.
+    Everybody(Failure),
+    /// Only this account's archive cannot be written: everybody else's events go on.
+    #[allow(dead_code, reason = "archives that are kept elsewhere")]
+    Account {
+        /// One sentence, for the log of the connector.
+        reason: String,
+        /// Seconds until it is worth trying again.
+        retry_after: u64,
+    },
+}
+
+impl<E: Into<Failure>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Everybody(error.into())
+    }
+}
+
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_events(&self, body: &Bytes) -> Answer {
         let batch: EventBatch = parse_json(body)?;
-        let total = batch.events.len();
-        if total > MAX_EVENTS {
+        if batch.events.len() > MAX_EVENTS {
             return Err(Failure::unprocessable(format!(
                 "a batch takes at most {MAX_EVENTS} events; send them in several"
             )));
@@ -33,22 +55,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .or_default()
                 .push(event);
         }
-        let mut refused = Vec::new();
+        let mut receipt = EventReceipt::default();
         for (account, events) in accounts {
             if self.account(&account).await?.is_none() {
                 let reason = format!("there is no account \"{account}\" (any more)");
-                refused.extend(events.into_iter().map(|event| RefusedEvent {
-                    id: event.id,
-                    reason: reason.clone(),
-                }));
+                receipt
+                    .refused
+                    .extend(events.into_iter().map(|event| RefusedEvent {
+                        id: event.id,
+                        reason: reason.clone(),
+                    }));
                 continue;
             }
-            self.account_events(&account, events, &mut refused).await?;
+            self.account_events(&account, events, &mut receipt).await?;
         }
-        let receipt = EventReceipt {
-            stored: total - refused.len(),
-            refused,
-        };
         Ok(answer(StatusCode::OK, &receipt))
     }
 
@@ -56,8 +76,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         account: &AccountName,
         events: Vec<Event>,
-        refused: &mut Vec<RefusedEvent>,
+        receipt: &mut EventReceipt,
     ) -> Result<(), Failure> {
+        let mut stored = events.len();
+        let mut refused = Vec::new();
         let mut messages = Vec::new();
         let mut changes: BTreeMap<String, Vec<(String, EventBody)>> = BTreeMap::new();
         for event in events {
@@ -69,11 +91,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 }
             }
         }
-        self.archive(account, messages, refused).await?;
+        let count = messages.len();
+        match self.archive(account, messages, &mut refused).await {
+            Ok(()) => {}
+            Err(Trouble::Everybody(failure)) => return Err(failure),
+            Err(Trouble::Account {
+                reason,
+                retry_after,
+            }) => {
+                stored = stored - count + refused.len();
+                receipt.waiting.push(WaitingAccount {
+                    account: account.clone(),
+                    reason,
+                    retry_after,
+                });
+            }
+        }
         for (connection, changes) in changes {
-            self.change_connection(account, &connection, &changes, refused)
+            self.change_connection(account, &connection, &changes, &mut refused)
                 .await?;
         }
+        receipt.stored += stored - refused.len();
+        receipt.refused.extend(refused);
         Ok(())
     }
 
