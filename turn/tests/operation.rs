@@ -197,3 +197,67 @@ fn draining_is_bounded_and_a_second_signal_hurries() {
     server.terminate();
     assert!(server.ended());
 }
+
+#[test]
+fn what_the_system_drops_or_refuses_is_counted() {
+    let server = Server::start(&["--allow-peers", "192.0.2.0/24", "--relay-ip", "127.0.0.3"]);
+    let address = server.address("turn");
+    let socket = client();
+    let own = nonce(&socket, address);
+    let allocate = request(method::ALLOCATE, Some(&own), None, 2);
+    assert_eq!(code(&exchange(&socket, address, &allocate)), 0);
+    // From a relay on loopback there is no way to this peer: the system refuses every datagram.
+    let peer = [
+        0,
+        1,
+        0x12 ^ 0x21,
+        0x34 ^ 0x12,
+        192 ^ 0x21,
+        0x12,
+        2 ^ 0xA4,
+        1 ^ 0x42,
+    ];
+    let mut buffer = Vec::new();
+    let user = username("alice");
+    let key = long_term_key(&user, "subspace", &password(SECRET.as_bytes(), &user));
+    let mut writer = Writer::new(
+        &mut buffer,
+        Class::Request,
+        method::CREATE_PERMISSION,
+        [3; 12],
+    );
+    writer
+        .attribute(attribute::XOR_PEER_ADDRESS, &peer)
+        .attribute(attribute::USERNAME, user.as_bytes())
+        .attribute(attribute::REALM, b"subspace")
+        .attribute(attribute::NONCE, &own);
+    let permission = writer.finish(Some(&key), true).to_vec();
+    assert_eq!(code(&exchange(&socket, address, &permission)), 0);
+    let mut writer = Writer::new(&mut buffer, Class::Indication, method::SEND, [4; 12]);
+    writer
+        .attribute(attribute::XOR_PEER_ADDRESS, &peer)
+        .attribute(attribute::DATA, b"hello");
+    let indication = writer.finish(None, false).to_vec();
+    for _ in 0..3 {
+        socket.send_to(&indication, address).unwrap();
+    }
+    server.wait_for("unsent_total", |count| count == 3);
+    assert_eq!(server.metric("overflowed_total"), 0);
+
+    // While the server does not run, its buffer fills up; 32 MiB fit into none.
+    server.halt(true);
+    for _ in 0..32 << 10 {
+        socket.send_to(&[0xFF; 1024], address).unwrap();
+    }
+    server.halt(false);
+    server.wait_for("overflowed_total", |count| count > 0);
+    // What is dropped and what is read is all there was: nothing is lost without being counted.
+    let begun = std::time::Instant::now();
+    while server.metric("overflowed_total") + server.metric("malformed_total") < 32 << 10 {
+        assert!(begun.elapsed() < LIMIT, "some are neither read nor counted");
+    }
+    assert_eq!(
+        server.metric("overflowed_total") + server.metric("malformed_total"),
+        32 << 10
+    );
+}

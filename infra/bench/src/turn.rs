@@ -1,6 +1,7 @@
 //! TURN: ours and coturn, alternating, under coturn's own load client.
 #![allow(clippy::print_stdout, reason = "the table is the program's result")]
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,6 +19,12 @@ const LOAD: [&str; 8] = ["-m", "20", "-n", "1500", "-l", "1000", "-z", "2"];
 const MESSAGES: u64 = 20 * 1500;
 /// Clients that only allocate, for the memory of an allocation; coturn's client makes a control allocation more.
 const MANY: &str = "1000";
+
+/// Where the load client and the relays are.
+const CLIENT: [u8; 4] = [127, 0, 0, 2];
+const RELAY: [u8; 4] = [127, 0, 0, 3];
+/// How often their sockets are looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What to measure.
 #[derive(Args, Debug)]
@@ -40,6 +47,8 @@ struct Sample {
     /// Messages a second.
     rate: f64,
     lost: u64,
+    /// Datagrams that the system dropped at the sockets of the load client, which did not read them in time.
+    deaf: u64,
 }
 
 const MODES: [(&str, &[&str]); 3] = [
@@ -66,10 +75,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let mut cpu: Vec<f64> = samples.iter().map(|sample| sample.processor).collect();
             let mut rate: Vec<f64> = samples.iter().map(|sample| sample.rate).collect();
             let lost = samples.iter().map(|sample| sample.lost).sum();
+            let deaf = samples.iter().map(|sample| sample.deaf).sum();
             Sample {
                 processor: median(&mut cpu),
                 rate: median(&mut rate),
                 lost,
+                deaf,
             }
         });
         line(
@@ -85,6 +96,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             ours.lost,
             theirs.lost
         );
+        if ours.deaf + theirs.deaf > 0 {
+            println!(
+                "{:28} {:>12} {:>12}",
+                format!("{mode}: by client"),
+                ours.deaf,
+                theirs.deaf
+            );
+        }
     }
     let mut memory: [Vec<f64>; 2] = Default::default();
     for _ in 0..options.rounds {
@@ -100,7 +119,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         0,
     );
     println!(
-        "CPU: of the server, for one message that it relays; {MESSAGES} messages sent a round, counted at both relays."
+        "CPU: of the server, for one message that it relays; {MESSAGES} messages sent a round, counted at both relays.\n\
+         By client: of those lost, datagrams that had reached the load client, which did not read them in time."
     );
     Ok(())
 }
@@ -205,9 +225,18 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
     let (server, port) = start(options, ours)?;
     let before = server.usage()?;
     let begun = Instant::now();
-    let output = client(port, &[&LOAD[..], flags].concat(), "120")
-        .output()
+    let mut child = client(port, &[&LOAD[..], flags].concat(), "120")
+        .stdout(Stdio::piped())
+        .spawn()
         .context("cannot start turnutils_uclient")?;
+    let mut deaf = HashMap::new();
+    while child.try_wait()?.is_none() {
+        for (socket, drops) in sockets(CLIENT)? {
+            deaf.insert(socket, drops);
+        }
+        std::thread::sleep(LOOK);
+    }
+    let output = child.wait_with_output()?;
     let elapsed = begun.elapsed();
     let used = server.usage()?.processor.saturating_sub(before.processor);
     let text = String::from_utf8_lossy(&output.stdout);
@@ -223,6 +252,7 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
         processor: used.as_secs_f64() * 1e6 / relayed,
         rate: relayed / elapsed.as_secs_f64(),
         lost,
+        deaf: deaf.values().sum(),
     })
 }
 
@@ -246,7 +276,7 @@ fn allocations(options: &Options, ours: bool) -> Result<f64> {
     let mut sockets = 0;
     while child.try_wait()?.is_none() {
         let now = server.usage()?;
-        let open = relays()?;
+        let open = sockets(RELAY)?.len();
         if now.resident > most.resident {
             most = now;
         }
@@ -259,10 +289,14 @@ fn allocations(options: &Options, ours: bool) -> Result<f64> {
     Ok((most.resident - before) as f64 / sockets as f64)
 }
 
-/// UDP sockets bound to the relay address, from /proc/net/udp.
-fn relays() -> Result<usize> {
-    // 127.0.0.3 as the kernel prints it.
-    let address = format!(" {:08X}:", u32::from_le_bytes([127, 0, 0, 3]));
+/// UDP sockets bound to an address, by name, with how many datagrams the system dropped there; from /proc/net/udp.
+fn sockets(address: [u8; 4]) -> Result<Vec<(String, u64)>> {
+    let address = format!("{:08X}:", u32::from_le_bytes(address));
     let table = std::fs::read_to_string("/proc/net/udp")?;
-    Ok(table.lines().filter(|line| line.contains(&address)).count())
+    let found = table.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let name = words.nth(1).filter(|name| name.starts_with(&address))?;
+        Some((name.to_owned(), words.next_back()?.parse().ok()?))
+    });
+    Ok(found.collect())
 }

@@ -169,6 +169,8 @@ pub struct Counters {
     pub bytes_in: u64,
     /// Data dropped: no allocation, permission or channel, or a peer that may not be reached.
     pub dropped: u64,
+    /// Messages that the sockets did not take; counted by whoever owns them.
+    pub unsent: u64,
     /// Data dropped because an allocation was faster than it may be.
     pub throttled: u64,
     /// Bytes from clients that are no message.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::overflow::Overflow;
 use super::stream::Connections;
 use crate::relay::{Counters, Shared};
 
@@ -12,6 +13,7 @@ pub(super) struct Report {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     threads: Mutex<Vec<Arc<Mutex<Counters>>>>,
+    overflow: Mutex<Overflow>,
 }
 
 impl Report {
@@ -20,6 +22,7 @@ impl Report {
             shared,
             connections,
             threads: Mutex::default(),
+            overflow: Mutex::default(),
         }
     }
 
@@ -42,6 +45,11 @@ impl Report {
             .map(|counters| *counters.lock().unwrap_or_else(PoisonError::into_inner))
             .collect();
         drop(threads);
+        let overflowed = self
+            .overflow
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .look();
         let sum = |field: fn(&Counters) -> u64| all.iter().map(field).sum::<u64>();
         let mut text = String::new();
         let mut line = |name: &str, kind: &str, help: &str, value: u64| {
@@ -109,8 +117,20 @@ impl Report {
         line(
             "dropped_total",
             counter,
-            "Data not relayed: no permission, or no room.",
+            "Data not relayed: no allocation, permission or channel.",
             sum(|c| c.dropped),
+        );
+        line(
+            "unsent_total",
+            counter,
+            "Messages that a socket did not take: refused by the system, or a connection that is too slow.",
+            sum(|c| c.unsent),
+        );
+        line(
+            "overflowed_total",
+            counter,
+            "Datagrams that the system dropped before they were read: the buffer of a socket was full.",
+            overflowed,
         );
         line(
             "throttled_total",

@@ -6,6 +6,7 @@ mod batch;
 mod http;
 mod metrics;
 mod net;
+mod overflow;
 mod sockets;
 mod stream;
 mod tls;

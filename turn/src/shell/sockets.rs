@@ -11,6 +11,9 @@ use crate::config::Config;
 
 /// Bytes that the system is asked to keep for a listener: it may have to serve thousands of clients.
 const LISTENER_BUFFER: usize = 4 << 20;
+/// Bytes that the system is asked to keep for a relay: a quarter of a second at the default rate of an allocation.
+/// Nothing is set aside for it.
+const RELAY_BUFFER: usize = 512 << 10;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// How often another port is tried if the system's choice for UDP is taken for TCP.
@@ -109,9 +112,7 @@ fn both(address: SocketAddr) -> io::Result<((OwnedFd, SocketAddr), (OwnedFd, Soc
 fn udp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let socket = dgram(address)?;
     sockopt::set_socket_reuseport(&socket, true)?;
-    // The system may give less; that is no error.
-    sockopt::set_socket_recv_buffer_size(&socket, LISTENER_BUFFER)?;
-    sockopt::set_socket_send_buffer_size(&socket, LISTENER_BUFFER)?;
+    buffers(&socket, LISTENER_BUFFER)?;
     bind(&socket, &address)?;
     named(socket)
 }
@@ -128,8 +129,19 @@ fn tcp(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
 /// Opens the socket of a relay.
 pub(super) fn relay(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = dgram(address)?;
+    buffers(&socket, RELAY_BUFFER)?;
     bind(&socket, &address)?;
     Ok(socket)
+}
+
+/// Asks for buffers. The system may give less (`net.core.rmem_max`), unless it trusts the process (CAP_NET_ADMIN);
+/// less is no error.
+fn buffers(socket: &OwnedFd, size: usize) -> io::Result<()> {
+    if sockopt::set_socket_recv_buffer_size_force(socket, size).is_err() {
+        sockopt::set_socket_recv_buffer_size(socket, size)?;
+    }
+    sockopt::set_socket_send_buffer_size(socket, size)?;
+    Ok(())
 }
 
 /// Prepares an accepted connection.

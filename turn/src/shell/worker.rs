@@ -410,7 +410,7 @@ impl Worker {
 
     fn publish(&self) {
         let mut counters = *self.core.counters();
-        counters.dropped += self.net.streams.dropped + self.net.unsent;
+        counters.unsent += self.net.streams.dropped + self.net.unsent;
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
     }
 }

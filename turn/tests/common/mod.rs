@@ -140,6 +140,12 @@ impl Server {
         kill_process(Pid::from_child(&self.process.0), Signal::TERM).unwrap();
     }
 
+    /// Keeps it from running, or lets it go on.
+    pub(crate) fn halt(&self, halted: bool) {
+        let signal = if halted { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(&self.process.0), signal).unwrap();
+    }
+
     /// Waits for the end; returns whether it was a good one.
     pub(crate) fn ended(&mut self) -> bool {
         let begun = Instant::now();
