@@ -231,7 +231,7 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
         .context("cannot start turnutils_uclient")?;
     let mut deaf = HashMap::new();
     while child.try_wait()?.is_none() {
-        for (socket, drops) in sockets(CLIENT)? {
+        for (socket, drops) in bound(CLIENT)? {
             deaf.insert(socket, drops);
         }
         std::thread::sleep(LOOK);
@@ -276,7 +276,7 @@ fn allocations(options: &Options, ours: bool) -> Result<f64> {
     let mut sockets = 0;
     while child.try_wait()?.is_none() {
         let now = server.usage()?;
-        let open = sockets(RELAY)?.len();
+        let open = bound(RELAY)?.len();
         if now.resident > most.resident {
             most = now;
         }
@@ -290,13 +290,13 @@ fn allocations(options: &Options, ours: bool) -> Result<f64> {
 }
 
 /// UDP sockets bound to an address, by name, with how many datagrams the system dropped there; from /proc/net/udp.
-fn sockets(address: [u8; 4]) -> Result<Vec<(String, u64)>> {
+fn bound(address: [u8; 4]) -> Result<Vec<(String, u64)>> {
     let address = format!("{:08X}:", u32::from_le_bytes(address));
     let table = std::fs::read_to_string("/proc/net/udp")?;
     let found = table.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
         let name = words.nth(1).filter(|name| name.starts_with(&address))?;
-        Some((name.to_owned(), words.next_back()?.parse().ok()?))
+        Some((name.to_owned(), words.last()?.parse().ok()?))
     });
     Ok(found.collect())
 }

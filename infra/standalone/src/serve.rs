@@ -65,6 +65,7 @@ pub(crate) struct Addresses {
     web: SocketAddr,
     irc: Option<SocketAddr>,
     turn: Option<SocketAddr>,
+    turn_tls: Option<SocketAddr>,
 }
 
 /// Makes the functions over the data folder. Commands that open no port give no addresses; what they
@@ -81,6 +82,7 @@ pub(crate) async fn functions(
         web: settings.listen,
         irc: settings.irc,
         turn: settings.turn,
+        turn_tls: settings.turn_tls.as_ref().map(turn::Tls::address),
     });
     let master = folder.master_key()?;
     let origin = settings
@@ -124,9 +126,15 @@ pub(crate) async fn functions(
             channels: settings.channels.clone(),
         }
     });
-    config.turn = addresses
-        .turn
-        .map(|address| turn::config(settings, &master, &config.origin, address));
+    config.turn = addresses.turn.map(|address| {
+        turn::config(
+            settings,
+            &master,
+            &config.origin,
+            address,
+            addresses.turn_tls,
+        )
+    });
     let store = match &settings.bucket {
         Some(bucket) => NativeStore::bucket(bucket).await?,
         None => NativeStore::Folder(FsStore::open(folder.folder("store"))?),
@@ -152,6 +160,9 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let turn_address = turn
         .as_ref()
         .and_then(|turn| turn.addresses().first().copied());
+    let turn_tls_address = turn
+        .as_ref()
+        .and_then(|turn| turn.tls_addresses().first().copied());
     let smtp = match settings.mail.smtp {
         Some(address) => Some(bind("smtp", address).await?),
         None => None,
@@ -160,6 +171,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         web: web.local_addr()?,
         irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
         turn: turn_address,
+        turn_tls: turn_tls_address,
     };
     let functions = Arc::new(functions(settings, folder, Some(addresses)).await?);
     let origin = functions.config().origin.clone();
@@ -200,6 +212,9 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     }
     if let Some(address) = addresses.turn {
         say(&format!("turn {address}"))?;
+    }
+    if let Some(address) = addresses.turn_tls {
+        say(&format!("turns {address}"))?;
     }
     if let Some(address) = smtp_address {
         say(&format!("smtp {address}"))?;

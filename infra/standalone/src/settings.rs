@@ -1,7 +1,7 @@
 //! Configuration: flags, environment, one TOML file, defaults, in this order.
 
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,6 +16,7 @@ use storage_s3::S3Settings;
 use turn_server::relay::RelayAddress;
 
 use crate::bucket::BucketKeys;
+use crate::turn;
 
 /// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -74,6 +75,15 @@ pub(crate) struct Keys {
     /// Address under which that is reached from outside, if a NAT stands between.
     #[arg(long, env = "SUBSPACE_TURN_PUBLIC_IP", value_name = "IP")]
     turn_public_ip: Option<String>,
+    /// Address of the TURN server for TLS; it needs a certificate.
+    #[arg(long, env = "SUBSPACE_TURN_TLS", value_name = "ADDR")]
+    turn_tls: Option<String>,
+    /// PEM file with the certificate for that, its chain included.
+    #[arg(long, env = "SUBSPACE_TURN_CERTIFICATE", value_name = "FILE")]
+    turn_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, env = "SUBSPACE_TURN_KEY", value_name = "FILE")]
+    turn_key: Option<PathBuf>,
     /// UDP ports to relay calls on [default: 49152-65535].
     #[arg(long, env = "SUBSPACE_TURN_RELAY_PORTS", value_name = "FIRST-LAST")]
     turn_relay_ports: Option<String>,
@@ -135,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) irc: Option<SocketAddr>,
     /// TURN server.
     pub(crate) turn: Option<SocketAddr>,
+    /// Its TLS, if configured.
+    pub(crate) turn_tls: Option<turn::Tls>,
     /// Where browsers reach it, if configured.
     pub(crate) turn_host: Option<String>,
     /// What it relays on, if configured.
@@ -238,31 +250,36 @@ impl Keys {
             Some("s3") => Some(self.s3.resolve(file.s3)?),
             Some(other) => bail!("store: found \"{other}\", expected fs or s3"),
         };
-        let turn = self
+        let turn_address = self
             .turn
             .or(file.turn)
             .unwrap_or_else(|| "127.0.0.1:3478".to_owned());
         let turn_ports = self.turn_relay_ports.or(file.turn_relay_ports);
         Ok(Settings {
-            turn: if turn == "off" {
+            turn: if turn_address == "off" {
                 None
             } else {
                 Some(parse(
                     "turn",
-                    &turn,
+                    &turn_address,
                     "an address like 127.0.0.1:3478, or off",
                 )?)
             },
             turn_host: self
                 .turn_host
                 .or(file.turn_host)
-                .map(turn_host)
+                .map(turn::host)
                 .transpose()?,
-            turn_relays: turn_relays(
+            turn_tls: turn::tls(
+                self.turn_tls.or(file.turn_tls),
+                self.turn_certificate.or(file.turn_certificate),
+                self.turn_key.or(file.turn_key),
+            )?,
+            turn_relays: turn::relays(
                 self.turn_relay_ip.or(file.turn_relay_ip).as_deref(),
                 self.turn_public_ip.or(file.turn_public_ip).as_deref(),
             )?,
-            turn_ports: turn_ports.map_or(Ok(49_152..=65_535), |text| port_range(&text))?,
+            turn_ports: turn_ports.map_or(Ok(49_152..=65_535), |text| turn::port_range(&text))?,
             bucket,
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
             listen,
@@ -369,7 +386,11 @@ impl Keys {
 
 const ADDRESS: &str = "an address like 127.0.0.1:6700";
 
-fn parse<T: FromStr<Err: Display>>(key: &str, text: &str, expected: &str) -> anyhow::Result<T> {
+pub(crate) fn parse<T: FromStr<Err: Display>>(
+    key: &str,
+    text: &str,
+    expected: &str,
+) -> anyhow::Result<T> {
     text.parse()
         .map_err(|_| anyhow::anyhow!("{key}: found \"{text}\", expected {expected}"))
 }
@@ -394,37 +415,6 @@ fn origin(text: &str) -> anyhow::Result<String> {
         bail!(wrong());
     }
     Ok(format!("{scheme}://{}", authority.as_str().to_lowercase()))
-}
-
-fn turn_host(text: String) -> anyhow::Result<String> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    if text.is_empty() || text.len() > 253 || !text.bytes().all(fits) {
-        bail!("turn-host: found {text:?}, expected a host name or an address");
-    }
-    Ok(text)
-}
-
-fn turn_relays(relay: Option<&str>, public: Option<&str>) -> anyhow::Result<Vec<RelayAddress>> {
-    let expected = "an address like 192.0.2.1";
-    let Some(relay) = relay else {
-        if let Some(public) = public {
-            bail!(
-                "turn-public-ip: found \"{public}\", but not turn-relay-ip, the address of this machine"
-            );
-        }
-        return Ok(Vec::new());
-    };
-    let local = parse::<IpAddr>("turn-relay-ip", relay, expected)?;
-    let public = public.map_or(Ok(local), |text| parse("turn-public-ip", text, expected))?;
-    Ok(vec![RelayAddress { local, public }])
-}
-
-fn port_range(text: &str) -> anyhow::Result<RangeInclusive<u16>> {
-    let expected = "a range like 49152-65535";
-    let (first, last) = text
-        .split_once('-')
-        .with_context(|| format!("turn-relay-ports: found \"{text}\", expected {expected}"))?;
-    Ok(parse("turn-relay-ports", first, expected)?..=parse("turn-relay-ports", last, expected)?)
 }
 
 fn line(key: &str, text: String) -> anyhow::Result<String> {
@@ -529,6 +519,10 @@ mod tests {
         assert!(
             wrong(|keys| keys.turn_public_ip = Some("1.2.3.4".into())).contains("turn-relay-ip")
         );
+        assert!(
+            wrong(|keys| keys.turn_tls = Some("0.0.0.0:5349".into())).contains("turn-certificate")
+        );
+        assert!(wrong(|keys| keys.turn_key = Some("k".into())).starts_with("turn-key: found"));
         assert!(wrong(|keys| keys.channels = Some("general".into())).contains("#general"));
         assert_eq!(
             wrong(|keys| keys.store = Some("ftp".into())),
