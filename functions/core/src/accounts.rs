@@ -142,6 +142,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             password: hash,
             admin,
             quota: None,
+            archive: None,
             created: self.now(),
         };
         // The name first: a name without an account does no harm, an account that is not listed would.

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod api;
+mod away;
 mod body;
 pub mod client_files;
 mod config;
@@ -70,6 +71,7 @@ pub struct Functions<S, H> {
     quotas: accounts::QuotaCache,
     guard: guard::Guard,
     wakes: deliver::Wakes,
+    pauses: away::Pauses,
     hook_rates: webhooks::Rates,
     registry: connectors::RegistryCache,
     /// Whether the first account is known to exist; it never goes away again.
@@ -97,6 +99,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             quotas: accounts::QuotaCache::default(),
             guard: guard::Guard::default(),
             wakes: deliver::Wakes::default(),
+            pauses: away::Pauses::default(),
             hook_rates: webhooks::Rates::default(),
             registry: connectors::RegistryCache::default(),
             set_up: AtomicBool::new(false),

@@ -12,7 +12,7 @@ use crate::problem::{Answer, Failure};
 use crate::request::{answer, query};
 
 /// The link relation of remoteStorage; an identifier, `http:` included.
-const REL: &str = "http://tools.ietf.org/id/draft-dejong-remotestorage";
+pub(crate) const REL: &str = "http://tools.ietf.org/id/draft-dejong-remotestorage";
 /// The version that is announced; without it remotestorage.js sends no conditions.
 const VERSION: &str = "draft-dejong-remotestorage-26";
 

@@ -15,6 +15,7 @@
 )]
 
 mod apps;
+pub mod armadietto;
 mod story;
 mod uploads;
 mod wire;

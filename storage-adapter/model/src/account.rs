@@ -90,8 +90,129 @@ pub struct AccountRecord {
     /// Quota in bytes; none means the installation's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<u64>,
+    /// Where chat archives are kept, if not in the account's storage here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchivePlace>,
     /// When the account was made.
     pub created: Timestamp,
+}
+
+/// A storage at somebody else's remoteStorage server in which an account's chat archives are kept.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct ArchivePlace {
+    /// The user's address there, `alice@example.org`.
+    pub user_address: String,
+    /// The storage's address, without a slash at its end.
+    pub root: String,
+    /// The page on which the user authorises apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorize: Option<String>,
+    /// The bearer token that the user granted, sealed.
+    pub token: String,
+    /// How it goes.
+    pub state: ArchiveState,
+    /// Why it does not go well, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Since when the state is what it is.
+    pub since: Timestamp,
+    /// When the user connected it.
+    pub connected: Timestamp,
+}
+
+impl fmt::Debug for ArchivePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchivePlace")
+            .field("root", &self.root)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How writing archives to a storage elsewhere goes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArchiveState {
+    /// Well.
+    Ok,
+    /// The server cannot be reached; messages wait and are written later.
+    Unreachable,
+    /// The server has no room left; messages wait.
+    Full,
+    /// The token opens nothing any more: the user has to authorise again; messages wait.
+    Renew,
+}
+
+/// A storage elsewhere as the API shows it: all but its token.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ArchiveView {
+    /// The user's address there.
+    pub user_address: String,
+    /// The storage's address.
+    pub root: String,
+    /// The page on which the user authorises apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorize: Option<String>,
+    /// How it goes.
+    pub state: ArchiveState,
+    /// Why it does not go well, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Since when the state is what it is.
+    pub since: Timestamp,
+    /// When the user connected it.
+    pub connected: Timestamp,
+}
+
+impl From<&ArchivePlace> for ArchiveView {
+    fn from(place: &ArchivePlace) -> Self {
+        Self {
+            user_address: place.user_address.clone(),
+            root: place.root.clone(),
+            authorize: place.authorize.clone(),
+            state: place.state,
+            reason: place.reason.clone(),
+            since: place.since,
+            connected: place.connected,
+        }
+    }
+}
+
+/// `PUT /api/archive`.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct NewArchivePlace {
+    /// The user's address, `alice@example.org`.
+    pub user_address: String,
+    /// The storage as the client found it; it must be what the server's WebFinger says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// A bearer token with the scope `chat-messages:rw`.
+    pub token: String,
+}
+
+impl fmt::Debug for NewArchivePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewArchivePlace")
+            .field("user_address", &self.user_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answer to `GET /api/archive/token`.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct ArchiveToken {
+    /// The storage's address, without a slash at its end.
+    pub root: String,
+    /// The bearer token.
+    pub token: String,
+}
+
+impl fmt::Debug for ArchiveToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveToken")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a grant is for.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountName, GrantKind, Scopes, Timestamp};
+use crate::{AccountName, ArchiveView, GrantKind, Scopes, Timestamp};
 
 /// RFC 9457 problem details, `application/problem+json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -70,6 +70,9 @@ pub struct SessionResponse {
     pub user_address: String,
     /// The storage root, without a slash at its end.
     pub storage: String,
+    /// Where chat archives are kept, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveView>,
     /// Bearer token for `/api`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,

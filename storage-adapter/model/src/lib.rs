@@ -22,7 +22,8 @@ mod time;
 mod token;
 
 pub use account::{
-    AccountName, AccountRecord, Connection, ConnectionId, Grant, GrantKind, InvalidName, Invite,
+    AccountName, AccountRecord, ArchivePlace, ArchiveState, ArchiveToken, ArchiveView, Connection,
+    ConnectionId, Grant, GrantKind, InvalidName, Invite, NewArchivePlace,
 };
 pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
 pub use api::{

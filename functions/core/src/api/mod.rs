@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod archive;
 mod calls;
 mod connections;
 mod connectors;
@@ -99,6 +100,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (Some("addresses"), Some(id), Method::POST) => self.rotate_address(&call, id).await,
             (Some("addresses"), Some(id), Method::DELETE) => self.delete_address(&call, id).await,
             (Some("addresses"), Some(_), _) => refuse(body, "POST, DELETE, OPTIONS").await,
+            (Some("archive"), None, Method::GET) => self.get_archive(&call).await,
+            (Some("archive"), None, Method::PUT) => self.put_archive(&call, body).await,
+            (Some("archive"), None, Method::DELETE) => self.delete_archive(&call).await,
+            (Some("archive"), None, _) => refuse(body, "GET, HEAD, PUT, DELETE, OPTIONS").await,
+            (Some("archive"), Some("discovery"), Method::GET) => {
+                self.get_archive_discovery(&call).await
+            }
+            (Some("archive"), Some("token"), Method::GET) => self.get_archive_token(&call).await,
+            (Some("archive"), Some("discovery" | "token"), _) => {
+                refuse(body, "GET, HEAD, OPTIONS").await
+            }
             (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
             (Some("turn"), None, Method::GET) => self.get_turn(&call).await,
             (Some("turn"), None, _) => refuse(body, "GET, HEAD, OPTIONS").await,

@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::StatusCode;
-use model::{AccountRecord, GrantKind, NewSession, SessionResponse};
+use model::{AccountRecord, ArchiveView, GrantKind, NewSession, SessionResponse};
 use storage_adapter::ObjectStore;
 
 use super::Call;
@@ -67,6 +67,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             admin: record.admin,
             user_address: format!("{}@{}", record.name, self.config.authority()),
             storage: self.config.storage_root(&record.name),
+            archive: record.archive.as_ref().map(ArchiveView::from),
             token: None,
             expires: None,
         }

@@ -6,8 +6,8 @@ use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use model::{
-    AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
-    WaitingAccount,
+    AccountName, ArchivePlace, Connection, Event, EventBatch, EventBody, EventReceipt,
+    RefusedEvent, Timestamp, WaitingAccount,
 };
 use storage_adapter::ObjectStore;
 
@@ -19,13 +19,15 @@ use crate::{Functions, keys};
 
 /// The most events of one batch.
 const MAX_EVENTS: usize = 10_000;
+/// How long all writing to storages elsewhere may take in one request, in milliseconds: less than connectors
+/// wait for the answer.
+const AWAY_MS: i64 = 15_000;
 
 /// Why messages of an account could not be archived.
 pub(super) enum Trouble {
     /// The installation itself has a problem: the whole batch is to be sent again.
     Everybody(Failure),
     /// Only this account's archive cannot be written: everybody else's events go on.
-    #[allow(dead_code, reason = "archives that are kept elsewhere")]
     Account {
         /// One sentence, for the log of the connector.
         reason: String,
@@ -56,8 +58,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .push(event);
         }
         let mut receipt = EventReceipt::default();
+        let mut away = Vec::new();
         for (account, events) in accounts {
-            if self.account(&account).await?.is_none() {
+            let Some((record, _)) = self.account(&account).await? else {
                 let reason = format!("there is no account \"{account}\" (any more)");
                 receipt
                     .refused
@@ -66,8 +69,22 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                         reason: reason.clone(),
                     }));
                 continue;
+            };
+            match record.archive {
+                Some(place) => away.push((account, place, events)),
+                None => {
+                    self.account_events(&account, None, events, &mut receipt)
+                        .await?;
+                }
             }
-            self.account_events(&account, events, &mut receipt).await?;
+        }
+        // Those whose archives are elsewhere come last, and have only so much time together: nobody
+        // waits for somebody else's server.
+        let until = self.now().plus_millis(AWAY_MS);
+        for (account, place, events) in away {
+            let place = Some((&place, until));
+            self.account_events(&account, place, events, &mut receipt)
+                .await?;
         }
         Ok(answer(StatusCode::OK, &receipt))
     }
@@ -75,6 +92,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn account_events(
         &self,
         account: &AccountName,
+        away: Option<(&ArchivePlace, Timestamp)>,
         events: Vec<Event>,
         receipt: &mut EventReceipt,
     ) -> Result<(), Failure> {
@@ -92,7 +110,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
         let count = messages.len();
-        match self.archive(account, messages, &mut refused).await {
+        let archived = match away {
+            None => self.archive(account, messages, &mut refused).await,
+            // Nothing to write: nobody is asked.
+            Some(_) if messages.is_empty() => Ok(()),
+            Some((place, until)) => {
+                self.archive_away(account, place, messages, &mut refused, until)
+                    .await
+            }
+        };
+        match archived {
             Ok(()) => {}
             Err(Trouble::Everybody(failure)) => return Err(failure),
             Err(Trouble::Account {

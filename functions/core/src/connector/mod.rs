@@ -1,8 +1,11 @@
 //! `/connector/…`: for connectors only, every request signed with the connector's key.
 
 mod archive;
+mod archive_away;
 mod archive_day;
 mod archive_links;
+mod archive_place;
+mod archive_plan;
 mod assignments;
 mod authenticate;
 mod events;
