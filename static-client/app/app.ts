@@ -2,6 +2,7 @@ import './css/index.css';
 import Application from '@ember/application';
 import compatModules from '@embroider/virtual/compat-modules';
 import Resolver from 'ember-resolver';
+import { catchReturn } from './lib/oauth-return.ts';
 import loadInitializers from 'ember-load-initializers';
 import config from 'subspace-client/config/environment';
 
@@ -10,5 +11,8 @@ export default class App extends Application {
   podModulePrefix = config.podModulePrefix;
   Resolver = Resolver.withModules(compatModules);
 }
+
+// Before the router takes the fragment for a route.
+catchReturn('/settings/archives');
 
 loadInitializers(App, config.modulePrefix, compatModules);

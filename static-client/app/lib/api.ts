@@ -21,11 +21,24 @@ export interface ServerInfo {
   needs_setup: boolean;
 }
 
+/** A storage at another server in which the account's archives are kept. */
+export interface ArchivePlace {
+  user_address: string;
+  root: string;
+  authorize?: string;
+  state: 'ok' | 'unreachable' | 'full' | 'renew';
+  reason?: string;
+  since: string;
+  connected: string;
+}
+
 export interface SessionResponse {
   account: string;
   admin: boolean;
   user_address: string;
   storage: string;
+  /** Where archives are kept, if not there. */
+  archive?: ArchivePlace | null;
   token?: string;
   expires?: string;
 }
@@ -241,6 +254,17 @@ export class ApiClient {
     );
   removeMailAddress = (id: string) =>
     this.#request<void>('DELETE', `/api/addresses/${encodeURIComponent(id)}`);
+
+  findArchive = (address: string) =>
+    this.#request<{ user_address: string; root: string; authorize?: string }>(
+      'GET',
+      `/api/archive/discovery?address=${encodeURIComponent(address)}`,
+    );
+  keepArchive = (body: { user_address: string; root: string; token: string }) =>
+    this.#request<ArchivePlace>('PUT', '/api/archive', body);
+  removeArchive = () => this.#request<void>('DELETE', '/api/archive');
+  archiveToken = () =>
+    this.#request<{ root: string; token: string }>('GET', '/api/archive/token');
 
   tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
 

@@ -4,13 +4,13 @@ import {
   archiveFolder,
   decodeItem,
   parseDay,
-  parseMeta,
   peopleFolder,
-  type ArchiveDay,
 } from '../lib/archive.ts';
+import { Walk } from '../lib/archive-walk.ts';
 import { sentenceOf } from '../lib/api.ts';
-import { isSpoken, type Network, type Room } from '../lib/chat/types.ts';
+import { isSpoken, type Room } from '../lib/chat/types.ts';
 import { archiveDay } from '../lib/days.ts';
+import type ArchivesService from './archives.ts';
 import type ChatService from './chat.ts';
 import type StorageService from './storage.ts';
 
@@ -19,15 +19,15 @@ export type HistoryStatus = 'idle' | 'loading' | 'complete' | 'failed';
 interface RoomHistory {
   status: HistoryStatus;
   sentence: string;
-  /** The next older day; nothing until the first day is loaded. */
-  cursor: string | undefined;
+  /** The next older day, by the source's id. */
+  cursors: Readonly<Record<string, string | undefined>>;
   started: boolean;
 }
 
 const NEW: RoomHistory = {
   status: 'idle',
   sentence: '',
-  cursor: undefined,
+  cursors: {},
   started: false,
 };
 /** One request for older messages reads days until it has so many messages, or so many days. */
@@ -44,6 +44,7 @@ const DAY = 86_400_000;
 
 /** Loads the archives of rooms from the user's storage. */
 export default class HistoryService extends Service {
+  @service declare archives: ArchivesService;
   @service declare chat: ChatService;
   @service declare storage: StorageService;
 
@@ -93,26 +94,31 @@ export default class HistoryService extends Service {
     this.#note(key, { status: 'loading', sentence: '' });
     try {
       const { network, folder } = this.#place(room);
-      let cursor = history.cursor;
-      if (!history.started)
-        cursor = parseMeta(await this.storage.read(`${folder}meta`));
+      const sources = this.archives.sources();
+      const walk = new Walk(sources, folder, history.cursors);
+      await walk.begin();
       let found = 0;
       for (
         let days = 0;
-        cursor && days < ENOUGH_DAYS && found < ENOUGH_MESSAGES;
+        walk.next && days < ENOUGH_DAYS && found < ENOUGH_MESSAGES;
         days++
       ) {
-        const day = await this.#readDay(folder, cursor, network, room);
-        if (day) {
+        for (const document of await walk.step()) {
+          const day = parseDay(document, network.nick, room.kind === 'direct');
+          if (!day) continue;
           found += day.entries.filter(isSpoken).length;
           this.chat.mergeArchive(key, day.entries);
         }
-        cursor = day?.previous;
       }
+      const { cursors, trouble } = walk;
+      const status = walk.next ? 'idle' : 'complete';
       this.#note(key, {
-        status: cursor ? 'idle' : 'complete',
-        cursor,
-        started: true,
+        // What could be read is shown; what could not is tried again with the same button.
+        ...(trouble
+          ? { status: 'failed', sentence: sentenceOf(trouble) }
+          : { status }),
+        cursors,
+        started: Object.keys(cursors).length > 0,
       });
     } catch (error) {
       this.#note(key, { status: 'failed', sentence: sentenceOf(error) });
@@ -135,11 +141,17 @@ export default class HistoryService extends Service {
     const { network, folder } = this.#place(room);
     const known = room.entries.findLast((entry) => !entry.delivery)?.at;
     const until = archiveDay((known ?? Date.now()) - DAY);
-    let cursor = parseMeta(await this.storage.read(`${folder}meta`));
-    for (let days = 0; cursor && cursor >= until && days < GAP_DAYS; days++) {
-      const day = await this.#readDay(folder, cursor, network, room);
-      if (day) this.chat.mergeArchive(room.key, day.entries);
-      cursor = day?.previous;
+    const walk = new Walk(this.archives.sources(), folder);
+    await walk.begin();
+    for (
+      let days = 0;
+      walk.next && walk.next >= until && days < GAP_DAYS;
+      days++
+    ) {
+      for (const document of await walk.step()) {
+        const day = parseDay(document, network.nick, room.kind === 'direct');
+        if (day) this.chat.mergeArchive(room.key, day.entries);
+      }
     }
   }
 
@@ -149,31 +161,23 @@ export default class HistoryService extends Service {
     return { network, folder: archiveFolder(network.server, room.name) };
   }
 
-  async #readDay(
-    folder: string,
-    day: string,
-    network: Network,
-    room: Room,
-  ): Promise<ArchiveDay | undefined> {
-    const document = await this.storage.read(folder + day);
-    return parseDay(document, network.nick, room.kind === 'direct');
-  }
-
   /** Opens direct conversations of the last weeks that the archives know, unless they were closed. */
   async findPeople(closed: Readonly<Record<string, number>>) {
     const oldest = archiveDay(Date.now() - PEOPLE_DAYS * DAY);
     for (const network of this.chat.networks) {
       const folder = peopleFolder(network.server);
-      const items = await this.storage.list(folder).catch(() => []);
+      const sources = this.archives.sources();
+      const lists = await Promise.all(
+        sources.map((source) => source.list(folder).catch(() => [])),
+      );
+      const items = [...new Set(lists.flat())];
       await this.#inParallel(items.slice(0, PEOPLE_LIMIT), async (item) => {
         const name = decodeItem(item);
         if (this.chat.room(network.id, name)) return;
         try {
-          const last = parseMeta(
-            await this.storage.read(
-              `${archiveFolder(network.server, name)}meta`,
-            ),
-          );
+          const walk = new Walk(sources, archiveFolder(network.server, name));
+          await walk.begin();
+          const last = walk.next;
           if (!last || last < oldest) return;
           const closedAt = closed[`${network.id}/${name.toLowerCase()}`];
           if (closedAt && last <= archiveDay(closedAt)) return;

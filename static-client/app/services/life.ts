@@ -2,6 +2,7 @@ import type RouterService from '@ember/routing/router-service';
 import Service, { service } from '@ember/service';
 import type { Happening } from '../lib/chat/reduce.ts';
 import type { StorageChange } from '../lib/storage-module.ts';
+import type ArchivesService from './archives.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
 import type HistoryService from './history.ts';
@@ -16,6 +17,7 @@ const MARKER_PAUSE = 1000;
 
 /** What happens from signing in to signing out: starts the other services and ties them together. */
 export default class LifeService extends Service {
+  @service declare archives: ArchivesService;
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
   @service declare history: HistoryService;
@@ -46,6 +48,11 @@ export default class LifeService extends Service {
       this.router.replaceWith('sign-in');
     };
     void this.session.check();
+    this.archives.onMoved = () => {
+      this.history.reset();
+      void this.history.loadAll();
+    };
+    this.archives.start();
     void this.#startChat();
     void this.#startStorage();
   }
@@ -97,6 +104,7 @@ export default class LifeService extends Service {
     this.#markers.clear();
     this.gateway.stop();
     this.storage.stop();
+    this.archives.stop();
     this.history.reset();
     this.chat.reset();
     this.preferences.reset();

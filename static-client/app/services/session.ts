@@ -67,7 +67,10 @@ export default class SessionService extends Service {
     if (!this.current) return;
     try {
       const answer = await this.api.session();
-      if (this.current) this.#keep({ ...this.current, ...answer });
+      // What the answer leaves out is not so any more.
+      if (this.current) {
+        this.#keep({ ...this.current, archive: null, ...answer });
+      }
     } catch {
       // 401 has ended the session already; anything else says nothing about it.
     }

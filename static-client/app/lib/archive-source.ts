@@ -1,0 +1,83 @@
+/** Where archives are read: in the account's own storage, or in one at somebody else's server. */
+
+export interface ArchiveSource {
+  /** Tells sources apart. */
+  id: string;
+  /** Reads a document; nothing if there is none. */
+  read(path: string): Promise<unknown>;
+  /** Names of the items of a folder, folders with a slash at their end. */
+  list(path: string): Promise<string[]>;
+}
+
+/** How long an answer may take, in ms. */
+const REQUEST_TIMEOUT = 20_000;
+
+/** A remoteStorage at another server, read with a bearer token. */
+export class RemoteArchive implements ArchiveSource {
+  readonly id: string;
+  readonly #token: () => Promise<string>;
+  readonly #fetch: typeof fetch;
+
+  constructor(
+    root: string,
+    token: () => Promise<string>,
+    fetcher: typeof fetch = (...args) => fetch(...args),
+  ) {
+    this.id = root;
+    this.#token = token;
+    this.#fetch = fetcher;
+  }
+
+  async read(path: string): Promise<unknown> {
+    return (await this.#get(path))?.json();
+  }
+
+  async list(path: string): Promise<string[]> {
+    const listing = (await (await this.#get(path))?.json()) as
+      { items?: object } | undefined;
+    return Object.keys(listing?.items ?? {});
+  }
+
+  async #get(path: string): Promise<Response | undefined> {
+    const { host } = new URL(this.id);
+    const token = await this.#token();
+    let response: Response;
+    try {
+      response = await this.#fetch(this.id + encodePath(path), {
+        headers: { Authorization: `Bearer ${token}` },
+        credentials: 'omit',
+        cache: 'no-cache',
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+      });
+    } catch {
+      throw new Error(
+        `Your archives at ${host} cannot be reached; older messages are missing until they can.`,
+      );
+    }
+    if (response.status === 404) return undefined;
+    if (response.status === 401 || response.status === 403) {
+      throw new Error(
+        `${host} does not let older messages be read any more; authorise again in the settings.`,
+      );
+    }
+    if (!response.ok) {
+      throw new Error(
+        `Your archives at ${host} answered with the status ${response.status}; older messages are missing.`,
+      );
+    }
+    return response;
+  }
+}
+
+/** As the functions write names: every server takes that literally. */
+function encodePath(path: string): string {
+  return path
+    .split('/')
+    .map((name) =>
+      encodeURIComponent(name).replace(
+        /[!'()*~]/g,
+        (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+      ),
+    )
+    .join('/');
+}

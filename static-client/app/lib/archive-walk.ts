@@ -1,0 +1,74 @@
+/** Going back through the days of one archive, which may be in parts at several places. */
+
+import { parseDay, parseMeta } from './archive.ts';
+import type { ArchiveSource } from './archive-source.ts';
+
+export class Walk {
+  /** The next older day, by the source's id; a source without an entry is not begun. */
+  readonly cursors: Record<string, string | undefined>;
+  /** Why a source could not be read. */
+  trouble: unknown;
+  readonly #sources: ArchiveSource[];
+  readonly #folder: string;
+  /** Sources that failed; the others go on without them. */
+  readonly #failed = new Set<string>();
+
+  constructor(
+    sources: ArchiveSource[],
+    folder: string,
+    cursors: Readonly<Record<string, string | undefined>> = {},
+  ) {
+    this.#sources = sources;
+    this.#folder = folder;
+    this.cursors = { ...cursors };
+  }
+
+  /** The newest day that was not read. */
+  get next(): string | undefined {
+    return this.#sources
+      .filter(({ id }) => !this.#failed.has(id))
+      .map(({ id }) => this.cursors[id])
+      .filter((day) => day !== undefined)
+      .sort()
+      .at(-1);
+  }
+
+  /** Looks for the last day of every source that is not begun. */
+  async begin() {
+    const fresh = this.#sources.filter(({ id }) => !(id in this.cursors));
+    await this.#each(fresh, async (source) => {
+      const meta = await source.read(`${this.#folder}meta`);
+      this.cursors[source.id] = parseMeta(meta);
+    });
+  }
+
+  /** Reads the next day, wherever there is a part of it. */
+  async step(): Promise<unknown[]> {
+    const day = this.next;
+    if (day === undefined) return [];
+    const documents: unknown[] = [];
+    const having = this.#sources.filter(
+      ({ id }) => this.cursors[id] === day && !this.#failed.has(id),
+    );
+    await this.#each(having, async (source) => {
+      const document = await source.read(this.#folder + day);
+      documents.push(document);
+      this.cursors[source.id] = parseDay(document, '', false)?.previous;
+    });
+    return documents;
+  }
+
+  async #each(
+    sources: ArchiveSource[],
+    work: (source: ArchiveSource) => Promise<void>,
+  ) {
+    await Promise.all(
+      sources.map((source) =>
+        work(source).catch((error: unknown) => {
+          this.#failed.add(source.id);
+          this.trouble = error;
+        }),
+      ),
+    );
+  }
+}

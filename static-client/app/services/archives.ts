@@ -1,0 +1,177 @@
+import Service, { service } from '@ember/service';
+import { tracked } from '@glimmer/tracking';
+import { sentenceOf, type ArchivePlace } from '../lib/api.ts';
+import { RemoteArchive, type ArchiveSource } from '../lib/archive-source.ts';
+import { authorizeUrl, takeReturn } from '../lib/oauth-return.ts';
+import type SessionService from './session.ts';
+import type StorageService from './storage.ts';
+
+/** What the token has to open: the module of the archives. */
+const SCOPE = 'chat-messages:rw';
+/** How often the server is asked how it goes, in ms. */
+const REFRESH = 300_000;
+
+interface Pending {
+  state: string;
+  account: string;
+  user_address: string;
+  root: string;
+}
+
+/** Where the account's archives are kept and read. */
+export default class ArchivesService extends Service {
+  @service declare session: SessionService;
+  @service declare storage: StorageService;
+
+  /** The storage is being tried. */
+  @tracked busy = false;
+  /** What went wrong, one sentence. */
+  @tracked sentence = '';
+
+  /** Leaves for the authorisation page; tests set another one. */
+  leave: (url: string) => void = (url) => location.assign(url);
+  /** Called when archives are kept somewhere else from now on. */
+  onMoved: () => void = () => {};
+
+  #away: { key: string; source: ArchiveSource } | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** The storage elsewhere; nothing if archives are kept here. */
+  get place(): ArchivePlace | undefined {
+    return this.session.current?.archive ?? undefined;
+  }
+
+  /** Whether the user has to do something about it. */
+  get needsUser(): boolean {
+    return this.place?.state === 'renew' || this.place?.state === 'full';
+  }
+
+  get host(): string {
+    return this.place ? new URL(this.place.root).host : '';
+  }
+
+  /** Begins for the account that is signed in; goes on with what the authorisation page answered. */
+  start() {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => void this.session.check(), REFRESH);
+    void this.resume();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#away = undefined;
+    this.sentence = '';
+  }
+
+  willDestroy() {
+    this.stop();
+    super.willDestroy();
+  }
+
+  /** All places that archives may be in: here, and where they are kept now. */
+  sources(): ArchiveSource[] {
+    const home: ArchiveSource = {
+      id: '',
+      read: (path) => this.storage.read(path),
+      list: (path) => this.storage.list(path),
+    };
+    const { place } = this;
+    if (!place) return [home];
+    const key = `${place.root} ${place.connected}`;
+    if (this.#away?.key !== key) {
+      let token: Promise<string> | undefined;
+      const ask = () => {
+        token ??= this.session.api.archiveToken().then(
+          (answer) => answer.token,
+          (error: unknown) => {
+            token = undefined;
+            throw error;
+          },
+        );
+        return token;
+      };
+      this.#away = { key, source: new RemoteArchive(place.root, ask) };
+    }
+    return [home, this.#away.source];
+  }
+
+  /** Finds somebody's storage and leaves for the page on which they authorise this client. */
+  async begin(address: string) {
+    await this.#try(async () => {
+      const found = await this.session.api.findArchive(address.trim());
+      if (!found.authorize) {
+        throw new Error(
+          `${found.user_address} has no page on which apps are authorised.`,
+        );
+      }
+      const state = crypto.randomUUID();
+      const pending: Pending = {
+        state,
+        account: this.session.account,
+        user_address: found.user_address,
+        root: found.root,
+      };
+      this.session.store.set('archive-pending', pending);
+      this.leave(authorizeUrl(found.authorize, SCOPE, state, location));
+    });
+  }
+
+  /** Goes on after the authorisation page. */
+  async resume(answer = takeReturn()) {
+    if (!answer) return;
+    const pending = this.session.store.get('archive-pending') as
+      Pending | undefined;
+    this.session.store.set('archive-pending', undefined);
+    await this.#try(async () => {
+      // Whoever made a link with a token of their own does not know the state.
+      if (
+        !pending ||
+        pending.state !== answer.state ||
+        pending.account !== this.session.account
+      ) {
+        throw new Error(
+          'This authorisation was not begun here; connect the storage again.',
+        );
+      }
+      if (!answer.token) {
+        throw new Error(
+          `The storage was not authorised: ${answer.error ?? 'no token came'}.`,
+        );
+      }
+      await this.session.api.keepArchive({
+        user_address: pending.user_address,
+        root: pending.root,
+        token: answer.token,
+      });
+      await this.session.check();
+      this.onMoved();
+    });
+  }
+
+  /** Archives are kept here again from now on. */
+  async disconnect() {
+    await this.#try(async () => {
+      await this.session.api.removeArchive();
+      await this.session.check();
+      this.onMoved();
+    });
+  }
+
+  async #try(work: () => Promise<void>) {
+    this.sentence = '';
+    this.busy = true;
+    try {
+      await work();
+    } catch (error) {
+      if (!this.isDestroying) this.sentence = sentenceOf(error);
+    } finally {
+      if (!this.isDestroying) this.busy = false;
+    }
+  }
+}
+
+declare module '@ember/service' {
+  interface Registry {
+    archives: ArchivesService;
+  }
+}
