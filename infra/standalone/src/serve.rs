@@ -78,7 +78,7 @@ pub(crate) async fn functions(
     folder: &DataFolder,
     addresses: Option<Addresses>,
 ) -> anyhow::Result<Functions> {
-    let addresses = addresses.unwrap_or(Addresses {
+    let addresses = addresses.unwrap_or_else(|| Addresses {
         web: settings.listen,
         irc: settings.irc,
         turn: settings.turn,
