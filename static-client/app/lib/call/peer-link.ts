@@ -4,6 +4,8 @@ import type { Measured, SignalData } from './types.ts';
 
 /** A connection that is interrupted for so long is negotiated anew, in ms. */
 const PATIENCE = 3000;
+/** A connection that is not there after so long may never be: without any way browsers do not call it failed. In ms. */
+const LATE = 20_000;
 
 export interface PeerLinkEvents {
   send(data: SignalData): void;
@@ -26,6 +28,9 @@ export class PeerLink {
   #ignoring = false;
   #waiting: RTCIceCandidateInit[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #late: ReturnType<typeof setTimeout> | undefined;
+  /** Whether no way was found, until there is one. */
+  blocked = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(
@@ -50,13 +55,22 @@ export class PeerLink {
     };
     connection.onconnectionstatechange = () => {
       clearTimeout(this.#timer);
+      if (connection.connectionState === 'connected') {
+        clearTimeout(this.#late);
+        this.#late = undefined;
+        this.blocked = false;
+      } else {
+        this.#await();
+      }
       if (connection.connectionState === 'disconnected') {
         this.#timer = setTimeout(() => this.restart(), PATIENCE);
       } else if (connection.connectionState === 'failed') {
+        this.blocked = true;
         this.restart();
       }
       events.changed();
     };
+    this.#await();
     if (offers) {
       for (const kind of ['audio', 'video'] as const) {
         const { sender } = connection.addTransceiver(kind, {
@@ -140,7 +154,20 @@ export class PeerLink {
 
   close() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#late);
     this.#connection.close();
+  }
+
+  /** Tries again and again until the connection is there. */
+  #await() {
+    this.#late ??= setTimeout(() => {
+      this.#late = undefined;
+      if (this.#connection.signalingState === 'closed') return;
+      this.blocked = true;
+      this.restart();
+      this.#await();
+      this.#events.changed();
+    }, LATE);
   }
 
   async #offer() {

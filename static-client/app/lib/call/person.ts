@@ -13,6 +13,8 @@ export class Person {
   readonly guest: boolean;
   @tracked media: CallMedia;
   @tracked state: RTCPeerConnectionState = 'new';
+  /** Whether no way to them was found yet. */
+  @tracked blocked = false;
   @tracked measured: Measured = {
     frames: 0,
     audioPackets: 0,
@@ -39,6 +41,7 @@ export class Person {
       send,
       changed: () => {
         this.state = this.link?.state ?? 'new';
+        this.blocked = this.link?.blocked ?? false;
       },
     });
     this.#sound.srcObject = this.link.stream;
@@ -65,12 +68,15 @@ export class Person {
     switch (this.state) {
       case 'connected':
         return '';
-      case 'failed':
-        return 'No way to them was found: the network blocks calls.';
-      case 'disconnected':
-        return 'The connection is interrupted.';
       case 'closed':
         return 'They have left.';
+    }
+    if (this.blocked) {
+      return 'No way to them was found: the network blocks calls.';
+    }
+    switch (this.state) {
+      case 'disconnected':
+        return 'The connection is interrupted.';
       default:
         return 'Connecting…';
     }
