@@ -1,0 +1,67 @@
+// A call, as the people in it use and see it.
+import assert from 'node:assert/strict';
+
+import { until } from './until.mjs';
+
+/** How long a connection between two people may take, in ms. */
+export const PATIENCE = 30_000;
+
+/** Flags of Chromium: devices that need no hardware, and nobody who has to allow them. */
+export const FAKE_DEVICES = [
+  '--use-fake-device-for-media-stream=device-count=3',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/** Opens the page of a call, and waits until the devices are there. */
+export async function lobby({ page }, link) {
+  await page.goto(link);
+  await page.locator('[data-test-call-lobby]').waitFor();
+  await page.locator('[data-test-call-camera="on"]').waitFor();
+}
+
+/** Joins from the lobby; as a guest with a name, and through the relay only if wanted. */
+export async function enter({ page }, { name, relay = true } = {}) {
+  if (name) await page.locator('[data-test-call-name]').fill(name);
+  await page.locator('[data-test-call-relay]').setChecked(relay);
+  await page.locator('[data-test-call-join]').click();
+}
+
+/** Opens the page of a call and joins. */
+export async function join(device, link, options) {
+  await lobby(device, link);
+  await enter(device, options);
+  await device.page.locator('[data-test-call]').waitFor();
+}
+
+/** The picture of somebody else. */
+export const person = (device, name) => device.page.locator(`[data-test-call-person="${name}"]`);
+
+/** How many `frames` or packets of `audio` have come from somebody. */
+export const count = async (device, name, what) =>
+  Number(await person(device, name).getAttribute(`data-test-call-${what}`));
+
+/** Waits until the connection with somebody is in a state. */
+export const state = (device, name, wanted) =>
+  device.page
+    .locator(`[data-test-call-person="${name}"][data-test-call-state="${wanted}"]`)
+    .waitFor({ timeout: PATIENCE * 2 });
+
+/** `more` frames or packets of somebody arrive from now on. */
+export async function arrives(device, name, what, more = 20) {
+  const before = await count(device, name, what);
+  await until(
+    `${what} of ${name} at ${device.name}`,
+    async () => (await count(device, name, what)) > before + more,
+    PATIENCE,
+  );
+}
+
+/** Pictures and sound of `name` arrive at `device`, and go on arriving; through the relay unless told otherwise. */
+export async function receives(device, name, { path = 'relay', what = ['frames', 'audio'] } = {}) {
+  await person(device, name).waitFor();
+  await state(device, name, 'connected');
+  for (const kind of what) await arrives(device, name, kind);
+  const taken = await person(device, name).getAttribute('data-test-call-path');
+  if (path) assert.equal(taken, path);
+}
