@@ -1,14 +1,12 @@
-// Calls that change: another device, the screen, a network that blocks and lets through again, and six people.
+// Calls that change: another device, the screen, a network that blocks and lets through again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
 import {
   arrives,
-  enter,
   FAKE_DEVICES,
   join,
-  lobby,
   PATIENCE,
   person,
   receives,
@@ -18,12 +16,9 @@ import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { freePort } from '../harness/processes.mjs';
 import { Subspace } from '../harness/subspace.mjs';
-import { until } from '../harness/until.mjs';
 import { Way } from '../harness/way.mjs';
 
 const PASSWORD = 'correct horse battery';
-/** People in a call at most. */
-const SIX = 6;
 
 let browser, subspace, alice, link;
 const devices = [];
@@ -149,47 +144,4 @@ test('a call that changes', { timeout: 400_000 }, async (t) => {
     await person(alice, 'Bob').waitFor({ state: 'detached' });
     await alice.page.locator('[data-test-call-hang-up]').click();
   });
-});
-
-test('six people, and a seventh', { timeout: 400_000 }, async (t) => {
-  const chapter = chapters(t, () => devices);
-  const guests = Array.from({ length: SIX }, (_, at) => `Guest ${at + 1}`);
-  const inside = [];
-  /** Two show a picture: six would be too much for a small machine to encode thirty times. */
-  const shows = (name) => name === 'Guest 1' || name === 'Guest 2';
-
-  await chapter('six talk, each with each', async () => {
-    for (const name of guests) {
-      const device = await come(name);
-      await lobby(device, link);
-      if (!shows(name)) await device.page.locator('[data-test-call-camera="on"]').click();
-      await enter(device, { name, relay: false });
-      await device.page.locator('[data-test-call]').waitFor();
-      inside.push(device);
-    }
-    for (const device of inside) {
-      for (const name of guests) {
-        if (name === device.name) continue;
-        const what = shows(name) ? ['frames', 'audio'] : ['audio'];
-        await receives(device, name, { path: '', what });
-      }
-    }
-    await inside[0].picture('call-six');
-  });
-
-  await chapter(
-    'the seventh is told that it is full, and gets in when somebody leaves',
-    async () => {
-      const late = await come('late');
-      await lobby(late, link);
-      await enter(late, { name: 'Late', relay: false });
-      await late.page.getByText('This call is full; six people can take part.').waitFor();
-      await inside[5].page.locator('[data-test-call-hang-up]').click();
-      await person(inside[0], 'Guest 6').waitFor({ state: 'detached' });
-      await late.page.locator('[data-test-call-join]').click();
-      await until('late is in', () => late.page.locator('[data-test-call]').isVisible(), PATIENCE);
-      await receives(late, 'Guest 1', { path: '' });
-      await receives(inside[0], 'Late', { path: '' });
-    },
-  );
 });
