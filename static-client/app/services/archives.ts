@@ -53,7 +53,8 @@ export default class ArchivesService extends Service {
   /** Begins for the account that is signed in; goes on with what the authorisation page answered. */
   start() {
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => void this.session.check(), REFRESH);
+    this.#timer = setInterval(() => void this.refresh(), REFRESH);
+    void this.refresh();
     void this.resume();
   }
 
@@ -68,6 +69,17 @@ export default class ArchivesService extends Service {
     super.willDestroy();
   }
 
+  get #key(): string {
+    return this.place ? `${this.place.root} ${this.place.connected}` : '';
+  }
+
+  /** Asks whether the session holds, and where the archives are. */
+  async refresh() {
+    const before = this.#key;
+    await this.session.check();
+    if (this.session.signedIn && this.#key !== before) this.onMoved();
+  }
+
   /** All places that archives may be in: here, and where they are kept now. */
   sources(): ArchiveSource[] {
     const home: ArchiveSource = {
@@ -77,7 +89,7 @@ export default class ArchivesService extends Service {
     };
     const { place } = this;
     if (!place) return [home];
-    const key = `${place.root} ${place.connected}`;
+    const key = this.#key;
     if (this.#away?.key !== key) {
       let token: Promise<string> | undefined;
       const ask = () => {
@@ -143,8 +155,7 @@ export default class ArchivesService extends Service {
         root: pending.root,
         token: answer.token,
       });
-      await this.session.check();
-      this.onMoved();
+      await this.refresh();
     });
   }
 
@@ -152,8 +163,7 @@ export default class ArchivesService extends Service {
   async disconnect() {
     await this.#try(async () => {
       await this.session.api.removeArchive();
-      await this.session.check();
-      this.onMoved();
+      await this.refresh();
     });
   }
 

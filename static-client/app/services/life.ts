@@ -47,7 +47,6 @@ export default class LifeService extends Service {
       this.stop();
       this.router.replaceWith('sign-in');
     };
-    void this.session.check();
     this.archives.onMoved = () => {
       this.history.reset();
       void this.history.loadAll();

@@ -1,6 +1,7 @@
 import {
   click,
   fillIn,
+  findAll,
   settled,
   visit,
   waitFor,
@@ -9,6 +10,7 @@ import {
 import { module, test } from 'qunit';
 import type { OAuthReturn } from 'subspace-client/lib/oauth-return';
 import { setupApplicationTest } from '../helpers';
+import { arrival } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const ROOT = 'https://away.test/store/alice';
@@ -108,40 +110,53 @@ module('Acceptance | archives', function (hooks) {
 
   test('the history is read there, and here', async function (assert) {
     session(place());
-    const folder = '/store/alice/chat-messages/irc.test/channels/general';
-    server.answers[`GET ${folder}/meta`] = { body: { last: '2026/01/10' } };
-    server.answers[`GET ${folder}/2026/01/10`] = {
+    const channel = 'chat-messages/irc.example/channels/general';
+    const folder = `/store/alice/${channel}`;
+    const day = (name: string, text: string, more = {}) => ({
       body: {
         today: {
-          '@id': '2026/01/10',
-          messages: [
-            {
-              id: 'm1',
-              timestamp: 1768040000000,
-              from: 'bob',
-              text: 'from away',
-              type: 'text',
-            },
-          ],
+          '@id': name,
+          ...more,
+          messages: [{ id: text, timestamp: 1768040000000, from: 'bob', text }],
         },
       },
+    });
+    server.answers[`GET ${folder}/meta`] = { body: { last: '2026/01/10' } };
+    server.answers[`GET ${folder}/2026/01/10`] = day('2026/01/10', 'from away');
+    server.answers[`GET /storage/alice/${channel}/meta`] = {
+      body: { last: '2026/01/09' },
     };
+    server.answers[`GET /storage/alice/${channel}/2026/01/09`] = day(
+      '2026/01/09',
+      'from home',
+    );
     const archives = this.owner.lookup('service:archives');
     await visit('/');
-    await waitUntil(() => archives.place);
+    await waitUntil(() => server.sockets.length === 1);
+    server.socket.open();
+    await waitUntil(() => server.socket.sent.length > 0);
+    const connect = server.socket.take('connect')!;
+    connect.ack(null, connect.activity);
+    server.socket.say(...arrival());
+    await waitFor('[data-test-connection-state="online"]');
+    const texts = () =>
+      findAll('[data-test-message] [data-test-text]').map((element) =>
+        element.textContent.trim(),
+      );
+    await waitUntil(() => texts().length === 2, { timeout: 20_000 });
+    assert.deepEqual(texts().sort(), ['from away', 'from home']);
     const [home, away] = archives.sources();
     assert.strictEqual(home!.id, '');
-    assert.deepEqual(
-      await away!.read('/chat-messages/irc.test/channels/general/meta'),
-      { last: '2026/01/10' },
-    );
+    assert.deepEqual(await away!.read(`/${channel}/meta`), {
+      last: '2026/01/10',
+    });
     assert.strictEqual(
-      await away!.read('/chat-messages/irc.test/channels/none/meta'),
+      await away!.read('/chat-messages/irc.example/channels/none/meta'),
       undefined,
     );
     server.answers[`GET ${folder}/meta`] = { status: 503 };
     await assert.rejects(
-      away!.read('/chat-messages/irc.test/channels/general/meta'),
+      away!.read(`/${channel}/meta`),
       /away\.test answered with the status 503/,
     );
   });
