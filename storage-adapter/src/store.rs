@@ -64,6 +64,10 @@ pub enum StoreError {
     /// The store refuses; trying again is useless. Nothing happened.
     #[error("the object store refuses: {0}")]
     Denied(String),
+    /// This one account's storage cannot be used now: it is being moved, or its own store refuses. The sentence is
+    /// for its owner and says what to do. Trying again at once is useless.
+    #[error("{0}")]
+    Account(String),
     /// The body to be stored failed. Nothing happened.
     #[error(transparent)]
     Body(#[from] BodyError),

@@ -18,6 +18,7 @@ mod path;
 mod queue;
 mod quota;
 mod read;
+mod relocate;
 mod retention;
 mod root;
 mod shard;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 pub use index::Superseded;
 pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
 pub use queue::Waiting;
+pub use relocate::{Compared, Copied, Missing};
 pub use retention::SweepReport;
 pub use types::{
     ByteRange, Change, DocumentInfo, DocumentRead, Folder, FolderRead, Host, Item, TreeError,
@@ -145,6 +147,24 @@ impl<S, H> Storage<S, H> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// Returns the store, to share it.
+    #[must_use]
+    pub fn shared_store(&self) -> Arc<S> {
+        Arc::clone(&self.store)
+    }
+
+    /// Returns the host, to share it.
+    #[must_use]
+    pub fn shared_host(&self) -> Arc<H> {
+        Arc::clone(&self.host)
+    }
+
+    /// Returns what was set.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.shared.options
     }
 
     /// Returns the host.
