@@ -272,6 +272,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns the quota of an account in bytes; none means unlimited.
     pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
+        if !self.is_at_home(account).await? {
+            // What somebody keeps in a bucket of their own costs nobody else anything.
+            return Ok(None);
+        }
         let now = self.now();
         {
             let entries = self

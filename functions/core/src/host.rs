@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use storage_adapter::MaybeSend;
 
+use crate::stores::{BucketError, BucketSettings, OpenedBucket};
+
 /// Clock, randomness and waiting, as the storage needs them, and requests to other servers.
 pub trait Host: storage_adapter::Host {
     /// Sends a request to another server and reads its answer, whole. Redirects are not followed: an answer
@@ -15,6 +17,25 @@ pub trait Host: storage_adapter::Host {
         request: Request<Bytes>,
         limits: FetchLimits,
     ) -> impl Future<Output = Result<Response<Bytes>, FetchError>> + MaybeSend;
+
+    /// Opens a bucket that an account has of its own, over clients that are kept. `parts` says what was found out when the
+    /// bucket was tried out; without it that is done now: write, conditional writes, read, list and delete of a small object.
+    ///
+    /// Hosts that cannot do it keep this one, which says so.
+    fn open_bucket(
+        &self,
+        _settings: &BucketSettings,
+        _parts: Option<bool>,
+    ) -> impl Future<Output = Result<OpenedBucket, BucketError>> + MaybeSend {
+        std::future::ready(Err(BucketError(
+            "this installation cannot reach buckets of users' own; ask its operator".to_owned(),
+        )))
+    }
+
+    /// Tells whether [`Self::open_bucket`] can do it.
+    fn opens_buckets(&self) -> bool {
+        false
+    }
 }
 
 /// Bounds of one request to another server.

@@ -15,6 +15,11 @@ pub(crate) fn account(account: &AccountName) -> String {
     format!("accounts/{account}/account.json")
 }
 
+/// Where the account's tree is.
+pub(crate) fn store(account: &AccountName) -> String {
+    format!("accounts/{account}/store.json")
+}
+
 pub(crate) fn name(account: &AccountName) -> String {
     format!("{NAMES}{account}")
 }

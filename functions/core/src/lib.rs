@@ -36,6 +36,7 @@ mod request;
 mod router;
 mod seal;
 mod storage;
+mod stores;
 #[cfg(test)]
 mod testing;
 mod turn;
@@ -43,6 +44,7 @@ pub mod variables;
 mod webfinger;
 mod webhooks;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use storage_adapter::{ObjectStore, Storage};
@@ -59,6 +61,9 @@ pub use host::{Destination, FetchError, FetchLimits, Host};
 pub use maintenance::Maintained;
 pub use password::PasswordCost;
 pub use router::{is_blocking, is_ours};
+pub use stores::{
+    BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
+};
 pub use turn::TurnCredentials;
 
 /// All handlers over one store. Shared by every request of a process.
@@ -76,6 +81,9 @@ pub struct Functions<S, H> {
     registry: connectors::RegistryCache,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
+    places: Arc<stores::Places<S, H>>,
+    /// Of all accounts that are in the installation's store.
+    trees: Tree<S, H>,
 }
 
 impl<S, H> std::fmt::Debug for Functions<S, H> {
@@ -90,6 +98,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Makes the handlers; does not touch the store.
     #[must_use]
     pub fn new(storage: Storage<S, H>, config: Config) -> Self {
+        let (places, trees) = stores::of(&storage);
         Self {
             keys: seal::Keys::derive(&config.master_key),
             storage,
@@ -103,6 +112,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             hook_rates: webhooks::Rates::default(),
             registry: connectors::RegistryCache::default(),
             set_up: AtomicBool::new(false),
+            places,
+            trees,
         }
     }
 
@@ -111,7 +122,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self.config
     }
 
-    /// Returns the storage that the functions work on.
+    /// Returns the installation's storage, with all records. The documents of an account may be elsewhere: see
+    /// [`Self::tree`].
     pub const fn storage(&self) -> &Storage<S, H> {
         &self.storage
     }

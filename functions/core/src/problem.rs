@@ -9,6 +9,7 @@ use storage_adapter::{BodyError, StoreError, TreeError};
 
 use crate::body::Body;
 use crate::storage::quoted;
+use crate::stores::OWN;
 
 /// Why a request gets another answer than it asked for.
 #[derive(Debug)]
@@ -131,6 +132,8 @@ impl From<StoreError> for Failure {
             StoreError::Precondition | StoreError::NotModified => {
                 Self::busy("others changed the same thing at the same time; please try again")
             }
+            StoreError::Account(detail) => Self::busy(detail),
+            StoreError::Unavailable(words) if words.starts_with(OWN) => Self::busy(words),
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")
             }

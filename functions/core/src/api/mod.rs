@@ -53,6 +53,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let rest: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).skip(1).collect();
             return self.answer_hooks_api(&call, &rest, body).await;
         }
+        if first == Some("store") && more.is_none() {
+            return self.answer_store_api(&call, second, body).await;
+        }
         if more.is_some() {
             discard(body).await;
             return Err(nothing());

@@ -52,7 +52,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             condition: WriteCondition::IfAbsent,
         };
         // What was accepted must be kept, so mail does not count against the account being full.
-        match self.storage.commit(&account, vec![put], None).await {
+        match self
+            .tree(&account)
+            .await?
+            .commit(&account, vec![put], None)
+            .await
+        {
             Ok(_) | Err(TreeError::Precondition { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -66,7 +71,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         check(&mail)?;
         let path = path(&address, mail.received, &mail.id, MAIL_SUMMARY)?;
         let done = || Ok(answer(StatusCode::OK, &serde_json::json!({})));
-        match self.storage.document_info(&account, &path).await {
+        match self
+            .tree(&account)
+            .await?
+            .document_info(&account, &path)
+            .await
+        {
             Ok(_) => return done(),
             Err(TreeError::NotFound) => {}
             Err(error) => return Err(error.into()),
@@ -99,7 +109,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             body: Bytes::from(serde_json::to_vec(&mail).unwrap_or_default()),
             condition: WriteCondition::IfAbsent,
         };
-        match self.storage.commit(&account, vec![summary], None).await {
+        match self
+            .tree(&account)
+            .await?
+            .commit(&account, vec![summary], None)
+            .await
+        {
             Ok(_) | Err(TreeError::Precondition { .. }) => done(),
             Err(error) => Err(error.into()),
         }

@@ -23,7 +23,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if condition == WriteCondition::IfAbsent {
             return Err(Failure::bad_request("a DELETE does not take If-None-Match"));
         }
-        let deleted = self.storage.delete(account, path, &condition).await?;
+        let deleted = self
+            .tree(account)
+            .await?
+            .delete(account, path, &condition)
+            .await?;
         let mut response = Response::new(Body::empty());
         if let Ok(etag) = quoted(&deleted) {
             response.headers_mut().insert(header::ETAG, etag);

@@ -30,7 +30,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let cached = self.listings.get(account, path);
         let mut known = asked.clone();
         known.extend(cached.iter().map(|cached| cached.version.clone()));
-        let read = self.storage.read_folder(account, path, &known).await?;
+        let read = self
+            .tree(account)
+            .await?
+            .read_folder(account, path, &known)
+            .await?;
         let rendered = match (read, cached) {
             (FolderRead::NotModified(version), _) if any || asked.contains(&version) => {
                 return Ok(not_modified(&version, public));
@@ -38,7 +42,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (FolderRead::NotModified(version), Some(cached)) if cached.version == version => cached,
             (FolderRead::NotModified(_), _) => {
                 // Cannot be: only versions that were asked about are "not modified".
-                let read = self.storage.read_folder(account, path, &[]).await?;
+                let read = self
+                    .tree(account)
+                    .await?
+                    .read_folder(account, path, &[])
+                    .await?;
                 let FolderRead::Found(folder) = read else {
                     return Err(crate::problem::Failure::busy("please try again"));
                 };

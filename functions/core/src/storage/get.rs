@@ -24,7 +24,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Answer {
         let tags = Tags::read(&parts.headers, header::IF_NONE_MATCH)?;
         if parts.method == Method::HEAD || tags == Tags::Any {
-            let info = self.storage.document_info(account, path).await?;
+            let info = self
+                .tree(account)
+                .await?
+                .document_info(account, path)
+                .await?;
             let known = tags == Tags::Any || tags.versions(false).contains(&info.version);
             if known {
                 return Ok(not_modified(&info.version, public));
@@ -39,7 +43,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let range = self.wanted_range(&parts.headers, account, path).await?;
         let asked = range.as_ref().map(|(range, _)| *range);
         let mut read = self
-            .storage
+            .tree(account)
+            .await?
             .read_document(account, path, &known, asked)
             .await?;
         if let (DocumentRead::Found { info, .. }, Some((_, Some(version)))) = (&read, &range)
@@ -47,7 +52,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         {
             // Written in between: If-Range does not hold any more.
             read = self
-                .storage
+                .tree(account)
+                .await?
                 .read_document(account, path, &known, None)
                 .await?;
         }
@@ -70,7 +76,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Some(condition) = if_range(headers) else {
             return Ok(Some((range, None)));
         };
-        let info = self.storage.document_info(account, path).await?;
+        let info = self
+            .tree(account)
+            .await?
+            .document_info(account, path)
+            .await?;
         let holds = match condition {
             IfRange::Version(version) => version == info.version,
             IfRange::Date(date) => date == info.modified.to_http_date(),

@@ -35,7 +35,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let limit = self.config.max_document_size;
         let stream = body.into_stream(limit);
         let written = self
-            .storage
+            .tree(account)
+            .await?
             .put(account, path, content_type, stream, &condition, quota)
             .await?;
         let status = if written.created {

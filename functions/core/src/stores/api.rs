@@ -1,0 +1,172 @@
+//! `/api/store`: where the documents of the session's account are kept.
+
+use http::{Method, StatusCode};
+use model::Timestamp;
+use serde::Serialize;
+use storage_adapter::ObjectStore;
+
+use super::fields::{BucketSettings, NewPlace};
+use super::record::{Phase, Place, StoreRecord};
+use crate::api::Call;
+use crate::body::Incoming;
+use crate::problem::{Answer, Failure};
+use crate::request::{answer, json};
+use crate::router::discard;
+use crate::{Functions, Host};
+
+/// For how long one request goes on with a move, in milliseconds.
+const STEP_MS: u64 = 5_000;
+
+/// A place without its secret.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum PlaceView {
+    Installation,
+    Bucket {
+        endpoint: Option<String>,
+        region: String,
+        bucket: String,
+        prefix: String,
+        path_style: bool,
+        access_key_id: String,
+    },
+}
+
+impl From<Place> for PlaceView {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Installation => Self::Installation,
+            Place::Bucket(bucket) => Self::Bucket {
+                endpoint: bucket.endpoint,
+                region: bucket.region,
+                bucket: bucket.bucket,
+                prefix: bucket.prefix,
+                path_style: bucket.path_style,
+                access_key_id: bucket.access_key_id,
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MoveView {
+    to: PlaceView,
+    phase: Phase,
+    objects: u64,
+    bytes: u64,
+    started: Timestamp,
+}
+
+#[derive(Serialize)]
+struct StoreView {
+    place: PlaceView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moving: Option<MoveView>,
+    left: Vec<PlaceView>,
+    /// Whether this installation can reach buckets of users' own.
+    available: bool,
+}
+
+#[derive(Serialize)]
+struct Tested {
+    works: bool,
+    detail: String,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers everything at `/api/store`; `second` is what follows.
+    pub(crate) async fn answer_store_api(
+        &self,
+        call: &Call<'_>,
+        second: Option<&str>,
+        body: Incoming,
+    ) -> Answer {
+        let method = match call.parts.method {
+            Method::HEAD => Method::GET,
+            ref other => other.clone(),
+        };
+        match (second, method) {
+            (None, Method::GET) => {
+                let held = self.session(call).await?;
+                self.store_view(&held.account).await
+            }
+            (None, Method::PUT) => {
+                let held = self.session(call).await?;
+                let to: NewPlace = json(body).await?;
+                self.begin_move(&held.account, to).await?;
+                self.store_view(&held.account).await
+            }
+            (Some("test"), Method::POST) => self.test_store(call, body).await,
+            (Some("move"), Method::POST) => {
+                let held = self.session(call).await?;
+                self.move_on(&held.account, Some(STEP_MS)).await?;
+                self.store_view(&held.account).await
+            }
+            (Some("move"), Method::DELETE) => {
+                let held = self.session(call).await?;
+                self.cancel_move(&held.account).await?;
+                self.store_view(&held.account).await
+            }
+            (Some("left"), Method::DELETE) => {
+                let held = self.session(call).await?;
+                self.remove_left(&held.account).await?;
+                self.store_view(&held.account).await
+            }
+            (second, _) => {
+                discard(body).await;
+                Err(match second {
+                    None => Failure::method("GET, HEAD, PUT, OPTIONS"),
+                    Some("test") => Failure::method("POST, OPTIONS"),
+                    Some("move") => Failure::method("POST, DELETE, OPTIONS"),
+                    Some("left") => Failure::method("DELETE, OPTIONS"),
+                    Some(_) => Failure::not_found("there is nothing at this address of the API"),
+                })
+            }
+        }
+    }
+
+    /// Writes, writes conditionally, reads, lists and deletes a small object there.
+    async fn test_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = self.session(call).await?;
+        let settings: BucketSettings = json(body).await?;
+        let settings = self.known_secret(&held.account, settings).await?;
+        let settings = settings.check().map_err(Failure::unprocessable)?;
+        let tested = match self.storage.host().open_bucket(&settings, None).await {
+            Ok(_) => Tested {
+                works: true,
+                detail: format!(
+                    "{} can be written, read, listed and deleted, and decides conditions of writes",
+                    settings.describe()
+                ),
+            },
+            Err(error) => Tested {
+                works: false,
+                detail: error.to_string(),
+            },
+        };
+        Ok(answer(StatusCode::OK, &tested))
+    }
+
+    async fn store_view(&self, account: &model::AccountName) -> Answer {
+        let known = self.places.known(account, true).await?;
+        let StoreRecord {
+            place,
+            moving,
+            left,
+            ..
+        } = known.record.clone();
+        let view = StoreView {
+            place: place.into(),
+            moving: moving.map(|moving| MoveView {
+                to: moving.to.into(),
+                phase: moving.phase,
+                objects: moving.objects,
+                bytes: moving.bytes,
+                started: moving.started,
+            }),
+            left: left.into_iter().map(Into::into).collect(),
+            available: self.storage.host().opens_buckets(),
+        };
+        Ok(answer(StatusCode::OK, &view))
+    }
+}
