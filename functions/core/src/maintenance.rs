@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use model::{AccountName, Timestamp};
-use storage_adapter::{ObjectStore, StoreError, SweepReport};
+use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
 
-use crate::{Functions, Host, keys};
+use crate::{Functions, Host, MoveError, keys};
 
 /// How long a task waits for its connector, in milliseconds: 30 days. A message that comes later than that
 /// is worse than none.
@@ -14,6 +14,9 @@ const MAX_TASK_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Age at which a write that has not ended is taken for abandoned, in milliseconds: that of the tree's orphans.
 const ABANDONED: i64 = 24 * 60 * 60 * 1000;
+
+/// For how long one round goes on with the move of an account, in milliseconds.
+const MOVE_MS: u64 = 10 * 60 * 1000;
 
 /// What one round has done.
 #[derive(Debug, Default)]
@@ -60,7 +63,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 let what = format!("{account}/hooks");
                 done.failed.insert(what, error.to_string());
             }
-            match self.storage.sweep(&account, self.now()).await {
+            if let Err(error) = self.finish_move(&account).await {
+                let what = format!("{account}/store");
+                done.failed.insert(what, error.to_string());
+            }
+            match self.sweep_tree(&account).await {
                 Ok(report) if report.expired + report.orphans + report.pages > 0 => {
                     done.swept.push((account, report));
                 }
@@ -70,6 +77,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 }
             }
         }
+    }
+
+    /// Goes on with a move that nobody goes on with: the account must not stay closed.
+    async fn finish_move(&self, account: &AccountName) -> Result<(), MoveError> {
+        if self.is_being_moved(account).await? {
+            self.move_on(account, Some(MOVE_MS)).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_tree(&self, account: &AccountName) -> Result<SweepReport, TreeError> {
+        let tree = self.tree(account).await?;
+        tree.sweep(account, self.now()).await
     }
 
     async fn maintain_queues(&self, done: &mut Maintained) -> Result<(), StoreError> {

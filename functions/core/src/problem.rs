@@ -18,6 +18,8 @@ pub(crate) struct Failure {
     pub(crate) detail: Cow<'static, str>,
     /// A list, since there are two at most and failures are moved about a lot.
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether nobody else is concerned: the account's own store is what fails.
+    pub(crate) own: bool,
 }
 
 /// What handlers return.
@@ -29,6 +31,7 @@ impl Failure {
             status,
             detail: detail.into(),
             headers: Vec::new(),
+            own: false,
         }
     }
 
@@ -85,6 +88,14 @@ impl Failure {
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// The account's own store fails, or is being moved.
+    fn own(detail: String) -> Self {
+        Self {
+            own: true,
+            ..Self::busy(detail)
+        }
+    }
+
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
@@ -132,8 +143,8 @@ impl From<StoreError> for Failure {
             StoreError::Precondition | StoreError::NotModified => {
                 Self::busy("others changed the same thing at the same time; please try again")
             }
-            StoreError::Account(detail) => Self::busy(detail),
-            StoreError::Unavailable(words) if words.starts_with(OWN) => Self::busy(words),
+            StoreError::Account(detail) => Self::own(detail),
+            StoreError::Unavailable(words) if words.starts_with(OWN) => Self::own(words),
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")
             }

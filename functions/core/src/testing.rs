@@ -1,9 +1,10 @@
 //! What unit tests need: a store in memory, a host with a clock that is set by hand, requests.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use crate::Host;
@@ -13,9 +14,12 @@ use http_body_util::{BodyExt, Full};
 use model::Timestamp;
 use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
-use storage_adapter::{GetOptions, ObjectStore, Storage};
+use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
 
-use crate::{ClientAddress, Config, Connector, DefaultNetwork, Functions};
+use crate::{
+    BucketError, BucketSettings, ClientAddress, Config, Connector, DefaultNetwork, Functions,
+    OpenedBucket,
+};
 
 /// Runs a future to its end; nothing in these tests waits for anything outside.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
@@ -35,6 +39,10 @@ pub(crate) struct TestHost {
     random: AtomicU64,
     /// Requests to other servers so far.
     pub(crate) fetches: AtomicU64,
+    /// Whether waiting takes time.
+    pub(crate) time_passes: AtomicBool,
+    /// Buckets that accounts may have of their own, by name; another one cannot be reached.
+    pub(crate) buckets: Mutex<HashMap<String, Arc<MemoryStore>>>,
 }
 
 impl TestHost {
@@ -56,6 +64,25 @@ impl Host for TestHost {
             "tests have no network".to_owned(),
         ))
     }
+
+    async fn open_bucket(
+        &self,
+        settings: &BucketSettings,
+        _: Option<bool>,
+    ) -> Result<OpenedBucket, BucketError> {
+        let buckets = self.buckets.lock().unwrap();
+        let store = buckets
+            .get(&settings.bucket)
+            .ok_or_else(|| BucketError(format!("there is no bucket \"{}\"", settings.bucket)))?;
+        Ok(OpenedBucket {
+            store: AnyStore::new(Arc::clone(store)),
+            parts: true,
+        })
+    }
+
+    fn opens_buckets(&self) -> bool {
+        true
+    }
 }
 
 impl storage_adapter::Host for TestHost {
@@ -75,7 +102,19 @@ impl storage_adapter::Host for TestHost {
         }
     }
 
-    async fn sleep(&self, _: u64) {}
+    async fn sleep(&self, millis: u64) {
+        if !self.time_passes.load(Ordering::Relaxed) {
+            return;
+        }
+        self.advance(i64::try_from(millis).unwrap());
+        let mut waited = false;
+        // Others go first.
+        std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
 }
 
 pub(crate) type TestFunctions = Functions<MemoryStore, TestHost>;
@@ -100,6 +139,8 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         ),
         random: AtomicU64::new(1),
         fetches: AtomicU64::new(0),
+        time_passes: AtomicBool::new(false),
+        buckets: Mutex::default(),
     };
     let mut config = Config::new(ORIGIN, [7; 32]).unwrap();
     config.setup_token = Some(SETUP.into());
@@ -163,6 +204,14 @@ impl TestFunctions {
 
     pub(crate) fn memory(&self) -> &MemoryStore {
         self.storage.store()
+    }
+
+    /// Makes a bucket that accounts can have of their own.
+    pub(crate) fn add_bucket(&self, name: &str) -> Arc<MemoryStore> {
+        let store = Arc::new(MemoryStore::new().with_digests());
+        let mut buckets = self.host().buckets.lock().unwrap();
+        buckets.insert(name.to_owned(), Arc::clone(&store));
+        store
     }
 
     /// Lets every request to the store fail, or none.

@@ -3,16 +3,19 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use functions_core::{FetchError, FetchLimits, Host};
+use functions_core::{BucketError, BucketSettings, FetchError, FetchLimits, Host, OpenedBucket};
 use http::{Request, Response};
 use model::Timestamp;
 
+use crate::buckets::Clients;
 use crate::fetch::Fetcher;
 
 /// The machine itself. Waiting and fetching need a tokio runtime.
 #[derive(Clone, Debug, Default)]
 pub struct NativeHost {
     fetcher: Fetcher,
+    buckets: Clients,
+    any_address: bool,
 }
 
 impl NativeHost {
@@ -21,7 +24,14 @@ impl NativeHost {
     pub fn new(any_address: bool) -> Self {
         Self {
             fetcher: Fetcher::new(any_address),
+            buckets: Clients::default(),
+            any_address,
         }
+    }
+
+    /// Whether addresses that users give may lead into private networks.
+    pub(crate) fn reaches_any_address(&self) -> bool {
+        self.any_address
     }
 }
 
@@ -32,6 +42,18 @@ impl Host for NativeHost {
         limits: FetchLimits,
     ) -> Result<Response<Bytes>, FetchError> {
         self.fetcher.fetch(request, limits).await
+    }
+
+    async fn open_bucket(
+        &self,
+        settings: &BucketSettings,
+        parts: Option<bool>,
+    ) -> Result<OpenedBucket, BucketError> {
+        self.buckets.open(self, settings, parts).await
+    }
+
+    fn opens_buckets(&self) -> bool {
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! The functions served natively: hyper around [`functions_core`], with the limits that a server on the
 //! open network needs.
 
+mod buckets;
 mod fetch;
 mod host;
 mod maintain;

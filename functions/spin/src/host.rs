@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use functions_core::{Destination, FetchError, FetchLimits, Host};
+use functions_core::{
+    BucketError, BucketSettings, Destination, FetchError, FetchLimits, Host, OpenedBucket,
+};
 use futures_util::future::{Either, select};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -63,6 +65,18 @@ impl Host for WasiHost {
             Either::Left((answer, _)) => answer,
             Either::Right(((), _)) => Err(FetchError::Timeout(host.clone())),
         }
+    }
+
+    async fn open_bucket(
+        &self,
+        settings: &BucketSettings,
+        parts: Option<bool>,
+    ) -> Result<OpenedBucket, BucketError> {
+        crate::buckets::open(settings, parts).await
+    }
+
+    fn opens_buckets(&self) -> bool {
+        true
     }
 }
 

@@ -6,6 +6,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod app;
+mod buckets;
 mod files;
 mod host;
 mod http_client;

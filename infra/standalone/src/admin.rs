@@ -7,6 +7,7 @@ use model::{AccountName, Scopes};
 use storage_s3::S3Settings;
 
 use crate::data::DataFolder;
+use crate::relocate::{self, Wanted};
 use crate::serve;
 use crate::settings::Keys;
 
@@ -46,6 +47,16 @@ pub(crate) fn print_token(name: &str, scope: &str, client: &str, keys: Keys) -> 
     })?;
     say(&token);
     Ok(())
+}
+
+/// Moves an account's documents to another store.
+///
+/// # Errors
+/// One sentence; repeating the command goes on.
+pub(crate) fn move_account(name: &str, wanted: &Wanted, keys: Keys) -> anyhow::Result<()> {
+    with_functions(keys, async |functions| {
+        relocate::run(functions, name, wanted, say).await
+    })
 }
 
 fn with_functions<T>(

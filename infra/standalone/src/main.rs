@@ -4,6 +4,7 @@ mod admin;
 mod bucket;
 mod data;
 mod mail;
+mod relocate;
 mod router;
 mod serve;
 mod settings;
@@ -60,6 +61,18 @@ enum AccountCommand {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Moves an account's documents to a bucket, or back; works while the server runs, and goes on where it was
+    /// interrupted. The bucket is named by SUBSPACE_TO_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX, _PATH_STYLE,
+    /// _ACCESS_KEY_ID and _SECRET_ACCESS_KEY (or _SECRET_ACCESS_KEY_FILE).
+    Move {
+        /// The account's name.
+        #[arg(value_name = "NAME")]
+        account: String,
+        #[command(flatten)]
+        wanted: relocate::Wanted,
+        #[command(flatten)]
+        keys: Keys,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,6 +84,11 @@ fn main() -> ExitCode {
             admin,
             keys,
         }) => admin::add_account(&account, admin, keys),
+        Command::Account(AccountCommand::Move {
+            account,
+            wanted,
+            keys,
+        }) => admin::move_account(&account, &wanted, keys),
         Command::Token {
             account,
             scope,

@@ -1,6 +1,7 @@
 //! Where the bucket is and how to get in.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::Url;
 
@@ -148,6 +149,25 @@ impl S3Settings {
             "" => format!("bucket \"{}\" at {at}", self.bucket),
             prefix => format!("bucket \"{}\" below {prefix}/ at {at}", self.bucket),
         }
+    }
+
+    /// Returns the address that is written out in the endpoint, if it is no name.
+    #[must_use]
+    pub fn endpoint_address(&self) -> Option<IpAddr> {
+        match Url::parse(self.endpoint.as_deref()?).ok()?.host()? {
+            url::Host::Ipv4(address) => Some(address.into()),
+            url::Host::Ipv6(address) => Some(address.into()),
+            url::Host::Domain(_) => None,
+        }
+    }
+
+    /// Whether requests go over plain HTTP.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let endpoint = self.endpoint.as_deref().unwrap_or_default();
+        endpoint
+            .get(..7)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
     }
 
     /// Whether no other process writes there.

@@ -23,6 +23,9 @@ const MAX_EVENTS: usize = 10_000;
 /// wait for the answer.
 const AWAY_MS: i64 = 15_000;
 
+/// Seconds until it is worth trying again to write to a bucket of an account's own.
+const OWN_RETRY: u64 = 30;
+
 /// Why messages of an account could not be archived.
 pub(super) enum Trouble {
     /// The installation itself has a problem: the whole batch is to be sent again.
@@ -38,7 +41,14 @@ pub(super) enum Trouble {
 
 impl<E: Into<Failure>> From<E> for Trouble {
     fn from(error: E) -> Self {
-        Self::Everybody(error.into())
+        let failure = error.into();
+        if failure.own {
+            return Self::Account {
+                reason: failure.detail.into_owned(),
+                retry_after: OWN_RETRY,
+            };
+        }
+        Self::Everybody(failure)
     }
 }
 

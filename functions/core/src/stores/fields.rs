@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use url::{Host as UrlHost, Url};
 
+use super::BucketError;
+
 /// The longest word, in bytes.
 const MAX_WORD: usize = 200;
 /// The longest secret, in bytes.
@@ -104,7 +106,8 @@ impl BucketSettings {
                 "prefix will not do: it takes names joined by /, without a leading one, at most {MAX_PREFIX} bytes"
             ));
         }
-        self.path_style = Some(self.path_style.unwrap_or(self.endpoint.is_some()));
+        let elsewhere = self.endpoint.is_some();
+        self.path_style = Some(self.path_style.unwrap_or(elsewhere));
         self.access_key_id = self.access_key_id.trim().to_owned();
         word("access_key_id", &self.access_key_id)?;
         self.secret_access_key = self.secret_access_key.trim().to_owned();
@@ -116,6 +119,46 @@ impl BucketSettings {
             return Err("secret_access_key is missing or has blanks in it".to_owned());
         }
         Ok(self)
+    }
+
+    /// Returns a field under the name that a bucket's variable has (`SUBSPACE_S3_BUCKET` and so on), in which stores
+    /// take their settings.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        match name.strip_prefix("SUBSPACE_S3_")? {
+            "BUCKET" => Some(self.bucket.clone()),
+            "REGION" => self.region.clone(),
+            "ENDPOINT" => self.endpoint.clone(),
+            "PREFIX" => Some(self.prefix.clone()),
+            "ACCESS_KEY_ID" => Some(self.access_key_id.clone()),
+            "SECRET_ACCESS_KEY" => Some(self.secret_access_key.clone()),
+            "PATH_STYLE" => self.path_style.map(|flag| flag.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Takes a bucket that the operator names, from variables that begin with `prefix` and end as those of the
+    /// installation's bucket do.
+    ///
+    /// # Errors
+    /// One sentence: which variable is missing.
+    pub fn from_variables(
+        prefix: &str,
+        get: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, BucketError> {
+        let get = |name: &str| get(&format!("{prefix}{name}")).filter(|value| !value.is_empty());
+        let required =
+            |name: &str| get(name).ok_or_else(|| BucketError(format!("{prefix}{name} is not set")));
+        Ok(Self {
+            endpoint: get("ENDPOINT"),
+            region: get("REGION"),
+            bucket: required("BUCKET")?,
+            prefix: get("PREFIX").unwrap_or_default(),
+            path_style: get("PATH_STYLE").map(|flag| matches!(flag.as_str(), "true" | "1")),
+            access_key_id: required("ACCESS_KEY_ID")?,
+            secret_access_key: required("SECRET_ACCESS_KEY")?,
+            trusted: true,
+        })
     }
 
     /// Where it is, for people: no secrets.

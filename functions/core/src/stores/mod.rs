@@ -51,6 +51,9 @@ const CLOSED: &str = "the account's storage is being moved to another place and 
 /// The trees of an account, wherever they are.
 pub type Tree<S, H> = Storage<TreeStore<S, H>, H>;
 
+/// Where a bucket is, and the trees in it.
+type Open<S, H> = (Place, Tree<S, H>);
+
 /// Makes what [`Functions`] keeps.
 pub(crate) fn of<S: ObjectStore, H: Host>(
     storage: &Storage<S, H>,
@@ -89,7 +92,7 @@ pub(crate) struct Places<S, H> {
     store: Arc<S>,
     host: Arc<H>,
     known: Mutex<HashMap<AccountName, Arc<Known>>>,
-    open: Mutex<HashMap<AccountName, (Place, Tree<S, H>)>>,
+    open: Mutex<HashMap<AccountName, Open<S, H>>>,
 }
 
 impl<S: ObjectStore, H: Host> Places<S, H> {
@@ -233,6 +236,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await
             .map_err(|error| StoreError::Account(format!("{OWN} cannot be used: {error}")))?;
         Ok(opened.store)
+    }
+
+    /// Tells whether the account is on its way to another store.
+    ///
+    /// # Errors
+    /// If the installation's store fails.
+    pub async fn is_being_moved(&self, account: &AccountName) -> Result<bool, StoreError> {
+        let known = self.places.known(account, false).await?;
+        Ok(known.record.moving.is_some())
     }
 
     /// Tells whether the account's documents lie in the installation's store, whose quota is the operator's.

@@ -97,7 +97,7 @@ struct Session {
 enum Step {
     Done(MoveReport),
     /// There is more to do, but the time is over.
-    Later,
+    Later(MoveReport),
     /// Go on with the record as it is now.
     Again,
 }
@@ -172,7 +172,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         for round in 0..MAX_ROUNDS {
             match self.step(account, until).await? {
                 Step::Done(report) => return Ok(report),
-                Step::Later => return Ok(MoveReport::default()),
+                Step::Later(report) => return Ok(report),
                 Step::Again => self.back_off(round.min(4)).await,
             }
         }
@@ -310,16 +310,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut batch = session.pending();
         loop {
             if !batch.is_empty() {
-                let copies = batch.iter().map(|key| from.copy_object(to, key));
-                let copied: Vec<Copied> = stream::iter(copies)
-                    .buffer_unordered(AT_ONCE)
-                    .try_collect()
-                    .await?;
+                let copy = |key: String| async move { from.copy_object(to, &key).await };
+                let copies = stream::iter(batch).map(copy).buffer_unordered(AT_ONCE);
+                let copied: Vec<Copied> = copies.try_collect().await?;
                 session.count(&copied);
                 session.note(Vec::new());
             }
             let late = self.now().millis() >= until;
-            batch.clear();
+            batch = Vec::new();
             while batch.is_empty() && !late {
                 let missing = from.missing_in(account, to, after.as_deref()).await?;
                 let more = missing.entries.len() > BATCH;
@@ -337,7 +335,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 return Ok(Some(Step::Again));
             }
             if late {
-                return Ok(Some(Step::Later));
+                return Ok(Some(Step::Later(session.report())));
             }
             if batch.is_empty() {
                 return Ok(None);
@@ -402,7 +400,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(Place::Bucket(Bucket {
             id,
             region: settings.region.unwrap_or_default(),
-            path_style: settings.path_style.unwrap_or(settings.endpoint.is_some()),
+            path_style: settings.path_style.unwrap_or_default(),
             endpoint: settings.endpoint,
             bucket: settings.bucket,
             prefix: settings.prefix,
@@ -496,6 +494,15 @@ impl Session {
             .moving
             .as_ref()
             .map_or(0, |moving| moving.objects)
+    }
+
+    fn report(&self) -> MoveReport {
+        let moving = self.record.moving.as_ref();
+        moving.map_or_else(MoveReport::default, |moving| MoveReport {
+            objects: moving.objects,
+            bytes: moving.bytes,
+            ..MoveReport::default()
+        })
     }
 
     fn pending(&self) -> Vec<String> {

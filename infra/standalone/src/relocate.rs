@@ -1,0 +1,125 @@
+//! `subspace account move`: an account's documents to another store.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use functions_core::{BucketSettings, NewPlace};
+use model::AccountName;
+
+use crate::serve::Functions;
+
+/// What the variables of a destination begin with.
+const VARIABLES: &str = "SUBSPACE_TO_S3_";
+/// Milliseconds after which it says how far it is.
+const STEP_MS: u64 = 10_000;
+
+/// Where to, or what else to do.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Wanted {
+    /// To `bucket` or back to `installation`; a move that was interrupted goes on.
+    #[arg(long, value_name = "WHERE")]
+    to: Option<String>,
+    /// Goes on with a move that was begun.
+    #[arg(long)]
+    resume: bool,
+    /// Gives up a move that is not done; the account stays where it is.
+    #[arg(long)]
+    cancel: bool,
+    /// Removes what an earlier move left at the old place, for good.
+    #[arg(long)]
+    remove_old: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+/// One sentence; repeating the command goes on.
+pub(crate) async fn run(
+    functions: &Functions,
+    name: &str,
+    wanted: &Wanted,
+    say: fn(&str),
+) -> anyhow::Result<()> {
+    let account: AccountName = name.parse()?;
+    if wanted.cancel {
+        functions.cancel_move(&account).await?;
+        say(&format!("account {account} stays where it is"));
+        return Ok(());
+    }
+    if wanted.remove_old {
+        let removed = functions.remove_left(&account).await?;
+        say(&format!(
+            "{removed} objects of account {account} are removed at the old place"
+        ));
+        return Ok(());
+    }
+    if let Some(to) = &wanted.to
+        && !functions.is_being_moved(&account).await?
+    {
+        let to = match to.as_str() {
+            "installation" => NewPlace::Installation,
+            "bucket" => NewPlace::Bucket(destination(|name| std::env::var(name).ok())?),
+            other => bail!("--to: found \"{other}\", expected bucket or installation"),
+        };
+        functions.begin_move(&account, to).await?;
+    }
+    loop {
+        let report = functions.move_on(&account, Some(STEP_MS)).await?;
+        if report.done {
+            say(&format!(
+                "account {account} is moved: {} documents compared, {} objects of {} bytes copied and read back. What was at \
+                 the old place is still there; `subspace account move {account} --remove-old` removes it",
+                report.documents, report.objects, report.bytes
+            ));
+            return Ok(());
+        }
+        say(&format!(
+            "{} objects, {} bytes so far",
+            report.objects, report.bytes
+        ));
+    }
+}
+
+/// Reads the destination; a secret can also be in a file that the variable with `_FILE` behind its name names.
+fn destination(get: impl Fn(&str) -> Option<String>) -> anyhow::Result<BucketSettings> {
+    let secret = format!("{VARIABLES}SECRET_ACCESS_KEY");
+    let file = get(&format!("{secret}_FILE")).filter(|path| !path.is_empty());
+    let text = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(&path);
+            Some(text.with_context(|| format!("{secret}_FILE: {path} cannot be read"))?)
+        }
+        None => None,
+    };
+    let settings = BucketSettings::from_variables(VARIABLES, |name| {
+        let from_file = text.as_ref().filter(|_| name == secret);
+        from_file
+            .map(|text| text.trim().to_owned())
+            .or_else(|| get(name))
+    })?;
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_comes_from_variables_and_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "from-a-file\n").unwrap();
+        let get = |name: &str| match name.strip_prefix(VARIABLES)? {
+            "BUCKET" => Some("mine".to_owned()),
+            "ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
+            "ACCESS_KEY_ID" => Some("AKID".to_owned()),
+            "SECRET_ACCESS_KEY_FILE" => Some(path.display().to_string()),
+            _ => None,
+        };
+        let settings = destination(get).unwrap();
+        assert_eq!(settings.secret_access_key, "from-a-file");
+        assert!(settings.trusted);
+        let said = destination(|_| None).unwrap_err().to_string();
+        assert_eq!(said, "SUBSPACE_TO_S3_BUCKET is not set");
+    }
+}
