@@ -117,8 +117,41 @@ export interface ConnectorView {
   command?: string;
 }
 
+/** A bucket of somebody's own, as it is typed in. */
+export interface NewBucket {
+  endpoint: string | null;
+  region: string | null;
+  bucket: string;
+  prefix: string;
+  access_key_id: string;
+  secret_access_key: string;
+}
+
+/** Where the documents of an account are; never with the secret. */
+export type StorePlace =
+  | { kind: 'installation' }
+  | ({ kind: 'bucket'; region: string; path_style: boolean } & Omit<
+      NewBucket,
+      'region' | 'secret_access_key'
+    >);
+
+export interface StoreView {
+  place: StorePlace;
+  moving?: {
+    to: StorePlace;
+    phase: 'copying' | 'closed' | 'marked';
+    objects: number;
+    bytes: number;
+    started: string;
+  };
+  left: StorePlace[];
+  available: boolean;
+}
+
 /** How long an answer may take, in ms. */
 const REQUEST_TIMEOUT = 20_000;
+/** The same for what has to do with other people's servers, or with many documents. */
+const STORE_TIMEOUT = 120_000;
 
 export class ApiClient {
   readonly origin: string;
@@ -266,9 +299,41 @@ export class ApiClient {
   archiveToken = () =>
     this.#request<{ root: string; token: string }>('GET', '/api/archive/token');
 
+  store = () => this.#request<StoreView>('GET', '/api/store');
+  testStore = (bucket: NewBucket) =>
+    this.#request<{ works: boolean; detail: string }>(
+      'POST',
+      '/api/store/test',
+      bucket,
+      STORE_TIMEOUT,
+    );
+  moveTo = (
+    place: { kind: 'installation' } | ({ kind: 'bucket' } & NewBucket),
+  ) => this.#request<StoreView>('PUT', '/api/store', place, STORE_TIMEOUT);
+  continueMove = () =>
+    this.#request<StoreView>(
+      'POST',
+      '/api/store/move',
+      undefined,
+      STORE_TIMEOUT,
+    );
+  cancelMove = () => this.#request<StoreView>('DELETE', '/api/store/move');
+  removeLeft = () =>
+    this.#request<StoreView>(
+      'DELETE',
+      '/api/store/left',
+      undefined,
+      STORE_TIMEOUT,
+    );
+
   tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
 
-  async #request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async #request<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    timeout = REQUEST_TIMEOUT,
+  ): Promise<T> {
     const token = this.#token();
     let response: Response;
     try {
@@ -282,7 +347,7 @@ export class ApiClient {
         body: body === undefined ? null : JSON.stringify(body),
         credentials: 'omit',
         cache: 'no-store',
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+        signal: AbortSignal.timeout(timeout),
       });
     } catch {
       throw new ApiError(

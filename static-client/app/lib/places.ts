@@ -1,0 +1,9 @@
+/** Where the documents of an account are kept, in words. */
+
+import type { StorePlace } from './api.ts';
+
+export function placeName(place: StorePlace): string {
+  if (place.kind === 'installation') return 'the store of this server';
+  const at = place.endpoint ?? `Amazon S3 in ${place.region}`;
+  return `the bucket “${place.bucket}” at ${at}`;
+}
