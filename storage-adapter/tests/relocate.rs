@@ -191,6 +191,8 @@ fn a_swap_that_was_on_its_way_fails() {
 fn what_differs_is_found() {
     let (old, new) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
     let (from, to) = (tree(&old, 1), tree(&new, 2));
+    assert!(now(from.is_apart(&alice(), &to)).unwrap());
+    assert!(!now(from.is_apart(&alice(), &tree(&old, 3))).unwrap());
     assert!(now(from.is_vacant(&alice())).unwrap());
     now(fill(&from, &mut Random(7), 50));
     assert!(!now(from.is_vacant(&alice())).unwrap());

@@ -19,7 +19,7 @@ use super::index::Fence;
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
 use super::types::{Folder, FolderRead, Host, Item, TreeError, Version};
-use super::{Storage, format};
+use super::{Storage, format, version};
 use crate::store::{ByteStream, Entry, GetOptions, ObjectStore, PutMode, StoreError};
 
 /// Entries that a store gives at once.
@@ -78,6 +78,25 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
         }
         Ok(true)
+    }
+
+    /// Tells whether the other store is another place than this one, and not the same by another name: what is
+    /// written there must not be here.
+    ///
+    /// # Errors
+    /// Those of both stores.
+    pub async fn is_apart<T: ObjectStore, G: Host>(
+        &self,
+        account: &AccountName,
+        other: &Storage<T, G>,
+    ) -> Result<bool, TreeError> {
+        let id = version::new(&*self.host).0;
+        let key = format!("accounts/{account}/superseded/.apart/{id}");
+        let (body, mode) = (whole(id.into()), PutMode::Overwrite);
+        other.store.put(&key, body, mode).await?;
+        let seen = self.object(&key, None).await;
+        other.store.delete(&key).await?;
+        Ok(matches!(seen?, Found::Nothing))
     }
 
     /// Returns the bytes that all documents of the account have together.

@@ -144,6 +144,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     .to_owned(),
             ));
         }
+        if !from.is_apart(account, &there).await? {
+            return Err(MoveError::Refused(
+                "that is the place where the account is already, by another name".to_owned(),
+            ));
+        }
         self.check_room(account, &from, &to).await?;
         session.record.left.retain(|left| !left.is_same(&to));
         session.record.moving = Some(Move {
@@ -216,7 +221,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let used = left.is_same(&session.record.place)
                 || moving.is_some_and(|moving| left.is_same(&moving.to));
             if !used {
-                removed += self.raw(account, &left).await?.remove_tree(account).await?;
+                let old = self.raw(account, &left).await?;
+                let current = self.raw(account, &session.record.place).await?;
+                if old.is_apart(account, &current).await? {
+                    removed += old.remove_tree(account).await?;
+                }
             }
             session.record.left.remove(0);
             self.must_save(account, &mut session).await?;

@@ -235,6 +235,11 @@ fn bad_places_are_refused_with_a_sentence() {
     assert_eq!(test(bucket("mine"))["works"], true);
     assert_eq!(test(bucket("other"))["works"], false);
     assert!(mine.keys().is_empty());
+    // The installation's own store under another name.
+    let home = alice.functions.storage.shared_store();
+    let buckets = &alice.functions.host().buckets;
+    buckets.lock().unwrap().insert("home".to_owned(), home);
+    refused(bucket("home"), 422, "by another name");
     assert_eq!(alice.api("PUT", "/api/store", bucket("mine")).status, 200);
     refused(bucket("mine"), 409, "being moved already");
     let cancelled = alice.api("DELETE", "/api/store/move", Value::Null);
