@@ -86,7 +86,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 return Ok(());
             }
             // What was accepted must be kept, so archives do not count against the quota.
-            match self.tree(account).await?.commit(account, changes, None).await {
+            match self
+                .tree(account)
+                .await?
+                .commit(account, changes, None)
+                .await
+            {
                 Err(TreeError::Precondition { .. }) => self.back_off(attempt).await,
                 result => return result.map(drop),
             }
@@ -97,7 +102,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Keeps messages that have no place.
     async fn recover(&self, account: &AccountName, group: &Group) -> Result<(), TreeError> {
         let change = group.recovered()?;
-        self.tree(account).await?.commit(account, vec![change], None)
+        self.tree(account)
+            .await?
+            .commit(account, vec![change], None)
             .await
             .map(drop)
     }

@@ -55,7 +55,9 @@ impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
     async fn find(&self, path: &DocumentPath) -> Result<Found, TreeError> {
         match self
             .functions
-            .tree(self.account).await?.read_document(self.account, path, &[], None)
+            .tree(self.account)
+            .await?
+            .read_document(self.account, path, &[], None)
             .await
         {
             Ok(DocumentRead::Found { info, body, .. }) if info.length <= MAX_DAY => {
@@ -71,7 +73,9 @@ impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
     async fn names(&self, folder: &FolderPath, documents: bool) -> Result<Vec<String>, TreeError> {
         let read = self
             .functions
-            .tree(self.account).await?.read_folder(self.account, folder, &[])
+            .tree(self.account)
+            .await?
+            .read_folder(self.account, folder, &[])
             .await?;
         let FolderRead::Found(folder) = read else {
             return Ok(Vec::new());
