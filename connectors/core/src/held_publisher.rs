@@ -176,14 +176,16 @@ impl Drain {
     async fn run(mut self, first: Duration) {
         let mut backoff = Backoff::new(self.config.retry);
         let mut rest = first;
+        let mut retried = self.spool.held().retried();
         loop {
             if !rest.is_zero() {
                 tokio::time::sleep(rest.min(LEAST_PAUSE)).await;
                 tokio::select! {
                     () = tokio::time::sleep(jitter(rest.saturating_sub(LEAST_PAUSE))) => {}
-                    () = self.spool.held().retried() => {}
+                    _ = retried.changed() => {}
                 }
             }
+            retried.mark_unchanged();
             // Never closed.
             let Ok(_permit) = Arc::clone(&self.permits).acquire_owned().await else {
                 return;

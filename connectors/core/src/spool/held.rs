@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use model::AccountName;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::store::{Reader, Store};
 use super::{SpoolConfig, SpoolError, frame, lock};
@@ -30,7 +30,7 @@ pub(crate) struct Held {
     accounts: Mutex<HashMap<AccountName, Folder>>,
     /// Bytes by account, so that nobody who appends waits for the disk.
     sizes: Mutex<HashMap<AccountName, u64>>,
-    retry: Notify,
+    retry: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Held {
             total_bytes: config.max_bytes,
             accounts: Mutex::default(),
             sizes: Mutex::default(),
-            retry: Notify::new(),
+            retry: watch::Sender::new(()),
         };
         let entries = match fs::read_dir(&held.dir) {
             Ok(entries) => entries,
@@ -198,12 +198,12 @@ impl Held {
 
     /// Something may have changed: whoever waits to try again need not wait any longer.
     pub(crate) fn retry(&self) {
-        self.retry.notify_waiters();
+        self.retry.send_replace(());
     }
 
-    /// Waits for [`Held::retry`].
-    pub(crate) async fn retried(&self) {
-        self.retry.notified().await;
+    /// Returns what changes at every [`Held::retry`], also at one that comes while nobody waits for it.
+    pub(crate) fn retried(&self) -> watch::Receiver<()> {
+        self.retry.subscribe()
     }
 }
 
