@@ -62,11 +62,8 @@ impl Armadietto {
 
     /// Starts it at the address that it had.
     pub fn start_again(&mut self) {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("armadietto/node_modules/armadietto/bin/armadietto.js");
-        assert!(
-            package.exists(),
-            "armadietto is not installed; run npm ci in functions/suite/armadietto, or cargo xtask test"
+        let package = package().expect(
+            "armadietto is not installed; run npm ci in functions/suite/armadietto, or cargo xtask test",
         );
         let child = Command::new("node")
             .arg(package)
@@ -192,6 +189,15 @@ impl Armadietto {
         };
         (status, head.to_owned(), body)
     }
+}
+
+/// The program, from wherever in the project this is compiled: tests of other packages include this file.
+fn package() -> Option<PathBuf> {
+    let program = "functions/suite/armadietto/node_modules/armadietto/bin/armadietto.js";
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join(program))
+        .find(|path| path.exists())
 }
 
 fn unchunked(mut body: &str) -> String {
