@@ -97,6 +97,8 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     },
     NGINX,
     program("openssl", &["openssl"]),
+    // The real sender of a webhook.
+    program("prometheus-alertmanager", &["prometheus-alertmanager"]),
     COTURN,
 ];
 
