@@ -314,6 +314,35 @@ mod tests {
         assert!(check(Source::Gitea, "other", "", &gitea, body, 0).is_err());
     }
 
+    /// "HMAC signature" of the webhook notifier in Grafana's documentation: the body, or `timestamp:body`.
+    #[test]
+    fn grafana() {
+        let (secret, body) = ("a shared secret", r#"{"status":"firing"}"#);
+        let sign = |text: &str| {
+            let mac = sha256(secret.as_bytes(), &[text.as_bytes()]).unwrap();
+            let bytes = mac.finalize().into_bytes();
+            bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
+        };
+        let header = "x-grafana-alerting-signature";
+        let with = |headers: &[(&'static str, &str)], body, now| {
+            check(Source::Grafana, secret, "", headers, body, now)
+        };
+        assert_eq!(with(&[(header, &sign(body))], body, 0), Ok(()));
+        assert!(with(&[(header, &sign(body))], "{}", 0).is_err());
+        let timed = sign(&format!("1700000000:{body}"));
+        let time = ("x-grafana-alerting-timestamp", "1700000000");
+        let both = [(header, timed.as_str()), time];
+        assert_eq!(with(&both, body, 1_700_000_100), Ok(()));
+        assert_eq!(with(&both, body, 1_700_000_301), Err(SignatureError::Time));
+        // Without its time, or with another one, it is of no use to whoever repeats it.
+        assert!(with(&both[..1], body, 1_700_000_100).is_err());
+        let later = [both[0], ("x-grafana-alerting-timestamp", "1700000400")];
+        assert!(with(&later, body, 1_700_000_400).is_err());
+        let token = [("authorization", "Bearer a shared secret")];
+        assert_eq!(with(&token, body, 0), Ok(()));
+        assert!(with(&[], body, 0).is_err());
+    }
+
     #[test]
     fn secrets_that_are_sent() {
         let gitlab = |value: &str| {
