@@ -62,9 +62,11 @@ impl Armadietto {
 
     /// Starts it at the address that it had.
     pub fn start_again(&mut self) {
-        let package = package().expect(
-            "armadietto is not installed; run npm ci in functions/suite/armadietto, or cargo xtask test",
-        );
+        let Some(package) = package() else {
+            panic!(
+                "armadietto is not installed; run npm ci in functions/suite/armadietto, or cargo xtask test"
+            );
+        };
         let child = Command::new("node")
             .arg(package)
             .arg("-c")
