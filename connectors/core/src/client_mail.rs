@@ -1,7 +1,7 @@
 //! What the mail connector asks of the functions.
 
 use bytes::Bytes;
-use model::{MailAddressAnswer, MailArrival, Timestamp};
+use model::{DigestsAnswer, MailAddressAnswer, MailArrival, MailOutcome, Timestamp};
 use reqwest::Method;
 use serde::de::IgnoredAny;
 use url::form_urlencoded::Serializer;
@@ -55,6 +55,28 @@ impl FunctionsClient {
             .request(Method::POST, "/connector/mail", to_json(arrival)?)
             .await?;
         Ok(())
+    }
+
+    /// Tells what became of a mail: `POST /connector/mail/outcome`. Repeats change nothing.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn mail_outcome(&self, outcome: &MailOutcome) -> Result<(), FunctionsError> {
+        let _: IgnoredAny = self
+            .request(Method::POST, "/connector/mail/outcome", to_json(outcome)?)
+            .await?;
+        Ok(())
+    }
+
+    /// Has digests made that are due, which are then in the outbox: `POST /connector/notifications`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn digests(&self) -> Result<usize, FunctionsError> {
+        let answer: DigestsAnswer = self
+            .request(Method::POST, "/connector/notifications", Bytes::new())
+            .await?;
+        Ok(answer.queued)
     }
 }
 

@@ -225,6 +225,7 @@ impl Gateway {
                 platforms: shared.infos.iter().map(|info| info.id.to_owned()).collect(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 network: None,
+                mail: None,
             };
             tokio::spawn(shared.client.clone().keep_registered(registration))
         });

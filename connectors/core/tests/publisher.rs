@@ -47,6 +47,7 @@ fn event_of(account: &str, number: usize) -> Event {
                 text: "x".repeat(number % 300 + 1),
                 kind: MessageType::Text,
             },
+            missed: false,
         },
     }
 }

@@ -165,6 +165,7 @@ fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> 
             secure,
             channels: config.channels.iter().map(|c| c.name.clone()).collect(),
         }),
+        mail: None,
     })
 }
 

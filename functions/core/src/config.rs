@@ -96,6 +96,8 @@ pub struct MailService {
     pub domain: String,
     /// Id of the connector that takes mail.
     pub connector: String,
+    /// Whether it also sends mail.
+    pub sends: bool,
 }
 
 /// A configuration that cannot work.

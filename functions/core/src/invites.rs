@@ -1,7 +1,7 @@
 //! Invites: one person each, for seven days.
 
 use crate::Host;
-use model::{AccountName, BearerToken, Invite};
+use model::{AccountName, BearerToken, EmailAddress, Invite};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::problem::Failure;
@@ -21,7 +21,11 @@ fn unusable() -> Failure {
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Makes an invite with its token.
-    pub(crate) async fn invite(&self, inviter: &AccountName) -> Result<(Invite, String), Failure> {
+    pub(crate) async fn invite(
+        &self,
+        inviter: &AccountName,
+        email: Option<EmailAddress>,
+    ) -> Result<(Invite, String), Failure> {
         let now = self.now();
         let mut open = 0;
         for invite in self.load_all::<Invite>(keys::INVITES).await? {
@@ -45,6 +49,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             created: now,
             expires: now.plus_millis(INVITE_MS),
             used_by: None,
+            email,
+            mail: None,
+            mail_problem: None,
         };
         self.store(&keys::invite(&invite.id), &invite, PutMode::IfAbsent)
             .await?;

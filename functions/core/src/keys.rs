@@ -1,6 +1,6 @@
 //! Names of the records in the object store, besides the trees (storage-adapter).
 
-use model::AccountName;
+use model::{AccountName, EmailAddress, Timestamp};
 
 /// Claimed by whoever makes the first account.
 pub(crate) const SETUP: &str = "setup.json";
@@ -65,6 +65,41 @@ pub(crate) fn mail_address(account: &AccountName, id: &str) -> String {
 /// Whose a mail address is, by what stands before the `@`.
 pub(crate) fn mail_owner(local: &str) -> String {
     format!("mail-addresses/{local}.json")
+}
+
+/// Accounts that missed something, by when they are to be told.
+pub(crate) const NOTIFICATIONS_DUE: &str = "notifications/due/";
+
+pub(crate) fn notifications_due(account: &AccountName, due: Timestamp) -> String {
+    let millis = u64::try_from(due.millis()).unwrap_or_default();
+    format!("{NOTIFICATIONS_DUE}{millis:012x}-{account}")
+}
+
+/// Reads what [`notifications_due`] made.
+pub(crate) fn parse_notifications_due(key: &str) -> Option<(Timestamp, AccountName)> {
+    let (millis, account) = key.strip_prefix(NOTIFICATIONS_DUE)?.split_once('-')?;
+    let millis = i64::from_str_radix(millis, 16).ok()?;
+    Some((Timestamp::from_millis(millis), account.parse().ok()?))
+}
+
+/// Where an account wants to be told by mail.
+pub(crate) fn notifications(account: &AccountName) -> String {
+    format!("accounts/{account}/notifications/settings.json")
+}
+
+/// What it is to be told.
+pub(crate) fn notifications_pending(account: &AccountName) -> String {
+    format!("accounts/{account}/notifications/pending.json")
+}
+
+/// How much mail was sent for an account.
+pub(crate) fn mailed_by(account: &AccountName) -> String {
+    format!("outgoing/accounts/{account}.json")
+}
+
+/// How much mail was sent to an address, and whether it refused it.
+pub(crate) fn mailed_to(address: &EmailAddress) -> String {
+    format!("outgoing/addresses/{}.json", address.key())
 }
 
 pub(crate) fn invite(id: &str) -> String {

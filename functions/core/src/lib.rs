@@ -27,6 +27,7 @@ mod keys;
 mod listings;
 mod maintenance;
 mod oauth;
+mod outgoing;
 mod password;
 mod problem;
 mod provision;

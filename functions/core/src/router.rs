@@ -24,9 +24,16 @@ pub fn is_ours(path: &str) -> bool {
     };
     path == "/healthz"
         || path == "/.well-known/webfinger"
-        || ["/storage", "/api", "/oauth", "/connector", "/hooks"]
-            .into_iter()
-            .any(below)
+        || [
+            "/storage",
+            "/api",
+            "/oauth",
+            "/connector",
+            "/hooks",
+            "/notifications",
+        ]
+        .into_iter()
+        .any(below)
 }
 
 /// Tells whether a request may take some 20 ms of processor time at a stretch (hashing a password), so
@@ -53,8 +60,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Ok(response) => response,
             Err(failure) => failure.into_response(),
         };
-        // The consent page is for people, not for other pages.
-        if !parts.uri.path().starts_with("/oauth/authorize") {
+        // Pages are for people, not for other pages.
+        let path = parts.uri.path();
+        if !path.starts_with("/oauth/authorize") && !path.starts_with("/notifications/") {
             cors::open(parts.headers.get(header::ORIGIN), response.headers_mut());
         }
         protect(response.headers_mut());
@@ -88,6 +96,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     self.answer_api(parts, body, client).await
                 } else if let Some(rest) = path.strip_prefix("/connector/") {
                     self.connector(parts, rest, body).await
+                } else if let Some(rest) = path.strip_prefix("/notifications/") {
+                    self.answer_notifications(parts, rest, body, client).await
                 } else if let Some(rest) = path.strip_prefix("/hooks/") {
                     self.answer_hook(parts, rest, body, client).await
                 } else {

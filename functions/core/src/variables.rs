@@ -166,7 +166,7 @@ fn turn(urls: Option<String>, secret: Option<String>) -> Result<Option<TurnConfi
     Ok(Some(TurnConfig { urls, secret }))
 }
 
-/// Reads the mail service: JSON, `{"domain","connector"}`.
+/// Reads the mail service: JSON, `{"domain","connector","sends"}`; `sends` is false if it is not there.
 ///
 /// # Errors
 /// If it is anything else.
@@ -175,6 +175,8 @@ pub fn mail(json: &str) -> Result<MailService, ConfigError> {
     struct Entry {
         domain: String,
         connector: String,
+        #[serde(default)]
+        sends: bool,
     }
     let refused = || {
         wrong(
@@ -194,6 +196,7 @@ pub fn mail(json: &str) -> Result<MailService, ConfigError> {
     Ok(MailService {
         domain,
         connector: entry.connector,
+        sends: entry.sends,
     })
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Scopes, Timestamp};
+use crate::{EmailAddress, MailResult, Scopes, Timestamp};
 
 /// The name of an account: `^[a-z][a-z0-9_-]{0,30}$`, so that it is also an IRC nickname
 /// (RFC 2812, section 2.3.1), a path segment and the local part of a user address.
@@ -268,6 +268,15 @@ pub struct Invite {
     /// Who used it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_by: Option<AccountName>,
+    /// Whom it was mailed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
+    /// What became of that mail, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailResult>,
+    /// What the mail server said if it refused the mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_problem: Option<String>,
 }
 
 /// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.

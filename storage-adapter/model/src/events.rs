@@ -37,6 +37,9 @@ pub enum EventBody {
         target: ArchiveTarget,
         /// The entry; its id makes repeats harmless.
         message: ArchiveMessage,
+        /// Somebody wrote it to the account, or mentioned it, while no browser of the account was there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        missed: bool,
     },
     /// The account is in a channel from now on.
     Joined {

@@ -13,6 +13,7 @@ mod events;
 mod internet;
 mod mail;
 mod outbox;
+mod outgoing;
 mod registration;
 mod room;
 mod scope;
@@ -42,6 +43,9 @@ pub use mail::{
     MailFile, is_mail_local_part, mail_local_part,
 };
 pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
+pub use outgoing::{
+    DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
+};
 pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};

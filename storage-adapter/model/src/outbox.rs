@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountName, ConnectionId, RefusedEvent};
+use crate::{AccountName, ConnectionId, OutgoingMail, RefusedEvent};
 
 /// Client-only message tag of IRC on a line of a task: `<task>/<line>`. The server of Subspace says such a line
 /// once only for an account, however often it is sent, and answers with the echo of the first; on
@@ -36,6 +36,8 @@ pub struct OutboxItem {
 pub enum Task {
     /// Say something in a channel or to a person.
     Say(Say),
+    /// Send a mail.
+    Mail(OutgoingMail),
 }
 
 /// Lines for a channel or a person, said over an account's connection.

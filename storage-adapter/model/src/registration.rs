@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{MailInfo, Timestamp};
 
 /// Body of `POST /connector/register`: a connector says where it is and what it can do.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -19,6 +19,9 @@ pub struct Registration {
     /// The private network that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkInfo>,
+    /// The mail it takes and sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailInfo>,
 }
 
 /// A private IRC network, for other connectors.
@@ -47,7 +50,8 @@ pub struct NewConnector {
     /// Its id, `^[a-z0-9-]{1,32}$`; made from the kind if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`.
+    /// Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`;
+    /// of a mail connector, `smtp://` and the domain of its addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }

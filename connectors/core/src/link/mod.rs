@@ -1,6 +1,7 @@
 //! One always-on connection of an account: between its platform task, the spool and the sockets.
 
 mod deliver;
+mod missed;
 mod requests;
 mod ring;
 mod roster;

@@ -52,6 +52,7 @@ pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Ac
         server,
         target,
         message,
+        ..
     } = &event.body
     else {
         return None;
@@ -97,6 +98,7 @@ mod tests {
                     text: "hi".into(),
                     kind: MessageType::Text,
                 },
+                missed: false,
             },
         }
     }

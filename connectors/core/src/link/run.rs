@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Activity, Assignment, Event};
+use model::{Activity, Assignment, Event, EventBody};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use super::requests::{Request, RequestKind, attached};
 use super::ring::Ring;
 use super::roster::Roster;
 use super::viewer::Viewer;
-use super::{Link, Status, ToLink};
+use super::{Link, Status, ToLink, missed};
 use crate::clock::Backoff;
 use crate::gateway::Shared;
 use crate::metrics::add;
@@ -177,11 +177,19 @@ impl Task {
         };
         let durable = match &output {
             Output::Activity { records, seen, .. } if !records.is_empty() => {
-                let event = |(id, body): &(String, model::EventBody)| Event {
-                    id: id.clone(),
-                    account: self.assignment.account.clone(),
-                    connection: self.assignment.connection.id.clone(),
-                    body: body.clone(),
+                let (own, alone) = (self.link.nick(), self.viewers.is_empty());
+                let event = |(id, body): &(String, EventBody)| {
+                    let mut body = body.clone();
+                    let calls = alone && missed::calls(&body, &own);
+                    if let EventBody::Message { missed, .. } = &mut body {
+                        *missed = calls;
+                    }
+                    Event {
+                        id: id.clone(),
+                        account: self.assignment.account.clone(),
+                        connection: self.assignment.connection.id.clone(),
+                        body,
+                    }
                 };
                 let events: Vec<Event> = records.iter().map(event).collect();
                 match self.shared.spool.append_seen(&events, *seen) {

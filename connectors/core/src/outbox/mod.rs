@@ -289,10 +289,6 @@ impl Deliverer {
             return;
         }
         // Other kinds are for other connectors.
-        #[allow(
-            irrefutable_let_patterns,
-            reason = "there may be tasks that only other connectors understand"
-        )]
         let Task::Say(say) = task else {
             let reason = "this connector cannot do that".to_owned();
             return round.refuse(id, reason);

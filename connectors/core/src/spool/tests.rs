@@ -29,6 +29,7 @@ fn event(number: u64) -> Event {
                 text: "x".repeat(number as usize % 40),
                 kind: MessageType::Text,
             },
+            missed: false,
         },
     }
 }

@@ -429,6 +429,7 @@ impl Member {
             server: SERVER.to_owned(),
             target,
             message,
+            missed: false,
         };
         vec![(format!("{}-{}", self.account, line.id), body)]
     }

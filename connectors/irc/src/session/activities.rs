@@ -130,6 +130,7 @@ impl Session {
                 text,
                 kind: happening.kind,
             },
+            missed: false,
         };
         (self.record_id(&name, &happening.id), body)
     }

@@ -16,12 +16,20 @@ use crate::{Functions, Host, MailService, keys};
 /// The most addresses of one account.
 const MAX_ADDRESSES: usize = 200;
 
+/// The address that every mail server has.
+const POSTMASTER: &str = "postmaster";
+/// Accounts among which the oldest admin is looked for.
+const MAX_SEARCHED: usize = 1_000;
+
 /// Body of POST.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewAddress {
     connection: String,
     channel: String,
+    /// Mail for `postmaster` goes to this channel from now on; for admins.
+    #[serde(default)]
+    postmaster: bool,
 }
 
 /// An address as the API shows it.
@@ -49,8 +57,8 @@ fn missing() -> Failure {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    fn mail_service(&self) -> Result<&MailService, Failure> {
-        self.config.mail.as_ref().ok_or_else(|| {
+    async fn must_take_mail(&self) -> Result<MailService, Failure> {
+        self.mail_service().await?.ok_or_else(|| {
             Failure::conflict(
                 "this installation takes no mail; its operator can configure a mail domain",
             )
@@ -60,7 +68,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/addresses`.
     pub(super) async fn get_addresses(&self, call: &Call<'_>) -> Answer {
         let held = self.session(call).await?;
-        let Some(service) = &self.config.mail else {
+        let Some(service) = self.mail_service().await? else {
             let none = serde_json::json!({"domain": null, "addresses": []});
             return Ok(answer(StatusCode::OK, &none));
         };
@@ -68,7 +76,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         addresses.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let views: Vec<AddressView> = addresses
             .into_iter()
-            .map(|address| view(address, service))
+            .map(|address| view(address, &service))
             .collect();
         let body = serde_json::json!({"domain": service.domain, "addresses": views});
         Ok(answer(StatusCode::OK, &body))
@@ -76,9 +84,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/addresses`: makes an address, or returns the one that the channel has.
     pub(super) async fn post_address(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+        let (held, record) = self.session_account(call).await?;
         let wanted: NewAddress = json(body).await?;
-        let (service, account) = (self.mail_service()?, &held.account);
+        if wanted.postmaster && !record.admin {
+            return Err(Failure::forbidden(
+                "only an admin may choose where mail for the postmaster goes",
+            ));
+        }
+        let (service, account) = (&self.must_take_mail().await?, &held.account);
         let channel = fields::channel(&wanted.channel)?;
         // A channel's key is not part of its name.
         let channel = channel.split(' ').next().unwrap_or_default().to_owned();
@@ -97,6 +110,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 && fields::same_channel(&address.channel, &channel)
         };
         if let Some(address) = addresses.iter().find(same) {
+            if wanted.postmaster {
+                self.choose_postmaster(account, address).await?;
+            }
             return Ok(answer(StatusCode::OK, &view(address.clone(), service)));
         }
         if addresses.len() >= MAX_ADDRESSES {
@@ -116,13 +132,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.own(account, &address).await?;
         let key = keys::mail_address(account, &address.id);
         self.store(&key, &address, PutMode::IfAbsent).await?;
+        if wanted.postmaster {
+            self.choose_postmaster(account, &address).await?;
+        }
         Ok(answer(StatusCode::CREATED, &view(address, service)))
     }
 
     /// `POST /api/addresses/<id>`: another address for the same channel; the old one is none any more.
     pub(super) async fn rotate_address(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = self.session(call).await?;
-        let (service, account) = (self.mail_service()?, &held.account);
+        let (service, account) = (&self.must_take_mail().await?, &held.account);
         let old = self.address(account, id).await?.ok_or_else(missing)?;
         let mut new = old.clone();
         new.local = mail_local_part(&old.channel, &self.random());
@@ -167,6 +186,24 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
+    async fn choose_postmaster(
+        &self,
+        account: &AccountName,
+        address: &MailAddress,
+    ) -> Result<(), StoreError> {
+        let owner = MailAddressOwner {
+            account: account.clone(),
+            id: address.id.clone(),
+        };
+        let key = keys::mail_owner(POSTMASTER);
+        self.storage.store().delete(&key).await?;
+        match self.store(&key, &owner, PutMode::IfAbsent).await {
+            // Two admins choose at the same time: one of them it is.
+            Ok(_) | Err(StoreError::Precondition) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn own(&self, account: &AccountName, address: &MailAddress) -> Result<(), StoreError> {
         let owner = MailAddressOwner {
             account: account.clone(),
@@ -174,6 +211,51 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let key = keys::mail_owner(&address.local);
         self.store(&key, &owner, PutMode::IfAbsent).await.map(drop)
+    }
+
+    /// Mail for the postmaster, which every mail server takes (RFC 5321 section 4.5.1), goes to the address that
+    /// an admin chose, else to the first channel of the oldest admin.
+    async fn postmaster(&self) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
+        let chosen = self
+            .load::<MailAddressOwner>(&keys::mail_owner(POSTMASTER))
+            .await?;
+        if let Some((owner, _)) = chosen
+            && let Some(address) = self.address(&owner.account, &owner.id).await?
+        {
+            let local = POSTMASTER.to_owned();
+            return Ok(Some((owner.account, MailAddress { local, ..address })));
+        }
+        let mut admins = Vec::new();
+        for name in self.account_names().await?.into_iter().take(MAX_SEARCHED) {
+            if let Some((record, _)) = self.account(&name).await?
+                && record.admin
+            {
+                admins.push((record.created, name));
+            }
+        }
+        admins.sort_by(|a, b| a.0.cmp(&b.0));
+        let Some((created, admin)) = admins.into_iter().next() else {
+            return Ok(None);
+        };
+        let mut connections = self.connections(&admin).await?;
+        connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        let place = connections.into_iter().find_map(|connection| {
+            let channel = connection.channels.first()?;
+            // A channel's key is not part of its name.
+            let channel = channel.split(' ').next().unwrap_or_default().to_owned();
+            Some((connection.id, channel))
+        });
+        Ok(place.map(|(connection, channel)| {
+            let address = MailAddress {
+                version: 1,
+                id: POSTMASTER.to_owned(),
+                local: POSTMASTER.to_owned(),
+                connection,
+                channel,
+                created,
+            };
+            (admin, address)
+        }))
     }
 
     async fn addresses(&self, account: &AccountName) -> Result<Vec<MailAddress>, StoreError> {
@@ -197,12 +279,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         address: &str,
     ) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
-        let (Some(service), Some((local, domain))) = (&self.config.mail, address.rsplit_once('@'))
+        let (Some(service), Some((local, domain))) =
+            (self.mail_service().await?, address.rsplit_once('@'))
         else {
             return Ok(None);
         };
         let local = local.to_ascii_lowercase();
-        if !domain.eq_ignore_ascii_case(&service.domain) || !model::is_mail_local_part(&local) {
+        if !domain.eq_ignore_ascii_case(&service.domain) {
+            return Ok(None);
+        }
+        if local == POSTMASTER {
+            return self.postmaster().await;
+        }
+        if !model::is_mail_local_part(&local) {
             return Ok(None);
         }
         let owner = self

@@ -212,6 +212,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 words.push(format!("SUBSPACE_IRCD_DATA={}-data", made.id));
                 words.push("subspace-ircd".to_owned());
             }
+            "smtp" => {
+                // The domain of addresses, by default that of the pages.
+                let host = url
+                    .unwrap_or(&self.config.origin)
+                    .split_once("://")
+                    .map_or("", |(_, rest)| rest.split([':', '/']).next().unwrap_or(""));
+                words.push(format!("SUBSPACE_MAIL_DOMAIN={host}"));
+                words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
+                words.push("subspace-smtp-connector".to_owned());
+            }
             kind => {
                 words.extend(url.map(|url| format!("SUBSPACE_PUBLIC_URL={url}")));
                 words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
@@ -241,7 +251,8 @@ fn is_connector_id(id: &str) -> bool {
 /// The address ends up in a command that somebody pastes into a shell, so it is exactly what is expected or nothing.
 fn check_url(kind: &str, url: Option<&str>) -> Result<(), Failure> {
     let schemes: &[&str] = match kind {
-        "irc" | "smtp" => &["http", "https"],
+        "irc" => &["http", "https"],
+        "smtp" => &["smtp"],
         "ircd" => &["irc", "ircs"],
         _ => {
             let text = "kind must be irc (connects people to IRC networks), ircd (a server of your own) or smtp";
@@ -258,10 +269,12 @@ fn check_url(kind: &str, url: Option<&str>) -> Result<(), Failure> {
     if good && url.bytes().all(plain) {
         return Ok(());
     }
-    Err(Failure::unprocessable(if kind == "ircd" {
-        "url must be like irc://irc.example.org:6667, or ircs:// with TLS"
-    } else {
-        "url must be the address at which browsers reach the connector, like https://irc.example.org"
+    Err(Failure::unprocessable(match kind {
+        "ircd" => "url must be like irc://irc.example.org:6667, or ircs:// with TLS",
+        "smtp" => "url must be smtp:// and the domain of mail addresses, like smtp://example.org",
+        _ => {
+            "url must be the address at which browsers reach the connector, like https://irc.example.org"
+        }
     }))
 }
 

@@ -2,14 +2,15 @@
 
 use crate::Host;
 use http::StatusCode;
-use model::{AccountName, Invite, Timestamp};
-use serde::Serialize;
+use model::{AccountName, EmailAddress, InvalidEmail, Invite, MailResult, Timestamp};
+use serde::{Deserialize, Serialize};
 use storage_adapter::ObjectStore;
 
 use super::{Call, is_id};
+use crate::body::Incoming;
 use crate::guard::Subject;
 use crate::problem::{Answer, Failure};
-use crate::request::{answer, empty};
+use crate::request::{MAX_FORM, answer, empty, parse_json};
 use crate::{Functions, keys};
 
 /// An invite as the API shows it.
@@ -22,6 +23,13 @@ struct InviteView {
     #[serde(skip_serializing_if = "Option::is_none")]
     used_by: Option<AccountName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<EmailAddress>,
+    /// What became of the mail; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<MailResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
 
@@ -33,9 +41,21 @@ impl From<Invite> for InviteView {
             created: invite.created,
             expires: invite.expires,
             used_by: invite.used_by,
+            email: invite.email,
+            mail: invite.mail,
+            mail_problem: invite.mail_problem,
             token: None,
         }
     }
+}
+
+/// Body of POST; may be absent.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewInvite {
+    /// Whom the link is mailed to.
+    #[serde(default)]
+    email: Option<String>,
 }
 
 fn missing() -> Failure {
@@ -55,14 +75,37 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(answer(
             StatusCode::OK,
-            &serde_json::json!({"invites": views}),
+            &serde_json::json!({"invites": views, "mail": self.mail_sender().await?.is_some()}),
         ))
     }
 
     /// `POST /api/invites`.
-    pub(super) async fn post_invite(&self, call: &Call<'_>) -> Answer {
+    pub(super) async fn post_invite(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = self.session(call).await?;
-        let (invite, token) = self.invite(&held.account).await?;
+        let bytes = body.collect(MAX_FORM).await?;
+        let wanted: NewInvite = if bytes.is_empty() {
+            NewInvite::default()
+        } else {
+            parse_json(&bytes)?
+        };
+        let email: Option<EmailAddress> = wanted
+            .email
+            .filter(|email| !email.trim().is_empty())
+            .map(|email| email.parse())
+            .transpose()
+            .map_err(|error: InvalidEmail| Failure::unprocessable(format!("email: {error}")))?;
+        let sender = match &email {
+            Some(email) => {
+                let sender = self.must_send().await?;
+                self.may_mail(&held.account, email).await?;
+                Some((sender, email))
+            }
+            None => None,
+        };
+        let (invite, token) = self.invite(&held.account, email.clone()).await?;
+        if let Some((sender, email)) = sender {
+            self.mail_invite(&sender, &invite, email, &token).await?;
+        }
         let mut view = InviteView::from(invite);
         view.token = Some(token);
         Ok(answer(StatusCode::CREATED, &view))

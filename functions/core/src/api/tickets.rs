@@ -17,6 +17,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `POST /api/tickets`.
     pub(super) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
         let held = self.session(call).await?;
+        // Whoever asks for one opens a socket and sees what there is.
+        self.browser_came(&held.account).await?;
         let expires = self.now().plus_millis(TICKET_MS);
         let address = |connector: &crate::Connector| {
             let ticket = Ticket {

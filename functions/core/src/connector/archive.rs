@@ -165,6 +165,7 @@ pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<
             server,
             target,
             mut message,
+            missed: _,
         } = event.body
         else {
             continue;

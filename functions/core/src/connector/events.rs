@@ -12,6 +12,7 @@ use model::{
 use storage_adapter::ObjectStore;
 
 use crate::api::{fields, is_id};
+use crate::outgoing::Missed;
 use crate::problem::{Answer, Failure};
 use crate::records::Edit;
 use crate::request::{answer, parse_json};
@@ -109,6 +110,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut stored = events.len();
         let mut refused = Vec::new();
         let mut messages = Vec::new();
+        let missed: Vec<Missed> = events.iter().filter_map(missed).collect();
         let mut changes: BTreeMap<String, Vec<(String, EventBody)>> = BTreeMap::new();
         for event in events {
             match event.body {
@@ -144,6 +146,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 });
             }
         }
+        // Repeats are recognised, so this need not wait for an archive that is away.
+        self.note_missed(account, &missed).await?;
         for (connection, changes) in changes {
             self.change_connection(account, &connection, &changes, &mut refused)
                 .await?;
@@ -186,6 +190,27 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         .await?;
         Ok(())
     }
+}
+
+/// What somebody may have to be told about.
+fn missed(event: &Event) -> Option<Missed> {
+    let EventBody::Message {
+        target,
+        message,
+        missed: true,
+        ..
+    } = &event.body
+    else {
+        return None;
+    };
+    is_id(&event.connection).then(|| Missed {
+        id: message.id.clone().unwrap_or_else(|| event.id.clone()),
+        at: Timestamp::from_millis(message.timestamp),
+        connection: event.connection.clone(),
+        target: target.name().to_owned(),
+        from: message.from.clone(),
+        text: message.text.clone(),
+    })
 }
 
 fn check(body: &EventBody) -> Result<(), String> {

@@ -225,7 +225,7 @@ fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
 }
 
 /// One bounded line without control characters and without ones that turn the direction of what follows.
-fn plain(text: &str, most: usize) -> String {
+pub(crate) fn plain(text: &str, most: usize) -> String {
     let mut out = String::new();
     let mut count = 0;
     for c in text.chars() {
@@ -273,6 +273,7 @@ mod tests {
             config.mail = Some(MailService {
                 domain: "chat.example.org".to_owned(),
                 connector: "irc-1".to_owned(),
+                sends: false,
             });
         });
         let session = functions.sign_up("alice");

@@ -15,6 +15,7 @@ mod register;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::mail::plain;
 use crate::Host;
 use bytes::Bytes;
 use http::Method;
@@ -34,7 +35,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers everything below `/connector/`; `rest` is what follows.
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
         let allowed = match rest {
-            "events" | "authenticate" | "register" | "mail" | "mail/document" => "POST, OPTIONS",
+            "events" | "authenticate" | "register" | "mail" | "mail/document" | "mail/outcome"
+            | "notifications" => "POST, OPTIONS",
             "addresses" => "GET, HEAD, OPTIONS",
             "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
             _ => {
@@ -66,6 +68,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
             ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector, parts).await,
             ("addresses", &Method::GET | &Method::HEAD) => self.get_mail_address(parts).await,
+            ("mail/outcome", &Method::POST) => self.post_mail_outcome(connector, &bytes).await,
+            ("notifications", &Method::POST) => self.post_digests(connector).await,
             ("mail", &Method::POST) => self.post_mail(&bytes).await,
             ("mail/document", &Method::POST) => self.post_mail_document(parts, bytes).await,
             ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,

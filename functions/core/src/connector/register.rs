@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use model::{NetworkInfo, Registration};
+use model::{MailInfo, NetworkInfo, Registration};
 use storage_adapter::ObjectStore;
 
 use crate::api::fields;
@@ -79,7 +79,14 @@ fn checked(told: Registration) -> Result<Registration, Failure> {
             channels: fields::channels(&network.channels)?,
         })
     });
+    let mail = told.mail.map(|mail| -> Result<_, Failure> {
+        Ok(MailInfo {
+            domain: fields::server(&mail.domain)?.to_ascii_lowercase(),
+            sends: mail.sends,
+        })
+    });
     Ok(Registration {
+        mail: mail.transpose()?,
         url: url.map_err(|error| Failure::unprocessable(error.to_string()))?,
         platforms: told.platforms,
         version: told.version,

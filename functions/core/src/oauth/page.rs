@@ -117,7 +117,13 @@ fn words(scope: &Scope) -> String {
     format!("{verb} your {}", scope.module.replace(['-', '_'], " "))
 }
 
-fn page(status: StatusCode, title: &str, body: &str, app: Option<&str>) -> Response<Body> {
+/// A page with the one style sheet; `app` may get what its form leads to.
+pub(crate) fn page(
+    status: StatusCode,
+    title: &str,
+    body: &str,
+    app: Option<&str>,
+) -> Response<Body> {
     let html = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -149,7 +155,7 @@ fn page(status: StatusCode, title: &str, body: &str, app: Option<&str>) -> Respo
 }
 
 /// Escapes text for HTML, in attributes too.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,0 +1,129 @@
+//! How much mail is sent on whose behalf and to whom, and which addresses refused it. Without bounds anybody with
+//! an account could have strangers flooded.
+
+use model::{AccountName, EmailAddress, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use crate::problem::Failure;
+use crate::records::Edit;
+use crate::{Functions, Host, keys};
+
+/// Mails to addresses that are not confirmed, on behalf of one account, in [`WINDOW_MS`].
+pub(super) const MAX_OF_ACCOUNT: usize = 20;
+/// Mails to one address that is not confirmed, in [`WINDOW_MS`].
+pub(super) const MAX_TO_ADDRESS: usize = 3;
+/// A day.
+const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// `outgoing/accounts/<account>.json` and `outgoing/addresses/<hash of the address>.json`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Mailed {
+    version: u32,
+    /// When mails were sent, within the last day.
+    #[serde(default)]
+    times: Vec<Timestamp>,
+    /// When and why the address refused mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undeliverable: Option<(Timestamp, String)>,
+}
+
+impl Mailed {
+    /// Counts one more; else the seconds until there is room again.
+    fn count(&mut self, now: Timestamp, most: usize) -> Result<(), u64> {
+        let left = |time: &Timestamp| time.millis() + WINDOW_MS - now.millis();
+        self.version = 1;
+        self.times.retain(|time| left(time) > 0);
+        if self.times.len() >= most {
+            let wait = self.times.iter().map(left).min().unwrap_or_default();
+            return Err(u64::try_from(wait / 1000 + 1).unwrap_or(1));
+        }
+        self.times.push(now);
+        Ok(())
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Counts a mail to an address that nobody has confirmed; refuses it if there were too many, or if the
+    /// address refused one within the last day.
+    pub(crate) async fn may_mail(
+        &self,
+        account: &AccountName,
+        to: &EmailAddress,
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        let key = keys::mailed_to(to);
+        if let Some((known, _)) = self.load::<Mailed>(&key).await?
+            && let Some((at, reason)) = &known.undeliverable
+            && now.millis() - at.millis() < WINDOW_MS
+        {
+            return Err(Failure::unprocessable(format!(
+                "mail to {to} came back ({reason}); check the address, or try again tomorrow"
+            )));
+        }
+        let too_many = |wait: u64, whose: &str| {
+            Failure::too_many(
+                format!("too much mail went out {whose} today; try again later"),
+                wait,
+            )
+        };
+        self.upsert::<Mailed, _>(&keys::mailed_by(account), |mailed| {
+            match mailed.count(now, MAX_OF_ACCOUNT) {
+                Ok(()) => Edit::Write(Ok(())),
+                Err(wait) => Edit::Keep(Err(wait)),
+            }
+        })
+        .await?
+        .map_err(|wait| too_many(wait, "for you"))?;
+        self.upsert::<Mailed, _>(&key, |mailed| match mailed.count(now, MAX_TO_ADDRESS) {
+            Ok(()) => Edit::Write(Ok(())),
+            Err(wait) => Edit::Keep(Err(wait)),
+        })
+        .await?
+        .map_err(|wait| too_many(wait, "to this address"))
+    }
+
+    pub(super) async fn mark_undeliverable(
+        &self,
+        to: &EmailAddress,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        self.upsert::<Mailed, _>(&keys::mailed_to(to), |mailed| {
+            mailed.version = 1;
+            mailed.undeliverable = Some((now, reason.to_owned()));
+            Edit::Write(())
+        })
+        .await
+    }
+
+    /// Changes a record by compare and swap; it begins with the default.
+    pub(crate) async fn upsert<T, R>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(&mut T) -> Edit<R> + storage_adapter::MaybeSend,
+    ) -> Result<R, StoreError>
+    where
+        T: Default + Serialize + DeserializeOwned + storage_adapter::MaybeSend + Sync,
+        R: storage_adapter::MaybeSend,
+    {
+        const MAX_ATTEMPTS: u32 = 12;
+        for attempt in 0..MAX_ATTEMPTS {
+            let (mut record, mode) = match self.load::<T>(key).await? {
+                Some((record, etag)) => (record, PutMode::IfMatch(etag)),
+                None => (T::default(), PutMode::IfAbsent),
+            };
+            let result = match change(&mut record) {
+                Edit::Keep(result) => return Ok(result),
+                Edit::Write(result) => result,
+            };
+            match self.store(key, &record, mode).await {
+                Ok(_) => return Ok(result),
+                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Precondition)
+    }
+}

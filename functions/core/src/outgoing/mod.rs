@@ -1,0 +1,159 @@
+//! Outgoing mail: invites, confirmations and digests of what was missed. The functions write what is to be said;
+//! the mail connector fetches it like every task, keeps it, sends it, and tells what became of it.
+
+mod addressee;
+mod digest;
+mod pages;
+mod pending;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::StatusCode;
+use model::{
+    AccountName, EmailAddress, Invite, MailOutcome, MailResult, OutgoingMail, Task, Timestamp,
+};
+use storage_adapter::{ObjectStore, StoreError};
+
+pub(crate) use self::pending::Missed;
+use self::settings::Notifications;
+use crate::problem::{Answer, Failure};
+use crate::records::Edit;
+use crate::request::{empty, parse_json};
+use crate::{Connector, Functions, Host, MailService, keys};
+
+/// How long an invite or a confirmation is worth sending: 2 days.
+const SEND_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+/// Longest reason that is kept, in characters.
+const MAX_REASON: usize = 300;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns who takes and sends mail: of the configuration, or a mail connector that registered.
+    pub(crate) async fn mail_service(&self) -> Result<Option<MailService>, StoreError> {
+        if self.config.mail.is_some() {
+            return Ok(self.config.mail.clone());
+        }
+        let registry = self.registry().await?;
+        let mut registered = registry.connectors.iter().filter_map(|connector| {
+            let mail = connector.registration.mail.clone()?;
+            Some(MailService {
+                domain: mail.domain,
+                connector: connector.id.clone(),
+                sends: mail.sends,
+            })
+        });
+        Ok(registered.next())
+    }
+
+    /// Returns the connector that sends mail, if there is one.
+    pub(crate) async fn mail_sender(&self) -> Result<Option<Connector>, StoreError> {
+        match self.mail_service().await? {
+            Some(service) if service.sends => self.find_connector(&service.connector).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the connector that sends mail.
+    pub(crate) async fn must_send(&self) -> Result<Connector, Failure> {
+        self.mail_sender().await?.ok_or_else(|| {
+            Failure::conflict(
+                "this installation sends no mail; its operator can set up a smarthost (mail-out)",
+            )
+        })
+    }
+
+    /// Mails somebody an invite.
+    pub(crate) async fn mail_invite(
+        &self,
+        connector: &Connector,
+        invite: &Invite,
+        to: &EmailAddress,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let (name, origin) = (&self.config.name, &self.config.origin);
+        let inviter = &invite.inviter;
+        let text = format!(
+            "{inviter} invites you to {name} at {origin}.\n\n\
+             This link opens it; it can be used once, until {until}:\n\n{origin}/#/invite/{token}\n\n\
+             If you do not know {inviter}, do nothing: no further mail comes of it.\n",
+            until = until(invite.expires),
+        );
+        let subject = format!("{inviter} invites you to {name}");
+        let source = format!("invites/{}", invite.id);
+        let mail = self.compose(inviter, to, subject, text, source);
+        self.deliver(connector, &self.task_id(), Task::Mail(mail))
+            .await
+    }
+
+    fn compose(
+        &self,
+        account: &AccountName,
+        to: &EmailAddress,
+        subject: String,
+        text: String,
+        source: String,
+    ) -> OutgoingMail {
+        let now = self.now();
+        OutgoingMail {
+            account: account.clone(),
+            to: to.clone(),
+            from: self.config.name.clone(),
+            subject,
+            text,
+            unsubscribe: None,
+            source,
+            created: now,
+            expires: now.plus_millis(SEND_WITHIN_MS),
+        }
+    }
+
+    /// `POST /connector/mail/outcome`.
+    pub(crate) async fn post_mail_outcome(&self, connector: &Connector, body: &Bytes) -> Answer {
+        let mut outcome: MailOutcome = parse_json(body)?;
+        let service = self.mail_service().await?;
+        if !service.is_some_and(|service| service.connector == connector.id) {
+            return Err(Failure::forbidden(
+                "only the connector that sends mail may tell what became of it",
+            ));
+        }
+        outcome.reason = crate::connector::plain(&outcome.reason, MAX_REASON);
+        if outcome.result == MailResult::Undeliverable {
+            self.mark_undeliverable(&outcome.to, &outcome.reason)
+                .await?;
+            self.edit::<Notifications, ()>(&keys::notifications(&outcome.account), |settings| {
+                if settings.email.as_ref() != Some(&outcome.to) {
+                    return Edit::Keep(());
+                }
+                settings.undeliverable = Some(outcome.reason.clone());
+                Edit::Write(())
+            })
+            .await?;
+        }
+        if let Some(id) = outcome.source.strip_prefix("invites/")
+            && crate::api::is_id(id)
+        {
+            self.edit::<Invite, ()>(&keys::invite(id), |invite| {
+                if invite.inviter != outcome.account || invite.email.as_ref() != Some(&outcome.to) {
+                    return Edit::Keep(());
+                }
+                invite.mail = Some(outcome.result);
+                let told = outcome.result != MailResult::Sent && !outcome.reason.is_empty();
+                invite.mail_problem = told.then(|| outcome.reason.clone());
+                Edit::Write(())
+            })
+            .await?;
+        }
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// A time for people, in UTC.
+fn until(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!(
+        "{} {} UTC",
+        text.get(..10).unwrap_or_default(),
+        text.get(11..16).unwrap_or_default()
+    )
+}
