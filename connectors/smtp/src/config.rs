@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::outgoing::OutgoingConfig;
+
 /// Configuration of the mail connector.
 #[derive(Clone)]
 pub struct SmtpConfig {
@@ -25,6 +27,10 @@ pub struct SmtpConfig {
     pub checks: bool,
     /// The DNS server that is asked; none means those of the system.
     pub dns: Option<SocketAddr>,
+    /// How outgoing mail leaves; none if none is sent.
+    pub outgoing: Option<OutgoingConfig>,
+    /// Whether it makes itself known to the functions: an admin made it there.
+    pub register: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -59,6 +65,8 @@ impl SmtpConfig {
             tls: None,
             checks: true,
             dns: None,
+            outgoing: None,
+            register: false,
             limits: Limits::default(),
         }
     }
@@ -74,6 +82,7 @@ impl std::fmt::Debug for SmtpConfig {
             .field("data", &self.data)
             .field("tls", &self.tls)
             .field("checks", &self.checks)
+            .field("outgoing", &self.outgoing)
             .finish_non_exhaustive()
     }
 }
@@ -119,6 +128,16 @@ pub struct Limits {
     pub retry: Duration,
     /// How long mails are kept aside that the functions refused for good.
     pub keep_refused: Duration,
+    /// How often the functions are asked for mail to send.
+    pub outbox: Duration,
+    /// How long it may take to reach a mail server.
+    pub connecting: Duration,
+    /// How long a mail server may take for one mail; RFC 5321 section 4.5.3.2 asks for ten minutes after its end.
+    pub sending: Duration,
+    /// Pause before a mail is tried for the second time; each further one is twice as long.
+    pub first_retry: Duration,
+    /// Longest pause before a mail is tried again.
+    pub last_retry: Duration,
 }
 
 impl Default for Limits {
@@ -143,6 +162,11 @@ impl Default for Limits {
             handovers: 4,
             retry: Duration::from_secs(60),
             keep_refused: Duration::from_secs(30 * 24 * 3_600),
+            outbox: Duration::from_secs(10),
+            connecting: Duration::from_secs(60),
+            sending: Duration::from_secs(900),
+            first_retry: Duration::from_secs(60),
+            last_retry: Duration::from_secs(3_600),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Which addresses there are, as the functions say; and how much mail each got lately.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connector::FunctionsClient;
 
+use crate::outgoing::Outgoing;
 use crate::session::Recipient;
 
 /// How long an answer is believed.
@@ -24,20 +25,33 @@ pub(crate) struct Directory {
     answers: Mutex<HashMap<String, (bool, Instant)>>,
     counts: Mutex<HashMap<String, (u32, Instant)>>,
     per_hour: u32,
+    outgoing: Option<Arc<Outgoing>>,
 }
 
 impl Directory {
-    pub(crate) fn new(client: FunctionsClient, per_hour: u32) -> Self {
+    pub(crate) fn new(
+        client: FunctionsClient,
+        per_hour: u32,
+        outgoing: Option<Arc<Outgoing>>,
+    ) -> Self {
         Self {
             client,
             answers: Mutex::default(),
             counts: Mutex::default(),
             per_hour,
+            outgoing,
         }
     }
 
     /// Tells whether there is an address. Who cannot tell says so; that is never a no.
     pub(crate) async fn find(&self, address: &str) -> Recipient {
+        if self
+            .outgoing
+            .as_ref()
+            .is_some_and(|outgoing| outgoing.is_bounce_address(address))
+        {
+            return Recipient::Known;
+        }
         let known = match self.remembered(address) {
             Some(known) => known,
             None => match self.client.mail_address(address).await {

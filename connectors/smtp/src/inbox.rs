@@ -15,6 +15,7 @@ use crate::checks::{Checked, Checker};
 use crate::config::Limits;
 use crate::directory::Directory;
 use crate::mime;
+use crate::outgoing::{Outgoing, failure};
 use crate::pause::{Backoff, now};
 use crate::queue::{Envelope, Queue, QueueError};
 use crate::session::{Mail, Verdict};
@@ -32,11 +33,12 @@ pub(crate) struct Inbox {
     pub(crate) hostname: String,
     pub(crate) hops: usize,
     pub(crate) arrived: mpsc::UnboundedSender<String>,
+    pub(crate) outgoing: Option<Arc<Outgoing>>,
 }
 
 impl Inbox {
     /// Decides about a mail. It is durable if the answer says so.
-    pub(crate) async fn take(&self, mail: Mail, peer: IpAddr) -> Verdict {
+    pub(crate) async fn take(&self, mut mail: Mail, peer: IpAddr) -> Verdict {
         if trace::count(&mail.bytes, "received") > self.hops {
             let sentence = format!(
                 "the mail goes in circles: it made more than {} hops",
@@ -50,6 +52,13 @@ impl Inbox {
         };
         if let Some(reason) = checked.refused {
             return Verdict::Refused("550 5.7.1", reason);
+        }
+        if let Err(error) = self.take_bounces(&mut mail).await {
+            tracing::error!(%error, "a bounce could not be kept; its sender will try again");
+            return Verdict::Refused("451 4.3.0", "try again later".to_owned());
+        }
+        if mail.to.is_empty() {
+            return Verdict::Queued("bounce".to_owned());
         }
         let received = now();
         let envelope = Envelope {
@@ -86,6 +95,29 @@ impl Inbox {
             }
             Err(_) => Verdict::Refused("451 4.3.0", "try again later".to_owned()),
         }
+    }
+}
+
+impl Inbox {
+    /// Takes what came to return paths of ours away from a mail; what it says is durable then. Whatever is no
+    /// report of a failure, like what somebody's mailbox answers by itself, has no reader.
+    async fn take_bounces(&self, mail: &mut Mail) -> std::io::Result<()> {
+        let Some(outgoing) = &self.outgoing else {
+            return Ok(());
+        };
+        let (bounces, to): (Vec<_>, Vec<_>) = std::mem::take(&mut mail.to)
+            .into_iter()
+            .partition(|address| outgoing.is_bounce_address(address));
+        mail.to = to;
+        if bounces.is_empty() {
+            return Ok(());
+        }
+        if let Some(reason) = failure(&mail.bytes) {
+            for address in bounces {
+                outgoing.came_back(&address, reason.clone()).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,13 +1,16 @@
 //! Mail into channels.
 //!
 //! [`Smtp`] listens for mail for the addresses that people made for their channels, keeps each on disk before it
-//! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine without I/O, [`session`].
+//! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine
+//! without I/O, [`session`]. With [`OutgoingConfig`] it also sends what the functions queue: invites and digests.
 
 mod checks;
 mod config;
 mod directory;
 mod inbox;
+mod metrics;
 mod mime;
+mod outgoing;
 mod pause;
 mod queue;
 mod server;
@@ -20,6 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use connector::FunctionsClient;
+use model::{MailInfo, Registration};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -28,6 +32,8 @@ use checks::Checker;
 pub use config::{Limits, SmtpConfig, TlsFiles};
 use directory::Directory;
 use inbox::Inbox;
+use outgoing::Outgoing;
+pub use outgoing::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
 use queue::Queue;
 use server::{Shared, TlsAcceptorDebug};
 use session::SessionConfig;
@@ -43,7 +49,10 @@ pub struct Smtp {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     handing: JoinHandle<()>,
+    /// What ends at once.
+    others: Vec<JoinHandle<()>>,
     queue: Arc<Queue>,
+    outgoing: Option<Arc<Outgoing>>,
 }
 
 impl Smtp {
@@ -65,14 +74,49 @@ impl Smtp {
         let (queue, waiting) = Queue::open(&folder, config.limits.queue_bytes)
             .map_err(|error| StartError(format!("{} cannot be used: {error}", folder.display())))?;
         let queue = Arc::new(queue);
-        let authenticator = checks::resolver(config.dns).map_err(StartError);
+        let resolver = || checks::resolver(config.dns).map_err(StartError);
         let checker = if config.checks {
             let limit = config.limits.checking;
-            Some(Checker::new(authenticator?, config.hostname.clone(), limit))
+            Some(Checker::new(resolver()?, config.hostname.clone(), limit))
         } else {
             None
         };
-        let directory = Arc::new(Directory::new(client.clone(), config.limits.mails_per_hour));
+        let (outgoing, sending) = match config.outgoing.clone() {
+            None => (None, None),
+            Some(route) => {
+                let folder = config.data.join("outgoing");
+                let (outgoing, work) = Outgoing::open(
+                    &folder,
+                    route,
+                    &config.hostname,
+                    &config.mail_domain,
+                    resolver()?,
+                    client.clone(),
+                    &config.limits,
+                )
+                .map_err(|error| {
+                    StartError(format!("{} cannot be used: {error}", folder.display()))
+                })?;
+                let sending = tokio::spawn(Arc::clone(&outgoing).run(work));
+                (Some(outgoing), Some(sending))
+            }
+        };
+        let registering = config.register.then(|| {
+            let registration = Registration {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                mail: Some(MailInfo {
+                    domain: config.mail_domain.clone(),
+                    sends: outgoing.is_some(),
+                }),
+                ..Registration::default()
+            };
+            tokio::spawn(client.clone().keep_registered(registration))
+        });
+        let directory = Arc::new(Directory::new(
+            client.clone(),
+            config.limits.mails_per_hour,
+            outgoing.clone(),
+        ));
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             session: Arc::new(SessionConfig {
@@ -90,6 +134,7 @@ impl Smtp {
                 hostname: config.hostname,
                 hops: config.limits.hops,
                 arrived,
+                outgoing: outgoing.clone(),
             },
             open: Mutex::default(),
             receiving: AtomicUsize::new(0),
@@ -107,7 +152,9 @@ impl Smtp {
             stop,
             serving,
             handing,
+            others: sending.into_iter().chain(registering).collect(),
             queue,
+            outgoing,
         })
     }
 
@@ -117,12 +164,28 @@ impl Smtp {
         self.queue.waiting()
     }
 
+    /// Mails that wait to be sent.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.outgoing
+            .as_ref()
+            .map_or(0, |outgoing| outgoing.waiting())
+    }
+
+    /// Returns the counters in the text format of Prometheus, version 0.0.4.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        metrics::text(&self.queue, self.outgoing.as_deref())
+    }
+
     /// Stops: connections end between two steps; what was not handed over waits on disk.
     pub async fn shutdown(self) {
         let _ = self.stop.send(true);
         drop(self.serving.await);
         // Everything that is half done is repeated after the next start, with the same ids.
-        self.handing.abort();
-        drop(self.handing.await);
+        for task in self.others.into_iter().chain([self.handing]) {
+            task.abort();
+            drop(task.await);
+        }
     }
 }

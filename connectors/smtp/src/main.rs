@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use smtp_connector::{Smtp, SmtpConfig, TlsFiles};
+use smtp_connector::{OutgoingConfig, OutgoingKeys, Smtp, SmtpConfig, TlsFiles};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -51,6 +52,40 @@ struct Options {
     /// DNS server, address and port; those of the system if not given.
     #[arg(long, env = "SUBSPACE_MAIL_DNS")]
     dns: Option<SocketAddr>,
+    /// Where outgoing mail goes: off, direct (to the mail servers of the recipients), or host:port of a smarthost.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT", default_value = "off")]
+    mail_out: String,
+    /// How the connection to the smarthost is protected: starttls, implicit (TLS from the first byte; the default on
+    /// port 465) or off.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_TLS")]
+    mail_out_tls: Option<String>,
+    /// User at the smarthost; the password comes from SUBSPACE_MAIL_OUT_PASSWORD or a file.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_USER")]
+    mail_out_user: Option<String>,
+    /// File with the password at the smarthost.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_PASSWORD_FILE")]
+    mail_out_password_file: Option<PathBuf>,
+    /// PEM file with a certificate that is trusted for the smarthost, besides those of the system.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_CA")]
+    mail_out_ca: Option<PathBuf>,
+    /// Port of other mail servers for `direct`; 25 if not given.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_PORT")]
+    mail_out_port: Option<u16>,
+    /// Let `direct` reach mail servers that are not on the public internet.
+    #[arg(long, env = "SUBSPACE_MAIL_OUT_PRIVATE")]
+    mail_out_private: bool,
+    /// Address that outgoing mail is from; subspace@ the mail domain if not given.
+    #[arg(long, env = "SUBSPACE_MAIL_FROM")]
+    mail_from: Option<String>,
+    /// Seconds before a mail is tried for the second time; further pauses double, up to an hour.
+    #[arg(long, env = "SUBSPACE_MAIL_RETRY", default_value_t = 60)]
+    mail_retry: u64,
+    /// Seconds between two looks for mail to send.
+    #[arg(long, env = "SUBSPACE_MAIL_POLL", default_value_t = 10)]
+    mail_poll: u64,
+    /// Address on which /metrics is served, without a password; not served if not given.
+    #[arg(long, env = "SUBSPACE_METRICS")]
+    metrics: Option<SocketAddr>,
 }
 
 #[tokio::main]
@@ -86,6 +121,33 @@ async fn run(options: Options) -> anyhow::Result<()> {
         .map(|(certificate, key)| TlsFiles { certificate, key });
     config.checks = !options.no_checks;
     config.dns = options.dns;
+    let password = match &options.mail_out_password_file {
+        Some(file) => Some(read(file, "mail-out-password-file")?),
+        None => std::env::var("SUBSPACE_MAIL_OUT_PASSWORD").ok(),
+    };
+    config.outgoing = OutgoingConfig::parse(&OutgoingKeys {
+        out: Some(&options.mail_out),
+        tls: options.mail_out_tls.as_deref(),
+        user: options.mail_out_user.as_deref(),
+        password: password.as_deref(),
+        authority: options.mail_out_ca.as_deref(),
+        port: options.mail_out_port,
+        private: options.mail_out_private,
+        from: options.mail_from.as_deref(),
+        domain: &config.mail_domain,
+    })
+    .map_err(anyhow::Error::msg)?;
+    config.register = true;
+    config.limits.first_retry = Duration::from_secs(options.mail_retry.max(1));
+    config.limits.outbox = Duration::from_secs(options.mail_poll.max(1));
+    let metrics = match options.metrics {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("metrics is {address}; that address cannot be used"))?,
+        ),
+        None => None,
+    };
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
@@ -94,9 +156,16 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let smtp = Smtp::start(config, listener)?;
     tracing::info!(%address, "ready");
+    let metrics = async {
+        match metrics {
+            Some(listener) => smtp.serve_metrics(listener).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = metrics => {}
     }
     smtp.shutdown().await;
     Ok(())

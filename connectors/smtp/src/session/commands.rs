@@ -8,6 +8,9 @@ use smtp_proto::{
 
 use super::{Data, Envelope, Session, State, shown, too_large};
 
+/// The address that every mail server takes mail for (RFC 5321 section 4.5.1).
+const POSTMASTER: &str = "postmaster";
+
 impl Session {
     /// Handles a command, CRLF included.
     pub(super) fn command(&mut self, line: &[u8]) {
@@ -180,19 +183,27 @@ impl Session {
             );
             return;
         }
-        let Some((local, domain)) = to.address.rsplit_once('@') else {
-            self.refuse("550 5.1.1", "there is no postmaster here; see the web page");
-            return;
+        // RFC 5321 section 4.1.1.3: the postmaster needs no domain.
+        let (local, domain) = match to.address.rsplit_once('@') {
+            Some((local, domain)) => (local, domain),
+            None if to.address.eq_ignore_ascii_case(POSTMASTER) => {
+                (POSTMASTER, self.config.mail_domain.as_str())
+            }
+            None => {
+                self.refuse("550 5.1.1", "an address takes a domain");
+                return;
+            }
         };
         if !domain.eq_ignore_ascii_case(&self.config.mail_domain) {
             let sentence = format!("<{}>: nothing is relayed here", shown(&to.address));
             self.refuse("550 5.7.1", &sentence);
             return;
         }
-        let address = format!("{}@{}", local.to_ascii_lowercase(), self.config.mail_domain);
+        let local = local.to_ascii_lowercase();
+        let address = format!("{local}@{}", self.config.mail_domain);
         self.state = State::Lookup(address);
         // Who never had an address here needs no question to anybody.
-        if !model::is_mail_local_part(&local.to_ascii_lowercase()) {
+        if local != POSTMASTER && !model::is_mail_local_part(&local) {
             self.recipient(super::Recipient::Unknown);
         }
     }

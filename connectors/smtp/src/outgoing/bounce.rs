@@ -1,0 +1,100 @@
+//! Mails that come back (RFC 3461, RFC 3464): each mail has a return path of its own, so that a report needs to
+//! say no more than that delivery failed for good.
+
+use mail_parser::{MessageParser, MimeHeaders as _};
+
+use super::transport::enhanced;
+
+/// Longest reason, characters.
+const MAX_REASON: usize = 300;
+
+/// Returns why a mail could not be delivered, if a mail is a report that says so. Reports of delays, and what
+/// people's mailboxes answer by themselves, are none.
+pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
+    let message = MessageParser::default().parse(bytes)?;
+    message.parts.iter().find_map(|part| {
+        let kind = part.content_type()?;
+        let is_status = kind.ctype().eq_ignore_ascii_case("message")
+            && kind
+                .subtype()
+                .is_some_and(|kind| kind.to_ascii_lowercase().ends_with("delivery-status"));
+        if !is_status {
+            return None;
+        }
+        let text = String::from_utf8_lossy(part.contents()).into_owned();
+        // The first block is about the report itself.
+        let blocks = text.replace("\r\n", "\n");
+        blocks.split("\n\n").find_map(failed)
+    })
+}
+
+/// The reason of a block about a recipient, if it failed for good.
+fn failed(block: &str) -> Option<String> {
+    let field = |name: &str| {
+        let mut lines = block.lines().skip_while(|line| {
+            !line
+                .split_once(':')
+                .is_some_and(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+        });
+        let first = lines.next()?.split_once(':')?.1.trim().to_owned();
+        let more = lines.take_while(|line| line.starts_with([' ', '\t']));
+        Some(more.fold(first, |text, line| format!("{text} {}", line.trim())))
+    };
+    let action = field("Action")?;
+    let status = field("Status")?;
+    if !action.eq_ignore_ascii_case("failed") {
+        return None;
+    }
+    enhanced(&status)?;
+    let said = field("Diagnostic-Code").unwrap_or(status);
+    let said = said.split_once(';').map_or(said.as_str(), |(_, said)| said);
+    Some(
+        said.trim()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_REASON)
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failure;
+
+    fn report(action: &str, status: &str) -> String {
+        // The form of RFC 3464, appendix D.
+        format!(
+            "Date: Thu, 7 Jul 1994 17:16:05 -0400\r\nFrom: <MAILER-DAEMON@CS.UTK.EDU>\r\nTo: <owner@ns1.cs.utk.edu>\r\n\
+             MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"x\"\r\n\r\n\
+             --x\r\n\r\nThe original message was received.\r\n\r\n\
+             --x\r\ncontent-type: message/delivery-status\r\n\r\nReporting-MTA: dns; cs.utk.edu\r\n\r\n\
+             Original-Recipient: rfc822;louisl@larry.slip.umd.edu\r\nFinal-Recipient: rfc822;louisl@larry.slip.umd.edu\r\n\
+             Action: {action}\r\nStatus: {status}\r\nDiagnostic-Code: smtp; 550\r\n no such user\r\n\
+             Last-Attempt-Date: Thu, 7 Jul 1994 17:15:49 -0400\r\n\r\n\
+             --x\r\ncontent-type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody\r\n--x--\r\n"
+        )
+    }
+
+    #[test]
+    fn only_a_failure_for_good_is_one() {
+        assert_eq!(
+            failure(report("failed", "5.1.1").as_bytes()).unwrap(),
+            "550 no such user"
+        );
+        for (action, status) in [
+            ("delayed", "4.0.0"),
+            ("failed", "4.4.7"),
+            ("delivered", "2.0.0"),
+            ("relayed", "5.1.1"),
+        ] {
+            assert_eq!(
+                failure(report(action, status).as_bytes()),
+                None,
+                "{action} {status}"
+            );
+        }
+        let holiday = "From: a@b\r\nSubject: away\r\nAuto-Submitted: auto-replied\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n";
+        assert_eq!(failure(holiday.as_bytes()), None);
+        assert_eq!(failure(b""), None);
+    }
+}

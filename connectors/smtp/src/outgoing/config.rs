@@ -1,0 +1,250 @@
+//! Where outgoing mail goes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use model::EmailAddress;
+
+/// Port for submission with STARTTLS (RFC 6409).
+const SUBMISSION: u16 = 587;
+/// Port for submission with TLS from the first byte (RFC 8314).
+const SUBMISSIONS: u16 = 465;
+/// Port of mail servers.
+pub(super) const SMTP: u16 = 25;
+
+/// How outgoing mail leaves.
+#[derive(Clone, Debug)]
+pub struct OutgoingConfig {
+    /// Where it goes.
+    pub route: Route,
+    /// The address it is from; answers to it reach nobody unless somebody reads them.
+    pub from: EmailAddress,
+}
+
+/// Where mail goes.
+#[derive(Clone, Debug)]
+pub enum Route {
+    /// To one server that takes it from there.
+    Smarthost(Smarthost),
+    /// To the mail servers of each recipient's domain, by its `MX` records.
+    Direct {
+        /// Their port, 25.
+        port: u16,
+        /// Whether servers may be reached that are not on the public internet.
+        private: bool,
+    },
+}
+
+/// A server that takes mail for everywhere.
+#[derive(Clone)]
+pub struct Smarthost {
+    /// Its name, which its certificate must have.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: Protection,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// PEM file with a certificate that is trusted besides those of the system.
+    pub authority: Option<PathBuf>,
+}
+
+impl fmt::Debug for Smarthost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smarthost")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a connection to a smarthost is protected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protection {
+    /// STARTTLS; a server that does not offer it gets nothing.
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+    /// None: for a server on the same machine.
+    None,
+}
+
+/// What an operator says about outgoing mail, as text.
+#[derive(Clone, Debug, Default)]
+pub struct OutgoingKeys<'a> {
+    /// `mail-out`: `off`, `direct` or `host:port`.
+    pub out: Option<&'a str>,
+    /// `mail-out-tls`: `starttls`, `implicit` or `off`.
+    pub tls: Option<&'a str>,
+    /// `mail-out-user`.
+    pub user: Option<&'a str>,
+    /// The password.
+    pub password: Option<&'a str>,
+    /// `mail-out-ca`: PEM file.
+    pub authority: Option<&'a Path>,
+    /// `mail-out-port`: port of mail servers for `direct`.
+    pub port: Option<u16>,
+    /// `mail-out-private`.
+    pub private: bool,
+    /// `mail-from`.
+    pub from: Option<&'a str>,
+    /// The domain of channels' addresses.
+    pub domain: &'a str,
+}
+
+impl OutgoingConfig {
+    /// Reads what an operator says; none if no mail is sent.
+    ///
+    /// # Errors
+    /// One sentence: which key is wrong and what is expected; it shows no password.
+    pub fn parse(keys: &OutgoingKeys<'_>) -> Result<Option<Self>, String> {
+        let route = match keys.out.unwrap_or("off") {
+            "off" => return Ok(None),
+            "direct" => Route::Direct {
+                port: keys.port.unwrap_or(SMTP),
+                private: keys.private,
+            },
+            server => Route::Smarthost(smarthost(server, keys)?),
+        };
+        let from = keys
+            .from
+            .map_or_else(|| format!("subspace@{}", keys.domain), str::to_owned);
+        let from = from
+            .parse()
+            .map_err(|error| format!("mail-from: found \"{from}\"; {error}"))?;
+        Ok(Some(Self { route, from }))
+    }
+}
+
+fn smarthost(text: &str, keys: &OutgoingKeys<'_>) -> Result<Smarthost, String> {
+    let expected = || {
+        format!(
+            "mail-out: found \"{text}\", expected off, direct, or a server like mail.example.org:587"
+        )
+    };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| expected())?),
+        None => (text, SUBMISSION),
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    if host.is_empty() || host.len() > 253 || !host.bytes().all(fits) {
+        return Err(expected());
+    }
+    let tls = match keys.tls {
+        Some("starttls") => Protection::StartTls,
+        Some("implicit") => Protection::Implicit,
+        Some("off") => Protection::None,
+        None if port == SUBMISSIONS => Protection::Implicit,
+        None => Protection::StartTls,
+        Some(other) => {
+            return Err(format!(
+                "mail-out-tls: found \"{other}\", expected starttls, implicit or off"
+            ));
+        }
+    };
+    let login = match (keys.user, keys.password) {
+        (None, None) => None,
+        (Some(user), Some(password)) => Some((user.to_owned(), password.to_owned())),
+        (Some(_), None) => {
+            return Err("mail-out-user: there is no password for it; set mail-out-password-file or SUBSPACE_MAIL_OUT_PASSWORD".to_owned());
+        }
+        (None, Some(_)) => {
+            return Err(
+                "mail-out-user: found nothing, expected the user of the password".to_owned(),
+            );
+        }
+    };
+    if login.is_some() && tls == Protection::None {
+        return Err("mail-out-tls: off would show the password to everybody on the way; expected starttls or implicit".to_owned());
+    }
+    Ok(Smarthost {
+        host: host.to_owned(),
+        port,
+        tls,
+        login,
+        authority: keys.authority.map(Path::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(
+        out: &str,
+        tls: Option<&str>,
+        login: (Option<&str>, Option<&str>),
+    ) -> Result<Option<OutgoingConfig>, String> {
+        OutgoingConfig::parse(&OutgoingKeys {
+            out: Some(out),
+            tls,
+            user: login.0,
+            password: login.1,
+            domain: "chat.example.org",
+            ..OutgoingKeys::default()
+        })
+    }
+
+    #[test]
+    fn a_server_is_reached_safely_unless_said_otherwise() {
+        let server = |out: &str, tls| match parse(out, tls, (None, None)).unwrap().unwrap() {
+            OutgoingConfig {
+                route: Route::Smarthost(server),
+                from,
+            } => {
+                assert_eq!(from.as_str(), "subspace@chat.example.org");
+                (server.host, server.port, server.tls)
+            }
+            other => panic!("{other:?}"),
+        };
+        let host = || "mail.example.org".to_owned();
+        assert_eq!(
+            server("mail.example.org", None),
+            (host(), 587, Protection::StartTls)
+        );
+        assert_eq!(
+            server("mail.example.org:465", None),
+            (host(), 465, Protection::Implicit)
+        );
+        assert_eq!(
+            server("mail.example.org:25", Some("off")),
+            (host(), 25, Protection::None)
+        );
+        assert!(parse("off", None, (None, None)).unwrap().is_none());
+        assert!(matches!(
+            parse("direct", None, (None, None)).unwrap().unwrap().route,
+            Route::Direct {
+                port: 25,
+                private: false
+            }
+        ));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_no_password_shown() {
+        for (out, tls, login, key) in [
+            ("mail example", None, (None, None), "mail-out:"),
+            ("mail:x", None, (None, None), "mail-out:"),
+            ("", None, (None, None), "mail-out:"),
+            ("a:1", Some("ssl"), (None, None), "mail-out-tls:"),
+            (
+                "a:1",
+                Some("off"),
+                (Some("u"), Some("s3cret")),
+                "mail-out-tls:",
+            ),
+            ("a:1", None, (Some("u"), None), "mail-out-user:"),
+            ("a:1", None, (None, Some("s3cret")), "mail-out-user:"),
+        ] {
+            let error = parse(out, tls, login).unwrap_err();
+            assert!(
+                error.starts_with(key) && !error.contains("s3cret"),
+                "{error}"
+            );
+        }
+        let shown = parse("a:1", None, (Some("u"), Some("s3cret"))).unwrap();
+        assert!(!format!("{shown:?}").contains("s3cret"));
+    }
+}

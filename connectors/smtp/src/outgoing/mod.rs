@@ -1,0 +1,420 @@
+//! Outgoing mail: takes tasks from the functions into a durable queue of its own, sends them, and tells what became
+//! of each.
+//!
+//! The functions forget a task once it is on disk here; a task that comes again is recognised by its id. From then on
+//! a mail is tried until a server takes it, refuses it for good, or it is too old. A crash between a server's
+//! 250 and the note of it sends the mail once more: SMTP cannot tell.
+
+mod bounce;
+mod compose;
+mod config;
+mod store;
+mod transport;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use connector::{FunctionsClient, FunctionsError};
+use lettre::transport::smtp::extension::ClientId;
+use mail_auth::MessageAuthenticator;
+use model::{
+    MAIL_RANDOM_LENGTH, MailResult, OutboxItem, OutboxReceipt, RefusedEvent, Task, mail_local_part,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub(crate) use self::bounce::failure;
+pub use self::config::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
+use self::store::{Done, Envelope, Found, Kept, Store};
+use self::transport::{Attempt, Transport};
+use crate::config::Limits;
+use crate::pause::{Backoff, now};
+
+/// How long it is remembered what became of a mail: two weeks.
+const REMEMBER_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// How often what is old is forgotten.
+const CLEAN: Duration = Duration::from_secs(3_600);
+/// Digests are asked for each time the queue was looked into so many times.
+const DIGEST_EVERY: u32 = 3;
+/// The longest pause after the functions could not be reached.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Counters.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) sent: AtomicU64,
+    pub(crate) undeliverable: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) retries: AtomicU64,
+}
+
+/// Outgoing mail, shared with whoever takes bounces.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    store: Arc<Store>,
+    transport: Transport,
+    client: FunctionsClient,
+    config: OutgoingConfig,
+    domain: String,
+    limits: Limits,
+    places: Semaphore,
+    events: mpsc::UnboundedSender<Event>,
+    pub(crate) counts: Counts,
+}
+
+/// What there is to do. Bounded by the mails of the store.
+#[derive(Debug)]
+enum Event {
+    /// Send this one.
+    Send(String),
+    /// Tell what became of this one.
+    Tell(String),
+}
+
+/// What [`Outgoing::run`] begins with.
+#[derive(Debug)]
+pub(crate) struct Work {
+    found: Found,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+impl Outgoing {
+    pub(crate) fn open(
+        folder: &Path,
+        config: OutgoingConfig,
+        hostname: &str,
+        domain: &str,
+        resolver: MessageAuthenticator,
+        client: FunctionsClient,
+        limits: &Limits,
+    ) -> std::io::Result<(Arc<Self>, Work)> {
+        let (store, found) = Store::open(folder)?;
+        let (sender, events) = mpsc::unbounded_channel();
+        let transport = Transport {
+            route: config.route.clone(),
+            hello: ClientId::Domain(hostname.to_owned()),
+            resolver,
+            connecting: limits.connecting,
+            sending: limits.sending,
+        };
+        let outgoing = Self {
+            store: Arc::new(store),
+            transport,
+            client,
+            config,
+            domain: domain.to_owned(),
+            limits: limits.clone(),
+            places: Semaphore::new(limits.handovers),
+            events: sender,
+            counts: Counts::default(),
+        };
+        Ok((Arc::new(outgoing), Work { found, events }))
+    }
+
+    /// Mails that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.store.waiting()
+    }
+
+    /// Whether an address is the return path of a mail that was sent from here.
+    pub(crate) fn is_bounce_address(&self, address: &str) -> bool {
+        self.bounced(address).is_some()
+    }
+
+    fn bounced(&self, address: &str) -> Option<String> {
+        let (local, domain) = address.rsplit_once('@')?;
+        let ours = domain.eq_ignore_ascii_case(&self.domain);
+        ours.then(|| self.store.bounced(&local.to_ascii_lowercase()))
+            .flatten()
+    }
+
+    /// A mail came to a return path; durable when this returns.
+    pub(crate) async fn came_back(&self, address: &str, reason: String) -> std::io::Result<()> {
+        let Some(id) = self.bounced(address) else {
+            return Ok(());
+        };
+        let (store, name) = (Arc::clone(&self.store), id.clone());
+        let noted = blocking(move || store.bounce(&name, &reason, now())).await?;
+        if noted {
+            self.counts.undeliverable.fetch_add(1, Relaxed);
+            drop(self.events.send(Event::Tell(id)));
+        }
+        Ok(())
+    }
+
+    /// Runs until it is dropped, which may be at any time.
+    pub(crate) async fn run(self: Arc<Self>, work: Work) {
+        let Work { found, mut events } = work;
+        let mut tasks = JoinSet::new();
+        let begin = |event: Event, tasks: &mut JoinSet<()>| {
+            let this = Arc::clone(&self);
+            tasks.spawn(async move {
+                match event {
+                    Event::Send(id) => this.keep_sending(&id).await,
+                    Event::Tell(id) => this.keep_telling(&id).await,
+                }
+            });
+        };
+        for id in found.waiting {
+            begin(Event::Send(id), &mut tasks);
+        }
+        for id in found.untold {
+            begin(Event::Tell(id), &mut tasks);
+        }
+        let fetching = Arc::clone(&self);
+        tasks.spawn(async move { fetching.keep_fetching().await });
+        let mut clean = tokio::time::interval(CLEAN);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => begin(event, &mut tasks),
+                    None => return,
+                },
+                Some(_) = tasks.join_next() => {}
+                _ = clean.tick() => {
+                    let store = Arc::clone(&self.store);
+                    let before = now().plus_millis(-REMEMBER_MS);
+                    if let Err(error) = blocking(move || store.clean(before)).await {
+                        tracing::warn!(%error, "what became of old mails cannot be forgotten");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks into the queue of the functions again and again, and has digests made.
+    async fn keep_fetching(&self) {
+        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut complained = None;
+        let mut round = 0_u32;
+        loop {
+            let looked = async {
+                if round.is_multiple_of(DIGEST_EVERY) {
+                    self.client.digests().await?;
+                }
+                self.fetch().await
+            };
+            let pause = match looked.await {
+                Ok(()) => {
+                    backoff = Backoff::new(MAX_PAUSE);
+                    complained = None;
+                    round = round.wrapping_add(1);
+                    self.limits.outbox
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    if complained.as_ref() != Some(&text) {
+                        tracing::warn!(error = text, "no mail can be fetched to be sent");
+                        complained = Some(text);
+                    }
+                    backoff.pause()
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Takes what is queued: durable here first, then off the functions' queue.
+    async fn fetch(&self) -> Result<(), FunctionsError> {
+        let mut after: Option<String> = None;
+        loop {
+            let outbox = self.client.outbox(after.as_deref()).await?;
+            let mut receipt = OutboxReceipt::default();
+            let mut new = Vec::new();
+            after = outbox.items.last().map(|item| item.id.clone());
+            for item in outbox.items {
+                let id = item.id.clone();
+                match self.take(item).await {
+                    Ok(Kept::New) => {
+                        new.push(id.clone());
+                        receipt.done.push(id);
+                    }
+                    Ok(Kept::Known) => receipt.done.push(id),
+                    // It waits where it is.
+                    Ok(Kept::Full) => {}
+                    Err(reason) => {
+                        tracing::error!(id, reason, "a task cannot be done");
+                        receipt.refused.push(RefusedEvent { id, reason });
+                    }
+                }
+            }
+            for id in new {
+                drop(self.events.send(Event::Send(id)));
+            }
+            if receipt != OutboxReceipt::default() {
+                self.client.outbox_receipt(&receipt).await?;
+            }
+            if !outbox.more || after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes a task durable; an error is a reason why it can never be done.
+    async fn take(&self, item: OutboxItem) -> Result<Kept, String> {
+        let OutboxItem { id, task } = item;
+        let Task::Mail(mail) = task else {
+            return Err("this connector cannot do that".to_owned());
+        };
+        // It names a file.
+        if id.len() > 100 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err("the task's id is none".to_owned());
+        }
+        if self.store.knows(&id) {
+            return Ok(Kept::Known);
+        }
+        let bytes = compose::compose(&mail, &id, &self.config.from, &self.domain)?;
+        let mut random = [0; MAIL_RANDOM_LENGTH];
+        // Without chance the return path is the sender's own address.
+        let bounce = (self.config.from.domain() == self.domain
+            && getrandom::fill(&mut random).is_ok())
+        .then(|| mail_local_part("bounce", &random));
+        let envelope = Envelope {
+            id,
+            account: mail.account,
+            to: mail.to,
+            source: mail.source,
+            return_path: bounce.as_ref().map_or_else(
+                || self.config.from.to_string(),
+                |local| format!("{local}@{}", self.domain),
+            ),
+            bounce,
+            accepted: now(),
+            expires: mail.expires,
+        };
+        let store = Arc::clone(&self.store);
+        let kept = blocking(move || store.accept(&envelope, &bytes)).await;
+        Ok(kept.unwrap_or_else(|error| {
+            tracing::error!(%error, "a mail cannot be kept; it waits at the functions");
+            Kept::Full
+        }))
+    }
+
+    /// Tries until it is known what becomes of a mail.
+    async fn keep_sending(&self, id: &str) {
+        let mut pause = self.limits.first_retry;
+        let mut complained = String::new();
+        loop {
+            let began = Instant::now();
+            let problem = match self.attempt(id).await {
+                Ok(None) => return,
+                Ok(Some(reason)) => reason,
+                Err(error) => error.to_string(),
+            };
+            self.counts.retries.fetch_add(1, Relaxed);
+            if problem != complained {
+                tracing::warn!(id, reason = problem, "a mail cannot be sent yet");
+                complained = problem;
+            }
+            let mut jittered = Backoff::new(pause);
+            let least = pause / 2 + jittered.pause() / 2;
+            tokio::time::sleep_until(began + least).await;
+            pause = (pause * 2).min(self.limits.last_retry);
+        }
+    }
+
+    /// Tries once; the reason if it has to be tried again.
+    async fn attempt(&self, id: &str) -> std::io::Result<Option<String>> {
+        let (store, name) = (Arc::clone(&self.store), id.to_owned());
+        let read = blocking(move || match store.done(&name) {
+            // A bounce settled it.
+            Ok(_) => Ok(None),
+            Err(_) => store.read(&name).map(Some),
+        });
+        let Some((envelope, bytes)) = read.await? else {
+            return Ok(None);
+        };
+        let attempt = {
+            let Ok(_place) = self.places.acquire().await else {
+                return Ok(None);
+            };
+            self.transport.send(&envelope, &bytes).await
+        };
+        let (result, reason, count) = match attempt {
+            Attempt::Sent => (MailResult::Sent, String::new(), &self.counts.sent),
+            Attempt::Undeliverable(reason) => (
+                MailResult::Undeliverable,
+                reason,
+                &self.counts.undeliverable,
+            ),
+            Attempt::Failed(reason) => (MailResult::Failed, reason, &self.counts.failed),
+            Attempt::Later(reason) if now() < envelope.expires => return Ok(Some(reason)),
+            Attempt::Later(reason) => {
+                let reason = format!("it could not be sent in time; the last problem: {reason}");
+                (MailResult::Failed, reason, &self.counts.failed)
+            }
+        };
+        count.fetch_add(1, Relaxed);
+        tracing::info!(id, ?result, reason, "a mail is done");
+        let done = Done {
+            envelope,
+            result,
+            reason,
+            at: now(),
+            told: false,
+        };
+        let store = Arc::clone(&self.store);
+        // Once a server has it, it must not be sent again only because the disk refuses for a moment.
+        let mut backoff = Backoff::new(MAX_PAUSE);
+        loop {
+            let (store, done) = (Arc::clone(&store), done.clone());
+            match blocking(move || store.finish(&done)).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::error!(id, %error, "what became of a mail cannot be noted");
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+            }
+        }
+        drop(self.events.send(Event::Tell(id.to_owned())));
+        Ok(None)
+    }
+
+    /// Tells the functions what became of a mail until they know.
+    async fn keep_telling(&self, id: &str) {
+        let mut backoff = Backoff::new(MAX_PAUSE);
+        loop {
+            match self.tell(id).await {
+                Ok(()) => return,
+                Err(reason) => tracing::debug!(id, reason, "an outcome cannot be told yet"),
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    }
+
+    async fn tell(&self, id: &str) -> Result<(), String> {
+        let (store, name) = (Arc::clone(&self.store), id.to_owned());
+        let done = blocking(move || store.done(&name))
+            .await
+            .map_err(|error| error.to_string())?;
+        if done.told {
+            return Ok(());
+        }
+        let outcome = done.outcome();
+        match self.client.mail_outcome(&outcome).await {
+            Ok(()) => {}
+            // They will never take it.
+            Err(FunctionsError::Status {
+                status: 400 | 404 | 422,
+                detail,
+                ..
+            }) => tracing::error!(id, detail, "the functions refuse to hear of a mail"),
+            Err(error) => return Err(error.to_string()),
+        }
+        let (store, name) = (Arc::clone(&self.store), id.to_owned());
+        blocking(move || store.told(&name, &outcome))
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(std::io::Error::other)?
+}
