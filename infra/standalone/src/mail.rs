@@ -20,6 +20,7 @@ pub(crate) fn service(mail: &Mail, origin: &str) -> Option<MailService> {
     mail.smtp.map(|_| MailService {
         domain: domain(mail, origin),
         connector: SMTP.to_owned(),
+        sends: mail.out.sends(),
     })
 }
 
@@ -44,6 +45,13 @@ pub(crate) fn start(
     config.tls.clone_from(&mail.tls);
     config.checks = mail.checks;
     config.dns = mail.dns;
+    config.outgoing = mail.out.config(&domain)?;
+    if let Some(pause) = mail.out.retry() {
+        config.limits.first_retry = pause;
+    }
+    if let Some(pause) = mail.out.poll() {
+        config.limits.outbox = pause;
+    }
     Ok(Smtp::start(config, listener)?)
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod bucket;
 mod data;
 mod mail;
+mod mail_out;
 mod relocate;
 mod router;
 mod serve;

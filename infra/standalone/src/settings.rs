@@ -16,6 +16,7 @@ use storage_s3::S3Settings;
 use turn_server::relay::RelayAddress;
 
 use crate::bucket::BucketKeys;
+use crate::mail_out::{MailOut, MailOutKeys};
 use crate::turn;
 
 /// Every key as it may be given: as a flag, as `SUBSPACE_…`, or in the file.
@@ -63,6 +64,8 @@ pub(crate) struct Keys {
     /// DNS server for mail, address and port [default: those of the system].
     #[arg(long, env = "SUBSPACE_MAIL_DNS", value_name = "ADDR")]
     mail_dns: Option<String>,
+    #[command(flatten)]
+    mail_out: MailOutKeys,
     /// Address of the TURN server for calls, or `off` [default: 127.0.0.1:3478].
     #[arg(long, env = "SUBSPACE_TURN", value_name = "ADDR")]
     turn: Option<String>,
@@ -196,6 +199,8 @@ pub(crate) struct Mail {
     pub(crate) checks: bool,
     /// DNS server, if configured.
     pub(crate) dns: Option<SocketAddr>,
+    /// Outgoing mail.
+    pub(crate) out: MailOut,
 }
 
 impl Keys {
@@ -380,6 +385,7 @@ impl Keys {
             tls,
             checks,
             dns,
+            out: self.mail_out.resolve(&file.mail_out)?,
         })
     }
 }

@@ -85,7 +85,11 @@ fn swaks_meets_every_refusal() {
     let here = inbox.address.as_str();
     // What swaks ends with is in its manual: 24 is RCPT, 23 is MAIL, 26 is the mail.
     says(&["--to", "bob@elsewhere.example"], 24, "550 5.7.1");
-    says(&["--to", "postmaster@mail.localhost"], 24, "550 5.1.1");
+    says(
+        &["--to", "postmaster@mail.localhost", "--quit-after", "RCPT"],
+        0,
+        "250 2.1.5",
+    );
     says(
         &["--to", "general.aaaaaaaaaaaaaaaaaaaa@mail.localhost"],
         24,

@@ -58,16 +58,15 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn start(more: &[&str]) -> Self {
-        let smtp = free_address();
         // No test asks the world's DNS.
-        let mut flags = vec![
-            "--smtp",
-            &smtp,
-            "--mail-dns",
-            "127.0.0.1:9",
-            "--mail-checks",
-            "off",
-        ];
+        let mut flags = vec!["--mail-dns", "127.0.0.1:9"];
+        flags.extend(more);
+        Self::start_at(&free_address(), &flags)
+    }
+
+    /// As [`Inbox::start`], with its SMTP server on an address and without a DNS server.
+    pub(crate) fn start_at(smtp: &str, more: &[&str]) -> Self {
+        let mut flags = vec!["--smtp", smtp, "--mail-checks", "off"];
         flags.extend(more);
         let space = Space::new(&flags);
         space.add("alice");
@@ -84,7 +83,7 @@ impl Inbox {
             space,
             server: Some(server),
             session,
-            smtp,
+            smtp: smtp.to_owned(),
         }
     }
 
@@ -94,6 +93,11 @@ impl Inbox {
             server.kill();
         }
         self.server = Some(self.space.start());
+    }
+
+    /// What the server logged.
+    pub(crate) fn log(&self) -> String {
+        self.server.as_ref().map(Server::log).unwrap_or_default()
     }
 
     /// A document or a listing.

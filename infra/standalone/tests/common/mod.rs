@@ -15,6 +15,7 @@ pub(crate) mod mail;
 pub(crate) mod postfix;
 pub(crate) mod random;
 pub(crate) mod server;
+pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod watch;
 

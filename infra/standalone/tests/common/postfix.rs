@@ -20,6 +20,11 @@ pub(crate) struct Postfix {
 impl Postfix {
     /// Starts it on an address; everything it takes goes on to `relay`.
     pub(crate) fn start(relay: &str, address: &str) -> Self {
+        Self::start_with(relay, address, "")
+    }
+
+    /// As [`Postfix::start`], with further lines of configuration.
+    pub(crate) fn start_with(relay: &str, address: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let postfix = Self {
@@ -44,7 +49,7 @@ impl Postfix {
                  inet_protocols = ipv4\nrelayhost = [{host}]:{port}\nsmtpd_relay_restrictions = permit_mynetworks, reject\n\
                  alias_maps =\nalias_database =\nsmtp_tls_security_level = may\nmaillog_file = {}\n\
                  maillog_file_prefixes = {}\nmessage_size_limit = 40960000\nminimal_backoff_time = 1s\n\
-                 queue_run_delay = 1s\nsmtputf8_enable = yes\nbiff = no\n",
+                 queue_run_delay = 1s\nsmtputf8_enable = yes\nbiff = no\n{more}\n",
                 queue.display(),
                 state.display(),
                 log.display(),

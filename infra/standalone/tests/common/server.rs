@@ -72,6 +72,11 @@ impl Server {
         panic!("the server did not start: {}", log.lock().unwrap());
     }
 
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     /// What it said after a word.
     pub(crate) fn line(&self, word: &str) -> Option<&str> {
         self.lines
