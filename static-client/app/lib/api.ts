@@ -68,6 +68,22 @@ export interface Invite {
   expires: string;
   used_by?: string;
   token?: string;
+  /** Whom it was mailed to, and what became of that mail once it is known. */
+  email?: string;
+  mail?: 'sent' | 'undeliverable' | 'failed';
+  mail_problem?: string;
+}
+
+/** Where missed mentions are mailed to. */
+export interface MailNotifications {
+  /** Whether this server sends mail at all. */
+  available: boolean;
+  email: string | null;
+  confirmed: boolean;
+  enabled: boolean;
+  minutes: number;
+  /** What the mail server said when it refused the address. */
+  undeliverable: string | null;
 }
 
 /** An address by which mail reaches a channel. */
@@ -190,9 +206,11 @@ export class ApiClient {
   revokeGrant = (id: string) =>
     this.#request<void>('DELETE', `/api/grants/${encodeURIComponent(id)}`);
 
-  invites = async () =>
-    (await this.#request<{ invites: Invite[] }>('GET', '/api/invites')).invites;
-  addInvite = () => this.#request<Invite>('POST', '/api/invites', {});
+  /** Invitations, and whether this server can mail them. */
+  invites = () =>
+    this.#request<{ invites: Invite[]; mail?: boolean }>('GET', '/api/invites');
+  addInvite = (email?: string) =>
+    this.#request<Invite>('POST', '/api/invites', email ? { email } : {});
   invite = (token: string) =>
     this.#request<{ inviter: string; expires: string }>(
       'GET',
@@ -298,6 +316,20 @@ export class ApiClient {
   removeArchive = () => this.#request<void>('DELETE', '/api/archive');
   archiveToken = () =>
     this.#request<{ root: string; token: string }>('GET', '/api/archive/token');
+  mailNotifications = () =>
+    this.#request<MailNotifications>('GET', '/api/notifications');
+  setMailNotifications = (
+    email: string | null,
+    enabled: boolean,
+    minutes: number,
+  ) =>
+    this.#request<MailNotifications>('PUT', '/api/notifications', {
+      email,
+      enabled,
+      minutes,
+    });
+  confirmMailAgain = () =>
+    this.#request<MailNotifications>('POST', '/api/notifications');
 
   store = () => this.#request<StoreView>('GET', '/api/store');
   testStore = (bucket: NewBucket) =>
