@@ -17,7 +17,7 @@
 //! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
 //! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
 //! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
-//! | `SUBSPACE_MAIL` | JSON, `{"domain","connector"}`: the domain of mail addresses and the id of the mail connector |
+//! | `SUBSPACE_MAIL` | JSON, `{"domain","connector","sends"}`: the domain of mail addresses, the id of the mail connector, whether it also sends |
 //!
 //! An empty variable counts as none.
 
