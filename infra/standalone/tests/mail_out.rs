@@ -4,8 +4,6 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::irc::Plain;
 use common::mail::{Inbox, swaks, wait_for};
 use common::postfix::Postfix;
@@ -59,90 +57,6 @@ fn outcome(inbox: &Inbox, email: &str) -> (String, String) {
 
 fn sent() -> (String, String) {
     ("sent".to_owned(), String::new())
-}
-
-#[test]
-fn an_invite_goes_through_postfix_with_tls() {
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = (
-        folder.path().join("certificate.pem"),
-        folder.path().join("key.pem"),
-    );
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-out",
-        ])
-        .arg(&certificate)
-        .arg("-keyout")
-        .arg(&key)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let (at, smarthost) = (free_address(), free_address());
-    let sink = Sink::start(&at, &[]);
-    let tls = format!(
-        "smtpd_tls_chain_files = {}, {}\nsmtpd_tls_received_header = yes",
-        key.display(),
-        certificate.display()
-    );
-    let _postfix = Postfix::start_with(&at, &smarthost, &tls);
-    let server = smarthost.replace("127.0.0.1", "localhost");
-    let authority = certificate.display().to_string();
-    let inbox = Inbox::start(&[
-        "--mail-out",
-        &server,
-        "--mail-out-ca",
-        &authority,
-        "--mail-poll",
-        "1",
-        "--name",
-        "Büro",
-    ]);
-    let made = invite(&inbox, "bob@b.example");
-    assert_eq!(outcome(&inbox, "bob@b.example"), sent());
-    let mail = wait_for(|| sink.mails().pop());
-    assert_eq!(mail.subject, "alice invites you to Büro");
-    let link = format!("/#/invite/{}", made["token"].as_str().unwrap());
-    assert!(mail.text.contains(&link), "{}", mail.text);
-    for said in [
-        "using TLSv1.3",
-        "Auto-Submitted: auto-generated\n",
-        "\nTo: bob@b.example\n",
-        "@mail.localhost>\n",
-        "\nDate: ",
-    ] {
-        assert!(mail.whole.contains(said), "{said}: {}", mail.whole);
-    }
-    // Whoever is nobody's certificate gets nothing, password or not.
-    let other = Inbox::start(&[
-        "--mail-out",
-        &server,
-        "--mail-poll",
-        "1",
-        "--mail-retry",
-        "1",
-    ]);
-    invite(&other, "eve@b.example");
-    let log = wait_for(|| Some(other.log()).filter(|log| log.contains("cannot be sent yet")));
-    assert!(log.to_lowercase().contains("certificate"), "{log}");
-    assert_eq!(sink.mails().len(), 1);
 }
 
 #[test]
