@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{
     AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
-    CONNECTOR_HEADER, EventBatch, EventReceipt, Outbox, OutboxReceipt, Problem, Registration,
-    SIGNATURE_HEADER, TIME_HEADER, sign_request,
+    CONNECTOR_HEADER, EventBatch, EventReceipt, Maintenance, Outbox, OutboxReceipt, Problem,
+    Registration, SIGNATURE_HEADER, TIME_HEADER, sign_request,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -203,7 +203,39 @@ impl FunctionsClient {
             .await
     }
 
-    /// Registers now and each hour, for as long as it runs; after a failure sooner.
+    /// Has done what is due from time to time: `POST /connector/maintain`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; it may have been done, or half.
+    pub async fn maintain(&self) -> Result<Maintenance, FunctionsError> {
+        self.request(Method::POST, "/connector/maintain", Bytes::new())
+            .await
+    }
+
+    /// Asks for maintenance and tells the operator what the functions could not do.
+    async fn maintain_and_tell(&self) {
+        match self.maintain().await {
+            Ok(done) => {
+                for (what, error) in done.failed {
+                    tracing::warn!(
+                        what,
+                        error,
+                        "the functions could not maintain it; it is tried again every hour"
+                    );
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                tracing::warn!(
+                    error,
+                    "the functions did not say whether they maintained what is due"
+                );
+            }
+        }
+    }
+
+    /// Registers now and each hour, for as long as it runs; after a failure sooner. Each time the functions
+    /// are asked to do what is due: not every host of theirs has a clock that wakes them.
     pub async fn keep_registered(self, registration: Registration) {
         let mut backoff = Backoff::new(REGISTER_RETRY);
         let mut complained = None;
@@ -212,6 +244,7 @@ impl FunctionsClient {
                 Ok(()) => {
                     backoff.reset();
                     complained = None;
+                    self.maintain_and_tell().await;
                     jitter(REGISTER_EVERY)
                 }
                 Err(error) => {

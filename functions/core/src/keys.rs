@@ -6,6 +6,8 @@ use model::{AccountName, EmailAddress, Timestamp};
 pub(crate) const SETUP: &str = "setup.json";
 /// The connectors that an admin made.
 pub(crate) const CONNECTORS: &str = "connectors.json";
+/// When the last round of maintenance began.
+pub(crate) const MAINTAINED: &str = "maintained.json";
 /// One empty object an account, to list accounts without listing what they store.
 pub(crate) const NAMES: &str = "names/";
 /// All invites.

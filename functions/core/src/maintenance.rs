@@ -3,10 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountName, Timestamp};
-use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
+use http::StatusCode;
+use model::{AccountName, Maintenance, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError, SweepReport, TreeError};
 
+use crate::problem::Answer;
+use crate::request::answer;
 use crate::{Functions, Host, MoveError, keys};
+
+/// Rounds are at least this far apart, in milliseconds, whoever asks for them: 25 minutes.
+const APART: i64 = 25 * 60 * 1000;
 
 /// How long a task waits for its connector, in milliseconds: 30 days. A message that comes later than that
 /// is worse than none.
@@ -17,6 +24,12 @@ const ABANDONED: i64 = 24 * 60 * 60 * 1000;
 
 /// For how long one round goes on with the move of an account, in milliseconds.
 const MOVE_MS: u64 = 10 * 60 * 1000;
+
+/// When the last round began.
+#[derive(Deserialize, Serialize)]
+struct LastRound {
+    at: Timestamp,
+}
 
 /// What one round has done.
 #[derive(Debug, Default)]
@@ -36,6 +49,41 @@ pub struct Maintained {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Does one round, unless one began within the last 25 minutes, on this instance or another.
+    ///
+    /// # Errors
+    /// The store does not say when that was.
+    pub async fn maintain_when_due(&self) -> Result<Option<Maintained>, StoreError> {
+        let now = self.now();
+        let mode = match self.load::<LastRound>(keys::MAINTAINED).await? {
+            // Not one from the future either: then a clock was wrong.
+            Some((last, _)) if (0..APART).contains(&(now.millis() - last.at.millis())) => {
+                return Ok(None);
+            }
+            Some((_, etag)) => PutMode::IfMatch(etag),
+            None => PutMode::IfAbsent,
+        };
+        match self
+            .store(keys::MAINTAINED, &LastRound { at: now }, mode)
+            .await
+        {
+            Ok(_) => Ok(Some(self.maintain().await)),
+            // Another one begins it.
+            Err(StoreError::Precondition) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `POST /connector/maintain`: for hosts that have no clock to wake them, connectors ask once an hour.
+    pub(crate) async fn post_maintain(&self) -> Answer {
+        let done = self.maintain_when_due().await?;
+        let told = Maintenance {
+            due: done.is_some(),
+            failed: done.map(|done| done.failed).unwrap_or_default(),
+        };
+        Ok(answer(StatusCode::OK, &told))
+    }
+
     /// Does one round. It may be stopped anywhere, and several at once do no harm.
     pub async fn maintain(&self) -> Maintained {
         let mut done = Maintained::default();
@@ -129,7 +177,9 @@ mod tests {
     use model::{Say, Task};
 
     use super::*;
-    use crate::testing::{block_on, functions};
+    use crate::testing::{KEY, block_on, functions};
+
+    const PATH: &str = "/connector/maintain";
 
     #[test]
     fn queues_are_announced_again_and_given_up_in_the_end() {
@@ -153,6 +203,35 @@ mod tests {
         let done = block_on(f.maintain());
         assert_eq!((done.waiting, done.given_up), (1, 1));
         assert!(done.failed.is_empty());
+    }
+
+    #[test]
+    fn rounds_keep_their_distance() {
+        let f = functions();
+        let sign = |time: Timestamp| model::sign_request(KEY, "POST", PATH, time, b"");
+        let ask = || {
+            let now = f.now();
+            let time = now.millis().to_string();
+            let headers = [
+                (model::CONNECTOR_HEADER, "irc-1"),
+                (model::TIME_HEADER, time.as_str()),
+                (model::SIGNATURE_HEADER, &sign(now)),
+            ];
+            let reply = f.request("POST", PATH, &headers, "");
+            assert_eq!(reply.status, 200, "{reply:?}");
+            reply.json()["due"].as_bool().unwrap()
+        };
+        assert!(ask());
+        assert!(!ask());
+        f.host().advance(APART - 1);
+        assert!(block_on(f.maintain_when_due()).unwrap().is_none());
+        f.host().advance(1);
+        assert!(ask());
+        f.host().advance(-2 * APART);
+        assert!(ask(), "the clock was wrong");
+        assert_eq!(f.request("POST", PATH, &[], "").status, 401);
+        f.set_down(true);
+        assert!(block_on(f.maintain_when_due()).is_err());
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use functions_core::Functions;
-use functions_core::Host;
+use functions_core::{Functions, Host, Maintained};
 use storage_adapter::ObjectStore;
 
 /// The mean time between two rounds, in milliseconds; each wait is between half of it and one and a half.
@@ -41,7 +40,16 @@ async fn round<S: ObjectStore, H: Host>(
     functions: &Functions<S, H>,
     failing: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let done = functions.maintain().await;
+    let done = match functions.maintain_when_due().await {
+        Ok(Some(done)) => done,
+        // Another instance on this store has done it.
+        Ok(None) => return failing.clone(),
+        Err(error) => {
+            let mut done = Maintained::default();
+            done.failed.insert("all".to_owned(), error.to_string());
+            done
+        }
+    };
     for (account, report) in done.swept {
         let (expired, orphans) = (report.expired, report.orphans);
         tracing::info!(%account, expired, orphans, pages = report.pages, "swept");

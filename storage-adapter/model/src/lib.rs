@@ -42,7 +42,7 @@ pub use mail::{
     MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
     MailFile, is_mail_local_part, mail_local_part,
 };
-pub use outbox::{Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
+pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
 };

@@ -1,5 +1,7 @@
 //! What functions ask of connectors: tasks that wait in a durable queue until they are done.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountName, ConnectionId, OutgoingMail, RefusedEvent};
@@ -77,4 +79,14 @@ pub struct OutboxReceipt {
     /// Tasks that can never be done, and why.
     #[serde(default)]
     pub refused: Vec<RefusedEvent>,
+}
+
+/// Answer to `POST /connector/maintain`: whether it was time for it, and what could not be done.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Maintenance {
+    /// Whether a round was due; if not, nothing was done.
+    pub due: bool,
+    /// What failed, by what it was, with the reason. It is tried again in the next round.
+    #[serde(default)]
+    pub failed: BTreeMap<String, String>,
 }

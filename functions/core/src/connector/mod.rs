@@ -35,8 +35,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers everything below `/connector/`; `rest` is what follows.
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
         let allowed = match rest {
-            "events" | "authenticate" | "register" | "mail" | "mail/document" | "mail/outcome"
-            | "notifications" => "POST, OPTIONS",
+            "events" | "authenticate" | "register" | "maintain" | "mail" | "mail/document"
+            | "mail/outcome" | "notifications" => "POST, OPTIONS",
             "addresses" => "GET, HEAD, OPTIONS",
             "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
             _ => {
@@ -61,6 +61,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         match (rest, &parts.method) {
             ("events", &Method::POST) => self.post_events(&bytes).await,
             ("register", &Method::POST) => self.post_registration(connector, &bytes).await,
+            ("maintain", &Method::POST) => self.post_maintain().await,
             ("authenticate", &Method::POST) => self.post_authenticate(connector, &bytes).await,
             ("assignments", &Method::GET | &Method::HEAD) => {
                 self.get_assignments(connector, parts).await
