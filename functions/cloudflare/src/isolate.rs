@@ -52,7 +52,9 @@ fn make(env: &Env, origin: &str) -> Result<Functions<R2Store, WorkersHost>, Stri
         // Whoever deploys for the first time does not know the address yet.
         value.or_else(|| (name == "SUBSPACE_ORIGIN").then(|| origin.to_owned()))
     };
-    let variables = Variables::read(&variable).map_err(|error| error.to_string())?;
+    let mut variables = Variables::read(&variable).map_err(|error| error.to_string())?;
+    // Isolates come and go, in many places at once.
+    variables.config.shared_counters = true;
     let bucket = env
         .bucket(BUCKET)
         .map_err(|error| format!("the Worker has no R2 bucket bound as {BUCKET}: {error}"))?;

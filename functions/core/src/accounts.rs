@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Host;
+use futures_util::future::{try_join_all, try_join3};
 use model::{AccountName, AccountRecord, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
@@ -240,22 +241,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Ok(name) = name.trim().to_ascii_lowercase().parse::<AccountName>() else {
             return Err(wrong());
         };
-        let now = self.now();
         let own = Subject::Password(name.clone(), client);
         let subjects = [own, Subject::Account(name.clone()), Subject::Client(client)];
-        let wait = subjects
-            .iter()
-            .filter_map(|s| self.guard.wait(s, now))
-            .max();
-        if let Some(seconds) = wait {
+        let waits = try_join_all(subjects.iter().map(|s| self.must_wait(s))).await?;
+        if let Some(seconds) = waits.into_iter().flatten().max() {
             return Err(Failure::too_many(
                 format!("too many wrong passwords; try again in {seconds} seconds"),
                 seconds,
             ));
         }
-        for subject in &subjects {
-            self.guard.attempt(subject.clone(), now);
-        }
+        try_join_all(subjects.iter().map(|s| self.count_attempt(s))).await?;
         let record = self.account(&name).await?.map(|(record, _)| record);
         let hash = record.as_ref().map(|record| record.password.as_str());
         let fits = password.len() <= MAX_PASSWORD_BYTES
@@ -264,9 +259,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(wrong());
         };
         let [own, account, client] = &subjects;
-        self.guard.forget(own);
-        self.guard.take_back(account);
-        self.guard.take_back(client);
+        try_join3(
+            self.forget_attempts(own),
+            self.take_back_attempt(account),
+            self.take_back_attempt(client),
+        )
+        .await?;
         Ok(record)
     }
 

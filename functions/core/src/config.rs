@@ -40,6 +40,9 @@ pub struct Config {
     pub max_document_size: u64,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
+    /// Whether what slows down guesses is counted in the store, for hosts whose instances are many or short-lived: some
+    /// more requests to the store for each sign-in and each wrong token, one for each event of a hook.
+    pub shared_counters: bool,
 }
 
 /// A connector that may post events and ask for assignments.
@@ -147,6 +150,7 @@ impl Config {
             default_quota: Some(DEFAULT_QUOTA),
             max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
             password_cost: PasswordCost::default(),
+            shared_counters: false,
         })
     }
 

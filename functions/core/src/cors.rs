@@ -45,7 +45,7 @@ fn methods(path: &str) -> &'static str {
     if path.starts_with("/storage/") {
         "GET, HEAD, PUT, DELETE, OPTIONS"
     } else if path.starts_with("/api") {
-        "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+        "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
     } else {
         "GET, HEAD, POST, OPTIONS"
     }

@@ -115,14 +115,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(held);
         }
         let subject = Subject::Token(client);
-        let now = self.now();
-        if let Some(seconds) = self.guard.wait(&subject, now) {
+        if let Some(seconds) = self.must_wait(&subject).await? {
             return Err(Failure::too_many(
                 "too many requests with invalid tokens came from this address",
                 seconds,
             ));
         }
-        self.guard.attempt(subject, now);
+        self.count_attempt(&subject).await?;
         Err(Failure::unauthorized(
             "the token is not valid (any more); sign in or connect the app again",
             true,

@@ -1,13 +1,18 @@
 //! Slows down whoever guesses passwords or tokens.
 //!
-//! Counters are kept in the process, bounded, and forget: at the edge every instance counts for itself,
-//! which still makes guessing expensive since a wrong password costs a hash each time.
+//! Counters forget. Natively they are kept in the process, bounded; at the edge, where instances are many or live
+//! for one request only, in the store ([`crate::Config::shared_counters`]).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use model::{AccountName, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use crate::{Functions, Host, keys};
 
 /// Counters that are kept at once.
 const MAX_COUNTERS: usize = 10_000;
@@ -67,6 +72,10 @@ struct Policy {
 }
 
 const MINUTE: i64 = 60_000;
+/// Every counter is forgotten after so many milliseconds.
+const LONGEST: i64 = 30 * MINUTE;
+/// How often a counter in the store is changed anew when others change it at the same time.
+const ATTEMPTS: u32 = 12;
 
 impl Subject {
     const fn policy(&self) -> Policy {
@@ -97,10 +106,40 @@ impl Subject {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Failures, and when the last one was, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Counter {
     failures: u32,
     last: i64,
+}
+
+impl Counter {
+    const fn new(now: Timestamp) -> Self {
+        Self {
+            failures: 0,
+            last: now.millis(),
+        }
+    }
+
+    const fn is_over(&self, policy: &Policy, now: Timestamp) -> bool {
+        now.millis() - self.last > policy.forget
+    }
+
+    fn wait(&self, policy: &Policy, now: Timestamp) -> Option<u64> {
+        let doublings = self.failures.checked_sub(policy.free)?.min(20);
+        let wait = (1_000_i64 << doublings).min(policy.longest);
+        let left = self.last.saturating_add(wait) - now.millis();
+        (left > 0 && !self.is_over(policy, now))
+            .then(|| u64::try_from(left).unwrap_or_default().div_ceil(1_000))
+    }
+
+    const fn count(&mut self, policy: &Policy, now: Timestamp) {
+        if self.is_over(policy, now) {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.last = now.millis();
+    }
 }
 
 /// Counters of failures.
@@ -113,31 +152,18 @@ impl Guard {
     /// Returns how many seconds to wait until the next attempt, if any.
     pub(crate) fn wait(&self, subject: &Subject, now: Timestamp) -> Option<u64> {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = counters.get(subject)?;
-        let policy = subject.policy();
-        let doublings = counter.failures.checked_sub(policy.free)?.min(20);
-        let wait = (1_000_i64 << doublings).min(policy.longest);
-        let left = counter.last.saturating_add(wait) - now.millis();
-        let gone = now.millis() - counter.last > policy.forget;
-        (left > 0 && !gone).then(|| u64::try_from(left).unwrap_or_default().div_ceil(1_000))
+        counters.get(subject)?.wait(&subject.policy(), now)
     }
 
     /// Counts an attempt before it is known whether it fails: many at once are all counted.
     pub(crate) fn attempt(&self, subject: Subject, now: Timestamp) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let forget = subject.policy().forget;
+        let policy = subject.policy();
         if counters.len() >= MAX_COUNTERS && !counters.contains_key(&subject) {
             make_room(&mut counters, now);
         }
-        let counter = counters.entry(subject).or_insert_with(|| Counter {
-            failures: 0,
-            last: now.millis(),
-        });
-        if now.millis() - counter.last > forget {
-            counter.failures = 0;
-        }
-        counter.failures = counter.failures.saturating_add(1);
-        counter.last = now.millis();
+        let counter = counters.entry(subject);
+        counter.or_insert(Counter::new(now)).count(&policy, now);
     }
 
     /// Takes one attempt back: it was right.
@@ -155,8 +181,99 @@ impl Guard {
     }
 }
 
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns how many seconds to wait until the next attempt, if any.
+    pub(crate) async fn must_wait(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
+        let now = self.now();
+        if !self.config.shared_counters {
+            return Ok(self.guard.wait(subject, now));
+        }
+        let counter = self.load::<Counter>(&key(subject)).await?;
+        Ok(counter.and_then(|(counter, _)| counter.wait(&subject.policy(), now)))
+    }
+
+    /// Counts an attempt; if it is counted before it is known whether it fails, many at once all are.
+    pub(crate) async fn count_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
+        let now = self.now();
+        if !self.config.shared_counters {
+            self.guard.attempt(subject.clone(), now);
+            return Ok(());
+        }
+        let policy = subject.policy();
+        self.change_counter(subject, |counter| counter.count(&policy, now))
+            .await
+    }
+
+    /// Takes one attempt back: it was right.
+    pub(crate) async fn take_back_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
+        if !self.config.shared_counters {
+            self.guard.take_back(subject);
+            return Ok(());
+        }
+        self.change_counter(subject, |counter| {
+            counter.failures = counter.failures.saturating_sub(1);
+        })
+        .await
+    }
+
+    /// Forgets all failures: somebody proved who they are.
+    pub(crate) async fn forget_attempts(&self, subject: &Subject) -> Result<(), StoreError> {
+        if !self.config.shared_counters {
+            self.guard.forget(subject);
+            return Ok(());
+        }
+        self.storage.store().delete(&key(subject)).await
+    }
+
+    async fn change_counter(
+        &self,
+        subject: &Subject,
+        change: impl Fn(&mut Counter) + Send + Sync,
+    ) -> Result<(), StoreError> {
+        let key = key(subject);
+        for attempt in 0..ATTEMPTS {
+            let (mut counter, mode) = match self.load::<Counter>(&key).await? {
+                Some((counter, etag)) => (counter, PutMode::IfMatch(etag)),
+                None => (Counter::new(self.now()), PutMode::IfAbsent),
+            };
+            change(&mut counter);
+            match self.store(&key, &counter, mode).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(
+            "too many attempts at once".to_owned(),
+        ))
+    }
+
+    /// Removes counters that are forgotten, some of them if there are many; returns how many.
+    pub(crate) async fn sweep_counters(&self) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for key in self.list_keys(keys::GUARD).await? {
+            let counter = self.load::<Counter>(&key).await?;
+            if counter.is_some_and(|(counter, _)| self.now().millis() - counter.last > LONGEST) {
+                self.storage.store().delete(&key).await?;
+                removed += 1;
+            }
+            if removed >= MAX_COUNTERS {
+                break;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Names a counter without showing whose it is.
+fn key(subject: &Subject) -> String {
+    let digest = Sha256::digest(format!("{subject:?}"));
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{name}.json", keys::GUARD)
+}
+
 fn make_room(counters: &mut HashMap<Subject, Counter>, now: Timestamp) {
-    counters.retain(|subject, counter| now.millis() - counter.last <= subject.policy().forget);
+    counters.retain(|subject, counter| !counter.is_over(&subject.policy(), now));
     if counters.len() < MAX_COUNTERS {
         return;
     }
@@ -170,6 +287,7 @@ fn make_room(counters: &mut HashMap<Subject, Counter>, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{PASSWORD, block_on, functions_with};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -213,6 +331,45 @@ mod tests {
             guard.attempt(Subject::Client(address.into()), at(0));
         }
         assert!(guard.counters.lock().unwrap().len() <= MAX_COUNTERS);
+    }
+
+    #[test]
+    fn counters_in_the_store_slow_down_whoever_guesses() {
+        let f = functions_with(|config| config.shared_counters = true);
+        f.sign_up("alice");
+        let sign_in = |password: &str| {
+            let body = serde_json::json!({"name": "alice", "password": password});
+            f.request("POST", "/api/session", &[], body.to_string())
+        };
+        assert_eq!(sign_in(PASSWORD).status, 201);
+        for _ in 0..5 {
+            assert_eq!(sign_in("wrong password").status, 401);
+        }
+        let reply = sign_in(PASSWORD);
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("retry-after")),
+            (429, "1")
+        );
+        assert!(f.guard.counters.lock().unwrap().is_empty());
+        f.host().advance(1_000);
+        assert_eq!(sign_in(PASSWORD).status, 201);
+        assert_eq!(sign_in("wrong password").status, 401);
+        assert_eq!(sign_in(PASSWORD).status, 201, "it began anew");
+
+        let invalid = || f.api("GET", "/api/session", "nonsense", serde_json::Value::Null);
+        for _ in 0..300 {
+            assert_eq!(invalid().status, 401);
+        }
+        assert_eq!(invalid().status, 429);
+
+        let counters = || block_on(f.list_keys(keys::GUARD)).unwrap().len();
+        assert_eq!(block_on(f.sweep_counters()).unwrap(), 0);
+        assert_eq!(counters(), 3);
+        f.host().advance(LONGEST + 1);
+        assert_eq!(block_on(f.sweep_counters()).unwrap(), 3);
+        assert_eq!(counters(), 0);
+        f.set_down(true);
+        assert_eq!(sign_in(PASSWORD).status, 503);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Maintained {
     pub waiting: usize,
     /// Tasks that were given up.
     pub given_up: usize,
-    /// What failed, by what it was: an account's name, its hooks, `accounts`, `queues` or `uploads`. It is done in the
+    /// What failed, by what it was: an account's name, its hooks, `accounts`, `counters`, `queues` or `uploads`. It is done in the
     /// next round.
     pub failed: BTreeMap<String, String>,
 }
@@ -89,6 +89,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut done = Maintained::default();
         if let Err(error) = self.maintain_queues(&mut done).await {
             done.failed.insert("queues".to_owned(), error.to_string());
+        }
+        if let Err(error) = self.sweep_counters().await {
+            done.failed.insert("counters".to_owned(), error.to_string());
         }
         match self.storage.store().tidy(ABANDONED).await {
             Ok(tidied) => done.tidied = tidied,
@@ -241,7 +244,7 @@ mod tests {
         f.set_down(true);
         let done = block_on(f.maintain());
         let failed: Vec<_> = done.failed.keys().map(String::as_str).collect();
-        assert_eq!(failed, ["accounts", "queues"]);
+        assert_eq!(failed, ["accounts", "counters", "queues"]);
         f.set_down(false);
         assert!(block_on(f.maintain()).failed.is_empty());
     }

@@ -51,7 +51,9 @@ impl App {
     async fn make() -> Result<Rc<Self>, String> {
         let set = variables::read().await;
         let get = |name: &str| set.get(name).cloned();
-        let variables = Variables::read(&get).map_err(|error| error.to_string())?;
+        let mut variables = Variables::read(&get).map_err(|error| error.to_string())?;
+        // An instance may live for one request only.
+        variables.config.shared_counters = true;
         let settings = S3Settings::from_variables(|name| get(name));
         let settings = settings.map_err(|error| error.to_string())?;
         let host = Arc::new(WasiHost);

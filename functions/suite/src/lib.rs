@@ -14,8 +14,10 @@
     reason = "this is a test, spread over packages"
 )]
 
+mod addresses;
 mod apps;
 pub mod armadietto;
+mod outside;
 mod story;
 mod uploads;
 mod wire;
@@ -31,6 +33,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub use apps::*;
+pub use outside::*;
 pub use story::*;
 pub use uploads::*;
 pub use wire::*;
@@ -203,12 +206,16 @@ macro_rules! suite {
             a_folder_of_more_than_a_thousand_documents,
             bad_paths_on_the_wire,
             chunked_uploads_of_unknown_length,
+            every_address_opens_to_whom_the_table_says,
             every_origin_may_ask,
             large_documents_stream_both_ways,
             nothing_is_ever_compressed,
             of_writers_with_one_condition_exactly_one_wins,
             one_connection_serves_many_requests,
             remotestorage_js_keeps_two_devices_in_step,
+            signatures_that_do_not_fit_are_refused,
+            types_sizes_and_hosts_that_do_not_fit,
+            whoever_guesses_is_slowed_down,
             writers_of_one_module_at_once,
             wrong_passwords_and_revoked_sessions
         );

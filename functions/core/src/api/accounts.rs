@@ -20,13 +20,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_account(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let wanted: NewAccount = json(body).await?;
         let guesses = Subject::Client(call.client);
-        let now = self.now();
-        self.check_guesses(&guesses)?;
+        self.check_guesses(&guesses).await?;
         let name = check_new(&wanted.name, &wanted.password)?;
         let record = match (&wanted.setup, &wanted.invite) {
             (Some(setup), None) => {
                 if !self.is_setup_token(setup) {
-                    self.guard.attempt(guesses, now);
+                    self.count_attempt(&guesses).await?;
                     return Err(Failure::forbidden(
                         "the set-up token is wrong; open the link that the server printed at its first start",
                     ));
@@ -35,7 +34,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             (None, Some(invite)) => {
                 if self.open_invite(invite, Some(&name)).await?.is_none() {
-                    self.guard.attempt(guesses, now);
+                    self.count_attempt(&guesses).await?;
                     return Err(Failure::forbidden(
                         "the invite is not valid (any more); ask for a new one",
                     ));

@@ -201,7 +201,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn open_call(&self, request: &Request<'_>, token: &str) -> Result<Call, Failure> {
         let guesses = Subject::Client(request.client);
         let now = self.now();
-        self.check_guesses(&guesses)?;
+        self.check_guesses(&guesses).await?;
         let found = match token.parse::<BearerToken>() {
             Ok(token) if token.owner.as_str() == OWNER => self
                 .load::<Call>(&keys::call(&token.id))
@@ -215,7 +215,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             // The link was right once; nobody is guessing.
             Some(_) => Err(over()),
             None => {
-                self.guard.attempt(guesses, now);
+                self.count_attempt(&guesses).await?;
                 Err(over())
             }
         }

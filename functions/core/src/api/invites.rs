@@ -114,9 +114,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/invites/<token>`, without a session.
     pub(super) async fn get_invite(&self, call: &Call<'_>, token: &str) -> Answer {
         let guesses = Subject::Client(call.client);
-        self.check_guesses(&guesses)?;
+        self.check_guesses(&guesses).await?;
         let Some(invite) = self.open_invite(token, None).await? else {
-            self.guard.attempt(guesses, self.now());
+            self.count_attempt(&guesses).await?;
             return Err(missing());
         };
         let view = serde_json::json!({"inviter": invite.inviter, "expires": invite.expires});

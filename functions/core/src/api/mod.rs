@@ -144,8 +144,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Refuses whoever has guessed too often for now; the caller counts the guess that follows.
-    pub(crate) fn check_guesses(&self, guesses: &Subject) -> Result<(), Failure> {
-        let Some(seconds) = self.guard.wait(guesses, self.now()) else {
+    pub(crate) async fn check_guesses(&self, guesses: &Subject) -> Result<(), Failure> {
+        let Some(seconds) = self.must_wait(guesses).await? else {
             return Ok(());
         };
         Err(Failure::too_many(

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use model::{AccountName, BearerToken, Connection, Say};
 use sha2::{Digest, Sha256};
-use storage_adapter::ObjectStore;
+use storage_adapter::{ObjectStore, StoreError};
 
 use super::deliveries::Taken;
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
@@ -53,12 +53,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let Some((account, hook)) = self.open_hook(token).await? else {
             discard(body).await;
-            return Err(self.unknown_hook(client));
+            return Err(self.unknown_hook(client).await?);
         };
         if by_get && !hooks::is_event_by_get(hook.source, rest, query) {
             return Ok(plain(ABOUT));
         }
-        if let Some(seconds) = self.hook_rates.take(&account, &hook.id, self.now()) {
+        if let Some(seconds) = self.over_rate(&account, &hook.id).await? {
             discard(body).await;
             return Err(Failure::too_many(
                 format!("this hook gets more events than it may; try again in {seconds} seconds"),
@@ -93,18 +93,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(hook.map(|hook| (token.owner, hook)))
     }
 
-    fn unknown_hook(&self, client: ClientAddress) -> Failure {
-        let (subject, now) = (Subject::Hook(client), self.now());
-        if let Some(seconds) = self.guard.wait(&subject, now) {
-            return Failure::too_many(
+    async fn unknown_hook(&self, client: ClientAddress) -> Result<Failure, StoreError> {
+        let subject = Subject::Hook(client);
+        if let Some(seconds) = self.must_wait(&subject).await? {
+            return Ok(Failure::too_many(
                 "too many requests to hooks that do not exist came from this address",
                 seconds,
-            );
+            ));
         }
-        self.guard.attempt(subject, now);
-        Failure::not_found(
+        self.count_attempt(&subject).await?;
+        Ok(Failure::not_found(
             "there is no such hook (any more); make a new one and give its address to the service",
-        )
+        ))
     }
 
     async fn take_call(

@@ -156,15 +156,24 @@ pub(crate) mod key {
         format!("accounts/{account}/recent-deliveries/")
     }
 
+    /// Times count down from here, so that the latest come first in a listing.
+    const LAST: u64 = 0xffff_ffff_ffff;
+
     /// One mark a delivery, the latest first.
     pub(crate) fn recent(account: &AccountName, hook: &str) -> String {
         format!("accounts/{account}/recent-deliveries/{hook}/")
     }
 
     pub(crate) fn mark(account: &AccountName, hook: &str, time: Timestamp, id: &str) -> String {
-        const LAST: u64 = 0xffff_ffff_ffff;
         let millis = u64::try_from(time.millis()).unwrap_or_default().min(LAST);
         format!("{}{:012x}-{id}", recent(account, hook), LAST - millis)
+    }
+
+    /// Reads the time of a delivery in the name of its mark, in milliseconds.
+    pub(crate) fn marked_time(key: &str) -> Option<i64> {
+        let (time, _) = key.rsplit('/').next()?.split_once('-')?;
+        let left = u64::from_str_radix(time, 16).ok()?;
+        i64::try_from(LAST.checked_sub(left)?).ok()
     }
 
     /// Reads the id of a delivery in the name of its mark.

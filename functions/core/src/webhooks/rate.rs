@@ -4,6 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use model::{AccountName, Timestamp};
+use storage_adapter::{ObjectStore, StoreError};
+
+use super::key;
+use crate::{Functions, Host};
 
 /// Deliveries that may come at once.
 pub(crate) const BURST: i64 = 120;
@@ -37,6 +41,32 @@ impl Rates {
         }
         *at = next;
         None
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Counts a delivery; returns how many seconds to wait instead, if there were too many. Where instances share
+    /// nothing but the store, those count that are in it: a burst, within as long as a burst takes to pass.
+    pub(super) async fn over_rate(
+        &self,
+        account: &AccountName,
+        hook: &str,
+    ) -> Result<Option<u64>, StoreError> {
+        let now = self.now();
+        if !self.config.shared_counters {
+            return Ok(self.hook_rates.take(account, hook, now));
+        }
+        let prefix = key::recent(account, hook);
+        let marks = self.storage.store().list(&prefix, None).await?;
+        // The latest are first.
+        let burst = usize::try_from(BURST).unwrap_or(usize::MAX);
+        let oldest = marks.get(burst - 1);
+        let oldest = oldest.and_then(|mark| key::marked_time(&mark.key));
+        let over = oldest.map_or(0, |at| at + BURST * INTERVAL_MS - now.millis());
+        let seconds = u64::try_from(over).unwrap_or_default().div_ceil(1_000);
+        // A clock elsewhere that is ahead must not close a hook for long.
+        let longest = u64::try_from(BURST * INTERVAL_MS / 1_000).unwrap_or_default();
+        Ok((seconds > 0).then_some(seconds.min(longest)))
     }
 }
 

@@ -1,0 +1,161 @@
+//! What `infra/SECURITY.md` and `functions/API.md` say of addresses, read from them: the suite tests their words.
+
+use reqwest::Method;
+
+/// The page on what the server answers to whom.
+const SECURITY: &str = include_str!("../../../infra/SECURITY.md");
+/// The page on every address.
+const API: &str = include_str!("../../API.md");
+
+/// One line of the table of `infra/SECURITY.md`.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// What the first cell says, as it is written.
+    pub(crate) text: String,
+    /// Addresses and their methods; no method stands for all.
+    addresses: Vec<(Option<Method>, String)>,
+    /// What an answer without a token is.
+    pub(crate) without: String,
+    /// What opens it.
+    pub(crate) opens: Opens,
+}
+
+/// Which token opens an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Opens {
+    /// None is needed, or the answer tells more to whoever has one.
+    Nothing,
+    /// A session.
+    Session,
+    /// A session of an admin.
+    Admin,
+    /// A token of an app.
+    App,
+    /// A signature of a connector.
+    Signature,
+}
+
+impl Line {
+    /// Tells whether an answer without a token is a refusal.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.without.starts_with("401")
+    }
+
+    /// Tells how well the line fits an address; the best one is meant.
+    fn fits(&self, method: &Method, path: &str) -> Option<usize> {
+        let fit = |(of, pattern): &(Option<Method>, String)| {
+            if of.as_ref().is_some_and(|of| of != method) {
+                return None;
+            }
+            let literal = literals(pattern, path, of.is_none())?;
+            // A line with methods says more than one without.
+            Some(literal * 2 + usize::from(of.is_some()))
+        };
+        self.addresses.iter().filter_map(fit).max()
+    }
+}
+
+/// Returns how many segments of a path are written out in a pattern that it fits; `…` stands for any more, and so
+/// does the end, if `open`.
+fn literals(pattern: &str, path: &str, open: bool) -> Option<usize> {
+    let mut count = 0;
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/') {
+        if wanted == "…" {
+            return Some(count);
+        }
+        let segment = segments.next()?;
+        if wanted == segment {
+            count += 1;
+        } else if !wanted.starts_with('<') {
+            return None;
+        }
+    }
+    (open || segments.next().is_none()).then_some(count)
+}
+
+/// Reads the table of the web port.
+pub(crate) fn lines() -> Vec<Line> {
+    let table = SECURITY.split("\n## Web port").nth(1).unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with("| ---"));
+    let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [address, without, with] = cells[..] else {
+            panic!("not three cells: {row}");
+        };
+        let opens = match with {
+            _ if !without.starts_with("401") => Opens::Nothing,
+            with if with.starts_with("`session` of an admin") => Opens::Admin,
+            with if with.starts_with("`session`") => Opens::Session,
+            with if with.starts_with("`app`") => Opens::App,
+            with if with.starts_with("signature") => Opens::Signature,
+            _ => panic!("what opens it? {row}"),
+        };
+        Line {
+            text: address.to_owned(),
+            addresses: addresses(address),
+            without: without.to_owned(),
+            opens,
+        }
+    })
+    .collect()
+}
+
+/// Reads every address that is documented, with an example in the place of each name.
+pub(crate) fn documented() -> Vec<(Method, String)> {
+    let rows = API.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.trim_start_matches('|').split('|').next());
+    let all = cells.flat_map(addresses);
+    all.filter_map(|(method, path)| Some((method?, example(&path))))
+        .collect()
+}
+
+/// Returns the line of the table that is about an address.
+pub(crate) fn line_of<'a>(lines: &'a [Line], method: &Method, path: &str) -> &'a Line {
+    let fits = |line: &&Line| line.fits(method, path);
+    let best = lines.iter().max_by_key(fits).unwrap();
+    assert!(
+        fits(&best).is_some(),
+        "infra/SECURITY.md has no line for {method} {path}"
+    );
+    best
+}
+
+/// Reads what stands between backquotes: `GET`, `POST /there` are two methods of one address.
+fn addresses(cell: &str) -> Vec<(Option<Method>, String)> {
+    let mut found = Vec::new();
+    let mut methods: Vec<Method> = Vec::new();
+    for span in cell.split('`').skip(1).step_by(2) {
+        let (first, rest) = span.split_once(' ').unwrap_or((span, ""));
+        let is_method = first.len() > 2 && first.bytes().all(|byte| byte.is_ascii_uppercase());
+        let path = if is_method {
+            methods.push(first.parse().unwrap());
+            rest
+        } else {
+            span
+        };
+        if !path.starts_with('/') {
+            continue;
+        }
+        let end = path.find(['?', '[', ' ']).unwrap_or(path.len());
+        let path = path[..end].to_owned();
+        if methods.is_empty() {
+            found.push((None, path.clone()));
+        }
+        let with = |method: Method| (Some(method), path.clone());
+        found.extend(methods.drain(..).map(with));
+    }
+    found
+}
+
+/// Puts something into the places that are marked by `<…>` and `…`.
+fn example(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        "<account>" => "alice",
+        "…" => "notes/a",
+        segment if segment.contains('<') => "0123456789abcdef0123456789abcdef",
+        segment => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
