@@ -163,7 +163,8 @@ impl Guard {
             make_room(&mut counters, now);
         }
         let counter = counters.entry(subject);
-        counter.or_insert(Counter::new(now)).count(&policy, now);
+        let counter = counter.or_insert_with(|| Counter::new(now));
+        counter.count(&policy, now);
     }
 
     /// Takes one attempt back: it was right.
