@@ -54,14 +54,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         // `List-Unsubscribe=One-Click`, or nothing: what counts is that it is a POST.
         discard(body).await;
         let guesses = Subject::Client(client);
-        self.check_guesses(&guesses)?;
+        self.check_guesses(&guesses).await?;
         let does = match parts.method {
             Method::POST => true,
             Method::GET | Method::HEAD => false,
             _ => return Err(Failure::method("GET, HEAD, POST, OPTIONS")),
         };
         let Some(link) = self.link(rest) else {
-            self.guard.attempt(guesses, self.now());
+            self.count_attempt(&guesses).await?;
             return Ok(gone());
         };
         match (link, does) {
@@ -76,7 +76,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     &format!("What {} misses goes to {email} from now on.", token.owner),
                 ),
                 None => {
-                    self.guard.attempt(guesses, self.now());
+                    self.count_attempt(&guesses).await?;
                     gone()
                 }
             }),
