@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
+import { FAKE_DEVICES, PATIENCE, count, join, person, receives } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { Subspace } from '../harness/subspace.mjs';
 import { until } from '../harness/until.mjs';
 
-/** How long a connection through the relay may take, in ms. */
-const PATIENCE = 30_000;
 const PASSWORD = 'correct horse battery';
 
 let browser;
@@ -17,11 +16,7 @@ let subspace;
 const devices = [];
 
 before(async () => {
-  browser = await startBrowser([
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-  ]);
+  browser = await startBrowser(FAKE_DEVICES);
   subspace = await new Subspace('calls').start([], { turn: '127.0.0.1:0' });
 });
 
@@ -37,34 +32,6 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     const device = await Device.open(browser, name);
     devices.push(device);
     return device;
-  };
-  /** Opens the page of a call and joins through the relay only. */
-  const join = async (device, link, name) => {
-    const { page } = device;
-    await page.goto(link);
-    await page.locator('[data-test-call-lobby]').waitFor();
-    await page.locator('[data-test-call-camera="on"]').waitFor();
-    if (name) await page.locator('[data-test-call-name]').fill(name);
-    await page.locator('[data-test-call-relay]').check();
-    await page.locator('[data-test-call-join]').click();
-    await page.locator('[data-test-call]').waitFor();
-  };
-  const person = (device, name) => device.page.locator(`[data-test-call-person="${name}"]`);
-  const count = async (device, name, what) =>
-    Number(await person(device, name).getAttribute(`data-test-call-${what}`));
-  /** Pictures and sound of `name` arrive at `device`, through the relay, and go on arriving. */
-  const receives = async (device, name) => {
-    await person(device, name).waitFor();
-    const connected = `[data-test-call-person="${name}"][data-test-call-state="connected"]`;
-    await device.page.locator(connected).waitFor({ timeout: PATIENCE });
-    for (const what of ['frames', 'audio']) {
-      await until(
-        `${what} of ${name} at ${device.name}`,
-        async () => (await count(device, name, what)) > 20,
-        PATIENCE,
-      );
-    }
-    assert.equal(await person(device, name).getAttribute('data-test-call-path'), 'relay');
   };
   let alice, bob, zoe, link;
 
@@ -101,7 +68,7 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
 
   await chapter('a guest without an account joins', async () => {
     zoe = await come('zoe');
-    await join(zoe, link, 'Zoë');
+    await join(zoe, link, { name: 'Zoë' });
     for (const [device, name] of [
       [zoe, 'alice'],
       [zoe, 'bob'],
