@@ -136,7 +136,7 @@ impl Push<'_> {
                 let id = short(commit.id);
                 format!("{repository}/{name} {id} {}: {message}", commit.author)
             }));
-            let more = self.total.saturating_sub(SHOWN_COMMITS);
+            let more = self.total.saturating_sub(lines.len() - 1);
             if let (Some(last), true) = (lines.last_mut(), more > 0) {
                 last.push_str(&format!(" (… and {more} more)"));
             }

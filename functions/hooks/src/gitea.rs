@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::Event;
-use crate::forge::{Commit, Push, is_zero, join};
+use crate::forge::{Commit, Push, is_zero, join, short};
 use crate::github;
 use crate::json::{at, first, list, text};
 
@@ -12,7 +12,15 @@ use crate::json::{at, first, list, text};
 pub(crate) fn read(name: &str, body: &Value) -> Event {
     let scope = format!(
         "[{}]",
-        first(body, &["repository.name", "organization.username"])
+        first(
+            body,
+            &[
+                "repository.name",
+                "run.repository.name",
+                "organization.username",
+                "package.owner.login",
+            ]
+        )
     );
     let sender = first(body, &["sender.login", "sender.username"]);
     let url = text(body, "repository.html_url");
@@ -79,6 +87,19 @@ pub(crate) fn read(name: &str, body: &Value) -> Event {
             ];
             Event::new("package", join(&parts))
         }
+        "fork" => {
+            let parts = [
+                &format!("[{}]", text(body, "forkee.name")),
+                sender,
+                "forked to",
+                text(body, "repository.full_name"),
+                url,
+            ];
+            Event::new("fork", join(&parts))
+        }
+        "action_run_success" | "action_run_failure" | "action_run_recover" => {
+            run(name, body, &scope)
+        }
         "" => Event::ignored(
             "",
             "the request has no X-Gitea-Event, so it is not from Gitea or Forgejo",
@@ -106,6 +127,38 @@ fn push(body: &Value) -> Event {
         ..Push::default()
     }
     .event()
+}
+
+/// A run of Forgejo's Actions: <https://forgejo.org/docs/latest/user/webhooks/>.
+fn run(name: &str, body: &Value, scope: &str) -> Event {
+    let run = at(body, "run");
+    let reference = text(run, "prettyref");
+    let about = format!(
+        "(#{}, {})",
+        crate::json::scalar_at(run, "index_in_repo"),
+        short(text(run, "commit_sha"))
+    );
+    let result = match name {
+        "action_run_failure" => "failed",
+        "action_run_recover" => "passes again",
+        _ => "passed",
+    };
+    let on = format!("on {reference}");
+    let parts = [
+        scope,
+        "workflow",
+        text(run, "workflow_id"),
+        result,
+        if reference.is_empty() { "" } else { &on },
+        &about,
+        text(run, "html_url"),
+    ];
+    let event = Event::new(name, join(&parts)).on(reference);
+    if name == "action_run_success" {
+        return event
+            .quiet("only failures are said; name this event in the filter to read of every run");
+    }
+    event
 }
 
 fn review(name: &str, body: &Value, scope: &str, sender: &str) -> Event {

@@ -12,7 +12,8 @@ pub(crate) fn read(body: &Value) -> Event {
     let g = GitLab {
         body,
         kind: first(body, &["object_kind", "event_type", "event_name"]),
-        project: first(
+        project: first_or(
+            "GitLab",
             body,
             &[
                 "project.name",
@@ -20,7 +21,7 @@ pub(crate) fn read(body: &Value) -> Event {
                 "project_name",
                 "group_name",
                 "group.name",
-                "name",
+                "path",
             ],
         ),
         user: first(
@@ -48,7 +49,10 @@ pub(crate) fn read(body: &Value) -> Event {
                 "delete" => "deleted",
                 _ => "updated",
             };
-            let name = summary(text(body, "name"), TITLE);
+            let name = match text(body, "name") {
+                name if name == text(body, "tag") => String::new(),
+                name => summary(name, TITLE),
+            };
             let event = g.say(
                 did,
                 &["release", text(body, "tag"), &name, text(body, "url")],
@@ -91,8 +95,12 @@ pub(crate) fn read(body: &Value) -> Event {
         }
         "emoji" => g
             .say(
-                text(body, "event_type"),
-                &[text(body, "object_attributes.name")],
+                if text(body, "event_type") == "revoke" {
+                    "took back"
+                } else {
+                    "awarded"
+                },
+                &[&format!(":{}:", text(body, "object_attributes.name"))],
             )
             .quiet("reactions are many"),
         "access_token" => {
@@ -101,14 +109,20 @@ pub(crate) fn read(body: &Value) -> Event {
             g.plain(&["access token", token, "expires on", until])
         }
         "" => Event::ignored("", "the body has no object_kind, so it is not from GitLab"),
-        kind if kind.starts_with("user_")
-            || kind.starts_with("subgroup_")
-            || kind.starts_with("project_") =>
-        {
-            let what = kind.replace('_', " ");
-            g.plain(&[&what, text(body, "user_username"), text(body, "full_path")])
+        "user_failed_login" | "key_create" | "key_destroy" => {
+            Event::ignored(g.kind, "who signs in how is nobody's business in a channel")
         }
-        other => Event::ignored(other, "this event of GitLab is not known here"),
+        other => match g.change() {
+            Some(change) => g.plain(&[&change]),
+            None => Event::ignored(other, "this event of GitLab is not known here"),
+        },
+    }
+}
+
+fn first_or<'a>(otherwise: &'a str, body: &'a Value, paths: &[&str]) -> &'a str {
+    match first(body, paths) {
+        "" => otherwise,
+        found => found,
     }
 }
 
@@ -138,6 +152,37 @@ fn done(action: &str) -> &str {
 impl<'a> GitLab<'a> {
     fn text(&self, path: &str) -> &'a str {
         text(self.body, path)
+    }
+
+    /// What happened to people, groups and projects as such: the events of groups and of a whole server.
+    fn change(&self) -> Option<String> {
+        let (what, did) = self.kind.rsplit_once('_')?;
+        let named = |did: &str| {
+            let name = first(self.body, &["path_with_namespace", "full_path", "name"]);
+            let old = first(
+                self.body,
+                &["old_path_with_namespace", "old_full_path", "old_username"],
+            );
+            let old = if old.is_empty() {
+                String::new()
+            } else {
+                format!("(was {old})")
+            };
+            join(&[what, name, did, &old])
+        };
+        Some(match (what, did) {
+            ("user" | "group" | "subgroup" | "project", "create") => named("created"),
+            ("user" | "group" | "subgroup" | "project", "destroy") => named("deleted"),
+            ("user" | "group" | "project", "rename") => named("renamed"),
+            ("project", "transfer") => named("transferred"),
+            ("project", "update") => named("updated"),
+            ("user_add_to", _) => join(&[self.user, "was added"]),
+            ("user_remove_from", _) => join(&[self.user, "was removed"]),
+            ("user_update_for", _) => join(&[self.user, "has other rights now"]),
+            ("user_access_request_to", _) => join(&[self.user, "asks to be added"]),
+            ("user_access_request_denied_for", _) => join(&[self.user, "was not added"]),
+            _ => return None,
+        })
     }
 
     fn plain(&self, parts: &[&str]) -> Event {
@@ -209,11 +254,19 @@ impl<'a> GitLab<'a> {
 
     fn merge_request(&self) -> Event {
         let merge = at(self.body, "object_attributes");
-        let action = text(merge, "action");
-        let name = format!("merge request !{}:", scalar_at(merge, "iid"));
+        // A hook for the whole server tells the state only.
+        let action = first(merge, &["action", "state"]);
+        let name = match scalar_at(merge, "iid") {
+            none if none.is_empty() => "merge request".to_owned(),
+            iid => format!("merge request !{iid}:"),
+        };
         let title = summary(text(merge, "title"), TITLE);
         let (target, source) = (text(merge, "target_branch"), text(merge, "source_branch"));
-        let branches = format!("({target}...{source})");
+        let branches = if target.is_empty() {
+            String::new()
+        } else {
+            format!("({target}...{source})")
+        };
         let event = self.say(
             done(action),
             &[&name, &title, &branches, text(merge, "url")],

@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use hooks::{Call, Event, Filter, MAX_LINES, Source, read, say};
 use http::HeaderMap;
 use serde_json::Value;
 
-/// Returns the examples: the name of the event, and the body.
+/// The examples: the name of the event, and the body. Fetched once for all tests.
+static EXAMPLES: LazyLock<Vec<(String, Value)>> = LazyLock::new(examples);
+
 fn examples() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/github");
     let package = folder.join("node_modules/@octokit/webhooks-examples");
@@ -58,10 +61,10 @@ fn event(name: &str, body: &Value) -> Event {
 
 #[test]
 fn every_example_is_said_or_knowingly_ignored() {
-    let examples = examples();
+    let examples = &*EXAMPLES;
     assert!(examples.len() > 500, "{} examples", examples.len());
     let (mut said, mut quiet, mut ignored) = (0, 0, BTreeMap::<String, String>::new());
-    for (name, body) in &examples {
+    for (name, body) in examples {
         let event = event(name, body);
         let lines = say(&event.lines, false);
         assert!(lines.len() <= MAX_LINES, "{name}: {lines:?}");
@@ -102,8 +105,8 @@ fn every_example_is_said_or_knowingly_ignored() {
 #[test]
 fn the_lines_stay_as_they_are() {
     let mut kinds = BTreeMap::new();
-    for (name, body) in examples() {
-        let event = event(&name, &body);
+    for (name, body) in &*EXAMPLES {
+        let event = event(name, body);
         let lines = say(&event.lines, false);
         let mark = if event.quiet.is_some() {
             "quiet"

@@ -99,6 +99,11 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     program("openssl", &["openssl"]),
     // The real sender of a webhook.
     program("prometheus-alertmanager", &["prometheus-alertmanager"]),
+    // What GitLab sends, as its documentation has it.
+    Package {
+        name: "golang-github-xanzy-go-gitlab-dev",
+        shown_by: Sign::Path("/usr/share/gocode/src/github.com/xanzy/go-gitlab/testdata/webhooks"),
+    },
     COTURN,
 ];
 

@@ -36,10 +36,10 @@ pub(super) fn status(d: &Delivery<'_>) -> Event {
     let description = summary(d.text("description"), COMMENT);
     let what = format!("{} {}", d.text("context"), result(state));
     let sha = short(d.text("sha"));
-    let on = format!(
-        "on {}",
-        join(&[d.text("branches.0.name"), &format!("({sha})")])
-    );
+    let on = match d.text("branches.0.name") {
+        "" => format!("on {sha}"),
+        branch => format!("on {branch} ({sha})"),
+    };
     let description = if description.is_empty() {
         String::new()
     } else {
