@@ -1,6 +1,6 @@
 //! Ten writers to a module over two instances, with everything going wrong: `cargo xtask chaos storage`.
 //!
-//! A short run is in the suite; `CHAOS_MINUTES` makes it longer, from a seed of the time of day, which is
+//! A short run is in the suite; `CHAOS_SECONDS` makes it longer, from a seed of the time of day, which is
 //! printed. `SEED` begins with that one: each history depends on its seed alone.
 #![allow(
     clippy::expect_used,
@@ -26,11 +26,11 @@ fn ten_writers_with_faults_and_crashes() {
         let text: Option<String> = std::env::var(name).ok();
         text.and_then(|text| text.parse::<u64>().ok())
     };
-    let minutes = number("CHAOS_MINUTES");
+    let seconds = number("CHAOS_SECONDS");
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let random = minutes.and_then(|_| time.ok()).map(|time| time.as_secs());
+    let random = seconds.and_then(|_| time.ok()).map(|time| time.as_secs());
     let first = number("SEED").or(random).unwrap_or(1);
-    let limit = minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let limit = seconds.map(Duration::from_secs);
     println!("in memory: the first seed is {first}");
     let (start, mut seed) = (Instant::now(), first);
     let (mut answered, mut unknown) = (0, 0);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod built;
 mod common;
 #[path = "../../../storage-adapter/s3/tests/server/mod.rs"]
 #[allow(dead_code, reason = "not everything of it is needed here")]

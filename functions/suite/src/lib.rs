@@ -17,7 +17,17 @@
 mod addresses;
 mod apps;
 pub mod armadietto;
+pub mod chaos;
 mod outside;
+#[path = "../../../storage-adapter/s3/tests/server/mod.rs"]
+#[allow(
+    dead_code,
+    missing_debug_implementations,
+    missing_docs,
+    clippy::should_implement_trait,
+    reason = "shared with the tests of the store"
+)]
+pub mod s3;
 mod story;
 mod uploads;
 mod wire;

@@ -1,27 +1,91 @@
 //! `cargo xtask chaos`: the tests that let everything go wrong, for longer than in the suite.
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::places::Places;
-use crate::{install, process};
+use crate::report::say;
+use crate::{install, process, spin};
 
-/// Ten writers to a module over two instances: half of the time over the store in memory, half over a folder.
+/// Where the writers are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Where {
+    /// In one process, over the store in memory.
+    Memory,
+    /// In one process, over a folder.
+    Files,
+    /// Over HTTP, two processes of the native host over a bucket.
+    Native,
+    /// Over HTTP, two processes of wasmtime with the component over a bucket.
+    Spin,
+}
+
+impl Where {
+    const ALL: [Self; 4] = [Self::Memory, Self::Files, Self::Native, Self::Spin];
+
+    const fn package(self) -> &'static str {
+        match self {
+            Self::Memory => "storage-adapter",
+            Self::Files => "storage-fs",
+            Self::Native => "functions-native",
+            Self::Spin => "functions-spin",
+        }
+    }
+}
+
+/// Ten writers over two instances of each host in turn, for this long altogether.
 ///
 /// # Errors
 ///
 /// No order of the operations explains what was answered; the seed was printed.
-pub(crate) fn storage(places: &Places, minutes: u64, seed: Option<u64>) -> Result<()> {
+pub(crate) fn storage(
+    places: &Places,
+    minutes: u64,
+    seed: Option<u64>,
+    hosts: &[Where],
+) -> Result<()> {
     install::packages(&[install::CC, install::LIBC])?;
-    let half = minutes.div_ceil(2).max(1).to_string();
-    for package in ["storage-adapter", "storage-fs"] {
+    let chosen = |host: &Where| hosts.is_empty() || hosts.contains(host);
+    let hosts: Vec<Where> = Where::ALL.into_iter().filter(chosen).collect();
+    let built = if hosts.contains(&Where::Spin) {
+        Some(spin::for_suite(places)?)
+    } else {
+        None
+    };
+    let seconds = share(minutes, hosts.len());
+    say(format_args!("==> {seconds} s for each of {hosts:?}"));
+    for host in hosts {
         let mut cargo = places.cargo();
-        cargo.args(["test", "--package", package, "--test=chaos"]);
+        cargo.args(["test", "--package", host.package(), "--test=chaos"]);
         cargo.args(["--", "--nocapture"]);
-        cargo.env("CHAOS_MINUTES", &half);
+        cargo.env("CHAOS_SECONDS", &seconds);
+        if let Some(built) = &built {
+            cargo
+                .env("SUBSPACE_SPIN_COMPONENT", &built.component)
+                .env("SUBSPACE_WASMTIME", &built.wasmtime);
+        }
         if let Some(seed) = seed {
             cargo.env("SEED", seed.to_string());
         }
         process::run(&mut cargo)?;
     }
     Ok(())
+}
+
+/// Seconds for each of so many.
+fn share(minutes: u64, hosts: usize) -> String {
+    let hosts = u64::try_from(hosts.max(1)).unwrap_or(1);
+    (60 * minutes).div_ceil(hosts).max(1).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_shared() {
+        assert_eq!(share(20, 5), "240");
+        assert_eq!(share(1, 7), "9");
+        assert_eq!(share(0, 0), "1");
+    }
 }

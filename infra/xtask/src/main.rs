@@ -83,9 +83,12 @@ enum Action {
     Chaos {
         /// What to try.
         what: Chaos,
-        /// For how long; half of it in memory, half on disk.
+        /// For how long, altogether.
         #[arg(long, default_value_t = 20)]
         minutes: u64,
+        /// Only these; all of them unless given.
+        #[arg(long, value_delimiter = ',')]
+        host: Vec<chaos::Where>,
         /// Where to begin; each history says its seed when it fails.
         #[arg(long)]
         seed: Option<u64>,
@@ -133,8 +136,9 @@ fn main() -> ExitCode {
             Action::Chaos {
                 what: Chaos::Storage,
                 minutes,
+                host,
                 seed,
-            } => chaos::storage(&places, minutes, seed),
+            } => chaos::storage(&places, minutes, seed, &host),
             Action::Bench { what, flags } => match what {
                 Benchmark::Storage => bench::storage(&places, &flags),
                 Benchmark::Tree => bench::tree(&places, &flags),

@@ -2,7 +2,7 @@
 //! processes do, with refusals, delays, lost replies and writers that go away: `cargo xtask chaos storage`.
 //!
 //! What is asked depends on the seed alone (`SEED`), the order on the machine as well. A short run is in the
-//! suite; `CHAOS_MINUTES` makes it longer.
+//! suite; `CHAOS_SECONDS` makes it longer.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -169,11 +169,11 @@ async fn ten_writers_with_faults_over_one_folder() {
         let text: Option<String> = std::env::var(name).ok();
         text.and_then(|text| text.parse::<u64>().ok())
     };
-    let minutes = number("CHAOS_MINUTES");
+    let seconds = number("CHAOS_SECONDS");
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let random = minutes.and_then(|_| time.ok()).map(|time| time.as_secs());
+    let random = seconds.and_then(|_| time.ok()).map(|time| time.as_secs());
     let first = number("SEED").or(random).unwrap_or(1);
-    let limit = minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let limit = seconds.map(Duration::from_secs);
     println!("on disk: the first seed is {first}");
     let (start, mut seed) = (Instant::now(), first);
     let (mut answered, mut unknown) = (0, 0);

@@ -22,8 +22,24 @@ pub trait Model: Clone + Eq + std::hash::Hash {
     fn step(&self, op: &Self::Op) -> Option<Self>;
 }
 
+/// What a search found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// There is such an order.
+    Explained,
+    /// There is none.
+    Unexplained,
+    /// The search was given up.
+    Undecided,
+}
+
 /// Finds an order or returns false. At most 128 operations.
 pub fn is_linearizable<M: Model>(start: &M, events: &[Event<M::Op>]) -> bool {
+    search(start, events, usize::MAX) == Verdict::Explained
+}
+
+/// Searches for an order, through so many states at most. At most 128 operations.
+pub fn search<M: Model>(start: &M, events: &[Event<M::Op>], most: usize) -> Verdict {
     assert!(events.len() <= 128, "histories are short");
     let mut seen = HashSet::new();
     let must: u128 = bits(
@@ -36,10 +52,13 @@ pub fn is_linearizable<M: Model>(start: &M, events: &[Event<M::Op>]) -> bool {
     let mut stack = vec![(0_u128, start.clone())];
     while let Some((done, state)) = stack.pop() {
         if done & must == must {
-            return true;
+            return Verdict::Explained;
         }
         if !seen.insert((done, state.clone())) {
             continue;
+        }
+        if seen.len() > most {
+            return Verdict::Undecided;
         }
         // Whatever is next was called before the first of the rest returned.
         let open = || {
@@ -52,13 +71,19 @@ pub fn is_linearizable<M: Model>(start: &M, events: &[Event<M::Op>]) -> bool {
             .filter_map(|(_, event)| event.returned)
             .min()
             .unwrap_or(u64::MAX);
-        for (n, event) in open().filter(|(_, event)| event.called <= first) {
+        let mut candidates: Vec<_> = open().filter(|(_, event)| event.called <= first).collect();
+        // What is pushed last is tried first: what was answered early. Operations in doubt are a last resort.
+        candidates.sort_by_key(|(_, event)| std::cmp::Reverse(event.returned.unwrap_or(u64::MAX)));
+        for (n, event) in candidates {
             if let Some(next) = state.step(&event.op) {
-                stack.push((done | 1 << n, next));
+                // One that need not have happened, and changes nothing, opens no other way.
+                if event.returned.is_some() || next != state {
+                    stack.push((done | 1 << n, next));
+                }
             }
         }
     }
-    false
+    Verdict::Unexplained
 }
 
 fn bits(numbers: impl Iterator<Item = usize>) -> u128 {

@@ -2,14 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use functions_suite::Settings;
 
+use crate::built::built;
 use crate::s3;
 
 /// How long wasmtime may take to compile the component, on a busy machine, the first time.
@@ -116,41 +115,4 @@ impl Component {
             }
         }
     }
-}
-
-/// What is built before.
-struct Built {
-    component: PathBuf,
-    wasmtime: PathBuf,
-}
-
-/// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
-fn built() -> &'static Built {
-    static BUILT: OnceLock<Built> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let named = |name| std::env::var_os(name).map(PathBuf::from);
-        if let (Some(component), Some(wasmtime)) =
-            (named("SUBSPACE_SPIN_COMPONENT"), named("SUBSPACE_WASMTIME"))
-        {
-            return Built {
-                component,
-                wasmtime,
-            };
-        }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut cargo = Command::new("cargo");
-        let output = cargo
-            .args(["xtask", "spin"])
-            .current_dir(root)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cargo xtask spin failed:\n{said}");
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let mut lines = printed.lines().map(PathBuf::from);
-        Built {
-            component: lines.next().unwrap(),
-            wasmtime: lines.next().unwrap(),
-        }
-    })
 }

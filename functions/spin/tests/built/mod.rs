@@ -1,0 +1,44 @@
+//! The component and wasmtime.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What is built before.
+pub(crate) struct Built {
+    pub(crate) component: PathBuf,
+    pub(crate) wasmtime: PathBuf,
+}
+
+/// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
+pub(crate) fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let named = |name| std::env::var_os(name).map(PathBuf::from);
+        if let (Some(component), Some(wasmtime)) =
+            (named("SUBSPACE_SPIN_COMPONENT"), named("SUBSPACE_WASMTIME"))
+        {
+            return Built {
+                component,
+                wasmtime,
+            };
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut cargo = Command::new("cargo");
+        let output = cargo
+            .args(["xtask", "spin"])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "cargo xtask spin failed:\n{said}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let mut lines = printed.lines().map(PathBuf::from);
+        Built {
+            component: lines.next().unwrap(),
+            wasmtime: lines.next().unwrap(),
+        }
+    })
+}
