@@ -1,6 +1,7 @@
 //! Load on one server: connections that each ask as soon as they are answered.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) authorization: String,
     /// Path that a folder GET asks for; not always the folder.
     pub(crate) listing: String,
+    /// Paths of webhooks, of which each connection takes its own.
+    pub(crate) hooks: Vec<String>,
 }
 
 /// What is asked.
@@ -35,6 +38,8 @@ pub(crate) enum Operation {
     Folder,
     /// Writes a document, each connection its own, each time with another content.
     Put,
+    /// An event for a webhook, each connection its own, as often as a hook takes events at once.
+    Hook,
 }
 
 /// What one connection or all of them got.
@@ -44,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) answers: u64,
     /// How long each took, in microseconds.
     pub(crate) latencies: Vec<u32>,
+    /// When the last of them came.
+    pub(crate) last: Option<Instant>,
 }
 
 impl Target {
@@ -100,12 +107,16 @@ pub(crate) fn run(
     tasks.block_on(&runtime, async move {
         let start = Instant::now() + warm_up;
         let end = start + time;
+        let most = match operation {
+            Operation::Hook => EVENTS,
+            _ => u64::MAX,
+        };
         let asking: Vec<_> = (0..connections)
             .map(|index| {
                 let target = Rc::clone(&target);
-                tokio::task::spawn_local(
-                    async move { ask(&target, operation, index, start, end).await },
-                )
+                tokio::task::spawn_local(async move {
+                    ask(&target, operation, index, start..end, most).await
+                })
             })
             .collect();
         tokio::time::sleep_until(start.into()).await;
@@ -116,6 +127,7 @@ pub(crate) fn run(
                 .await?
                 .with_context(|| format!("{operation:?} on {}", target.address))?;
             sum.answers += outcome.answers;
+            sum.last = sum.last.max(outcome.last);
             sum.latencies.extend(outcome.latencies);
         }
         Ok(sum)
@@ -126,9 +138,10 @@ async fn ask(
     target: &Target,
     operation: Operation,
     index: usize,
-    start: Instant,
-    end: Instant,
+    time: Range<Instant>,
+    most: u64,
 ) -> Result<Outcome> {
+    let Range { start, end } = time;
     let path = target.document(index);
     let mut connection = Connection::open(target.address).await?;
     let mut answer = Answer::default();
@@ -147,6 +160,10 @@ async fn ask(
         Operation::Get | Operation::Folder => read.clone(),
         Operation::Poll => target.request("GET", &path, &[("If-None-Match", &known)], &[]),
         Operation::Put => target.request("PUT", &path, &[TEXT], &content(index, 0)),
+        Operation::Hook => {
+            let hook = target.hooks.get(index).context("there are too few hooks")?;
+            request("POST", hook, &[JSON], &event(index, 0))
+        }
     };
     let mut outcome = Outcome::default();
     let mut turn = 0;
@@ -157,12 +174,21 @@ async fn ask(
             let body = question.len() - DOCUMENT;
             question[body..].copy_from_slice(&content(index, turn));
         }
+        if operation == Operation::Hook {
+            turn += 1;
+            let event = event(index, turn);
+            let body = question.len() - event.len();
+            question[body..].copy_from_slice(&event);
+        }
         let asked = Instant::now();
         connection.ask(&question, &mut answer).await?;
         let now = Instant::now();
         let right = match operation {
             Operation::Get | Operation::Folder => answer.status == 200 && answer.body == known_body,
             Operation::Poll => answer.status == 304,
+            Operation::Hook => {
+                answer.status == 200 && answer.body.windows(8).any(|part| part == b"\"queued\"")
+            }
             Operation::Put => {
                 let new = answer.header("etag").unwrap_or_default();
                 // nginx answers 204 to a PUT that replaces, and names no version.
@@ -183,10 +209,14 @@ async fn ask(
         }
         if asked >= start {
             outcome.answers += 1;
+            outcome.last = Some(now);
             let micros = now.duration_since(asked).as_micros();
             outcome
                 .latencies
                 .push(u32::try_from(micros).unwrap_or(u32::MAX));
+        }
+        if turn >= most {
+            break;
         }
     }
     if operation == Operation::Put {
@@ -200,3 +230,11 @@ async fn ask(
 
 /// The type of the documents.
 pub(crate) const TEXT: (&str, &str) = ("Content-Type", "text/plain");
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+/// Events that a hook takes at once; after that it takes one a second.
+const EVENTS: u64 = 110;
+
+/// An event for a webhook that takes any JSON, always of one length.
+fn event(index: usize, turn: u64) -> Vec<u8> {
+    format!("{{\"text\":\"event {turn:08} of connection {index:03}\"}}").into_bytes()
+}

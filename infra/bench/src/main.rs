@@ -1,6 +1,7 @@
 //! Benchmarks, all on this machine and in one run: `cargo xtask bench`.
 
 mod counted;
+mod edge;
 mod load;
 mod process;
 mod servers;
@@ -23,6 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// The functions on the edge and natively.
+    Edge(edge::Options),
     /// remoteStorage: the native host, armadietto and nginx.
     Storage(storage::Options),
     /// The tree of an account, as a module grows.
@@ -37,6 +40,7 @@ enum What {
 )]
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
+        What::Edge(options) => edge::run(&options),
         What::Storage(options) => storage::run(&options),
         What::Tree(options) => tree::run(&options),
         What::Turn(options) => turn::run(&options),

@@ -1,11 +1,13 @@
 //! Servers as processes: started, measured, and stopped whatever happens.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a server may take until it accepts connections.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -15,6 +17,8 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    /// It is a process group of its own, in which only processes of this name do the work.
+    group: Option<&'static str>,
 }
 
 /// What a server has used so far.
@@ -75,17 +79,67 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a program with others below it, which all are stopped together, and waits for a line with `ready`
+    /// in it. Only what processes called `program` use is measured.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start_until_line`].
+    pub(crate) fn start_group(
+        command: &mut Command,
+        program: &'static str,
+        ready: &str,
+    ) -> Result<Self> {
+        let mut server = Self::start(command.stdout(Stdio::piped()).process_group(0))?;
+        server.group = Some(program);
+        let output = server.child.stdout.take().context("no standard output")?;
+        server.wait_for(output, ready)?;
+        Ok(server)
+    }
+
+    /// Starts a server that says to standard error that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start_until_line`].
+    pub(crate) fn start_until_said(command: &mut Command, ready: &str) -> Result<Self> {
+        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut server = Self::start(command)?;
+        let output = server.child.stderr.take().context("no standard error")?;
+        server.wait_for(output, ready)?;
+        Ok(server)
+    }
+
+    fn wait_for(&self, output: impl Read + Send + 'static, ready: &str) -> Result<()> {
+        let mut reader = BufReader::new(output);
+        let mut said = String::new();
+        loop {
+            let begin = said.len();
+            if reader.read_line(&mut said)? == 0 {
+                bail!("a server ended before it was ready: {said}");
+            }
+            if said[begin..].contains(ready) {
+                // Whatever it prints later must not block it.
+                std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+                return Ok(());
+            }
+        }
+    }
+
     fn start(command: &mut Command) -> Result<Self> {
         let child = command
             .stdin(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        Ok(Self { child })
+        Ok(Self { child, group: None })
     }
 
     /// Returns what tells how much the server uses.
     pub(crate) fn meter(&self) -> Meter {
-        Meter(self.child.id())
+        Meter {
+            pid: self.child.id(),
+            group: self.group,
+        }
     }
 
     /// Returns what the server and its worker processes have used.
@@ -100,7 +154,10 @@ impl Server {
 
 /// Tells how much a server uses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Meter(u32);
+pub(crate) struct Meter {
+    pid: u32,
+    group: Option<&'static str>,
+}
 
 impl Meter {
     /// Returns what the server and its worker processes have used.
@@ -109,16 +166,23 @@ impl Meter {
     ///
     /// The server is not running any more.
     pub(crate) fn usage(self) -> Result<Usage> {
-        let mut usage = usage_of(self.0).context("a server is gone")?;
+        let mut usage = usage_of(self.pid).context("a server is gone")?;
+        if self.group.is_some() {
+            // What starts the others is not what is measured.
+            usage.processor = Duration::ZERO;
+            usage.resident = 0;
+        }
         for entry in std::fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
             // A process may end while the list is read.
-            if parent_of(pid) == Some(self.0)
-                && let Some(more) = usage_of(pid)
-            {
+            let belongs = match self.group {
+                None => parent_of(pid) == Some(self.pid),
+                Some(program) => is_in_group(pid, self.pid, program),
+            };
+            if belongs && let Some(more) = usage_of(pid) {
                 usage.processor += more.processor;
                 usage.resident += more.resident;
             }
@@ -129,6 +193,13 @@ impl Meter {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.group.is_some()
+            && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+        {
+            let _gone_already = kill_process_group(group, Signal::KILL);
+            let _gone_already = self.child.wait();
+            return;
+        }
         // SIGTERM first, so that a server with workers stops them too.
         let terminated = Command::new("kill")
             .arg(self.child.id().to_string())
@@ -159,6 +230,12 @@ fn stat(pid: u32) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = text.rsplit_once(") ")?;
     Some(fields.split(' ').map(str::to_owned).collect())
+}
+
+fn is_in_group(pid: u32, group: u32, program: &str) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let group_of = |fields: Vec<String>| fields.get(2)?.parse::<u32>().ok();
+    name.trim() == program && stat(pid).and_then(group_of) == Some(group)
 }
 
 fn parent_of(pid: u32) -> Option<u32> {

@@ -68,6 +68,7 @@ fn name(row: &Row) -> String {
         Operation::Poll => "304 poll",
         Operation::Folder => "folder GET",
         Operation::Put => "PUT",
+        Operation::Hook => "webhook",
     };
     format!("{operation}, {}", row.connections)
 }

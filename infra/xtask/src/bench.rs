@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::places::{Places, find_program};
 use crate::report::timed;
-use crate::{install, npm, process, stamp};
+use crate::{client, install, npm, process, spin, stamp, worker};
 
 /// The remoteStorage server that we compare with.
 const ARMADIETTO: &str = "armadietto@0.6.6";
@@ -56,6 +56,36 @@ pub(crate) fn tree(places: &Places, flags: &[String]) -> Result<()> {
     let mut bench = process::command(places.target.join("release/bench"));
     let folder = places.cache.join("bench");
     process::run(bench.args(["tree", "--folder"]).arg(folder).args(flags))
+}
+
+/// Measures the functions on the edge, and natively in the same run.
+///
+/// # Errors
+///
+/// Something could not be installed or built, or a host answered wrongly.
+pub(crate) fn edge(places: &Places, flags: &[String]) -> Result<()> {
+    install::packages(&[install::CC, install::LIBC, install::NODE, install::NPM])?;
+    let built = spin::for_suite(places)?;
+    client::build(places)?;
+    worker::build_for_tests(places)?;
+    timed("Building the native host and the benchmark", || {
+        let mut cargo = places.cargo();
+        cargo.args(["build", "--release", "--package=functions-native"]);
+        process::run(cargo.arg("--package=bench"))
+    })?;
+    let release = places.target.join("release");
+    let mut bench = process::command(release.join("bench"));
+    bench
+        .arg("edge")
+        .arg("--functions")
+        .arg(release.join("subspace-functions"))
+        .arg("--component")
+        .arg(built.component)
+        .arg("--wasmtime")
+        .arg(built.wasmtime)
+        .arg("--project")
+        .arg(&places.root);
+    process::run(bench.args(flags))
 }
 
 /// Measures our TURN server and coturn, alternating.

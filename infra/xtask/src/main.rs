@@ -111,6 +111,8 @@ enum Chaos {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Benchmark {
+    /// The functions on the edge and natively: sizes, first request, rates, processor time.
+    Edge,
     /// remoteStorage: the native host, armadietto and nginx.
     Storage,
     /// The tree of an account, as a module grows.
@@ -140,6 +142,7 @@ fn main() -> ExitCode {
                 seed,
             } => chaos::storage(&places, minutes, seed, &host),
             Action::Bench { what, flags } => match what {
+                Benchmark::Edge => bench::edge(&places, &flags),
                 Benchmark::Storage => bench::storage(&places, &flags),
                 Benchmark::Tree => bench::tree(&places, &flags),
                 Benchmark::Turn => bench::turn(&places, &flags),

@@ -151,34 +151,6 @@ impl Worker {
         worker
     }
 
-    /// Returns the processor time that workerd has used so far.
-    pub fn processor_time(&self) -> Duration {
-        let group = self.child.id().to_string();
-        let mut nanoseconds = 0;
-        for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            let read = |name: &str| std::fs::read_to_string(process.path().join(name));
-            let Ok(stat) = read("stat") else { continue };
-            // Its program in brackets, then state, parent and group: proc(5).
-            let Some((program, rest)) = stat.rsplit_once(')') else {
-                continue;
-            };
-            if !program.ends_with("(workerd") || rest.split(' ').nth(3) != Some(&group) {
-                continue;
-            }
-            for thread in std::fs::read_dir(process.path().join("task"))
-                .unwrap()
-                .flatten()
-            {
-                // The first number is the time on a processor, in nanoseconds.
-                let times = std::fs::read_to_string(thread.path().join("schedstat"));
-                let time = times.unwrap_or_default();
-                let time = time.split(' ').next().and_then(|time| time.parse().ok());
-                nanoseconds += time.unwrap_or(0);
-            }
-        }
-        Duration::from_nanos(nanoseconds)
-    }
-
     /// What wrangler and the Worker have said so far.
     pub fn log(&self) -> String {
         self.log.text.lock().unwrap().clone()

@@ -47,6 +47,7 @@ pub(crate) fn start(package: &Path, folder: &Path) -> Result<Ready> {
         listing: folder.clone(),
         folder,
         authorization: format!("Bearer {token}"),
+        hooks: Vec::new(),
     };
     fill(&target)?;
     Ok(Ready {

@@ -31,7 +31,7 @@ pub(crate) struct Ready {
 }
 
 /// Writes the documents into a server's folder.
-fn fill(target: &Target) -> Result<()> {
+pub(crate) fn fill(target: &Target) -> Result<()> {
     wait(async {
         let mut connection = Connection::open(target.address).await?;
         let mut answer = Answer::default();
@@ -48,7 +48,7 @@ fn fill(target: &Target) -> Result<()> {
     })
 }
 
-fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

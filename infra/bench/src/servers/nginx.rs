@@ -51,6 +51,7 @@ http {{
         folder: "/storage/documents/".to_owned(),
         authorization: String::new(),
         listing: "/storage/listing.json".to_owned(),
+        hooks: Vec::new(),
     };
     fill(&target)?;
     Ok(Ready {

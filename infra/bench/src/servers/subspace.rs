@@ -38,6 +38,7 @@ pub(crate) fn start(binary: &Path, folder: &Path) -> Result<Ready> {
         listing: folder.clone(),
         folder,
         authorization: format!("Bearer {}", token.trim()),
+        hooks: Vec::new(),
     };
     fill(&target)?;
     Ok(Ready {
