@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 use crate::places::Places;
 use crate::report::say;
-use crate::{install, process, spin};
+use crate::{client, install, process, spin, worker};
 
 /// Where the writers are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -18,10 +18,18 @@ pub(crate) enum Where {
     Native,
     /// Over HTTP, two processes of wasmtime with the component over a bucket.
     Spin,
+    /// Over HTTP, two Workers in workerd over an R2 bucket.
+    Workers,
 }
 
 impl Where {
-    const ALL: [Self; 4] = [Self::Memory, Self::Files, Self::Native, Self::Spin];
+    const ALL: [Self; 5] = [
+        Self::Memory,
+        Self::Files,
+        Self::Native,
+        Self::Spin,
+        Self::Workers,
+    ];
 
     const fn package(self) -> &'static str {
         match self {
@@ -29,6 +37,7 @@ impl Where {
             Self::Files => "storage-fs",
             Self::Native => "functions-native",
             Self::Spin => "functions-spin",
+            Self::Workers => "functions-cloudflare",
         }
     }
 }
@@ -52,6 +61,10 @@ pub(crate) fn storage(
     } else {
         None
     };
+    if hosts.contains(&Where::Workers) {
+        client::build(places)?;
+        worker::build_for_tests(places)?;
+    }
     let seconds = share(minutes, hosts.len());
     say(format_args!("==> {seconds} s for each of {hosts:?}"));
     for host in hosts {
