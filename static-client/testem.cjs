@@ -17,6 +17,10 @@ if (typeof module !== 'undefined') {
           '--disable-dev-shm-usage',
           '--disable-software-rasterizer',
           '--mute-audio',
+          // Calls: devices that need no hardware, and nobody who has to allow them.
+          '--use-fake-device-for-media-stream=device-count=2',
+          '--use-fake-ui-for-media-stream',
+          '--autoplay-policy=no-user-gesture-required',
           '--remote-debugging-port=0',
           '--window-size=1440,900',
           '--disable-background-networking',

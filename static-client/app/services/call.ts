@@ -1,7 +1,7 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
-import { io, type Socket } from 'socket.io-client';
+import { io } from 'socket.io-client';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import {
   listDevices,
@@ -25,6 +25,26 @@ import type SessionService from './session.ts';
 
 /** How often connections are measured, in ms. */
 const MEASURE = 500;
+
+/** What is used of a socket. */
+export interface CallSocket {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  emit(event: string, data: unknown): unknown;
+  connect(): unknown;
+  disconnect(): unknown;
+}
+
+function openSocket(url: string, auth: Record<string, unknown>): CallSocket {
+  return io(url, {
+    path: '/sockethub',
+    auth,
+    forceNew: true,
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5000,
+  });
+}
 
 export type CallPhase = 'none' | 'lobby' | 'joining' | 'in' | 'over';
 
@@ -58,7 +78,9 @@ export default class CallService extends Service {
   @tracked deviceSentence = '';
   @tracked choices: CallChoices = {};
 
-  #socket: Socket | undefined;
+  openSocket = openSocket;
+
+  #socket: CallSocket | undefined;
   #configuration: RTCConfiguration = {};
   #timer: ReturnType<typeof setInterval> | undefined;
   #arrived = false;
@@ -244,15 +266,7 @@ export default class CallService extends Service {
   }
 
   #connect({ url, ticket }: CallAdmission) {
-    const socket = io(`${url}/calls`, {
-      path: '/sockethub',
-      auth: { ticket },
-      forceNew: true,
-      transports: ['websocket', 'polling'],
-      tryAllTransports: true,
-      reconnectionDelay: 500,
-      reconnectionDelayMax: 5000,
-    });
+    const socket = this.openSocket(`${url}/calls`, { ticket });
     this.#socket = socket;
     this.#arrived = false;
     socket.on('welcome', ({ peers }: { peers: PeerView[] }) => {
@@ -289,7 +303,7 @@ export default class CallService extends Service {
     socket.on('connect_error', () => {
       this.interrupted = true;
     });
-    socket.on('disconnect', (reason) => {
+    socket.on('disconnect', (reason: string) => {
       this.interrupted = reason !== 'io client disconnect';
       // A server that restarts closes sockets in order; only then none comes back by itself.
       if (reason === 'io server disconnect' && this.phase === 'in') {

@@ -1,105 +1,114 @@
-import { click, fillIn, visit, waitFor } from '@ember/test-helpers';
+import { click, settled, visit, waitFor, waitUntil } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
+import { arrival } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
+
+const ADDRESS = {
+  id: 'a1',
+  address: 'general.x7k2@chat.example',
+  connection: 'net',
+  channel: '#General',
+  created: '2026-01-01T10:00:00.000Z',
+};
 
 module('Acceptance | mail', function (hooks) {
   setupApplicationTest(hooks);
 
   let server: FakeServer;
-  const settings = (more: object) => ({
-    available: true,
-    email: null,
-    confirmed: false,
-    enabled: false,
-    minutes: 15,
-    undeliverable: null,
-    ...more,
-  });
 
-  hooks.beforeEach(function () {
+  const list = (domain: string | null, ...addresses: object[]) => {
+    server.answers['GET /api/addresses'] = { body: { domain, addresses } };
+  };
+
+  hooks.beforeEach(async function () {
     server = new FakeServer();
     server.start();
     this.owner.lookup('service:gateway').openSocket = server.openSocket;
     server.signIn();
+    await visit('/');
+    await waitUntil(() => server.sockets.length === 1);
+    server.socket.open();
+    await waitUntil(() => server.socket.sent.length > 0);
+    const connect = server.socket.take('connect')!;
+    connect.ack(null, connect.activity);
+    server.socket.say(...arrival());
+    await waitFor('[data-test-mail-address]');
   });
 
   hooks.afterEach(() => server.stop());
 
-  test('an address is given, confirmed, and refused mail', async function (assert) {
-    server.answers['GET /api/notifications'] = { body: settings({}) };
-    server.answers['PUT /api/notifications'] = {
-      body: settings({ email: 'alice@home.test', enabled: true }),
-    };
-    server.answers['POST /api/notifications'] = {
-      status: 429,
-      body: { detail: 'too much mail went out to this address today' },
-    };
-    await visit('/settings/notifications');
-    await waitFor('[data-test-mail-address]');
-    assert.dom('[data-test-mail-waits]').doesNotExist();
-    await fillIn('[data-test-mail-address]', 'alice@home.test');
-    await click('[data-test-mail-enabled]');
-    await click('[data-test-mail-save]');
-    assert.dom('[data-test-mail-saved]').hasText('Saved.');
-    assert.dom('[data-test-mail-waits]').exists();
-    await click('[data-test-mail-again]');
-    assert.dom('[data-test-error]').includesText('too much mail');
-    server.answers['PUT /api/notifications'] = {
-      body: settings({
-        email: 'alice@home.test',
-        undeliverable: '550 no such user',
-      }),
-    };
-    await click('[data-test-mail-save]');
+  test('an address is made, changed and deleted', async function (assert) {
+    // Those of other channels are not this one's.
+    list('chat.example', { ...ADDRESS, id: 'b', channel: '#other' });
+    await click('[data-test-mail-address]');
+    await waitFor('[data-test-make-mail]');
+    server.answers['POST /api/addresses'] = { status: 201, body: ADDRESS };
+    await click('[data-test-make-mail]');
+    await waitFor('[data-test-copy-value="mail-address"]');
     assert
-      .dom('[data-test-mail-undeliverable]')
-      .includesText('550 no such user');
-    assert.dom('[data-test-mail-waits]').doesNotExist();
+      .dom('[data-test-copy-value="mail-address"]')
+      .hasValue(ADDRESS.address);
+    server.answers['POST /api/addresses/a1'] = {
+      body: { ...ADDRESS, address: 'general.new1@chat.example' },
+    };
+    await click('[data-test-change-mail]');
+    await waitUntil(() =>
+      document
+        .querySelector<HTMLInputElement>(
+          '[data-test-copy-value="mail-address"]',
+        )
+        ?.value.includes('new1'),
+    );
+    server.answers['DELETE /api/addresses/a1'] = { status: 204 };
+    await click('[data-test-remove-mail]');
+    await waitFor('[data-test-make-mail]');
+    assert.true(server.requests.includes('DELETE /api/addresses/a1'));
+    assert.dom('[data-test-make-mail]').isEnabled();
   });
 
-  test('without outgoing mail the settings say so', async function (assert) {
-    server.answers['GET /api/notifications'] = {
-      body: settings({ available: false }),
+  test('the address that a channel has is shown; a refusal keeps it', async function (assert) {
+    list('chat.example', ADDRESS);
+    await click('[data-test-mail-address]');
+    await waitFor('[data-test-copy-value="mail-address"]');
+    assert
+      .dom('[data-test-copy-value="mail-address"]')
+      .hasValue(ADDRESS.address);
+    server.answers['DELETE /api/addresses/a1'] = {
+      status: 503,
+      body: { detail: 'The storage does not answer; try again later.' },
     };
-    await visit('/settings/notifications');
-    await waitFor('[data-test-mail-unavailable]');
-    assert.dom('[data-test-mail-address]').doesNotExist();
+    await click('[data-test-remove-mail]');
+    await waitFor('[data-test-error]');
+    assert
+      .dom('[data-test-error]')
+      .hasText('The storage does not answer; try again later.');
+    assert
+      .dom('[data-test-copy-value="mail-address"]')
+      .hasValue(ADDRESS.address);
+    assert.dom('[data-test-remove-mail]').isEnabled();
   });
 
-  test('an invitation is mailed, and shown if it came back', async function (assert) {
-    const invite = {
-      id: 'i1',
-      inviter: 'alice',
-      created: '2026-01-01T00:00:00.000Z',
-      expires: '2099-01-01T00:00:00.000Z',
-      email: 'bob@b.test',
+  test('where there is no mail, or no more of it, a sentence says so', async function (assert) {
+    list(null);
+    await click('[data-test-mail-address]');
+    await waitFor('[data-test-no-mail]');
+    assert.dom('[data-test-no-mail]').hasText('This server takes no mail.');
+    assert.dom('[data-test-make-mail]').doesNotExist();
+    await click('[data-test-dialog-close]');
+    list('chat.example');
+    server.answers['POST /api/addresses'] = {
+      status: 409,
+      body: { detail: 'You have 200 mail addresses; delete one first.' },
     };
-    server.answers['GET /api/invites'] = { body: { invites: [], mail: true } };
-    server.answers['POST /api/invites'] = {
-      status: 201,
-      body: { ...invite, token: 'invite.i1.s' },
-    };
-    await visit('/');
-    await click('[data-test-open-invite]');
-    await waitFor('[data-test-invite-email]');
-    await fillIn('[data-test-invite-email]', 'bob@b.test');
-    const problem = { mail: 'undeliverable', mail_problem: 'no such user' };
-    server.answers['GET /api/invites'] = {
-      body: { invites: [{ ...invite, ...problem }], mail: true },
-    };
-    await click('[data-test-make-invite]');
-    assert.dom('[data-test-mailed]').includesText('bob@b.test');
-    assert.dom('#invite-link').hasValue(/#\/invite\/invite\.i1\.s$/);
-    assert.dom('[data-test-invite-problem]').includesText('no such user');
-    assert.dom('[data-test-invite-email]').hasNoValue();
-  });
-
-  test('without outgoing mail there are links only', async function (assert) {
-    server.answers['GET /api/invites'] = { body: { invites: [] } };
-    await visit('/');
-    await click('[data-test-open-invite]');
-    await waitFor('[data-test-make-invite]');
-    assert.dom('[data-test-invite-email]').doesNotExist();
+    await click('[data-test-mail-address]');
+    await waitFor('[data-test-make-mail]');
+    await click('[data-test-make-mail]');
+    await waitFor('[data-test-error]');
+    await settled();
+    assert
+      .dom('[data-test-error]')
+      .hasText('You have 200 mail addresses; delete one first.');
+    assert.dom('[data-test-make-mail]').isEnabled();
   });
 });

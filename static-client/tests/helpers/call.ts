@@ -1,0 +1,119 @@
+/** A call for acceptance tests: the connector's end of a socket, and people with real connections in the same page. */
+
+import { openCamera, openMicrophone } from 'subspace-client/lib/call/devices';
+import { PeerLink } from 'subspace-client/lib/call/peer-link';
+import type {
+  CallMedia,
+  PeerView,
+  SignalData,
+} from 'subspace-client/lib/call/types';
+import type { CallSocket } from 'subspace-client/services/call';
+
+/** Somebody in the call who is not the page. */
+interface Other {
+  view: PeerView;
+  link: PeerLink;
+}
+
+export class FakeCall implements CallSocket {
+  /** What the page emitted. */
+  emitted: { event: string; data: unknown }[] = [];
+  opened = 0;
+  #listeners = new Map<string, ((...args: never[]) => void)[]>();
+  #others = new Map<string, Other>();
+  #tracks: MediaStreamTrack[] = [];
+
+  openSocket = () => {
+    this.opened += 1;
+    this.#listeners.clear();
+    return this;
+  };
+
+  // What the page does
+
+  on(event: string, listener: (...args: never[]) => void) {
+    const listeners = this.#listeners.get(event) ?? [];
+    this.#listeners.set(event, [...listeners, listener]);
+  }
+
+  emit(event: string, data: unknown) {
+    this.emitted.push({ event, data });
+    if (event !== 'signal') return;
+    const signal = data as { to: string; data: SignalData };
+    this.#others.get(signal.to)?.link.receive(signal.data);
+  }
+
+  connect() {}
+
+  disconnect() {}
+
+  // What the test does
+
+  tell(event: string, data: unknown) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      listener(...([data] as never[]));
+    }
+  }
+
+  /** The page is in, and finds these people, whom it offers connections. */
+  async welcome(...names: string[]) {
+    const peers = [];
+    for (const name of names) peers.push((await this.#other(name, false)).view);
+    this.tell('welcome', { peers });
+  }
+
+  /** Somebody comes, and offers the page a connection. */
+  async comes(name: string) {
+    const { view } = await this.#other(name, true);
+    this.tell('joined', view);
+  }
+
+  leaves(name: string) {
+    this.#others.get(name)?.link.close();
+    this.#others.delete(name);
+    this.tell('left', { peer: name });
+  }
+
+  /** Somebody who is there, but whose connection never comes. */
+  silent(name: string): PeerView {
+    return { peer: name, name, guest: false, media: {} };
+  }
+
+  /** What the page last said of its devices. */
+  get media(): CallMedia {
+    const all = this.emitted.filter(({ event }) => event === 'media');
+    return all.at(-1)?.data ?? {};
+  }
+
+  /** What somebody receives of the page. */
+  async received(name: string) {
+    return this.#others.get(name)!.link.measure();
+  }
+
+  close() {
+    for (const { link } of this.#others.values()) link.close();
+    for (const track of this.#tracks) track.stop();
+  }
+
+  async #other(name: string, offers: boolean): Promise<Other> {
+    const audio = await openMicrophone('');
+    const video = await openCamera('');
+    this.#tracks.push(audio, video);
+    const view = {
+      ...this.silent(name),
+      media: { audio: true, video: true, screen: false },
+    };
+    const link = new PeerLink(
+      {},
+      offers,
+      { audio, video },
+      {
+        send: (data) => this.tell('signal', { from: name, data }),
+        changed: () => {},
+      },
+    );
+    const other = { view, link };
+    this.#others.set(name, other);
+    return other;
+  }
+}
