@@ -354,9 +354,9 @@ async fn while_the_server_is_down_messages_wait_and_others_go_on() {
         reason.contains("127.0.0.1 could not be reached"),
         "{reason}"
     );
-    assert_eq!(w.send(&[mine.clone()]).await["stored"], 0);
+    assert_eq!(w.send(std::slice::from_ref(&mine)).await["stored"], 0);
     w.away.start_again();
-    w.send_until_stored(&[mine.clone()]).await;
+    w.send_until_stored(std::slice::from_ref(&mine)).await;
     w.send_until_stored(&[mine]).await;
     assert_eq!(w.ids(&token, "2026/01/10"), ["1", "2"]);
     let state = w.state().await;
@@ -371,7 +371,7 @@ async fn after_the_token_was_revoked_the_user_renews_it() {
     w.send(&[message("alice", "1", 10, 1)]).await;
     w.away.revoke(&token);
     let mine = message("alice", "2", 10, 2);
-    assert_eq!(w.send(&[mine.clone()]).await["stored"], 0);
+    assert_eq!(w.send(std::slice::from_ref(&mine)).await["stored"], 0);
     let state = w.state().await;
     assert_eq!(state["state"], "renew", "{state}");
     let reason = state["reason"].as_str().unwrap();
@@ -388,7 +388,7 @@ async fn after_the_token_was_revoked_the_user_renews_it() {
     assert!(state["since"].as_str().unwrap() > state["connected"].as_str().unwrap());
     // It is not tried again and again.
     assert!(
-        w.send(&[mine.clone()]).await["waiting"][0]["retry_after"]
+        w.send(std::slice::from_ref(&mine)).await["waiting"][0]["retry_after"]
             .as_u64()
             .unwrap()
             > 60

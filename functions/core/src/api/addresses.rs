@@ -233,7 +233,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 admins.push((record.created, name));
             }
         }
-        admins.sort_by(|a, b| a.0.cmp(&b.0));
+        admins.sort_by_key(|admin| admin.0);
         let Some((created, admin)) = admins.into_iter().next() else {
             return Ok(None);
         };

@@ -31,7 +31,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// twice a minute, so it happens on every kind of host.
     pub(crate) async fn post_digests(&self, connector: &Connector) -> Answer {
         let sender = self.mail_sender().await?;
-        if !sender.is_some_and(|sender| sender.id == connector.id) {
+        if sender.is_none_or(|sender| sender.id != connector.id) {
             return Err(Failure::forbidden(
                 "only the connector that sends mail may have digests made",
             ));

@@ -112,7 +112,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn post_mail_outcome(&self, connector: &Connector, body: &Bytes) -> Answer {
         let mut outcome: MailOutcome = parse_json(body)?;
         let service = self.mail_service().await?;
-        if !service.is_some_and(|service| service.connector == connector.id) {
+        if service.is_none_or(|service| service.connector != connector.id) {
             return Err(Failure::forbidden(
                 "only the connector that sends mail may tell what became of it",
             ));

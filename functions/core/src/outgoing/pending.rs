@@ -178,7 +178,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let settings = self
             .load::<Notifications>(&keys::notifications(account))
             .await?;
-        if !settings.is_some_and(|(settings, _)| settings.active().is_some()) {
+        if settings.is_none_or(|(settings, _)| settings.active().is_none()) {
             return Ok(());
         }
         let now = self.now();
