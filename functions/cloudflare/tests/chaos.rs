@@ -37,9 +37,10 @@ impl Instances for Workers {
 
     async fn faults(&self, seed: Option<u64>) {
         for which in 0..2 {
-            let order = seed.map_or("off".to_owned(), |seed| {
-                seed.wrapping_add(which).to_string()
-            });
+            let order = seed.map_or_else(
+                || "off".to_owned(),
+                |seed| seed.wrapping_add(which).to_string(),
+            );
             let which = usize::try_from(which).unwrap();
             let path = format!("/chaos/faults/{order}");
             let request = self.request(&client(), which, "GET", &path);

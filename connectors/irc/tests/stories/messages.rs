@@ -39,6 +39,7 @@ fn a_message_is_acknowledged_by_its_echo_after_its_record() {
                 server,
                 target,
                 message,
+                missed: false,
             },
         ),
     ] = records
