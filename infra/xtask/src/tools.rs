@@ -101,6 +101,10 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
             .args(["--version", version, "--root"])
             .arg(&root)
             .args(tool.flags)
+            // They serve tests: that they are there soon matters more than how fast they are.
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
             .env("CARGO_TARGET_DIR", &target);
         process::run_quietly(&mut cargo)
     })?;
