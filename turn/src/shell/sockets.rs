@@ -1,7 +1,7 @@
 //! Opening sockets.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
@@ -45,7 +45,7 @@ impl Listeners {
         }
         for &address in &config.tls_listen {
             let wrong = |error| refused("tls-listen", address, error);
-            TcpListener::bind(address).map_err(wrong)?;
+            unused_tcp(address).map_err(wrong)?;
             all.tls.push(tcp(address).map_err(wrong)?);
         }
         Ok(all)
@@ -93,7 +93,16 @@ fn refused(key: &'static str, address: SocketAddr, error: io::Error) -> StartErr
 fn unused(address: SocketAddr) -> io::Result<()> {
     let socket = dgram(address)?;
     bind(&socket, &address)?;
-    TcpListener::bind(address).map(drop)
+    unused_tcp(address)
+}
+
+/// Not the standard library's listener: its `[::]` takes the port of IPv4 as well.
+fn unused_tcp(address: SocketAddr) -> io::Result<()> {
+    let socket = open(address, SocketType::STREAM)?;
+    // Connections that ended a moment ago do not count.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &address)?;
+    listen(&socket, 1).map_err(io::Error::from)
 }
 
 /// UDP and TCP on the same port; port 0 is the system's choice for both.
@@ -175,4 +184,33 @@ fn open(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
 fn named(socket: OwnedFd) -> io::Result<(OwnedFd, SocketAddr)> {
     let address = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
     Ok((socket, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::credentials::Secrets;
+
+    #[test]
+    fn both_families_on_one_port_but_nothing_twice() {
+        let secrets = || Secrets::new(vec![b"a secret of this test".to_vec()]);
+        let four: SocketAddr = (Ipv4Addr::UNSPECIFIED, 0).into();
+        let first = Listeners::open(&Config::new(vec![four], secrets())).unwrap();
+        let four = first.addresses()[0];
+        let six: SocketAddr = (Ipv6Addr::UNSPECIFIED, four.port()).into();
+        let second = Listeners::open(&Config::new(vec![six], secrets())).unwrap();
+        assert_eq!(second.addresses(), [six]);
+        for taken in [four, six] {
+            let again = Listeners::open(&Config::new(vec![taken], secrets()));
+            assert!(matches!(again, Err(StartError::InUse { .. })), "{taken}");
+        }
+        let mut config = Config::new(Vec::new(), secrets());
+        config.tls_listen = vec![six];
+        assert!(matches!(
+            Listeners::open(&config),
+            Err(StartError::InUse { .. })
+        ));
+    }
 }
