@@ -100,6 +100,27 @@ export class Device {
     return link;
   }
 
+  // Connecting servers
+
+  /** On a fresh installation: asks for a server of a kind, and returns the command that starts it. */
+  async connectServer(kind, url) {
+    const form = this.#at('[data-test-connect-server]');
+    await form.locator(`[data-test-connector-kind="${kind}"]`).check();
+    await form.locator('[data-test-connector-url]').fill(url);
+    await form.locator('[data-test-make-connector]').click();
+    return form.locator('[data-test-copy-value="connector-command"]').inputValue();
+  }
+
+  /** Waits until the page says that the server has registered. */
+  async serverRegistered(id) {
+    const state = this.#at('[data-test-connector-state]');
+    await state.filter({ hasText: `${id} has registered.` }).waitFor();
+  }
+
+  async connectAnother() {
+    await this.#at('[data-test-another-connector]').click();
+  }
+
   // Networks and rooms
 
   #network(name) {

@@ -12,7 +12,7 @@ const running = new Set();
 const folders = new Set();
 
 function stopEverything() {
-  for (const child of running) child.kill('SIGKILL');
+  for (const program of running) program.signal('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
@@ -52,17 +52,19 @@ export async function freePort() {
   return port;
 }
 
-/** A program that is running, and the lines it has printed. */
+/** A program that is running, and the lines it has printed. One that is `detached` is stopped with its children. */
 export class Program {
   #child;
+  #detached;
   #ended;
   #waiting = new Set();
   lines = [];
 
   constructor(name, path, args, options = {}) {
     this.name = name;
+    this.#detached = options.detached ?? false;
     this.#child = spawn(path, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
-    running.add(this.#child);
+    running.add(this);
     const log = createWriteStream(artifact(`logs/${name}.log`), { flags: 'a' });
     log.write(`--- ${args.join(' ')}\n`);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -78,7 +80,7 @@ export class Program {
     }
     this.#ended = new Promise((resolve) => {
       const end = (how) => {
-        running.delete(this.#child);
+        running.delete(this);
         log.end(`--- ended: ${how}\n`);
         this.ended = how;
         resolve(how);
@@ -128,8 +130,8 @@ export class Program {
   /** Stops it as a service manager does, and waits. */
   async stop() {
     if (this.ended) return this.ended;
-    this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS);
+    this.signal('SIGTERM');
+    const timer = setTimeout(() => this.signal('SIGKILL'), GRACE_MS);
     const how = await this.#ended;
     clearTimeout(timer);
     return how;
@@ -137,8 +139,19 @@ export class Program {
 
   /** Stops it as a power cut does, and waits. */
   async kill() {
-    this.#child.kill('SIGKILL');
+    this.signal('SIGKILL');
     return this.#ended;
+  }
+
+  /** Sends a signal, and to its children if it is detached. */
+  signal(name) {
+    if (!this.#detached) return this.#child.kill(name);
+    try {
+      // The group has the number of its first process.
+      process.kill(-this.pid, name);
+    } catch {
+      // It has ended already, or never began.
+    }
   }
 
   #wake() {

@@ -69,7 +69,10 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         process::run(places.cargo().args(["test", "--workspace", "--doc"]))
     });
     if !options.no_e2e {
-        steps.step("end to end", || end_to_end(places, &[]));
+        steps.step("end to end", || match &spin {
+            Some(spin) => end_to_end(places, spin, &[]),
+            None => bail!("the component for Spin is missing"),
+        });
     }
     steps.finish()
 }
@@ -99,7 +102,9 @@ pub(crate) fn e2e(places: &Places, flags: &[String]) -> Result<()> {
     install::packages(&[install::CC, install::LIBC])?;
     install::packages(install::TEST_PEERS)?;
     client::build(places)?;
-    end_to_end(places, flags)
+    let spin = spin::for_suite(places)?;
+    worker::build_for_tests(places)?;
+    end_to_end(places, &spin, flags)
 }
 
 fn lint_steps(places: &Places, steps: &mut Steps) {
@@ -126,9 +131,15 @@ fn lint_steps(places: &Places, steps: &mut Steps) {
     });
 }
 
-fn end_to_end(places: &Places, flags: &[String]) -> Result<()> {
+fn end_to_end(places: &Places, spin: &spin::Built, flags: &[String]) -> Result<()> {
     // The development build has overflow checks and assertions, and most of it is built already.
     process::run(places.cargo().args(["build", "--package", "subspace"]))?;
+    let mut parts = places.cargo();
+    parts.args(["build", "--bins", "--example=s3_server"]);
+    for package in ["functions-native", "irc-connector", "ircd", "storage-s3"] {
+        parts.args(["--package", package]);
+    }
+    process::run(&mut parts)?;
     let folder = places.e2e();
     npm::install(places, &folder)?;
     let tests = stamp::files_below(&folder.join("tests"), &[])?;
@@ -139,7 +150,9 @@ fn end_to_end(places: &Places, flags: &[String]) -> Result<()> {
         .args(flags)
         .args(tests)
         .env("SUBSPACE_BIN", places.target.join("debug/subspace"))
-        .env("SUBSPACE_CLIENT", places.client().join("dist"));
+        .env("SUBSPACE_CLIENT", places.client().join("dist"))
+        .env("SUBSPACE_SPIN_COMPONENT", &spin.component)
+        .env("SUBSPACE_WASMTIME", &spin.wasmtime);
     process::run(&mut node).with_context(|| {
         format!(
             "pictures and logs are in {}",
