@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHmac, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
+import { allowApp } from '../harness/app.mjs';
 import { Archives } from '../harness/archives.mjs';
 import { startBrowser } from '../harness/browser.mjs';
 import { chapters } from '../harness/chapters.mjs';
@@ -14,7 +15,8 @@ import { Program, freePort, temporaryFolder } from '../harness/processes.mjs';
 import { until } from '../harness/until.mjs';
 import { WeeChat } from '../harness/weechat.mjs';
 
-const PASSWORDS = { alice: 'correct horse battery', bob: 'staple of my diet' };
+const ALICE = { name: 'alice', password: 'correct horse battery' };
+const BOB = { name: 'bob', password: 'staple of my diet' };
 const GENERAL = '#general';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -23,19 +25,6 @@ before(async () => {
   browser = await startBrowser();
 });
 after(() => browser?.close());
-
-/** Returns a token of an app with a scope, which the account gives it. */
-async function tokenOf(origin, name, scopes) {
-  const post = async (path, body, headers = {}) => {
-    const options = { method: 'POST', headers: { ...JSON_TYPE, ...headers } };
-    const answer = await fetch(origin + path, { ...options, body: JSON.stringify(body) });
-    assert.equal(answer.status, 201, `POST ${path}`);
-    return (await answer.json()).token;
-  };
-  const session = await post('/api/session', { name, password: PASSWORDS[name] });
-  const grant = { kind: 'app', client: 'https://notes.example.test', scopes };
-  return post('/api/grants', grant, { authorization: `Bearer ${session}` });
-}
 
 /** Posts an event to a webhook as GitHub does. */
 function ping({ url, secret }, zen) {
@@ -85,7 +74,7 @@ async function tell(t, name) {
   await chapter('the set-up token makes the first account, in the browser', async () => {
     alice = await come('alice');
     await alice.goTo(host.setUpLink);
-    await alice.signUp('alice', PASSWORDS.alice);
+    await alice.signUp(ALICE.name, ALICE.password);
   });
 
   await chapter('the page says how to start an IRC server, which finds its way here', async () => {
@@ -124,7 +113,7 @@ async function tell(t, name) {
     bob = await come('bob');
     await bob.goTo(invite);
     assert.match(await bob.lead(), /alice/);
-    await bob.signUp('bob', PASSWORDS.bob);
+    await bob.signUp(BOB.name, BOB.password);
     await bob.chat();
     await bob.online();
     await bob.inRoom(GENERAL);
@@ -149,11 +138,10 @@ async function tell(t, name) {
   });
 
   await chapter('what was said is in the archives, and there after reloading', async () => {
-    const archives = new Archives(
-      host.origin,
-      'alice',
-      await tokenOf(host.origin, 'alice', 'chat-messages:r'),
-    );
+    const scope = 'chat-messages:r';
+    const { root, token } = await allowApp(alice, host.origin, { ...ALICE, scope });
+    assert.equal(root, `${host.origin}/storage/alice`);
+    const archives = new Archives(host.origin, 'alice', token);
     for (const text of ['Is anybody here?', 'Good morning from WeeChat', 'Just between us']) {
       await until(`"${text}" in the archives`, async () =>
         (await archives.texts('')).includes(text),
@@ -165,15 +153,16 @@ async function tell(t, name) {
     await alice.reads('Is anybody here?', 'alice');
     await alice.reads('Hello alice, I am here.', 'bob');
     const laptop = await come('alice-laptop');
-    await laptop.signIn(host.origin, 'alice', PASSWORDS.alice);
+    await laptop.signIn(host.origin, ALICE.name, ALICE.password);
     await laptop.chat();
     await laptop.open(GENERAL);
     await laptop.reads('Good morning from WeeChat', carol.nick);
   });
 
   await chapter('an app keeps a document in her storage', async () => {
-    const token = await tokenOf(host.origin, 'alice', 'notes:rw');
-    const folder = `${host.origin}/storage/alice/notes/`;
+    const scope = 'notes:rw';
+    const { root, token } = await allowApp(alice, host.origin, { ...ALICE, scope });
+    const folder = `${root}/notes/`;
     const authorization = `Bearer ${token}`;
     const put = (headers) => {
       const all = { authorization, 'content-type': 'text/plain', ...headers };
@@ -188,6 +177,8 @@ async function tell(t, name) {
     const { items } = await (await fetch(folder, { headers: { authorization } })).json();
     assert.deepEqual(Object.keys(items), ['shop.txt']);
     assert.equal((await fetch(`${folder}shop.txt`)).status, 401);
+    const elsewhere = await fetch(`${root}/chat-messages/`, { headers: { authorization } });
+    assert.equal(elsewhere.status, 403);
   });
 
   await chapter('no page had a script error or asked anybody else', () => {

@@ -132,14 +132,11 @@ fn lint_steps(places: &Places, steps: &mut Steps) {
 }
 
 fn end_to_end(places: &Places, spin: &spin::Built, flags: &[String]) -> Result<()> {
-    // The development build has overflow checks and assertions, and most of it is built already.
-    process::run(places.cargo().args(["build", "--package", "subspace"]))?;
-    let mut parts = places.cargo();
-    parts.args(["build", "--bins", "--example=s3_server"]);
-    for package in ["functions-native", "irc-connector", "ircd", "storage-s3"] {
-        parts.args(["--package", package]);
-    }
-    process::run(&mut parts)?;
+    // The development build has overflow checks and assertions. Of the whole workspace, since cargo would build a
+    // part of it with other features, from anew; after the tests all of it is there.
+    let mut programs = places.cargo();
+    programs.args(["build", "--workspace", "--bins", "--example=s3_server"]);
+    process::run(&mut programs)?;
     let folder = places.e2e();
     npm::install(places, &folder)?;
     let tests = stamp::files_below(&folder.join("tests"), &[])?;

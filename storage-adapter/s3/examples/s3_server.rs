@@ -1,8 +1,6 @@
 //! The S3 server of the tests as a program of its own, for tests of which the store is another process. It keeps
 //! everything in memory, prints its address, and ends with its standard input, so it never outlives who started it.
 
-#![allow(clippy::unwrap_used, reason = "a program for tests")]
-
 #[path = "../tests/server/mod.rs"]
 #[allow(dead_code, reason = "faults are not needed here")]
 mod server;
