@@ -131,6 +131,7 @@ async function tell(t, name) {
     assert.ok(hook.url.startsWith(`${host.origin}/hooks/alice.`), hook.url);
     await alice.closeDialog();
     assert.equal((await ping({ ...hook, secret: 'not it' }, 'Forged')).status, 403);
+    // The functions do not trust the connector's certificate, so they cannot wake it: it asks every 10 s.
     assert.equal((await ping(hook, 'Anything added dilutes everything else.')).status, 200);
     await alice.reads('Anything added dilutes everything else.');
     await carol.sees(GENERAL, /Anything added dilutes everything else\./);
