@@ -95,6 +95,8 @@ pub(crate) struct Found {
 pub(crate) struct Store {
     folder: PathBuf,
     index: Mutex<Index>,
+    /// Held by who changes what became of a mail.
+    settling: Mutex<()>,
 }
 
 impl Store {
@@ -111,6 +113,7 @@ impl Store {
         let store = Self {
             folder: folder.to_owned(),
             index: Mutex::default(),
+            settling: Mutex::default(),
         };
         let mut found = Found::default();
         for id in store.names("done", DONE)? {
@@ -180,8 +183,16 @@ impl Store {
         Ok((envelope, bytes))
     }
 
-    /// Notes what became of a mail that waits, and forgets its bytes.
+    /// Notes what became of a mail that waits, and forgets its bytes. What a bounce said already stands.
     pub(crate) fn finish(&self, done: &Done) -> io::Result<()> {
+        let _settling = self.settling();
+        match self.done(&done.envelope.id) {
+            Ok(known) if known.result == MailResult::Undeliverable => Ok(()),
+            _ => self.settle(done),
+        }
+    }
+
+    fn settle(&self, done: &Done) -> io::Result<()> {
         let id = &done.envelope.id;
         self.write("done", id, DONE, &serde_json::to_vec(done)?)?;
         self.index().done.insert(id.clone());
@@ -201,6 +212,7 @@ impl Store {
 
     /// The functions know what became of a mail.
     pub(crate) fn told(&self, id: &str, outcome: &MailOutcome) -> io::Result<()> {
+        let _settling = self.settling();
         let mut done = self.done(id)?;
         // A bounce may have come meanwhile.
         if done.outcome() == *outcome && !done.told {
@@ -217,6 +229,7 @@ impl Store {
 
     /// Notes that a mail which was sent came back. False if that is known already.
     pub(crate) fn bounce(&self, id: &str, reason: &str, at: Timestamp) -> io::Result<bool> {
+        let _settling = self.settling();
         // It may come before the 250 was noted.
         let (envelope, known) = match self.done(id) {
             Ok(done) if done.result == MailResult::Undeliverable => return Ok(false),
@@ -234,7 +247,7 @@ impl Store {
         if known {
             self.write("done", id, DONE, &serde_json::to_vec(&done)?)?;
         } else {
-            self.finish(&done)?;
+            self.settle(&done)?;
         }
         Ok(true)
     }
@@ -291,6 +304,10 @@ impl Store {
 
     fn place(&self, below: &str, id: &str, suffix: &str) -> PathBuf {
         self.folder.join(below).join(format!("{id}{suffix}"))
+    }
+
+    fn settling(&self) -> MutexGuard<'_, ()> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -382,6 +399,8 @@ mod tests {
         // Faster than the 250.
         assert!(store.bounce("b", "no", now).unwrap());
         assert_eq!(store.waiting(), 0);
+        store.finish(&done("b", MailResult::Sent)).unwrap();
+        assert_eq!(store.done("b").unwrap().result, MailResult::Undeliverable);
         store.clean(Timestamp::from_millis(100)).unwrap();
         assert!(store.knows("a"), "the functions do not know yet");
         store.told("a", &bounced.outcome()).unwrap();

@@ -214,7 +214,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Mail for the postmaster, which every mail server takes (RFC 5321 section 4.5.1), goes to the address that
-    /// an admin chose, else to the first channel of the oldest admin.
+    /// an admin chose, else to the first channel of the oldest admin, or of the oldest account if nobody is an admin.
     async fn postmaster(&self) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
         let chosen = self
             .load::<MailAddressOwner>(&keys::mail_owner(POSTMASTER))
@@ -225,19 +225,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let local = POSTMASTER.to_owned();
             return Ok(Some((owner.account, MailAddress { local, ..address })));
         }
-        let mut admins = Vec::new();
+        let mut accounts = Vec::new();
         for name in self.account_names().await?.into_iter().take(MAX_SEARCHED) {
-            if let Some((record, _)) = self.account(&name).await?
-                && record.admin
-            {
-                admins.push((record.created, name));
+            if let Some((record, _)) = self.account(&name).await? {
+                accounts.push((!record.admin, record.created, name));
             }
         }
-        admins.sort_by_key(|admin| admin.0);
-        let Some((created, admin)) = admins.into_iter().next() else {
+        let Some((_, created, owner)) = accounts.into_iter().min() else {
             return Ok(None);
         };
-        let mut connections = self.connections(&admin).await?;
+        let mut connections = self.connections(&owner).await?;
         connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let place = connections.into_iter().find_map(|connection| {
             let channel = connection.channels.first()?;
@@ -254,7 +251,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 channel,
                 created,
             };
-            (admin, address)
+            (owner, address)
         }))
     }
 
