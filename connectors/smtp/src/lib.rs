@@ -33,7 +33,7 @@ pub use config::{Limits, SmtpConfig, TlsFiles};
 use directory::Directory;
 use inbox::Inbox;
 use outgoing::Outgoing;
-pub use outgoing::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
+pub use outgoing::{Dkim, OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
 use queue::Queue;
 use server::{Shared, TlsAcceptorDebug};
 use session::SessionConfig;
@@ -84,6 +84,7 @@ impl Smtp {
         let (outgoing, sending) = match config.outgoing.clone() {
             None => (None, None),
             Some(route) => {
+                announce(&route);
                 let folder = config.data.join("outgoing");
                 let (outgoing, work) = Outgoing::open(
                     &folder,
@@ -187,5 +188,20 @@ impl Smtp {
             task.abort();
             drop(task.await);
         }
+    }
+}
+
+/// Says what has to be in DNS so that others trust the mail.
+fn announce(outgoing: &OutgoingConfig) {
+    match (&outgoing.dkim, &outgoing.route) {
+        (Some(dkim), _) => {
+            tracing::info!(record = %dkim.zone_line(), "mail is signed with DKIM; its key has to be in DNS");
+        }
+        (None, Route::Direct { .. }) => {
+            tracing::warn!(
+                "mail-out is direct without mail-dkim-key: many servers take such mail for spam"
+            );
+        }
+        (None, Route::Smarthost(_)) => {}
     }
 }

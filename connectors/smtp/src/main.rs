@@ -77,6 +77,12 @@ struct Options {
     /// Address that outgoing mail is from; subspace@ the mail domain if not given.
     #[arg(long, env = "SUBSPACE_MAIL_FROM")]
     mail_from: Option<String>,
+    /// PEM file with the private key that signs outgoing mail with DKIM; the DNS record for it is logged at the start.
+    #[arg(long, env = "SUBSPACE_MAIL_DKIM_KEY")]
+    mail_dkim_key: Option<PathBuf>,
+    /// Name of that key in the domain of mail-from; subspace if not given.
+    #[arg(long, env = "SUBSPACE_MAIL_DKIM_SELECTOR")]
+    mail_dkim_selector: Option<String>,
     /// Seconds before a mail is tried for the second time; further pauses double, up to an hour.
     #[arg(long, env = "SUBSPACE_MAIL_RETRY", default_value_t = 60)]
     mail_retry: u64,
@@ -134,6 +140,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
         port: options.mail_out_port,
         private: options.mail_out_private,
         from: options.mail_from.as_deref(),
+        dkim_key: options.mail_dkim_key.as_deref(),
+        dkim_selector: options.mail_dkim_selector.as_deref(),
         domain: &config.mail_domain,
     })
     .map_err(anyhow::Error::msg)?;
@@ -155,7 +163,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let address = listener.local_addr()?;
     let smtp = Smtp::start(config, listener)?;
-    tracing::info!(%address, "ready");
+    let mut out = std::io::stdout();
+    // Whoever started it may have gone away, which is no reason to stop.
+    drop(writeln!(out, "ready smtp://{address}").and_then(|()| out.flush()));
     let metrics = async {
         match metrics {
             Some(listener) => smtp.serve_metrics(listener).await,

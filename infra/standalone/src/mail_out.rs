@@ -63,6 +63,21 @@ pub(crate) struct MailOutKeys {
     /// Address that outgoing mail is from [default: subspace@ the mail domain].
     #[arg(long = "mail-from", env = "SUBSPACE_MAIL_FROM", value_name = "ADDRESS")]
     from: Option<String>,
+    /// PEM file with the private key that signs outgoing mail with DKIM; the DNS record for it is logged at the
+    /// start [default: not signed].
+    #[arg(
+        long = "mail-dkim-key",
+        env = "SUBSPACE_MAIL_DKIM_KEY",
+        value_name = "FILE"
+    )]
+    dkim_key: Option<PathBuf>,
+    /// Name of that key in the domain [default: subspace].
+    #[arg(
+        long = "mail-dkim-selector",
+        env = "SUBSPACE_MAIL_DKIM_SELECTOR",
+        value_name = "NAME"
+    )]
+    dkim_selector: Option<String>,
     /// Seconds before a mail is tried for the second time [default: 60].
     #[arg(
         long = "mail-retry",
@@ -98,6 +113,8 @@ impl MailOutKeys {
             port: own.port.or(file.port),
             private: own.private.or(file.private),
             from: own.from.or(file.from),
+            dkim_key: own.dkim_key.or(file.dkim_key),
+            dkim_selector: own.dkim_selector.or(file.dkim_selector),
             retry: own.retry.or(file.retry),
             poll: own.poll.or(file.poll),
         };
@@ -135,6 +152,8 @@ impl MailOut {
             port: keys.port,
             private: keys.private.unwrap_or(false),
             from: keys.from.as_deref(),
+            dkim_key: keys.dkim_key.as_deref(),
+            dkim_selector: keys.dkim_selector.as_deref(),
             domain,
         })
         .map_err(anyhow::Error::msg)

@@ -95,6 +95,20 @@ pub(crate) const TEST_PEERS: &[Package] = &[
         name: "postfix",
         shown_by: Sign::Path("/usr/sbin/postfix"),
     },
+    // With these Postfix asks for passwords.
+    Package {
+        name: "sasl2-bin",
+        shown_by: Sign::Path("/usr/sbin/saslpasswd2"),
+    },
+    Package {
+        name: "libsasl2-modules",
+        shown_by: Sign::Path("/usr/share/doc/libsasl2-modules"),
+    },
+    // It checks signatures of mails.
+    Package {
+        name: "opendkim",
+        shown_by: Sign::Path("/usr/sbin/opendkim"),
+    },
     NGINX,
     program("openssl", &["openssl"]),
     // The real sender of a webhook.

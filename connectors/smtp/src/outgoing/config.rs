@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use model::EmailAddress;
 
+use super::dkim::Dkim;
+
 /// Port for submission with STARTTLS (RFC 6409).
 const SUBMISSION: u16 = 587;
 /// Port for submission with TLS from the first byte (RFC 8314).
@@ -19,6 +21,8 @@ pub struct OutgoingConfig {
     pub route: Route,
     /// The address it is from; answers to it reach nobody unless somebody reads them.
     pub from: EmailAddress,
+    /// What signs it; none if nothing does.
+    pub dkim: Option<Dkim>,
 }
 
 /// Where mail goes.
@@ -90,6 +94,10 @@ pub struct OutgoingKeys<'a> {
     pub private: bool,
     /// `mail-from`.
     pub from: Option<&'a str>,
+    /// `mail-dkim-key`: PEM file with a private key.
+    pub dkim_key: Option<&'a Path>,
+    /// `mail-dkim-selector`: name of the key in the domain.
+    pub dkim_selector: Option<&'a str>,
     /// The domain of channels' addresses.
     pub domain: &'a str,
 }
@@ -98,7 +106,7 @@ impl OutgoingConfig {
     /// Reads what an operator says; none if no mail is sent.
     ///
     /// # Errors
-    /// One sentence: which key is wrong and what is expected; it shows no password.
+    /// One sentence: which key is wrong and what is expected, or the file of a key cannot be read; it shows no password.
     pub fn parse(keys: &OutgoingKeys<'_>) -> Result<Option<Self>, String> {
         let route = match keys.out.unwrap_or("off") {
             "off" => return Ok(None),
@@ -111,10 +119,24 @@ impl OutgoingConfig {
         let from = keys
             .from
             .map_or_else(|| format!("subspace@{}", keys.domain), str::to_owned);
-        let from = from
+        let from: EmailAddress = from
             .parse()
             .map_err(|error| format!("mail-from: found \"{from}\"; {error}"))?;
-        Ok(Some(Self { route, from }))
+        let dkim = match (keys.dkim_key, keys.dkim_selector) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(
+                    "mail-dkim-selector: there is no key for it; set mail-dkim-key".to_owned(),
+                );
+            }
+            (Some(path), selector) => {
+                let pem = std::fs::read(path).map_err(|error| {
+                    format!("mail-dkim-key: cannot read {}: {error}", path.display())
+                })?;
+                Some(Dkim::new(&pem, selector, from.domain())?)
+            }
+        };
+        Ok(Some(Self { route, from, dkim }))
     }
 }
 
@@ -193,6 +215,7 @@ mod tests {
             OutgoingConfig {
                 route: Route::Smarthost(server),
                 from,
+                ..
             } => {
                 assert_eq!(from.as_str(), "subspace@chat.example.org");
                 (server.host, server.port, server.tls)

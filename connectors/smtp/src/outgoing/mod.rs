@@ -8,6 +8,7 @@
 mod bounce;
 mod compose;
 mod config;
+mod dkim;
 mod store;
 mod transport;
 
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::bounce::failure;
 pub use self::config::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
+pub use self::dkim::Dkim;
 use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
@@ -331,7 +333,12 @@ impl Outgoing {
             let Ok(_place) = self.places.acquire().await else {
                 return Ok(None);
             };
-            self.transport.send(&envelope, &bytes).await
+            // Signed anew each time: the key may be another since it was accepted.
+            let signed = self.config.dkim.as_ref().map(|dkim| dkim.sign(&bytes));
+            match signed.unwrap_or(Ok(bytes)) {
+                Ok(bytes) => self.transport.send(&envelope, &bytes).await,
+                Err(reason) => Attempt::Later(reason),
+            }
         };
         let (result, reason, count) = match attempt {
             Attempt::Sent => (MailResult::Sent, String::new(), &self.counts.sent),

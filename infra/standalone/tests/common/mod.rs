@@ -17,6 +17,7 @@ pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod socket;
+pub(crate) mod submission;
 pub(crate) mod watch;
 
 use std::path::PathBuf;

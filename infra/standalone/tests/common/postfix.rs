@@ -25,6 +25,11 @@ impl Postfix {
 
     /// As [`Postfix::start`], with further lines of configuration.
     pub(crate) fn start_with(relay: &str, address: &str, more: &str) -> Self {
+        Self::start_asking(relay, address, more, "")
+    }
+
+    /// As [`Postfix::start_with`], with the configuration of SASL, which Debian's Postfix looks for beside its own.
+    pub(crate) fn start_asking(relay: &str, address: &str, more: &str, sasl: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let postfix = Self {
@@ -39,6 +44,8 @@ impl Postfix {
         for path in [&config, &queue, &state] {
             std::fs::create_dir(path).unwrap();
         }
+        std::fs::create_dir(config.join("sasl")).unwrap();
+        std::fs::write(config.join("sasl/smtpd.conf"), sasl).unwrap();
         let (host, port) = relay.rsplit_once(':').unwrap();
         let log = postfix.path("log");
         std::fs::write(

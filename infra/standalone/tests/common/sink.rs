@@ -28,6 +28,13 @@ impl Arrived {
         line.unwrap().split(['<', '>']).nth(1).unwrap()
     }
 
+    /// The mail without what smtp-sink says of the envelope, its lines ending in CRLF.
+    pub(crate) fn mail(&self) -> String {
+        let lines = self.whole.lines();
+        let lines = lines.skip_while(|line| line.starts_with("X-"));
+        lines.map(|line| format!("{line}\r\n")).collect()
+    }
+
     /// The rest of the first line with this.
     pub(crate) fn after(&self, begin: &str) -> String {
         let at = self
