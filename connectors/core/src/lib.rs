@@ -14,6 +14,7 @@ mod gateway;
 mod handshake;
 mod held_publisher;
 mod hub;
+mod key;
 mod limiter;
 mod link;
 mod metrics;
@@ -29,6 +30,7 @@ mod spool;
 pub use client::{FunctionsClient, FunctionsError};
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
+pub use key::{KeyError, connector_key};
 pub use platform::{
     Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Said,
     Saying, Seen, SocketId,

@@ -2,11 +2,11 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
 use connector::{Gateway, GatewayConfig};
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
@@ -69,7 +69,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let key = connector_key(options.key_file.as_deref())?;
+    let key = connector::connector_key(options.key_file.as_deref())?;
     let config = GatewayConfig {
         origins: options.origins,
         public_url: options.public_url,
@@ -105,16 +105,4 @@ async fn run(options: Options) -> anyhow::Result<()> {
     })
     .await;
     Ok(())
-}
-
-fn connector_key(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
-    let text = match (file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
-        (Some(path), _) => std::fs::read_to_string(path)
-            .with_context(|| format!("key-file is {}; that file cannot be read", path.display()))?,
-        (None, Ok(key)) => key,
-        (None, Err(_)) => {
-            bail!("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")
-        }
-    };
-    Ok(model::connector_key(&text)?)
 }

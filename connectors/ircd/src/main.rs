@@ -173,15 +173,8 @@ fn functions(options: &Options) -> anyhow::Result<Option<FunctionsClient>> {
     let Some(origin) = &options.functions else {
         return Ok(None);
     };
-    let key = match (&options.key_file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
-        (Some(path), _) => std::fs::read_to_string(path)
-            .with_context(|| format!("key-file is {}; that file cannot be read", path.display()))?,
-        (None, Ok(key)) => key,
-        (None, Err(_)) => bail!(
-            "functions is {origin}, but there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE"
-        ),
-    };
-    let key = model::connector_key(&key)?;
+    let key = connector::connector_key(options.key_file.as_deref())
+        .with_context(|| format!("functions is {origin}"))?;
     Ok(Some(FunctionsClient::new(
         origin,
         &options.connector,

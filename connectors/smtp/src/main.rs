@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
 use smtp_connector::{OutgoingConfig, OutgoingKeys, Smtp, SmtpConfig, TlsFiles};
 use tokio::net::TcpListener;
@@ -110,7 +110,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let key = connector_key(options.key_file.as_deref())?;
+    let key = connector::connector_key(options.key_file.as_deref())?;
     let mut config = SmtpConfig::new(
         &options.connector,
         &key,
@@ -185,15 +185,4 @@ fn read(path: &Path, what: &str) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{what} is {}; that file cannot be read", path.display()))?;
     Ok(text.trim_end().to_owned())
-}
-
-fn connector_key(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
-    let text = match (file, std::env::var("SUBSPACE_CONNECTOR_KEY")) {
-        (Some(path), _) => read(path, "key-file")?,
-        (None, Ok(key)) => key,
-        (None, Err(_)) => {
-            bail!("there is no key: set SUBSPACE_CONNECTOR_KEY or SUBSPACE_CONNECTOR_KEY_FILE")
-        }
-    };
-    Ok(model::connector_key(&text)?)
 }
