@@ -53,6 +53,7 @@ module('Acceptance | connectors', function (hooks) {
     fresh();
     await visit('/');
     await waitFor('[data-test-connect-server]');
+    assert.dom('[data-test-link-banner]').doesNotExist('the page says it');
     await click('[data-test-make-connector]');
     assert.dom('[data-test-error]').hasText('The address is missing.');
     await click('[data-test-connector-kind="irc"]');
