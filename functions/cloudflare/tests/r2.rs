@@ -16,7 +16,7 @@ async fn run(test: &str) {
     let _worker = tokio::task::spawn_blocking(move || Worker::start(CONTRACT, address, &[], &[]))
         .await
         .unwrap();
-    let answer = reqwest::Client::new()
+    let answer = functions_suite::client()
         .get(format!("http://{address}/{test}"))
         .timeout(LIMIT)
         .send()

@@ -28,6 +28,7 @@ async fn start(variables: Vec<(&'static str, String)>) -> (Worker, SocketAddr) {
 }
 
 async fn ask(address: SocketAddr, method: Method, path: &str) -> Response {
+    functions_suite::use_ring();
     let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -99,7 +100,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
     assert_eq!(about["storage"], format!("http://{address}"));
     assert_eq!(about["needs_setup"], true);
     let account = json!({"name": "alice", "password": "correct horse", "setup": "set-up"});
-    let made = Client::new()
+    let made = functions_suite::client()
         .post(format!("http://{address}/api/accounts"))
         .json(&account)
         .send()
@@ -109,7 +110,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
 
     let made: Value = made.json().await.unwrap();
     let grant = json!({"kind": "app", "client": "tests", "scopes": "*:rw"});
-    let grant = Client::new()
+    let grant = functions_suite::client()
         .post(format!("http://{address}/api/grants"))
         .bearer_auth(made["token"].as_str().unwrap())
         .json(&grant)
@@ -130,7 +131,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
         assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
     }
     // Cloudflare leaves alone what says that it must not be transformed.
-    let folder = Client::new()
+    let folder = functions_suite::client()
         .get(format!("http://{address}/storage/alice/"))
         .bearer_auth(token)
         .send()

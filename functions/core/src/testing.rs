@@ -108,10 +108,13 @@ impl storage_adapter::Host for TestHost {
         }
         self.advance(i64::try_from(millis).unwrap());
         let mut waited = false;
-        // Others go first.
-        std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        // Others go first. Who is polled by a set of futures is polled again only if it was woken.
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
         })
         .await;
     }

@@ -181,9 +181,14 @@ impl Server {
 /// A client; built together with other packages, reqwest wants to be told which cryptography to use.
 #[must_use]
 pub fn client() -> Client {
+    use_ring();
+    Client::new()
+}
+
+/// Names the cryptography of clients that are built otherwise than by [`client`].
+pub fn use_ring() {
     // It is an error only if another test was quicker.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
 }
 
 /// Reads a connection to its end.

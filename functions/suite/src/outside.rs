@@ -132,6 +132,13 @@ fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
+/// Pages for people are no other page's business.
+fn is_page(what: &str) -> bool {
+    what.contains("/oauth/authorize/")
+        || what.contains("/notifications/confirm/")
+        || what.contains("/notifications/unsubscribe/")
+}
+
 /// What every answer of the functions says, whatever its status.
 fn check_headers(what: &str, response: &Response) {
     assert_eq!(
@@ -153,12 +160,7 @@ fn check_headers(what: &str, response: &Response) {
         "",
         "{what}"
     );
-    // The page that asks for consent is no other page's business.
-    let open = if what.contains("/oauth/authorize/") {
-        ""
-    } else {
-        ELSEWHERE
-    };
+    let open = if is_page(what) { "" } else { ELSEWHERE };
     assert_eq!(
         header(response, "access-control-allow-origin"),
         open,
@@ -254,7 +256,7 @@ fn check_open(line: &Line, what: &str, status: StatusCode) {
 
 /// A page elsewhere may ask first, and is told of the method.
 async fn check_preflight(server: &Server, method: &Method, path: &str) {
-    if path.starts_with("/oauth/authorize/") {
+    if is_page(path) {
         return;
     }
     let asked = request(server, &Method::OPTIONS, path)

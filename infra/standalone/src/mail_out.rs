@@ -9,17 +9,23 @@ use clap::Args;
 use serde::Deserialize;
 use smtp_connector::{OutgoingConfig, OutgoingKeys};
 
-/// Every key as it may be given.
+/// Every key as it may be given. Its arguments have names of their own, as they stand beside all others.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct MailOutKeys {
     /// Where outgoing mail goes: off, direct (to the mail servers of the recipients), or host:port of a
     /// smarthost [default: off].
-    #[arg(long = "mail-out", env = "SUBSPACE_MAIL_OUT", value_name = "WHERE")]
+    #[arg(
+        id = "mail-out",
+        long = "mail-out",
+        env = "SUBSPACE_MAIL_OUT",
+        value_name = "WHERE"
+    )]
     to: Option<String>,
     /// How the connection to the smarthost is protected: starttls, implicit or off [default: starttls,
     /// implicit on port 465].
     #[arg(
+        id = "mail-out-tls",
         long = "mail-out-tls",
         env = "SUBSPACE_MAIL_OUT_TLS",
         value_name = "HOW"
@@ -27,6 +33,7 @@ pub(crate) struct MailOutKeys {
     tls: Option<String>,
     /// User at the smarthost.
     #[arg(
+        id = "mail-out-user",
         long = "mail-out-user",
         env = "SUBSPACE_MAIL_OUT_USER",
         value_name = "NAME"
@@ -34,6 +41,7 @@ pub(crate) struct MailOutKeys {
     user: Option<String>,
     /// File with the password at the smarthost; or SUBSPACE_MAIL_OUT_PASSWORD holds it.
     #[arg(
+        id = "mail-out-password-file",
         long = "mail-out-password-file",
         env = "SUBSPACE_MAIL_OUT_PASSWORD_FILE",
         value_name = "FILE"
@@ -41,6 +49,7 @@ pub(crate) struct MailOutKeys {
     password_file: Option<PathBuf>,
     /// PEM file with a certificate that is trusted for the smarthost, besides those of the system.
     #[arg(
+        id = "mail-out-ca",
         long = "mail-out-ca",
         env = "SUBSPACE_MAIL_OUT_CA",
         value_name = "FILE"
@@ -48,6 +57,7 @@ pub(crate) struct MailOutKeys {
     ca: Option<PathBuf>,
     /// Port of other mail servers for direct [default: 25].
     #[arg(
+        id = "mail-out-port",
         long = "mail-out-port",
         env = "SUBSPACE_MAIL_OUT_PORT",
         value_name = "PORT"
@@ -55,17 +65,24 @@ pub(crate) struct MailOutKeys {
     port: Option<u16>,
     /// Let direct reach mail servers that are not on the public internet: true or false [default: false].
     #[arg(
+        id = "mail-out-private",
         long = "mail-out-private",
         env = "SUBSPACE_MAIL_OUT_PRIVATE",
         value_name = "BOOL"
     )]
     private: Option<bool>,
     /// Address that outgoing mail is from [default: subspace@ the mail domain].
-    #[arg(long = "mail-from", env = "SUBSPACE_MAIL_FROM", value_name = "ADDRESS")]
+    #[arg(
+        id = "mail-from",
+        long = "mail-from",
+        env = "SUBSPACE_MAIL_FROM",
+        value_name = "ADDRESS"
+    )]
     from: Option<String>,
     /// PEM file with the private key that signs outgoing mail with DKIM; the DNS record for it is logged at the
     /// start [default: not signed].
     #[arg(
+        id = "mail-dkim-key",
         long = "mail-dkim-key",
         env = "SUBSPACE_MAIL_DKIM_KEY",
         value_name = "FILE"
@@ -73,6 +90,7 @@ pub(crate) struct MailOutKeys {
     dkim_key: Option<PathBuf>,
     /// Name of that key in the domain [default: subspace].
     #[arg(
+        id = "mail-dkim-selector",
         long = "mail-dkim-selector",
         env = "SUBSPACE_MAIL_DKIM_SELECTOR",
         value_name = "NAME"
@@ -80,13 +98,19 @@ pub(crate) struct MailOutKeys {
     dkim_selector: Option<String>,
     /// Seconds before a mail is tried for the second time [default: 60].
     #[arg(
+        id = "mail-retry",
         long = "mail-retry",
         env = "SUBSPACE_MAIL_RETRY",
         value_name = "SECONDS"
     )]
     retry: Option<u64>,
     /// Seconds between two looks for mail to send [default: 10].
-    #[arg(long = "mail-poll", env = "SUBSPACE_MAIL_POLL", value_name = "SECONDS")]
+    #[arg(
+        id = "mail-poll",
+        long = "mail-poll",
+        env = "SUBSPACE_MAIL_POLL",
+        value_name = "SECONDS"
+    )]
     poll: Option<u64>,
 }
 

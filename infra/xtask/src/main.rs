@@ -20,6 +20,7 @@ mod stamp;
 mod tools;
 mod wasm;
 mod wasm_debian;
+mod wasm_names;
 mod worker;
 
 use std::process::ExitCode;

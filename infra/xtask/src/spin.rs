@@ -67,7 +67,7 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
                 .args(["build", "--quiet", "--profile=edge"])
                 .args(["--package=functions-spin", "--target", triple])
                 .args(flags)
-                // Names of functions are a tenth of it; a Worker's build needs them.
+                // Names of functions are a tenth of it. A Worker's build needs them to its end.
                 .env("CARGO_PROFILE_EDGE_STRIP", "symbols");
             process::run(&mut cargo)
         },

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::places::Places;
 use crate::report::timed;
 use crate::wasm::WasmRust;
+use crate::wasm_names::without_names;
 use crate::{client, install, npm, process, stamp, tools};
 
 /// The profile of Cargo.toml.
@@ -57,7 +58,11 @@ fn workers(places: &Places, packages: &[&str]) -> Result<()> {
             continue;
         }
         timed(&format!("Building the Worker {package}"), || {
-            worker_build(places, &folder)
+            worker_build(places, &folder)?;
+            // wasm-bindgen needs the names; nobody does afterwards, and they are a fifth of what is sent.
+            let built = folder.join("build/index_bg.wasm");
+            let whole = std::fs::read(&built).with_context(|| format!("{}", built.display()))?;
+            Ok(std::fs::write(&built, without_names(&whole)?)?)
         })?;
         stamp::write(&stamp, &fingerprint)?;
     }
