@@ -17,7 +17,12 @@ export const FAKE_DEVICES = [
 export async function lobby({ page }, link) {
   await page.goto(link);
   await page.locator('[data-test-call-lobby]').waitFor();
-  await page.locator('[data-test-call-camera="on"]').waitFor();
+  const camera = page.locator('[data-test-call-camera="on"]');
+  // Chromium's fake camera now and then never answers whoever asks first; a person would reload the page.
+  await camera.waitFor().catch(async () => {
+    await page.reload();
+    await camera.waitFor();
+  });
 }
 
 /** Joins from the lobby; as a guest with a name, and through the relay only if wanted. */
