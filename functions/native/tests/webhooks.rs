@@ -5,20 +5,15 @@
 mod common;
 
 use common::{KEY, PASSWORD, Server};
+use functions_suite::client;
 use model::Timestamp;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 const SECRET: &str = "It's-a-Secret-to-Everybody";
 /// HMAC-SHA256 of [`PING`] with [`SECRET`].
 const SIGNATURE: &str = "sha256=a22ce72d18324da2c2d440068a7f3c0fa70a5c50650fc3a6280b61b641e9ab3f";
 const PING: &str = r#"{"zen":"Keep it logically awesome.","repository":{"name":"demo"},"hook":{"events":["push"]}}"#;
-
-fn client() -> Client {
-    // It is an error only if another test was quicker.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
-}
 
 async fn answer(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
