@@ -8,6 +8,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -245,11 +246,11 @@ pub(crate) fn uclient(
     }
 }
 
-/// A user name that ends in an hour.
+/// A user name that ends in an hour; the same one throughout a test, since another one may not use its allocation.
 pub(crate) fn username(name: &str) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    format!("{}:{name}", now + 3600)
+    static BEGUN: LazyLock<u64> = LazyLock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.unwrap().as_secs()
+    });
+    format!("{}:{name}", *BEGUN + 3600)
 }
