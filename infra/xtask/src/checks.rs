@@ -50,6 +50,9 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         Ok(())
     });
     steps.step("Workers: build", || worker::build_for_tests(places));
+    // Some tests start programs of other packages. The development build has overflow checks and assertions; of the
+    // whole workspace, since cargo would build a part of it with other features, from anew.
+    steps.step("Rust: programs", || programs(places));
     steps.step("Rust: tests", || {
         let mut cargo = places.cargo();
         if let Some(built) = &spin {
@@ -104,6 +107,7 @@ pub(crate) fn e2e(places: &Places, flags: &[String]) -> Result<()> {
     client::build(places)?;
     let spin = spin::for_suite(places)?;
     worker::build_for_tests(places)?;
+    programs(places)?;
     end_to_end(places, &spin, flags)
 }
 
@@ -131,12 +135,12 @@ fn lint_steps(places: &Places, steps: &mut Steps) {
     });
 }
 
+fn programs(places: &Places) -> Result<()> {
+    let mut cargo = places.cargo();
+    process::run(cargo.args(["build", "--workspace", "--bins", "--example=s3_server"]))
+}
+
 fn end_to_end(places: &Places, spin: &spin::Built, flags: &[String]) -> Result<()> {
-    // The development build has overflow checks and assertions. Of the whole workspace, since cargo would build a
-    // part of it with other features, from anew; after the tests all of it is there.
-    let mut programs = places.cargo();
-    programs.args(["build", "--workspace", "--bins", "--example=s3_server"]);
-    process::run(&mut programs)?;
     let folder = places.e2e();
     npm::install(places, &folder)?;
     let tests = stamp::files_below(&folder.join("tests"), &[])?;
