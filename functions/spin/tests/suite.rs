@@ -8,9 +8,15 @@ mod common;
 #[allow(dead_code, reason = "not everything of it is needed here")]
 mod s3;
 
+use std::collections::BTreeMap;
+use std::process::Command;
+
 use common::Component;
 use functions_suite::{Server, Settings, client, header};
 use reqwest::StatusCode;
+
+/// The largest component, in bytes as `gzip -9` makes them.
+const MAX_SIZE: usize = 1_500_000;
 
 functions_suite::suite!(start);
 
@@ -77,4 +83,32 @@ async fn a_bucket_that_is_not_there_is_said_and_tried_again() {
         detail.contains("another") && !detail.contains(s3::SECRET),
         "{detail}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_keeps_its_configuration_and_what_it_found_out() {
+    let component = Component::start(&Settings::default()).await;
+    let ask = async || {
+        let answer = client().get(component.url("/api")).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    };
+    ask().await;
+    let taken = || std::mem::take(&mut component.bucket.state.lock().unwrap().requests);
+    assert!(
+        taken().values().sum::<u64>() > 10,
+        "the bucket is tried out"
+    );
+    for _ in 0..20 {
+        ask().await;
+    }
+    // Whether there is an account yet, each time; nothing else.
+    assert_eq!(taken(), BTreeMap::from([("GET".to_owned(), 20)]));
+}
+
+#[test]
+fn the_component_is_small() {
+    let mut gzip = Command::new("gzip");
+    let packed = gzip.args(["-9", "-c"]).arg(&built::built().component);
+    let size = packed.output().unwrap().stdout.len();
+    assert!((1..=MAX_SIZE).contains(&size), "{size} bytes compressed");
 }

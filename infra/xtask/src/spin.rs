@@ -64,16 +64,14 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
         || {
             let mut cargo = rust.cargo(places)?;
             cargo
-                .args(["build", "--quiet", "--profile=edge"])
+                .args(["build", "--quiet", "--profile=component"])
                 .args(["--package=functions-spin", "--target", triple])
-                .args(flags)
-                // Names of functions are a tenth of it. A Worker's build needs them to its end.
-                .env("CARGO_PROFILE_EDGE_STRIP", "symbols");
+                .args(flags);
             process::run(&mut cargo)
         },
     )?;
     let built = rust.target_folder(places).join(triple);
-    let built = built.join("edge/functions_spin.wasm");
+    let built = built.join("component/functions_spin.wasm");
     let whole = std::fs::metadata(&built)?.len();
     let mut gzip = process::command("sh");
     gzip.args(["-c", "gzip -9 -c \"$0\" | wc -c"]).arg(&built);

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) struct Component {
     pub(crate) address: SocketAddr,
     wasmtime: Child,
-    _bucket: s3::Server,
+    pub(crate) bucket: s3::Server,
     _files: tempfile::TempDir,
 }
 
@@ -76,6 +76,8 @@ impl Component {
         let mut wasmtime = Command::new(&built.wasmtime);
         wasmtime
             .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
+            // An instance that idles for a second would be dropped: how many there were would be chance.
+            .arg("--idle-instance-timeout=600s")
             .arg(format!("--addr={address}"))
             .arg(format!("--dir={}::/client", files.path().display()))
             // `--env NAME` hands on what is in wasmtime's own environment: secrets are on no command line.
@@ -89,7 +91,7 @@ impl Component {
         let mut component = Self {
             address,
             wasmtime,
-            _bucket: bucket,
+            bucket,
             _files: files,
         };
         component.wait();
