@@ -66,7 +66,7 @@ pub(super) fn print(all: &[Found]) {
     let resident = all.iter().map(|found| (found.resident >> 20).to_string());
     line("", &resident.collect::<Vec<_>>());
     println!(
-        "\nSpin: wasmtime makes an instance for each request, so each opens its configuration and store anew.\n\
+        "\nSpin: wasmtime gives an instance up to 128 requests, 16 at once; each instance opens its store once.\n\
          Workers: processor time is workerd's, which runs wrangler's stand-in for R2 too; on Cloudflare R2 is elsewhere.\n\
          S3: a server in the memory of this program, whose processor time is not counted."
     );
