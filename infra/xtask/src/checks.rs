@@ -121,7 +121,7 @@ fn lint_steps(places: &Places, steps: &mut Steps) {
         script(&places.client(), "lint")
     });
     steps.step("licences and sources", || {
-        let deny = install::cargo_deny(places)?;
+        let deny = tools::cargo_tool(places, &tools::CARGO_DENY)?;
         let mut deny = process::command(deny);
         // Advisories would need a download from outside the package registries: see deny.toml.
         deny.current_dir(&places.root).args(["--workspace"]);

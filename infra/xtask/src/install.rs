@@ -1,6 +1,6 @@
 //! Installing what is missing, and nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -121,9 +121,6 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     COTURN,
 ];
 
-/// The version of cargo-deny that is installed if there is none.
-const CARGO_DENY: &str = "0.20.2";
-
 /// Installs everything that any command needs.
 ///
 /// # Errors
@@ -134,7 +131,6 @@ pub(crate) fn everything(places: &Places) -> Result<()> {
     all.extend_from_slice(TEST_PEERS);
     packages(&all)?;
     npm::install_all(places)?;
-    cargo_deny(places)?;
     WasmRust::find(places)?;
     tools::install_all(places)?;
     python::python_tool(places, &python::MOTO)?;
@@ -201,41 +197,6 @@ fn install_script(packages: &[&str]) -> String {
          apt-get install -y -qq --no-install-recommends {}\n",
         packages.join(" ")
     )
-}
-
-/// Returns cargo-deny, installed if it was missing.
-///
-/// # Errors
-///
-/// It could not be built.
-pub(crate) fn cargo_deny(places: &Places) -> Result<PathBuf> {
-    if let Some(found) = find_program(&["cargo-deny"]) {
-        return Ok(found);
-    }
-    let root = places.cache.join("tools");
-    let program = root.join("bin/cargo-deny");
-    if is_version(&program, CARGO_DENY) {
-        return Ok(program);
-    }
-    packages(&[CC, LIBC])?;
-    let what = format!("Installing cargo-deny {CARGO_DENY} from crates.io (takes some minutes)");
-    timed(&what, || {
-        let mut cargo = places.cargo();
-        cargo
-            .args(["install", "cargo-deny", "--locked", "--quiet", "--force"])
-            .args(["--version", CARGO_DENY, "--root"])
-            .arg(&root)
-            .env("CARGO_TARGET_DIR", places.cache.join("tools-target"));
-        process::run_quietly(&mut cargo)
-    })?;
-    let _only_costs_space = std::fs::remove_dir_all(places.cache.join("tools-target"));
-    Ok(program)
-}
-
-fn is_version(program: &Path, version: &str) -> bool {
-    program.is_file()
-        && process::output(process::command(program).arg("--version"))
-            .is_ok_and(|text| text.trim().ends_with(version))
 }
 
 impl Package {

@@ -19,6 +19,8 @@ pub(crate) struct CargoTool {
     pub(crate) program: &'static str,
     /// Flags of `cargo install`, such as features.
     pub(crate) flags: &'static [&'static str],
+    /// Whether it is measured, so that its speed matters; of the others it does that they are there soon.
+    pub(crate) measured: bool,
     /// About how long it takes on two processors, for the person who waits.
     pub(crate) minutes: u32,
 }
@@ -29,6 +31,7 @@ pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     version: "0.2.129",
     program: "wasm-bindgen",
     flags: &[],
+    measured: false,
     minutes: 2,
 };
 
@@ -38,6 +41,7 @@ pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
     version: "0.8.7",
     program: "worker-build",
     flags: &[],
+    measured: false,
     minutes: 3,
 };
 
@@ -51,6 +55,7 @@ pub(crate) const WASMTIME: CargoTool = CargoTool {
         "--features=run,serve,cranelift,component-model,component-model-async,wasi-http,cache,\
          parallel-compilation,pooling-allocator",
     ],
+    measured: true,
     minutes: 8,
 };
 
@@ -60,6 +65,7 @@ pub(crate) const GARAGE: CargoTool = CargoTool {
     version: "2.5.0",
     program: "garage",
     flags: &["--no-default-features", "--features=bundled-libs,sqlite"],
+    measured: false,
     minutes: 10,
 };
 
@@ -69,11 +75,22 @@ pub(crate) const WASM_COMPONENT_LD: CargoTool = CargoTool {
     version: "0.5.31",
     program: "wasm-component-ld",
     flags: &[],
+    measured: false,
+    minutes: 2,
+};
+
+/// Checks licences and sources of dependencies.
+pub(crate) const CARGO_DENY: CargoTool = CargoTool {
+    package: "cargo-deny",
+    version: "0.20.2",
+    program: "cargo-deny",
+    flags: &[],
+    measured: false,
     minutes: 2,
 };
 
 /// Everything of this kind that the tests need.
-pub(crate) const ALL: &[CargoTool] = &[WASM_BINDGEN, WORKER_BUILD, WASMTIME, GARAGE];
+pub(crate) const ALL: &[CargoTool] = &[CARGO_DENY, WASM_BINDGEN, WORKER_BUILD, WASMTIME, GARAGE];
 
 /// Returns the program, installed into `<cache>/tools/<package>-<version>/` if it was missing.
 ///
@@ -93,6 +110,7 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
     let (package, version, minutes) = (tool.package, tool.version, tool.minutes);
     let what = format!("Installing {package} {version} from crates.io (about {minutes} minutes)");
     let target = places.cache.join("tools-target").join(&name);
+    let opt_level = if tool.measured { "3" } else { "1" };
     timed(&what, || {
         // Cargo itself sees whether the same version was built with the same features before.
         let mut cargo = places.cargo();
@@ -101,7 +119,7 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
             .args(["--version", version, "--root"])
             .arg(&root)
             .args(tool.flags)
-            // They serve tests: that they are there soon matters more than how fast they are.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
