@@ -33,12 +33,17 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     panic!("the future does not come to an end");
 }
 
-#[derive(Debug)]
+/// What other servers answer.
+type Network =
+    Box<dyn FnMut(Request<Bytes>) -> Result<http::Response<Bytes>, crate::FetchError> + Send>;
+
 pub(crate) struct TestHost {
     now: AtomicI64,
     random: AtomicU64,
     /// Requests to other servers so far.
     pub(crate) fetches: AtomicU64,
+    /// Without it there is no network.
+    pub(crate) network: Mutex<Option<Network>>,
     /// Whether waiting takes time.
     pub(crate) time_passes: AtomicBool,
     /// Buckets that accounts may have of their own, by name; another one cannot be reached.
@@ -58,6 +63,9 @@ impl Host for TestHost {
         _: crate::FetchLimits,
     ) -> Result<http::Response<Bytes>, crate::FetchError> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
+        if let Some(network) = self.network.lock().unwrap().as_mut() {
+            return network(request);
+        }
         let host = request.uri().host().unwrap_or_default().to_owned();
         Err(crate::FetchError::Unreachable(
             host,
@@ -142,6 +150,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         ),
         random: AtomicU64::new(1),
         fetches: AtomicU64::new(0),
+        network: Mutex::default(),
         time_passes: AtomicBool::new(false),
         buckets: Mutex::default(),
     };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 const ISO: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -63,6 +63,14 @@ impl Timestamp {
     #[must_use]
     pub fn to_http_date(self) -> String {
         self.date_time().format(HTTP_DATE).unwrap_or_default()
+    }
+
+    /// Reads an HTTP-date as servers must write it (RFC 9110, section 5.6.7); not the two obsolete forms.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let parsed = PrimitiveDateTime::parse(text.trim(), HTTP_DATE).ok()?;
+        let seconds = parsed.assume_utc().unix_timestamp();
+        Some(Self::from_millis(seconds.saturating_mul(1_000)))
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -185,6 +193,20 @@ mod tests {
     fn http_date_has_a_two_digit_day() {
         let time: Timestamp = "2018-06-02T15:58:23Z".parse().unwrap();
         assert_eq!(time.to_http_date(), "Sat, 02 Jun 2018 15:58:23 GMT");
+        assert_eq!(Timestamp::from_http_date(&time.to_http_date()), Some(time));
+    }
+
+    #[test]
+    fn what_is_no_http_date_is_none() {
+        for bad in [
+            "",
+            "60",
+            "Sat, 31 Jun 2018 15:58:23 GMT",
+            "Sat, 02 Jun 2018 15:58:23 +0200",
+            "Saturday, 02-Jun-18 15:58:23 GMT",
+        ] {
+            assert_eq!(Timestamp::from_http_date(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod discover;
 mod probe;
 mod remote;
+mod retry_after;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -83,7 +84,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let left = pause.until.millis() - now.millis();
             (left > 0).then(|| NotNow {
                 reason: pause.reason.clone(),
-                retry_after: (left / 1_000 + 1).min(MAX_WAIT).unsigned_abs(),
+                retry_after: left
+                    .saturating_add(999)
+                    .div_euclid(1_000)
+                    .min(MAX_WAIT)
+                    .unsigned_abs(),
             })
         })
     }

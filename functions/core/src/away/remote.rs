@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use storage_adapter::{TreeError, Version, WriteCondition};
 
+use super::retry_after::retry_after;
 use crate::{Destination, FetchError, FetchLimits, Host};
 
 /// The most bytes of a document that are read; a day's archive is far smaller.
@@ -17,8 +18,6 @@ const MAX_LISTING: u64 = 4 * 1024 * 1024;
 const TIMEOUT: u64 = 10_000;
 /// Seconds until it is worth trying again, if the server says nothing else.
 const RETRY_AFTER: u64 = 5;
-/// The longest `Retry-After` that is obeyed, in seconds.
-const MAX_RETRY_AFTER: u64 = 3_600;
 /// What stays as it is in names: what every server takes literally.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
@@ -38,6 +37,8 @@ pub(crate) enum AwayError {
         reason: String,
         /// Seconds.
         retry_after: u64,
+        /// Whether it is worth one more try at once: a connection broke, or the server failed and did not say for how long.
+        again: bool,
     },
     /// There was no time to write everything; the rest follows.
     #[error("{0} takes its time; the rest follows")]
@@ -55,13 +56,19 @@ impl AwayError {
         Self::Unreachable {
             reason: reason.into(),
             retry_after: RETRY_AFTER,
+            again: false,
         }
     }
 }
 
 impl From<FetchError> for AwayError {
     fn from(error: FetchError) -> Self {
-        Self::unreachable(error.to_string())
+        Self::Unreachable {
+            reason: error.to_string(),
+            retry_after: RETRY_AFTER,
+            // Not after a time-out: others wait.
+            again: matches!(error, FetchError::Unreachable(..)),
+        }
     }
 }
 
@@ -271,10 +278,14 @@ impl<'a, H: Host> Remote<'a, H> {
             _ if status.is_redirection() => AwayError::unreachable(format!(
                 "{name} redirects (status {status}), which is not followed with a token"
             )),
-            _ => AwayError::Unreachable {
-                reason: format!("{name} answered with status {status}"),
-                retry_after: retry_after(answer.headers()),
-            },
+            _ => {
+                let wait = retry_after(answer.headers(), self.host.now());
+                AwayError::Unreachable {
+                    reason: format!("{name} answered with status {status}"),
+                    retry_after: wait.unwrap_or(RETRY_AFTER),
+                    again: wait.is_none() && status.is_server_error(),
+                }
+            }
         }
     }
 }
@@ -315,16 +326,4 @@ fn condition_headers(headers: &mut HeaderMap, condition: &WriteCondition) {
     if let Some(value) = value {
         headers.insert(name, value);
     }
-}
-
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3); dates are taken for a minute.
-fn retry_after(headers: &HeaderMap) -> u64 {
-    let Some(value) = headers.get(header::RETRY_AFTER) else {
-        return RETRY_AFTER;
-    };
-    let seconds = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    seconds.unwrap_or(60_u64).clamp(1, MAX_RETRY_AFTER)
 }

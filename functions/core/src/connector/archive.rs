@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
 
 use super::archive_place::Home;
-use super::archive_plan::plan;
+use super::archive_plan::{Plan, plan};
 use super::events::Trouble;
 use crate::Functions;
 
@@ -78,10 +78,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             account,
         };
         for attempt in 0..MAX_ATTEMPTS {
-            let mut changes = Vec::new();
+            // What home says goes together: there is nothing to doubt.
+            let mut planned = Plan::default();
             for group in groups {
-                plan(&home, group, &mut changes).await?;
+                plan(&home, group, &mut planned).await?;
             }
+            let changes = planned.changes;
             if changes.is_empty() {
                 return Ok(());
             }

@@ -3,19 +3,27 @@
 //! Every document is merged by the ids of its messages and written under a condition; whoever loses the
 //! race reads again. So repeats, lost answers and other writers neither lose nor double a message. Links and `meta` are
 //! written before a new day: what is interrupted in between is planned, and linked, again.
+//!
+//! There are servers that write in place and let others look on: for a moment a document is not there, is half of one under
+//! its old version, or a folder is empty. A document that seems absent is created only where there is none
+//! (`If-None-Match: *`), and what does not go together is looked at again before anything rests on it.
 
 use futures_util::future::join_all;
 use model::{AccountName, ArchivePlace, Event, RefusedEvent, Timestamp};
 use storage_adapter::{Change, ObjectStore, WriteCondition};
 
 use super::archive::{Group, MAX_ATTEMPTS, group};
-use super::archive_plan::plan;
+use super::archive_plan::{Doubt, Plan, plan};
 use super::events::Trouble;
 use crate::away::{AwayError, NotNow, Remote};
 use crate::{Functions, Host};
 
 /// Archives that are written at the same time: more would only wait for each other there.
 const MAX_AT_ONCE: usize = 4;
+/// How often in a row something doubtful is to be seen before it is believed.
+const LOOKS: u32 = 3;
+/// How much longer than at home is waited before the next look, in doublings of the pause: requests take longer.
+const SLOWER: u32 = 3;
 
 impl From<NotNow> for Trouble {
     fn from(wait: NotNow) -> Self {
@@ -92,28 +100,59 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         remote: &Remote<'_, H>,
         group: &Group,
     ) -> Result<(), AwayError> {
-        let mut broke = false;
+        let (mut broke, mut refused) = (false, false);
+        let mut doubted = Doubted::default();
         for attempt in 0..MAX_ATTEMPTS {
-            match write_once(remote, group).await {
-                Err(AwayError::Precondition) => self.back_off(attempt + 3).await,
+            match write_once(remote, group, &mut doubted).await {
+                Err(AwayError::Precondition) => {}
                 // A connection that was kept may have been closed meanwhile; what was written is found.
-                Err(AwayError::Unreachable { .. }) if !broke => {
-                    broke = true;
-                    self.back_off(attempt).await;
-                }
+                Err(AwayError::Unreachable { again: true, .. }) if !broke => broke = true,
+                // Tokens are in a file too that is written in place.
+                Err(AwayError::Renew(..)) if !refused => refused = true,
                 result => return result,
             }
+            self.back_off(attempt + SLOWER).await;
         }
         Err(AwayError::Precondition)
     }
 }
 
-async fn write_once<H: Host>(remote: &Remote<'_, H>, group: &Group) -> Result<(), AwayError> {
-    let mut changes = Vec::new();
-    plan(remote, group, &mut changes).await?;
+/// What was doubtful at the last look, and how often in a row.
+#[derive(Default)]
+struct Doubted {
+    what: Vec<Doubt>,
+    looks: u32,
+}
+
+impl Doubted {
+    /// Tells whether to look again before this is believed.
+    fn look_again(&mut self, doubts: Vec<Doubt>) -> bool {
+        if doubts.is_empty() {
+            return false;
+        }
+        self.looks = if self.what == doubts {
+            self.looks + 1
+        } else {
+            1
+        };
+        self.what = doubts;
+        self.looks < LOOKS
+    }
+}
+
+async fn write_once<H: Host>(
+    remote: &Remote<'_, H>,
+    group: &Group,
+    doubted: &mut Doubted,
+) -> Result<(), AwayError> {
+    let mut planned = Plan::default();
+    plan(remote, group, &mut planned).await?;
+    if doubted.look_again(planned.doubts) {
+        return Err(AwayError::Precondition);
+    }
     // New days last.
-    changes.sort_by_key(is_new_day);
-    for change in changes {
+    planned.changes.sort_by_key(is_new_day);
+    for change in planned.changes {
         put(remote, change).await?;
     }
     Ok(())

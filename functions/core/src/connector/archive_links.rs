@@ -4,6 +4,7 @@ use model::Day;
 use storage_adapter::{FolderPath, TreeError};
 
 use super::archive_place::Place;
+use super::archive_plan::Doubt;
 
 /// Where to look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,15 +21,16 @@ pub(super) async fn neighbour<P: Place>(
     folder: &[String],
     day: Day,
     side: Side,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Option<Day>, P::Error> {
-    let years = numbers(place, folder, &[], false).await?;
+    let years = numbers(place, folder, &[], false, doubts).await?;
     for year in ordered(years, side, |year| in_reach(side, year, day.year)) {
         let year_name = format!("{year:04}");
-        let months = numbers(place, folder, &[&year_name], false).await?;
+        let months = numbers(place, folder, &[&year_name], false, doubts).await?;
         let near = |month: u16| year != day.year || in_reach(side, month, day.month.into());
         for month in ordered(months, side, near) {
             let month_name = format!("{month:02}");
-            let days = numbers(place, folder, &[&year_name, &month_name], true).await?;
+            let days = numbers(place, folder, &[&year_name, &month_name], true, doubts).await?;
             let same = year == day.year && month == u16::from(day.month);
             let near =
                 |d: u16| !same || (d != u16::from(day.day) && in_reach(side, d, day.day.into()));
@@ -42,12 +44,13 @@ pub(super) async fn neighbour<P: Place>(
     Ok(None)
 }
 
-/// Returns the items of a folder whose names are numbers.
+/// Returns the items of a folder whose names are numbers; it is doubtful that there is none in a folder that is there.
 async fn numbers<P: Place>(
     place: &P,
     folder: &[String],
     below: &[&str],
     documents: bool,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Vec<u16>, P::Error> {
     let mut segments = folder.to_vec();
     segments.extend(below.iter().map(|&segment| segment.to_owned()));
@@ -55,12 +58,16 @@ async fn numbers<P: Place>(
         .map_err(|error| TreeError::Format(error.to_string()))?;
     let width = if below.is_empty() { 4 } else { 2 };
     let names = place.names(&path, documents).await?;
-    Ok(names
+    let numbers: Vec<u16> = names
         .iter()
         .map(|name| name.trim_end_matches('/'))
         .filter(|name| name.len() == width)
         .filter_map(|name| name.parse().ok())
-        .collect())
+        .collect();
+    if numbers.is_empty() {
+        doubts.push(Doubt::Empty(path.segments().to_vec()));
+    }
+    Ok(numbers)
 }
 
 fn in_reach(side: Side, candidate: u16, own: u16) -> bool {

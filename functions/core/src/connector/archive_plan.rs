@@ -15,6 +15,26 @@ use super::archive_place::{Found, Place};
 /// The most documents of one day.
 const MAX_PARTS: u32 = 100;
 
+/// What has to be written.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) changes: Vec<Change>,
+    /// What was found and does not go together. It may be so; or somebody writes there at this moment, and the server does not
+    /// hide it. Home hides it always.
+    pub(super) doubts: Vec<Doubt>,
+}
+
+/// Something that a second look may show to be otherwise.
+#[derive(Eq, PartialEq)]
+pub(super) enum Doubt {
+    /// A document that is no archive, or half of one, in this version.
+    NoArchive(DocumentPath, Version),
+    /// A day that is listed and not there.
+    Missing(Day),
+    /// A folder that is there and lists no year, month or day.
+    Empty(Vec<String>),
+}
+
 /// A day that is being edited.
 struct Draft {
     path: DocumentPath,
@@ -23,16 +43,16 @@ struct Draft {
     changed: bool,
 }
 
-/// Adds to `changes` what has to be written for one archive.
+/// Adds to a plan what has to be written for one archive.
 pub(super) async fn plan<P: Place>(
     place: &P,
     group: &Group,
-    changes: &mut Vec<Change>,
+    plan: &mut Plan,
 ) -> Result<(), P::Error> {
     let mut drafts: BTreeMap<Day, Draft> = BTreeMap::new();
     let mut new_days = Vec::new();
     for (&day, messages) in &group.days {
-        let mut draft = open_day(place, group, day, changes).await?;
+        let mut draft = open_day(place, group, day, plan).await?;
         if draft.document.merge(messages) == 0 {
             continue;
         }
@@ -43,9 +63,9 @@ pub(super) async fn plan<P: Place>(
         drafts.insert(day, draft);
     }
     if !new_days.is_empty() {
-        link_days(place, group, &new_days, &mut drafts, changes).await?;
+        link_days(place, group, &new_days, &mut drafts, plan).await?;
     }
-    changes.extend(
+    plan.changes.extend(
         drafts
             .into_values()
             .filter(|draft| draft.changed)
@@ -64,7 +84,7 @@ async fn open_day<P: Place>(
     place: &P,
     group: &Group,
     day: Day,
-    changes: &mut Vec<Change>,
+    plan: &mut Plan,
 ) -> Result<Draft, P::Error> {
     for part in 1..=MAX_PARTS {
         let path = group.day_path(day, part)?;
@@ -76,7 +96,7 @@ async fn open_day<P: Place>(
                 let document = match DayDocument::parse(&bytes) {
                     Some(document) => document,
                     None => {
-                        changes.push(aside(&path, bytes, content_type, &version)?);
+                        plan.move_aside(&path, bytes, content_type, &version)?;
                         new()
                     }
                 };
@@ -99,14 +119,17 @@ async fn link_days<P: Place>(
     group: &Group,
     new_days: &[Day],
     drafts: &mut BTreeMap<Day, Draft>,
-    changes: &mut Vec<Change>,
+    plan: &mut Plan,
 ) -> Result<(), P::Error> {
+    let path = group.path(&["meta"])?;
+    // Read before the folders are: whoever adds a first or last day from now on changes it.
+    let meta = place.find(&path).await?;
     for &day in new_days {
         for (side, own, theirs) in [
             (Side::Before, "previous", "next"),
             (Side::After, "next", "previous"),
         ] {
-            let stored = neighbour(place, &group.folder, day, side).await?;
+            let stored = neighbour(place, &group.folder, day, side, &mut plan.doubts).await?;
             let planned = match side {
                 Side::Before => drafts.range(..day).next_back(),
                 Side::After => drafts.range(day..).find(|(other, _)| **other != day),
@@ -121,7 +144,7 @@ async fn link_days<P: Place>(
                 draft.document.link(own, nearest);
             }
             if !drafts.contains_key(&nearest)
-                && let Some(draft) = existing_day(place, group, nearest).await?
+                && let Some(draft) = existing_day(place, group, nearest, plan).await?
             {
                 drafts.insert(nearest, draft);
             }
@@ -130,7 +153,12 @@ async fn link_days<P: Place>(
             }
         }
     }
-    plan_meta(place, group, new_days, changes).await
+    if matches!(meta, Found::Absent) {
+        // An archive that begins is empty.
+        let begins = Doubt::Empty(group.folder.clone());
+        plan.doubts.retain(|doubt| *doubt != begins);
+    }
+    plan_meta(place, group, new_days, (path, meta), plan).await
 }
 
 /// Opens a day that is there, to link it; others are left alone.
@@ -138,12 +166,22 @@ async fn existing_day<P: Place>(
     place: &P,
     group: &Group,
     day: Day,
+    plan: &mut Plan,
 ) -> Result<Option<Draft>, P::Error> {
     let path = group.day_path(day, 1)?;
-    let Found::Here(bytes, _, version) = place.find(&path).await? else {
+    let (bytes, version) = match place.find(&path).await? {
+        Found::Here(bytes, _, version) => (bytes, version),
+        Found::TooLarge => return Ok(None),
+        Found::Absent => {
+            plan.doubts.push(Doubt::Missing(day));
+            return Ok(None);
+        }
+    };
+    let Some(document) = DayDocument::parse(&bytes) else {
+        plan.doubts.push(Doubt::NoArchive(path, version));
         return Ok(None);
     };
-    Ok(DayDocument::parse(&bytes).map(|document| Draft {
+    Ok(Some(Draft {
         path,
         document,
         condition: WriteCondition::IfMatch(vec![version]),
@@ -155,19 +193,19 @@ async fn plan_meta<P: Place>(
     place: &P,
     group: &Group,
     new_days: &[Day],
-    changes: &mut Vec<Change>,
+    (path, found): (DocumentPath, Found),
+    plan: &mut Plan,
 ) -> Result<(), P::Error> {
     let (Some(&first), Some(&last)) = (new_days.first(), new_days.last()) else {
         return Ok(());
     };
-    let path = group.path(&["meta"])?;
-    let (meta, condition) = match place.find(&path).await? {
+    let (meta, condition) = match found {
         Found::TooLarge => return Ok(()),
         Found::Absent => (None, WriteCondition::IfAbsent),
         Found::Here(bytes, content_type, version) => {
             let meta = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
             if meta.is_none() {
-                changes.push(aside(&path, bytes, content_type, &version)?);
+                plan.move_aside(&path, bytes, content_type, &version)?;
             }
             (meta, WriteCondition::IfMatch(vec![version]))
         }
@@ -177,9 +215,9 @@ async fn plan_meta<P: Place>(
         (Some(first), Some(last)) => (first, last),
         // Written by another program, or before there was such a document: look for the ends.
         _ => {
-            let folder = &group.folder;
-            let before = neighbour(place, folder, first, Side::Before).await?;
-            let after = neighbour(place, folder, last, Side::After).await?;
+            let (folder, doubts) = (&group.folder, &mut plan.doubts);
+            let before = neighbour(place, folder, first, Side::Before, doubts).await?;
+            let after = neighbour(place, folder, last, Side::After, doubts).await?;
             (before.unwrap_or(first), after.unwrap_or(last))
         }
     };
@@ -197,7 +235,7 @@ async fn plan_meta<P: Place>(
         }
     }
     if meta.as_ref() != Some(&updated) {
-        changes.push(Change::Put {
+        plan.changes.push(Change::Put {
             path,
             content_type: JSON.to_owned(),
             body: Bytes::from(serde_json::to_vec(&updated).unwrap_or_default()),
@@ -207,22 +245,28 @@ async fn plan_meta<P: Place>(
     Ok(())
 }
 
-/// Keeps a document that is no archive under another name beside.
-fn aside(
-    path: &DocumentPath,
-    body: Bytes,
-    content_type: String,
-    version: &Version,
-) -> Result<Change, TreeError> {
-    let mut segments = path.segments().to_vec();
-    if let Some(name) = segments.last_mut() {
-        name.push_str(".damaged-");
-        name.extend(version.0.chars().filter(char::is_ascii_alphanumeric));
+impl Plan {
+    /// Keeps a document that is no archive under another name beside.
+    fn move_aside(
+        &mut self,
+        path: &DocumentPath,
+        body: Bytes,
+        content_type: String,
+        version: &Version,
+    ) -> Result<(), TreeError> {
+        let mut segments = path.segments().to_vec();
+        if let Some(name) = segments.last_mut() {
+            name.push_str(".damaged-");
+            name.extend(version.0.chars().filter(char::is_ascii_alphanumeric));
+        }
+        self.doubts
+            .push(Doubt::NoArchive(path.clone(), version.clone()));
+        self.changes.push(Change::Put {
+            path: document(segments)?,
+            content_type,
+            body,
+            condition: WriteCondition::None,
+        });
+        Ok(())
     }
-    Ok(Change::Put {
-        path: document(segments)?,
-        content_type,
-        body,
-        condition: WriteCondition::None,
-    })
 }

@@ -1,5 +1,6 @@
 //! What connectors see, and what becomes of it in the storage.
 
+mod away;
 mod faults;
 
 use model::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
