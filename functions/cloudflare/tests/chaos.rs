@@ -27,7 +27,9 @@ struct Workers {
 }
 
 impl Instances for Workers {
-    const NAME: &'static str = "Workers";
+    fn name(&self) -> &'static str {
+        "Workers"
+    }
 
     fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address);

@@ -5,139 +5,10 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{KEY, PASSWORD, Server};
-use functions_suite::armadietto::Armadietto;
-use model::{Timestamp, sign_request};
-use reqwest::{Client, StatusCode};
+use common::away::{CHANNEL, SCOPE, World, message};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-
-const SCOPE: &str = "chat-messages:rw";
-const CHANNEL: &str = "chat-messages/irc.example/channels/a";
-
-struct World {
-    server: Server,
-    away: Armadietto,
-    http: Client,
-    session: String,
-    _folder: tempfile::TempDir,
-}
-
-impl World {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let away = Armadietto::start(folder.path());
-        let server = Server::start().await;
-        server
-            .functions
-            .create_account("bob", PASSWORD, false)
-            .await
-            .unwrap();
-        // Others may have done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder().no_proxy().build().unwrap();
-        let answer: Value = http
-            .post(format!("{}/api/session", server.origin))
-            .json(&json!({"name": "alice", "password": PASSWORD}))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        Self {
-            session: answer["token"].as_str().unwrap().to_owned(),
-            server,
-            away,
-            http,
-            _folder: folder,
-        }
-    }
-
-    async fn api(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
-        let answer = self
-            .http
-            .request(
-                method.parse().unwrap(),
-                format!("{}/api/{path}", self.server.origin),
-            )
-            .bearer_auth(&self.session)
-            .json(body)
-            .send()
-            .await
-            .unwrap();
-        let status = answer.status();
-        (status, answer.json().await.unwrap_or_default())
-    }
-
-    async fn connect(&self, token: &str) -> (StatusCode, Value) {
-        let body =
-            json!({"user_address": self.away.user(), "root": self.away.root(), "token": token});
-        self.api("PUT", "archive", &body).await
-    }
-
-    async fn state(&self) -> Value {
-        self.api("GET", "session", &Value::Null).await.1["archive"].clone()
-    }
-
-    /// What a connector sends.
-    async fn send(&self, events: &[Value]) -> Value {
-        let body = json!({"events": events}).to_string();
-        let path = "/connector/events";
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let time = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap());
-        let signature = sign_request(KEY, "POST", path, time, body.as_bytes());
-        let answer = self
-            .http
-            .post(format!("{}{path}", self.server.origin))
-            .header("x-subspace-connector", "irc-1")
-            .header("x-subspace-time", time.millis().to_string())
-            .header("x-subspace-signature", signature)
-            .body(body)
-            .send()
-            .await
-            .unwrap();
-        let status = answer.status();
-        let answer: Value = answer.json().await.unwrap();
-        assert_eq!(status, 200, "{answer}");
-        answer
-    }
-
-    /// Sends until nothing waits any more, as a connector does.
-    async fn send_until_stored(&self, events: &[Value]) {
-        for _ in 0..200 {
-            let receipt = self.send(events).await;
-            if receipt.get("waiting").is_none() {
-                assert_eq!(receipt["stored"], events.len(), "{receipt}");
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("it waits for ever: {}", self.state().await);
-    }
-
-    fn ids(&self, token: &str, day: &str) -> Vec<String> {
-        let document = self.away.read(token, &format!("{CHANNEL}/{day}"));
-        ids(&document.unwrap_or_default())
-    }
-}
-
-fn ids(document: &Value) -> Vec<String> {
-    let messages = document["today"]["messages"].as_array();
-    let id = |message: &Value| message["id"].as_str().unwrap().to_owned();
-    messages.into_iter().flatten().map(id).collect()
-}
-
-fn message(account: &str, id: &str, day: u32, second: u32) -> Value {
-    let time = format!("2026-01-{day:02}T10:{:02}:{:02}Z", second / 60, second % 60);
-    let timestamp = time.parse::<Timestamp>().unwrap().millis();
-    json!({
-        "id": id, "account": account, "connection": "private", "event": "message", "server": "irc.example",
-        "target": {"type": "channel", "name": "#a"},
-        "message": {"id": id, "timestamp": timestamp, "from": "bob", "text": id, "type": "text"}
-    })
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storage_is_tried_before_it_is_used() {
@@ -145,13 +16,13 @@ async fn a_storage_is_tried_before_it_is_used() {
     let (status, found) = w
         .api(
             "GET",
-            &format!("archive/discovery?address={}", w.away.user()),
+            &format!("archive/discovery?address={}", w.user()),
             &Value::Null,
         )
         .await;
     assert_eq!(status, 200);
-    assert_eq!(found["root"], w.away.root());
-    let authorize = format!("http://{}/oauth/alice", w.away.address);
+    assert_eq!(found["root"], w.root());
+    let authorize = format!("http://{}/oauth/alice", w.proxy.address);
     assert_eq!(found["authorize"], authorize);
 
     let token = w.away.authorise(SCOPE);
@@ -173,12 +44,12 @@ async fn a_storage_is_tried_before_it_is_used() {
         ("alice", None, "is no user address"),
         ("alice@127.0.0.1:1", None, "could not be reached"),
         (
-            w.away.user().as_str(),
+            w.user().as_str(),
             Some("https://elsewhere.example/storage/alice"),
             "not https://elsewhere",
         ),
         (
-            w.away.user().as_str(),
+            w.user().as_str(),
             Some("http://192.0.2.1/storage/alice"),
             "cannot be the address",
         ),
@@ -197,7 +68,7 @@ async fn a_storage_is_tried_before_it_is_used() {
     assert_eq!(status, 200, "{view}");
     assert_eq!(
         (&view["state"], &view["root"]),
-        (&json!("ok"), &json!(w.away.root()))
+        (&json!("ok"), &json!(w.root()))
     );
     assert!(view.get("token").is_none());
     assert_eq!(w.state().await["authorize"], authorize);
@@ -288,7 +159,7 @@ async fn others_who_write_there_lose_nothing() {
     };
     // And somebody else's program, which follows the same rules.
     let foreign = async {
-        let url = format!("{}/{CHANNEL}/2026/01/10", w.away.root());
+        let url = format!("{}/{CHANNEL}/2026/01/10", w.root());
         let mut written = 0;
         while written < 5 {
             let answer = w.http.get(&url).bearer_auth(&token).send().await.unwrap();

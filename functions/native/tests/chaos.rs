@@ -2,31 +2,12 @@
 
 use std::process::Command;
 
-use functions_suite::chaos::{self, Instances, Processes};
-use reqwest::{Client, RequestBuilder};
-
-struct Native(Processes);
-
-impl Instances for Native {
-    const NAME: &'static str = "native host";
-
-    fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder {
-        self.0.request(client, which, method, path)
-    }
-
-    async fn faults(&self, seed: Option<u64>) {
-        self.0.faults(seed);
-    }
-
-    async fn crash(&self, which: usize) -> bool {
-        self.0.crash(which).await;
-        true
-    }
-}
+use functions_suite::chaos::{self, Processes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_ten_writers_and_faults() {
     let start = Processes::start(
+        "native host",
         "ready ",
         Box::new(|address, variables| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_subspace-functions"));
@@ -35,5 +16,5 @@ async fn two_instances_ten_writers_and_faults() {
             command
         }),
     );
-    chaos::run(Native(start.await)).await;
+    chaos::run(start.await).await;
 }

@@ -7,9 +7,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{PASSWORD, Server};
+use common::Server;
 use functions_native::Limits;
-use functions_suite::{LIMIT, client, read_to_end};
+use functions_suite::{LIMIT, PASSWORD, client, read_to_end};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

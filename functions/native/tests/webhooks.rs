@@ -4,9 +4,8 @@
 
 mod common;
 
-use common::{KEY, PASSWORD, Server};
-use functions_suite::client;
-use model::Timestamp;
+use common::Server;
+use functions_suite::{PASSWORD, client};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -23,21 +22,6 @@ async fn answer(request: RequestBuilder) -> (u16, Value) {
         status,
         serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     )
-}
-
-/// Sends a request as the connector.
-fn signed(server: &Server, method: Method, body: &str) -> RequestBuilder {
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let time = Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap());
-    let path = "/connector/outbox";
-    let signature = model::sign_request(KEY, method.as_str(), path, time, body.as_bytes());
-    client()
-        .request(method, format!("{}{path}", server.origin))
-        .header(model::CONNECTOR_HEADER, "irc-1")
-        .header(model::TIME_HEADER, time.millis().to_string())
-        .header(model::SIGNATURE_HEADER, signature)
-        .body(body.to_owned())
 }
 
 #[tokio::test]
@@ -78,7 +62,7 @@ async fn a_signed_delivery_waits_in_the_outbox_and_gets_its_outcome() {
             "{reply}"
         );
     }
-    let (status, outbox) = answer(signed(&server, Method::GET, "")).await;
+    let (status, outbox) = answer(server.signed("GET", "/connector/outbox", "")).await;
     assert_eq!(status, 200);
     let items = outbox["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{outbox}");
@@ -86,7 +70,12 @@ async fn a_signed_delivery_waits_in_the_outbox_and_gets_its_outcome() {
     assert_eq!(items[0]["lines"], json!([line]));
 
     let receipt = json!({"done": [items[0]["id"]]}).to_string();
-    assert_eq!(answer(signed(&server, Method::POST, &receipt)).await.0, 204);
+    assert_eq!(
+        answer(server.signed("POST", "/connector/outbox", &receipt))
+            .await
+            .0,
+        204
+    );
     let path = format!("/api/hooks/{}", hook["id"].as_str().unwrap());
     let (_, shown) = answer(api(Method::GET, &path).bearer_auth(token)).await;
     assert_eq!(shown["deliveries"][0]["outcome"], "delivered");

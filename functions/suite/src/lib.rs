@@ -19,6 +19,8 @@ mod apps;
 pub mod armadietto;
 pub mod chaos;
 mod outside;
+pub mod proxy;
+mod random;
 #[path = "../../../storage-adapter/s3/tests/server/mod.rs"]
 #[allow(
     dead_code,
@@ -34,16 +36,18 @@ mod wire;
 mod writers;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Body, Client, Response, StatusCode};
+use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub use apps::*;
 pub use outside::*;
+pub use random::Random;
 pub use story::*;
 pub use uploads::*;
 pub use wire::*;
@@ -183,6 +187,31 @@ impl Server {
 pub fn client() -> Client {
     use_ring();
     Client::new()
+}
+
+/// What the clock says.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_millis(since.unwrap().as_millis().try_into().unwrap())
+}
+
+/// Makes a request as the connector does, signed with a key at a time.
+pub fn signed(
+    origin: &str,
+    (method, path): (&str, &str),
+    body: &str,
+    key: &[u8],
+    time: Timestamp,
+) -> RequestBuilder {
+    let signature = sign_request(key, method, path, time, body.as_bytes());
+    client()
+        .request(method.parse().unwrap(), format!("{origin}{path}"))
+        .header(CONNECTOR_HEADER, CONNECTOR)
+        .header(TIME_HEADER, time.millis().to_string())
+        .header(SIGNATURE_HEADER, signature)
+        .body(body.to_owned())
+        .timeout(LIMIT)
 }
 
 /// Names the cryptography of clients that are built otherwise than by [`client`].

@@ -1,7 +1,5 @@
 //! What the server shows to whoever stands outside: the table of `infra/SECURITY.md`, line by line.
 
-use std::time::SystemTime;
-
 use futures_util::StreamExt;
 use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
@@ -289,8 +287,7 @@ async fn check_wrong_method(server: &Server, path: &str) {
 
 /// Signatures are of one connector, request and time.
 pub async fn signatures_that_do_not_fit_are_refused(server: Server) {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = i64::try_from(since.unwrap().as_millis()).unwrap();
+    let now = crate::now().millis();
     let path = "/connector/assignments";
     let send = async |id: &str, key: &[u8], signed: (&str, &str, i64, &str), time: i64| {
         let (method, target, at, body) = signed;

@@ -1,12 +1,9 @@
 //! What people and connectors do.
 
-use std::time::SystemTime;
-
-use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{CONNECTOR, KEY, LIMIT, PASSWORD, SETUP, Server, client, header, text};
+use crate::{KEY, LIMIT, PASSWORD, SETUP, Server, client, header, now, signed, text};
 
 /// Sends a request as the connector does.
 async fn as_connector(
@@ -16,15 +13,7 @@ async fn as_connector(
     body: &str,
     key: &[u8],
 ) -> Response {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = Timestamp::from_millis(since.unwrap().as_millis().try_into().unwrap());
-    let signature = sign_request(key, method, path, now, body.as_bytes());
-    let request = client()
-        .request(method.parse().unwrap(), format!("{}{path}", server.origin))
-        .header(CONNECTOR_HEADER, CONNECTOR)
-        .header(TIME_HEADER, now.millis().to_string())
-        .header(SIGNATURE_HEADER, signature);
-    let request = request.body(body.to_owned()).timeout(LIMIT);
+    let request = signed(&server.origin, (method, path), body, key, now());
     request.send().await.unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! A real server on a free port, over a folder of files, stopped when it is dropped.
+//! A real server on a free port, over a folder of files and with a clock that can be put forward, stopped when it is dropped.
 
 #![allow(
     dead_code,
@@ -6,30 +6,81 @@
     reason = "shared by suites of which none uses everything"
 )]
 
+pub mod away;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use functions_core::{Config, Connector, Functions};
+use bytes::Bytes;
+use functions_core::{
+    BucketError, BucketSettings, Config, Connector, FetchError, FetchLimits, Functions, Host,
+    OpenedBucket,
+};
 use functions_native::{Limits, NativeHost, serve_with};
-use storage_adapter::Storage;
+use functions_suite::{CONNECTOR, KEY, PASSWORD};
+use http::{Request, Response};
+use model::Timestamp;
+use reqwest::RequestBuilder;
+use storage_adapter::{Host as _, Storage};
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// The functions over a folder.
-pub type NativeFunctions = Functions<FsStore, NativeHost>;
+pub type NativeFunctions = Functions<FsStore, TestHost>;
 
-/// The password of every account.
-pub const PASSWORD: &str = "correct horse";
-/// The key of the connector.
-pub const KEY: &[u8] = b"connector-key-of-the-tests";
+/// This machine, with a clock that can be put forward.
+#[derive(Clone, Debug)]
+pub struct TestHost {
+    machine: NativeHost,
+    ahead: Arc<AtomicI64>,
+}
+
+impl Host for TestHost {
+    async fn fetch(
+        &self,
+        request: Request<Bytes>,
+        limits: FetchLimits,
+    ) -> Result<Response<Bytes>, FetchError> {
+        self.machine.fetch(request, limits).await
+    }
+
+    async fn open_bucket(
+        &self,
+        settings: &BucketSettings,
+        parts: Option<bool>,
+    ) -> Result<OpenedBucket, BucketError> {
+        self.machine.open_bucket(settings, parts).await
+    }
+
+    fn opens_buckets(&self) -> bool {
+        self.machine.opens_buckets()
+    }
+}
+
+impl storage_adapter::Host for TestHost {
+    fn now(&self) -> Timestamp {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        self.machine.now().plus_millis(ahead)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.machine.random(bytes);
+    }
+
+    async fn sleep(&self, millis: u64) {
+        self.machine.sleep(millis).await;
+    }
+}
 
 /// A server that is listening.
 pub struct Server {
     pub address: SocketAddr,
     pub origin: String,
     pub functions: Arc<NativeFunctions>,
+    host: TestHost,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<std::io::Result<()>>>,
     _folder: tempfile::TempDir,
@@ -49,14 +100,18 @@ impl Server {
         let origin = format!("http://{address}");
         let mut config = Config::new(&origin, [7; 32]).unwrap();
         config.connectors = vec![Connector {
-            id: "irc-1".into(),
+            id: CONNECTOR.into(),
             url: "http://127.0.0.1:1".into(),
             platforms: vec!["irc".into()],
             key: KEY.to_vec(),
         }];
         change(&mut config);
         let store = FsStore::open(folder.path()).unwrap();
-        let storage = Storage::new(Arc::new(store), Arc::new(NativeHost::new(true)));
+        let host = TestHost {
+            machine: NativeHost::new(true),
+            ahead: Arc::default(),
+        };
+        let storage = Storage::new(Arc::new(store), Arc::new(host.clone()));
         let functions = Arc::new(Functions::new(storage, config));
         functions
             .create_account("alice", PASSWORD, true)
@@ -71,10 +126,23 @@ impl Server {
             address,
             origin,
             functions,
+            host,
             stop: Some(stop),
             running: Some(running),
             _folder: folder,
         }
+    }
+
+    /// Puts its clock forward.
+    pub fn advance(&self, seconds: u64) {
+        let millis = i64::try_from(seconds * 1_000).unwrap();
+        self.host.ahead.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Makes a request as the connector does.
+    pub fn signed(&self, method: &str, path: &str, body: &str) -> RequestBuilder {
+        let now = self.host.now();
+        functions_suite::signed(&self.origin, (method, path), body, KEY, now)
     }
 
     /// Makes a token of an app of alice's.

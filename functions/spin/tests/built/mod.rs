@@ -2,18 +2,41 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// What wasmtime says when it listens.
+pub(crate) const SERVES: &str = "Serving HTTP on";
+
 /// What is built before.
-pub(crate) struct Built {
-    pub(crate) component: PathBuf,
-    pub(crate) wasmtime: PathBuf,
+struct Built {
+    component: PathBuf,
+    wasmtime: PathBuf,
+}
+
+/// Makes the command that serves the component at an address, with options of wasmtime and these variables.
+pub(crate) fn serve(
+    options: &[String],
+    address: SocketAddr,
+    variables: &[(&'static str, String)],
+) -> Command {
+    let built = built();
+    let mut command = Command::new(&built.wasmtime);
+    command
+        .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
+        .arg(format!("--addr={address}"))
+        .args(options)
+        // `--env NAME` hands on what is in wasmtime's own environment: secrets are on no command line.
+        .args(variables.iter().map(|(name, _)| format!("--env={name}")))
+        .envs(variables.iter().cloned())
+        .arg(&built.component);
+    command
 }
 
 /// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
-pub(crate) fn built() -> &'static Built {
+fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
         let named = |name| std::env::var_os(name).map(PathBuf::from);

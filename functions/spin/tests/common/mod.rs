@@ -2,14 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use functions_suite::Settings;
+use functions_suite::{Settings, s3};
 
-use crate::built::built;
-use crate::s3;
+use crate::built;
 
 /// How long wasmtime may take to compile the component, on a busy machine, the first time.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -72,20 +71,13 @@ impl Component {
             ("SUBSPACE_S3_SECRET_ACCESS_KEY", s3::SECRET.to_owned()),
         ]);
         change(&mut variables);
-        let built = built();
-        let mut wasmtime = Command::new(&built.wasmtime);
-        wasmtime
-            .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
+        let flags = [
+            format!("--dir={}::/client", files.path().display()),
             // An instance that idles for a second would be dropped: how many there were would be chance.
-            .arg("--idle-instance-timeout=600s")
-            .arg(format!("--addr={address}"))
-            .arg(format!("--dir={}::/client", files.path().display()))
-            // `--env NAME` hands on what is in wasmtime's own environment: secrets are on no command line.
-            .args(variables.iter().map(|(name, _)| format!("--env={name}")))
-            .envs(variables)
-            .arg(&built.component)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
+            "--idle-instance-timeout=600s".to_owned(),
+        ];
+        let mut wasmtime = built::serve(&flags, address, &variables);
+        wasmtime.stdin(Stdio::null()).stderr(Stdio::piped());
         drop(port);
         let wasmtime = wasmtime.spawn().unwrap();
         let mut component = Self {
@@ -111,7 +103,7 @@ impl Component {
         let mut heard = Vec::new();
         loop {
             match lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains("Serving HTTP on") => return,
+                Ok(line) if line.contains(built::SERVES) => return,
                 Ok(line) => heard.push(line),
                 Err(_) => panic!("wasmtime did not begin to serve: {heard:#?}"),
             }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use storage_adapter::{Version, WriteCondition};
 
 use super::sequential::{Asked, Refusal, Said, Write};
-use super::{Instances, Listed, Random};
+use super::{Instances, Listed};
+use crate::Random;
 
 /// Documents that are also folders of each other, so that they clash.
 pub(super) const PATHS: [&str; 7] = ["/m/a", "/m/f/b", "/m/f/c", "/m/f", "/m/f/c/d", "/r", "/r/x"];
@@ -28,7 +29,7 @@ impl Known {
 
     fn any(&self, random: &mut Random) -> Option<Version> {
         let known = self.0.lock().unwrap();
-        let draw = random.next();
+        let draw = random.draw();
         let count = u64::try_from(known.len()).unwrap();
         let at = usize::try_from(draw.checked_rem(count)?).unwrap();
         known.get(at).map(|(_, version, _)| version.clone())
@@ -60,7 +61,7 @@ pub(super) fn choose(random: &mut Random, known: &Known) -> Question {
     let has = known.of(path);
     match random.below(10) {
         0..6 => {
-            let bytes = (random.below(3) > 0).then(|| format!("{:x}", random.next()).into_bytes());
+            let bytes = (random.below(3) > 0).then(|| format!("{:x}", random.draw()).into_bytes());
             let condition = match random.below(8) {
                 // A DELETE takes no such condition.
                 0 if bytes.is_some() => WriteCondition::IfAbsent,

@@ -34,7 +34,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::{LIMIT, PASSWORD, SETUP, client};
+use crate::{LIMIT, PASSWORD, Random, SETUP, client};
 use asking::{Asker, FOLDERS, Known, PATHS, choose};
 use judge::{Judgement, judge};
 use linear::Event;
@@ -56,7 +56,7 @@ const PATIENCE: usize = 100;
 /// Two instances of a host over one store.
 pub trait Instances: Send + Sync + 'static {
     /// What the host is called.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// Adds to a path what makes it a request to one of them.
     fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder;
@@ -66,24 +66,6 @@ pub trait Instances: Send + Sync + 'static {
 
     /// Kills one without warning and starts it again at the same address; false if that cannot be done here.
     fn crash(&self, which: usize) -> impl Future<Output = bool> + Send;
-}
-
-/// A repeatable source of numbers: SplitMix64.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap()
-    }
 }
 
 /// Lets histories happen and judges each: as many as `CHAOS_SECONDS` allow, or a few. The first seed is `SEED`,
@@ -102,7 +84,8 @@ pub async fn run<I: Instances>(instances: I) -> Arc<I> {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let random = long.and_then(|_| time.ok()).map(|time| time.as_secs());
     let first = number("SEED").or(random).unwrap_or(1);
-    println!("{}: the first seed is {first}", I::NAME);
+    let name = instances.name();
+    println!("{name}: the first seed is {first}");
     let limit = long.map_or(SHORT, Duration::from_secs);
     let instances = Arc::new(instances);
     let admin = Admin::set_up(&*instances).await;
@@ -116,10 +99,7 @@ pub async fn run<I: Instances>(instances: I) -> Arc<I> {
         let judgement = judge(events);
         if long.is_some() {
             let (all, kill) = (begun.elapsed(), if crashed { ", one killed" } else { "" });
-            println!(
-                "{}: SEED={seed} took {happened:.1?}, judged after {all:.1?}{kill}",
-                I::NAME
-            );
+            println!("{name}: SEED={seed} took {happened:.1?}, judged after {all:.1?}{kill}");
         }
         match judgement {
             Judgement::Explained { answers, in_doubt } => {
@@ -128,13 +108,12 @@ pub async fn run<I: Instances>(instances: I) -> Arc<I> {
             }
             Judgement::Undecided => sum.undecided += 1,
             Judgement::Wrong(smallest) => panic!(
-                "{}: no order explains these answers; try again with SEED={seed}\n{smallest}",
-                I::NAME
+                "{name}: no order explains these answers; try again with SEED={seed}\n{smallest}"
             ),
         }
         seed += 1;
     }
-    let (histories, name) = (seed - first, I::NAME);
+    let histories = seed - first;
     let Sum {
         answers,
         in_doubt,
@@ -232,12 +211,12 @@ async fn history<I: Instances>(
     // One history in four fails by a death alone, and the store by itself in two of the others.
     let (failing, dying) = (!seed.is_multiple_of(4), seed.is_multiple_of(2));
     if failing {
-        instances.faults(Some(random.next())).await;
+        instances.faults(Some(random.draw())).await;
     }
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let (asker, clock) = (Arc::clone(&asker), Arc::clone(&clock));
-        let (answered, mut random) = (Arc::clone(&answered), Random(random.next()));
+        let (answered, mut random) = (Arc::clone(&answered), Random(random.draw()));
         writers.spawn(async move {
             let mut events = Vec::new();
             for _ in 0..OPERATIONS {

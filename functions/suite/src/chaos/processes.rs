@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 
+use super::Instances;
 use crate::{Settings, s3};
 
 /// How long a process may take to start, on a busy machine.
@@ -26,6 +27,7 @@ pub struct Processes {
     addresses: [SocketAddr; 2],
     children: [Mutex<Option<Child>>; 2],
     variables: Vec<(&'static str, String)>,
+    name: &'static str,
     command: MakeCommand,
     ready: &'static str,
 }
@@ -55,7 +57,7 @@ fn end(child: &Mutex<Option<Child>>) {
 
 impl Processes {
     /// Starts both; each says a line with `ready` in it.
-    pub async fn start(ready: &'static str, command: MakeCommand) -> Self {
+    pub async fn start(name: &'static str, ready: &'static str, command: MakeCommand) -> Self {
         let bucket = s3::Server::start(s3::Abilities {
             conditions: true,
             conditions_of_parts: true,
@@ -79,44 +81,13 @@ impl Processes {
             addresses,
             children: Default::default(),
             variables,
+            name,
             command,
             ready,
         };
         both.launch(0).await;
         both.launch(1).await;
         both
-    }
-
-    /// Returns a request to one of them.
-    pub fn request(
-        &self,
-        client: &Client,
-        which: usize,
-        method: &str,
-        path: &str,
-    ) -> RequestBuilder {
-        let url = format!("http://{}{path}", self.addresses[which]);
-        client.request(method.parse().unwrap(), url)
-    }
-
-    /// Lets the bucket fail, or not any more.
-    pub fn faults(&self, seed: Option<u64>) {
-        self.bucket
-            .set_faults(seed.map_or_else(s3::Faults::default, |seed| s3::Faults {
-                seed,
-                slow_down: 2,
-                internal: 2,
-                conflict: 3,
-                cut_before: 2,
-                lose_reply: 2,
-                truncate: 1,
-            }));
-    }
-
-    /// Kills one by SIGKILL and starts it again.
-    pub async fn crash(&self, which: usize) {
-        end(&self.children[which]);
-        self.launch(which).await;
     }
 
     async fn launch(&self, which: usize) {
@@ -148,6 +119,36 @@ impl Processes {
             end(&self.children[which]);
         }
         panic!("it does not start: {heard}");
+    }
+}
+
+impl Instances for Processes {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.addresses[which]);
+        client.request(method.parse().unwrap(), url)
+    }
+
+    async fn faults(&self, seed: Option<u64>) {
+        self.bucket
+            .set_faults(seed.map_or_else(s3::Faults::default, |seed| s3::Faults {
+                seed,
+                slow_down: 2,
+                internal: 2,
+                conflict: 3,
+                cut_before: 2,
+                lose_reply: 2,
+                truncate: 1,
+            }));
+    }
+
+    async fn crash(&self, which: usize) -> bool {
+        end(&self.children[which]);
+        self.launch(which).await;
+        true
     }
 }
 
