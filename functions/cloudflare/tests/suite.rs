@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 functions_suite::suite!(
     start:
+    a_bucket_in_a_private_network_is_refused,
     an_account_from_set_up_to_archive,
     an_upload_that_breaks_off_stores_nothing,
     a_folder_of_more_than_a_thousand_documents,
@@ -32,6 +33,7 @@ functions_suite::suite!(
 async fn bodies_over_the_limit_are_refused_announced_or_not() {
     let server = start(Settings {
         max_document_size: Some(100_000),
+        ..Settings::default()
     })
     .await;
     functions_suite::bodies_over_the_limit_are_refused_announced_or_not(server).await;

@@ -17,6 +17,7 @@
 //! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
 //! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
 //! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
+//! | `SUBSPACE_NETWORKS` | `any` if the addresses that users give may lead into private networks; `public`, the default, if not |
 //! | `SUBSPACE_MAIL` | JSON, `{"domain","connector","sends"}`: the domain of mail addresses, the id of the mail connector, whether it also sends |
 //!
 //! An empty variable counts as none.
@@ -34,7 +35,7 @@ use crate::problem::Failure;
 use crate::router::protect;
 
 /// All of them.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "SUBSPACE_ORIGIN",
     "SUBSPACE_MASTER_KEY",
     "SUBSPACE_SETUP_TOKEN",
@@ -47,6 +48,7 @@ pub const NAMES: [&str; 15] = [
     "SUBSPACE_BEHIND_PROXY",
     "SUBSPACE_CONNECTORS",
     "SUBSPACE_NETWORK",
+    "SUBSPACE_NETWORKS",
     "SUBSPACE_TURN_URLS",
     "SUBSPACE_TURN_SECRET",
     "SUBSPACE_MAIL",
@@ -66,6 +68,8 @@ pub struct Variables {
     pub retention_days: u32,
     /// Whether the last entry of `x-forwarded-for` is the client's address.
     pub behind_proxy: bool,
+    /// Whether the addresses that users give (of storages and of buckets) may lead into private networks.
+    pub any_network: bool,
 }
 
 impl Variables {
@@ -119,6 +123,7 @@ impl Variables {
             retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
                 .unwrap_or(DEFAULT_RETENTION_DAYS),
             behind_proxy: parse(&get, "SUBSPACE_BEHIND_PROXY", "true or false")?.unwrap_or(false),
+            any_network: any_network(get("SUBSPACE_NETWORKS").as_deref())?,
         })
     }
 
@@ -127,6 +132,14 @@ impl Variables {
     pub const fn keep_millis(&self) -> i64 {
         // From<u32> is not const.
         self.retention_days as i64 * 24 * 60 * 60 * 1000
+    }
+}
+
+fn any_network(text: Option<&str>) -> Result<bool, ConfigError> {
+    match text.map(str::trim) {
+        Some("any") => Ok(true),
+        None | Some("public") => Ok(false),
+        Some(_) => Err(wrong("SUBSPACE_NETWORKS", "any or public")),
     }
 }
 
@@ -359,7 +372,7 @@ mod tests {
         assert_eq!(all.config.setup_token, None, "an empty one is none");
         assert_eq!(all.config.default_quota, Some(crate::DEFAULT_QUOTA));
         assert_eq!(all.keep_millis(), 30 * 86_400_000);
-        assert!(!all.behind_proxy);
+        assert!(!all.behind_proxy && !all.any_network);
     }
 
     #[test]
@@ -380,6 +393,7 @@ mod tests {
             ("SUBSPACE_BEHIND_PROXY", "true"),
             ("SUBSPACE_CONNECTORS", &connectors),
             ("SUBSPACE_NETWORK", network),
+            ("SUBSPACE_NETWORKS", "any"),
         ])
         .unwrap();
         assert_eq!(all.config.name, "Home");
@@ -392,7 +406,7 @@ mod tests {
         assert_eq!(all.config.network.unwrap().port, 6697);
         assert_eq!(all.retention_days, 7);
         assert_eq!(all.config.password_cost, crate::PasswordCost::Light);
-        assert!(all.behind_proxy);
+        assert!(all.behind_proxy && all.any_network);
     }
 
     #[test]
@@ -421,6 +435,7 @@ mod tests {
                 "[{\"id\":\"a\",\"url\":\"https://a\",\"platforms\":[],\"key\":\"s3cret\"}]",
             ),
             ("SUBSPACE_NETWORK", "{}"),
+            ("SUBSPACE_NETWORKS", "all"),
             ("SUBSPACE_NAME", "a\nb"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -5,18 +5,10 @@ use std::sync::{Arc, OnceLock};
 use functions_core::{BucketError, BucketSettings, OpenedBucket};
 use storage_adapter::AnyStore;
 use storage_s3::{
-    Commits, Conditions, Limits, OpenError, S3Settings, S3Store, SharedHttpClient, guarded_http,
-    native_http,
+    Conditions, Limits, S3Settings, S3Store, SharedHttpClient, guarded_http, native_http,
 };
 
 use crate::NativeHost;
-
-/// How often a request to somebody's bucket is sent at most: who waits for it wants to know soon.
-const ATTEMPTS: u32 = 3;
-/// How long one attempt may take until its answer begins, in milliseconds.
-const ATTEMPT_MS: u64 = 15_000;
-/// No attempt begins so long after the first, in milliseconds.
-const RETRY_MS: u64 = 10_000;
 
 /// HTTP clients, made when they are needed and kept. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -37,16 +29,7 @@ impl Clients {
             };
             return Ok(kept.get_or_init(|| native_http(settings)).clone());
         }
-        if settings.is_plain() {
-            return Err("its address must begin with https://".to_owned());
-        }
-        if let Some(address) = settings.endpoint_address()
-            && !model::is_public_address(address)
-        {
-            return Err(format!(
-                "{address} is no address on the public internet, so it is not contacted"
-            ));
-        }
+        settings.check_public(model::is_public_address)?;
         let client = self
             .public
             .get_or_init(|| guarded_http(model::is_public_address));
@@ -67,25 +50,10 @@ impl Clients {
         let http = self
             .client(&settings, wanted.trusted || host.reaches_any_address())
             .map_err(refused)?;
-        let mut limits = Limits::default();
-        limits.attempts = ATTEMPTS;
-        limits.attempt_millis = ATTEMPT_MS;
-        limits.retry_millis = RETRY_MS;
         let host = Arc::new(host.clone());
-        if let Some(parts) = parts {
-            let commits = Commits::Server(Conditions { parts });
-            let store = AnyStore::new(Arc::new(S3Store::new(
-                &settings, http, host, limits, commits,
-            )));
-            return Ok(OpenedBucket { store, parts });
-        }
-        let opened = S3Store::open(&settings, http, host, limits).await;
-        let store = opened.map_err(|error| match error {
-            OpenError::NoConditions { .. } => refused(storage_s3::NO_CONDITIONS.to_owned()),
-            OpenError::Store { source, .. } => refused(source.to_string()),
-            other => refused(other.to_string()),
-        })?;
-        let parts = matches!(store.commits(), Commits::Server(Conditions { parts: true }));
+        let known = parts.map(|parts| Conditions { parts });
+        let opened = S3Store::open_shared(&settings, http, host, Limits::impatient(), known).await;
+        let (store, Conditions { parts }) = opened.map_err(refused)?;
         let store = AnyStore::new(Arc::new(store));
         Ok(OpenedBucket { store, parts })
     }

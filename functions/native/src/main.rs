@@ -59,6 +59,9 @@ struct Options {
     /// Days for which overwritten and deleted documents are kept.
     #[arg(long, env = "SUBSPACE_RETENTION_DAYS", default_value_t = 30)]
     retention_days: u32,
+    /// Where the addresses that users give (of storages and buckets of their own) may lead: any lets them into private networks.
+    #[arg(long, env = "SUBSPACE_NETWORKS", value_enum, default_value = "public")]
+    networks: Networks,
     /// Take the addresses of clients from x-forwarded-for; only behind a reverse proxy that sets it.
     #[arg(long, env = "SUBSPACE_BEHIND_PROXY")]
     behind_proxy: bool,
@@ -68,6 +71,12 @@ struct Options {
 enum Store {
     Fs,
     S3,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Networks {
+    Any,
+    Public,
 }
 
 #[tokio::main]
@@ -85,7 +94,8 @@ async fn main() -> anyhow::Result<()> {
     let store = open(&options).await?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = i64::from(options.retention_days) * DAY;
-    let storage = Storage::with_options(Arc::new(store), Arc::new(NativeHost::new(false)), keeping);
+    let host = Arc::new(NativeHost::new(options.networks == Networks::Any));
+    let storage = Storage::with_options(Arc::new(store), host, keeping);
     let functions = Arc::new(Functions::new(storage, config));
     announce(&functions.config().origin)?;
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));

@@ -23,10 +23,11 @@ async fn start(settings: Settings) -> Server {
     let variables = Variables::read(&|name| {
         let found = set.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| value.clone())
-    });
-    let host = Arc::new(NativeHost::default());
+    })
+    .unwrap();
+    let host = Arc::new(NativeHost::new(variables.any_network));
     let store = Arc::new(FsStore::open(folder.path()).unwrap());
-    let functions = Functions::new(Storage::new(store, host), variables.unwrap().config);
+    let functions = Functions::new(Storage::new(store, host), variables.config);
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(serve_with(
         listener,

@@ -56,7 +56,9 @@ impl App {
         variables.config.shared_counters = true;
         let settings = S3Settings::from_variables(|name| get(name));
         let settings = settings.map_err(|error| error.to_string())?;
-        let host = Arc::new(WasiHost);
+        let host = Arc::new(WasiHost {
+            any_network: variables.any_network,
+        });
         let store = open(&settings, Arc::clone(&host)).await?;
         let mut keeping = storage_adapter::Options::default();
         keeping.keep_millis = variables.keep_millis();

@@ -15,7 +15,10 @@ use model::Timestamp;
 
 /// What is around the component.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WasiHost;
+pub(crate) struct WasiHost {
+    /// Whether addresses that users give may lead into private networks, as far as the runtime lets them.
+    pub(crate) any_network: bool,
+}
 
 impl storage_adapter::Host for WasiHost {
     fn now(&self) -> Timestamp {
@@ -52,6 +55,7 @@ impl Host for WasiHost {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let forbidden = limits.destination == Destination::Public
+            && !self.any_network
             && (bare.eq_ignore_ascii_case("localhost")
                 || bare
                     .parse::<IpAddr>()
@@ -72,7 +76,7 @@ impl Host for WasiHost {
         settings: &BucketSettings,
         parts: Option<bool>,
     ) -> Result<OpenedBucket, BucketError> {
-        crate::buckets::open(settings, parts).await
+        crate::buckets::open(*self, settings, parts).await
     }
 
     fn opens_buckets(&self) -> bool {

@@ -4,15 +4,12 @@
 
 mod built;
 mod common;
-#[path = "../../../storage-adapter/s3/tests/server/mod.rs"]
-#[allow(dead_code, reason = "not everything of it is needed here")]
-mod s3;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use common::Component;
-use functions_suite::{Server, Settings, client, header};
+use functions_suite::{Server, Settings, client, header, s3};
 use reqwest::StatusCode;
 
 /// The largest component, in bytes as `gzip -9` makes them.

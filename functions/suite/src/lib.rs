@@ -17,6 +17,7 @@
 mod addresses;
 mod apps;
 pub mod armadietto;
+mod bucket;
 pub mod chaos;
 mod outside;
 pub mod proxy;
@@ -46,6 +47,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub use apps::*;
+pub use bucket::*;
 pub use outside::*;
 pub use random::Random;
 pub use story::*;
@@ -69,6 +71,8 @@ pub const KEY: &[u8] = b"connector-key-of-the-tests";
 pub struct Settings {
     /// Bytes of the largest document, if not the usual limit.
     pub max_document_size: Option<u64>,
+    /// Whether the addresses that users give may lead into private networks.
+    pub any_network: bool,
 }
 
 impl Settings {
@@ -90,6 +94,9 @@ impl Settings {
         ];
         if let Some(size) = self.max_document_size {
             variables.push(("SUBSPACE_MAX_DOCUMENT_SIZE", size.to_string()));
+        }
+        if self.any_network {
+            variables.push(("SUBSPACE_NETWORKS", "any".to_owned()));
         }
         variables
     }
@@ -245,6 +252,7 @@ macro_rules! suite {
     ($start:path) => {
         $crate::suite!(
             $start:
+            a_bucket_in_a_private_network_is_refused,
             an_account_from_set_up_to_archive,
             an_upload_that_breaks_off_stores_nothing,
             a_folder_of_more_than_a_thousand_documents,
@@ -268,6 +276,12 @@ macro_rules! suite {
             let mut settings = $crate::Settings::default();
             settings.max_document_size = Some(100_000);
             $crate::bodies_over_the_limit_are_refused_announced_or_not($start(settings).await).await;
+        }
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn an_account_moves_to_a_bucket_of_its_own_and_back() {
+            let mut settings = $crate::Settings::default();
+            settings.any_network = true;
+            $crate::an_account_moves_to_a_bucket_of_its_own_and_back($start(settings).await).await;
         }
     };
     ($start:path: $($name:ident),*) => {

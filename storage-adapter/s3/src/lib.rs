@@ -22,12 +22,13 @@ mod probe;
 mod put;
 mod retry;
 mod settings;
+mod shared;
 mod store;
 
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use counts::Requests;
 #[cfg(feature = "native")]
 pub use native::{guarded_http, native_http};
-pub use probe::{Conditions, NO_CONDITIONS, OpenError};
+pub use probe::{Conditions, OpenError};
 pub use settings::{MAX_PREFIX_BYTES, S3Settings, SECRET_VARIABLES, SettingsError, VARIABLES};
 pub use store::{Commits, Limits, S3Store};

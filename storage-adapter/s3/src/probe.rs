@@ -43,7 +43,7 @@ pub enum OpenError {
 }
 
 /// Why a bucket that several write to cannot be on such a server.
-pub const NO_CONDITIONS: &str = "its server does not decide conditions of writes (If-Match, If-None-Match), without \
+pub(crate) const NO_CONDITIONS: &str = "its server does not decide conditions of writes (If-Match, If-None-Match), without \
      which one of two writes at once gets lost; choose another server";
 
 /// A version that nothing has.
