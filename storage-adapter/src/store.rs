@@ -65,7 +65,7 @@ pub enum StoreError {
     #[error("the object store refuses: {0}")]
     Denied(String),
     /// This one account's storage cannot be used now: it is being moved, or its own store refuses. The sentence is
-    /// for its owner and says what to do. Trying again at once is useless.
+    /// for its owner and says what to do. Trying again at once is useless. A write may have happened before that.
     #[error("{0}")]
     Account(String),
     /// The body to be stored failed. Nothing happened.

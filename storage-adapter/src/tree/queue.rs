@@ -132,7 +132,13 @@ impl Intent {
     /// Gives up; if an earlier attempt may have happened, or still happen, the answer says so.
     pub(super) fn fail(&self, error: TreeError) {
         let uncertain = !self.state().attempts.is_empty();
-        self.finish(Err(if uncertain { lost_reply() } else { error }));
+        // That an account cannot be written to does not say that nothing happened either, and it says more.
+        let says_why = matches!(error, TreeError::Store(StoreError::Account(_)));
+        self.finish(Err(if uncertain && !says_why {
+            lost_reply()
+        } else {
+            error
+        }));
     }
 
     pub(super) fn finish(&self, outcome: Outcome) {

@@ -7,6 +7,13 @@ use super::LIMIT;
 
 /// One request: method and path, then headers on lines of their own. None if the server is gone.
 pub(crate) fn request(address: &str, head: &str, body: &str) -> Option<(u16, String)> {
+    let (head, body) = exchange(address, head, body)?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body))
+}
+
+/// The same; gives the whole head of the answer, and the body.
+pub(crate) fn exchange(address: &str, head: &str, body: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let (first, rest) = head.split_once('\n').unwrap_or((head, ""));
@@ -20,6 +27,5 @@ pub(crate) fn request(address: &str, head: &str, body: &str) -> Option<(u16, Str
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+    Some((head.to_owned(), body.to_owned()))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use model::AccountName;
 use proptest::prelude::*;
@@ -15,8 +15,8 @@ use serde_json::Value;
 use storage_adapter::memory::Faults;
 
 use super::{Alice, bucket};
-use crate::ClientAddress;
-use crate::testing::TestFunctions;
+use crate::testing::{TestFunctions, block_on};
+use crate::{Body, ClientAddress};
 
 /// SplitMix64.
 struct Random(u64);
@@ -40,6 +40,13 @@ struct Possible {
 
 /// Writes `n` to a document; true if it was accepted.
 async fn write(functions: &TestFunctions, app: &str, path: String, n: u64) -> bool {
+    let answer = answer(functions, app, path, n).await;
+    let success = answer.status().is_success();
+    let _read = answer.into_body().collect().await;
+    success
+}
+
+async fn answer(functions: &TestFunctions, app: &str, path: String, n: u64) -> Response<Body> {
     let mut request = Request::new(Full::new(Bytes::from(n.to_string())));
     *request.method_mut() = Method::PUT;
     *request.uri_mut() = format!("/storage/alice{path}").parse().unwrap();
@@ -47,10 +54,7 @@ async fn write(functions: &TestFunctions, app: &str, path: String, n: u64) -> bo
         request.headers_mut().insert(name, value.parse().unwrap());
     }
     let client = ClientAddress::parse("192.0.2.1");
-    let answer = functions.handle(request, client).await;
-    let success = answer.status().is_success();
-    let _read = answer.into_body().collect().await;
-    success
+    functions.handle(request, client).await
 }
 
 /// Polls a mover and two writers in turns drawn at random; the mover is dropped and begun anew now and then.
@@ -111,12 +115,12 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
             prop_assert!(steps < 5_000_000, "it never ends");
             let turn = random.below(3) as usize;
             if turn == 0 && !done && steps < patience {
-                if let std::task::Poll::Ready(result) = moving.as_mut().poll(&mut context) {
+                if let Poll::Ready(result) = moving.as_mut().poll(&mut context) {
                     done = true;
                     moved = result.is_ok_and(|report| report.done);
                 }
             } else if let Some((_, _, writing)) = writers.get_mut(turn.saturating_sub(1))
-                && let std::task::Poll::Ready(accepted) = writing.as_mut().poll(&mut context)
+                && let Poll::Ready(accepted) = writing.as_mut().poll(&mut context)
             {
                 let (path, n, _) = writers.remove(turn.saturating_sub(1));
                 if accepted && let Some(possible) = possible.get_mut(&path) {
@@ -156,4 +160,52 @@ proptest! {
     fn what_was_accepted_during_a_move_is_there(seed in any::<u64>(), fail in 0_u8..4) {
         run(seed, fail)?;
     }
+}
+
+/// Every write that was begun before the whole of a move, and goes on after it, wherever it was then.
+#[test]
+fn whoever_writes_during_a_move_is_told_that_there_is_one() {
+    let (mut accepted, mut refused) = (0, 0);
+    for polls in 0.. {
+        assert!(polls < 1_000, "the write does not come to an end");
+        let alice = Alice::new();
+        alice.functions.add_bucket("mine");
+        alice.put("/notes/a", "1");
+        assert_eq!(alice.api("PUT", "/api/store", bucket("mine")).status, 200);
+        alice.functions.memory().set_faults(Faults {
+            delay: 2,
+            ..Faults::default()
+        });
+        let writer = TestFunctions::reopened(&alice.functions);
+        let mut writing = pin!(answer(&writer, &alice.app, "/notes/b".to_owned(), 2));
+        let mut context = Context::from_waker(Waker::noop());
+        if (0..polls).any(|_| writing.as_mut().poll(&mut context).is_ready()) {
+            break;
+        }
+        // The move waits until nobody remembers that the account was open.
+        let time_passes = &alice.functions.host().time_passes;
+        time_passes.store(true, Ordering::Relaxed);
+        let account: AccountName = "alice".parse().unwrap();
+        let mover = TestFunctions::reopened(&alice.functions);
+        let moved = block_on(mover.move_on(&account, None)).unwrap();
+        assert!(moved.done);
+        let (parts, body) = block_on(writing).into_parts();
+        let read = alice.storage("GET", "/notes/b", "");
+        if parts.status.is_success() {
+            accepted += 1;
+            assert_eq!((read.status.as_u16(), read.text()), (200, "2"));
+            continue;
+        }
+        refused += 1;
+        assert_eq!(read.status, 404);
+        assert_eq!(parts.status, 503);
+        assert_eq!(parts.headers["retry-after"], "1");
+        let body = block_on(body.collect()).unwrap().to_bytes();
+        let problem = String::from_utf8_lossy(&body);
+        assert!(
+            problem.contains("the account's storage is being moved to another place"),
+            "after {polls} polls: {problem}"
+        );
+    }
+    assert!(accepted > 0 && refused > 0, "{accepted} {refused}");
 }
