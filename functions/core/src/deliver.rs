@@ -27,6 +27,14 @@ const MAX_UNREACHABLE: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Wakes(Mutex<HashMap<String, Timestamp>>);
 
+impl Wakes {
+    /// A connector has just begun: it may be reached again.
+    pub(crate) fn begin(&self, connector: &str) {
+        let mut unreachable = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        unreachable.remove(connector);
+    }
+}
+
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Puts a task into a connector's queue and tells the connector. The task is durable when this returns;
     /// a task with this id that is there stays as it is.
@@ -114,6 +122,9 @@ mod tests {
         f.host().advance(UNREACHABLE_MS);
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 2);
-        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 3);
+        f.wakes.begin("irc-1");
+        deliver();
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 3);
+        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 4);
     }
 }

@@ -14,6 +14,7 @@
 //! | `SUBSPACE_RETENTION_DAYS` | days for which overwritten and deleted documents are kept |
 //! | `SUBSPACE_BEHIND_PROXY` | `true` if a proxy in front writes `x-forwarded-for` |
 //! | `SUBSPACE_CONNECTORS` | JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys, secret |
+//! | `SUBSPACE_INTERNAL` | JSON, `{"irc":"http://10.0.0.5:6701"}`: where connectors, by id, are reached from here, if not where browsers reach them |
 //! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
 //! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
 //! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
@@ -22,6 +23,7 @@
 //!
 //! An empty variable counts as none.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use http::{Response, StatusCode};
@@ -35,7 +37,7 @@ use crate::problem::Failure;
 use crate::router::protect;
 
 /// All of them.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "SUBSPACE_ORIGIN",
     "SUBSPACE_MASTER_KEY",
     "SUBSPACE_SETUP_TOKEN",
@@ -47,6 +49,7 @@ pub const NAMES: [&str; 16] = [
     "SUBSPACE_PASSWORD_COST",
     "SUBSPACE_BEHIND_PROXY",
     "SUBSPACE_CONNECTORS",
+    "SUBSPACE_INTERNAL",
     "SUBSPACE_NETWORK",
     "SUBSPACE_NETWORKS",
     "SUBSPACE_TURN_URLS",
@@ -111,6 +114,9 @@ impl Variables {
         if let Some(text) = get("SUBSPACE_CONNECTORS") {
             config.connectors = connectors(&text)?;
         }
+        if let Some(text) = get("SUBSPACE_INTERNAL") {
+            config.internal = internal(&text)?;
+        }
         if let Some(text) = get("SUBSPACE_NETWORK") {
             config.network = Some(network(&text)?);
         }
@@ -133,6 +139,25 @@ impl Variables {
         // From<u32> is not const.
         self.retention_days as i64 * 24 * 60 * 60 * 1000
     }
+}
+
+/// Reads where connectors are reached from here: JSON, `{"irc":"http://10.0.0.5:6701"}`.
+///
+/// # Errors
+/// If it is anything else.
+pub fn internal(json: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    let refused = || {
+        wrong(
+            "SUBSPACE_INTERNAL",
+            "{\"id\":\"http://host:port\"} with an origin for the id of each connector",
+        )
+    };
+    let given: BTreeMap<String, String> = serde_json::from_str(json).map_err(|_| refused())?;
+    let checked = given.into_iter().map(|(id, origin)| {
+        let origin = Config::parse_origin(&origin).map_err(|_| refused())?;
+        Ok((id, origin))
+    });
+    checked.collect()
 }
 
 fn any_network(text: Option<&str>) -> Result<bool, ConfigError> {
@@ -394,6 +419,7 @@ mod tests {
             ("SUBSPACE_CONNECTORS", &connectors),
             ("SUBSPACE_NETWORK", network),
             ("SUBSPACE_NETWORKS", "any"),
+            ("SUBSPACE_INTERNAL", r#"{"irc":"http://10.0.0.5:6701/"}"#),
         ])
         .unwrap();
         assert_eq!(all.config.name, "Home");
@@ -404,6 +430,7 @@ mod tests {
         assert_eq!(all.config.connectors[0].url, "https://irc.example.org");
         assert_eq!(all.config.connectors[0].key, [0xab; 20]);
         assert_eq!(all.config.network.unwrap().port, 6697);
+        assert_eq!(all.config.internal["irc"], "http://10.0.0.5:6701");
         assert_eq!(all.retention_days, 7);
         assert_eq!(all.config.password_cost, crate::PasswordCost::Light);
         assert!(all.behind_proxy && all.any_network);
@@ -436,6 +463,7 @@ mod tests {
             ),
             ("SUBSPACE_NETWORK", "{}"),
             ("SUBSPACE_NETWORKS", "all"),
+            ("SUBSPACE_INTERNAL", "{\"irc\":\"10.0.0.5\"}"),
             ("SUBSPACE_NAME", "a\nb"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -46,6 +46,9 @@ struct Options {
     /// JSON file with the connectors: [{"id","url","platforms","key"}], keys hexadecimal.
     #[arg(long, env = "SUBSPACE_CONNECTORS_FILE")]
     connectors_file: Option<PathBuf>,
+    /// Where connectors are reached from here, if not where browsers reach them: JSON, {"id":"http://host:port"}.
+    #[arg(long, env = "SUBSPACE_INTERNAL")]
+    internal: Option<String>,
     /// Quota of an account in bytes; 0 means unlimited.
     #[arg(long, env = "SUBSPACE_QUOTA", default_value_t = functions_core::DEFAULT_QUOTA)]
     quota: u64,
@@ -139,6 +142,9 @@ fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Config> {
     config.max_document_size = options.max_document_size;
     if let Some(path) = &options.connectors_file {
         config.connectors = connectors(path)?;
+    }
+    if let Some(text) = options.internal.as_deref().filter(|text| !text.is_empty()) {
+        config.internal = variables::internal(text).context("--internal cannot be used")?;
     }
     Ok(config)
 }

@@ -35,10 +35,11 @@ export function installed(more) {
   return environment({ PATH: `${dirname(binary())}:${process.env.PATH}`, ...more });
 }
 
-/** What every host is told. */
-function variables(origin) {
+/** What every host is told; `internal` says where it reaches connectors whose certificate it does not trust. */
+function variables(origin, internal) {
   return {
     SUBSPACE_ORIGIN: origin,
+    SUBSPACE_INTERNAL: JSON.stringify(internal),
     SUBSPACE_MASTER_KEY: randomBytes(32).toString('hex'),
     SUBSPACE_SETUP_TOKEN: randomBytes(16).toString('hex'),
   };
@@ -54,30 +55,38 @@ function host(name, told, parts) {
   };
 }
 
-/** `subspace-functions` over a folder, behind a web server that has the client. */
-async function native() {
+/** A bucket, and the variables that lead there. */
+async function startBucket(name) {
+  const program = new Program(name, own('examples/s3_server'), []);
+  await program.line(/^ready$/, START_MS);
+  const pairs = program.lines.filter((line) => line.includes('=')).map((line) => line.split('='));
+  return { program, settings: Object.fromEntries(pairs) };
+}
+
+/** `subspace-functions` over a bucket, behind a web server that has the client. */
+async function native(internal) {
+  const bucket = await startBucket('host-native-s3');
   const port = await freePort();
   const front = await startFront(given('SUBSPACE_CLIENT'), port);
-  const told = variables(`http://127.0.0.1:${front.port}`);
+  const told = variables(`http://127.0.0.1:${front.port}`, internal);
   const env = environment({
     ...told,
-    SUBSPACE_DATA: temporaryFolder('data'),
+    ...bucket.settings,
+    SUBSPACE_STORE: 's3',
     SUBSPACE_LISTEN: `127.0.0.1:${port}`,
     SUBSPACE_BEHIND_PROXY: 'true',
   });
   const program = new Program('host-native', own('subspace-functions'), [], { env });
   await program.line(/^ready /, START_MS);
-  return host('native', told, [program, front]);
+  return host('native', told, [program, front, bucket.program]);
 }
 
 /** The component in `wasmtime serve`, over a bucket. */
-async function spin() {
-  const bucket = new Program('host-spin-s3', own('examples/s3_server'), []);
-  await bucket.line(/^ready$/, START_MS);
-  const keeping = bucket.lines.filter((line) => line.includes('=')).map((line) => line.split('='));
+async function spin(internal) {
+  const bucket = await startBucket('host-spin-s3');
   const port = await freePort();
-  const told = variables(`http://127.0.0.1:${port}`);
-  const set = { ...told, ...Object.fromEntries(keeping) };
+  const told = variables(`http://127.0.0.1:${port}`, internal);
+  const set = { ...told, ...bucket.settings };
   const args = ['serve', '-Wcomponent-model-async=y', '-Sp3=y,cli=y', `--addr=127.0.0.1:${port}`];
   args.push(`--dir=${given('SUBSPACE_CLIENT')}::/client`);
   // Their values are in the environment: secrets are on no command line.
@@ -85,14 +94,14 @@ async function spin() {
   const env = environment(set);
   const program = new Program('host-spin', given('SUBSPACE_WASMTIME'), args, { env });
   await program.line(/Serving HTTP on/, START_MS);
-  return host('spin', told, [program, bucket]);
+  return host('spin', told, [program, bucket.program]);
 }
 
 /** The Worker in workerd, over a bucket in a folder. */
-async function workers() {
+async function workers(internal) {
   const home = temporaryFolder('wrangler');
   const port = await freePort();
-  const told = variables(`http://127.0.0.1:${port}`);
+  const told = variables(`http://127.0.0.1:${port}`, internal);
   const file = join(home, 'variables');
   const lines = Object.entries(told).map(([name, value]) => `${name}='${value}'\n`);
   writeFileSync(file, lines.join(''), { mode: 0o600 });
@@ -122,5 +131,5 @@ async function workers() {
   return host('workers', told, [program]);
 }
 
-/** Each starts a host and returns its origin, its set-up link and what stops it. */
+/** Each starts a host, told where it reaches connectors by id, and returns its origin, its set-up link and what stops it. */
 export const HOSTS = { native, spin, workers };

@@ -22,6 +22,7 @@ const MAX_ACCOUNTS: usize = 1_000;
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_registration(&self, connector: &Connector, body: &Bytes) -> Answer {
         let told = checked(parse_json(body)?)?;
+        self.wakes.begin(&connector.id);
         let registry = self.registry().await?;
         let now = self.now();
         let id = &connector.id;
