@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 pub(crate) const SERVES: &str = "Serving HTTP on";
 
 /// What is built before.
-struct Built {
-    component: PathBuf,
+pub(crate) struct Built {
+    pub(crate) component: PathBuf,
     wasmtime: PathBuf,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn serve(
 }
 
 /// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
-fn built() -> &'static Built {
+pub(crate) fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
         let named = |name| std::env::var_os(name).map(PathBuf::from);
