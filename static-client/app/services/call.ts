@@ -3,15 +3,9 @@ import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
 import { io } from 'socket.io-client';
 import { asSentence, sentenceOf } from '../lib/api.ts';
-import {
-  listDevices,
-  openCamera,
-  openMicrophone,
-  openScreen,
-  type Devices,
-} from '../lib/call/devices.ts';
-import type { OwnTracks } from '../lib/call/peer-link.ts';
-import { isSpeaking, Person } from '../lib/call/person.ts';
+import { Mesh } from '../lib/call/mesh.ts';
+import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
+import { isSpeaking, type Person } from '../lib/call/person.ts';
 import type {
   CallAbout,
   CallAdmission,
@@ -23,8 +17,8 @@ import type { Room } from '../lib/chat/types.ts';
 import type ActionsService from './actions.ts';
 import type SessionService from './session.ts';
 
-/** How often connections are measured, in ms. */
-const MEASURE = 500;
+/** How long it takes until connections are measured again, in ms; that is work for all of them. */
+const MEASURE = 1000;
 
 /** What is used of a socket. */
 export interface CallSocket {
@@ -48,9 +42,7 @@ function openSocket(url: string, auth: Record<string, unknown>): CallSocket {
 
 export type CallPhase = 'none' | 'lobby' | 'joining' | 'in' | 'over';
 
-interface CallChoices {
-  microphone?: string;
-  camera?: string;
+interface CallChoices extends Chosen {
   relay?: boolean;
   name?: string;
 }
@@ -64,49 +56,37 @@ export default class CallService extends Service {
   @tracked phase: CallPhase = 'none';
   @tracked token = '';
   @tracked about: CallAbout | undefined;
-  @tracked people: Person[] = [];
-  @tracked devices: Devices = { microphones: [], cameras: [] };
-  @tracked microphone: MediaStreamTrack | undefined;
-  @tracked camera: MediaStreamTrack | undefined;
-  @tracked screen: MediaStreamTrack | undefined;
-  /** Whether the microphone is silenced. */
-  @tracked muted = false;
   @tracked ownLevel = 0;
   @tracked interrupted = false;
-  /** What went wrong with the call, and with a device. */
+  /** What went wrong with the call. */
   @tracked sentence = '';
-  @tracked deviceSentence = '';
   @tracked choices: CallChoices = {};
+
+  readonly own = new OwnDevices(
+    () => this.choices,
+    () => this.#changed(),
+  );
 
   openSocket = openSocket;
 
   #socket: CallSocket | undefined;
-  #configuration: RTCConfiguration = {};
+  readonly #mesh = new Mesh(this.own, (to, data) =>
+    this.#socket?.emit('signal', { to, data }),
+  );
   #timer: ReturnType<typeof setInterval> | undefined;
+  #measuring = false;
   #arrived = false;
 
   get name(): string {
     return this.session.account || this.choices.name || '';
   }
 
+  get people(): Person[] {
+    return this.#mesh.people;
+  }
+
   get speaking(): boolean {
-    return !this.muted && isSpeaking(this.ownLevel);
-  }
-
-  get ownPicture(): MediaStreamTrack | undefined {
-    return this.screen ?? this.camera;
-  }
-
-  get media(): CallMedia {
-    return {
-      audio: Boolean(this.microphone) && !this.muted,
-      video: Boolean(this.camera),
-      screen: Boolean(this.screen),
-    };
-  }
-
-  get #tracks(): OwnTracks {
-    return { audio: this.microphone ?? null, video: this.ownPicture ?? null };
+    return !this.own.muted && isSpeaking(this.ownLevel);
   }
 
   /** Starts a call and says its link in the room. */
@@ -133,8 +113,10 @@ export default class CallService extends Service {
       this.phase = 'over';
       return;
     }
-    await this.toggleMicrophone(true);
-    await this.toggleCamera(true);
+    const here = () => token === this.token && this.phase !== 'over';
+    await this.own.toggleMicrophone(true);
+    // Who has left the page meanwhile is not asked for more.
+    if (here()) await this.own.toggleCamera(true);
   }
 
   choose(choices: CallChoices) {
@@ -157,8 +139,10 @@ export default class CallService extends Service {
       this.phase = 'lobby';
       return;
     }
-    this.#configuration = {
+    this.#mesh.configuration = {
       iceServers: admission.ice_servers,
+      // Pictures and sound go one way: half the ports and allocations.
+      bundlePolicy: 'max-bundle',
       ...(this.choices.relay ? { iceTransportPolicy: 'relay' } : {}),
     };
     this.#connect(admission);
@@ -167,75 +151,26 @@ export default class CallService extends Service {
   /** Leaves the call, and gives the devices back. */
   hangUp() {
     clearInterval(this.#timer);
-    window.removeEventListener('online', this.#networkChanged);
+    window.removeEventListener('online', this.#mesh.restart);
     window.removeEventListener('pagehide', this.#leave);
     this.#leave();
     this.#socket?.disconnect();
     this.#socket = undefined;
-    for (const person of this.people) person.close();
-    this.people = [];
-    for (const track of [this.microphone, this.camera, this.screen]) {
-      track?.stop();
-    }
-    this.microphone = this.camera = this.screen = undefined;
+    this.#mesh.close();
+    this.own.close();
     this.interrupted = false;
-    this.deviceSentence = '';
     this.ownLevel = 0;
-    this.muted = false;
     if (this.phase !== 'none') this.phase = 'over';
-  }
-
-  async toggleMicrophone(on = !this.microphone || this.muted) {
-    if (on && !this.microphone) {
-      this.microphone = await this.#open(() =>
-        openMicrophone(this.choices.microphone ?? ''),
-      );
-    }
-    this.muted = !on;
-    if (this.microphone) this.microphone.enabled = on;
-    await this.#changed();
-  }
-
-  async toggleCamera(on = !this.camera) {
-    if (on && !this.camera) {
-      this.camera = await this.#open(() =>
-        openCamera(this.choices.camera ?? ''),
-      );
-    } else if (!on) {
-      // Not only silenced: its light goes out.
-      this.camera?.stop();
-      this.camera = undefined;
-    }
-    await this.#changed();
-  }
-
-  async toggleScreen() {
-    if (this.screen) {
-      this.screen.stop();
-      this.screen = undefined;
-    } else {
-      this.screen = await this.#open(openScreen);
-      // The browser has a button of its own that ends it.
-      this.screen?.addEventListener('ended', () => {
-        this.screen = undefined;
-        void this.#changed();
-      });
-    }
-    await this.#changed();
   }
 
   async useMicrophone(id: string) {
     this.choose({ microphone: id });
-    this.microphone?.stop();
-    this.microphone = undefined;
-    await this.toggleMicrophone(true);
+    await this.own.changeMicrophone();
   }
 
   async useCamera(id: string) {
     this.choose({ camera: id });
-    this.camera?.stop();
-    this.camera = undefined;
-    await this.toggleCamera(true);
+    await this.own.changeCamera();
   }
 
   willDestroy() {
@@ -243,26 +178,10 @@ export default class CallService extends Service {
     super.willDestroy();
   }
 
-  async #open<T>(open: () => Promise<T>): Promise<T | undefined> {
-    const { token } = this;
-    try {
-      const track = await open();
-      this.deviceSentence = '';
-      this.devices = await listDevices();
-      if (token === this.token && this.phase !== 'over') return track;
-      (track as MediaStreamTrack | undefined)?.stop();
-    } catch (error) {
-      this.deviceSentence = sentenceOf(error);
-    }
-    return undefined;
-  }
-
-  /** Sends the tracks that there are now, and says so. */
+  /** Sends what there is now, and says so. */
   async #changed() {
-    await Promise.all(
-      this.people.map(({ link }) => link.setTracks(this.#tracks)),
-    );
-    this.#socket?.emit('media', this.media);
+    await this.#mesh.fit();
+    this.#socket?.emit('media', this.own.media);
   }
 
   #connect({ url, ticket }: CallAdmission) {
@@ -274,25 +193,17 @@ export default class CallService extends Service {
       this.#arrived = true;
       this.interrupted = false;
       this.phase = 'in';
-      this.#welcome(peers, back);
-      socket.emit('media', this.media);
+      this.#mesh.welcome(peers, back);
+      socket.emit('media', this.own.media);
     });
-    socket.on('joined', (view: PeerView) => this.#add(view, false));
-    socket.on('returned', (view: PeerView) => {
-      const known = this.#person(view.peer);
-      if (known) known.link.restart();
-      else this.#add(view, false);
-    });
-    socket.on('left', ({ peer }: { peer: string }) => this.#remove(peer));
-    socket.on(
-      'media',
-      ({ peer, media }: { peer: string; media: CallMedia }) => {
-        const person = this.#person(peer);
-        if (person) person.media = media;
-      },
+    socket.on('joined', (view: PeerView) => this.#mesh.joined(view));
+    socket.on('returned', (view: PeerView) => this.#mesh.returned(view));
+    socket.on('left', ({ peer }: { peer: string }) => this.#mesh.left(peer));
+    socket.on('media', (of: { peer: string; media: CallMedia }) =>
+      this.#mesh.media(of.peer, of.media),
     );
     socket.on('signal', (signal: { from: string; data: SignalData }) =>
-      this.#person(signal.from)?.link.receive(signal.data),
+      this.#mesh.receive(signal.from, signal.data),
     );
     socket.on('refused', ({ error }: { error: string }) => {
       this.sentence = asSentence(error);
@@ -310,62 +221,22 @@ export default class CallService extends Service {
         socket.connect();
       }
     });
-    window.addEventListener('online', this.#networkChanged);
+    window.addEventListener('online', this.#mesh.restart);
     window.addEventListener('pagehide', this.#leave);
     this.#timer = setInterval(() => void this.#measure(), MEASURE);
   }
-
-  #welcome(peers: PeerView[], back: boolean) {
-    for (const person of this.people) {
-      if (!peers.some(({ peer }) => peer === person.peer)) {
-        this.#remove(person.peer);
-      }
-    }
-    for (const view of peers) {
-      const known = this.#person(view.peer);
-      if (known) {
-        known.media = view.media;
-        known.link.restart();
-      } else {
-        // Whoever came while we were away has offered already, and does so again.
-        this.#add(view, !back);
-      }
-    }
-  }
-
-  #add(view: PeerView, offers: boolean) {
-    if (this.#person(view.peer)) return;
-    const send = (data: SignalData) =>
-      this.#socket?.emit('signal', { to: view.peer, data });
-    this.people = [
-      ...this.people,
-      new Person(view, this.#configuration, offers, this.#tracks, send),
-    ];
-  }
-
-  #remove(peer: string) {
-    this.#person(peer)?.close();
-    this.people = this.people.filter((person) => person.peer !== peer);
-  }
-
-  #person(peer: string): Person | undefined {
-    return this.people.find((person) => person.peer === peer);
-  }
-
-  #networkChanged = () => {
-    for (const { link } of this.people) link.restart();
-  };
 
   #leave = () => {
     this.#socket?.emit('leave', {});
   };
 
   async #measure() {
-    await Promise.all(this.people.map((person) => person.measure()));
-    this.ownLevel = Math.max(
-      0,
-      ...this.people.map(({ measured }) => measured.ownLevel),
-    );
+    // A machine that is slower than that is not made even slower.
+    if (this.#measuring) return;
+    this.#measuring = true;
+    await this.#mesh.measure();
+    this.ownLevel = this.#mesh.ownLevel;
+    this.#measuring = false;
   }
 }
 

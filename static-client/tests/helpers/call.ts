@@ -1,5 +1,6 @@
 /** A call for acceptance tests: the connector's end of a socket, and people with real connections in the same page. */
 
+import { click, find, visit, waitFor, waitUntil } from '@ember/test-helpers';
 import { openCamera, openMicrophone } from 'subspace-client/lib/call/devices';
 import { PeerLink } from 'subspace-client/lib/call/peer-link';
 import type {
@@ -8,6 +9,10 @@ import type {
   SignalData,
 } from 'subspace-client/lib/call/types';
 import type { CallSocket } from 'subspace-client/services/call';
+import { FakeServer } from './server';
+
+/** How long devices and connections may take, in ms. */
+export const PATIENCE = { timeout: 20_000 };
 
 /** Somebody in the call who is not the page. */
 interface Other {
@@ -116,4 +121,71 @@ export class FakeCall implements CallSocket {
     this.#others.set(name, other);
     return other;
   }
+}
+
+/** The page behind the link of a call that bob has started, for alice who is signed in. */
+export function setupCalls(hooks: NestedHooks) {
+  const calls = {
+    server: new FakeServer(),
+    call: new FakeCall(),
+
+    /** The page of the call, with the devices there. */
+    lobby: async () => {
+      calls.server.signIn();
+      await visit('/call/token');
+      await waitFor('[data-test-call-lobby]', PATIENCE);
+      await waitFor('[data-test-call-camera="on"]', PATIENCE);
+    },
+
+    join: async () => {
+      await click('[data-test-call-join]');
+      await waitUntil(() => calls.call.opened > 0, PATIENCE);
+    },
+
+    connected: (name: string) =>
+      waitFor(
+        `[data-test-call-person="${name}"][data-test-call-state="connected"]`,
+        PATIENCE,
+      ),
+
+    /** How much of somebody's has arrived. */
+    arrived: (name: string, what: 'frames' | 'audio') => {
+      const tile = find(`[data-test-call-person="${name}"]`);
+      return Number(tile?.getAttribute(`data-test-call-${what}`));
+    },
+  };
+
+  hooks.beforeEach(function () {
+    calls.server = new FakeServer();
+    calls.server.start();
+    calls.call = new FakeCall();
+    this.owner.lookup('service:gateway').openSocket = calls.server.openSocket;
+    this.owner.lookup('service:call').openSocket = calls.call.openSocket;
+    calls.server.answers['GET /api/calls/token'] = {
+      body: {
+        account: 'bob',
+        target: '#general',
+        guests: true,
+        expires: '2099-01-01T00:00:00.000Z',
+      },
+    };
+    calls.server.answers['POST /api/calls/token'] = {
+      body: {
+        name: 'alice',
+        guest: false,
+        peer: 'me',
+        url: 'http://gateway.test',
+        ticket: 't',
+        ice_servers: [],
+        expires: '2099-01-01T00:00:00.000Z',
+      },
+    };
+  });
+
+  hooks.afterEach(() => {
+    calls.call.close();
+    calls.server.stop();
+  });
+
+  return calls;
 }

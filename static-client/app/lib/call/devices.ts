@@ -1,5 +1,7 @@
 /** Microphone, camera and screen, and what to say when the browser does not give them. */
 
+import { cameraConstraints, screenConstraints } from './limits.ts';
+
 export interface Choice {
   id: string;
   label: string;
@@ -10,40 +12,37 @@ export interface Devices {
   cameras: Choice[];
 }
 
-type Kind = 'microphone' | 'camera' | 'screen';
-
-const VIDEO: MediaTrackConstraints = {
-  width: { ideal: 960 },
-  height: { ideal: 540 },
-  frameRate: { ideal: 24, max: 30 },
-};
+export type Kind = 'microphone' | 'camera' | 'screen';
 
 /** A device that could not be used, with a sentence for people. */
 export class DeviceTrouble extends Error {}
 
 export async function openMicrophone(id: string): Promise<MediaStreamTrack> {
-  return open('microphone', {
-    audio: {
-      echoCancellation: true,
-      noiseSuppression: true,
-      ...(id ? { deviceId: { exact: id } } : {}),
-    },
-  });
+  return open('microphone', id, (device) => ({
+    audio: { echoCancellation: true, noiseSuppression: true, ...device },
+  }));
 }
 
-export async function openCamera(id: string): Promise<MediaStreamTrack> {
-  return open('camera', {
-    video: { ...VIDEO, ...(id ? { deviceId: { exact: id } } : {}) },
-  });
+/** Opens a camera for a call of so many people. */
+export async function openCamera(
+  id: string,
+  people = 2,
+): Promise<MediaStreamTrack> {
+  return open('camera', id, (device) => ({
+    video: { ...cameraConstraints(people), ...device },
+  }));
 }
 
 /** Nothing if the person changed their mind. */
 export async function openScreen(): Promise<MediaStreamTrack | undefined> {
   try {
     const stream = await navigator.mediaDevices.getDisplayMedia({
-      video: { frameRate: { max: 15 } },
+      video: screenConstraints(),
     });
-    return stream.getVideoTracks()[0];
+    const track = stream.getVideoTracks()[0];
+    // Letters matter more than movement.
+    if (track) track.contentHint = 'detail';
+    return track;
   } catch (error) {
     if ((error as Error).name === 'NotAllowedError') return undefined;
     throw trouble('screen', error);
@@ -68,19 +67,46 @@ export async function listDevices(): Promise<Devices> {
 
 async function open(
   kind: Kind,
-  constraints: MediaStreamConstraints,
+  id: string,
+  constraints: (device: MediaTrackConstraints) => MediaStreamConstraints,
 ): Promise<MediaStreamTrack> {
   if (!navigator.mediaDevices) {
     throw new DeviceTrouble(
       'This page was not loaded over https, so the browser gives it no microphone and no camera.',
     );
   }
-  try {
-    const stream = await navigator.mediaDevices.getUserMedia(constraints);
+  const ask = async (device: MediaTrackConstraints) => {
+    const asked = constraints(device);
+    const stream = await navigator.mediaDevices.getUserMedia(asked);
     return stream.getTracks()[0]!;
+  };
+  try {
+    return await ask(id ? { deviceId: { exact: id } } : {}).catch(
+      (error: unknown) => {
+        // The one that was chosen once is gone; another is better than none.
+        if (id && (error as Error).name === 'OverconstrainedError') {
+          return ask({});
+        }
+        throw error;
+      },
+    );
   } catch (error) {
     throw trouble(kind, error);
   }
+}
+
+/** What to say of a device that does not answer. */
+export async function silence(kind: Kind): Promise<string> {
+  try {
+    const name = kind as PermissionName;
+    const { state } = await navigator.permissions.query({ name });
+    if (state === 'prompt') {
+      return `The browser asks whether this page may use the ${kind}; answer it, or go on without.`;
+    }
+  } catch {
+    // Not every browser tells.
+  }
+  return `The ${kind} does not answer; try again, go on without it, or load the page anew.`;
 }
 
 export function trouble(kind: Kind, error: unknown): DeviceTrouble {

@@ -1,11 +1,14 @@
 /** The connection to one other participant: negotiated as the WebRTC specification recommends ("perfect negotiation"). */
 
+import { limited, type Source } from './limits.ts';
 import type { Measured, SignalData } from './types.ts';
 
 /** A connection that is interrupted for so long is negotiated anew, in ms. */
 const PATIENCE = 3000;
 /** A connection that is not there after so long may never be: without any way browsers do not call it failed. In ms. */
 const LATE = 20_000;
+/** Ways that are found within so long are told together: a connector counts what one sends. In ms. */
+const GATHER = 50;
 
 export interface PeerLinkEvents {
   send(data: SignalData): void;
@@ -13,20 +16,31 @@ export interface PeerLinkEvents {
   changed(): void;
 }
 
-export type OwnTracks = Partial<
-  Record<'audio' | 'video', MediaStreamTrack | null>
->;
+/** What one sends, and to how many. */
+export interface OwnMedia {
+  audio?: MediaStreamTrack | undefined;
+  video?: MediaStreamTrack | undefined;
+  /** Whether the pictures are those of a screen. */
+  screen?: boolean;
+  /** How many are in the call, oneself included. */
+  people?: number;
+}
 
 export class PeerLink {
-  readonly stream = new MediaStream();
+  /** What the other one says and shows: two streams, since an element with a picture plays the sound too, if only silently. */
+  readonly sound = new MediaStream();
+  readonly picture = new MediaStream();
   readonly #connection: RTCPeerConnection;
   readonly #events: PeerLinkEvents;
   /** The newcomer offers; the other one gives way if both do at once. */
   readonly #offers: boolean;
-  #tracks: OwnTracks;
+  #own: OwnMedia;
+  #sending: Promise<void> = Promise.resolve();
   #offering = false;
   #ignoring = false;
   #waiting: RTCIceCandidateInit[] = [];
+  #found: RTCIceCandidateInit[] = [];
+  #telling: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #late: ReturnType<typeof setTimeout> | undefined;
   /** Whether no way was found, until there is one. */
@@ -36,20 +50,21 @@ export class PeerLink {
   constructor(
     configuration: RTCConfiguration,
     offers: boolean,
-    tracks: OwnTracks,
+    own: OwnMedia,
     events: PeerLinkEvents,
   ) {
     this.#offers = offers;
-    this.#tracks = tracks;
+    this.#own = own;
     this.#events = events;
     const connection = new RTCPeerConnection(configuration);
     this.#connection = connection;
     connection.onnegotiationneeded = () => void this.#offer();
     connection.onicecandidate = ({ candidate }) => {
-      if (candidate) events.send({ candidate: candidate.toJSON() });
+      if (candidate) this.#tell(candidate.toJSON());
     };
     connection.ontrack = ({ track }) => {
-      this.stream.addTrack(track);
+      const stream = track.kind === 'audio' ? this.sound : this.picture;
+      stream.addTrack(track);
       track.onunmute = track.onmute = () => events.changed();
       events.changed();
     };
@@ -73,26 +88,24 @@ export class PeerLink {
     this.#await();
     if (offers) {
       for (const kind of ['audio', 'video'] as const) {
-        const { sender } = connection.addTransceiver(kind, {
-          direction: 'sendrecv',
-        });
-        void sender.replaceTrack(tracks[kind] ?? null);
+        connection.addTransceiver(kind, { direction: 'sendrecv' });
       }
+      void this.#send();
     }
+  }
+
+  get #closed(): boolean {
+    return this.#connection.signalingState === 'closed';
   }
 
   get state(): RTCPeerConnectionState {
     return this.#connection.connectionState;
   }
 
-  /** Sends other tracks from now on; nothing has to be negotiated for that. */
-  async setTracks(tracks: OwnTracks) {
-    this.#tracks = tracks;
-    for (const { sender, receiver } of this.#connection.getTransceivers()) {
-      await sender.replaceTrack(
-        tracks[receiver.track.kind as 'audio' | 'video'] ?? null,
-      );
-    }
+  /** Sends other tracks, or to more or fewer people, from now on; nothing has to be negotiated for that. */
+  setMedia(own: OwnMedia): Promise<void> {
+    this.#own = own;
+    return this.#send();
   }
 
   /** Takes what the other one sent; in order, one after the other. */
@@ -101,19 +114,21 @@ export class PeerLink {
       .then(() => this.#take(data))
       .catch((error: unknown) => {
         // What belongs to a negotiation that was given up is of no use any more.
-        if (!this.#ignoring) console.warn('call:', error);
+        if (!this.#ignoring && !this.#closed) {
+          console.warn('call:', String(error));
+        }
       });
   }
 
   /** Finds another way, after the network changed or what was sent may be lost. */
   restart() {
     const connection = this.#connection;
-    if (connection.signalingState === 'closed') return;
+    if (this.#closed) return;
     if (
       connection.signalingState === 'have-local-offer' &&
       connection.localDescription
     ) {
-      this.#events.send({ description: connection.localDescription.toJSON() });
+      this.#sendDescription();
     } else {
       connection.restartIce();
     }
@@ -155,14 +170,56 @@ export class PeerLink {
   close() {
     clearTimeout(this.#timer);
     clearTimeout(this.#late);
+    clearTimeout(this.#telling);
     this.#connection.close();
+  }
+
+  /** Gives each sender its track and its limits; one after the other, since parameters are read and written in pairs. */
+  #send(): Promise<void> {
+    this.#sending = this.#sending.then(async () => {
+      for (const { sender, receiver } of this.#connection.getTransceivers()) {
+        if (this.#closed) return;
+        const kind = receiver.track.kind as 'audio' | 'video';
+        try {
+          await sender.replaceTrack(this.#own[kind] ?? null);
+          // What is negotiated between reading and writing makes it fail, once.
+          await this.#limit(sender, kind).catch(() =>
+            this.#limit(sender, kind),
+          );
+        } catch (error) {
+          // A call without limits is better than none.
+          if (!this.#closed) console.warn('call:', String(error));
+        }
+      }
+    });
+    return this.#sending;
+  }
+
+  async #limit(sender: RTCRtpSender, kind: 'audio' | 'video') {
+    const { screen, people = 2 } = this.#own;
+    const source: Source =
+      kind === 'audio' ? 'microphone' : screen ? 'screen' : 'camera';
+    const parameters = sender.getParameters();
+    // Before anything is negotiated some browsers have none yet.
+    if (!parameters.encodings?.length) return;
+    const size = sender.track?.getSettings();
+    await sender.setParameters(limited(parameters, source, people, size));
+  }
+
+  /** Tells the other one of a way to reach us. */
+  #tell(candidate: RTCIceCandidateInit) {
+    this.#found.push(candidate);
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      this.#events.send({ candidates: this.#found.splice(0) });
+    }, GATHER);
   }
 
   /** Tries again and again until the connection is there. */
   #await() {
     this.#late ??= setTimeout(() => {
       this.#late = undefined;
-      if (this.#connection.signalingState === 'closed') return;
+      if (this.#closed) return;
       this.blocked = true;
       this.restart();
       this.#await();
@@ -181,7 +238,7 @@ export class PeerLink {
     }
   }
 
-  async #take({ description, candidate }: SignalData) {
+  async #take({ description, candidates = [] }: SignalData) {
     const connection = this.#connection;
     if (description) {
       const collision =
@@ -195,14 +252,16 @@ export class PeerLink {
       }
       if (description.type === 'offer') {
         for (const transceiver of connection.getTransceivers()) {
-          const kind = transceiver.receiver.track.kind as 'audio' | 'video';
           transceiver.direction = 'sendrecv';
-          await transceiver.sender.replaceTrack(this.#tracks[kind] ?? null);
         }
+        await this.#send();
         await connection.setLocalDescription();
         this.#sendDescription();
       }
-    } else if (candidate) {
+      // What was negotiated may have encoders of its own.
+      await this.#send();
+    }
+    for (const candidate of candidates) {
       // Candidates may overtake the description that they belong to.
       if (connection.remoteDescription) {
         await connection.addIceCandidate(candidate);

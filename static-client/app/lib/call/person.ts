@@ -1,7 +1,7 @@
 /** Somebody else in a call, as shown. */
 
 import { tracked } from '@glimmer/tracking';
-import { PeerLink, type OwnTracks } from './peer-link.ts';
+import { PeerLink } from './peer-link.ts';
 import type { CallMedia, Measured, PeerView, SignalData } from './types.ts';
 
 /** From this level on somebody is speaking. */
@@ -30,26 +30,30 @@ export class Person {
     view: PeerView,
     configuration: RTCConfiguration,
     offers: boolean,
-    tracks: OwnTracks,
     send: (data: SignalData) => void,
   ) {
     this.peer = view.peer;
     this.name = view.name;
     this.guest = view.guest;
     this.media = view.media;
-    this.link = new PeerLink(configuration, offers, tracks, {
-      send,
-      changed: () => {
-        this.state = this.link?.state ?? 'new';
-        this.blocked = this.link?.blocked ?? false;
+    this.link = new PeerLink(
+      configuration,
+      offers,
+      {},
+      {
+        send,
+        changed: () => {
+          this.state = this.link?.state ?? 'new';
+          this.blocked = this.link?.blocked ?? false;
+        },
       },
-    });
-    this.#sound.srcObject = this.link.stream;
+    );
+    this.#sound.srcObject = this.link.sound;
     this.#sound.autoplay = true;
   }
 
-  get stream() {
-    return this.link.stream;
+  get picture() {
+    return this.link.picture;
   }
 
   get speaking(): boolean {

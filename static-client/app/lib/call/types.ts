@@ -16,7 +16,7 @@ export interface PeerView {
 /** What two browsers negotiate. */
 export interface SignalData {
   description?: RTCSessionDescriptionInit;
-  candidate?: RTCIceCandidateInit;
+  candidates?: RTCIceCandidateInit[];
 }
 
 /** What is behind a link, `GET /api/calls/<token>`. */
