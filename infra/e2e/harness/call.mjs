@@ -7,22 +7,17 @@ import { until } from './until.mjs';
 export const PATIENCE = 30_000;
 
 /** Flags of Chromium: devices that need no hardware, and nobody who has to allow them. */
-export const FAKE_DEVICES = [
-  '--use-fake-device-for-media-stream=device-count=3',
+export const fakeDevices = (cameras = 'device-count=3') => [
+  `--use-fake-device-for-media-stream=${cameras}`,
   '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
 ];
 
-/** Opens the page of a call, and waits until the devices are there. */
+/** Opens the page of a call, and waits until the devices are there; on a busy machine Chromium's take their time. */
 export async function lobby({ page }, link) {
   await page.goto(link);
   await page.locator('[data-test-call-lobby]').waitFor();
-  const camera = page.locator('[data-test-call-camera="on"]');
-  // Chromium's fake camera now and then never answers whoever asks first; a person would reload the page.
-  await camera.waitFor().catch(async () => {
-    await page.reload();
-    await camera.waitFor();
-  });
+  await page.locator('[data-test-call-camera="on"]').waitFor({ timeout: PATIENCE * 2 });
 }
 
 /** Joins from the lobby; as a guest with a name, and through the relay only if wanted. */
@@ -45,6 +40,24 @@ export const person = (device, name) => device.page.locator(`[data-test-call-per
 /** How many `frames` or packets of `audio` have come from somebody. */
 export const count = async (device, name, what) =>
   Number(await person(device, name).getAttribute(`data-test-call-${what}`));
+
+/** What has come from everybody else, as the page says; and the size of their pictures. */
+export const received = ({ page }) =>
+  page.locator('[data-test-call-person]').evaluateAll((tiles) =>
+    tiles.map((tile) => {
+      const of = (what) => tile.getAttribute(`data-test-call-${what}`);
+      const video = tile.querySelector('video');
+      return {
+        name: of('person'),
+        state: of('state'),
+        path: of('path'),
+        frames: Number(of('frames')),
+        audio: Number(of('audio')),
+        width: video?.videoWidth ?? 0,
+        height: video?.videoHeight ?? 0,
+      };
+    }),
+  );
 
 /** Waits until the connection with somebody is in a state. */
 export const state = (device, name, wanted) =>

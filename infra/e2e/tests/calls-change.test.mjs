@@ -3,15 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
-import {
-  arrives,
-  FAKE_DEVICES,
-  join,
-  PATIENCE,
-  person,
-  receives,
-  state,
-} from '../harness/call.mjs';
+import { arrives, fakeDevices, join, PATIENCE, person, receives, state } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { freePort } from '../harness/processes.mjs';
@@ -34,7 +26,7 @@ const come = async (name) => {
 
 before(async () => {
   browser = await startBrowser([
-    ...FAKE_DEVICES,
+    ...fakeDevices(),
     '--auto-select-desktop-capture-source=Entire screen',
   ]);
   const port = await freePort();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
-import { FAKE_DEVICES, PATIENCE, count, join, person, receives } from '../harness/call.mjs';
+import { PATIENCE, count, fakeDevices, join, person, receives } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { Subspace } from '../harness/subspace.mjs';
@@ -16,7 +16,7 @@ let subspace;
 const devices = [];
 
 before(async () => {
-  browser = await startBrowser(FAKE_DEVICES);
+  browser = await startBrowser(fakeDevices());
   subspace = await new Subspace('calls').start([], { turn: '127.0.0.1:0' });
 });
 
