@@ -4,12 +4,12 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use common::certificate;
 use common::irc::Plain;
 use common::mail::{Inbox, swaks, wait_for};
-use common::postfix::Postfix;
+use common::postfix::{Postfix, Setup};
 use common::server::free_address;
 
 #[test]
@@ -122,7 +122,7 @@ fn swaks_meets_every_refusal() {
 #[test]
 fn swaks_speaks_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = certificate(folder.path());
+    let [certificate, key] = certificate(folder.path(), "mail.localhost");
     let inbox = Inbox::start(&["--mail-certificate", &certificate, "--mail-key", &key]);
     let sent = swaks(&inbox.smtp)
         .args([
@@ -143,7 +143,7 @@ fn swaks_speaks_tls() {
 #[test]
 fn postfix_relays_to_a_channel() {
     let inbox = Inbox::start(&[]);
-    let postfix = Postfix::start(&inbox.smtp, &free_address());
+    let postfix = Postfix::start(&inbox.smtp, &free_address(), Setup::default());
     let sent = swaks(&postfix.address)
         .args(["--to", &inbox.address, "--from", "bob@a.example"])
         .args([
@@ -160,28 +160,6 @@ fn postfix_relays_to_a_channel() {
     assert_eq!(mail.summary["text"], "Grüße\n.dot");
     let whole = inbox.read(&format!("{}message.eml", mail.folder));
     assert!(whole.contains("(Postfix)"), "{whole}");
-}
-
-fn certificate(folder: &Path) -> (String, String) {
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args(["-days", "2", "-subj", "/CN=mail.localhost", "-out"])
-        .arg(&certificate)
-        .arg("-keyout")
-        .arg(&key)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", text(&made));
-    (certificate.display().to_string(), key.display().to_string())
 }
 
 fn text(output: &Output) -> String {

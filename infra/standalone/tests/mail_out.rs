@@ -6,7 +6,7 @@ mod common;
 
 use common::irc::Plain;
 use common::mail::{Inbox, swaks, wait_for};
-use common::postfix::Postfix;
+use common::postfix::{Postfix, Setup};
 use common::server::free_address;
 use common::sink::{Sink, dns};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ fn sent() -> (String, String) {
 fn direct_mail_finds_the_server_of_the_domain() {
     let (at, target) = (free_address(), free_address());
     let sink = Sink::start(&at, &[]);
-    let _postfix = Postfix::start(&at, &target);
+    let _postfix = Postfix::start(&at, &target, Setup::default());
     let port = target.rsplit_once(':').unwrap().1;
     let resolver = dns("b.example");
     let flags = [
@@ -186,7 +186,11 @@ fn a_mail_that_comes_back_later_marks_its_address() {
         "transport_maps = inline:{{ mail.localhost=smtp:[127.0.0.1]:{} }}",
         inbox_at.rsplit_once(':').unwrap().1
     );
-    let _postfix = Postfix::start_with(&at, &smarthost, &route);
+    let setup = Setup {
+        more: &route,
+        ..Setup::default()
+    };
+    let _postfix = Postfix::start(&at, &smarthost, setup);
     let inbox = Inbox::start_at(
         &inbox_at,
         &[

@@ -7,11 +7,11 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::dkim::{record, signing_key};
 use common::mail::{Inbox, wait_for};
-use common::postfix::Postfix;
+use common::postfix::{Postfix, SECRET, Setup, USER};
 use common::server::free_address;
 use common::sink::{Sink, dns};
-use common::submission::{SECRET, Submission, USER, certificate, record, signing_key};
 use serde_json::json;
 
 /// `localhost` and the port of an address: certificates are for names.
@@ -29,10 +29,18 @@ fn file(folder: &Path, name: &str, content: &str) -> PathBuf {
     path
 }
 
-/// A server that sends quickly, with further flags.
-fn sending(flags: &[&str]) -> Inbox {
-    let mut all = vec!["--mail-retry", "1", "--mail-poll", "1"];
-    all.extend(flags);
+/// A server that sends to a smarthost quickly, as its user with the password in a file, with further flags.
+fn sending(server: &str, secret: &str, more: &[&str]) -> Inbox {
+    let mut all = vec![
+        "--mail-retry",
+        "1",
+        "--mail-poll",
+        "1",
+        "--mail-out",
+        server,
+    ];
+    all.extend(["--mail-out-user", USER, "--mail-out-password-file", secret]);
+    all.extend(more);
     Inbox::start(&all)
 }
 
@@ -44,70 +52,91 @@ fn invite(inbox: &Inbox, email: &str) {
     assert_eq!(status, 201, "{made}");
 }
 
+/// What the server said of mails that could not be sent yet.
+fn problems(inbox: &Inbox) -> Vec<String> {
+    let log = inbox.log();
+    let lines = log.lines();
+    let lines = lines.filter(|line| line.contains("cannot be sent yet"));
+    lines.map(str::to_owned).collect()
+}
+
 /// Waits for why a mail could not be sent yet.
 fn problem(inbox: &Inbox) -> String {
-    wait_for(|| {
-        let log = inbox.log();
-        let line = log
-            .lines()
-            .find(|line| line.contains("cannot be sent yet"))?;
-        Some(line.to_owned())
-    })
+    wait_for(|| problems(inbox).pop())
 }
 
 #[test]
 fn a_smarthost_gets_mail_by_starttls_with_user_and_password() {
     let (at, target, temp) = (free_address(), free_address(), tempfile::tempdir().unwrap());
     let sink = Sink::start(&at, &[]);
-    let host = Submission::start(&at, &target, "localhost", "");
-    let (server, authority) = (named(&target), text(&host.certificate()));
+    let host = Postfix::start(&at, &target, Setup::SMARTHOST);
+    let authority = text(&host.certificate());
     let secret = text(&file(temp.path(), "password", &format!("{SECRET}\n")));
-    let inbox = sending(&[
-        "--mail-out",
-        &server,
-        "--mail-out-ca",
-        &authority,
-        "--mail-out-user",
-        USER,
-        "--mail-out-password-file",
-        &secret,
-    ]);
+    let inbox = sending(&named(&target), &secret, &["--mail-out-ca", &authority]);
     invite(&inbox, "bob@b.example");
     let mail = wait_for(|| sink.mails().pop());
     assert!(mail.whole.contains("with ESMTPSA"), "{}", mail.whole);
     let log = host.log();
     assert!(log.contains("TLS connection established"), "{log}");
-    assert!(
-        log.contains(&format!("sasl_method=PLAIN, sasl_username={USER}")),
-        "{log}"
-    );
+    assert!(log.contains(&signed_in("PLAIN")), "{log}");
     assert!(!inbox.log().contains(SECRET));
+}
+
+/// What Postfix logs of a mail from its user.
+fn signed_in(mechanism: &str) -> String {
+    format!("sasl_method={mechanism}, sasl_username={USER}")
+}
+
+#[test]
+fn a_smarthost_that_offers_only_login() {
+    let (at, target, temp) = (free_address(), free_address(), tempfile::tempdir().unwrap());
+    let sink = Sink::start(&at, &[]);
+    let setup = Setup {
+        mechanisms: Some("LOGIN"),
+        ..Setup::SMARTHOST
+    };
+    let host = Postfix::start(&at, &target, setup);
+    let (server, authority) = (named(&target), text(&host.certificate()));
+    let secret = text(&file(temp.path(), "password", "another"));
+    let mut inbox = sending(&server, &secret, &["--mail-out-ca", &authority]);
+    invite(&inbox, "bob@b.example");
+    // The wrong password is tried again, and the operator is told once, in one sentence.
+    wait_for(|| {
+        let log = host.log();
+        let refused = log.matches("SASL LOGIN authentication failed").count();
+        (refused >= 3).then_some(())
+    });
+    let said = problems(&inbox);
+    let [said] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert!(
+        said.contains("localhost refused our user and password") && said.contains("535"),
+        "{said}"
+    );
+    assert!(!said.contains("another") && !inbox.log().contains("YW5vdGhlcg"));
+    assert!(sink.mails().is_empty());
+    std::fs::write(&secret, SECRET).unwrap();
+    inbox.kill_and_start();
+    wait_for(|| sink.mails().pop());
+    let log = host.log();
+    assert!(log.contains(&signed_in("LOGIN")), "{log}");
+    assert!(!log.contains("SASL PLAIN"), "{log}");
 }
 
 #[test]
 fn a_smarthost_with_tls_from_the_first_byte() {
     let (at, target, temp) = (free_address(), free_address(), tempfile::tempdir().unwrap());
     let sink = Sink::start(&at, &[]);
-    let host = Submission::start(
-        &at,
-        &target,
-        "localhost",
-        "smtpd_tls_wrappermode = yes\nsmtpd_tls_security_level = encrypt\n",
-    );
+    let setup = Setup {
+        more: "smtpd_tls_wrappermode = yes\nsmtpd_tls_security_level = encrypt\n",
+        ..Setup::SMARTHOST
+    };
+    let host = Postfix::start(&at, &target, setup);
     let (server, authority) = (named(&target), text(&host.certificate()));
     let secret = text(&file(temp.path(), "password", SECRET));
-    let inbox = sending(&[
-        "--mail-out",
-        &server,
-        "--mail-out-tls",
-        "implicit",
-        "--mail-out-ca",
-        &authority,
-        "--mail-out-user",
-        USER,
-        "--mail-out-password-file",
-        &secret,
-    ]);
+    let implicit = ["--mail-out-tls", "implicit", "--mail-out-ca", &authority];
+    let inbox = sending(&server, &secret, &implicit);
     invite(&inbox, "bob@b.example");
     let mail = wait_for(|| sink.mails().pop());
     assert!(mail.whole.contains("with ESMTPSA"), "{}", mail.whole);
@@ -118,18 +147,18 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
     let (at, target, temp) = (free_address(), free_address(), tempfile::tempdir().unwrap());
     let sink = Sink::start(&at, &[]);
     let secret = text(&file(temp.path(), "password", SECRET));
-    let login = ["--mail-out-user", USER, "--mail-out-password-file", &secret];
     let server = named(&target);
     let with = |more: &[&str]| {
-        let mut flags = vec!["--mail-out", server.as_str()];
-        flags.extend(login);
-        flags.extend(more);
-        let inbox = sending(&flags);
+        let inbox = sending(&server, &secret, more);
         invite(&inbox, "bob@b.example");
         problem(&inbox)
     };
     // A certificate for somebody else's name, trusted or not.
-    let host = Submission::start(&at, &target, "other.example", "");
+    let other = Setup {
+        name: Some("other.example"),
+        ..Setup::SMARTHOST
+    };
+    let host = Postfix::start(&at, &target, other);
     let said = with(&["--mail-out-ca", &text(&host.certificate())]);
     assert!(said.contains("certificate not valid for name"), "{said}");
     let said = with(&[]);
@@ -137,31 +166,33 @@ fn who_cannot_prove_to_be_the_smarthost_gets_neither_mail_nor_password() {
     assert!(!host.log().contains("sasl_username"), "{}", host.log());
     drop(host);
     // No STARTTLS: somebody on the way may have taken it away.
-    let host = Postfix::start(&at, &target);
+    let host = Postfix::start(&at, &target, Setup::default());
     let said = with(&[]);
     assert!(said.contains("does not offer STARTTLS"), "{said}");
     drop(host);
+    // Passwords by a way of signing in that we do not speak.
+    let unknown = Setup {
+        mechanisms: Some("SCRAM-SHA-256"),
+        ..Setup::SMARTHOST
+    };
+    let host = Postfix::start(&at, &target, unknown);
+    let said = with(&["--mail-out-ca", &text(&host.certificate())]);
+    assert!(
+        said.contains("localhost takes passwords neither by PLAIN nor by LOGIN"),
+        "{said}"
+    );
+    drop(host);
     // The wrong password waits as well: it is ours to mend.
-    let host = Submission::start(&at, &target, "localhost", "");
+    let host = Postfix::start(&at, &target, Setup::SMARTHOST);
     let wrong = text(&file(temp.path(), "wrong", "another"));
     let authority = text(&host.certificate());
-    let inbox = sending(&[
-        "--mail-out",
-        &server,
-        "--mail-out-ca",
-        &authority,
-        "--mail-out-user",
-        USER,
-        "--mail-out-password-file",
-        &wrong,
-    ]);
+    let mut inbox = sending(&server, &wrong, &["--mail-out-ca", &authority]);
     invite(&inbox, "bob@b.example");
     let said = problem(&inbox);
     assert!(said.contains("refused our user and password"), "{said}");
     assert!(sink.mails().is_empty());
     // Once it is mended, the mail that waited leaves.
     std::fs::write(&wrong, SECRET).unwrap();
-    let mut inbox = inbox;
     inbox.kill_and_start();
     wait_for(|| sink.mails().pop());
 }
@@ -172,17 +203,11 @@ fn direct_mail_is_protected_where_it_can_be_and_signed() {
     let folder = temp.path();
     let sink = Sink::start(&at, &[]);
     // Nobody asks other mail servers for a certificate of their name.
-    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    certificate(folder, "whatever.example");
-    let postfix = Postfix::start_with(
-        &at,
-        &target,
-        &format!(
-            "smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_cert_file = {0}/certificate.pem\n\
-             smtpd_tls_key_file = {0}/key.pem\n",
-            folder.display()
-        ),
-    );
+    let setup = Setup {
+        name: Some("whatever.example"),
+        ..Setup::default()
+    };
+    let postfix = Postfix::start(&at, &target, setup);
     let key = text(&signing_key(folder));
     let resolver = dns("b.example");
     let port = target.rsplit_once(':').unwrap().1;

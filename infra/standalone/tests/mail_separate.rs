@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use common::dkim::{record, signing_key};
 use common::http::request;
 use common::mail::{swaks, wait_for};
 use common::server::{add, free_address};
 use common::sink::Sink;
-use common::submission::{record, signing_key};
 use common::{PASSWORD, Space};
 use serde_json::{Value, json};
 

@@ -4,29 +4,19 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::Space;
 use common::server::subspace;
+use common::{Space, certificate};
 use serde_json::Value;
 
 /// How long coturn's client may take, in seconds.
 const PATIENCE: &str = "60";
 
-/// A certificate and its key.
-fn certificate(folder: &Path) -> [PathBuf; 2] {
-    let made = rcgen::generate_simple_self_signed(vec!["turn.test".to_owned()]).unwrap();
-    let files = ["certificate.pem", "key.pem"].map(|name| folder.join(name));
-    std::fs::write(&files[0], made.cert.pem()).unwrap();
-    std::fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();
-    files
-}
-
 #[test]
 fn browsers_are_told_addresses_that_work() {
     let folder = tempfile::tempdir().unwrap();
-    let [certificate, key] = certificate(folder.path()).map(|path| path.display().to_string());
+    let [certificate, key] = certificate(folder.path(), "turn.test");
     let space = Space::new(&[
         "--turn-relay-ip",
         "127.0.0.3",
@@ -86,7 +76,7 @@ fn browsers_are_told_addresses_that_work() {
 #[test]
 fn a_certificate_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let [certificate, key] = certificate(folder.path()).map(|path| path.display().to_string());
+    let [certificate, key] = certificate(folder.path(), "turn.test");
     let data = folder.path().join("data");
     for (files, says) in [
         ([&key, &key], "turn-certificate: "),

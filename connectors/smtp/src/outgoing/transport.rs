@@ -113,6 +113,13 @@ impl Transport {
         if let Some((user, password)) = &server.login {
             let credentials = Credentials::new(user.clone(), password.clone());
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            let offered = connection.server_info();
+            if offered.get_auth_mechanism(&mechanisms).is_none() {
+                connection.abort().await;
+                return Attempt::Later(format!(
+                    "{host} takes passwords neither by PLAIN nor by LOGIN, and we have no other way"
+                ));
+            }
             if let Err(error) = connection.auth(&mechanisms, &credentials).await {
                 connection.abort().await;
                 return Attempt::Later(format!("{host} refused our user and password: {error}"));

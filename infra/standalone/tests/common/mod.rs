@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod archives;
+pub(crate) mod dkim;
 pub(crate) mod http;
 pub(crate) mod irc;
 pub(crate) mod mail;
@@ -17,10 +18,9 @@ pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod socket;
-pub(crate) mod submission;
 pub(crate) mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -59,6 +59,20 @@ pub(crate) fn until_or<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Writes `certificate.pem` and `key.pem` for a name, signed by itself; returns their paths.
+pub(crate) fn certificate(folder: &Path, name: &str) -> [String; 2] {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    [
+        ("certificate.pem", made.cert.pem()),
+        ("key.pem", made.signing_key.serialize_pem()),
+    ]
+    .map(|(name, pem)| {
+        let path = folder.join(name);
+        std::fs::write(&path, pem).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
 }
 
 /// A data folder with two ports that stay the same however often the server is started.

@@ -1,14 +1,40 @@
 //! A Postfix of its own: its configuration, queue and port in a folder that goes away with it. It takes root, as
 //! Postfix does.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::certificate;
 use super::mail::wait_for;
+
+/// The user that it knows if it asks for one, and the password.
+pub(crate) const USER: &str = "subspace@postfix.example";
+pub(crate) const SECRET: &str = "s3cret of the smarthost";
+
+/// What a Postfix does besides handing on everything that comes from this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Setup<'a> {
+    /// It offers TLS, with a certificate for this name.
+    pub(crate) name: Option<&'a str>,
+    /// It takes mail as a provider's smarthost does: over TLS, from [`USER`], who signs in by one of these mechanisms.
+    pub(crate) mechanisms: Option<&'a str>,
+    /// Further lines of configuration.
+    pub(crate) more: &'a str,
+}
+
+impl Setup<'static> {
+    /// A smarthost with a certificate for `localhost`.
+    pub(crate) const SMARTHOST: Self = Self {
+        name: Some("localhost"),
+        mechanisms: Some("PLAIN LOGIN"),
+        more: "",
+    };
+}
 
 /// A Postfix that runs until it is dropped.
 #[derive(Debug)]
@@ -19,17 +45,7 @@ pub(crate) struct Postfix {
 
 impl Postfix {
     /// Starts it on an address; everything it takes goes on to `relay`.
-    pub(crate) fn start(relay: &str, address: &str) -> Self {
-        Self::start_with(relay, address, "")
-    }
-
-    /// As [`Postfix::start`], with further lines of configuration.
-    pub(crate) fn start_with(relay: &str, address: &str, more: &str) -> Self {
-        Self::start_asking(relay, address, more, "")
-    }
-
-    /// As [`Postfix::start_with`], with the configuration of SASL, which Debian's Postfix looks for beside its own.
-    pub(crate) fn start_asking(relay: &str, address: &str, more: &str, sasl: &str) -> Self {
+    pub(crate) fn start(relay: &str, address: &str, setup: Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let postfix = Self {
@@ -44,26 +60,41 @@ impl Postfix {
         for path in [&config, &queue, &state] {
             std::fs::create_dir(path).unwrap();
         }
-        std::fs::create_dir(config.join("sasl")).unwrap();
-        std::fs::write(config.join("sasl/smtpd.conf"), sasl).unwrap();
         let (host, port) = relay.rsplit_once(':').unwrap();
         let log = postfix.path("log");
-        std::fs::write(
-            config.join("main.cf"),
-            format!(
-                "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\nmyhostname = postfix.example\n\
-                 mydestination =\nlocal_recipient_maps =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\n\
-                 inet_protocols = ipv4\nrelayhost = [{host}]:{port}\nsmtpd_relay_restrictions = permit_mynetworks, reject\n\
-                 alias_maps =\nalias_database =\nsmtp_tls_security_level = may\nmaillog_file = {}\n\
-                 maillog_file_prefixes = {}\nmessage_size_limit = 40960000\nminimal_backoff_time = 1s\n\
-                 queue_run_delay = 1s\nsmtputf8_enable = yes\nbiff = no\n{more}\n",
-                queue.display(),
-                state.display(),
-                log.display(),
-                postfix.folder.path().display(),
-            ),
-        )
-        .unwrap();
+        let mut main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\nmyhostname = postfix.example\n\
+             mydestination =\nlocal_recipient_maps =\ninet_interfaces = 127.0.0.1\n\
+             inet_protocols = ipv4\nrelayhost = [{host}]:{port}\n\
+             alias_maps =\nalias_database =\nsmtp_tls_security_level = may\nmaillog_file = {}\n\
+             maillog_file_prefixes = {}\nmessage_size_limit = 40960000\nminimal_backoff_time = 1s\n\
+             queue_run_delay = 1s\nsmtputf8_enable = yes\nbiff = no\n",
+            queue.display(),
+            state.display(),
+            log.display(),
+            postfix.folder.path().display(),
+        );
+        if let Some(name) = setup.name {
+            let [certificate, key] = certificate(postfix.folder.path(), name);
+            main.push_str(&format!(
+                "smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_cert_file = {certificate}\n\
+                 smtpd_tls_key_file = {key}\n"
+            ));
+        }
+        if let Some(mechanisms) = setup.mechanisms {
+            postfix.ask_for_passwords(&config, mechanisms);
+            main.push_str(
+                "mynetworks =\nsmtpd_relay_restrictions = permit_sasl_authenticated, reject\n\
+                 smtpd_sasl_auth_enable = yes\nsmtpd_tls_auth_only = yes\n",
+            );
+        } else {
+            main.push_str(
+                "mynetworks = 127.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject\n",
+            );
+        }
+        main.push_str(setup.more);
+        main.push('\n');
+        std::fs::write(config.join("main.cf"), main).unwrap();
         let mut master = String::new();
         let port = address.rsplit_once(':').unwrap().1;
         for service in [
@@ -92,16 +123,37 @@ impl Postfix {
             master.push('\n');
         }
         std::fs::write(config.join("master.cf"), master).unwrap();
-        let owned = Command::new("chown")
-            .arg("postfix")
-            .arg(&state)
-            .output()
-            .unwrap();
-        assert!(owned.status.success(), "{owned:?}");
+        give_to_postfix(&state);
         let started = postfix.command("start");
         assert!(started.status.success(), "{started:?} {}", postfix.log());
         wait_for(|| TcpStream::connect(address).ok());
         postfix
+    }
+
+    /// Makes the user, and the configuration of SASL, which Debian's Postfix looks for beside its own.
+    fn ask_for_passwords(&self, config: &Path, mechanisms: &str) {
+        let users = self.path("users");
+        std::fs::create_dir(config.join("sasl")).unwrap();
+        std::fs::write(
+            config.join("sasl/smtpd.conf"),
+            format!(
+                "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\nmech_list: {mechanisms}\n",
+                users.display()
+            ),
+        )
+        .unwrap();
+        let (user, realm) = USER.split_once('@').unwrap();
+        let mut making = Command::new("/usr/sbin/saslpasswd2")
+            .args(["-c", "-p", "-u", realm, "-f"])
+            .args([users.as_os_str(), user.as_ref()])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = making.stdin.take().unwrap();
+        input.write_all(SECRET.as_bytes()).unwrap();
+        drop(input);
+        assert!(making.wait().unwrap().success());
+        give_to_postfix(&users);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -117,10 +169,21 @@ impl Postfix {
             .unwrap()
     }
 
+    /// The certificate that it shows, signed by itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.path("certificate.pem")
+    }
+
     /// What it logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
+}
+
+fn give_to_postfix(path: &Path) {
+    let owned = Command::new("chown").arg("postfix").arg(path).output();
+    let owned = owned.unwrap();
+    assert!(owned.status.success(), "{owned:?}");
 }
 
 impl Drop for Postfix {
@@ -134,7 +197,7 @@ impl Drop for Postfix {
         let begun = std::time::Instant::now();
         while pid.exists() && begun.elapsed() < super::LIMIT {
             let text = std::fs::read_to_string(&pid).unwrap_or_default();
-            let alive = std::path::Path::new("/proc").join(text.trim()).exists();
+            let alive = Path::new("/proc").join(text.trim()).exists();
             if text.trim().is_empty() || !alive {
                 break;
             }
