@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::Event;
-use crate::json::{first, text};
+use crate::json::{at, first, list, text};
 use crate::text::summary;
 
 /// Commits of a push that are shown.
@@ -86,7 +86,25 @@ pub(crate) fn join(parts: &[&str]) -> String {
         .join(" ")
 }
 
-impl Push<'_> {
+impl<'a> Push<'a> {
+    /// Reads what GitLab and Gitea send under the same names; `total` names the number of commits.
+    pub(crate) fn read(body: &'a Value, total: &str) -> Self {
+        let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
+        let total = at(body, total).as_u64();
+        let (before, after) = (text(body, "before"), text(body, "after"));
+        Self {
+            reference: text(body, "ref"),
+            before,
+            after,
+            created: is_zero(before),
+            deleted: is_zero(after),
+            any_commits: !commits.is_empty(),
+            total: total.map_or(commits.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            commits,
+            ..Self::default()
+        }
+    }
+
     /// Says it in the words of github-services.
     pub(crate) fn event(self) -> Event {
         let name = branch(self.reference);

@@ -6,16 +6,17 @@ use crate::json::{first, scalar};
 use crate::{Call, Event, Template, Unreadable, payload};
 
 /// Where messages usually are.
-const MESSAGES: [&str; 8] = [
+const MESSAGES: [&str; 7] = [
     "text",
     "message",
     "content",
     "msg",
-    "title",
     "summary",
     "description",
     "body",
 ];
+/// What is over a message, or stands alone.
+const TITLES: [&str; 2] = ["title", "subject"];
 /// Fields that are shown of an object without a message.
 const SHOWN_FIELDS: usize = 8;
 
@@ -43,7 +44,7 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
 }
 
 fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
-    if call.is_form() {
+    if payload::body_form(call).is_some() {
         return payload::json(call).or_else(|_| payload::fields(call));
     }
     if call
@@ -58,12 +59,20 @@ fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
 }
 
 fn plain(body: &Value) -> Vec<String> {
-    let message = match body {
-        Value::String(text) => text,
-        _ => first(body, &MESSAGES),
+    let (title, message) = match body {
+        Value::String(text) => ("", text.as_str()),
+        _ => (first(body, &TITLES).trim(), first(body, &MESSAGES)),
     };
-    if !message.is_empty() {
-        return message.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = message.lines().map(str::to_owned).collect();
+    match lines.first_mut() {
+        Some(first) if !title.is_empty() && first.trim() != title => {
+            *first = format!("{}: {first}", title.trim_end_matches(':'));
+        }
+        None if !title.is_empty() => lines.push(title.to_owned()),
+        _ => {}
+    }
+    if !lines.is_empty() {
+        return lines;
     }
     let fields = body.as_object().into_iter().flatten();
     let fields = fields.map(|(name, value)| (name, scalar(value)));
@@ -76,5 +85,27 @@ fn plain(body: &Value) -> Vec<String> {
         Vec::new()
     } else {
         vec![fields.join(" · ")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_stand_before_messages() {
+        for (body, lines) in [
+            (
+                json!({"title": "Backup:", "message": "done\nin 3 s", "type": "info"}),
+                &["Backup: done", "in 3 s"][..],
+            ),
+            (json!({"title": "Disk full"}), &["Disk full"]),
+            (json!({"title": "Same", "text": "Same"}), &["Same"]),
+            (json!({"subject": "", "msg": "only"}), &["only"]),
+            (json!("a text"), &["a text"]),
+            (json!({"a": 1, "b": "c"}), &["a: 1 · b: c"]),
+        ] {
+            assert_eq!(plain(&body), lines, "{body}");
+        }
     }
 }

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::Event;
-use crate::forge::{Commit, Push, is_zero, join, short};
+use crate::forge::{Push, join, short};
 use crate::github;
-use crate::json::{at, first, list, text};
+use crate::json::{at, first, text};
 
 /// Says what a delivery tells; `name` is the header `X-Gitea-Event`.
 pub(crate) fn read(name: &str, body: &Value) -> Event {
@@ -109,22 +109,11 @@ pub(crate) fn read(name: &str, body: &Value) -> Event {
 }
 
 fn push(body: &Value) -> Event {
-    let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
-    let total = at(body, "total_commits").as_u64();
-    let (before, after) = (text(body, "before"), text(body, "after"));
     Push {
         repository: text(body, "repository.name"),
         pusher: first(body, &["pusher.login", "pusher.username", "sender.login"]),
-        reference: text(body, "ref"),
-        before,
-        after,
-        created: is_zero(before),
-        deleted: is_zero(after),
-        any_commits: !commits.is_empty(),
-        total: total.map_or(commits.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)),
-        commits,
         url: first(body, &["compare_url", "repository.html_url"]),
-        ..Push::default()
+        ..Push::read(body, "total_commits")
     }
     .event()
 }

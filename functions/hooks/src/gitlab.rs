@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::Event;
-use crate::forge::{COMMENT, Commit, Push, TITLE, branch, is_zero, join, short};
-use crate::json::{at, first, list, scalar_at, text};
+use crate::forge::{COMMENT, Push, TITLE, branch, is_zero, join, short};
+use crate::json::{at, first, scalar_at, text};
 use crate::text::summary;
 
 /// Says what a delivery tells; its kind is in the body.
@@ -198,8 +198,6 @@ impl<'a> GitLab<'a> {
 
     fn push(&self) -> Event {
         let body = self.body;
-        let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
-        let total = at(body, "total_commits_count").as_u64();
         let (before, after) = (self.text("before"), self.text("after"));
         let home = first(body, &["project.web_url", "repository.homepage"]);
         let name = branch(self.text("ref"));
@@ -213,16 +211,8 @@ impl<'a> GitLab<'a> {
         let mut event = Push {
             repository: self.project,
             pusher: self.user,
-            reference: self.text("ref"),
-            before,
-            after,
-            created: is_zero(before),
-            deleted: is_zero(after),
-            any_commits: !commits.is_empty(),
-            total: total.map_or(commits.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            commits,
             url: if home.is_empty() { "" } else { &url },
-            ..Push::default()
+            ..Push::read(body, "total_commits_count")
         }
         .event();
         self.kind.clone_into(&mut event.kind);

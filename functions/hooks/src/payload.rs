@@ -1,4 +1,4 @@
-//! Bodies: JSON, or a form, in which the field `payload` may hold the JSON.
+//! Bodies: JSON, or a form of either kind, in which the field `payload` or `data` may hold the JSON.
 
 use serde_json::{Map, Value};
 
@@ -6,6 +6,8 @@ use crate::{Call, Unreadable};
 
 /// The most fields of a form that are read.
 const MAX_FIELDS: usize = 1_000;
+/// The longest boundary between the parts of a form, RFC 2046 section 5.1.1.
+const MAX_BOUNDARY: usize = 70;
 
 /// Reads a form or a query.
 #[must_use]
@@ -16,18 +18,85 @@ pub fn form(bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Reads the JSON of a body or of its form field `payload`.
-pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
-    if !call.is_form() && !call.body.trim_ascii_start().starts_with(b"payload=") {
-        return parse(call.body);
+/// Reads the fields of a body that is a form of either kind; none if it is something else.
+pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
+    if call.is_form() {
+        return Some(form(call.body));
     }
-    let fields = form(call.body);
-    let payload = fields.into_iter().find(|(name, _)| name == "payload");
-    match payload {
-        Some((_, payload)) => parse(payload.as_bytes()),
+    let kind = call.header("content-type").trim_start();
+    let (essence, parameters) = kind.split_once(';')?;
+    if !essence
+        .trim_end()
+        .eq_ignore_ascii_case("multipart/form-data")
+    {
+        return None;
+    }
+    let boundary = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("boundary")
+            .then_some(value)
+    });
+    let boundary = boundary?.trim().trim_matches('"');
+    let fits = (1..=MAX_BOUNDARY).contains(&boundary.len());
+    fits.then(|| multipart(call.body, boundary))
+}
+
+/// Reads the fields of a form in parts (RFC 7578); files are left out.
+fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(body);
+    let delimiter = format!("--{boundary}");
+    let mut fields = Vec::new();
+    // What is before the first delimiter, and after the last, is no part.
+    let mut parts = text.split(delimiter.as_str());
+    parts.next();
+    for part in parts.take_while(|part| !part.starts_with("--")) {
+        if fields.len() == MAX_FIELDS {
+            break;
+        }
+        let Some((head, value)) = part.split_once("\r\n\r\n") else {
+            continue;
+        };
+        if let Some(name) = field_name(head) {
+            let value = value.strip_suffix("\r\n").unwrap_or(value);
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    fields
+}
+
+/// Returns the name of a part that is no file.
+fn field_name(head: &str) -> Option<&str> {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let mut lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-disposition"));
+    let (_, disposition) = lines.next()?;
+    let mut parameters = disposition
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .map(|(name, value)| (name.trim(), value.trim().trim_matches('"')));
+    if parameters
+        .clone()
+        .any(|(name, _)| name.starts_with("filename"))
+    {
+        return None;
+    }
+    parameters.find_map(|(name, value)| (name == "name").then_some(value))
+}
+
+/// Reads the JSON of a body, or of the field `payload` or `data` of a form.
+pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
+    let fields = match body_form(call) {
+        Some(fields) => fields,
+        None if call.body.trim_ascii_start().starts_with(b"payload=") => form(call.body),
+        None => return parse(call.body),
+    };
+    let holds = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+    match holds("payload").or_else(|| holds("data")) {
+        Some((_, json)) => parse(json.as_bytes()),
         // Some say form and send JSON all the same.
         None => parse(call.body).map_err(|_| {
-            Unreadable::Field("the form has no field \"payload\" with the JSON in it".to_owned())
+            let sentence = "the form has no field \"payload\" or \"data\" with the JSON in it";
+            Unreadable::Field(sentence.to_owned())
         }),
     }
 }
@@ -41,8 +110,8 @@ pub(crate) fn fields(call: &Call<'_>) -> Result<Value, Unreadable> {
         }
     };
     add(form(call.query.as_bytes()));
-    if call.is_form() {
-        add(form(call.body));
+    if let Some(fields) = body_form(call) {
+        add(fields);
     } else if !call.body.trim_ascii().is_empty() {
         match parse(call.body)? {
             Value::Object(object) => map.extend(object),
@@ -56,4 +125,44 @@ pub(crate) fn fields(call: &Call<'_>) -> Result<Value, Unreadable> {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Unreadable> {
     serde_json::from_slice(bytes)
         .map_err(|error| Unreadable::Malformed(format!("the body is not JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(kind: &str, body: &str) -> Result<Value, Unreadable> {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", kind.parse().unwrap());
+        json(&Call {
+            headers: &headers,
+            rest: "",
+            query: "",
+            body: body.as_bytes(),
+        })
+    }
+
+    #[test]
+    fn forms_in_parts() {
+        let body = "preamble\r\n--b1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"data\"\r\n\
+                    Content-Type: text/plain\r\n\r\n[]\r\n--b1\r\ncontent-disposition: form-data; name=\"data\"\r\n\r\n\
+                    {\"a\":\r\n1}\r\n--b1--\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n[2]";
+        for kind in [
+            "multipart/form-data; boundary=b1",
+            "Multipart/Form-Data;charset=utf-8; boundary=\"b1\"",
+        ] {
+            assert_eq!(read(kind, body), Ok(json!({"a": 1})), "{kind}");
+        }
+        for kind in [
+            "multipart/form-data; boundary=b2",
+            "multipart/form-data; boundary=",
+            "multipart/form-data",
+            "multipart/mixed; boundary=b1",
+        ] {
+            assert!(read(kind, body).is_err(), "{kind}");
+        }
+    }
 }

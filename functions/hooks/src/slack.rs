@@ -1,6 +1,8 @@
 //! Slack's incoming webhooks: <https://docs.slack.dev/messaging/formatting-message-text>. Text, blocks and
 //! attachments become plain lines; `channel` and other wishes about where to say it are not followed.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::json::{at, first, list, text};
@@ -22,6 +24,9 @@ pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
     for attachment in list(body, "attachments").iter().take(MAX_PARTS) {
         attach(attachment, &mut lines);
     }
+    // Who does not know what is shown where says it twice.
+    let mut said = HashSet::new();
+    lines.retain(|line| said.insert(line.trim().to_owned()));
     if lines.iter().all(|line| line.trim().is_empty()) {
         let empty = ["text", "blocks", "attachments"];
         if empty.iter().all(|name| at(body, name).is_null()) {
@@ -148,7 +153,7 @@ fn blocks(blocks: &[Value], lines: &mut Vec<String>) {
 fn object(value: &Value) -> String {
     let source = value.as_str().unwrap_or_else(|| text(value, "text"));
     if text(value, "type") == "plain_text" {
-        source.to_owned()
+        unescape_html(source)
     } else {
         mrkdwn(source)
     }

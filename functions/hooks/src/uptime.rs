@@ -7,15 +7,27 @@ use crate::json::{at, first, scalar_at, text};
 use crate::text::{summary, unescape_html};
 use crate::{Event, Unreadable};
 
-/// Uptime Kuma: `{"heartbeat":{"status":0},"monitor":{"name":…},"msg":…}`; a test has neither of the first two.
+/// Uptime Kuma: `{"heartbeat":{"status":0},"monitor":{"name":…},"msg":…}`; a test has neither of the first two, nor has
+/// what it says of certificates that end soon.
 pub(crate) fn kuma(body: &Value) -> Event {
     let message = summary(first(body, &["heartbeat.msg", "msg"]), COMMENT);
+    // What Uptime Kuma fills in where there is no message.
+    let message = if message == "N/A" {
+        String::new()
+    } else {
+        message
+    };
     let name = first(body, &["monitor.name", "monitorJSON.name"]);
     if name.is_empty() {
         if message.is_empty() {
             return Event::ignored("test", "there is neither a monitor nor a message in it");
         }
-        return Event::new("test", format!("[Uptime Kuma] {message}"));
+        let kind = if message.ends_with(" Testing") {
+            "test"
+        } else {
+            "message"
+        };
+        return Event::new(kind, format!("[Uptime Kuma] {message}"));
     }
     let (kind, state) = match at(body, "heartbeat.status").as_i64() {
         Some(0) => ("down", "is down"),
@@ -24,9 +36,11 @@ pub(crate) fn kuma(body: &Value) -> Event {
         Some(3) => ("maintenance", "is under maintenance"),
         _ => ("message", ""),
     };
-    let url = first(body, &["monitor.url", "monitor.hostname"]);
-    // What Uptime Kuma fills in where there is no address.
-    let url = if url == "https://" { "" } else { url };
+    let url = match text(body, "monitor.url") {
+        // What Uptime Kuma fills in where there is no address.
+        "" | "https://" => text(body, "monitor.hostname"),
+        url => url,
+    };
     let reason = if message.is_empty() {
         String::new()
     } else {
