@@ -6,9 +6,9 @@ mod common;
 
 use std::process::{Child, Command, Stdio};
 
-use common::irc::Plain;
+use common::hooks::Channel;
 use common::server::free_address;
-use common::{Space, http, until};
+use common::{http, until};
 use serde_json::{Value, json};
 
 /// Alertmanager; killed with the test.
@@ -77,25 +77,10 @@ impl Drop for Alertmanager {
 
 #[test]
 fn alertmanager_tells_the_channel() {
-    let space = Space::new(&[]);
-    space.add("alice");
-    let server = space.start();
-    let session = space.sign_in("alice");
-    let (_, connections) = space.call("GET /api/connections", &session, &Value::Null);
-    let connection = &connections["connections"][0]["id"];
-    let hook = json!({
-        "source": "alertmanager",
-        "connection": connection,
-        "channel": "#general",
-        "secret": "a-secret-of-the-test",
-    });
-    let (status, made) = space.call("POST /api/hooks", &session, &hook);
-    assert_eq!(status, 201, "{made}");
-    let url = made["url"].as_str().unwrap();
-    let guest = Plain::register(&space.irc, "guest", None, "").unwrap();
-    guest.join("#general").unwrap();
-
-    let sender = Alertmanager::start(url, "a-secret-of-the-test");
+    let channel = Channel::start();
+    let hook = channel.hook("alertmanager", Some("a-secret-of-the-test"));
+    let guest = &channel.guest;
+    let sender = Alertmanager::start(&hook.url, "a-secret-of-the-test");
     let disk = json!({
         "labels": {"alertname": "DiskFull", "instance": "db1", "severity": "critical"},
         "annotations": {"summary": "The disk of db1 is full\r\nQUIT :injected"},
@@ -113,16 +98,14 @@ fn alertmanager_tells_the_channel() {
     over["startsAt"] = json!("2019-01-01T00:00:00Z");
     sender.post(&json!([over]));
     guest.expect("[Alertmanager] [RESOLVED] DiskFull");
-    let id = made["id"].as_str().unwrap();
     until("both deliveries are said", || {
-        let (_, hook) = space.call(&format!("GET /api/hooks/{id}"), &session, &Value::Null);
-        let deliveries = hook["deliveries"].as_array()?;
+        let deliveries = hook.deliveries();
         let said = |delivery: &Value| delivery["outcome"] == "delivered";
         (deliveries.len() == 2 && deliveries.iter().all(said)).then_some(())
     });
 
     // Who does not know the secret says nothing.
-    let other = Alertmanager::start(url, "another-secret");
+    let other = Alertmanager::start(&hook.url, "another-secret");
     other.post(&json!([{"labels": {"alertname": "Forged"}}]));
     until("the forged one is refused", || {
         let (_, text) = http::request(&other.address, "GET /metrics", "")?;
@@ -135,5 +118,5 @@ fn alertmanager_tells_the_channel() {
             .map(str::to_owned)
     });
     assert!(!guest.lines.all().iter().any(|line| line.contains("Forged")));
-    assert!(server.stop());
+    assert!(channel.server.stop());
 }

@@ -38,8 +38,9 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         packages.extend_from_slice(install::TEST_PEERS);
         install::packages(&packages)?;
         npm::install_all(places)?;
+        npm::unpack_all(places)?;
         tools::cargo_tool(places, &tools::GARAGE)?;
-        python::python_tool(places, &python::MOTO).map(drop)
+        python::install_all(places)
     });
     lint_steps(places, &mut steps);
     steps.step("web client: tests", || script(&places.client(), "test"));

@@ -131,9 +131,10 @@ pub(crate) fn everything(places: &Places) -> Result<()> {
     all.extend_from_slice(TEST_PEERS);
     packages(&all)?;
     npm::install_all(places)?;
+    npm::unpack_all(places)?;
     WasmRust::find(places)?;
     tools::install_all(places)?;
-    python::python_tool(places, &python::MOTO)?;
+    python::install_all(places)?;
     say(format_args!("Everything is installed."));
     Ok(())
 }

@@ -54,6 +54,64 @@ pub(crate) fn install_all(places: &Places) -> Result<()> {
     Ok(())
 }
 
+/// A package of which only the files are wanted, without all that it depends on.
+#[derive(Clone, Copy, Debug)]
+struct Unpacked {
+    package: &'static str,
+    version: &'static str,
+    /// What npm says of its archive.
+    integrity: &'static str,
+}
+
+/// Everything of this kind that the tests need: Uptime Kuma, for what it sends.
+const UNPACKED: [Unpacked; 1] = [Unpacked {
+    package: "uptime-kuma",
+    version: "2.0.0-dev.0",
+    integrity: "sha512-v3Us08l88spSB6+USKNzmUZzxHXnDOBxHX/D54cOaa6thTuAD63qV7uyDt6/Z2cFJYncyRk9v0rt62qcPXnFbg==",
+}];
+
+/// Unpacks what is missing into `<cache>/tools/<package>-<version>/package/`.
+///
+/// # Errors
+///
+/// A package could not be fetched, or is not the one that it was.
+pub(crate) fn unpack_all(places: &Places) -> Result<()> {
+    for wanted in &UNPACKED {
+        unpack(places, wanted)?;
+    }
+    Ok(())
+}
+
+fn unpack(places: &Places, wanted: &Unpacked) -> Result<()> {
+    let (package, version) = (wanted.package, wanted.version);
+    let root = places
+        .cache
+        .join("tools")
+        .join(format!("{package}-{version}"));
+    let stamp = root.join(".subspace-install");
+    if stamp::is_current(&stamp, wanted.integrity) {
+        return Ok(());
+    }
+    node_version()?;
+    timed(&format!("Fetching {package} {version} from npm"), || {
+        std::fs::create_dir_all(&root)?;
+        let mut pack = npm(&root);
+        pack.args(["pack", "--json", "--ignore-scripts"])
+            .arg(format!("{package}@{version}"));
+        let said = process::output(&mut pack)?;
+        // npm itself sees whether the archive is what the registry says of it.
+        if !said.contains(wanted.integrity) {
+            bail!("{package} {version} is not the package that it was");
+        }
+        let mut tar = process::command("tar");
+        tar.current_dir(&root)
+            .arg("xzf")
+            .arg(format!("{package}-{version}.tgz"));
+        process::run_quietly(&mut tar)
+    })?;
+    stamp::write(&stamp, wanted.integrity)
+}
+
 /// Makes an npm command that works in `folder`.
 pub(crate) fn npm(folder: &Path) -> Command {
     let mut npm = process::command("npm");

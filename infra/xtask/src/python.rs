@@ -10,7 +10,7 @@ use crate::{install, process, stamp};
 
 /// A program that pip installs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PythonTool {
+struct PythonTool {
     package: &'static str,
     version: &'static str,
     /// Extras in brackets.
@@ -19,19 +19,42 @@ pub(crate) struct PythonTool {
 }
 
 /// A server that speaks S3, among much else of AWS.
-pub(crate) const MOTO: PythonTool = PythonTool {
+const MOTO: PythonTool = PythonTool {
     package: "moto",
     version: "5.2.5",
     extras: "[server,s3]",
     program: "moto_server",
 };
 
+/// Sends notifications to whatever takes some; many tools notify through it.
+const APPRISE: PythonTool = PythonTool {
+    package: "apprise",
+    version: "2.3.0",
+    extras: "",
+    program: "apprise",
+};
+
+/// Everything of this kind that the tests need.
+const ALL: [PythonTool; 2] = [MOTO, APPRISE];
+
+/// Installs everything that the tests need.
+///
+/// # Errors
+///
+/// As [`python_tool`].
+pub(crate) fn install_all(places: &Places) -> Result<()> {
+    for tool in &ALL {
+        python_tool(places, tool)?;
+    }
+    Ok(())
+}
+
 /// Returns the program, installed into `<cache>/tools/<package>-<version>/` if it was missing.
 ///
 /// # Errors
 ///
 /// It could not be installed.
-pub(crate) fn python_tool(places: &Places, tool: &PythonTool) -> Result<PathBuf> {
+fn python_tool(places: &Places, tool: &PythonTool) -> Result<PathBuf> {
     let (package, version) = (tool.package, tool.version);
     let root = places
         .cache

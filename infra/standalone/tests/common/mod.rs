@@ -10,6 +10,7 @@
 
 pub(crate) mod archives;
 pub(crate) mod dkim;
+pub(crate) mod hooks;
 pub(crate) mod http;
 pub(crate) mod irc;
 pub(crate) mod mail;
