@@ -1,26 +1,26 @@
 //! `subspace-functions`: the functions alone, over a folder of files or a bucket.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
-use functions_core::{Config, Connector, Functions, variables};
+use functions_core::Functions;
+use functions_core::variables::{DEFAULT_RETENTION_DAYS, Variables};
 use functions_native::{Limits, NativeHost, NativeStore, bucket_settings, maintain, serve_with};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
 
-/// Milliseconds of a day.
-const DAY: i64 = 24 * 60 * 60 * 1000;
-
 /// Serves accounts, remoteStorage, WebFinger and OAuth over a folder of files or a bucket.
 ///
 /// Secrets come from the environment or from files, never from the command line:
 /// SUBSPACE_MASTER_KEY (64 hexadecimal digits) or --master-key-file, and SUBSPACE_SETUP_TOKEN, which lets
-/// somebody make the first account. A bucket is configured by SUBSPACE_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX,
-/// _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN, _PATH_STYLE and _SINGLE_WRITER; the secrets also by files, named by
+/// somebody make the first account. SUBSPACE_NAME, _NETWORK, _CONNECTORS, _MAIL, _TURN_URLS, _TURN_SECRET (or
+/// --turn-secret-file) and _PASSWORD_COST are those of the other hosts, see infra/functions/README.md. A bucket is
+/// configured by SUBSPACE_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX, _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN, _PATH_STYLE and _SINGLE_WRITER; the secrets also by files, named by
 /// SUBSPACE_S3_SECRET_ACCESS_KEY_FILE and SUBSPACE_S3_SESSION_TOKEN_FILE.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -49,6 +49,9 @@ struct Options {
     /// Where connectors are reached from here, if not where browsers reach them: JSON, {"id":"http://host:port"}.
     #[arg(long, env = "SUBSPACE_INTERNAL")]
     internal: Option<String>,
+    /// File with the secret shared with the TURN servers in SUBSPACE_TURN_URLS.
+    #[arg(long, env = "SUBSPACE_TURN_SECRET_FILE")]
+    turn_secret_file: Option<PathBuf>,
     /// Quota of an account in bytes; 0 means unlimited.
     #[arg(long, env = "SUBSPACE_QUOTA", default_value_t = functions_core::DEFAULT_QUOTA)]
     quota: u64,
@@ -60,11 +63,11 @@ struct Options {
     )]
     max_document_size: u64,
     /// Days for which overwritten and deleted documents are kept.
-    #[arg(long, env = "SUBSPACE_RETENTION_DAYS", default_value_t = 30)]
+    #[arg(long, env = "SUBSPACE_RETENTION_DAYS", default_value_t = DEFAULT_RETENTION_DAYS)]
     retention_days: u32,
     /// Where the addresses that users give (of storages and buckets of their own) may lead: any lets them into private networks.
-    #[arg(long, env = "SUBSPACE_NETWORKS", value_enum, default_value = "public")]
-    networks: Networks,
+    #[arg(long, env = "SUBSPACE_NETWORKS", default_value = "public")]
+    networks: String,
     /// Take the addresses of clients from x-forwarded-for; only behind a reverse proxy that sets it.
     #[arg(long, env = "SUBSPACE_BEHIND_PROXY")]
     behind_proxy: bool,
@@ -74,12 +77,6 @@ struct Options {
 enum Store {
     Fs,
     S3,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Networks {
-    Any,
-    Public,
 }
 
 #[tokio::main]
@@ -93,17 +90,17 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--listen {} cannot be used", options.listen))?;
     let address = listener.local_addr()?;
-    let config = configure(&options, address)?;
+    let variables = configure(&options, address)?;
     let store = open(&options).await?;
     let mut keeping = storage_adapter::Options::default();
-    keeping.keep_millis = i64::from(options.retention_days) * DAY;
-    let host = Arc::new(NativeHost::new(options.networks == Networks::Any));
+    keeping.keep_millis = variables.keep_millis();
+    let host = Arc::new(NativeHost::new(variables.any_network));
     let storage = Storage::with_options(Arc::new(store), host, keeping);
-    let functions = Arc::new(Functions::new(storage, config));
+    let functions = Arc::new(Functions::new(storage, variables.config));
     announce(&functions.config().origin)?;
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
     let limits = Limits {
-        behind_proxy: options.behind_proxy,
+        behind_proxy: variables.behind_proxy,
         ..Limits::default()
     };
     serve_with(listener, functions, limits, stop()).await?;
@@ -126,49 +123,62 @@ async fn open(options: &Options) -> anyhow::Result<NativeStore> {
     }
 }
 
-fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Config> {
+/// The variables of every host, where flags and files come first.
+fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Variables> {
+    let file = |flag: &str, path: &Path| {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("--{flag} {} cannot be read", path.display()))
+    };
     let origin = match &options.origin {
         Some(origin) => origin.clone(),
         None => format!("http://{address}"),
     };
-    let mut config = Config::new(&origin, master_key(options)?).context("--origin")?;
-    if let Some(origin) = &options.storage_origin {
-        config.storage_origin = Some(Config::parse_origin(origin).context("--storage-origin")?);
-    }
-    config.setup_token = std::env::var("SUBSPACE_SETUP_TOKEN")
-        .ok()
-        .filter(|token| !token.is_empty());
-    config.default_quota = (options.quota > 0).then_some(options.quota);
-    config.max_document_size = options.max_document_size;
-    if let Some(path) = &options.connectors_file {
-        config.connectors = connectors(path)?;
-    }
-    if let Some(text) = options.internal.as_deref().filter(|text| !text.is_empty()) {
-        config.internal = variables::internal(text).context("--internal cannot be used")?;
-    }
-    Ok(config)
-}
-
-fn master_key(options: &Options) -> anyhow::Result<[u8; 32]> {
-    let text = match (
-        &options.master_key_file,
-        std::env::var("SUBSPACE_MASTER_KEY"),
-    ) {
-        (Some(path), _) => std::fs::read_to_string(path)
-            .with_context(|| format!("--master-key-file {} cannot be read", path.display()))?,
-        (None, Ok(text)) => text,
-        (None, Err(_)) => bail!(
-            "there is no master key: set SUBSPACE_MASTER_KEY or --master-key-file to 64 hexadecimal digits \
-             (openssl rand -hex 32 makes some)"
+    let mut given = BTreeMap::from([
+        ("SUBSPACE_ORIGIN", origin),
+        ("SUBSPACE_QUOTA", options.quota.to_string()),
+        (
+            "SUBSPACE_MAX_DOCUMENT_SIZE",
+            options.max_document_size.to_string(),
         ),
+        (
+            "SUBSPACE_RETENTION_DAYS",
+            options.retention_days.to_string(),
+        ),
+        ("SUBSPACE_BEHIND_PROXY", options.behind_proxy.to_string()),
+        ("SUBSPACE_NETWORKS", options.networks.clone()),
+    ]);
+    if let Some(internal) = &options.internal {
+        given.insert("SUBSPACE_INTERNAL", internal.clone());
+    }
+    if let Some(origin) = &options.storage_origin {
+        given.insert("SUBSPACE_STORAGE_ORIGIN", origin.clone());
+    }
+    for (name, flag, path) in [
+        (
+            "SUBSPACE_MASTER_KEY",
+            "master-key-file",
+            &options.master_key_file,
+        ),
+        (
+            "SUBSPACE_CONNECTORS",
+            "connectors-file",
+            &options.connectors_file,
+        ),
+        (
+            "SUBSPACE_TURN_SECRET",
+            "turn-secret-file",
+            &options.turn_secret_file,
+        ),
+    ] {
+        if let Some(path) = path {
+            given.insert(name, file(flag, path)?);
+        }
+    }
+    let get = |name: &str| {
+        let given = given.get(name).cloned();
+        given.or_else(|| std::env::var(name).ok())
     };
-    variables::master_key(&text).context("the master key cannot be used")
-}
-
-fn connectors(path: &Path) -> anyhow::Result<Vec<Connector>> {
-    let refused = || format!("--connectors-file {} cannot be used", path.display());
-    let text = std::fs::read_to_string(path).with_context(refused)?;
-    variables::connectors(&text).with_context(refused)
+    Ok(Variables::read(&get)?)
 }
 
 /// Says that the server is ready, for whoever has started it.
