@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::allocation::{Allocation, Bucket, Slot};
-use super::auth::{Known, OVERTIME, Refusal, understood};
+use super::auth::{OVERTIME, Refusal, Request, understood};
 use super::ports::Wanted;
 use super::shared::Quota;
-use super::{BindError, Client, Family, Io, RelayId, SOFTWARE, Server};
+use super::{BindError, Family, Io, RelayId, SOFTWARE, Server};
 use crate::clock::Time;
-use crate::stun::{Class, Key, Message, Writer, attribute};
+use crate::stun::{Class, Message, Writer, attribute};
 
 /// The lifetime unless asked otherwise, RFC 8656 section 3.2; shorter ones are not given either.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
@@ -86,25 +86,24 @@ impl Server {
     /// Answers an Allocate request.
     pub(super) fn allocate(
         &mut self,
-        now: Time,
-        client: Client,
-        request: &Message<'_>,
+        request: &Request<'_, '_>,
         io: &mut impl Io,
     ) -> Result<(), Refusal> {
-        let own = self.allocation_of(client);
-        let known = self.authenticate(now, client, request, own.map(|(_, own)| own))?;
+        let message = request.message;
+        let own = request
+            .own
+            .and_then(|index| Some((index, self.allocation(index)?)));
         if let Some((index, own)) = own {
-            if own.transaction != request.transaction() {
-                return Err(Refusal::MISMATCH.signed(known.key));
+            if own.transaction != message.transaction() {
+                return Err(Refusal::MISMATCH);
             }
             // The answer was lost: it is given again.
-            let missing = additional(request).is_some() && own.relayed[1].is_none();
-            self.answer_allocate(now, index, request, missing, io);
+            let missing = additional(message).is_some() && own.relayed[1].is_none();
+            self.answer_allocate(request, index, missing, io);
             return Ok(());
         }
-        let signed = |refusal: Refusal| refusal.signed(known.key);
         understood(
-            request,
+            message,
             &[
                 attribute::REQUESTED_TRANSPORT,
                 attribute::LIFETIME,
@@ -113,26 +112,25 @@ impl Server {
                 attribute::REQUESTED_ADDRESS_FAMILY,
                 attribute::DONT_FRAGMENT,
             ],
-        )
-        .map_err(signed)?;
-        let asked = Asked::parse(request).map_err(signed)?;
+        )?;
+        let asked = Asked::parse(message)?;
         if self.shared.is_draining() {
-            return Err(signed(Refusal::CAPACITY));
+            return Err(Refusal::CAPACITY);
         }
-        let user = known.user.name;
+        let user = request.known.user.name;
         self.shared.enter(user).map_err(|quota| match quota {
-            Quota::User => signed(Refusal::USER_QUOTA),
-            Quota::All => signed(Refusal::CAPACITY),
+            Quota::User => Refusal::USER_QUOTA,
+            Quota::All => Refusal::CAPACITY,
         })?;
-        match self.open(now, client, request, &asked, &known, io) {
+        match self.open(request, &asked, io) {
             Ok((index, missing)) => {
                 self.counters.allocations += 1;
-                self.answer_allocate(now, index, request, missing, io);
+                self.answer_allocate(request, index, missing, io);
                 Ok(())
             }
             Err(refusal) => {
                 self.shared.leave(user);
-                Err(signed(refusal))
+                Err(refusal)
             }
         }
     }
@@ -140,13 +138,11 @@ impl Server {
     /// Opens the relays and makes the allocation; says whether the additional family could not be had.
     fn open(
         &mut self,
-        now: Time,
-        client: Client,
-        request: &Message<'_>,
+        request: &Request<'_, '_>,
         asked: &Asked<'_>,
-        known: &Known<'_>,
         io: &mut impl Io,
     ) -> Result<(u32, bool), Refusal> {
+        let (now, known) = (request.now, request.known);
         let index = self
             .free
             .last()
@@ -182,11 +178,11 @@ impl Server {
             }
         }
         let allocation = Allocation {
-            client,
+            client: request.client,
             username: known.user.text.into(),
             key: known.key,
             until: known.user.expires + OVERTIME,
-            transaction: request.transaction(),
+            transaction: request.message.transaction(),
             reservation,
             relayed,
             permissions: Vec::new(),
@@ -194,7 +190,7 @@ impl Server {
             out: Bucket::default(),
             back: Bucket::default(),
         };
-        let lifetime = self.lifetime(request.number(attribute::LIFETIME));
+        let lifetime = self.lifetime(request.message.number(attribute::LIFETIME));
         let slot = Slot {
             expires: now + lifetime,
             allocation: Some(Box::new(allocation)),
@@ -204,7 +200,7 @@ impl Server {
         } else {
             self.slots.push(slot);
         }
-        self.by_client.insert(client, index);
+        self.by_client.insert(request.client, index);
         Ok((index, asked.dual && relayed[1].is_none()))
     }
 
@@ -294,19 +290,19 @@ impl Server {
 
     fn answer_allocate(
         &mut self,
-        now: Time,
+        request: &Request<'_, '_>,
         index: u32,
-        request: &Message<'_>,
         missing: bool,
         io: &mut impl Io,
     ) {
+        let message = request.message;
         let Some(slot) = self.slots.get(index as usize) else {
             return;
         };
         let Some(own) = slot.allocation.as_deref() else {
             return;
         };
-        let mut writer = Writer::answer(&mut self.answer, Class::Success, request);
+        let mut writer = Writer::answer(&mut self.answer, Class::Success, message);
         for address in own.relayed.into_iter().flatten() {
             writer.xor_address(attribute::XOR_RELAYED_ADDRESS, address);
         }
@@ -314,7 +310,7 @@ impl Server {
             let [high, low] = [4, 40];
             writer.attribute(attribute::ADDRESS_ERROR_CODE, &[2, 0, high, low]);
         }
-        let left = slot.expires.since(now) / 1000;
+        let left = slot.expires.since(request.now) / 1000;
         writer.number(attribute::LIFETIME, u32::try_from(left).unwrap_or(u32::MAX));
         if let Some(token) = &own.reservation {
             writer.attribute(attribute::RESERVATION_TOKEN, token);
@@ -323,43 +319,41 @@ impl Server {
         writer.attribute(attribute::SOFTWARE, SOFTWARE);
         io.to_client(
             own.client,
-            writer.finish(Some(&own.key), request.has_fingerprint()),
+            writer.finish(Some(&own.key), message.has_fingerprint()),
         );
     }
 
     /// Answers a Refresh request.
     pub(super) fn refresh(
         &mut self,
-        now: Time,
-        client: Client,
-        request: &Message<'_>,
+        request: &Request<'_, '_>,
         io: &mut impl Io,
     ) -> Result<(), Refusal> {
-        let own = self.allocation_of(client);
-        let known = self.authenticate(now, client, request, own.map(|(_, own)| own))?;
-        let signed = |refusal: Refusal| refusal.signed(known.key);
+        let message = request.message;
         understood(
-            request,
+            message,
             &[attribute::LIFETIME, attribute::REQUESTED_ADDRESS_FAMILY],
-        )
-        .map_err(signed)?;
-        let wanted = request.number(attribute::LIFETIME);
+        )?;
+        let wanted = message.number(attribute::LIFETIME);
+        let own = request
+            .own
+            .and_then(|index| Some((index, self.allocation(index)?)));
         let Some((index, own)) = own else {
             // RFC 8656 section 8.2: ending what is not there is a success.
             if wanted == Some(0) {
-                self.succeed(client, request, &known.key, Some(0), io);
+                self.succeed(request, Some(0), io);
                 return Ok(());
             }
-            return Err(signed(Refusal::MISMATCH));
+            return Err(Refusal::MISMATCH);
         };
-        let family = request.get(attribute::REQUESTED_ADDRESS_FAMILY);
+        let family = message.get(attribute::REQUESTED_ADDRESS_FAMILY);
         let family = match family.map(|value| value.first().copied()) {
             None => None,
             Some(Some(number @ 1..=2)) => Some(usize::from(number - 1)),
-            Some(_) => return Err(signed(Refusal::FAMILY)),
+            Some(_) => return Err(Refusal::FAMILY),
         };
         if family.is_some_and(|family| own.relayed[family].is_none()) {
-            return Err(signed(Refusal::PEER_FAMILY));
+            return Err(Refusal::PEER_FAMILY);
         }
         if wanted == Some(0) {
             match family {
@@ -368,13 +362,13 @@ impl Server {
                 }
                 _ => self.remove(index, io),
             }
-            self.succeed(client, request, &known.key, Some(0), io);
+            self.succeed(request, Some(0), io);
             return Ok(());
         }
         let lifetime = self.lifetime(wanted);
-        self.slots[index as usize].expires = now + lifetime;
+        self.slots[index as usize].expires = request.now + lifetime;
         let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
-        self.succeed(client, request, &known.key, Some(seconds), io);
+        self.succeed(request, Some(seconds), io);
         Ok(())
     }
 
@@ -396,18 +390,21 @@ impl Server {
     /// Sends a success without further content.
     pub(super) fn succeed(
         &mut self,
-        client: Client,
-        request: &Message<'_>,
-        key: &Key,
+        request: &Request<'_, '_>,
         lifetime: Option<u32>,
         io: &mut impl Io,
     ) {
-        let mut writer = Writer::answer(&mut self.answer, Class::Success, request);
+        let message = request.message;
+        let mut writer = Writer::answer(&mut self.answer, Class::Success, message);
         if let Some(lifetime) = lifetime {
             writer.number(attribute::LIFETIME, lifetime);
         }
         writer.attribute(attribute::SOFTWARE, SOFTWARE);
-        io.to_client(client, writer.finish(Some(key), request.has_fingerprint()));
+        let key = &request.known.key;
+        io.to_client(
+            request.client,
+            writer.finish(Some(key), message.has_fingerprint()),
+        );
     }
 
     fn lifetime(&self, wanted: Option<u32>) -> Duration {

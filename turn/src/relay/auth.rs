@@ -54,6 +54,17 @@ pub(super) struct Known<'a> {
     pub(super) key: Key,
 }
 
+/// A request of somebody whose credentials are right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a, 'm> {
+    pub(super) now: Time,
+    pub(super) client: Client,
+    pub(super) message: &'a Message<'m>,
+    pub(super) known: Known<'m>,
+    /// The client's allocation, if it has one.
+    pub(super) own: Option<u32>,
+}
+
 /// Refuses a request with attributes that have to be understood and are not, RFC 8489 section 6.3.1.
 pub(super) fn understood(request: &Message<'_>, also: &[u16]) -> Result<(), Refusal> {
     const ALWAYS: [u16; 4] = [
@@ -82,8 +93,29 @@ pub(super) fn understood(request: &Message<'_>, also: &[u16]) -> Result<(), Refu
 }
 
 impl Server {
+    /// Checks the credentials of a request and hands it on; a refusal from then on is signed.
+    pub(super) fn authorized<I: Io>(
+        &mut self,
+        now: Time,
+        client: Client,
+        message: &Message<'_>,
+        io: &mut I,
+        handle: fn(&mut Self, &Request<'_, '_>, &mut I) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let own = self.allocation_of(client);
+        let known = self.authenticate(now, client, message, own.map(|(_, own)| own))?;
+        let request = Request {
+            now,
+            client,
+            message,
+            known,
+            own: own.map(|(index, _)| index),
+        };
+        handle(self, &request, io).map_err(|refusal| refusal.signed(known.key))
+    }
+
     /// Checks the credentials of a request, in the order of RFC 8489 section 9.2.4.
-    pub(super) fn authenticate<'m>(
+    fn authenticate<'m>(
         &self,
         now: Time,
         client: Client,

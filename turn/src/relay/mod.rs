@@ -285,10 +285,14 @@ impl Server {
                 self.counters.requests += 1;
                 let outcome = match method {
                     method::BINDING => self.binding(now, client, message, io),
-                    method::ALLOCATE => self.allocate(now, client, message, io),
-                    method::REFRESH => self.refresh(now, client, message, io),
-                    method::CREATE_PERMISSION => self.create_permission(now, client, message, io),
-                    method::CHANNEL_BIND => self.channel_bind(now, client, message, io),
+                    method::ALLOCATE => self.authorized(now, client, message, io, Self::allocate),
+                    method::REFRESH => self.authorized(now, client, message, io, Self::refresh),
+                    method::CREATE_PERMISSION => {
+                        self.authorized(now, client, message, io, Self::create_permission)
+                    }
+                    method::CHANNEL_BIND => {
+                        self.authorized(now, client, message, io, Self::channel_bind)
+                    }
                     _ => Err(Refusal::BAD_REQUEST),
                 };
                 if let Err(refusal) = outcome {
@@ -339,10 +343,11 @@ impl Server {
 
     fn allocation_of(&self, client: Client) -> Option<(u32, &Allocation)> {
         let index = *self.by_client.get(&client)?;
-        Some((
-            index,
-            self.slots.get(index as usize)?.allocation.as_deref()?,
-        ))
+        Some((index, self.allocation(index)?))
+    }
+
+    fn allocation(&self, index: u32) -> Option<&Allocation> {
+        self.slots.get(index as usize)?.allocation.as_deref()
     }
 
     fn allocation_mut(&mut self, index: u32) -> Option<&mut Allocation> {

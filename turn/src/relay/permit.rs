@@ -3,12 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::allocation::{Full, MAX_PERMISSIONS};
-use super::auth::{Refusal, understood};
-use super::{Allocation, Client, Family, Io, Server};
-use crate::clock::Time;
+use super::auth::{Refusal, Request, understood};
+use super::{Allocation, Family, Io, Server};
 use crate::frame::CHANNELS;
 use crate::peers::PeerPolicy;
-use crate::stun::{Message, attribute};
+use crate::stun::attribute;
 
 /// Whether the allocation has a relay of this peer's family, and the peer may be reached.
 fn check(own: &Allocation, peer: SocketAddr, policy: &PeerPolicy) -> Result<(), Refusal> {
@@ -25,86 +24,85 @@ impl Server {
     /// Answers a CreatePermission request: all of its peers, or none.
     pub(super) fn create_permission(
         &mut self,
-        now: Time,
-        client: Client,
-        request: &Message<'_>,
+        request: &Request<'_, '_>,
         io: &mut impl Io,
     ) -> Result<(), Refusal> {
-        let own = self.allocation_of(client);
-        let known = self.authenticate(now, client, request, own.map(|(_, own)| own))?;
-        let signed = |refusal: Refusal| refusal.signed(known.key);
-        understood(request, &[attribute::XOR_PEER_ADDRESS]).map_err(signed)?;
-        let (index, own) = own.ok_or_else(|| signed(Refusal::MISMATCH))?;
+        let message = request.message;
+        understood(message, &[attribute::XOR_PEER_ADDRESS])?;
+        let own = self.own(request)?;
         let mut peers: Vec<IpAddr> = Vec::new();
-        for attribute in request
+        for attribute in message
             .attributes()
             .filter(|attribute| attribute.kind == attribute::XOR_PEER_ADDRESS)
         {
-            let peer = request
+            let peer = message
                 .xor_address(attribute.value)
-                .ok_or_else(|| signed(Refusal::BAD_REQUEST))?;
-            check(own, peer, &self.shared.options.peers).map_err(signed)?;
+                .ok_or(Refusal::BAD_REQUEST)?;
+            check(own, peer, &self.shared.options.peers)?;
             if peers.len() >= MAX_PERMISSIONS {
-                return Err(signed(Refusal::CAPACITY));
+                return Err(Refusal::CAPACITY);
             }
             peers.push(peer.ip());
         }
         if peers.is_empty() {
-            return Err(signed(Refusal::BAD_REQUEST));
+            return Err(Refusal::BAD_REQUEST);
         }
-        let own = self
-            .allocation_mut(index)
-            .ok_or_else(|| signed(Refusal::MISMATCH))?;
-        if !own.has_room_for(&peers, now) {
-            return Err(signed(Refusal::CAPACITY));
+        let own = self.own_mut(request)?;
+        if !own.has_room_for(&peers, request.now) {
+            return Err(Refusal::CAPACITY);
         }
         for peer in peers {
-            own.permit(peer, now);
+            own.permit(peer, request.now);
         }
-        self.succeed(client, request, &known.key, None, io);
+        self.succeed(request, None, io);
         Ok(())
     }
 
     /// Answers a ChannelBind request.
     pub(super) fn channel_bind(
         &mut self,
-        now: Time,
-        client: Client,
-        request: &Message<'_>,
+        request: &Request<'_, '_>,
         io: &mut impl Io,
     ) -> Result<(), Refusal> {
-        let own = self.allocation_of(client);
-        let known = self.authenticate(now, client, request, own.map(|(_, own)| own))?;
-        let signed = |refusal: Refusal| refusal.signed(known.key);
+        let message = request.message;
         understood(
-            request,
+            message,
             &[attribute::XOR_PEER_ADDRESS, attribute::CHANNEL_NUMBER],
-        )
-        .map_err(signed)?;
-        let (index, own) = own.ok_or_else(|| signed(Refusal::MISMATCH))?;
-        let number = request
+        )?;
+        let own = self.own(request)?;
+        let number = message
             .number(attribute::CHANNEL_NUMBER)
             .and_then(|number| u16::try_from(number >> 16).ok());
-        let peer = request
+        let peer = message
             .get(attribute::XOR_PEER_ADDRESS)
-            .and_then(|value| request.xor_address(value));
+            .and_then(|value| message.xor_address(value));
         let (Some(number), Some(peer)) = (number.filter(|number| CHANNELS.contains(number)), peer)
         else {
-            return Err(signed(Refusal::BAD_REQUEST));
+            return Err(Refusal::BAD_REQUEST);
         };
         let policy = &self.shared.options.peers;
-        check(own, peer, policy).map_err(signed)?;
+        check(own, peer, policy)?;
         if !policy.permits_socket(peer) {
-            return Err(signed(Refusal::FORBIDDEN));
+            return Err(Refusal::FORBIDDEN);
         }
-        let own = self
-            .allocation_mut(index)
-            .ok_or_else(|| signed(Refusal::MISMATCH))?;
-        own.bind(number, peer, now).map_err(|full| match full {
-            Full::TooMany => signed(Refusal::CAPACITY),
-            Full::Conflict => signed(Refusal::BAD_REQUEST),
-        })?;
-        self.succeed(client, request, &known.key, None, io);
+        let own = self.own_mut(request)?;
+        own.bind(number, peer, request.now)
+            .map_err(|full| match full {
+                Full::TooMany => Refusal::CAPACITY,
+                Full::Conflict => Refusal::BAD_REQUEST,
+            })?;
+        self.succeed(request, None, io);
         Ok(())
+    }
+
+    /// The allocation that a request needs.
+    fn own(&self, request: &Request<'_, '_>) -> Result<&Allocation, Refusal> {
+        let own = request.own.and_then(|index| self.allocation(index));
+        own.ok_or(Refusal::MISMATCH)
+    }
+
+    fn own_mut(&mut self, request: &Request<'_, '_>) -> Result<&mut Allocation, Refusal> {
+        let own = request.own.and_then(|index| self.allocation_mut(index));
+        own.ok_or(Refusal::MISMATCH)
     }
 }
