@@ -30,6 +30,15 @@ pub(crate) struct Usage {
     pub(crate) resident: u64,
 }
 
+/// What a server's processes hold at this moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// Bytes that no other process shares, also those that were swapped out.
+    pub(crate) private: u64,
+    /// Open descriptors.
+    pub(crate) descriptors: u64,
+}
+
 impl Server {
     /// Starts a server that prints a line beginning with `ready` to standard output.
     ///
@@ -150,6 +159,25 @@ impl Server {
     pub(crate) fn usage(&self) -> Result<Usage> {
         self.meter().usage()
     }
+
+    /// Returns what the server and its worker processes hold.
+    ///
+    /// # Errors
+    ///
+    /// The server is not running any more.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let mut memory = Memory::default();
+        for pid in self.meter().processes()? {
+            if let Some(more) = memory_of(pid) {
+                memory.private += more.private;
+                memory.descriptors += more.descriptors;
+            }
+        }
+        if memory.private == 0 {
+            bail!("a server is gone");
+        }
+        Ok(memory)
+    }
 }
 
 /// Tells how much a server uses.
@@ -166,28 +194,39 @@ impl Meter {
     ///
     /// The server is not running any more.
     pub(crate) fn usage(self) -> Result<Usage> {
-        let mut usage = usage_of(self.pid).context("a server is gone")?;
-        if self.group.is_some() {
-            // What starts the others is not what is measured.
-            usage.processor = Duration::ZERO;
-            usage.resident = 0;
+        usage_of(self.pid).context("a server is gone")?;
+        let mut usage = Usage {
+            processor: Duration::ZERO,
+            resident: 0,
+        };
+        // A process may end while the list is read.
+        for more in self.processes()?.into_iter().filter_map(usage_of) {
+            usage.processor += more.processor;
+            usage.resident += more.resident;
+        }
+        Ok(usage)
+    }
+
+    /// The processes that do the work: in a group what starts the others is not one of them.
+    fn processes(self) -> Result<Vec<u32>> {
+        let mut processes: Vec<u32> = Vec::new();
+        if self.group.is_none() {
+            processes.push(self.pid);
         }
         for entry in std::fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            // A process may end while the list is read.
             let belongs = match self.group {
                 None => parent_of(pid) == Some(self.pid),
                 Some(program) => is_in_group(pid, self.pid, program),
             };
-            if belongs && let Some(more) = usage_of(pid) {
-                usage.processor += more.processor;
-                usage.resident += more.resident;
+            if belongs {
+                processes.push(pid);
             }
         }
-        Ok(usage)
+        Ok(processes)
     }
 }
 
@@ -255,6 +294,22 @@ fn usage_of(pid: u32) -> Option<Usage> {
     })
 }
 
+/// From `/proc/PID/smaps_rollup`, proc_pid_smaps(5), and the folder of descriptors.
+fn memory_of(pid: u32) -> Option<Memory> {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let private = rollup.lines().filter_map(|line| {
+        let (name, size) = line.split_once(':')?;
+        let counts = matches!(name, "Private_Clean" | "Private_Dirty" | "SwapPss");
+        let size: u64 = size.trim().strip_suffix(" kB")?.parse().ok()?;
+        counts.then_some(size * 1024)
+    });
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+    Some(Memory {
+        private: private.sum(),
+        descriptors: u64::try_from(descriptors).ok()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,14 +326,21 @@ mod tests {
         let pid = server.child.id();
         // While a program is being replaced by another it has no pages.
         let begun = Instant::now();
-        while server.usage().unwrap().resident == 0 {
+        let memory = loop {
+            if server.usage().unwrap().resident > 0
+                && let Ok(memory) = server.memory()
+            {
+                break memory;
+            }
             assert!(
                 begun.elapsed() < Duration::from_secs(10),
                 "nothing is measured"
             );
             std::thread::yield_now();
-        }
+        };
         assert_eq!(parent_of(pid), Some(std::process::id()));
+        assert!((1..1 << 30).contains(&memory.private), "{memory:?}");
+        assert!((3..100).contains(&memory.descriptors), "{memory:?}");
         drop(server);
         assert!(stat(pid).is_none());
     }

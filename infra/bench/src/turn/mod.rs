@@ -1,8 +1,12 @@
-//! TURN: ours and coturn, alternating, under coturn's own load client.
+//! TURN: ours and coturn, alternating: messages under coturn's own load client, memory under a client of our own.
 #![allow(clippy::print_stdout, reason = "the table is the program's result")]
+
+mod client;
+mod memory;
 
 use std::collections::HashMap;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,15 +14,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::process::{Server, Usage, free_address};
+use crate::process::{Server, free_address};
 
 const SECRET: &str = "a secret for the benchmark";
 /// Clients at once, messages of each, and bytes of a message: coturn's echo between pairs of clients.
 const LOAD: [&str; 8] = ["-m", "20", "-n", "1500", "-l", "1000", "-z", "2"];
 /// Messages that the server relays in one round: each client's, and back.
 const MESSAGES: u64 = 20 * 1500;
-/// Clients that only allocate, for the memory of an allocation; coturn's client makes a control allocation more.
-const MANY: &str = "1000";
 
 /// Where the load client and the relays are.
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
@@ -105,22 +107,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             );
         }
     }
-    let mut memory: [Vec<f64>; 2] = Default::default();
-    for _ in 0..options.rounds {
-        for (samples, ours) in memory.iter_mut().zip([true, false]) {
-            samples.push(allocations(options, ours)?);
-        }
-    }
-    let [mut ours, mut theirs] = memory;
-    line(
-        "bytes of an allocation",
-        median(&mut ours),
-        median(&mut theirs),
-        0,
-    );
+    memory::run(options)?;
     println!(
         "CPU: of the server, for one message that it relays; {MESSAGES} messages sent a round, counted at both relays.\n\
-         By client: of those lost, datagrams that had reached the load client, which did not read them in time."
+         By client: of those lost, datagrams that had reached the load client, which did not read them in time.\n\
+         KiB, bytes: private memory of the server's processes, their slope while more and more allocations are opened, each with a\n\
+         permission, a channel and messages both ways. The sockets' memory in the system is not in it: see the descriptors."
     );
     Ok(())
 }
@@ -139,8 +131,8 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Starts a server; returns it with its port.
-fn start(options: &Options, ours: bool) -> Result<(Server, u16)> {
+/// Starts a server; returns it with its address.
+fn start(options: &Options, ours: bool) -> Result<(Server, SocketAddr)> {
     let address = free_address()?;
     let port = address.port().to_string();
     let mut command = if ours {
@@ -193,11 +185,11 @@ fn start(options: &Options, ours: bool) -> Result<(Server, u16)> {
         command
     };
     let server = Server::start_until_listening(&mut command, address)?;
-    Ok((server, address.port()))
+    Ok((server, address))
 }
 
 /// coturn's load client. It waits for what is lost, so it may need to be stopped.
-fn client(port: u16, flags: &[&str], seconds: &str) -> Command {
+fn load_client(port: u16, flags: &[&str], seconds: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args([seconds, "turnutils_uclient"]);
     command.args([
@@ -222,10 +214,10 @@ fn client(port: u16, flags: &[&str], seconds: &str) -> Command {
 }
 
 fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
-    let (server, port) = start(options, ours)?;
+    let (server, address) = start(options, ours)?;
     let before = server.usage()?;
     let begun = Instant::now();
-    let mut child = client(port, &[&LOAD[..], flags].concat(), "120")
+    let mut child = load_client(address.port(), &[&LOAD[..], flags].concat(), "120")
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start turnutils_uclient")?;
@@ -254,39 +246,6 @@ fn load(options: &Options, ours: bool, flags: &[&str]) -> Result<Sample> {
         lost,
         deaf: deaf.values().sum(),
     })
-}
-
-/// Bytes of resident memory for each of many allocations.
-fn allocations(options: &Options, ours: bool) -> Result<f64> {
-    let (server, port) = start(options, ours)?;
-    // The first few pages are needed by any client.
-    drop(client(port, &["-m", "2", "-n", "1", "-z", "20"], "10").output()?);
-    let before = server.usage()?.resident;
-    let mut child = client(
-        port,
-        &["-m", MANY, "-n", "60", "-z", "500", "-l", "100"],
-        "30",
-    )
-    .stdout(Stdio::null())
-    .spawn()?;
-    let mut most = Usage {
-        processor: Duration::ZERO,
-        resident: before,
-    };
-    let mut sockets = 0;
-    while child.try_wait()?.is_none() {
-        let now = server.usage()?;
-        let open = bound(RELAY)?.len();
-        if now.resident > most.resident {
-            most = now;
-        }
-        sockets = sockets.max(open);
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    if sockets == 0 {
-        bail!("no allocation was made");
-    }
-    Ok((most.resident - before) as f64 / sockets as f64)
 }
 
 /// UDP sockets bound to an address, by name, with how many datagrams the system dropped there; from /proc/net/udp.
