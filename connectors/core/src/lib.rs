@@ -20,6 +20,7 @@ mod link;
 mod metrics;
 mod outbox;
 mod platform;
+pub mod program;
 mod publisher;
 mod serve;
 mod service;

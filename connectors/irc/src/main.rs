@@ -1,6 +1,5 @@
 //! `subspace-irc-connector`: always-on connections to IRC networks, used over Socket.IO.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,10 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use connector::{Gateway, GatewayConfig};
+use connector::{Gateway, GatewayConfig, program};
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Keeps the connections of accounts to IRC networks and lets browsers use them at /sockethub.
 ///
@@ -55,17 +53,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One sentence; whoever closed standard error does not want it.
-            drop(writeln!(std::io::stderr(), "error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    program::run("error", run(Options::parse())).await
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
@@ -90,19 +78,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = program::stop_signal()?;
     let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
-    let mut out = std::io::stdout();
-    let address = listener.local_addr()?;
-    // Whoever started it may have gone away, which is no reason to stop.
-    drop(writeln!(out, "ready http://{address}").and_then(|()| out.flush()));
-    connector::serve(listener, gateway, async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-    .await;
+    program::say_ready(format_args!("http://{}", listener.local_addr()?));
+    connector::serve(listener, gateway, stop).await;
     Ok(())
 }

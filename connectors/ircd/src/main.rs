@@ -1,7 +1,5 @@
 //! The IRC server as a program of its own.
 
-use std::future::Future;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,11 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use connector::FunctionsClient;
+use connector::{FunctionsClient, program};
 use ircd::{Accounts, Guests, IrcdConfig, NoAccounts, TlsConfig};
 use model::{NetworkInfo, Registration};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// The IRC server of Subspace, for private spaces.
 #[derive(Debug, Parser)]
@@ -64,17 +61,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell if this cannot be written.
-            let _ = writeln!(std::io::stderr(), "subspace-ircd: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("subspace-ircd", run(Options::parse())).await
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
@@ -82,7 +69,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let public_url = options.public_url.clone();
     let listen = options.listen;
     let config = configure(options)?;
-    let stop = stop_signal()?;
+    let stop = program::stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listen is {listen}; that address cannot be opened"))?;
@@ -97,8 +84,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     if let (Some(client), Some(registration)) = (client, registration) {
         tokio::spawn(client.keep_registered(registration));
     }
-    let mut out = std::io::stdout();
-    writeln!(out, "ready irc://{}", server.address()).and_then(|()| out.flush())?;
+    program::say_ready(format_args!("irc://{}", server.address()));
     stop.await;
     server.shutdown().await;
     Ok(())
@@ -180,16 +166,4 @@ fn functions(options: &Options) -> anyhow::Result<Option<FunctionsClient>> {
         &options.connector,
         &key,
     )?))
-}
-
-/// Returns what ends at SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

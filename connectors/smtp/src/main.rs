@@ -1,6 +1,5 @@
 //! `subspace-smtp-connector`: mail for channels.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use connector::program;
 use smtp_connector::{OutgoingConfig, OutgoingKeys, Smtp, SmtpConfig, TlsFiles};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Takes mail for the addresses that people made for their channels.
 ///
@@ -96,17 +95,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One sentence; whoever closed standard error does not want it.
-            drop(writeln!(std::io::stderr(), "error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    program::run("error", run(Options::parse())).await
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
@@ -159,13 +148,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = program::stop_signal()?;
     let address = listener.local_addr()?;
     let smtp = Smtp::start(config, listener)?;
-    let mut out = std::io::stdout();
-    // Whoever started it may have gone away, which is no reason to stop.
-    drop(writeln!(out, "ready smtp://{address}").and_then(|()| out.flush()));
+    program::say_ready(format_args!("smtp://{address}"));
     let metrics = async {
         match metrics {
             Some(listener) => smtp.serve_metrics(listener).await,
@@ -173,8 +159,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
         }
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = stop => {}
         () = metrics => {}
     }
     smtp.shutdown().await;
