@@ -13,6 +13,15 @@ export const fakeDevices = (cameras = 'device-count=3') => [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
+/** Starts a call that guests may join in the channel that is open; returns its link. */
+export async function startCall({ page }) {
+  await page.locator('[data-test-start-call]').click();
+  await page.locator('[data-test-call-guests]').check();
+  await page.locator('[data-test-dialog="call"] [data-test-submit]').click();
+  await page.locator('[data-test-call-lobby]').waitFor();
+  return page.url();
+}
+
 /** Opens the page of a call, and waits until the devices are there; on a busy machine Chromium's take their time. */
 export async function lobby({ page }, link) {
   await page.goto(link);

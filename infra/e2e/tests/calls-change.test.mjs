@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
-import { arrives, fakeDevices, join, PATIENCE, person, receives, state } from '../harness/call.mjs';
+import {
+  PATIENCE,
+  arrives,
+  fakeDevices,
+  join,
+  person,
+  receives,
+  startCall,
+  state,
+} from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { freePort } from '../harness/processes.mjs';
@@ -39,11 +48,7 @@ before(async () => {
   await alice.signUp('alice', PASSWORD);
   await alice.chat();
   await alice.online();
-  await alice.page.locator('[data-test-start-call]').click();
-  await alice.page.locator('[data-test-call-guests]').check();
-  await alice.page.locator('[data-test-dialog="call"] [data-test-submit]').click();
-  await alice.page.locator('[data-test-call-lobby]').waitFor();
-  link = alice.page.url();
+  link = await startCall(alice);
 });
 
 after(async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
-import { enter, fakeDevices, join, lobby, person, received } from '../harness/call.mjs';
+import { enter, fakeDevices, join, lobby, person, received, startCall } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { Subspace } from '../harness/subspace.mjs';
@@ -89,11 +89,7 @@ test('six people in a call', { timeout: 400_000 }, async (t) => {
     await alice.signUp('alice', PASSWORD);
     await alice.chat();
     await alice.online();
-    await alice.page.locator('[data-test-start-call]').click();
-    await alice.page.locator('[data-test-call-guests]').check();
-    await alice.page.locator('[data-test-dialog="call"] [data-test-submit]').click();
-    await alice.page.locator('[data-test-call-lobby]').waitFor();
-    link = alice.page.url();
+    link = await startCall(alice);
     await join(alice, link);
     people.push(alice);
     for (const name of GUESTS) {

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
-import { PATIENCE, count, fakeDevices, join, person, receives } from '../harness/call.mjs';
+import {
+  PATIENCE,
+  count,
+  fakeDevices,
+  join,
+  person,
+  receives,
+  startCall,
+} from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { Subspace } from '../harness/subspace.mjs';
@@ -48,10 +56,7 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await bob.chat();
     await bob.online();
     await bob.member('alice');
-    await alice.page.locator('[data-test-start-call]').click();
-    await alice.page.locator('[data-test-call-guests]').check();
-    await alice.page.locator('[data-test-dialog="call"] [data-test-submit]').click();
-    await alice.page.locator('[data-test-call-lobby]').waitFor();
+    await startCall(alice);
     const line = bob.page.locator('[data-test-message]', { hasText: 'started a call, join at' });
     await line.waitFor();
     link = await line.locator('a').getAttribute('href');
