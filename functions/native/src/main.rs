@@ -1,8 +1,10 @@
 //! `subspace-functions`: the functions alone, over a folder of files or a bucket.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -80,18 +82,28 @@ enum Store {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    let options = Options::parse();
+    match run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence; whoever closed standard error does not want it.
+            drop(writeln!(std::io::stderr(), "subspace-functions: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("--listen {} cannot be used", options.listen))?;
     let address = listener.local_addr()?;
-    let variables = configure(&options, address)?;
-    let store = open(&options).await?;
+    let variables = configure(options, address)?;
+    let store = open(options).await?;
     let mut keeping = storage_adapter::Options::default();
     keeping.keep_millis = variables.keep_millis();
     let host = Arc::new(NativeHost::new(variables.any_network));
@@ -183,7 +195,6 @@ fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Variables
 
 /// Says that the server is ready, for whoever has started it.
 fn announce(origin: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
     writeln!(std::io::stdout(), "ready {origin}")?;
     std::io::stdout().flush()
 }

@@ -106,5 +106,7 @@ fn what_is_wrong_is_named() {
         output.read_to_string(&mut errors).unwrap();
         assert!(!running.0.wait().unwrap().success());
         assert!(errors.contains(said), "{errors}");
+        assert!(errors.starts_with("subspace-functions: "), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
     }
 }
