@@ -130,11 +130,11 @@ impl Proxy {
     }
 }
 
-/// Lets about one request of three go wrong in one of all ways; who is asked for how long to wait says both forms.
+/// Lets about one request of six go wrong in one of all ways; who is asked for how long to wait says both forms.
 pub fn at_random(mut random: Random) -> impl FnMut(&str) -> Option<Fault> + Send {
     move |asked| {
         let seconds = u16::try_from(1 + random.below(5)).unwrap();
-        Some(match random.below(30) {
+        Some(match random.below(60) {
             0 => Fault::Answer(429, After::Seconds(seconds)),
             1 => Fault::Answer(429, After::Date(seconds)),
             2 => Fault::Answer(503, After::Unsaid),
