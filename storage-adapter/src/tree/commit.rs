@@ -228,7 +228,14 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     .insert(&queue.key, &Arc::new(head), length);
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if error == StoreError::Precondition {
+                    for (intent, _) in outcomes {
+                        intent.refused(&commit);
+                    }
+                }
+                Err(error)
+            }
         }
     }
 }

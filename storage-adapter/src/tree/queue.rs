@@ -103,6 +103,12 @@ impl Intent {
         });
     }
 
+    /// Forgets a commit of which the store says that it did not happen: that stays certain, however many commits
+    /// others make before the next look at the head.
+    pub(super) fn refused(&self, commit: &Version) {
+        self.state().attempts.retain(|one| one.commit != *commit);
+    }
+
     /// Finds out what became of earlier attempts, from a head's last commits and serial number.
     pub(super) fn settle(&self, recent: &[Version], serial: u64) {
         let outcome = {
