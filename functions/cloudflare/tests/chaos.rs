@@ -48,7 +48,8 @@ impl Instances for Workers {
             );
             let which = usize::try_from(which).unwrap();
             let path = format!("/chaos/faults/{order}");
-            // wrangler's proxy loses an answer now and then, after so many requests whose clients went away.
+            // An answer to this was lost once, after many requests whose clients had gone away; why is not known. It may be
+            // asked for again: whether the instances still answer is what the reads below find out.
             let mut tries = 0;
             let status = loop {
                 let request = self.request(&client(), which, "GET", &path);
