@@ -1,6 +1,5 @@
 //! `subspace serve`: starts the parts, waits, and stops them in order.
 
-use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -150,7 +149,7 @@ pub(crate) async fn functions(
 }
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
-    let stopped = stop_signal()?;
+    let stopped = connector::program::stop_signal()?;
     let web = bind("listen", settings.listen).await?;
     let irc = match settings.irc {
         Some(address) => Some(bind("irc", address).await?),
@@ -350,19 +349,6 @@ fn dialable(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
-}
-
-/// Returns what ends at SIGTERM or SIGINT; from now on these no longer end the process.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// Tells whoever started the server; they may have gone away, which is no reason to stop.
