@@ -10,7 +10,6 @@ import {
 import { module, test } from 'qunit';
 import type { OAuthReturn } from 'subspace-client/lib/oauth-return';
 import { setupApplicationTest } from '../helpers';
-import { arrival } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const ROOT = 'https://away.test/store/alice';
@@ -70,21 +69,21 @@ module('Acceptance | archives', function (hooks) {
     await archives.resume(answer('wrong'));
     await settled();
     assert.dom('[data-test-error]').includesText('not begun here');
-    assert.false(server.requests.includes('PUT /api/archive'));
+    assert.true(server.spared('PUT /api/archive'));
 
     await fillIn('[data-test-archive-address]', 'alice@away.test');
     await click('[data-test-connect-archive]');
     session(place());
     await archives.resume(answer(left!.searchParams.get('state')!));
     await settled();
-    assert.true(server.requests.includes('PUT /api/archive'));
+    await server.asked('PUT /api/archive');
     assert.dom('[data-test-archive-state="ok"]').exists();
     assert.dom('[data-test-archive-host]').hasText('away.test');
     assert.dom('[data-test-archive-banner]').doesNotExist();
 
     session();
     await click('[data-test-disconnect-archive]');
-    assert.true(server.requests.includes('DELETE /api/archive'));
+    await server.asked('DELETE /api/archive');
     assert.dom('[data-test-archive-address]').exists();
   });
 
@@ -132,12 +131,7 @@ module('Acceptance | archives', function (hooks) {
     );
     const archives = this.owner.lookup('service:archives');
     await visit('/');
-    await waitUntil(() => server.sockets.length === 1);
-    server.socket.open();
-    await waitUntil(() => server.socket.sent.length > 0);
-    const connect = server.socket.take('connect')!;
-    connect.ack(null, connect.activity);
-    server.socket.say(...arrival());
+    await server.greet();
     await waitFor('[data-test-connection-state="online"]');
     const texts = () =>
       findAll('[data-test-message] [data-test-text]').map((element) =>

@@ -83,7 +83,7 @@ module('Acceptance | devices in calls', function (hooks) {
     await join();
     await calls.call.welcome();
     await waitFor('[data-test-call]');
-    assert.deepEqual(calls.call.media, {
+    await calls.call.told({
       audio: false,
       video: false,
       screen: false,
@@ -92,7 +92,7 @@ module('Acceptance | devices in calls', function (hooks) {
     navigator.mediaDevices.getUserMedia = getUserMedia;
     await click('[data-test-call-microphone="off"]');
     await waitFor('[data-test-call-microphone="on"]', PATIENCE);
-    assert.true(calls.call.media.audio);
+    await calls.call.told({ audio: true });
     assert
       .dom('[data-test-error]')
       .hasText(
@@ -125,7 +125,7 @@ module('Acceptance | devices in calls', function (hooks) {
     await join();
     await calls.call.welcome();
     await waitFor('[data-test-call]');
-    assert.deepEqual(calls.call.media, {
+    await calls.call.told({
       audio: true,
       video: false,
       screen: false,
@@ -136,7 +136,7 @@ module('Acceptance | devices in calls', function (hooks) {
     answer(await getUserMedia({ video: true }));
     await waitFor('[data-test-call-camera="on"]', PATIENCE);
     assert.dom('[data-test-error]').doesNotExist();
-    await waitUntil(() => calls.call.media.video);
+    await calls.call.told({ video: true });
 
     // Who asks again gets one camera only.
     await click('[data-test-call-camera="on"]');

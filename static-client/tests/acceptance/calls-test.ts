@@ -45,7 +45,7 @@ module('Acceptance | calls', function (hooks) {
     await calls.call.welcome();
     await waitFor('[data-test-call]');
     assert.dom('.call-status').includesText('Nobody else is here yet.');
-    assert.deepEqual(calls.call.media, {
+    await calls.call.told({
       audio: true,
       video: true,
       screen: false,
@@ -71,8 +71,7 @@ module('Acceptance | calls', function (hooks) {
     }
 
     await click('[data-test-call-microphone="on"]');
-    await waitUntil(() => !calls.call.media.audio);
-    assert.true(calls.call.media.video);
+    await calls.call.told({ audio: false, video: true });
     calls.call.tell('media', {
       peer: 'zoe',
       media: { audio: false, video: false },
@@ -105,7 +104,7 @@ module('Acceptance | calls', function (hooks) {
     const devices = [service.own.microphone!, service.own.camera!];
     await click('[data-test-call-hang-up]');
     assert.dom().includesText('You have left the call.');
-    assert.strictEqual(calls.call.emitted.at(-1)?.event, 'leave');
+    await calls.call.left();
     assert.deepEqual(
       devices.map(({ readyState }) => readyState),
       ['ended', 'ended'],

@@ -34,12 +34,7 @@ module('Acceptance | chat', function (hooks) {
   async function arrive(members?: string[]) {
     server.signIn();
     await visit('/');
-    await waitUntil(() => server.sockets.length === 1);
-    server.socket.open();
-    await waitUntil(() => server.socket.sent.length > 0);
-    const connect = server.socket.take('connect')!;
-    connect.ack(null, connect.activity);
-    server.socket.say(...arrival(members));
+    await server.greet(1, arrival(members));
     await waitFor('[data-test-member="alice"]');
     await waitFor('[data-test-connection-state="online"]');
   }
@@ -89,7 +84,7 @@ module('Acceptance | chat', function (hooks) {
     await fillIn('[data-test-password]', 'short');
     await click('[data-test-submit]');
     assert.dom('[data-test-error]').includesText('at least 10');
-    assert.notOk(server.requests.includes('POST /api/accounts'));
+    assert.true(server.spared('POST /api/accounts'));
   });
 
   test('one lands in the default channel', async function (assert) {
@@ -108,7 +103,7 @@ module('Acceptance | chat', function (hooks) {
     assert.deepEqual(texts(), ['hello']);
     assert.dom('[data-test-delivery="pending"]').exists();
     assert.dom(COMPOSER).hasValue('');
-    const { activity, ack } = server.socket.take('send')!;
+    const { activity, ack } = await server.socket.taken('send');
     ack(null, { ...activity, id: 'm1', published: at(Date.now()) });
     await waitFor('[data-test-message="m1"][data-test-delivery="confirmed"]');
     server.socket.say(
@@ -123,13 +118,13 @@ module('Acceptance | chat', function (hooks) {
   test('a message that fails stays, with the reason, and can be sent again', async function (assert) {
     await arrive();
     await say('hello');
-    const first = server.socket.take('send')!;
+    const first = await server.socket.taken('send');
     first.ack(null, { ...first.activity, error: 'you are banned' });
     await waitFor('[data-test-failure]');
     assert.dom('[data-test-failure]').hasText('You are banned.');
     await click('[data-test-retry]');
     assert.dom('[data-test-delivery="pending"]').exists();
-    const second = server.socket.take('send')!;
+    const second = await server.socket.taken('send');
     second.ack(null, {
       ...second.activity,
       id: 'm1',
@@ -146,17 +141,13 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-link-banner]');
     await say('are you there?');
     assert.dom('[data-test-delivery="pending"]').exists();
-    await waitUntil(() => server.sockets.length === 2, { timeout: 5000 });
+    await server.opened(2);
     assert.true(
       Date.parse(server.socket.auth['since'] as string) < Date.now(),
       'asks for what was missed',
     );
-    server.socket.open();
-    await waitUntil(() => server.socket.sent.length > 0);
-    const connect = server.socket.take('connect')!;
-    connect.ack(null, connect.activity);
-    await waitUntil(() => server.socket.sent.length > 0);
-    const { activity, ack } = server.socket.take('send')!;
+    await server.greet(2, []);
+    const { activity, ack } = await server.socket.taken('send');
     ack(null, { ...activity, id: 'm9', published: at(Date.now()) });
     await waitFor('[data-test-message="m9"]');
     assert.dom('[data-test-link-banner]').doesNotExist();
@@ -166,7 +157,7 @@ module('Acceptance | chat', function (hooks) {
     await arrive();
     await say('hello');
     server.socket.break();
-    await waitUntil(() => server.sockets.length === 2, { timeout: 5000 });
+    await server.opened(2);
     server.socket.open();
     server.socket.say(
       ...arrival(),
@@ -245,7 +236,7 @@ module('Acceptance | chat', function (hooks) {
     await click('[data-test-member="bob"]');
     assert.strictEqual(currentURL(), '/net/bob');
     await say('psst');
-    const { activity } = server.socket.take('send')!;
+    const { activity } = await server.socket.taken('send');
     assert.strictEqual(activity.target?.id, 'bob@irc.example');
     assert.strictEqual(activity.target?.type, 'person');
   });

@@ -68,7 +68,7 @@ module('Acceptance | connectors', function (hooks) {
     };
     server.answers['GET /api/connections'] = connections;
     server.answers['POST /api/tickets'] = tickets;
-    await waitUntil(() => server.sockets.length > 0, { timeout: 20_000 });
+    await server.opened();
     assert.dom('[data-test-connect-server]').doesNotExist();
   });
 
@@ -103,6 +103,6 @@ module('Acceptance | connectors', function (hooks) {
       .dom('[data-test-copy-value="renewed-command"]')
       .hasValue('the new command');
     await click('[data-test-remove-connector="irc"]');
-    assert.true(server.requests.includes('DELETE /api/connectors/irc'));
+    await server.asked('DELETE /api/connectors/irc');
   });
 });

@@ -1,7 +1,6 @@
 import { click, settled, visit, waitFor, waitUntil } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
-import { arrival } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const ADDRESS = {
@@ -27,12 +26,7 @@ module('Acceptance | mail', function (hooks) {
     this.owner.lookup('service:gateway').openSocket = server.openSocket;
     server.signIn();
     await visit('/');
-    await waitUntil(() => server.sockets.length === 1);
-    server.socket.open();
-    await waitUntil(() => server.socket.sent.length > 0);
-    const connect = server.socket.take('connect')!;
-    connect.ack(null, connect.activity);
-    server.socket.say(...arrival());
+    await server.greet();
     await waitFor('[data-test-mail-address]');
   });
 
@@ -63,7 +57,7 @@ module('Acceptance | mail', function (hooks) {
     server.answers['DELETE /api/addresses/a1'] = { status: 204 };
     await click('[data-test-remove-mail]');
     await waitFor('[data-test-make-mail]');
-    assert.true(server.requests.includes('DELETE /api/addresses/a1'));
+    await server.asked('DELETE /api/addresses/a1');
     assert.dom('[data-test-make-mail]').isEnabled();
   });
 

@@ -5,11 +5,9 @@ import {
   findAll,
   visit,
   waitFor,
-  waitUntil,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
-import { arrival } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const HOOK = {
@@ -48,12 +46,7 @@ module('Acceptance | webhooks', function (hooks) {
     server.answers['GET /api/hooks'] = { body: { hooks: [] } };
     server.signIn();
     await visit('/');
-    await waitUntil(() => server.sockets.length === 1);
-    server.socket.open();
-    await waitUntil(() => server.socket.sent.length > 0);
-    const connect = server.socket.take('connect')!;
-    connect.ack(null, connect.activity);
-    server.socket.say(...arrival());
+    await server.greet();
     await waitFor('[data-test-open-webhooks]');
   });
 
@@ -124,7 +117,7 @@ module('Acceptance | webhooks', function (hooks) {
     await waitFor('[data-test-no-deliveries]');
     await click('[data-test-remove-hook]');
     assert.dom('[data-test-remove-hook]').hasText('Really delete');
-    assert.notOk(server.requests.includes('DELETE /api/hooks/h1'));
+    assert.true(server.spared('DELETE /api/hooks/h1'));
     server.answers['DELETE /api/hooks/h1'] = { status: 204 };
     server.answers['GET /api/hooks'] = { body: { hooks: [] } };
     await click('[data-test-remove-hook]');

@@ -22,7 +22,7 @@ interface Other {
 
 export class FakeCall implements CallSocket {
   /** What the page emitted. */
-  emitted: { event: string; data: unknown }[] = [];
+  readonly #emitted: { event: string; data: unknown }[] = [];
   opened = 0;
   #listeners = new Map<string, ((...args: never[]) => void)[]>();
   #others = new Map<string, Other>();
@@ -42,7 +42,7 @@ export class FakeCall implements CallSocket {
   }
 
   emit(event: string, data: unknown) {
-    this.emitted.push({ event, data });
+    this.#emitted.push({ event, data });
     if (event !== 'signal') return;
     const signal = data as { to: string; data: SignalData };
     this.#others.get(signal.to)?.link.receive(signal.data);
@@ -84,10 +84,24 @@ export class FakeCall implements CallSocket {
     return { peer: name, name, guest: false, media: {} };
   }
 
-  /** What the page last said of its devices. */
-  get media(): CallMedia {
-    const all = this.emitted.filter(({ event }) => event === 'media');
-    return all.at(-1)?.data ?? {};
+  /** Waits until the page has said this of its devices; what it shows says nothing about that. */
+  async told(media: CallMedia) {
+    const last = () =>
+      this.#emitted.filter(({ event }) => event === 'media').at(-1)?.data as
+        CallMedia | undefined;
+    const names = Object.keys(media) as (keyof CallMedia)[];
+    await waitUntil(
+      () => names.every((name) => last()?.[name] === media[name]),
+      {
+        ...PATIENCE,
+        timeoutMessage: `the page has not told ${JSON.stringify(media)}`,
+      },
+    );
+  }
+
+  /** Waits until the page has said that it leaves. */
+  async left() {
+    await waitUntil(() => this.#emitted.at(-1)?.event === 'leave', PATIENCE);
   }
 
   /** What somebody receives of the page. */

@@ -1,8 +1,12 @@
 /** A server for acceptance tests: answers fetch, and stands at the other end of the gateway. */
 
+import { waitUntil } from '@ember/test-helpers';
 import type { Activity } from 'subspace-client/lib/activities';
 import type { SocketLike } from 'subspace-client/lib/link';
-import { connection, SERVER } from './chat';
+import { arrival, connection, SERVER } from './chat';
+
+/** How long the page may take to ask or tell something, in ms. */
+const PATIENCE = 20_000;
 
 type Ack = (error: Error | null, answer?: unknown) => void;
 
@@ -58,7 +62,20 @@ export class FakeSocket implements SocketLike {
     this.#emit('disconnect', 'transport close');
   }
 
-  /** Takes the next request of a type from the queue. */
+  /**
+   * The next request of a type, as soon as the page has sent it. What the page shows says nothing about what it has
+   * sent already, so there is no look at the queue without a wait.
+   */
+  async taken(type: string) {
+    let found = this.take(type);
+    await waitUntil(() => (found ??= this.take(type)), {
+      timeout: PATIENCE,
+      timeoutMessage: `the page has not sent a ${type}`,
+    });
+    return found!;
+  }
+
+  /** Takes the next request of a type from the queue, if it is there already. */
   take(type: string) {
     const at = this.sent.findIndex(({ activity }) => activity.type === type);
     return at < 0 ? undefined : this.sent.splice(at, 1)[0];
@@ -102,7 +119,7 @@ export class FakeServer {
       },
     },
   };
-  requests: string[] = [];
+  readonly #requests: string[] = [];
   sockets: FakeSocket[] = [];
   server = SERVER;
   #fetch: typeof fetch = window.fetch.bind(window);
@@ -117,19 +134,55 @@ export class FakeServer {
         location.href,
       );
       const request = `${init?.method ?? 'GET'} ${url.pathname}`;
-      this.requests.push(request);
+      this.#requests.push(request);
       const answer = this.answers[request] ?? {
         status: 404,
         body: { detail: `There is no ${request}.` },
       };
       const { status = 200, body } = answer;
-      return Promise.resolve(
-        new Response(status === 204 ? null : JSON.stringify(body), {
-          status,
-          headers: { 'Content-Type': 'application/json' },
-        }),
-      );
+      const text = JSON.stringify(body);
+      const response = new Response(status === 204 ? null : text, {
+        status,
+        headers: { 'Content-Type': 'application/json' },
+      });
+      // A real body is read in a task of its own, which `settled` does not know of: what is shown after a click would
+      // depend on how busy the machine is.
+      response.text = () => Promise.resolve(text ?? '');
+      response.json = () =>
+        new Promise((resolve) => resolve(JSON.parse(text) as unknown));
+      return Promise.resolve(response);
     };
+  }
+
+  /** Waits until the page has asked for this. */
+  async asked(request: string) {
+    await waitUntil(() => this.#requests.includes(request), {
+      timeout: PATIENCE,
+      timeoutMessage: `the page has not asked for ${request}`,
+    });
+  }
+
+  /** Whether the page has not asked for this so far; that it will not is for what the page shows. */
+  spared(request: string): boolean {
+    return !this.#requests.includes(request);
+  }
+
+  /** Waits for the socket with this number, counted from 1. */
+  async opened(number = 1): Promise<FakeSocket> {
+    await waitUntil(() => this.sockets.length >= number, {
+      timeout: PATIENCE,
+      timeoutMessage: `the page has not opened socket ${number}`,
+    });
+    return this.socket;
+  }
+
+  /** Opens the page's socket, and answers its `connect` as the gateway does. */
+  async greet(number = 1, activities = arrival()) {
+    const socket = await this.opened(number);
+    socket.open();
+    const connect = await socket.taken('connect');
+    connect.ack(null, connect.activity);
+    socket.say(...activities);
   }
 
   stop() {
