@@ -1,7 +1,10 @@
 import { modifier } from 'ember-modifier';
 
-/** Makes a textarea as high as its text; CSS sets the limits. */
-export default modifier((element: HTMLTextAreaElement, _: [string]) => {
+/**
+ * Makes a textarea as high as its text; CSS sets the limits. The text has to be read here: a modifier runs again only
+ * for arguments that it has read.
+ */
+export default modifier((element: HTMLTextAreaElement, [text]: [string]) => {
   element.style.height = 'auto';
-  element.style.height = `${element.scrollHeight}px`;
+  element.style.height = text ? `${element.scrollHeight}px` : '';
 });

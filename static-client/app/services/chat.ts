@@ -28,6 +28,7 @@ import {
   type Room,
 } from '../lib/chat/types.ts';
 import { latest, unread, type Unread } from '../lib/chat/unread.ts';
+import { InputHistory } from '../lib/input-history.ts';
 import { LocalStore } from '../lib/local-store.ts';
 import type SessionService from './session.ts';
 
@@ -52,7 +53,8 @@ export default class ChatService extends Service {
   outbox = new Outbox(new LocalStore(), '');
   /** Called with what happened; set by the session's life cycle. */
   onHappenings: (happenings: Happening[]) => void = () => {};
-  onTrimmed: (key: string) => void = () => {};
+  /** Called with the key of a room whose entries are not all there any more. */
+  onForgotten: (key: string) => void = () => {};
 
   get networks(): Network[] {
     return [...this.state.networks.values()];
@@ -90,7 +92,13 @@ export default class ChatService extends Service {
     const draft = new Draft(this.state);
     change(draft);
     const state = draft.finish();
-    if (state !== this.state) this.state = state;
+    if (state === this.state) return;
+    const before = this.state;
+    this.state = state;
+    // Whoever comes back to a room begins with its history anew.
+    for (const key of before.rooms.keys()) {
+      if (!state.rooms.has(key)) this.onForgotten(key);
+    }
   }
 
   /** Shows what this browser remembers, then what the server says. */
@@ -116,13 +124,23 @@ export default class ChatService extends Service {
     }
   }
 
+  /** Lines sent before in a room, as long as the account is signed in. */
+  inputHistory(key: string): InputHistory {
+    let history = this.#histories.get(key);
+    if (!history) this.#histories.set(key, (history = new InputHistory()));
+    return history;
+  }
+  readonly #histories = new Map<string, InputHistory>();
+
   reset() {
     this.state = EMPTY_STATE;
+    this.#histories.clear();
     this.connections = [];
     this.loaded = false;
     this.trouble = '';
     this.activeKey = undefined;
     this.onHappenings = () => {};
+    this.onForgotten = () => {};
   }
 
   setConnection(connection: Connection) {
@@ -197,7 +215,7 @@ export default class ChatService extends Service {
         continue;
       }
       const mutable = draft.roomByKey(room.key);
-      if (mutable && trim(mutable, ROOM_KEEP)) this.onTrimmed(room.key);
+      if (mutable && trim(mutable, ROOM_KEEP)) this.onForgotten(room.key);
     }
   }
 

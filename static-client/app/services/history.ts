@@ -55,9 +55,17 @@ export default class HistoryService extends Service {
   }
 
   reset(key?: string) {
-    if (key === undefined) this.rooms = new Map();
-    else this.#note(key, NEW);
+    if (key === undefined) {
+      this.#runs.clear();
+      this.rooms = new Map();
+      return;
+    }
+    this.#runs.delete(key);
+    if (this.rooms.has(key)) this.#note(key, NEW);
   }
+
+  /** What is being read for a room; after a reset nobody waits for it any more. */
+  #runs = new Map<string, symbol>();
 
   #note(key: string, change: Partial<RoomHistory>) {
     const rooms = new Map(this.rooms);
@@ -92,6 +100,9 @@ export default class HistoryService extends Service {
     if (history.status === 'loading' || history.status === 'complete') return;
     if (!this.storage.ready) return;
     this.#note(key, { status: 'loading', sentence: '' });
+    const run = Symbol(key);
+    this.#runs.set(key, run);
+    const wanted = () => this.#runs.get(key) === run;
     try {
       const { network, folder } = this.#place(room);
       const sources = this.archives.sources();
@@ -104,12 +115,14 @@ export default class HistoryService extends Service {
         days++
       ) {
         for (const document of await walk.step()) {
+          if (!wanted()) return;
           const day = parseDay(document, network.nick, room.kind === 'direct');
           if (!day) continue;
           found += day.entries.filter(isSpoken).length;
           this.chat.mergeArchive(key, day.entries);
         }
       }
+      if (!wanted()) return;
       const { cursors, trouble } = walk;
       const status = walk.next ? 'idle' : 'complete';
       this.#note(key, {
@@ -121,6 +134,7 @@ export default class HistoryService extends Service {
         started: Object.keys(cursors).length > 0,
       });
     } catch (error) {
+      if (!wanted()) return;
       this.#note(key, { status: 'failed', sentence: sentenceOf(error) });
     }
   }

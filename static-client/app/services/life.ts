@@ -41,7 +41,7 @@ export default class LifeService extends Service {
     this.#generation += 1;
     this.#startedAt = Date.now();
     this.chat.onHappenings = this.#happened;
-    this.chat.onTrimmed = (key) => this.history.reset(key);
+    this.chat.onForgotten = (key) => this.history.reset(key);
     this.gateway.onReconnected = () => void this.history.fillGaps();
     this.session.onEnded = () => {
       this.stop();

@@ -10,10 +10,12 @@ import {
   waitUntil,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
+import type Owner from '@ember/owner';
 import { setupApplicationTest } from '../helpers';
 import { arrival, at, attendance, event, said } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
+const GENERAL = '/chat-messages/irc.example/channels/general/';
 const COMPOSER = '[data-test-composer]';
 
 module('Acceptance | chat', function (hooks) {
@@ -37,6 +39,22 @@ module('Acceptance | chat', function (hooks) {
     await server.greet(1, arrival(members));
     await waitFor('[data-test-member="alice"]');
     await waitFor('[data-test-connection-state="online"]');
+  }
+
+  /** The archives of the account, by path; the storage is there at once. */
+  function archive(owner: Owner, documents: Record<string, unknown>) {
+    const storage = owner.lookup('service:storage');
+    storage.start = () => {
+      storage.ready = true;
+      return Promise.resolve();
+    };
+    owner.lookup('service:archives').sources = () => [
+      {
+        id: '',
+        read: (path) => Promise.resolve(documents[path]),
+        list: () => Promise.resolve([]),
+      },
+    ];
   }
 
   async function say(text: string) {
@@ -260,5 +278,71 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-sign-in]');
     assert.dom('[data-test-notice]').includesText('Your session has ended');
     assert.notOk(localStorage.getItem('subspace:session'));
+  });
+
+  test('the composer grows with its text, and shrinks again', async function (assert) {
+    await arrive();
+    const height = () => find(COMPOSER)!.clientHeight;
+    const single = height();
+    await fillIn(COMPOSER, 'one\ntwo\nthree\nfour');
+    const four = height();
+    assert.true(four >= single + 60, `${single} px, then ${four} px`);
+    await fillIn(COMPOSER, Array.from({ length: 60 }, String).join('\n'));
+    assert.true(height() < window.innerHeight / 2, 'not without bound');
+    await fillIn(COMPOSER, '');
+    assert.strictEqual(height(), single);
+  });
+
+  test('after leaving and joining again the history is read again', async function (assert) {
+    archive(this.owner, {
+      [`${GENERAL}meta`]: { last: '2026/01/10' },
+      [`${GENERAL}2026/01/10`]: {
+        today: {
+          '@id': '2026/01/10',
+          messages: [
+            {
+              id: 'a',
+              timestamp: 1768040000000,
+              from: 'bob',
+              text: 'long ago',
+            },
+          ],
+        },
+      },
+    });
+    await arrive(['alice', 'bob']);
+    await shows('long ago');
+    await say('/part #general');
+    const leave = await server.socket.taken('leave');
+    leave.ack(null, leave.activity);
+    await waitUntil(() => !find('[data-test-room-link="#general"]'), {
+      timeoutMessage: 'left',
+    });
+    const chat = this.owner.lookup('service:chat');
+    const joined = this.owner
+      .lookup('service:actions')
+      .join(chat.network('net')!, '#general');
+    const join = await server.socket.taken('join');
+    join.ack(null, { ...join.activity, id: 'j' });
+    await joined;
+    await shows('long ago');
+    await waitFor('[data-test-beginning]');
+    assert.dom('[data-test-beginning]').includesText('before you joined');
+  });
+
+  test('lines sent before are gone after signing out', async function (assert) {
+    await arrive();
+    await say('my secret');
+    await triggerKeyEvent(COMPOSER, 'keydown', 'ArrowUp');
+    assert.dom(COMPOSER).hasValue('my secret');
+    await this.owner.lookup('service:life').signOut();
+    this.owner.lookup('service:session').notice = '';
+    server.signIn();
+    const chat = this.owner.lookup('service:chat');
+    assert.strictEqual(
+      chat.inputHistory('net/#general').up(''),
+      undefined,
+      'nothing to recall',
+    );
   });
 });
