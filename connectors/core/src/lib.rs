@@ -22,6 +22,7 @@ mod outbox;
 mod platform;
 pub mod program;
 mod publisher;
+mod seldom;
 mod serve;
 mod service;
 mod session;
@@ -37,6 +38,7 @@ pub use platform::{
     Saying, Seen, SocketId,
 };
 pub use publisher::{Publisher, PublisherConfig};
+pub use seldom::Seldom;
 pub use serve::serve;
 pub use service::{Body, GatewayService, PATH, Peer};
 pub use spool::{Durable, Spool, SpoolConfig, SpoolError};
