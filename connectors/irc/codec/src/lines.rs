@@ -18,7 +18,14 @@ pub struct LineTooLong {
 #[derive(Clone, Debug)]
 pub struct LineBuffer {
     bytes: Vec<u8>,
+    /// What is before this was given already. It goes with the next push, all at once: moving the rest for
+    /// each line would make many short lines cost the square of their number.
+    start: usize,
+    /// There is no line break between `start` and this.
     scanned: usize,
+    /// Bytes that were looked at or moved.
+    #[cfg(test)]
+    work: usize,
     max_tags: usize,
     max_body: usize,
     skipping: bool,
@@ -36,7 +43,10 @@ impl LineBuffer {
     pub const fn new(max_tags: usize, max_body: usize) -> Self {
         Self {
             bytes: Vec::new(),
+            start: 0,
             scanned: 0,
+            #[cfg(test)]
+            work: 0,
             max_tags,
             max_body,
             skipping: false,
@@ -50,8 +60,23 @@ impl LineBuffer {
 
     /// Takes bytes as they came. Call [`LineBuffer::next_line`] until it gives none before taking more.
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+            self.worked(self.bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
     }
+
+    #[cfg(test)]
+    const fn worked(&mut self, bytes: usize) {
+        self.work += bytes;
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests count the work")]
+    const fn worked(&self, _: usize) {}
 
     /// Gives the next whole line without CR and LF; empty lines are passed over.
     ///
@@ -65,27 +90,31 @@ impl LineBuffer {
                 .iter()
                 .position(|&byte| byte == b'\n');
             let Some(end) = end.map(|end| end + self.scanned) else {
+                self.worked(self.bytes.len() - self.scanned);
                 self.scanned = self.bytes.len();
-                if self.skipping {
+                if self.skipping || self.start == self.bytes.len() {
                     self.clear();
-                } else if self.bytes.len() >= self.max_tags + self.max_body {
+                } else if self.bytes.len() - self.start >= self.max_tags + self.max_body {
                     self.clear();
                     self.skipping = true;
                     return Some(Err(self.too_long()));
                 }
                 return None;
             };
-            let mut line: Vec<u8> = self.bytes.drain(..=end).collect();
-            self.scanned = 0;
+            let start = std::mem::replace(&mut self.start, end + 1);
+            self.worked(end + 1 - self.scanned);
+            self.scanned = end + 1;
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
-            while matches!(line.last(), Some(b'\r' | b'\n')) {
-                line.pop();
+            let mut whole = self.bytes.get(start..end)?;
+            while let Some(rest) = whole.strip_suffix(b"\r") {
+                whole = rest;
             }
-            if line.is_empty() {
+            if whole.is_empty() {
                 continue;
             }
+            let line = whole.to_vec();
             let tags = match line.first() {
                 Some(b'@') => line.iter().position(|&b| b == b' ').map_or(0, |at| at + 1),
                 _ => 0,
@@ -99,6 +128,7 @@ impl LineBuffer {
 
     fn clear(&mut self) {
         self.bytes.clear();
+        self.start = 0;
         self.scanned = 0;
     }
 
@@ -144,6 +174,26 @@ mod tests {
         assert!(buffer.next_line().unwrap().is_ok());
         buffer.push(format!("@t{tags}PING\r\n").as_bytes());
         assert!(buffer.next_line().unwrap().is_err());
+    }
+
+    #[test]
+    fn twice_the_lines_are_twice_the_work() {
+        let work = |count: usize| {
+            let mut buffer = LineBuffer::default();
+            for chunk in b"\r\nA\n".repeat(count).chunks(4096) {
+                buffer.push(chunk);
+                while buffer.next_line().is_some() {}
+            }
+            buffer.work
+        };
+        let (one, two) = (work(10_000), work(20_000));
+        assert!(two <= 2 * one + 8192, "{one} and {two}");
+        // Each byte is looked at once, and what a push leaves over is moved once.
+        assert!(two <= 2 * 20_000 * 4, "{two}");
+        let mut whole = LineBuffer::default();
+        whole.push(&b"\n".repeat(1 << 20));
+        assert!(whole.next_line().is_none());
+        assert!(whole.work <= 2 << 20, "{}", whole.work);
     }
 
     #[test]
