@@ -12,7 +12,7 @@ pub mod server;
 mod shell;
 mod store;
 
-pub use accounts::{AUTHENTICATION_SECONDS, Accounts, Authentication, NoAccounts};
+pub use accounts::{AUTHENTICATION_SECONDS, Accounts, Authentication, NoAccounts, Proof, Refusal};
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
     Answer, Ban, Body, ChannelRecord, Query, Range, Record, State, Stored, Topic, conversation,

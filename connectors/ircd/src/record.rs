@@ -269,6 +269,8 @@ pub enum Query {
         before: i64,
         /// Newest message newer than this.
         after: i64,
+        /// If there are too many, the newest, else the oldest.
+        newest: bool,
         /// How many at most.
         limit: usize,
     },

@@ -55,7 +55,7 @@ impl Server {
         if let Some(user) = self.users.get_mut(&user_id) {
             user.away = away;
         }
-        let audience = self.neighbours(user_id);
+        let audience = self.watchers(user_id);
         let audience = self.with_cap(audience, Caps::AWAY_NOTIFY);
         self.relay(audience, &event, When::Always);
     }

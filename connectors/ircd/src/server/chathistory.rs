@@ -53,6 +53,8 @@ impl Server {
             account: user.and_then(|user| user.account.clone()),
             before: one.max(other),
             after: one.min(other),
+            // Counted from the first time on, as for BETWEEN.
+            newest: one > other,
             limit: self.parse_limit(message.param(3))?,
         })
     }

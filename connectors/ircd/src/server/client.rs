@@ -50,6 +50,8 @@ pub(super) struct Client {
     /// Until it is registered.
     pub registration: Option<Box<Registration>>,
     pub account: Option<AccountName>,
+    /// That account may end the connections of others.
+    pub administrator: bool,
     /// Once it is registered.
     pub user: Option<UserId>,
     /// This session is away.

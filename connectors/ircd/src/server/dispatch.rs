@@ -1,8 +1,9 @@
 //! Lines from clients: parse, check, hand to the command's function.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use irc_codec::Message;
+use irc_codec::{Message, ParseError};
 
 use super::caps::Caps;
 use super::client::{Client, Registration, UserId, address_key};
@@ -17,18 +18,17 @@ impl Server {
     /// A client connected. It is refused with ERROR if a limit is reached.
     pub fn handle_connected(&mut self, id: ClientId, peer: Peer, now: Now) {
         self.now = now;
-        let trusted =
-            is_loopback(peer.address) || self.config.trusted.contains(&peer.address.to_canonical());
+        let trusted = self.is_shared(peer.address);
         let limits = &self.config.limits;
         let count = self
             .addresses
             .get(&address_key(peer.address))
             .map_or(0, |address| address.clients);
-        let failures = self
+        let failing = self
             .addresses
             .get(&address_key(peer.address))
             .filter(|address| address.forgiven > now.ticks)
-            .map_or(0, |address| address.failures);
+            .filter(|address| address.failures >= limits.failures_per_address);
         let refusal = if self.clients.len() >= limits.clients {
             Some(format!(
                 "This server is full: it takes {} connections; try later",
@@ -39,10 +39,11 @@ impl Server {
                 "There are {count} connections from {} already; close one",
                 peer.address
             ))
-        } else if !trusted && failures >= limits.failures_per_address {
+        } else if let Some(failing) = failing.filter(|_| !trusted) {
             Some(format!(
-                "{} sent too many wrong passwords; try again in ten minutes",
-                peer.address
+                "{} sent too many wrong passwords; wait {} s",
+                peer.address,
+                (failing.forgiven - now.ticks).div_ceil(1_000)
             ))
         } else {
             None
@@ -67,6 +68,7 @@ impl Server {
                 cap_302: false,
                 registration: Some(Box::<Registration>::default()),
                 account: None,
+                administrator: false,
                 user: None,
                 away: None,
                 busy: None,
@@ -78,6 +80,12 @@ impl Server {
                 monitor: BTreeSet::new(),
             },
         );
+    }
+
+    /// Tells whether many people may come from an address: this machine, connectors. Nothing is counted
+    /// against it.
+    pub(super) fn is_shared(&self, address: IpAddr) -> bool {
+        is_loopback(address) || self.config.trusted.contains(&address.to_canonical())
     }
 
     /// Tells whether a client's lines have to wait for an answer that it asked for before.
@@ -109,18 +117,29 @@ impl Server {
         let Some(client) = self.clients.get(&id).filter(|client| client.busy.is_none()) else {
             return;
         };
-        let Ok(text) = std::str::from_utf8(line) else {
-            self.fail(
-                id,
-                "*",
-                "INVALID_UTF8",
-                &[],
-                "Your line is not UTF-8 and was dropped",
-            );
-            return;
+        // An old client's user name and real name must not keep it out: Latin-1 is read there.
+        let is_user = line
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"USER "));
+        let parsed = match std::str::from_utf8(line) {
+            Ok(text) => Message::parse(text),
+            Err(_) if is_user => Message::parse_bytes(line),
+            Err(_) => {
+                let text = "Your line is not UTF-8 and was dropped";
+                return self.fail(id, "*", "INVALID_UTF8", &[], text);
+            }
         };
-        let Ok(message) = Message::parse(text) else {
-            return;
+        let message = match parsed {
+            Ok(message) => message,
+            Err(ParseError::NoCommand) => return,
+            Err(ParseError::ControlCharacter) if is_user => {
+                let text = "Your user name or real name contains NUL or CR";
+                return self.reply(id, Reply::new(468, [text]));
+            }
+            Err(ParseError::ControlCharacter) => {
+                let text = "Your line contains NUL or CR and was dropped";
+                return self.reply(id, Reply::new(421, ["*", text]));
+            }
         };
         if client.caps.has(Caps::LABELED_RESPONSE)
             && let Some(label) = message
@@ -162,6 +181,7 @@ impl Server {
         let least = match message.command.as_str() {
             "JOIN" | "PART" | "TOPIC" | "MODE" | "WHOIS" | "WHOWAS" | "USERHOST" | "SETNAME" => 1,
             "KICK" | "CHATHISTORY" => 2,
+            "KILL" => 1,
             "RELAYMSG" => 3,
             "PRIVMSG" | "NOTICE" => 0,
             _ => 0,
@@ -193,8 +213,8 @@ impl Server {
             "VERSION" => self.on_version(id),
             "TIME" => self.on_time(id),
             "INFO" => self.on_info(id),
-            "LINKS" | "ADMIN" | "STATS" | "TRACE" | "OPER" | "KILL" | "REHASH" | "WALLOPS"
-            | "CONNECT" => {
+            "KILL" => self.on_kill(id, user, message),
+            "LINKS" | "ADMIN" | "STATS" | "TRACE" | "OPER" | "REHASH" | "WALLOPS" | "CONNECT" => {
                 let text = "This server has no such command; it is managed by its configuration";
                 self.reply(id, Reply::new(421, [message.command.as_str(), text]));
             }

@@ -24,40 +24,36 @@ impl Server {
 
     pub(super) fn send_lusers(&mut self, id: ClientId) {
         let clients = self.clients.len();
+        let users = self.users.len();
         let invisible = self.users.values().filter(|user| user.invisible).count();
-        let visible = self.users.len() - invisible;
+        let visible = users - invisible;
         let unregistered = self
             .clients
             .values()
             .filter(|client| client.user.is_none())
             .count();
-        let channels = self.channels.len();
-        self.reply(
-            id,
-            Reply::new(
-                251,
-                [format!(
-                    "There are {visible} users and {invisible} invisible on 1 server"
-                )],
-            ),
-        );
-        if unregistered > 0 {
-            self.reply(
-                id,
-                Reply::new(
-                    253,
-                    [unregistered.to_string(), "unknown connections".to_owned()],
-                ),
-            );
+        let administrators = self
+            .users
+            .keys()
+            .filter(|&&user| self.is_administrator(user))
+            .count();
+        let most = self.most_users.max(users);
+        let [users, most] = [users, most].map(|number| number.to_string());
+        let reply = |code: u16, params: &[&str]| Reply::new(code, params.iter().copied());
+        let text = format!("There are {visible} users and {invisible} invisible on 1 servers");
+        let local = format!("Current local users {users}, max {most}");
+        let global = format!("Current global users {users}, max {most}");
+        for line in [
+            reply(251, &[&text]),
+            reply(252, &[&administrators.to_string(), "administrators online"]),
+            reply(253, &[&unregistered.to_string(), "unknown connections"]),
+            reply(254, &[&self.channels.len().to_string(), "channels formed"]),
+            reply(255, &[&format!("I have {clients} clients and 0 servers")]),
+            reply(265, &[&users, &most, &local]),
+            reply(266, &[&users, &most, &global]),
+        ] {
+            self.reply(id, line);
         }
-        self.reply(
-            id,
-            Reply::new(254, [channels.to_string(), "channels".to_owned()]),
-        );
-        self.reply(
-            id,
-            Reply::new(255, [format!("I have {clients} clients and 0 servers")]),
-        );
     }
 
     pub(super) fn on_version(&mut self, id: ClientId) {

@@ -10,46 +10,63 @@ use super::{ClientId, Server, names};
 
 impl Server {
     pub(super) fn on_kick(&mut self, id: ClientId, user_id: UserId, message: &Message) {
-        let name = message.param(0);
-        let key = names::fold(name);
-        if !self.check_operator(id, user_id, name, &key) {
-            return;
+        let list = |text: &str| -> Vec<String> {
+            let parts = text.split(',').filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        let (names, nicks) = (list(message.param(0)), list(message.param(1)));
+        if nicks.len() > MAX_TARGETS {
+            let text = format!("Too many nicknames: at most {MAX_TARGETS} at once");
+            return self.reply(id, Reply::new(407, [message.param(1), &text]));
         }
+        let pairs: Vec<(&String, &String)> = match names.as_slice() {
+            [one] => nicks.iter().map(|nick| (one, nick)).collect(),
+            several if several.len() == nicks.len() => several.iter().zip(&nicks).collect(),
+            _ => {
+                let text = "Name one channel, or as many channels as nicknames";
+                return self.reply(id, Reply::new(461, ["KICK", text]));
+            }
+        };
         let text = match message.param(2) {
             "" => self.name_for(id),
             text => names::clip(text, self.config.limits.text).to_owned(),
         };
-        for nick in message
-            .param(1)
-            .split(',')
-            .filter(|nick| !nick.is_empty())
-            .take(MAX_TARGETS)
-        {
-            let Some(&victim) = self.nicks.get(&names::fold(nick)) else {
-                self.no_such_nick(id, nick);
-                continue;
-            };
-            let Some(channel) = self.channels.get(key.as_str()) else {
-                return;
-            };
-            if !channel.members.contains_key(&victim) {
-                self.reply(
-                    id,
-                    Reply::new(441, [nick, name, "They are not in that channel"]),
-                );
+        let mut refused: Option<&str> = None;
+        for (name, nick) in pairs {
+            // One answer is enough for several nicknames of one channel.
+            if refused == Some(name.as_str()) {
                 continue;
             }
-            let spelled = channel.record.name.clone();
-            let nick = self
-                .users
-                .get(&victim)
-                .map(|user| user.nick.clone())
-                .unwrap_or_default();
-            let event = self.event(user_id, "KICK", [spelled, nick, text.clone()]);
-            let audience = self.audience(&key);
-            self.remove_member(victim, &key);
-            self.relay(audience, &event, When::Always);
+            if !self.check_operator(id, user_id, name, &names::fold(name)) {
+                refused = Some(name);
+                continue;
+            }
+            self.kick(id, user_id, name, nick, &text);
         }
+    }
+
+    fn kick(&mut self, id: ClientId, user_id: UserId, name: &str, nick: &str, text: &str) {
+        let key = names::fold(name);
+        let Some(&victim) = self.nicks.get(&names::fold(nick)) else {
+            return self.no_such_nick(id, nick);
+        };
+        let Some(channel) = self.channels.get(key.as_str()) else {
+            return;
+        };
+        if !channel.members.contains_key(&victim) {
+            let text = "They are not in that channel";
+            return self.reply(id, Reply::new(441, [nick, name, text]));
+        }
+        let spelled = channel.record.name.clone();
+        let nick = self
+            .users
+            .get(&victim)
+            .map(|user| user.nick.clone())
+            .unwrap_or_default();
+        let event = self.event(user_id, "KICK", [spelled.as_str(), &nick, text]);
+        let audience = self.audience(&key);
+        self.remove_member(victim, &key);
+        self.relay(audience, &event, When::Always);
     }
 
     /// Tells whether somebody is operator of a channel, and says so if not.

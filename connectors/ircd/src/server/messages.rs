@@ -174,6 +174,9 @@ impl Server {
             audience.extend(self.sessions(user_id));
         }
         self.deliver(id, audience, &event, when);
+        if other_id == user_id {
+            self.deliver_to_sender(id, &event, when);
+        }
         if let When::Stored(append) = when {
             self.explain_failure(id, &nick, append);
         }
@@ -256,18 +259,33 @@ impl Server {
 
     /// Sends a message to its audience; the sending session gets it only with echo-message.
     fn deliver(&mut self, id: ClientId, mut audience: Vec<ClientId>, event: &Event, when: When) {
-        let to_self = event.message.param(0) == self.name_for(id);
         let echo = self
             .clients
             .get(&id)
             .is_some_and(|client| client.caps.has(Caps::ECHO_MESSAGE));
-        if !echo && !to_self {
+        if !echo {
             audience.retain(|&client| client != id);
         }
         if event.message.command == "TAGMSG" {
             audience = self.with_cap(audience, Caps::MESSAGE_TAGS);
         }
         self.relay(audience, event, when);
+    }
+}
+
+impl Server {
+    /// A message to oneself is received too. With echo-message the echo is enough, unless it carries the label
+    /// of the command, which what is received must not (IRCv3 labeled-response).
+    fn deliver_to_sender(&mut self, id: ClientId, event: &Event, when: When) {
+        let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
+            return;
+        };
+        let readable = event.message.command != "TAGMSG" || caps.has(Caps::MESSAGE_TAGS);
+        if readable && (self.response.is_some() || !caps.has(Caps::ECHO_MESSAGE)) {
+            let response = self.response.take();
+            self.relay([id], event, when);
+            self.response = response;
+        }
     }
 }
 

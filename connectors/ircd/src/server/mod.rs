@@ -16,6 +16,7 @@ mod info;
 mod invite;
 mod join;
 mod kick;
+mod kill;
 mod list;
 mod lookup;
 mod messages;
@@ -124,6 +125,8 @@ pub enum Output {
         name: String,
         /// The password.
         password: Secret,
+        /// Where it comes from; none if many share that address.
+        address: Option<IpAddr>,
     },
     /// Make this durable, then call [`Server::handle_stored`]; in order.
     Append {
@@ -198,6 +201,8 @@ pub struct Server {
     tasks: tasks::Tasks,
     /// What the client whose command runs is told, if it gave a label.
     response: Option<Response>,
+    /// The most users at a time since the start.
+    most_users: usize,
     statistics: Statistics,
 }
 
@@ -223,6 +228,7 @@ impl Server {
             outbox: Outbox::default(),
             tasks: tasks::Tasks::default(),
             response: None,
+            most_users: 0,
             statistics: Statistics::default(),
         };
         for record in state.channels {

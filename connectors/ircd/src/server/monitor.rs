@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use irc_codec::Message;
 
+use super::caps::Caps;
+use super::client::UserId;
 use super::deliver::Reply;
 use super::{ClientId, Server, names};
 
@@ -132,6 +134,22 @@ impl Server {
             };
             self.reply(client, reply);
         }
+    }
+
+    /// Returns who is told how a user changes: whoever shares a channel, and whoever monitors the nickname
+    /// and has extended-monitor (<https://ircv3.net/specs/extensions/extended-monitor>); not its own sessions.
+    pub(super) fn watchers(&self, user_id: UserId) -> BTreeSet<ClientId> {
+        let mut all = self.neighbours(user_id);
+        let Some(user) = self.users.get(&user_id) else {
+            return all;
+        };
+        let monitoring = self.monitored.get(&names::fold(&user.nick));
+        let monitoring = monitoring.into_iter().flatten().copied();
+        all.extend(self.with_cap(monitoring, Caps::EXTENDED_MONITOR));
+        for session in &user.sessions {
+            all.remove(session);
+        }
+        all
     }
 
     pub(super) fn unmonitor(&mut self, id: ClientId, folded: &str) {

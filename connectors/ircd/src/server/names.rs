@@ -48,11 +48,20 @@ pub(crate) fn channel(text: &str, limit: usize) -> Option<String> {
     good.then(|| fold(text))
 }
 
+fn in_user_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// Tells whether something of a text can be a user name.
+pub(crate) fn is_user_name(text: &str) -> bool {
+    text.chars().any(in_user_name)
+}
+
 /// Makes a user name of what a client said in USER.
 pub(crate) fn user_name(text: &str) -> String {
     let clean: String = text
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        .filter(|&c| in_user_name(c))
         .take(USER_LENGTH)
         .collect();
     if clean.is_empty() {

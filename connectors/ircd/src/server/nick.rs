@@ -151,7 +151,7 @@ impl Server {
             user.real = real.to_owned();
         }
         let event = self.event(user_id, "SETNAME", [real]);
-        let mut audience = self.neighbours(user_id);
+        let mut audience = self.watchers(user_id);
         audience.extend(self.sessions(user_id));
         let audience = self.with_cap(audience, Caps::SETNAME);
         self.relay(audience, &event, When::Always);

@@ -1,6 +1,7 @@
 //! What waits to go out: requests at once, lines in order and only after what they rest on is durable.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{AppendId, ClientId, Output, Recipients};
@@ -65,11 +66,18 @@ impl Outbox {
         self.requests.push_back(Output::Query { client, query });
     }
 
-    pub(super) fn authenticate(&mut self, client: ClientId, name: String, password: String) {
+    pub(super) fn authenticate(
+        &mut self,
+        client: ClientId,
+        name: String,
+        password: String,
+        address: Option<IpAddr>,
+    ) {
         self.requests.push_back(Output::Authenticate {
             client,
             name,
             password: super::Secret(password),
+            address,
         });
     }
 

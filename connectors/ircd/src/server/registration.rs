@@ -1,6 +1,8 @@
 //! Becoming somebody: PASS, USER, the end of registration, QUIT, and the end of a connection
 //! (RFC 2812, section 3.1).
 
+use std::net::IpAddr;
+
 use irc_codec::Message;
 use model::{AccountName, BearerToken};
 
@@ -8,6 +10,7 @@ use super::client::{Busy, User, UserId, address_key};
 use super::deliver::Reply;
 use super::outbox::When;
 use super::{ClientId, Now, Server, names};
+use crate::accounts::{Proof, Refusal};
 
 /// Wrong passwords after which a connection is closed.
 pub(super) const MAX_FAILURES: u32 = 3;
@@ -33,6 +36,10 @@ impl Server {
     pub(super) fn on_user(&mut self, id: ClientId, message: &Message) {
         if message.params.len() < 4 {
             return self.needs_more(id, "USER");
+        }
+        if !names::is_user_name(message.param(0)) {
+            let text = "Your user name is not valid: it takes letters, digits and . _ -";
+            return self.reply(id, Reply::new(468, [text]));
         }
         match self
             .clients
@@ -132,6 +139,7 @@ impl Server {
                 active: self.now.wall,
             },
         );
+        self.most_users = self.most_users.max(self.users.len());
         self.start_pings(id);
         self.send_welcome(id);
         self.tell_monitors(&nick, true);
@@ -179,17 +187,25 @@ impl Server {
         let (name, password) = next.remove(0);
         if let Some(client) = self.clients.get_mut(&id) {
             client.busy = Some(Busy::Password { next });
-            self.outbox.authenticate(id, name, password);
+            let address = client.peer.address;
+            self.authenticate(id, name, password, address);
         }
     }
 
-    /// A password was checked: the account, or none if it is wrong, or why it could not be checked.
-    pub fn handle_authenticated(
+    /// Has a password checked. Guesses from an address that many share are told apart by the account only.
+    pub(super) fn authenticate(
         &mut self,
         id: ClientId,
-        result: Result<Option<AccountName>, String>,
-        now: Now,
+        name: String,
+        password: String,
+        address: IpAddr,
     ) {
+        let address = Some(address).filter(|&address| !self.is_shared(address));
+        self.outbox.authenticate(id, name, password, address);
+    }
+
+    /// A password was checked.
+    pub fn handle_authenticated(&mut self, id: ClientId, result: Result<Proof, Refusal>, now: Now) {
         self.now = now;
         let Some(busy) = self
             .clients
@@ -201,19 +217,24 @@ impl Server {
         match busy {
             Busy::Sasl { label } => self.finish_sasl(id, label, result),
             Busy::Password { next } => match result {
-                Ok(Some(account)) => {
-                    self.sign_in(id, &account);
+                Ok(proof) => {
+                    self.sign_in(id, &proof);
                     self.try_register(id);
                 }
-                Ok(None) if !next.is_empty() => self.check_password(id, next),
-                Ok(None) => {
+                Err(Refusal::Wrong) if !next.is_empty() => self.check_password(id, next),
+                Err(Refusal::Wrong) => {
                     let text =
                         "Wrong password; send PASS account:password, or your own nickname as NICK";
                     self.reply(id, Reply::new(464, [text]));
                     self.count_failure(id);
                     self.disconnect(id, "Wrong password");
                 }
-                Err(reason) => {
+                Err(Refusal::Wait(seconds)) => {
+                    let text = wait(seconds);
+                    self.reply(id, Reply::new(464, [text.as_str()]));
+                    self.disconnect(id, &text);
+                }
+                Err(Refusal::Unavailable(reason)) => {
                     self.reply(id, Reply::new(464, [reason]));
                     self.disconnect(id, "Your password could not be checked");
                 }
@@ -227,10 +248,12 @@ impl Server {
     }
 
     /// Gives a client an account.
-    pub(super) fn sign_in(&mut self, id: ClientId, account: &AccountName) {
+    pub(super) fn sign_in(&mut self, id: ClientId, proof: &Proof) {
+        let account = &proof.account;
         self.learn_account(account);
         if let Some(client) = self.clients.get_mut(&id) {
             client.account = Some(account.clone());
+            client.administrator = proof.administrator;
         }
         let nick = self.name_for(id);
         let mask = format!("{nick}!*@user/{account}");
@@ -346,6 +369,11 @@ impl Server {
         self.tell_monitors(&user.nick, false);
         self.remember_gone(&user);
     }
+}
+
+/// Says that there were too many wrong passwords, which is not the same as this one being wrong.
+pub(super) fn wait(seconds: u64) -> String {
+    format!("Too many attempts with wrong passwords, wait {seconds} s")
 }
 
 /// The longest real name, in bytes.

@@ -9,8 +9,9 @@ use super::caps::Caps;
 use super::client::Busy;
 use super::deliver::Reply;
 use super::outbox::When;
-use super::registration::MAX_FAILURES;
+use super::registration::{MAX_FAILURES, wait};
 use super::{ClientId, Server};
+use crate::accounts::{Proof, Refusal};
 
 /// A chunk of this length has another after it.
 const CHUNK: usize = 400;
@@ -68,15 +69,15 @@ impl Server {
                 let label = self.response.take().map(|response| response.label);
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.busy = Some(Busy::Sasl { label });
+                    let address = client.peer.address;
+                    self.authenticate(id, name, password, address);
                 }
-                self.outbox.authenticate(id, name, password);
             }
             None => {
+                // A mistake of the program, no guess: it is not held against anybody.
                 let text =
                     "SASL authentication failed: expected base64 of authzid NUL name NUL password";
                 self.reply(id, Reply::new(904, [text]));
-                self.count_failure(id);
-                self.close_after_failures(id);
             }
         }
     }
@@ -85,22 +86,26 @@ impl Server {
         &mut self,
         id: ClientId,
         label: Option<String>,
-        result: Result<Option<AccountName>, String>,
+        result: Result<Proof, Refusal>,
     ) {
         self.response = label.map(|label| super::deliver::Response::new(id, label));
         match result {
-            Ok(Some(account)) => {
-                self.sign_in(id, &account);
+            Ok(proof) => {
+                self.sign_in(id, &proof);
                 self.reply(id, Reply::new(903, ["SASL authentication successful"]));
-                self.adopt_account(id, &account);
+                self.adopt_account(id, &proof.account);
             }
-            Ok(None) => {
+            Err(Refusal::Wait(seconds)) => {
+                let text = format!("SASL authentication failed: {}", wait(seconds));
+                self.reply(id, Reply::new(904, [text]));
+            }
+            Err(Refusal::Wrong) => {
                 let text = "SASL authentication failed: wrong account name or password";
                 self.reply(id, Reply::new(904, [text]));
                 self.count_failure(id);
                 self.close_after_failures(id);
             }
-            Err(reason) => {
+            Err(Refusal::Unavailable(reason)) => {
                 let text = format!("SASL authentication failed: {reason}");
                 self.reply(id, Reply::new(904, [text]));
             }
@@ -127,7 +132,7 @@ impl Server {
             user.account = Some(account.clone());
         }
         let event = self.event(user_id, "ACCOUNT", [account.as_str()]);
-        let mut audience = self.neighbours(user_id);
+        let mut audience = self.watchers(user_id);
         audience.extend(self.sessions(user_id));
         let audience = self.with_cap(audience, Caps::ACCOUNT_NOTIFY);
         self.relay(audience, &event, When::Always);

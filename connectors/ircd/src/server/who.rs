@@ -2,6 +2,7 @@
 
 use irc_codec::Message;
 
+use super::caps::Caps;
 use super::client::{User, UserId};
 use super::deliver::Reply;
 use super::{ClientId, Server, names};
@@ -33,10 +34,6 @@ impl Server {
                     [mask, "The token of WHOX is a number of at most 3 digits"],
                 ),
             );
-        }
-        if flags.contains('o') {
-            // There are no IRC operators.
-            return self.reply(id, Reply::new(315, [mask, "End of WHO"]));
         }
         let key = names::fold(mask);
         let mut found: Vec<(UserId, Option<&str>)> = Vec::new();
@@ -78,13 +75,19 @@ impl Server {
             matching.sort_unstable();
             found.extend(matching.into_iter().map(|user| (user, None)));
         }
+        let all = self
+            .clients
+            .get(&id)
+            .is_some_and(|client| client.caps.has(Caps::MULTI_PREFIX));
+        let administrators = flags.contains('o');
         let lines: Vec<Reply> = found
             .into_iter()
+            .filter(|&(other, _)| !administrators || self.is_administrator(other))
             .filter_map(|(other, channel)| {
                 if whox {
-                    self.whox_reply(other, channel, fields, token)
+                    self.whox_reply(other, channel, fields, token, all)
                 } else {
-                    self.who_reply(other, channel)
+                    self.who_reply(other, channel, all)
                 }
             })
             .collect();
@@ -94,12 +97,19 @@ impl Server {
         self.reply(id, Reply::new(315, [mask, "End of WHO"]));
     }
 
-    fn who_flags(&self, user_id: UserId, user: &User, channel: Option<&str>) -> String {
+    /// Here or gone, administrator, and the signs of the channel: all of them with multi-prefix.
+    fn who_flags(&self, user_id: UserId, user: &User, channel: Option<&str>, all: bool) -> String {
+        let star = if self.is_administrator(user_id) {
+            "*"
+        } else {
+            ""
+        };
         let here = if user.away.is_some() { "G" } else { "H" };
         let member = channel
             .and_then(|channel| self.channels.get(channel))
             .and_then(|channel| channel.members.get(&user_id));
-        format!("{here}{}", member.map_or("", |member| member.prefix(true)))
+        let signs = member.map_or("", |member| member.prefix(all));
+        format!("{here}{star}{signs}")
     }
 
     fn shown_channel<'a>(&'a self, channel: Option<&str>) -> &'a str {
@@ -108,9 +118,9 @@ impl Server {
             .map_or("*", |channel| &channel.record.name)
     }
 
-    fn who_reply(&self, user_id: UserId, channel: Option<&str>) -> Option<Reply> {
+    fn who_reply(&self, user_id: UserId, channel: Option<&str>, all: bool) -> Option<Reply> {
         let user = self.users.get(&user_id)?;
-        let flags = self.who_flags(user_id, user, channel);
+        let flags = self.who_flags(user_id, user, channel, all);
         let last = format!("0 {}", user.real);
         let shown = self.shown_channel(channel);
         Some(Reply::new(
@@ -133,6 +143,7 @@ impl Server {
         channel: Option<&str>,
         fields: &str,
         token: &str,
+        all: bool,
     ) -> Option<Reply> {
         let user = self.users.get(&user_id)?;
         let idle = (self.now.wall.millis() - user.active.millis()).max(0) / 1000;
@@ -150,7 +161,7 @@ impl Server {
                     'h' => user.host.clone(),
                     's' => self.config.name.clone(),
                     'n' => user.nick.clone(),
-                    'f' => self.who_flags(user_id, user, channel),
+                    'f' => self.who_flags(user_id, user, channel, all),
                     'd' => "0".to_owned(),
                     'l' => idle.to_string(),
                     'a' => user

@@ -88,6 +88,9 @@ impl Server {
         if let Some(account) = &user.account {
             replies.push(Reply::new(330, [nick, account.as_str(), "is signed in as"]));
         }
+        if self.is_administrator(other) {
+            replies.push(Reply::new(313, [nick, "is an administrator"]));
+        }
         let secure = user.sessions.iter().all(|session| {
             self.clients
                 .get(session)

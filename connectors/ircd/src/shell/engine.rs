@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{AccountName, Timestamp};
+use model::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::outgoing::Outgoing;
-use crate::accounts::{AUTHENTICATION_SECONDS, Accounts};
+use crate::accounts::{AUTHENTICATION_SECONDS, Accounts, Proof, Refusal};
 use crate::server::{AppendId, ClientId, Now, Output, Peer, Secret, Server, Statistics};
 use crate::store::{Reply, Request};
 
@@ -41,12 +41,11 @@ pub(super) enum Input {
     Closed { id: ClientId, reason: String },
 }
 
-type Checked = (ClientId, Result<Option<AccountName>, String>);
+type Checked = (ClientId, Result<Proof, Refusal>);
 
 /// What the engine knows of a connection.
 #[derive(Debug)]
 struct Connection {
-    address: IpAddr,
     outgoing: Arc<Outgoing>,
     credits: Arc<Semaphore>,
     /// Lines that came while it was busy; bounded by the credits.
@@ -210,7 +209,6 @@ impl Engine {
                 credits,
             } => {
                 let connection = Connection {
-                    address: peer.address,
                     outgoing,
                     credits,
                     lines: VecDeque::new(),
@@ -281,7 +279,8 @@ impl Engine {
                     client,
                     name,
                     password,
-                } => self.check(client, name, password),
+                    address,
+                } => self.check(client, name, password, address),
                 Output::Append { id, record } => self.ask(Request::Append(id, record)),
                 Output::Query { client, query } => self.ask(Request::Query(client, query)),
             }
@@ -300,11 +299,10 @@ impl Engine {
         }
     }
 
-    fn check(&self, client: ClientId, name: String, password: Secret) {
-        let Some(connection) = self.connections.get(&client) else {
+    fn check(&self, client: ClientId, name: String, password: Secret, address: Option<IpAddr>) {
+        if !self.connections.contains_key(&client) {
             return;
-        };
-        let address = connection.address;
+        }
         let accounts = Arc::clone(&self.accounts);
         let checks = Arc::clone(&self.checks);
         let done = self.checked.0.clone();
@@ -315,10 +313,8 @@ impl Engine {
                 accounts.authenticate(&name, &password.0, address).await
             };
             let result = timeout(limit, check).await.unwrap_or_else(|_| {
-                Err(
-                    "Passwords cannot be checked now, it takes too long; try again later"
-                        .to_owned(),
-                )
+                let text = "passwords cannot be checked now, it takes too long; try again later";
+                Err(Refusal::Unavailable(text.to_owned()))
             });
             let _ = done.send((client, result));
         });

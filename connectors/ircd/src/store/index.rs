@@ -129,7 +129,6 @@ impl Index {
         account: Option<&str>,
         before: i64,
         after: i64,
-        limit: usize,
     ) -> Vec<(String, i64)> {
         let channels = channels.iter().filter_map(|(channel, since)| {
             Some((
@@ -147,8 +146,6 @@ impl Index {
             .filter(|(_, newest)| *newest > after && *newest < before)
             .collect();
         found.sort_unstable_by_key(|(_, newest)| *newest);
-        // The newest conversations matter most.
-        found.drain(..found.len().saturating_sub(limit));
         found
     }
 }
@@ -291,18 +288,18 @@ mod tests {
     fn conversations() {
         let index = index();
         let channels = [("#a".to_owned(), 0), ("#b".to_owned(), 0)];
-        let found = index.targets(&channels, Some("bob"), i64::MAX, i64::MIN, 10);
+        let found = index.targets(&channels, Some("bob"), i64::MAX, i64::MIN);
         assert_eq!(found, [("#a".to_owned(), 10), ("alice bob".to_owned(), 11)]);
         assert_eq!(
             index
-                .targets(&channels, Some("eve"), i64::MAX, i64::MIN, 10)
+                .targets(&channels, Some("eve"), i64::MAX, i64::MIN)
                 .len(),
             1
         );
-        assert_eq!(index.targets(&channels, Some("bob"), 11, 10, 10).len(), 0);
+        assert_eq!(index.targets(&channels, Some("bob"), 11, 10).len(), 0);
         assert_eq!(
             index
-                .targets(&[("#a".to_owned(), 10)], None, i64::MAX, i64::MIN, 10)
+                .targets(&[("#a".to_owned(), 10)], None, i64::MAX, i64::MIN)
                 .len(),
             0
         );

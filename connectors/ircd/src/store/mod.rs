@@ -311,13 +311,18 @@ impl History {
                 account,
                 before,
                 after,
+                newest,
                 limit,
             } => {
                 let account = account.as_ref().map(model::AccountName::as_str);
-                Answer::Targets(
-                    self.index
-                        .targets(channels, account, *before, *after, *limit),
-                )
+                let mut found = self.index.targets(channels, account, *before, *after);
+                let excess = found.len().saturating_sub(*limit);
+                if *newest {
+                    found.drain(..excess);
+                } else {
+                    found.truncate(*limit);
+                }
+                Answer::Targets(found)
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ircd::{Accounts, Authentication, Ircd, IrcdConfig};
+use ircd::{Accounts, Authentication, Ircd, IrcdConfig, Proof, Refusal};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -25,10 +25,15 @@ impl Accounts for TestAccounts {
         &'a self,
         name: &'a str,
         password: &'a str,
-        _: std::net::IpAddr,
+        _: Option<std::net::IpAddr>,
     ) -> Authentication<'a> {
         let right = password == format!("pw-{name}");
-        Box::pin(std::future::ready(Ok(name.parse().ok().filter(|_| right))))
+        let account = name.parse().ok().filter(|_| right);
+        let proof = account.map(|account| Proof {
+            account,
+            administrator: false,
+        });
+        Box::pin(std::future::ready(proof.ok_or(Refusal::Wrong)))
     }
 }
 

@@ -59,6 +59,75 @@ fn sasl_in_chunks_and_too_long() {
 }
 
 #[test]
+fn mistakes_in_authenticate_are_no_wrong_passwords() {
+    let mut config = config();
+    config.limits.failures_per_address = 3;
+    let mut world = World::new(config);
+    let id = world.connect_from("192.0.2.7");
+    world.say(id, "CAP REQ :sasl");
+    for _ in 0..10 {
+        world.say(id, "AUTHENTICATE PLAIN");
+        assert!(world.ask(id, "AUTHENTICATE !!!")[0].contains(" 904 "));
+    }
+    assert!(world.closed.is_empty());
+    assert_eq!(world.server.statistics().failures, 0);
+    world.connect_from("192.0.2.7");
+    assert!(world.closed.is_empty());
+}
+
+#[test]
+fn too_many_attempts_are_said_as_that() {
+    let mut world = World::new(config());
+    world.slow_down = Some(28);
+    let sasl = world.connect_from("192.0.2.7");
+    world.say(sasl, "CAP REQ :sasl");
+    world.say(sasl, "AUTHENTICATE PLAIN");
+    let right = format!("AUTHENTICATE {}", plain("alice", "pw-alice"));
+    let told = world.ask(sasl, &right);
+    assert!(
+        told[0].contains(" 904 ")
+            && told[0].contains("Too many attempts")
+            && told[0].contains("wait 28 s"),
+        "{told:?}"
+    );
+    let pass = world.connect_from("127.0.0.1");
+    world.say(pass, "PASS alice:pw-alice");
+    world.say(pass, "NICK alice");
+    world.say(pass, "USER a 0 * :a");
+    let told = world.take(pass);
+    assert!(
+        told[0].contains(" 464 ") && told[0].contains("wait 28 s") && told[1].contains("wait 28 s"),
+        "{told:?}"
+    );
+    assert_eq!(world.server.statistics().failures, 0);
+}
+
+#[test]
+fn where_many_share_an_address_only_the_account_is_counted() {
+    let mut config = config();
+    config.trusted = vec!["192.0.2.9".parse().unwrap()];
+    config.limits.failures_per_address = 3;
+    let mut world = World::new(config);
+    for address in ["127.0.0.1", "::1", "192.0.2.9"] {
+        for guess in 0..45 {
+            let id = world.connect_from(address);
+            world.say(id, &format!("PASS alice:guess{guess}"));
+            world.say(id, "NICK alice");
+            world.say(id, "USER a 0 * :a");
+        }
+        let id = world.connect_from(address);
+        assert!(!world.closed.contains(&id), "{address}");
+    }
+    assert!(world.asked_from.iter().all(Option::is_none));
+    world.asked_from.clear();
+    let far = world.connect_from("198.51.100.4");
+    world.say(far, "PASS alice:guess");
+    world.say(far, "NICK alice");
+    world.say(far, "USER a 0 * :a");
+    assert_eq!(world.asked_from, ["198.51.100.4".parse().ok()]);
+}
+
+#[test]
 fn three_wrong_passwords_close_and_many_shut_the_door() {
     let mut config = config();
     config.limits.failures_per_address = 6;
@@ -74,7 +143,11 @@ fn three_wrong_passwords_close_and_many_shut_the_door() {
     }
     let id = world.connect_from("192.0.2.7");
     assert!(world.closed.contains(&id));
-    assert!(world.take(id)[0].contains("too many wrong passwords"));
+    let told = world.take(id);
+    assert!(
+        told[0].contains("too many wrong passwords; wait 600 s"),
+        "{told:?}"
+    );
     world.wait(700_000);
     let id = world.connect_from("192.0.2.7");
     assert!(!world.closed.contains(&id));

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod chat;
+mod commands;
 mod durable;
 mod history;
 mod labels;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use model::{AccountName, Timestamp};
 
 use super::*;
+use crate::accounts::{Proof, Refusal};
 use crate::config::{Guests, IrcdConfig};
 use crate::record::{Answer, Body, Query, Record, Stored};
 
@@ -30,6 +32,10 @@ pub(super) struct World {
     pub waiting: Vec<AppendId>,
     /// Appends are answered at once, with success.
     pub disk_works: bool,
+    /// Every password is answered with "wait so many seconds".
+    pub slow_down: Option<u64>,
+    /// The addresses that passwords were said to come from.
+    pub asked_from: Vec<Option<IpAddr>>,
     next: u64,
 }
 
@@ -67,6 +73,8 @@ impl World {
             log,
             waiting: Vec::new(),
             disk_works: true,
+            slow_down: None,
+            asked_from: Vec::new(),
             next: 0,
         };
         world.drain();
@@ -182,11 +190,20 @@ impl World {
                     client,
                     name,
                     password,
+                    address,
                 } => {
+                    self.asked_from.push(address);
                     let right = password.0 == format!("pw-{name}");
                     let account = name.parse::<AccountName>().ok().filter(|_| right);
-                    self.server
-                        .handle_authenticated(client, Ok(account), self.now);
+                    let proof = account.map(|account| Proof {
+                        administrator: account.as_str() == "admin",
+                        account,
+                    });
+                    let result = match self.slow_down {
+                        Some(seconds) => Err(Refusal::Wait(seconds)),
+                        None => proof.ok_or(Refusal::Wrong),
+                    };
+                    self.server.handle_authenticated(client, result, self.now);
                 }
                 Output::Append { id, record } => {
                     if self.disk_works {
@@ -268,6 +285,7 @@ fn answer(log: &[Record], query: &Query) -> Answer {
             account,
             before,
             after,
+            newest,
             limit,
         } => {
             let mut keys: Vec<String> = channels.iter().map(|(key, _)| key.clone()).collect();
@@ -285,6 +303,9 @@ fn answer(log: &[Record], query: &Query) -> Answer {
                 .filter(|(_, id)| id > after && id < before)
                 .collect();
             found.sort_by_key(|(_, id)| *id);
+            if *newest {
+                found.drain(..found.len().saturating_sub(*limit));
+            }
             found.truncate(*limit);
             Answer::Targets(found)
         }

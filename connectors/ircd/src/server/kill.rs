@@ -1,0 +1,43 @@
+//! KILL (RFC 2812, section 3.7.1): an administrator ends somebody's connections.
+
+use irc_codec::Message;
+
+use super::client::UserId;
+use super::deliver::Reply;
+use super::{ClientId, Server, names};
+
+impl Server {
+    pub(super) fn on_kill(&mut self, id: ClientId, user_id: UserId, message: &Message) {
+        if !self.is_administrator(user_id) {
+            let text = "Only administrators of this space may end the connections of others";
+            return self.reply(id, Reply::new(481, [text]));
+        }
+        let nick = message.param(0);
+        let Some(&victim) = self.nicks.get(&names::fold(nick)) else {
+            return self.no_such_nick(id, nick);
+        };
+        let by = self.name_for(id);
+        let text = match message.param(1) {
+            "" => "no reason given",
+            text => names::clip(text, self.config.limits.text),
+        };
+        let reason = format!("Killed ({by} ({text}))");
+        // All sessions: with one left the person would still be there.
+        for session in self.sessions(victim) {
+            self.disconnect(session, &reason);
+        }
+    }
+
+    /// Tells whether one of a user's sessions was proved to be an administrator's.
+    pub(super) fn is_administrator(&self, user_id: UserId) -> bool {
+        self.users.get(&user_id).is_some_and(|user| {
+            let named = |account| self.config.operators.contains(account);
+            user.account.as_ref().is_some_and(named)
+                || user.sessions.iter().any(|session| {
+                    self.clients
+                        .get(session)
+                        .is_some_and(|client| client.administrator)
+                })
+        })
+    }
+}
