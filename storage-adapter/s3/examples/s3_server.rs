@@ -14,6 +14,7 @@ async fn main() -> std::io::Result<()> {
     let server = Server::start(Abilities {
         conditions: true,
         conditions_of_parts: true,
+        ..Abilities::default()
     })
     .await;
     let settings = [

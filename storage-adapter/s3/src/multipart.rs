@@ -116,7 +116,12 @@ impl<H: Host> Inner<H> {
             // The key was made up just now.
             Commits::Server(Conditions { parts: false }) => Headers::default(),
         };
-        let conditional = !headers.is_empty();
+        // The upload is not where it was: see `next`.
+        let mode = if headers.is_empty() {
+            &PutMode::Overwrite
+        } else {
+            mode
+        };
         let request = self
             .client
             .complete_multipart_upload()
@@ -142,7 +147,7 @@ impl<H: Host> Inner<H> {
                 Err(failure) => failure,
             };
             let more = failure.kind.is_transient() && self.again(&attempts).await;
-            match next(failure, conditional, more, &mut uncertain) {
+            match next(failure, mode, more, &mut uncertain) {
                 Next::Retry => {}
                 Next::Look => return self.look(key, id).await,
                 Next::Fail(error) => return Err(error),

@@ -91,6 +91,7 @@ impl<H: Host> S3Store<H> {
             || !inner
                 .is_written(&key, &PutMode::IfMatch(version.clone()))
                 .await?
+            || self.makes_what_it_should_match(name, version).await?
         {
             return Ok(None);
         }
@@ -99,6 +100,25 @@ impl<H: Host> S3Store<H> {
             .await
             .map_err(Failure::into_error)?;
         Ok(Some(Conditions { parts }))
+    }
+}
+
+impl<H: Host> S3Store<H> {
+    /// Tells whether the server takes `If-Match` for an object that is not there: then a head that somebody
+    /// deleted would be written over nothing.
+    async fn makes_what_it_should_match(
+        &self,
+        name: &str,
+        version: &ETag,
+    ) -> Result<bool, StoreError> {
+        let absent = format!("{name}-absent");
+        let key = self.inner.full_key(&absent)?;
+        let mode = PutMode::IfMatch(version.clone());
+        let made = self.inner.is_written(&key, &mode).await?;
+        if made {
+            self.delete(&absent).await?;
+        }
+        Ok(made)
     }
 }
 

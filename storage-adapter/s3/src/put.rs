@@ -130,7 +130,12 @@ impl<H: Host> Inner<H> {
             Commits::Server(_) => Headers::of(mode),
             Commits::SingleWriter => self.decide(key, mode).await?,
         };
-        let conditional = !headers.is_empty();
+        // Where conditions are decided here the server is asked for none.
+        let mode = if headers.is_empty() {
+            &PutMode::Overwrite
+        } else {
+            mode
+        };
         let id = self.write_id();
         let send = || {
             self.client
@@ -157,7 +162,7 @@ impl<H: Host> Inner<H> {
                 Err(failure) => failure,
             };
             let more = failure.kind.is_transient() && self.again(&attempts).await;
-            match next(failure, conditional, more, &mut uncertain) {
+            match next(failure, mode, more, &mut uncertain) {
                 Next::Retry => {}
                 Next::Look => return self.look(key, &id).await,
                 Next::Fail(error) => return Err(error),
@@ -205,11 +210,19 @@ fn replaced() -> StoreError {
 }
 
 /// What an attempt that failed leads to. `uncertain` remembers that one may have happened.
-pub(crate) fn next(failure: Failure, conditional: bool, more: bool, uncertain: &mut bool) -> Next {
+pub(crate) fn next(failure: Failure, mode: &PutMode, more: bool, uncertain: &mut bool) -> Next {
     *uncertain |= failure.kind == Kind::Unknown;
+    let matches = matches!(mode, PutMode::IfMatch(_));
     match failure.kind {
         // 404 is what some servers say if there is nothing to match.
-        Kind::Precondition | Kind::NotFound if conditional => {
+        Kind::Precondition if *mode != PutMode::Overwrite => {
+            if *uncertain {
+                Next::Look
+            } else {
+                Next::Fail(StoreError::Precondition)
+            }
+        }
+        Kind::NotFound if matches => {
             if *uncertain {
                 Next::Look
             } else {
@@ -218,6 +231,12 @@ pub(crate) fn next(failure: Failure, conditional: bool, more: bool, uncertain: &
         }
         // An upload in parts is gone once it is completed.
         Kind::NoUpload if *uncertain => Next::Look,
+        // Nothing had to be there: it is the key that the server does not understand.
+        Kind::NotFound if !*uncertain => Next::Fail(StoreError::Denied(format!(
+            "the server answers a write with 404, as if it had no place for this key ({}); it may not take every \
+             character in keys (such as a line's end), and only another server does",
+            failure.words
+        ))),
         _ if more => Next::Retry,
         _ if *uncertain => Next::Fail(failure.into_uncertain()),
         _ => Next::Fail(failure.into_error()),
@@ -252,13 +271,31 @@ mod tests {
     }
 
     fn after(kinds: &[Kind]) -> Next {
+        after_in(&PutMode::IfMatch(ETag("1".to_owned())), kinds)
+    }
+
+    fn after_in(mode: &PutMode, kinds: &[Kind]) -> Next {
         let mut uncertain = false;
         let mut last = Next::Retry;
         for kind in kinds {
             let more = kind.is_transient();
-            last = next(Failure::new(*kind, "words"), true, more, &mut uncertain);
+            last = next(Failure::new(*kind, "words"), mode, more, &mut uncertain);
         }
         last
+    }
+
+    #[test]
+    fn an_answer_404_to_a_write_of_what_need_not_be_there_is_no_contention() {
+        for mode in [PutMode::New, PutMode::IfAbsent, PutMode::Overwrite] {
+            let Next::Fail(StoreError::Denied(words)) = after_in(&mode, &[Kind::NotFound]) else {
+                panic!("{mode:?}");
+            };
+            assert!(words.contains("404"), "{words}");
+            assert!(matches!(
+                after_in(&mode, &[Kind::Unknown, Kind::NotFound]),
+                Next::Fail(StoreError::Unavailable(_))
+            ));
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use support::sequential::{Asked, Op, Said, Sequential};
 const ALL: Abilities = Abilities {
     conditions: true,
     conditions_of_parts: true,
+    matches_nothing: false,
 };
 
 fn at(server: &Server, more: &[(&str, &str)]) -> S3Settings {
@@ -213,11 +214,7 @@ async fn nothing_is_added_twice() {
 
 #[tokio::test]
 async fn a_server_without_conditions_needs_to_be_alone() {
-    let server = Server::start(Abilities {
-        conditions: false,
-        conditions_of_parts: false,
-    })
-    .await;
+    let server = Server::start(Abilities::default()).await;
     let refused = open(&at(&server, &[])).await.unwrap_err().to_string();
     assert!(
         refused.starts_with("bucket \"chat\" at http://127.0.0.1:")
@@ -231,11 +228,24 @@ async fn a_server_without_conditions_needs_to_be_alone() {
     contract::run_all(Arc::new(store), "contract").await;
 }
 
+/// A head that was deleted would come back over nothing, with only what one writer knew of it.
+#[tokio::test]
+async fn a_server_that_matches_what_is_not_there_has_no_conditions() {
+    let server = Server::start(Abilities {
+        matches_nothing: true,
+        ..ALL
+    })
+    .await;
+    let refused = open(&at(&server, &[])).await.unwrap_err().to_string();
+    assert!(refused.contains("SUBSPACE_S3_SINGLE_WRITER"), "{refused}");
+    assert_eq!(server.state.lock().unwrap().objects.len(), 0);
+}
+
 #[tokio::test]
 async fn conditions_for_whole_objects_only() {
     let server = Server::start(Abilities {
         conditions: true,
-        conditions_of_parts: false,
+        ..Abilities::default()
     })
     .await;
     let store = open(&at(&server, &[])).await.unwrap();

@@ -86,6 +86,13 @@ async fn keeps_the_contract() {
     let mut names = contract::awkward_names();
     names.retain(|name| !name.contains(char::is_control));
     contract::these_names(&store, "c/names", &names).await;
+    for mode in [PutMode::New, PutMode::IfAbsent, PutMode::Overwrite] {
+        let refused = store.put("c/line\nend", body(b"x"), mode).await;
+        let Err(StoreError::Denied(words)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(words.contains("404"), "{words}");
+    }
     contract::malformed_keys(&store).await;
     contract::listing(&store, "c/listing").await;
     contract::long_listing(&store, "c/long").await;

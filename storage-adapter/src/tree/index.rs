@@ -221,6 +221,9 @@ impl State {
             | (WriteCondition::IfAbsent, None)
             | (WriteCondition::IfExists, Some(_)) => true,
             (WriteCondition::IfMatch(wanted), Some(current)) => wanted.contains(current),
+            (WriteCondition::IfNoneOf(unwanted), current) => {
+                current.is_none_or(|current| !unwanted.contains(current))
+            }
             _ => false,
         };
         if holds {

@@ -35,8 +35,14 @@ pub enum ItemPath {
 /// The text is no path, with the reason in one sentence: an empty name, `.`, `..`, NUL, wrong
 /// percent-encoding, not UTF-8, or too long.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidPath(pub String);
+pub enum InvalidPath {
+    /// It cannot be a path, however short.
+    #[error("{0}")]
+    Malformed(String),
+    /// It, or a name in it, has more than [`MAX_PATH_BYTES`] or [`MAX_NAME_BYTES`] (414).
+    #[error("{0}")]
+    TooLong(String),
+}
 
 impl ItemPath {
     /// Parses the part of a URL after `/storage/<account>`, percent-encoded, such as
@@ -46,7 +52,9 @@ impl ItemPath {
     /// What is wrong with the path.
     pub fn parse(url_path: &str) -> Result<Self, InvalidPath> {
         let Some(rest) = url_path.strip_prefix('/') else {
-            return Err(InvalidPath("a path begins with a slash".to_owned()));
+            return Err(InvalidPath::Malformed(
+                "a path begins with a slash".to_owned(),
+            ));
         };
         if rest.is_empty() {
             let segments = Vec::new();
@@ -106,7 +114,7 @@ impl DocumentPath {
     /// No name at all, or one that cannot be an item's name.
     pub fn from_segments(segments: Vec<String>) -> Result<Self, InvalidPath> {
         if segments.is_empty() {
-            return Err(InvalidPath("a document has a name".to_owned()));
+            return Err(InvalidPath::Malformed("a document has a name".to_owned()));
         }
         check(&segments)?;
         Ok(Self { segments })
@@ -168,7 +176,7 @@ impl fmt::Display for FolderPath {
 }
 
 fn too_long() -> InvalidPath {
-    InvalidPath(format!("a path has at most {MAX_PATH_BYTES} bytes"))
+    InvalidPath::TooLong(format!("a path has at most {MAX_PATH_BYTES} bytes"))
 }
 
 fn check(segments: &[String]) -> Result<(), InvalidPath> {
@@ -179,13 +187,13 @@ fn check(segments: &[String]) -> Result<(), InvalidPath> {
             _ if name.contains('\0') => "a name has no NUL character",
             _ if name.contains('/') => "a name has no slash",
             _ if name.len() > MAX_NAME_BYTES => {
-                return Err(InvalidPath(format!(
+                return Err(InvalidPath::TooLong(format!(
                     "a name has at most {MAX_NAME_BYTES} bytes"
                 )));
             }
             _ => continue,
         };
-        return Err(InvalidPath(wrong.to_owned()));
+        return Err(InvalidPath::Malformed(wrong.to_owned()));
     }
     let length: usize = segments.iter().map(|name| name.len() + 1).sum();
     if length > MAX_PATH_BYTES {
@@ -198,7 +206,8 @@ fn decode(segment: &str) -> Result<String, InvalidPath> {
     if !segment.contains('%') {
         return Ok(segment.to_owned());
     }
-    let wrong = || InvalidPath("a % in a path is followed by two hexadecimal digits".to_owned());
+    let wrong =
+        || InvalidPath::Malformed("a % in a path is followed by two hexadecimal digits".to_owned());
     let digit = |byte: Option<u8>| {
         byte.and_then(|b| char::from(b).to_digit(16))
             .ok_or_else(wrong)
@@ -213,7 +222,7 @@ fn decode(segment: &str) -> Result<String, InvalidPath> {
             out.push(byte);
         }
     }
-    String::from_utf8(out).map_err(|_| InvalidPath("a path is UTF-8".to_owned()))
+    String::from_utf8(out).map_err(|_| InvalidPath::Malformed("a path is UTF-8".to_owned()))
 }
 
 #[cfg(test)]
@@ -242,13 +251,17 @@ mod tests {
     #[test]
     fn refuses_what_is_no_path() {
         let long = format!("/{}", "a".repeat(MAX_NAME_BYTES + 1));
-        let deep = format!("/{}", "a/".repeat(MAX_PATH_BYTES));
+        let deep = format!("/{}", "a/".repeat(MAX_PATH_BYTES / 2 + 1));
         for bad in [
             "", "a", "//", "/a//b", "/a//", "/.", "/a/..", "/a/../b", "/%2e%2E/", "/a%00b",
             "/a%2Fb", "/%", "/%4", "/%zz", "/%+1", "/%ff", &long, &deep,
         ] {
-            assert!(ItemPath::parse(bad).is_err(), "{bad}");
+            let error = ItemPath::parse(bad).unwrap_err();
+            let too_long = matches!(error, InvalidPath::TooLong(_));
+            assert_eq!(too_long, bad.len() > MAX_NAME_BYTES, "{bad}: {error}");
         }
+        let longest = format!("/{}", "ä".repeat(MAX_NAME_BYTES / 2));
+        assert!(ItemPath::parse(&longest).is_ok());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum WriteCondition {
     None,
     /// `If-None-Match: *`: only if there is no such document.
     IfAbsent,
+    /// `If-None-Match: "a", "b"`: unless the document is there in one of these versions.
+    IfNoneOf(Vec<Version>),
     /// `If-Match: "a", "b"`: only if the document is there in one of these versions.
     IfMatch(Vec<Version>),
     /// `If-Match: *`: only if the document is there.

@@ -139,6 +139,9 @@ pub fn choose_among(
             2 if !known.is_empty() => {
                 WriteCondition::IfMatch(vec![known[random.below(known.len())].clone()])
             }
+            3 if !known.is_empty() => {
+                WriteCondition::IfNoneOf(vec![known[random.below(known.len())].clone()])
+            }
             _ => WriteCondition::None,
         },
     };

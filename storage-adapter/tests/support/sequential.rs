@@ -75,6 +75,11 @@ impl Sequential {
             (WriteCondition::IfMatch(wanted), Some(Some(version))) if !wanted.contains(version) => {
                 return precondition();
             }
+            (WriteCondition::IfNoneOf(unwanted), Some(Some(version)))
+                if unwanted.contains(version) =>
+            {
+                return precondition();
+            }
             // A version that nobody was told cannot have been asked for.
             (WriteCondition::IfMatch(_), Some(None)) => return precondition(),
             _ => {}

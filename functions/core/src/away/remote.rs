@@ -322,6 +322,7 @@ fn condition_headers(headers: &mut HeaderMap, condition: &WriteCondition) {
         WriteCondition::IfAbsent => (header::IF_NONE_MATCH, Some(HeaderValue::from_static("*"))),
         WriteCondition::IfExists => (header::IF_MATCH, Some(HeaderValue::from_static("*"))),
         WriteCondition::IfMatch(versions) => (header::IF_MATCH, list(versions)),
+        WriteCondition::IfNoneOf(versions) => (header::IF_NONE_MATCH, list(versions)),
     };
     if let Some(value) = value {
         headers.insert(name, value);

@@ -4,13 +4,13 @@ use crate::Host;
 use http::request::Parts;
 use http::{Response, header};
 use model::AccountName;
-use storage_adapter::{DocumentPath, ObjectStore, WriteCondition};
+use storage_adapter::{DocumentPath, ObjectStore};
 
 use super::conditions::write_condition;
 use super::quoted;
 use crate::Functions;
 use crate::body::Body;
-use crate::problem::{Answer, Failure};
+use crate::problem::Answer;
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn delete_document(
@@ -20,9 +20,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         path: &DocumentPath,
     ) -> Answer {
         let condition = write_condition(&parts.headers)?;
-        if condition == WriteCondition::IfAbsent {
-            return Err(Failure::bad_request("a DELETE does not take If-None-Match"));
-        }
         let deleted = self
             .tree(account)
             .await?

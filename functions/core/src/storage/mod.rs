@@ -13,9 +13,9 @@ mod tests;
 use crate::Host;
 use http::header::{self, InvalidHeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use model::{Access, AccountName};
-use storage_adapter::{ItemPath, ObjectStore, Version};
+use storage_adapter::{InvalidPath, ItemPath, ObjectStore, Version};
 
 use crate::Functions;
 use crate::body::Incoming;
@@ -50,7 +50,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Ok(item) => item,
             Err(error) => {
                 discard(body).await;
-                return Err(Failure::bad_request(error.to_string()));
+                return Err(invalid(&error));
             }
         };
         let access = match parts.method {
@@ -97,6 +97,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
     }
+}
+
+/// What is no path of an item.
+fn invalid(error: &InvalidPath) -> Failure {
+    let status = match error {
+        InvalidPath::TooLong(_) => StatusCode::URI_TOO_LONG,
+        InvalidPath::Malformed(_) => StatusCode::BAD_REQUEST,
+    };
+    Failure::new(status, error.to_string())
 }
 
 /// Tells whether a page of this very origin wants to run the document: the client's own policy allows

@@ -136,6 +136,9 @@ impl<I: Instances> Asker<I> {
                 WriteCondition::IfMatch(versions) => {
                     request.header(IF_MATCH, format!("\"{}\"", versions[0].0))
                 }
+                WriteCondition::IfNoneOf(versions) => {
+                    request.header(IF_NONE_MATCH, format!("\"{}\"", versions[0].0))
+                }
             };
             if let Some(bytes) = &write.bytes {
                 request = request.header(CONTENT_TYPE, "text/plain");

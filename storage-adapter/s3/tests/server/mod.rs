@@ -49,12 +49,14 @@ pub struct Faults {
 }
 
 /// What the server can do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Abilities {
     /// Conditions of PUT; ignored without a word otherwise, as Garage does.
     pub conditions: bool,
     /// Conditions of CompleteMultipartUpload.
     pub conditions_of_parts: bool,
+    /// `If-Match` is taken for what is not there, as some servers do.
+    pub matches_nothing: bool,
 }
 
 #[derive(Clone, Debug)]

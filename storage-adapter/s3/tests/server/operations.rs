@@ -154,6 +154,9 @@ fn get(state: &State, call: &Call<'_>) -> Answer {
 
 fn put(state: &mut State, abilities: Abilities, call: &Call<'_>, bytes: Bytes) -> Answer {
     if abilities.conditions
+        && !(abilities.matches_nothing
+            && call.header("if-match").is_some()
+            && !state.objects.contains_key(&call.key))
         && let Some(refused) = call.refused(state.objects.get(&call.key))
     {
         return refused;

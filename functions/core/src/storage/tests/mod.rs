@@ -141,10 +141,40 @@ fn conditions_of_writes() {
     );
     // Weak tags never match a write (RFC 9110, section 13.1.1).
     assert_eq!(put(("if-match", &format!("W/{second}")), "3").status, 412);
-    assert_eq!(put(("if-none-match", "\"x\""), "3").status, 400);
+    let unless = |tag: &str, body: &str| {
+        let headers = [("content-type", "text/plain"), ("if-none-match", tag)];
+        app.send("PUT", "/notes/a", &headers, body)
+    };
+    let refused = unless(&format!("\"x\", W/{second}"), "3");
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("etag")),
+        (412, second.as_str())
+    );
+    // The same bytes again: a condition is not on what they are.
+    let second = unless("\"x\"", "2");
+    assert_eq!(second.status, 200);
+    let second = second.header("etag").to_owned();
+    let created = app.send(
+        "PUT",
+        "/notes/new",
+        &[
+            ("content-type", "text/plain"),
+            ("if-none-match", "\"match me\""),
+        ],
+        "1",
+    );
+    assert_eq!(created.status, 201);
     assert_eq!(app.get("/notes/a").text(), "2");
 
     let delete = |condition: (&str, &str)| app.send("DELETE", "/notes/a", &[condition], "");
+    let stale = delete(("if-none-match", &second));
+    assert_eq!(stale.status, 412);
+    assert_eq!(delete(("if-none-match", "*")).status, 412);
+    let nothing = |condition| app.send("DELETE", "/notes/none", &[condition], "");
+    assert_eq!(nothing(("if-match", "\"match me\"")).status, 412);
+    assert_eq!(nothing(("if-match", "*")).status, 412);
+    assert_eq!(nothing(("if-none-match", "*")).status, 404);
+    assert_eq!(nothing(("if-none-match", "\"x\"")).status, 404);
     let stale = delete(("if-match", &first));
     assert_eq!(
         (stale.status.as_u16(), stale.header("etag")),
@@ -338,6 +368,21 @@ fn limits() {
         app.get(&format!("/notes/{}", "x".repeat(20_000))).status,
         414
     );
+}
+
+#[test]
+fn names_and_paths_have_bounds() {
+    let app = app("notes:rw");
+    for (path, status) in [
+        (format!("/notes/{}", "x".repeat(768)), 201),
+        (format!("/notes/{}", "x".repeat(769)), 414),
+        (format!("/notes/{}", "%C3%A4".repeat(385)), 414),
+        (format!("/notes{}", "/x".repeat(1_022)), 414),
+    ] {
+        assert_eq!(app.put(&path, "1").status, status, "{path}");
+        let status = if status == 201 { 200 } else { status };
+        assert_eq!(app.get(&path).status, status, "{path}");
+    }
 }
 
 #[test]
