@@ -148,8 +148,8 @@ export class Link {
     });
     socket.on('message', (value: unknown) => {
       if (!isActivity(value)) return;
-      // What arrives together is applied together.
-      if (batch.push(value) === 1) setTimeout(flush, 16);
+      // What arrives together is applied together, at most once for each frame.
+      if (batch.push(value) === 1) nextFrame(flush);
     });
     socket.on('error', (value: unknown) => {
       const said = value as { summary?: unknown; error?: unknown } | null;
@@ -174,6 +174,23 @@ export class Link {
       void this.#try();
     }, ms);
   }
+}
+
+/** A page that is not shown has no frames; then this time has to do, in ms. */
+const NO_FRAME = 100;
+
+/** Calls back with the next frame. */
+function nextFrame(work: () => void) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    work();
+  };
+  const frame = requestAnimationFrame(once);
+  const timer = setTimeout(once, NO_FRAME);
 }
 
 /** No ack came: the request may or may not have been carried out. */

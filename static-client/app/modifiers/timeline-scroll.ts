@@ -7,7 +7,10 @@ interface Signature {
     /** Anything that changes when the content changes. */
     Positional: [unknown];
     Named: {
+      /** The last message is rendered: below it is nothing more. */
+      atEnd: boolean;
       onTop: () => void;
+      onEnd: () => void;
       onBottom: (atBottom: boolean) => void;
     };
   };
@@ -15,8 +18,8 @@ interface Signature {
 
 /** So near to the end counts as the end, in px. */
 const BOTTOM_SLACK = 48;
-/** So near to the beginning older messages are loaded, in px. */
-const TOP_SLACK = 400;
+/** So near to the beginning or end of what is rendered more is asked for, in px. */
+const MORE_SLACK = 400;
 
 /**
  * Keeps what is being read in its place: at the end new messages push it up; anywhere else the
@@ -28,6 +31,7 @@ export default class TimelineScroll extends Modifier<Signature> {
   #stuck = true;
   #anchor: { element: HTMLElement; offset: number } | undefined;
   #observer: ResizeObserver | undefined;
+  #atEnd = true;
 
   modify(
     element: HTMLElement,
@@ -35,6 +39,7 @@ export default class TimelineScroll extends Modifier<Signature> {
     named: ArgsFor<Signature>['named'],
   ) {
     this.#named = named;
+    this.#atEnd = named.atEnd;
     if (!this.#element) {
       this.#element = element;
       element.addEventListener('scroll', this.#scrolled, { passive: true });
@@ -65,8 +70,19 @@ export default class TimelineScroll extends Modifier<Signature> {
     }
     this.#record();
     // Asked for outside of rendering: the answer changes what is rendered.
-    if (element.scrollTop < TOP_SLACK)
-      queueMicrotask(() => this.#named.onTop());
+    queueMicrotask(() => this.#askForMore());
+  }
+
+  #askForMore() {
+    const element = this.#element!;
+    if (element.scrollTop < MORE_SLACK) this.#named.onTop();
+    else if (!this.#atEnd && this.#below() < MORE_SLACK) this.#named.onEnd();
+  }
+
+  /** How much of what is rendered is below what is seen. */
+  #below(): number {
+    const { scrollHeight, scrollTop, clientHeight } = this.#element!;
+    return scrollHeight - scrollTop - clientHeight;
   }
 
   #toEnd = () => {
@@ -76,16 +92,14 @@ export default class TimelineScroll extends Modifier<Signature> {
   };
 
   #scrolled = () => {
-    const element = this.#element!;
     this.#stuck = this.#atBottom();
     this.#record();
     this.#report();
-    if (element.scrollTop < TOP_SLACK) this.#named.onTop();
+    this.#askForMore();
   };
 
   #atBottom(): boolean {
-    const { scrollHeight, scrollTop, clientHeight } = this.#element!;
-    return scrollHeight - scrollTop - clientHeight < BOTTOM_SLACK;
+    return this.#atEnd && this.#below() < BOTTOM_SLACK;
   }
 
   #reported: boolean | undefined;

@@ -27,6 +27,73 @@ export interface DraftNetwork extends Mutable<Omit<Network, 'rooms'>> {
   rooms: string[];
 }
 
+/** A room in a draft. Its members and entries are copied when they are asked for: most changes touch only one of them. */
+class RoomCopy implements DraftRoom {
+  readonly #base: Room;
+  #members: Map<string, Member> | undefined;
+  #entries: Entry[] | undefined;
+  #ids: Set<string> | undefined;
+  key: string;
+  networkId: string;
+  kind: Room['kind'];
+  name: string;
+  topic: string;
+  joined: boolean;
+  readAt: number | undefined;
+
+  constructor(base: Room) {
+    this.#base = base;
+    this.key = base.key;
+    this.networkId = base.networkId;
+    this.kind = base.kind;
+    this.name = base.name;
+    this.topic = base.topic;
+    this.joined = base.joined;
+    this.readAt = base.readAt;
+  }
+
+  get members(): Map<string, Member> {
+    return (this.#members ??= new Map(this.#base.members));
+  }
+
+  set members(members: Map<string, Member>) {
+    this.#members = members;
+  }
+
+  get entries(): Entry[] {
+    return (this.#entries ??= [...this.#base.entries]);
+  }
+
+  set entries(entries: Entry[]) {
+    this.#entries = entries;
+  }
+
+  get ids(): Set<string> {
+    return (this.#ids ??= new Set(this.#base.ids));
+  }
+
+  set ids(ids: Set<string>) {
+    this.#ids = ids;
+  }
+
+  /** The room as it is published. */
+  finish(): Room {
+    const { key, networkId, kind, name, topic, joined, readAt } = this;
+    return {
+      key,
+      networkId,
+      kind,
+      name,
+      topic,
+      joined,
+      readAt,
+      members: this.#members ?? this.#base.members,
+      entries: this.#entries ?? this.#base.entries,
+      ids: this.#ids ?? this.#base.ids,
+    };
+  }
+}
+
 export class Draft {
   readonly #base: ChatState;
   #networks?: Map<string, Network>;
@@ -89,12 +156,7 @@ export class Draft {
     const found = this.rooms.get(key);
     if (!found) return undefined;
     if (this.#own.has(found)) return found as DraftRoom;
-    const copy: DraftRoom = {
-      ...found,
-      members: new Map(found.members),
-      entries: [...found.entries],
-      ids: new Set(found.ids),
-    };
+    const copy = new RoomCopy(found);
     this.#rooms ??= new Map(this.#base.rooms);
     this.#rooms.set(key, copy);
     this.#own.add(copy);
@@ -142,6 +204,11 @@ export class Draft {
 
   /** The state after all changes; the base itself if there were none. */
   finish(): ChatState {
+    for (const room of this.#own) {
+      if (room instanceof RoomCopy && this.#rooms?.get(room.key) === room) {
+        this.#rooms.set(room.key, room.finish());
+      }
+    }
     this.#own.clear();
     if (!this.#networks && !this.#rooms) return this.#base;
     return { networks: this.networks, rooms: this.rooms };
