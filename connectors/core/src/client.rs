@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::{
     AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
     CONNECTOR_HEADER, EventBatch, EventReceipt, Maintenance, Outbox, OutboxReceipt, Problem,
-    Registration, SIGNATURE_HEADER, TIME_HEADER, sign_request,
+    Registration, SIGNATURE_HEADER, SessionsAnswer, SessionsQuery, TIME_HEADER, sign_request,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -156,6 +156,26 @@ impl FunctionsClient {
     pub async fn remember(&self, assignment: &Assignment) -> Result<Assignment, FunctionsError> {
         let body = to_json(assignment)?;
         self.request(Method::POST, "/connector/assignments", body)
+            .await
+    }
+
+    /// Asks for a version that changes whenever sessions end: `GET /connector/sessions`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn sessions_version(&self) -> Result<String, FunctionsError> {
+        let answer: SessionsAnswer = self
+            .request(Method::GET, "/connector/sessions", Bytes::new())
+            .await?;
+        Ok(answer.version)
+    }
+
+    /// Asks which sessions and calls are over, at most [`model::MAX_SESSIONS_ASKED`] of each: `POST /connector/sessions`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn sessions(&self, query: &SessionsQuery) -> Result<SessionsAnswer, FunctionsError> {
+        self.request(Method::POST, "/connector/sessions", to_json(query)?)
             .await
     }
 

@@ -59,27 +59,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if lock().get(&connector.id).is_some_and(|until| *until > now) {
             return;
         }
-        let internal = self.config.internal.get(&connector.id);
-        let origin = internal.unwrap_or(&connector.url);
-        if origin.is_empty() {
+        let Some(heard) = self.knock(connector, WAKE_PATH).await else {
             return;
-        }
-        let signature = sign_request(&connector.key, "POST", WAKE_PATH, now, b"");
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{origin}{WAKE_PATH}"))
-            .header(CONNECTOR_HEADER, &connector.id)
-            .header(TIME_HEADER, now.millis().to_string())
-            .header(SIGNATURE_HEADER, signature)
-            .body(Bytes::new());
-        let Ok(request) = request else { return };
-        let limits = FetchLimits {
-            destination: Destination::Configured,
-            max_body: MAX_ANSWER,
-            timeout: WAKE_TIMEOUT,
         };
-        let answer = self.storage.host().fetch(request, limits).await;
-        let heard = answer.is_ok_and(|answer| answer.status().is_success());
         let mut unreachable = lock();
         if heard {
             unreachable.remove(&connector.id);
@@ -90,6 +72,39 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let until = now.plus_millis(UNREACHABLE_MS);
             unreachable.insert(connector.id.clone(), until);
         }
+    }
+
+    /// Tells a connector that something it keeps changed, `account=…` or `call=…`, and waits until it knows. People
+    /// wait for the effect of what they did, so one that did not answer lately is tried all the same.
+    pub(crate) async fn wake_about(&self, connector: &Connector, what: &str) {
+        // Who does not hear it asks by itself.
+        let _ = self.knock(connector, &format!("{WAKE_PATH}?{what}")).await;
+    }
+
+    /// Returns whether the connector heard it; nothing if nobody knows where it is.
+    async fn knock(&self, connector: &Connector, target: &str) -> Option<bool> {
+        let now = self.now();
+        let internal = self.config.internal.get(&connector.id);
+        let origin = internal.unwrap_or(&connector.url);
+        if origin.is_empty() {
+            return None;
+        }
+        let signature = sign_request(&connector.key, "POST", target, now, b"");
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{origin}{target}"))
+            .header(CONNECTOR_HEADER, &connector.id)
+            .header(TIME_HEADER, now.millis().to_string())
+            .header(SIGNATURE_HEADER, signature)
+            .body(Bytes::new());
+        let request = request.ok()?;
+        let limits = FetchLimits {
+            destination: Destination::Configured,
+            max_body: MAX_ANSWER,
+            timeout: WAKE_TIMEOUT,
+        };
+        let answer = self.storage.host().fetch(request, limits).await;
+        Some(answer.is_ok_and(|answer| answer.status().is_success()))
     }
 }
 

@@ -238,7 +238,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .filter(|grant| grant.kind == GrantKind::Session && !expired(grant))
             .min_by_key(|grant| grant.created);
         for grant in grants.iter().filter(|grant| expired(grant)) {
-            self.revoke(account, &grant.id).await?;
+            self.remove_grant(account, &grant.id).await?;
             left -= 1;
         }
         match oldest {
@@ -251,8 +251,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    /// Ends a grant; one that does not exist is no error.
+    /// Ends a grant and whatever somebody was let in for by it; one that does not exist is no error.
     pub(crate) async fn revoke(&self, account: &AccountName, id: &str) -> Result<(), StoreError> {
+        self.remove_grant(account, id).await?;
+        self.sessions_ended(account).await
+    }
+
+    /// Removes a grant. Whoever removes one that could be in use calls [`Functions::sessions_ended`] afterwards, once
+    /// for several.
+    pub(crate) async fn remove_grant(
+        &self,
+        account: &AccountName,
+        id: &str,
+    ) -> Result<(), StoreError> {
         self.storage.store().delete(&keys::grant(account, id)).await
     }
 

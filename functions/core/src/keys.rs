@@ -8,6 +8,8 @@ pub(crate) const SETUP: &str = "setup.json";
 pub(crate) const CONNECTORS: &str = "connectors.json";
 /// When the last round of maintenance began.
 pub(crate) const MAINTAINED: &str = "maintained.json";
+/// Changes whenever sessions end, so that connectors see it with one read.
+pub(crate) const SESSIONS_ENDED: &str = "sessions-ended.json";
 /// Counters against guessing, on hosts that share them.
 pub(crate) const GUARD: &str = "guard/";
 /// One empty object an account, to list accounts without listing what they store.

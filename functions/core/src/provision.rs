@@ -66,7 +66,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             match self.store(&key, &connection, PutMode::IfAbsent).await {
                 Ok(_) => {}
                 // Another request was quicker; its token counts.
-                Err(StoreError::Precondition) => self.revoke(account, &grant.id).await?,
+                Err(StoreError::Precondition) => self.remove_grant(account, &grant.id).await?,
                 Err(error) => return Err(error),
             }
         }

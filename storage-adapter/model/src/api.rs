@@ -177,6 +177,9 @@ pub struct AuthenticateResponse {
     /// The account that was proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
+    /// Id of the `irc` grant that was shown; absent for the account's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// Why not, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -17,6 +17,7 @@ mod outgoing;
 mod registration;
 mod room;
 mod scope;
+mod sessions;
 mod signed;
 mod ticket;
 mod time;
@@ -49,6 +50,7 @@ pub use outgoing::{
 pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
+pub use sessions::{MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};
 pub use signed::{
     CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY, SIGNATURE_HEADER, SignatureError,
     TIME_HEADER, WAKE_PATH, connector_key, sign_request, verify_request,

@@ -15,7 +15,8 @@ pub const CONNECTOR_HEADER: &str = "x-subspace-connector";
 pub const TIME_HEADER: &str = "x-subspace-time";
 /// Header with the signature, hexadecimal.
 pub const SIGNATURE_HEADER: &str = "x-subspace-signature";
-/// Path at a connector that functions POST to, signed and with an empty body, when its queue has something.
+/// Path at a connector that functions POST to, signed and with an empty body: its queue has something, or, with
+/// `?account=…` or `?call=…`, connections or sessions of that account changed, or that call ended.
 pub const WAKE_PATH: &str = "/sockethub/wake";
 /// How far the time of signing may lie from the functions' clock, in milliseconds.
 pub const MAX_CLOCK_SKEW_MS: i64 = 300_000;

@@ -21,6 +21,9 @@ pub struct Ticket {
     pub connector: String,
     /// When the ticket ends.
     pub expires: Timestamp,
+    /// Id of the session's grant that it was made from: whatever ends that one ends the ticket and its sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
 }
 
 /// Why a ticket is not accepted.
@@ -76,6 +79,15 @@ pub struct CallTicket {
     pub connector: String,
     /// When the ticket ends.
     pub expires: Timestamp,
+    /// The account; absent for guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// Id of the session's grant that it was made from; absent for guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// May put others out of the call: who started it, and admins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moderator: bool,
 }
 
 impl CallTicket {
@@ -158,6 +170,7 @@ mod tests {
             account: "alice".parse().unwrap(),
             connector: "irc".into(),
             expires: now.plus_millis(1),
+            grant: Some("g1".into()),
         };
         let text = ticket.sign(b"key");
         assert_eq!(Ticket::verify(&text, b"key", "irc", now), Ok(ticket));
@@ -190,6 +203,9 @@ mod tests {
             guest: true,
             connector: "irc".into(),
             expires: now.plus_millis(1),
+            account: None,
+            grant: None,
+            moderator: false,
         };
         let text = call.sign(b"key");
         assert_eq!(CallTicket::verify(&text, b"key", "irc", now), Ok(call));

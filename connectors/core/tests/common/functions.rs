@@ -237,6 +237,9 @@ pub fn call_ticket(call: &str, n: u32) -> String {
         guest: n > 1,
         connector: ID.to_owned(),
         expires: Timestamp::from_millis(4_000_000_000_000),
+        account: None,
+        grant: None,
+        moderator: n == 1,
     };
     ticket.sign(KEY)
 }
@@ -251,6 +254,7 @@ pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
         account: account.parse().unwrap(),
         connector: connector.to_owned(),
         expires: Timestamp::from_millis(now + millis),
+        grant: Some(format!("grant-{account}")),
     };
     ticket.sign(KEY)
 }

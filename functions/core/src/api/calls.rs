@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use model::{AccountName, BearerToken, CallTicket, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ObjectStore, PutMode};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::Call as Request;
 use crate::body::Incoming;
@@ -129,15 +129,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .parts
             .headers
             .contains_key(http::header::AUTHORIZATION);
-        let (name, guest) = if signed_in {
-            (self.session(request).await?.account.to_string(), false)
+        let (name, member, moderator) = if signed_in {
+            let (held, record) = self.session_account(request).await?;
+            let moderator = record.admin || held.account == call.account;
+            (held.account.to_string(), Some(held), moderator)
         } else if call.guests {
-            (guest_name(&join.name)?, true)
+            (guest_name(&join.name)?, None, false)
         } else {
             return Err(Failure::forbidden(
                 "this call is for members only; sign in to join it",
             ));
         };
+        let guest = member.is_none();
         let connector = self
             .connector_for(PLATFORM)
             .await?
@@ -152,10 +155,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             guest,
             connector: connector.id.clone(),
             expires: call.expires,
+            account: member.as_ref().map(|held| held.account.clone()),
+            grant: member.as_ref().map(|held| held.grant.id.clone()),
+            moderator,
         };
         let admission = serde_json::json!({
             "name": name,
             "guest": guest,
+            "moderator": moderator,
             "peer": peer,
             "url": connector.url,
             "ticket": ticket.sign(&connector.key),
@@ -165,16 +172,24 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(answer(StatusCode::OK, &admission))
     }
 
-    /// `DELETE /api/calls/<token>`: whoever started it ends its link; who is in the call stays.
+    /// Tells whether the link of a call still holds.
+    pub(crate) async fn call_goes_on(&self, id: &str) -> Result<bool, StoreError> {
+        if !super::is_id(id) {
+            return Ok(false);
+        }
+        let found = self.load::<Call>(&keys::call(id)).await?;
+        Ok(found.is_some_and(|(call, _)| call.expires > self.now()))
+    }
+
+    /// `DELETE /api/calls/<token>`: whoever started it ends it, for everybody who is in it as well.
     pub(super) async fn delete_call(&self, request: &Request<'_>, token: &str) -> Answer {
         let held = self.session(request).await?;
         let call = self.open_call(request, token).await?;
         if call.account != held.account {
-            return Err(Failure::forbidden(
-                "only who started the call may end its link",
-            ));
+            return Err(Failure::forbidden("only who started the call may end it"));
         }
         self.storage.store().delete(&keys::call(&call.id)).await?;
+        self.call_ended(&call.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

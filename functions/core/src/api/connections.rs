@@ -128,6 +128,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let others = self.connections(account).await?;
         connection.server = server_for(&connection, &others)?;
         self.add_connection(account, &connection, &others).await?;
+        self.connections_changed(account, &[&connection.connector])
+            .await?;
         Ok(answer(
             StatusCode::CREATED,
             &ConnectionView::from(connection),
@@ -159,7 +161,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Some(_) => Some(None),
             None => None,
         };
-        self.connection(account, id).await?;
+        let before = self.connection(account, id).await?;
         let result = self
             .edit::<Connection, Result<Connection, Failure>>(
                 &keys::connection(account, id),
@@ -183,15 +185,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             )
             .await?;
         let connection = result.ok_or_else(missing)??;
+        // One that kept it until now has to let go of it.
+        self.connections_changed(account, &[&before.connector, &connection.connector])
+            .await?;
         Ok(answer(StatusCode::OK, &ConnectionView::from(connection)))
     }
 
     /// `DELETE /api/connections/<id>`.
     pub(super) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = self.session(call).await?;
-        self.connection(&held.account, id).await?;
+        let removed = self.connection(&held.account, id).await?;
         let key = keys::connection(&held.account, id);
         self.storage.store().delete(&key).await?;
+        self.connections_changed(&held.account, &[&removed.connector])
+            .await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

@@ -25,6 +25,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 account: held.account.clone(),
                 connector: connector.id.clone(),
                 expires,
+                grant: Some(held.grant.id.clone()),
             };
             ConnectorAddress {
                 id: connector.id.clone(),

@@ -15,13 +15,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_authenticate(&self, _: &Connector, body: &Bytes) -> Answer {
         let request: AuthenticateRequest = parse_json(body)?;
         let response = match self.authenticate(&request).await {
-            Ok(account) => AuthenticateResponse {
+            Ok((account, grant)) => AuthenticateResponse {
                 account: Some(account),
+                grant,
                 reason: None,
             },
             Err(failure) if failure.status.is_server_error() => return Err(failure),
             Err(failure) => AuthenticateResponse {
                 account: None,
+                grant: None,
                 reason: Some(failure.detail.into_owned()),
             },
         };
@@ -29,12 +31,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Takes the token of an IRC grant, or the account's password. Tokens cannot be guessed and are not
-    /// slowed down, so that nobody can keep the account's own connectors out by guessing.
-    async fn authenticate(&self, request: &AuthenticateRequest) -> Result<AccountName, Failure> {
+    /// slowed down, so that nobody can keep the account's own connectors out by guessing. Returns the grant's id too.
+    async fn authenticate(
+        &self,
+        request: &AuthenticateRequest,
+    ) -> Result<(AccountName, Option<String>), Failure> {
         let name = request.name.trim().to_ascii_lowercase();
         if let Some(held) = self.check_token(&request.password).await? {
             if held.grant.kind == GrantKind::Irc && held.account.as_str() == name {
-                return Ok(held.account.clone());
+                return Ok((held.account.clone(), Some(held.grant.id.clone())));
             }
             return Err(Failure::forbidden(
                 "this token is not an IRC password of this account",
@@ -45,6 +50,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let record = self
             .check_password(&name, &request.password, client)
             .await?;
-        Ok(record.name)
+        Ok((record.name, None))
     }
 }

@@ -12,6 +12,7 @@ mod events;
 mod mail;
 mod outbox;
 mod register;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             "events" | "authenticate" | "register" | "maintain" | "mail" | "mail/document"
             | "mail/outcome" | "notifications" => "POST, OPTIONS",
             "addresses" => "GET, HEAD, OPTIONS",
-            "assignments" | "outbox" => "GET, HEAD, POST, OPTIONS",
+            "assignments" | "outbox" | "sessions" => "GET, HEAD, POST, OPTIONS",
             _ => {
                 discard(body).await;
                 return Err(Failure::not_found("there is nothing at this address"));
@@ -67,6 +68,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.get_assignments(connector, parts).await
             }
             ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
+            ("sessions", &Method::GET | &Method::HEAD) => self.get_sessions().await,
+            ("sessions", &Method::POST) => self.post_sessions(&bytes).await,
             ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector, parts).await,
             ("addresses", &Method::GET | &Method::HEAD) => self.get_mail_address(parts).await,
             ("mail/outcome", &Method::POST) => self.post_mail_outcome(connector, &bytes).await,

@@ -2,6 +2,7 @@
 
 mod away;
 mod faults;
+mod sessions;
 
 use model::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
 use serde_json::{Value, json};
