@@ -1,9 +1,11 @@
-//! Nonces that nothing has to be remembered for.
+//! Nonces that nothing has to be remembered for, and that are short: they are in answers to whoever asks, whose address may
+//! be forged.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use hmac::{Hmac, KeyInit, Mac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -11,8 +13,13 @@ use crate::clock::Time;
 
 /// How long a nonce may be used, in seconds: RFC 8656 section 5 wants one hour at most.
 const LIFETIME: u64 = 3600;
-/// Hexadecimal digits: the expiry, then the MAC.
-const LENGTH: usize = 8 + 32;
+/// Bytes of the expiry: the last of its seconds, which come again after half a year.
+const EXPIRY: usize = 3;
+/// Bytes of the MAC. Nobody can try more than the limits on answers without credentials let through, and a nonce that was
+/// guessed proves no credentials, so 48 bits are enough.
+const MAC: usize = 6;
+/// Characters of a nonce: base64, without padding.
+const LENGTH: usize = (EXPIRY + MAC) * 4 / 3;
 
 /// Makes and checks nonces: an expiry, and a MAC over it and the client's address. The key lives as long as the process.
 #[derive(Clone)]
@@ -34,8 +41,7 @@ impl Nonces {
 
     /// Returns a nonce for a client.
     pub(crate) fn make(&self, client: IpAddr, now: Time) -> String {
-        // Wraps in the year 2106.
-        self.text(client, (now.seconds() + LIFETIME) as u32)
+        self.text(client, now.seconds() + LIFETIME)
     }
 
     /// Tells whether a nonce was made for this client and has not expired.
@@ -43,29 +49,37 @@ impl Nonces {
         if nonce.len() != LENGTH {
             return false;
         }
-        let expiry = std::str::from_utf8(&nonce[..8]).ok();
-        let Some(expires) = expiry.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(nonce) else {
             return false;
         };
-        let right = self.text(client, expires);
-        bool::from(right.as_bytes().ct_eq(nonce)) && u64::from(expires) > now.seconds()
+        let [high, middle, low, ..] = bytes.as_slice() else {
+            return false;
+        };
+        // The MAC is over the whole time, so one of half a year ago is none.
+        let last = u64::from(u32::from_be_bytes([0, *high, *middle, *low]));
+        let left = last.wrapping_sub(now.seconds()) & ((1 << (8 * EXPIRY)) - 1);
+        if !(1..=LIFETIME).contains(&left) {
+            return false;
+        }
+        let right = self.text(client, now.seconds() + left);
+        bool::from(right.as_bytes().ct_eq(nonce))
     }
 
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
-    fn text(&self, client: IpAddr, expires: u32) -> String {
+    fn text(&self, client: IpAddr, expires: u64) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of every length");
-        mac.update(&expires.to_be_bytes());
+        let expiry = expires.to_be_bytes();
+        mac.update(&expiry);
         match client {
             IpAddr::V4(ip) => mac.update(&ip.octets()),
             IpAddr::V6(ip) => mac.update(&ip.octets()),
         }
-        let mut text = format!("{expires:08x}");
-        for byte in &mac.finalize().into_bytes()[..16] {
-            // Writing into a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        let mac = mac.finalize().into_bytes();
+        let mut bytes = [0; EXPIRY + MAC];
+        bytes[..EXPIRY].copy_from_slice(&expiry[expiry.len() - EXPIRY..]);
+        bytes[EXPIRY..].copy_from_slice(&mac[..MAC]);
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 }
 
@@ -77,22 +91,29 @@ mod tests {
     fn a_nonce_is_for_one_client_and_one_hour() {
         let nonces = Nonces::new([7; 32]);
         let (alice, bob) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let now = Time::from_millis(1_700_000_000_000);
-        let nonce = nonces.make(alice, now);
-        assert_eq!(nonce.len(), LENGTH);
-        let check = |client, millis, nonce: &str| {
-            nonces.check(
-                client,
-                Time::from_millis(now.millis() + millis),
-                nonce.as_bytes(),
-            )
-        };
-        assert!(check(alice, 0, &nonce) && check(alice, 3_599_000, &nonce));
-        assert!(!check(alice, 3_600_000, &nonce));
-        assert!(!check(bob, 0, &nonce));
-        assert!(!check(alice, 0, &nonce[1..]) && !check(alice, 0, ""));
-        let forged = format!("ffffffff{}", &nonce[8..]);
-        assert!(!check(alice, 0, &forged));
-        assert!(!Nonces::new([8; 32]).check(alice, now, nonce.as_bytes()));
+        // The last seconds before the expiry's three bytes begin anew, too.
+        for begin in [1_700_000_000, (102 << 24) - 1_800] {
+            let now = Time::from_millis(begin * 1_000);
+            let nonce = nonces.make(alice, now);
+            assert_eq!(nonce.len(), LENGTH);
+            let check = |client, millis, nonce: &str| {
+                nonces.check(
+                    client,
+                    Time::from_millis(now.millis() + millis),
+                    nonce.as_bytes(),
+                )
+            };
+            assert!(check(alice, 0, &nonce) && check(alice, 3_599_000, &nonce));
+            assert!(!check(alice, 3_600_000, &nonce));
+            // When the same three bytes come again.
+            assert!(!check(alice, (1 << 24) * 1_000, &nonce));
+            assert!(!check(bob, 0, &nonce));
+            assert!(!check(alice, 0, &nonce[1..]) && !check(alice, 0, ""));
+            let (expiry, mac) = nonce.split_at(4);
+            let later = nonces.make(alice, Time::from_millis(now.millis() + 1_000));
+            assert!(!check(alice, 0, &format!("{}{mac}", &later[..4])));
+            assert!(!check(alice, 0, &format!("{expiry}AAAAAAAA")));
+            assert!(!Nonces::new([8; 32]).check(alice, now, nonce.as_bytes()));
+        }
     }
 }

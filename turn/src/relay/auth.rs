@@ -21,7 +21,8 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) const BAD_REQUEST: Self = Self::new(400, "Bad Request");
-    pub(super) const UNAUTHORIZED: Self = Self::new(401, "Unauthorized");
+    // The code says it; whoever has shown nothing gets no more bytes than are needed.
+    pub(super) const UNAUTHORIZED: Self = Self::new(401, "");
     pub(super) const FORBIDDEN: Self = Self::new(403, "Forbidden Peer Address");
     pub(super) const MISMATCH: Self = Self::new(437, "Allocation Mismatch");
     pub(super) const STALE_NONCE: Self = Self::new(438, "Stale Nonce");

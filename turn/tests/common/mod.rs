@@ -45,9 +45,27 @@ fn program() -> Command {
     command
 }
 
+/// Without it, it would take the ports that are usual for TURN, and perhaps another server's.
+fn on_free_ports<'a>(command: &'a mut Command, flags: &[&str]) -> &'a mut Command {
+    for (flag, value) in [
+        ("--listen", "127.0.0.1:0"),
+        ("--metrics", "127.0.0.1:0"),
+        ("--relay-ip", "127.0.0.3,::1"),
+    ] {
+        if !flags.contains(&flag) {
+            command.args([flag, value]);
+        }
+    }
+    command
+}
+
 /// Starts the program with flags that do not work; returns its one sentence.
 pub(crate) fn refused(flags: &[&str]) -> String {
-    let output = program().args(flags).stdin(Stdio::null()).output().unwrap();
+    let output = on_free_ports(&mut program(), flags)
+        .args(flags)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     assert!(!output.status.success());
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
@@ -62,16 +80,7 @@ impl Server {
     /// Starts the server on free ports of 127.0.0.1, relaying on 127.0.0.3 and ::1, and waits until it is ready.
     pub(crate) fn start(flags: &[&str]) -> Self {
         let mut command = program();
-        for (flag, value) in [
-            ("--listen", "127.0.0.1:0"),
-            ("--metrics", "127.0.0.1:0"),
-            ("--relay-ip", "127.0.0.3,::1"),
-        ] {
-            if !flags.contains(&flag) {
-                command.args([flag, value]);
-            }
-        }
-        command
+        on_free_ports(&mut command, flags)
             .args(["--log", "warn"])
             .args(flags)
             .stdout(Stdio::piped());

@@ -76,7 +76,7 @@ pub(super) struct Bench {
 /// An answer, read.
 #[derive(Debug)]
 pub(super) struct Answer {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Answer {
