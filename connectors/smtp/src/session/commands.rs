@@ -6,6 +6,7 @@ use smtp_proto::{
     Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
 };
 
+use super::chunks::announced;
 use super::{Data, Envelope, Session, State, shown, too_large};
 
 /// The address that every mail server takes mail for (RFC 5321 section 4.5.1).
@@ -19,7 +20,23 @@ impl Session {
             self.end("421 4.7.0", "too many commands; good bye");
             return;
         }
+        if line
+            .get(..4)
+            .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+        {
+            let text = String::from_utf8_lossy(line);
+            match announced(&text) {
+                Some((size, last)) => self.begin_chunk(size, last),
+                None => self.end("501 5.5.4", "expected: BDAT size [LAST]"),
+            }
+            return;
+        }
         match Request::parse(&mut line.iter()) {
+            // The parser gives the postmaster without a domain the address of nobody.
+            Ok(Request::Rcpt { mut to }) if to.address.is_empty() && names_postmaster(line) => {
+                to.address = Cow::Borrowed(POSTMASTER);
+                self.rcpt(&to);
+            }
             Ok(request) => self.request(request),
             Err(error) => self.misunderstood(&error),
         }
@@ -60,7 +77,7 @@ impl Session {
             Request::Rcpt { to } => self.rcpt(&to),
             Request::Data => self.begin_data(),
             Request::Rset => {
-                self.envelope = None;
+                self.forget();
                 self.reply("250 2.0.0", "OK");
             }
             Request::Noop { .. } => self.reply("250 2.0.0", "OK"),
@@ -82,7 +99,7 @@ impl Session {
     }
 
     fn hello(&mut self, host: &str, extended: bool) {
-        self.envelope = None;
+        self.forget();
         self.extended = extended;
         self.helo = Some(
             host.chars()
@@ -101,6 +118,7 @@ impl Session {
             format!("SIZE {}", self.config.limits.size),
             "8BITMIME".to_owned(),
             "SMTPUTF8".to_owned(),
+            "CHUNKING".to_owned(),
         ];
         if self.config.starttls && !self.secure {
             lines.push("STARTTLS".to_owned());
@@ -172,6 +190,10 @@ impl Session {
             self.refuse("503 5.5.1", "say MAIL FROM first");
             return;
         };
+        if self.chunks.is_some() {
+            self.refuse("503 5.5.1", "the mail has begun");
+            return;
+        }
         if !plain {
             self.refuse("555 5.5.4", "a parameter of RCPT is not offered here");
             return;
@@ -211,14 +233,26 @@ impl Session {
     fn begin_data(&mut self) {
         match &self.envelope {
             None => self.refuse("503 5.5.1", "say MAIL FROM first"),
+            Some(_) if self.chunks.is_some() => {
+                self.refuse("503 5.5.1", "the mail has begun in chunks; go on with BDAT");
+            }
             Some(envelope) if envelope.to.is_empty() => {
                 self.refuse("554 5.5.1", "there is no valid recipient");
             }
             Some(_) => {
                 let limits = &self.config.limits;
-                self.state = State::Data(Box::new(Data::new(limits.size, limits.text_line)));
+                self.state = State::Data(Box::new(Data::new(limits.size)));
                 self.reply("354", "end with a dot on a line of its own");
             }
         }
     }
+}
+
+/// Whether a command names the postmaster without a domain (RFC 5321 section 4.1.1.3).
+fn names_postmaster(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line).to_ascii_lowercase();
+    let inner = line
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    inner.is_some_and(|(address, _)| address.trim() == POSTMASTER)
 }

@@ -16,14 +16,9 @@ pub(super) enum Progress {
     Flood,
 }
 
-/// Why a mail that ended is none. The rest of it was read, so that its sender sees the answer.
+/// A mail that ended is larger than allowed. The rest of it was read, so that its sender sees the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fault {
-    /// It is larger than allowed.
-    Large,
-    /// A line is longer than allowed.
-    Long,
-}
+pub(super) struct TooLarge;
 
 #[derive(Clone, Copy, Debug, Default)]
 enum At {
@@ -40,25 +35,18 @@ enum At {
 pub(super) struct Data {
     bytes: Vec<u8>,
     at: At,
-    line: usize,
-    /// Whether a line was too long.
-    long: bool,
     /// Bytes that came, those over the limit included.
     total: usize,
     max_size: usize,
-    max_line: usize,
 }
 
 impl Data {
-    pub(super) const fn new(max_size: usize, max_line: usize) -> Self {
+    pub(super) const fn new(max_size: usize) -> Self {
         Self {
             bytes: Vec::new(),
             at: At::LineStart,
-            line: 0,
-            long: false,
             total: 0,
             max_size,
-            max_line,
         }
     }
 
@@ -68,11 +56,9 @@ impl Data {
     }
 
     /// The mail, or why there is none.
-    pub(super) fn finish(self) -> Result<Vec<u8>, Fault> {
+    pub(super) fn finish(self) -> Result<Vec<u8>, TooLarge> {
         if self.total > self.max_size {
-            Err(Fault::Large)
-        } else if self.long {
-            Err(Fault::Long)
+            Err(TooLarge)
         } else {
             Ok(self.bytes)
         }
@@ -81,12 +67,9 @@ impl Data {
     /// Takes bytes; returns how many.
     pub(super) fn push(&mut self, input: &[u8]) -> (usize, Progress) {
         for (index, &byte) in input.iter().enumerate() {
-            self.line += 1;
-            self.long |= self.line > self.max_line;
             self.at = match (self.at, byte) {
                 (At::DotCr, b'\n') => return (index + 1, Progress::End),
                 (At::Cr, b'\n') => {
-                    self.line = 0;
                     self.keep(b"\r\n");
                     At::LineStart
                 }
@@ -109,7 +92,7 @@ impl Data {
 
     fn keep(&mut self, bytes: &[u8]) {
         self.total += bytes.len();
-        if self.total <= self.max_size && !self.long {
+        if self.total <= self.max_size {
             self.bytes.extend_from_slice(bytes);
         } else {
             self.bytes = Vec::new();
@@ -123,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    fn all(input: &[u8], piece: usize) -> (usize, Progress, Result<Vec<u8>, Fault>) {
-        let mut data = Data::new(64, 40);
+    fn all(input: &[u8], piece: usize) -> (usize, Progress, Result<Vec<u8>, TooLarge>) {
+        let mut data = Data::new(64);
         let mut taken = 0;
         for chunk in input.chunks(piece.max(1)) {
             let (count, progress) = data.push(chunk);
@@ -160,10 +143,11 @@ mod tests {
     fn what_is_too_large_is_forgotten_and_a_flood_ends_it() {
         let lines = b"0123456789\r\n".repeat(7);
         let (_, progress, bytes) = all(&[&lines[..], b".\r\n"].concat(), 5);
-        assert_eq!((progress, bytes), (Progress::End, Err(Fault::Large)));
+        assert_eq!((progress, bytes), (Progress::End, Err(TooLarge)));
         assert_eq!(all(&b"0123456789\r\n".repeat(20), 5).1, Progress::Flood);
-        let (_, progress, bytes) = all(&[&[b'x'; 41][..], b"\r\n.\r\n"].concat(), 5);
-        assert_eq!((progress, bytes), (Progress::End, Err(Fault::Long)));
+        let long = [&[b'x'; 62][..], b"\r\n"].concat();
+        let (_, progress, bytes) = all(&[&long[..], b".\r\n"].concat(), 5);
+        assert_eq!((progress, bytes), (Progress::End, Ok(long)), "one line");
     }
 
     proptest! {

@@ -1,9 +1,10 @@
 //! One SMTP connection as a state machine: bytes and answers in, steps out. No sockets, no clock.
 //!
-//! RFC 5321 with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), STARTTLS (3207) and
-//! ENHANCEDSTATUSCODES (2034). It takes mail for the addresses of one domain that somebody made, and relays
-//! nothing. Lines end in CRLF and nothing else.
+//! RFC 5321 with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), STARTTLS (3207), CHUNKING (3030)
+//! and ENHANCEDSTATUSCODES (2034). It takes mail for the addresses of one domain that somebody made, and relays
+//! nothing. Lines end in CRLF and nothing else, but in chunks, whose end no line can feign.
 
+mod chunks;
 mod commands;
 mod data;
 #[cfg(test)]
@@ -11,7 +12,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use data::{Data, Fault, Progress};
+use chunks::Chunks;
+use data::{Data, Progress, TooLarge};
 
 use crate::config::Limits;
 
@@ -93,6 +95,8 @@ struct Envelope {
 enum State {
     Command,
     Data(Box<Data>),
+    /// Bytes of a chunk come.
+    Chunk,
     Lookup(String),
     Delivering(Option<Box<Mail>>),
     /// After the answer to STARTTLS was sent.
@@ -113,6 +117,8 @@ pub struct Session {
     extended: bool,
     secure: bool,
     envelope: Option<Envelope>,
+    /// What came of a mail in chunks.
+    chunks: Option<Box<Chunks>>,
     commands: u32,
     bad: u32,
     mails: u32,
@@ -132,6 +138,7 @@ impl Session {
             extended: false,
             secure: false,
             envelope: None,
+            chunks: None,
             commands: 0,
             bad: 0,
             mails: 0,
@@ -155,7 +162,7 @@ impl Session {
     pub fn held(&self) -> usize {
         match &self.state {
             State::Data(data) => data.held(),
-            _ => 0,
+            _ => self.chunks.as_ref().map_or(0, |chunks| chunks.held()),
         }
     }
 
@@ -180,6 +187,15 @@ impl Session {
                         return Step::Receive;
                     }
                 }
+                State::Chunk => {
+                    if !self.chunk() {
+                        return if self.out.is_empty() {
+                            Step::Receive
+                        } else {
+                            self.send()
+                        };
+                    }
+                }
                 State::Command => {
                     if self.out.len() >= MAX_ANSWERS {
                         return self.send();
@@ -200,7 +216,7 @@ impl Session {
     pub fn secured(&mut self) {
         self.secure = true;
         self.helo = None;
-        self.envelope = None;
+        self.forget();
         self.input.clear();
         self.start = 0;
         self.state = State::Command;
@@ -316,27 +332,28 @@ impl Session {
         true
     }
 
+    /// Forgets a mail that was begun.
+    fn forget(&mut self) {
+        self.envelope = None;
+        self.chunks = None;
+    }
+
     fn complete(&mut self) {
         let State::Data(data) = std::mem::replace(&mut self.state, State::Command) else {
             return;
         };
+        match data.finish() {
+            Ok(bytes) => self.deliver(bytes),
+            Err(TooLarge) => {
+                self.envelope = None;
+                let size = self.config.limits.size;
+                self.refuse("552 5.3.4", &too_large(size));
+            }
+        }
+    }
+
+    fn deliver(&mut self, bytes: Vec<u8>) {
         let envelope = self.envelope.take().unwrap_or_default();
-        let limits = &self.config.limits;
-        let bytes = match data.finish() {
-            Ok(bytes) => bytes,
-            Err(Fault::Large) => {
-                self.refuse("552 5.3.4", &too_large(limits.size));
-                return;
-            }
-            Err(Fault::Long) => {
-                let most = limits.text_line;
-                self.refuse(
-                    "550 5.6.0",
-                    &format!("the mail has a line longer than {most} bytes"),
-                );
-                return;
-            }
-        };
         let protocol = match (self.extended, envelope.utf8, self.secure) {
             (_, true, true) => "UTF8SMTPS",
             (_, true, false) => "UTF8SMTP",

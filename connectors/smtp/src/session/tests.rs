@@ -75,6 +75,7 @@ fn a_mail_in_one_pipelined_piece() {
         "SIZE 26214400",
         "8BITMIME",
         "SMTPUTF8",
+        "CHUNKING",
         "STARTTLS",
         "ENHANCEDSTATUSCODES",
     ] {
@@ -104,7 +105,7 @@ fn nothing_is_relayed_and_nobody_is_named() {
         ("general@example.org", "550 5.1.1"),
         ("general.cccccccccccccccccccc@example.org", "550 5.1.1"),
         (OTHER, "451 4.3.0"),
-        ("postmaster", "550 5.1.1"),
+        ("", "550 5.1.1"),
     ] {
         let (said, _) = run(&mut session, format!("RCPT TO:<{to}>\r\n").as_bytes());
         assert!(said.starts_with(code), "{to}: {said}");
@@ -175,6 +176,82 @@ fn lines_end_in_crlf_only() {
 }
 
 #[test]
+fn the_postmaster_needs_no_domain() {
+    let mut session = session(|_| ());
+    session.receive(b"EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<PostMaster>\r\n");
+    let asked = loop {
+        match session.next_step() {
+            Step::Lookup(address) => break address,
+            Step::Send(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(asked, "postmaster@example.org");
+}
+
+#[test]
+fn a_mail_in_chunks() {
+    let begin = format!("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\n");
+    let input =
+        format!("{begin}BDAT 14\r\nSubject: x\r\n\r\nBDAT 8\r\na\nQUIT\r\nBDAT 0 LAST\r\nNOOP\r\n");
+    let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
+    assert_eq!(codes(&said)[4..], ["250", "250", "250", "250"], "{said}");
+    assert!(said.contains("CHUNKING"), "{said}");
+    assert_eq!(
+        mails[0].bytes, b"Subject: x\r\n\r\na\r\nQUIT\r\n",
+        "a bare LF is a line end"
+    );
+    assert_eq!(mails.len(), 1);
+
+    // Bytes of a chunk are never commands, whatever is wrong with it.
+    for (input, expected) in [
+        ("EHLO a\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n".to_owned(), "503,250"),
+        (
+            "EHLO a\r\nMAIL FROM:<a@b.c>\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n".to_owned(),
+            "554,250",
+        ),
+        (
+            format!("{begin}BDAT 60\r\n{}\r\nNOOP\r\n", "x".repeat(58)),
+            "552,250",
+        ),
+        (
+            format!(
+                "{begin}BDAT 30\r\n{}BDAT 30 LAST\r\n{}BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+                "x".repeat(30),
+                "x".repeat(30)
+            ),
+            "250,552,503,250",
+        ),
+        (
+            format!("{begin}BDAT 50 LAST\r\n{}NOOP\r\n", "\n".repeat(50)),
+            "552,250",
+        ),
+        (
+            format!("{begin}BDAT 2\r\nxxDATA\r\nRCPT TO:<{HERE}>\r\nRSET\r\nBDAT 2 LAST\r\nxx"),
+            "250,503,503,250,503",
+        ),
+        (format!("{begin}BDAT x\r\nQUIT\r\n"), "501"),
+        (
+            format!("{begin}BDAT 18446744073709551617\r\nQUIT\r\n"),
+            "501",
+        ),
+        (format!("{begin}BDAT 200\r\nQUIT\r\n"), "552"),
+    ] {
+        let mut session = session(|config| config.limits.size = 50);
+        let (said, mails) = run(&mut session, input.as_bytes());
+        let codes = codes(&said);
+        let count = expected.split(',').count();
+        assert_eq!(
+            codes[codes.len() - count..].join(","),
+            expected,
+            "{input}: {said}"
+        );
+        assert!(mails.is_empty());
+        assert_eq!(said.ends_with("<closed>"), count == 1, "{said}");
+    }
+}
+
+#[test]
 fn tls_begins_clean() {
     let mut plain = session(|_| ());
     let (said, _) = run(&mut plain, b"EHLO a\r\nMAIL FROM:<a@b.c>\r\nSTARTTLS\r\n");
@@ -223,8 +300,8 @@ fn everything_has_a_bound() {
         &format!("{begin}RCPT TO:<{OTHER}>\r\n"),
         "452 4.5.3"
     ));
-    let long = format!("{begin}DATA\r\n{}\r\n.\r\n", "x".repeat(9_000));
-    assert!(!closed(|_| (), &long, "550 5.6.0"));
+    let long = format!("{begin}DATA\r\n{}\r\n.\r\n", "x".repeat(1 << 20));
+    assert!(!closed(|_| (), &long, "250 2.0.0 queued"));
     let large = format!("{begin}DATA\r\n{}.\r\n", "0123456789\r\n".repeat(6));
     assert!(!closed(|l| l.size = 50, &large, "552 5.3.4"));
     assert!(closed(|l| l.size = 20, &large, "552 5.3.4"));
@@ -260,6 +337,8 @@ proptest! {
                 Just(format!("RCPT TO:<{HERE}>\r\n").into_bytes()),
                 Just(b"DATA\r\n".to_vec()),
                 Just(b".\r\n".to_vec()),
+                Just(b"BDAT 6\r\ntext\r\n".to_vec()),
+                Just(b"BDAT 7 LAST\r\na\nNOOP\n".to_vec()),
                 Just(b"text\r\n".to_vec()),
                 proptest::collection::vec(any::<u8>(), 0..20),
             ],
