@@ -96,8 +96,6 @@ pub struct Limits {
     pub recipients: usize,
     /// Longest command with CRLF, bytes. RFC 5321 asks for 512, extensions add to it.
     pub command_line: usize,
-    /// Longest line of a mail with CRLF, bytes. RFC 5321 asks for 1000; many send longer ones.
-    pub text_line: usize,
     /// Commands in one connection.
     pub commands: u32,
     /// Commands that were refused in one connection, unknown recipients included.
@@ -108,18 +106,26 @@ pub struct Limits {
     pub hops: usize,
     /// Open connections.
     pub connections: usize,
-    /// Open connections of one address.
+    /// Open connections of one address; of IPv6 of one /64.
     pub connections_per_address: usize,
     /// Bytes of mails that are being received, all connections together.
     pub receiving: usize,
+    /// The same, those of one address.
+    pub receiving_per_address: usize,
     /// Mails for one channel's address in an hour.
     pub mails_per_hour: u32,
     /// How long a client may be silent; RFC 5321 section 4.5.3.2.7 asks for five minutes.
     pub idle: Duration,
+    /// The same while three of four places are taken.
+    pub idle_crowded: Duration,
+    /// How long a client may take to read an answer.
+    pub writing: Duration,
     /// How long a connection may last.
     pub session: Duration,
     /// How long the checks of one mail may take.
     pub checking: Duration,
+    /// How long it may take to take one mail apart.
+    pub taking_apart: Duration,
     /// Bytes that mails may take on disk until the functions have them.
     pub queue_bytes: u64,
     /// Mails that are handed over at the same time.
@@ -146,7 +152,6 @@ impl Default for Limits {
             size: 25 << 20,
             recipients: 100,
             command_line: 2_048,
-            text_line: 8_192,
             commands: 1_000,
             bad_commands: 10,
             mails: 100,
@@ -154,10 +159,14 @@ impl Default for Limits {
             connections: 200,
             connections_per_address: 20,
             receiving: 128 << 20,
+            receiving_per_address: 64 << 20,
             mails_per_hour: 600,
             idle: Duration::from_secs(300),
+            idle_crowded: Duration::from_secs(30),
+            writing: Duration::from_secs(60),
             session: Duration::from_secs(3_600),
             checking: Duration::from_secs(15),
+            taking_apart: Duration::from_secs(30),
             queue_bytes: 1 << 30,
             handovers: 4,
             retry: Duration::from_secs(60),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use connector::FunctionsClient;
+use connector::{FunctionsClient, Seldom};
 
 use crate::outgoing::Outgoing;
 use crate::session::Recipient;
@@ -17,6 +17,8 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 const MAX_REMEMBERED: usize = 10_000;
 /// How long mails of an address are counted.
 const WINDOW: Duration = Duration::from_secs(3_600);
+
+static NOT_FOUND: Seldom = Seldom::new();
 
 /// Asks the functions, and remembers for a moment.
 #[derive(Debug)]
@@ -60,7 +62,9 @@ impl Directory {
                     known
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "an address cannot be looked up");
+                    if let Some(left_out) = NOT_FOUND.say() {
+                        tracing::warn!(%error, left_out, "an address cannot be looked up");
+                    }
                     return Recipient::Unavailable;
                 }
             },

@@ -4,22 +4,26 @@
 //! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine
 //! without I/O, [`session`]. With [`OutgoingConfig`] it also sends what the functions queue: invites and digests.
 
+mod breaker;
 mod checks;
 mod config;
 mod directory;
+mod disk;
+mod handover;
 mod inbox;
 mod metrics;
 mod mime;
 mod outgoing;
 mod pause;
+mod places;
 mod queue;
 mod server;
 pub mod session;
 mod tls;
 mod trace;
+mod workshop;
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use connector::FunctionsClient;
@@ -34,9 +38,16 @@ use directory::Directory;
 use inbox::Inbox;
 use outgoing::Outgoing;
 pub use outgoing::{Dkim, OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
+use places::Places;
 use queue::Queue;
 use server::{Shared, TlsAcceptorDebug};
 use session::SessionConfig;
+use workshop::Workshop;
+
+/// Mails that are taken apart at the same time.
+const WORKERS: u32 = 4;
+/// Mails whose senders are checked at the same time; most of that is waiting for DNS.
+const CHECKERS: u32 = 100;
 
 /// Why it cannot start: one sentence.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -71,7 +82,7 @@ impl Smtp {
             .transpose()
             .map_err(|error| failed(&error))?;
         let folder = config.data.join("incoming");
-        let (queue, waiting) = Queue::open(&folder, config.limits.queue_bytes)
+        let (queue, found) = Queue::open(&folder, config.limits.queue_bytes)
             .map_err(|error| StartError(format!("{} cannot be used: {error}", folder.display())))?;
         let queue = Arc::new(queue);
         let resolver = || checks::resolver(config.dns).map_err(StartError);
@@ -118,6 +129,9 @@ impl Smtp {
             config.limits.mails_per_hour,
             outgoing.clone(),
         ));
+        let workshop = Workshop::new(WORKERS, config.limits.taking_apart);
+        // The checks have a limit of their own, within this one.
+        let checking = Workshop::new(CHECKERS, config.limits.checking * 2);
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             session: Arc::new(SessionConfig {
@@ -136,16 +150,19 @@ impl Smtp {
                 hops: config.limits.hops,
                 arrived,
                 outgoing: outgoing.clone(),
+                workshop: workshop.clone(),
+                checking,
             },
-            open: Mutex::default(),
-            receiving: AtomicUsize::new(0),
+            places: Places::default(),
+            refusing: AtomicUsize::new(0),
         });
         let (stop, stopping) = watch::channel(false);
-        let handing = tokio::spawn(inbox::hand_over(
+        let handing = tokio::spawn(handover::hand_over(
             Arc::clone(&queue),
             client,
+            workshop,
             config.limits,
-            waiting,
+            found,
             arrivals,
         ));
         let serving = tokio::spawn(server::serve(listener, shared, stopping));

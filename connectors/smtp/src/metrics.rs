@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use connector::Seldom;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -18,6 +19,8 @@ const MAX_REQUEST: usize = 8 * 1024;
 const REQUEST: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
 
 pub(crate) fn text(queue: &Queue, outgoing: Option<&Outgoing>) -> String {
     let mut out = String::new();
@@ -35,7 +38,21 @@ pub(crate) fn text(queue: &Queue, outgoing: Option<&Outgoing>) -> String {
         "Mails that the functions do not have yet.",
         waiting,
     );
+    let broken = count(queue.broken());
+    metric(
+        "incoming_broken",
+        "gauge",
+        "Mails kept aside in incoming/broken because work on them had no end.",
+        broken,
+    );
     if let Some(outgoing) = outgoing {
+        let broken = count(outgoing.broken());
+        metric(
+            "outgoing_broken",
+            "gauge",
+            "Mails kept aside in outgoing/broken because work on them had no end.",
+            broken,
+        );
         let waiting = count(outgoing.waiting());
         metric(
             "outgoing_waiting",
@@ -80,7 +97,9 @@ impl Smtp {
                 // Whoever breaks off does not want the answer.
                 Ok((stream, _)) => drop(timeout(REQUEST, self.show(stream)).await),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection for metrics could not be accepted");
+                    if let Some(left_out) = NOT_ACCEPTED.say() {
+                        tracing::warn!(%error, left_out, "a connection for metrics could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -3,20 +3,21 @@
 //! One file a mail: a line of JSON and the bytes. It is written beside, made durable (fsync), renamed into place, and
 //! the folder made durable; only then is the mail answered. What a crash leaves half written was never answered.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::{self, Breaker, SUFFIX};
+use crate::disk::{Disk, is_full, private, sync};
+
 /// Most mails that wait.
 const MAX_MAILS: usize = 20_000;
-/// What the end of a file's name says.
-const SUFFIX: &str = ".mail";
 
 /// What is known about a mail besides its bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -38,8 +39,22 @@ pub(crate) struct Envelope {
 pub(crate) enum QueueError {
     #[error("the queue is full: {0} bytes wait to be handed over")]
     Full(u64),
+    #[error("the disk is full: {0}")]
+    NoRoom(io::Error),
+    #[error("the same mail is being written at the moment")]
+    Busy,
     #[error("the queue cannot be used: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for QueueError {
+    fn from(error: io::Error) -> Self {
+        if is_full(&error) {
+            Self::NoRoom(error)
+        } else {
+            Self::Io(error)
+        }
+    }
 }
 
 /// The folder. Calls block; they belong on threads that may.
@@ -47,89 +62,106 @@ pub(crate) enum QueueError {
 pub(crate) struct Queue {
     folder: PathBuf,
     most: u64,
+    disk: Disk,
+    breaker: Breaker,
     state: Mutex<Waiting>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Waiting {
+    /// Those being written included.
     bytes: u64,
-    mails: usize,
+    /// How large each is.
+    mails: HashMap<String, u64>,
+    writing: HashSet<String>,
+}
+
+/// What is found when the folder is opened.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Mails that wait.
+    pub(crate) waiting: Vec<String>,
+    /// Mails that somebody worked on when the process ended.
+    pub(crate) suspects: Vec<String>,
 }
 
 impl Queue {
     /// Opens the folder, makes it if it is missing, and returns the names of mails that wait.
-    pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Vec<String>)> {
-        for below in ["new", "queue", "refused"] {
-            let path = folder.join(below);
-            fs::create_dir_all(&path)?;
-            private(&path)?;
+    pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
+        for below in ["new", "refused"] {
+            private(&folder.join(below))?;
         }
+        let (breaker, unended) = Breaker::open(folder)?;
         // Half-written mails were never answered.
         for entry in fs::read_dir(folder.join("new"))? {
             fs::remove_file(entry?.path())?;
         }
-        let (mut ids, mut waiting) = (Vec::new(), Waiting::default());
-        for entry in fs::read_dir(folder.join("queue"))? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(id) = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)) else {
-                continue;
-            };
-            waiting.bytes += entry.metadata()?.len();
-            waiting.mails += 1;
-            ids.push(id.to_owned());
+        let found = Found {
+            waiting: breaker.names()?,
+            suspects: unended.suspects,
+        };
+        let mut waiting = Waiting::default();
+        for id in found.waiting.iter().chain(&found.suspects) {
+            let length = fs::metadata(breaker.place(id))?.len();
+            waiting.bytes += length;
+            waiting.mails.insert(id.clone(), length);
         }
         sync(folder)?;
         let queue = Self {
             folder: folder.to_owned(),
             most,
+            disk: Disk::default(),
+            breaker,
             state: Mutex::new(waiting),
         };
-        Ok((queue, ids))
+        Ok((queue, found))
     }
 
     /// Keeps a mail; it is durable when this returns. False if it waits already.
     pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8]) -> Result<bool, QueueError> {
+        let id = &envelope.id;
         let mut head = serde_json::to_vec(envelope).map_err(io::Error::from)?;
         head.push(b'\n');
         let length = (head.len() + bytes.len()) as u64;
         {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.bytes + length > self.most || state.mails >= MAX_MAILS {
+            let mut state = self.state();
+            if state.mails.contains_key(id) {
+                return Ok(false);
+            }
+            if state.bytes + length > self.most
+                || state.mails.len() + state.writing.len() >= MAX_MAILS
+            {
                 return Err(QueueError::Full(state.bytes));
             }
+            // Two connections may bring the same mail at the same time.
+            if !state.writing.insert(id.clone()) {
+                return Err(QueueError::Busy);
+            }
             state.bytes += length;
-            state.mails += 1;
         }
-        let kept = self.write(&envelope.id, &head, bytes);
-        if !matches!(kept, Ok(true)) {
-            self.forget(length);
+        let unique = getrandom::u64().unwrap_or(0);
+        let beside = self.place("new", &format!("{id}-{unique:016x}"));
+        let place = self.breaker.place(id);
+        let kept = self.disk.keep(&beside, &place, &[&head, bytes]);
+        let mut state = self.state();
+        state.writing.remove(id);
+        match kept {
+            Ok(()) => {
+                state.mails.insert(id.clone(), length);
+                Ok(true)
+            }
+            Err(error) => {
+                state.bytes = state.bytes.saturating_sub(length);
+                // It may be in its place without being durable. Its sender brings it again, and then it is new.
+                drop(fs::remove_file(&place));
+                Err(error.into())
+            }
         }
-        Ok(kept?)
-    }
-
-    fn write(&self, id: &str, head: &[u8], bytes: &[u8]) -> io::Result<bool> {
-        let place = self.place("queue", id);
-        if place.exists() {
-            return Ok(false);
-        }
-        // Two connections may bring the same mail at the same time.
-        let beside = self.place(
-            "new",
-            &format!("{id}-{:016x}", getrandom::u64().unwrap_or(0)),
-        );
-        let mut file = File::create_new(&beside)?;
-        file.write_all(head)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &place)?;
-        sync(&self.folder.join("queue"))?;
-        Ok(true)
     }
 
     /// Reads a mail.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        let mut reader = BufReader::new(File::open(self.place("queue", id))?);
+        let mut reader = BufReader::new(File::open(self.breaker.place(id))?);
         let mut head = Vec::new();
         reader.read_until(b'\n', &mut head)?;
         let envelope = serde_json::from_slice(&head)?;
@@ -138,73 +170,74 @@ impl Queue {
         Ok((envelope, bytes))
     }
 
+    /// Notes that work on a mail begins; durable when this returns.
+    pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
+        self.breaker.begin(&self.disk, id)
+    }
+
+    /// Notes that work on a mail has an end.
+    pub(crate) fn end(&self, id: &str) -> io::Result<()> {
+        self.breaker.end(id)
+    }
+
+    /// Puts a mail aside that cannot be worked on.
+    pub(crate) fn set_aside(&self, id: &str) -> io::Result<()> {
+        self.breaker.set_aside(id)?;
+        self.forget(id);
+        Ok(())
+    }
+
     /// Forgets a mail that the functions have.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
-        let place = self.place("queue", id);
-        let length = fs::metadata(&place)?.len();
-        fs::remove_file(&place)?;
-        self.forget(length);
+        fs::remove_file(self.breaker.place(id))?;
+        self.forget(id);
         Ok(())
     }
 
     /// Puts a mail aside that the functions refused for good.
-    pub(crate) fn set_aside(&self, id: &str) -> io::Result<()> {
-        let place = self.place("queue", id);
-        let length = fs::metadata(&place)?.len();
-        fs::rename(&place, self.place("refused", id))?;
-        self.forget(length);
+    pub(crate) fn refuse(&self, id: &str) -> io::Result<()> {
+        fs::rename(self.breaker.place(id), self.place("refused", id))?;
+        self.forget(id);
         Ok(())
     }
 
     /// Removes mails that were put aside long ago.
     pub(crate) fn clean(&self, keep: Duration) -> io::Result<()> {
-        let oldest = SystemTime::now().checked_sub(keep);
-        for entry in fs::read_dir(self.folder.join("refused"))? {
-            let entry = entry?;
-            if oldest.is_some_and(|oldest| {
-                entry
-                    .metadata()
-                    .and_then(|m| m.modified())
-                    .is_ok_and(|at| at < oldest)
-            }) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+        breaker::clean(&self.folder.join("refused"), keep)?;
+        breaker::clean(&self.folder.join("broken"), keep)
     }
 
     /// Mails that wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .mails
+        self.state().mails.len()
     }
 
-    fn forget(&self, length: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.bytes = state.bytes.saturating_sub(length);
-        state.mails = state.mails.saturating_sub(1);
+    /// Mails that were put aside because work on them had no end.
+    pub(crate) fn broken(&self) -> usize {
+        self.breaker.broken()
+    }
+
+    fn forget(&self, id: &str) {
+        self.breaker.forget(id);
+        let mut state = self.state();
+        if let Some(length) = state.mails.remove(id) {
+            state.bytes = state.bytes.saturating_sub(length);
+        }
     }
 
     fn place(&self, below: &str, id: &str) -> PathBuf {
         self.folder.join(below).join(format!("{id}{SUFFIX}"))
     }
-}
 
-pub(crate) fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Mails are for their reader only.
-pub(crate) fn private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    fn state(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::tests::faults;
 
     fn envelope(id: &str) -> Envelope {
         Envelope {
@@ -219,8 +252,8 @@ mod tests {
     #[test]
     fn what_was_pushed_is_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let (queue, ids) = Queue::open(folder.path(), 10_000).unwrap();
-        assert!(ids.is_empty());
+        let (queue, found) = Queue::open(folder.path(), 10_000).unwrap();
+        assert!(found.waiting.is_empty());
         assert!(
             queue
                 .push(&envelope("one"), b"Subject: 1\r\n\r\n\n{}\n")
@@ -234,9 +267,9 @@ mod tests {
         fs::write(folder.path().join("new/half.mail"), b"{").unwrap();
         drop(queue);
 
-        let (queue, mut ids) = Queue::open(folder.path(), 10_000).unwrap();
-        ids.sort();
-        assert_eq!(ids, ["one", "two"]);
+        let (queue, mut found) = Queue::open(folder.path(), 10_000).unwrap();
+        found.waiting.sort();
+        assert_eq!(found.waiting, ["one", "two"]);
         assert!(!folder.path().join("new/half.mail").exists());
         let (read, bytes) = queue.read("one").unwrap();
         assert_eq!(
@@ -244,12 +277,37 @@ mod tests {
             (envelope("one"), &b"Subject: 1\r\n\r\n\n{}\n"[..])
         );
         queue.remove("one").unwrap();
-        queue.set_aside("two").unwrap();
+        queue.refuse("two").unwrap();
         assert_eq!(queue.waiting(), 0);
         queue.clean(Duration::from_secs(60)).unwrap();
         assert!(folder.path().join("refused/two.mail").exists());
         queue.clean(Duration::ZERO).unwrap();
         assert!(!folder.path().join("refused/two.mail").exists());
+    }
+
+    #[test]
+    fn a_mail_that_is_worked_on_is_there_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (queue, _) = Queue::open(folder.path(), 10_000).unwrap();
+        queue.push(&envelope("one"), b"1").unwrap();
+        queue.begin("one").unwrap();
+        assert!(!queue.push(&envelope("one"), b"1").unwrap());
+        assert_eq!(queue.read("one").unwrap().1, b"1");
+        drop(queue);
+        let (queue, found) = Queue::open(folder.path(), 10_000).unwrap();
+        assert_eq!(
+            (found.waiting.len(), found.suspects.as_slice()),
+            (0, &["one".to_owned()][..])
+        );
+        assert_eq!(
+            (queue.waiting(), queue.read("one").unwrap().1),
+            (1, b"1".to_vec())
+        );
+        queue.begin("one").unwrap();
+        drop(queue);
+        let (queue, found) = Queue::open(folder.path(), 10_000).unwrap();
+        assert!(found.waiting.is_empty() && found.suspects.is_empty());
+        assert_eq!((queue.waiting(), queue.broken()), (0, 1));
     }
 
     #[test]
@@ -261,5 +319,34 @@ mod tests {
         assert!(matches!(error, QueueError::Full(_)), "{error}");
         queue.remove("one").unwrap();
         queue.push(&envelope("two"), &[b'x'; 200]).unwrap();
+    }
+
+    #[test]
+    fn whatever_the_disk_refuses_leaves_nothing_and_is_new_when_it_comes_again() {
+        for fault in faults() {
+            let folder = tempfile::tempdir().unwrap();
+            let (queue, _) = Queue::open(folder.path(), 500).unwrap();
+            let (named, full) = (
+                format!("{fault:?}"),
+                fault.kind == io::ErrorKind::StorageFull,
+            );
+            queue.disk.fail(fault);
+            let error = queue.push(&envelope("one"), &[b'x'; 200]).unwrap_err();
+            assert_eq!(
+                matches!(error, QueueError::NoRoom(_)),
+                full,
+                "{named}: {error}"
+            );
+            for below in ["new", "queue"] {
+                let left = fs::read_dir(folder.path().join(below)).unwrap().count();
+                assert_eq!(left, 0, "{named}: {below}");
+            }
+            assert_eq!((queue.waiting(), queue.state().bytes), (0, 0), "{named}");
+            assert!(
+                queue.push(&envelope("one"), &[b'x'; 200]).unwrap(),
+                "{named}"
+            );
+            assert_eq!(queue.read("one").unwrap().1.len(), 200, "{named}");
+        }
     }
 }

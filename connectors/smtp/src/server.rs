@@ -1,12 +1,12 @@
 //! The listener and its connections: sockets and time around [`Session`].
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use connector::Seldom;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::directory::Directory;
 use crate::inbox::Inbox;
+use crate::places::{Place, Places};
 use crate::session::{Session, SessionConfig, Step};
 
 /// What is read at once, bytes.
@@ -28,6 +29,11 @@ const MAX_LINGER: usize = 256 * 1024;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Connections that are refused with an answer at the same time; further ones are closed without.
+const MAX_REFUSING: usize = 50;
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
+static REFUSED: Seldom = Seldom::new();
 
 /// What all connections share.
 #[derive(Debug)]
@@ -36,9 +42,9 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptorDebug>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) inbox: Inbox,
-    pub(crate) open: Mutex<HashMap<IpAddr, usize>>,
-    /// Bytes of mails that are being received.
-    pub(crate) receiving: AtomicUsize,
+    pub(crate) places: Places,
+    /// Connections that are being refused.
+    pub(crate) refusing: AtomicUsize,
 }
 
 /// An acceptor that can be shown.
@@ -65,7 +71,9 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: watc
                     tasks.spawn(async move { shared.answer(stream, peer, stop).await });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if let Some(left_out) = NOT_ACCEPTED.say() {
+                        tracing::warn!(%error, left_out, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -79,59 +87,18 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-/// Gives back what a connection holds, however it ends.
-struct Place<'a> {
-    shared: &'a Shared,
-    peer: IpAddr,
-    held: usize,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.shared.receiving.fetch_sub(self.held, Relaxed);
-        let mut open = self
-            .shared
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.peer);
-            }
-        }
-    }
-}
-
-impl Place<'_> {
-    /// Accounts for the mail that is being received; false if all together are too large.
-    fn hold(&mut self, held: usize, most: usize) -> bool {
-        let before = std::mem::replace(&mut self.held, held);
-        if held >= before {
-            let all = self.shared.receiving.fetch_add(held - before, Relaxed) + held - before;
-            all <= most
-        } else {
-            self.shared.receiving.fetch_sub(before - held, Relaxed);
-            true
-        }
-    }
-}
-
 impl Shared {
-    fn place(&self, peer: IpAddr) -> Option<Place<'_>> {
-        let limits = &self.session.limits;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = open.values().sum();
-        let own = open.get(&peer).copied().unwrap_or(0);
-        if all >= limits.connections || own >= limits.connections_per_address {
-            return None;
+    /// Says that there is no place, unless that is said to many already.
+    async fn refuse(&self, mut stream: TcpStream, address: IpAddr) {
+        if let Some(left_out) = REFUSED.say() {
+            tracing::warn!(%address, left_out, "a connection is refused: there are too many, of this address or of all");
         }
-        open.insert(peer, own + 1);
-        Some(Place {
-            shared: self,
-            peer,
-            held: 0,
-        })
+        if self.refusing.fetch_add(1, Relaxed) < MAX_REFUSING {
+            let hostname = &self.session.hostname;
+            let line = format!("421 4.7.0 {hostname} too many connections; try again later\r\n");
+            drop(timeout(LINGER, stream.write_all(line.as_bytes())).await);
+        }
+        self.refusing.fetch_sub(1, Relaxed);
     }
 
     async fn answer(
@@ -141,10 +108,8 @@ impl Shared {
         mut stop: watch::Receiver<bool>,
     ) {
         let address = peer.ip().to_canonical();
-        let Some(mut place) = self.place(address) else {
-            let hostname = &self.session.hostname;
-            let line = format!("421 4.7.0 {hostname} too many connections; try again later\r\n");
-            drop(timeout(LINGER, stream.write_all(line.as_bytes())).await);
+        let Some(mut place) = self.places.take(address, &self.session.limits) else {
+            self.refuse(stream, address).await;
             return;
         };
         drop(stream.set_nodelay(true));
@@ -214,19 +179,19 @@ impl Run<'_> {
         loop {
             match session.next_step() {
                 Step::Send(bytes) => {
-                    let idle = Instant::now() + limits.idle;
-                    timeout_at(idle, async {
+                    let end = self.end.min(Instant::now() + limits.writing);
+                    timeout_at(end, async {
                         stream.write_all(&bytes).await?;
                         stream.flush().await
                     })
                     .await??;
                 }
                 Step::Receive => {
-                    if !place.hold(session.held(), limits.receiving) {
+                    if !place.hold(session.held(), limits) {
                         session.end("452 4.3.1", "too much mail at once; try again later");
                         continue;
                     }
-                    let idle = self.end.min(Instant::now() + limits.idle);
+                    let idle = self.end.min(Instant::now() + place.patience(limits));
                     tokio::select! {
                         biased;
                         read = stream.read(&mut chunk) => match read? {

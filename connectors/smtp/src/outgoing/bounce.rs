@@ -1,27 +1,31 @@
 //! Mails that come back (RFC 3461, RFC 3464): each mail has a return path of its own, so that a report needs to
 //! say no more than that delivery failed for good.
 
-use mail_parser::{MessageParser, MimeHeaders as _};
-
 use super::transport::enhanced;
+use crate::mime::{Kind, Tree, decode};
 
 /// Longest reason, characters.
 const MAX_REASON: usize = 300;
+/// Longest report that is looked at, bytes.
+const MAX_REPORT: usize = 256 * 1024;
 
 /// Returns why a mail could not be delivered, if a mail is a report that says so. Reports of delays, and what
 /// people's mailboxes answer by themselves, are none.
 pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
-    let message = MessageParser::default().parse(bytes)?;
-    message.parts.iter().find_map(|part| {
-        let kind = part.content_type()?;
-        let is_status = kind.ctype().eq_ignore_ascii_case("message")
-            && kind
-                .subtype()
-                .is_some_and(|kind| kind.to_ascii_lowercase().ends_with("delivery-status"));
-        if !is_status {
+    let tree = Tree::of(bytes).ok()?;
+    let is_inner = |index: Option<usize>| {
+        index
+            .and_then(|index| tree.parts.get(index))
+            .is_some_and(|parent| parent.kind == Kind::Message)
+    };
+    tree.parts.iter().find_map(|part| {
+        let kind = part.content.value.strip_prefix("message/")?;
+        if !kind.ends_with("delivery-status") || is_inner(part.parent) {
             return None;
         }
-        let text = String::from_utf8_lossy(part.contents()).into_owned();
+        let raw = tree.body(part);
+        let raw = raw.get(..MAX_REPORT).unwrap_or(raw);
+        let text = String::from_utf8_lossy(&decode(raw, &part.encoding)).into_owned();
         // The first block is about the report itself.
         let blocks = text.replace("\r\n", "\n");
         blocks.split("\n\n").find_map(failed)
@@ -36,9 +40,12 @@ fn failed(block: &str) -> Option<String> {
                 .split_once(':')
                 .is_some_and(|(key, _)| key.trim().eq_ignore_ascii_case(name))
         });
-        let first = lines.next()?.split_once(':')?.1.trim().to_owned();
-        let more = lines.take_while(|line| line.starts_with([' ', '\t']));
-        Some(more.fold(first, |text, line| format!("{text} {}", line.trim())))
+        let mut text = lines.next()?.split_once(':')?.1.trim().to_owned();
+        for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
+            text.push(' ');
+            text.push_str(line.trim());
+        }
+        Some(text)
     };
     let action = field("Action")?;
     let status = field("Status")?;

@@ -6,9 +6,11 @@
 //! 250 and the note of it sends the mail once more: SMTP cannot tell.
 
 mod bounce;
+mod bounded;
 mod compose;
 mod config;
 mod dkim;
+mod prepare;
 mod store;
 mod transport;
 
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use connector::{FunctionsClient, FunctionsError};
+use connector::{FunctionsClient, FunctionsError, Seldom};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::MessageAuthenticator;
 use model::{
@@ -30,10 +32,12 @@ use tokio::time::Instant;
 pub(crate) use self::bounce::failure;
 pub use self::config::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
 pub use self::dkim::Dkim;
+use self::prepare::Prepared;
 use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
 use crate::pause::{Backoff, now};
+use crate::workshop::Workshop;
 
 /// How long it is remembered what became of a mail: two weeks.
 const REMEMBER_MS: i64 = 14 * 24 * 60 * 60 * 1000;
@@ -41,8 +45,15 @@ const REMEMBER_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 const CLEAN: Duration = Duration::from_secs(3_600);
 /// Digests are asked for each time the queue was looked into so many times.
 const DIGEST_EVERY: u32 = 3;
+/// Mails that are prepared at the same time.
+const WORKERS: u32 = 2;
 /// The longest pause after the functions could not be reached.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Said of one mail for all that wait.
+static WAITS: Seldom = Seldom::new();
+static NOT_KEPT: Seldom = Seldom::new();
+static NOT_NOTED: Seldom = Seldom::new();
 
 /// Counters.
 #[derive(Debug, Default)]
@@ -63,6 +74,7 @@ pub(crate) struct Outgoing {
     domain: String,
     limits: Limits,
     places: Semaphore,
+    workshop: Workshop,
     events: mpsc::UnboundedSender<Event>,
     pub(crate) counts: Counts,
 }
@@ -110,6 +122,7 @@ impl Outgoing {
             domain: domain.to_owned(),
             limits: limits.clone(),
             places: Semaphore::new(limits.handovers),
+            workshop: Workshop::new(WORKERS, limits.taking_apart),
             events: sender,
             counts: Counts::default(),
         };
@@ -119,6 +132,11 @@ impl Outgoing {
     /// Mails that wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
         self.store.waiting()
+    }
+
+    /// Mails that were put aside because work on them had no end.
+    pub(crate) fn broken(&self) -> usize {
+        self.store.broken()
     }
 
     /// Whether an address is the return path of a mail that was sent from here.
@@ -160,6 +178,21 @@ impl Outgoing {
                 }
             });
         };
+        // Before all others and each alone: if one of them ends the process once more, it is known which.
+        for id in found.suspects {
+            tracing::warn!(
+                id,
+                "the process ended while it worked on a mail; it is tried once more, alone"
+            );
+            match self.prepare(&id, true).await {
+                Ok(Prepared::Gone) => {}
+                Ok(_) => begin(Event::Send(id), &mut tasks),
+                Err(error) => {
+                    tracing::warn!(id, %error, "a mail cannot be prepared yet");
+                    begin(Event::Send(id), &mut tasks);
+                }
+            }
+        }
         for id in found.waiting {
             begin(Event::Send(id), &mut tasks);
         }
@@ -179,7 +212,8 @@ impl Outgoing {
                 _ = clean.tick() => {
                     let store = Arc::clone(&self.store);
                     let before = now().plus_millis(-REMEMBER_MS);
-                    if let Err(error) = blocking(move || store.clean(before)).await {
+                    let keep = self.limits.keep_refused;
+                    if let Err(error) = blocking(move || store.clean(before, keep)).await {
                         tracing::warn!(%error, "what became of old mails cannot be forgotten");
                     }
                 }
@@ -290,7 +324,9 @@ impl Outgoing {
         let store = Arc::clone(&self.store);
         let kept = blocking(move || store.accept(&envelope, &bytes)).await;
         Ok(kept.unwrap_or_else(|error| {
-            tracing::error!(%error, "a mail cannot be kept; it waits at the functions");
+            if let Some(left_out) = NOT_KEPT.say() {
+                tracing::error!(%error, left_out, "a mail cannot be kept; it waits at the functions");
+            }
             Kept::Full
         }))
     }
@@ -308,7 +344,9 @@ impl Outgoing {
             };
             self.counts.retries.fetch_add(1, Relaxed);
             if problem != complained {
-                tracing::warn!(id, reason = problem, "a mail cannot be sent yet");
+                if let Some(left_out) = WAITS.say() {
+                    tracing::warn!(id, reason = problem, left_out, "a mail cannot be sent yet");
+                }
                 complained = problem;
             }
             let mut jittered = Backoff::new(pause);
@@ -320,22 +358,16 @@ impl Outgoing {
 
     /// Tries once; the reason if it has to be tried again.
     async fn attempt(&self, id: &str) -> std::io::Result<Option<String>> {
-        let (store, name) = (Arc::clone(&self.store), id.to_owned());
-        let read = blocking(move || match store.done(&name) {
-            // A bounce settled it.
-            Ok(_) => Ok(None),
-            Err(_) => store.read(&name).map(Some),
-        });
-        let Some((envelope, bytes)) = read.await? else {
-            return Ok(None);
+        let (envelope, bytes) = match self.prepare(id, false).await? {
+            Prepared::Ready(ready) => *ready,
+            Prepared::Gone => return Ok(None),
+            Prepared::Later(reason) => return Ok(Some(reason)),
         };
         let attempt = {
             let Ok(_place) = self.places.acquire().await else {
                 return Ok(None);
             };
-            // Signed anew each time: the key may be another since it was accepted.
-            let signed = self.config.dkim.as_ref().map(|dkim| dkim.sign(&bytes));
-            match signed.unwrap_or(Ok(bytes)) {
+            match bytes {
                 Ok(bytes) => self.transport.send(&envelope, &bytes).await,
                 Err(reason) => Attempt::Later(reason),
             }
@@ -371,7 +403,9 @@ impl Outgoing {
             match blocking(move || store.finish(&done)).await {
                 Ok(()) => break,
                 Err(error) => {
-                    tracing::error!(id, %error, "what became of a mail cannot be noted");
+                    if let Some(left_out) = NOT_NOTED.say() {
+                        tracing::error!(id, %error, left_out, "what became of a mail cannot be noted");
+                    }
                     tokio::time::sleep(backoff.pause()).await;
                 }
             }

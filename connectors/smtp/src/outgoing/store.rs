@@ -6,20 +6,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::queue::{private, sync};
+use crate::breaker::{self, Breaker, SUFFIX};
+use crate::disk::{Disk, private, sync};
+use crate::pause::now;
 
 /// Most mails that wait.
 const MAX_MAILS: usize = 10_000;
 /// Longest line of JSON, bytes.
 const MAX_HEAD: u64 = 16 * 1024;
-const SUFFIX: &str = ".mail";
 const DONE: &str = ".json";
 
 /// What is known about a mail besides its bytes.
@@ -50,6 +52,17 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// A mail on which work had no end.
+    fn broken(envelope: Envelope, at: Timestamp) -> Self {
+        Self {
+            envelope,
+            result: MailResult::Failed,
+            reason: "it could not be prepared and is kept aside; the operator of the server can look at it".to_owned(),
+            at,
+            told: false,
+        }
+    }
+
     pub(crate) fn outcome(&self) -> MailOutcome {
         MailOutcome {
             id: self.envelope.id.clone(),
@@ -86,6 +99,8 @@ struct Index {
 pub(crate) struct Found {
     /// Mails that wait.
     pub(crate) waiting: Vec<String>,
+    /// Mails that somebody worked on when the process ended.
+    pub(crate) suspects: Vec<String>,
     /// Mails whose outcome the functions may not know.
     pub(crate) untold: Vec<String>,
 }
@@ -94,6 +109,8 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
+    disk: Disk,
+    breaker: Breaker,
     index: Mutex<Index>,
     /// Held by who changes what became of a mail.
     settling: Mutex<()>,
@@ -102,21 +119,22 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the folder and makes it if it is missing.
     pub(crate) fn open(folder: &Path) -> io::Result<(Self, Found)> {
-        for below in ["new", "queue", "done"] {
-            let path = folder.join(below);
-            fs::create_dir_all(&path)?;
-            private(&path)?;
+        for below in ["new", "done"] {
+            private(&folder.join(below))?;
         }
+        let (breaker, unended) = Breaker::open(folder)?;
         for entry in fs::read_dir(folder.join("new"))? {
             fs::remove_file(entry?.path())?;
         }
         let store = Self {
             folder: folder.to_owned(),
+            disk: Disk::default(),
+            breaker,
             index: Mutex::default(),
             settling: Mutex::default(),
         };
         let mut found = Found::default();
-        for id in store.names("done", DONE)? {
+        for id in store.finished()? {
             match store.done(&id) {
                 Ok(done) => {
                     if !done.told {
@@ -129,9 +147,11 @@ impl Store {
             }
             store.index().done.insert(id);
         }
-        for id in store.names("queue", SUFFIX)? {
+        let waiting = store.breaker.names()?.into_iter().map(|id| (id, false));
+        let suspects = unended.suspects.into_iter().map(|id| (id, true));
+        for (id, suspect) in waiting.chain(suspects) {
             if store.index().done.contains(&id) {
-                fs::remove_file(store.place("queue", &id, SUFFIX))?;
+                store.remove(&id)?;
                 continue;
             }
             match store.read(&id) {
@@ -139,7 +159,21 @@ impl Store {
                 Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
             }
             store.index().waiting.insert(id.clone());
-            found.waiting.push(id);
+            let list = if suspect {
+                &mut found.suspects
+            } else {
+                &mut found.waiting
+            };
+            list.push(id);
+        }
+        for id in unended.broken {
+            match store.read_from(&folder.join("broken").join(format!("{id}{SUFFIX}"))) {
+                Ok((envelope, _)) => {
+                    store.finish(&Done::broken(envelope, now()))?;
+                    found.untold.push(id);
+                }
+                Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
+            }
         }
         sync(folder)?;
         found.waiting.sort();
@@ -157,10 +191,10 @@ impl Store {
                 return Ok(Kept::Full);
             }
         }
-        let mut whole = serde_json::to_vec(envelope)?;
-        whole.push(b'\n');
-        whole.extend_from_slice(bytes);
-        self.write("queue", &envelope.id, SUFFIX, &whole)?;
+        let mut head = serde_json::to_vec(envelope)?;
+        head.push(b'\n');
+        let place = self.breaker.place(&envelope.id);
+        self.write(&envelope.id, &place, &[&head, bytes])?;
         self.note_bounce(envelope);
         self.index().waiting.insert(envelope.id.clone());
         Ok(Kept::New)
@@ -174,13 +208,40 @@ impl Store {
 
     /// Reads a mail that waits.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        let mut reader = BufReader::new(File::open(self.place("queue", id, SUFFIX))?);
+        self.read_from(&self.breaker.place(id))
+    }
+
+    #[allow(clippy::unused_self, reason = "it reads what this wrote")]
+    fn read_from(&self, path: &Path) -> io::Result<(Envelope, Vec<u8>)> {
+        let mut reader = BufReader::new(File::open(path)?);
         let mut head = Vec::new();
         (&mut reader).take(MAX_HEAD).read_until(b'\n', &mut head)?;
         let envelope = serde_json::from_slice(&head)?;
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes)?;
         Ok((envelope, bytes))
+    }
+
+    /// Notes that work on a mail begins; durable when this returns.
+    pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
+        self.breaker.begin(&self.disk, id)
+    }
+
+    /// Notes that work on a mail has an end.
+    pub(crate) fn end(&self, id: &str) -> io::Result<()> {
+        self.breaker.end(id)
+    }
+
+    /// Puts a mail aside that cannot be worked on; what became of it is noted.
+    pub(crate) fn set_aside(&self, id: &str, at: Timestamp) -> io::Result<()> {
+        let (envelope, _) = self.read(id)?;
+        self.breaker.set_aside(id)?;
+        self.finish(&Done::broken(envelope, at))
+    }
+
+    /// Mails that were put aside because work on them had no end.
+    pub(crate) fn broken(&self) -> usize {
+        self.breaker.broken()
     }
 
     /// Notes what became of a mail that waits, and forgets its bytes. What a bounce said already stands.
@@ -194,19 +255,30 @@ impl Store {
 
     fn settle(&self, done: &Done) -> io::Result<()> {
         let id = &done.envelope.id;
-        self.write("done", id, DONE, &serde_json::to_vec(done)?)?;
+        self.note(done)?;
         self.index().done.insert(id.clone());
-        match fs::remove_file(self.place("queue", id, SUFFIX)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.remove(id)?;
         self.index().waiting.remove(id);
         Ok(())
     }
 
+    fn remove(&self, id: &str) -> io::Result<()> {
+        match fs::remove_file(self.breaker.place(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.breaker.forget(id);
+        Ok(())
+    }
+
+    fn note(&self, done: &Done) -> io::Result<()> {
+        let id = &done.envelope.id;
+        self.write(id, &self.done_place(id), &[&serde_json::to_vec(done)?])
+    }
+
     /// Reads what became of a mail.
     pub(crate) fn done(&self, id: &str) -> io::Result<Done> {
-        let bytes = fs::read(self.place("done", id, DONE))?;
+        let bytes = fs::read(self.done_place(id))?;
         Ok(serde_json::from_slice(&bytes)?)
     }
 
@@ -217,7 +289,7 @@ impl Store {
         // A bounce may have come meanwhile.
         if done.outcome() == *outcome && !done.told {
             done.told = true;
-            self.write("done", id, DONE, &serde_json::to_vec(&done)?)?;
+            self.note(&done)?;
         }
         Ok(())
     }
@@ -245,7 +317,7 @@ impl Store {
             told: false,
         };
         if known {
-            self.write("done", id, DONE, &serde_json::to_vec(&done)?)?;
+            self.note(&done)?;
         } else {
             self.settle(&done)?;
         }
@@ -253,12 +325,13 @@ impl Store {
     }
 
     /// Forgets what became of mails before a time, if the functions know.
-    pub(crate) fn clean(&self, before: Timestamp) -> io::Result<()> {
+    pub(crate) fn clean(&self, before: Timestamp, keep_broken: Duration) -> io::Result<()> {
+        breaker::clean(&self.folder.join("broken"), keep_broken)?;
         let ids: Vec<String> = self.index().done.iter().cloned().collect();
         for id in ids {
             let Ok(done) = self.done(&id) else { continue };
             if done.told && done.at < before {
-                fs::remove_file(self.place("done", &id, DONE))?;
+                fs::remove_file(self.done_place(&id))?;
                 let mut index = self.index();
                 index.done.remove(&id);
                 if let Some(local) = &done.envelope.bounce {
@@ -282,28 +355,25 @@ impl Store {
         }
     }
 
-    fn names(&self, below: &str, suffix: &str) -> io::Result<Vec<String>> {
+    /// Mails of which it is known what became of them.
+    fn finished(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.folder.join(below))? {
+        for entry in fs::read_dir(self.folder.join("done"))? {
             let name = entry?.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(suffix));
+            let id = name.to_str().and_then(|name| name.strip_suffix(DONE));
             names.extend(id.map(str::to_owned));
         }
         Ok(names)
     }
 
-    fn write(&self, below: &str, id: &str, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-        let name = format!("{id}-{:016x}", getrandom::u64().unwrap_or(0));
-        let beside = self.place("new", &name, suffix);
-        let mut file = File::create_new(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, self.place(below, id, suffix))?;
-        sync(&self.folder.join(below))
+    fn write(&self, id: &str, place: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+        let unique = getrandom::u64().unwrap_or(0);
+        let beside = self.folder.join("new").join(format!("{id}-{unique:016x}"));
+        self.disk.keep(&beside, place, pieces)
     }
 
-    fn place(&self, below: &str, id: &str, suffix: &str) -> PathBuf {
-        self.folder.join(below).join(format!("{id}{suffix}"))
+    fn done_place(&self, id: &str) -> PathBuf {
+        self.folder.join("done").join(format!("{id}{DONE}"))
     }
 
     fn settling(&self) -> MutexGuard<'_, ()> {
@@ -316,95 +386,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn envelope(id: &str) -> Envelope {
-        Envelope {
-            id: id.to_owned(),
-            account: "alice".parse().unwrap(),
-            to: "bob@b.example".parse().unwrap(),
-            source: "notifications".to_owned(),
-            return_path: format!("{id}@chat.example"),
-            bounce: Some(id.to_owned()),
-            accepted: Timestamp::from_millis(1),
-            expires: Timestamp::from_millis(2),
-        }
-    }
-
-    fn done(id: &str, result: MailResult) -> Done {
-        Done {
-            envelope: envelope(id),
-            result,
-            reason: String::new(),
-            at: Timestamp::from_millis(5),
-            told: false,
-        }
-    }
-
-    #[test]
-    fn a_task_is_taken_once_whatever_happened_to_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
-        assert_eq!(store.accept(&envelope("a"), b"1").unwrap(), Kept::New);
-        assert_eq!(store.accept(&envelope("a"), b"2").unwrap(), Kept::Known);
-        assert_eq!(store.accept(&envelope("b"), b"3").unwrap(), Kept::New);
-        store.finish(&done("a", MailResult::Sent)).unwrap();
-        fs::write(folder.path().join("new/half.mail"), b"{").unwrap();
-        // As a crash between the two steps of `finish` leaves it.
-        store
-            .write(
-                "done",
-                "b",
-                DONE,
-                &serde_json::to_vec(&done("b", MailResult::Sent)).unwrap(),
-            )
-            .unwrap();
-        drop(store);
-
-        let (store, found) = Store::open(folder.path()).unwrap();
-        assert!(found.waiting.is_empty(), "{found:?}");
-        assert_eq!(found.untold.len(), 2);
-        for id in ["a", "b"] {
-            assert_eq!(store.accept(&envelope(id), b"4").unwrap(), Kept::Known);
-        }
-        store
-            .accept(&envelope("c"), b"Subject: c\r\n\r\n\n")
-            .unwrap();
-        let (store, found) = Store::open(folder.path()).unwrap();
-        assert_eq!(found.waiting, ["c"]);
-        assert_eq!(
-            store.read("c").unwrap(),
-            (envelope("c"), b"Subject: c\r\n\r\n\n".to_vec())
-        );
-    }
-
-    #[test]
-    fn a_bounce_changes_what_became_of_a_mail() {
-        let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
-        store.accept(&envelope("a"), b"1").unwrap();
-        store.accept(&envelope("b"), b"1").unwrap();
-        store.finish(&done("a", MailResult::Sent)).unwrap();
-        let sent = store.done("a").unwrap().outcome();
-        store.told("a", &sent).unwrap();
-        let now = Timestamp::from_millis(9);
-        assert_eq!(store.bounced("a").as_deref(), Some("a"));
-        assert!(store.bounce("a", "no such user", now).unwrap());
-        assert!(!store.bounce("a", "again", now).unwrap());
-        store.told("a", &sent).unwrap();
-        let bounced = store.done("a").unwrap();
-        assert!(!bounced.told && bounced.result == MailResult::Undeliverable);
-        assert_eq!(bounced.reason, "no such user");
-        // Faster than the 250.
-        assert!(store.bounce("b", "no", now).unwrap());
-        assert_eq!(store.waiting(), 0);
-        store.finish(&done("b", MailResult::Sent)).unwrap();
-        assert_eq!(store.done("b").unwrap().result, MailResult::Undeliverable);
-        store.clean(Timestamp::from_millis(100)).unwrap();
-        assert!(store.knows("a"), "the functions do not know yet");
-        store.told("a", &bounced.outcome()).unwrap();
-        store.clean(Timestamp::from_millis(100)).unwrap();
-        assert!(!store.knows("a") && store.bounced("a").is_none());
-    }
-}
+mod tests;

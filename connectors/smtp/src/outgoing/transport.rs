@@ -16,8 +16,10 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::{DnsError, MessageAuthenticator};
 use model::EmailAddress;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
+use super::bounded::Bounded;
 use super::config::{Protection, Route, Smarthost};
 use super::store::Envelope;
 
@@ -88,18 +90,22 @@ impl Transport {
             Ok(tls) => tls,
             Err(reason) => return Attempt::Later(reason),
         };
-        let implicit = (server.tls == Protection::Implicit).then(|| tls.clone());
         let address = (host.as_str(), server.port);
-        let connected = AsyncSmtpConnection::connect_tokio1(
-            address,
-            Some(self.connecting),
-            &self.hello,
-            implicit,
-            None,
-        );
-        let mut connection = match connected.await {
+        let connected = if server.tls == Protection::Implicit {
+            let connecting = AsyncSmtpConnection::connect_tokio1(
+                address,
+                Some(self.connecting),
+                &self.hello,
+                Some(tls.clone()),
+                None,
+            );
+            connecting.await.map_err(|error| later(host, &error))
+        } else {
+            self.connect(host, address).await
+        };
+        let mut connection = match connected {
             Ok(connection) => connection,
-            Err(error) => return later(host, &error),
+            Err(attempt) => return attempt,
         };
         if server.tls == Protection::StartTls {
             if !connection.can_starttls() {
@@ -178,16 +184,9 @@ impl Transport {
     /// Protects the connection if the server offers it; certificates are not checked, since anybody on the way
     /// could take the offer away as well (RFC 7435).
     async fn to_server(&self, server: &str, address: SocketAddr, letter: &Letter<'_>) -> Attempt {
-        let connected = AsyncSmtpConnection::connect_tokio1(
-            address,
-            Some(self.connecting),
-            &self.hello,
-            None,
-            None,
-        );
-        let mut connection = match connected.await {
+        let mut connection = match self.connect(server, address).await {
             Ok(connection) => connection,
-            Err(error) => return later(server, &error),
+            Err(attempt) => return attempt,
         };
         if connection.can_starttls() {
             let tls = TlsParametersBuilder::new(server.to_owned())
@@ -203,6 +202,22 @@ impl Transport {
             }
         }
         letter.hand_over(&mut connection, server).await
+    }
+
+    /// Connects to a server that is believed nothing about the length of its answers.
+    async fn connect(
+        &self,
+        name: &str,
+        address: impl ToSocketAddrs,
+    ) -> Result<AsyncSmtpConnection, Attempt> {
+        let stream = match timeout(self.connecting, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => Box::new(Bounded::new(stream)),
+            Ok(Err(error)) => return Err(Attempt::Later(format!("{name}: {error}"))),
+            Err(_) => return Err(too_long(name)),
+        };
+        AsyncSmtpConnection::connect_with_transport(stream, &self.hello)
+            .await
+            .map_err(|error| later(name, &error))
     }
 
     async fn servers(&self, domain: &str) -> Result<Vec<String>, Attempt> {

@@ -1,0 +1,114 @@
+//! Text with borders that are written only once something follows.
+
+/// Longest text that is made, bytes; more is not shown anyway.
+const MAX_TEXT: usize = 4 * model::MAX_MAIL_TEXT;
+
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    out: String,
+    lines: usize,
+    space: bool,
+    bullet: bool,
+    /// What joins the last letter with the next, if one follows.
+    joiner: Option<char>,
+}
+
+impl Writer {
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// At least so many line ends before what follows.
+    pub(super) fn block(&mut self, lines: usize) {
+        self.lines = self.lines.max(lines);
+        self.space = false;
+    }
+
+    /// One more line end.
+    pub(super) fn line(&mut self) {
+        self.lines = (self.lines + 1).min(2);
+        self.space = false;
+    }
+
+    pub(super) fn space(&mut self) {
+        self.space = true;
+    }
+
+    pub(super) fn bullet(&mut self) {
+        self.lines = 1;
+        self.bullet = true;
+    }
+
+    pub(super) fn text(&mut self, text: &str, preformatted: bool) {
+        for c in text.chars() {
+            if self.out.len() >= MAX_TEXT {
+                return;
+            }
+            match c {
+                '\n' if preformatted => self.line(),
+                ' ' | '\t' if preformatted => {
+                    self.borders();
+                    self.out.push(c);
+                }
+                // Fillers that keep the first line short in a list of mails.
+                '\u{34f}' | '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => {}
+                // Between letters they matter, elsewhere they are fillers too.
+                '\u{200c}' | '\u{200d}' => self.joiner = Some(c),
+                c if c.is_whitespace() => self.space = true,
+                c => {
+                    self.borders();
+                    self.out.push(c);
+                }
+            }
+        }
+    }
+
+    fn borders(&mut self) {
+        if self.out.is_empty() {
+            self.lines = 0;
+        }
+        let joiner = self.joiner.take();
+        if self.lines == 0 && !self.space && !self.out.is_empty() {
+            self.out.extend(joiner);
+        }
+        for _ in 0..self.lines {
+            self.out.push('\n');
+        }
+        if self.bullet {
+            self.out.push_str("- ");
+        } else if self.space
+            && self.lines == 0
+            && !self.out.is_empty()
+            && !self.out.ends_with(['\n', ' '])
+        {
+            self.out.push(' ');
+        }
+        (self.lines, self.space, self.bullet) = (0, false, false);
+    }
+
+    /// Where a link leads whose text began at a place, unless the text says so.
+    pub(super) fn address(&mut self, address: &str, start: usize) {
+        let said = self.out.get(start..).unwrap_or_default();
+        if self.out.len() + address.len() >= MAX_TEXT || said.contains(bare(address)) {
+            return;
+        }
+        if said.trim().is_empty() {
+            self.text(address, false);
+        } else {
+            self.out.push_str(&format!(" ({address})"));
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+}
+
+/// An address as people write it.
+fn bare(address: &str) -> &str {
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+    address
+        .strip_prefix("www.")
+        .unwrap_or(address)
+        .trim_end_matches('/')
+}
