@@ -190,11 +190,17 @@ export class Device {
     await member.waitFor({ state: 'detached' });
   }
 
+  /** Chooses something in the menu of the open room. */
+  async choose(item) {
+    await this.#at('[data-test-room-menu]').click();
+    await this.#at(`[data-test-menu=${quoted(item)}]`).click();
+  }
+
   // Webhooks
 
   /** Makes a webhook for the open channel; returns its address and secret, with its page still open. */
   async makeWebhook({ source, name }) {
-    await this.#at('[data-test-open-webhooks]').click();
+    await this.choose('webhooks');
     const dialog = this.#at('dialog[open]');
     await dialog.locator('[data-test-new-hook]').click();
     await dialog.locator('[data-test-hook-source]').selectOption(source);
@@ -207,7 +213,7 @@ export class Device {
 
   /** Opens a webhook of the open channel; returns the outcomes of its deliveries, the latest first. */
   async webhookOutcomes(name) {
-    await this.#at('[data-test-open-webhooks]').click();
+    await this.choose('webhooks');
     const hook = this.#at('[data-test-hooks] li').filter({ hasText: name });
     await hook.locator('[data-test-open-hook]').click();
     await this.#at('[data-test-delivery-of-hook]').first().waitFor();

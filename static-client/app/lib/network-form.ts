@@ -3,6 +3,15 @@
 import type { NewConnection } from './api.ts';
 import { isChannel } from './casemapping.ts';
 
+/** Reads channels that were typed, separated by commas. */
+export function readChannels(typed: string): string[] {
+  return typed
+    .split(',')
+    .map((channel) => channel.trim().replace(/\s+/g, ' '))
+    .filter(Boolean)
+    .map((channel) => (isChannel(channel) ? channel : `#${channel}`));
+}
+
 /** Reads the form; answers a sentence if something in it cannot be meant. */
 export function readNetworkForm(form: FormData): NewConnection | string {
   const text = (name: string) =>
@@ -24,11 +33,7 @@ export function readNetworkForm(form: FormData): NewConnection | string {
   if (nick && /[\s,@!#&]/.test(nick)) {
     return `"${nick}" cannot be a nickname: it has no spaces and none of , @ ! # &.`;
   }
-  const channels = text('channels')
-    .split(',')
-    .map((channel) => channel.trim().replace(/\s+/g, ' '))
-    .filter(Boolean)
-    .map((channel) => (isChannel(channel) ? channel : `#${channel}`));
+  const channels = readChannels(text('channels'));
   // A password is taken as it was typed.
   const password = (form.get('password') as string | null) ?? '';
   return {

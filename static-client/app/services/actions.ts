@@ -2,9 +2,9 @@ import Service, { service } from '@ember/service';
 import type RouterService from '@ember/routing/router-service';
 import { make } from '../lib/activities.ts';
 import { asSentence, sentenceOf, type NewConnection } from '../lib/api.ts';
-import { isChannel } from '../lib/casemapping.ts';
+import { isChannel, same } from '../lib/casemapping.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
-import type { Network, Room } from '../lib/chat/types.ts';
+import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
 import { parseCommand } from '../lib/commands.ts';
 import { describeWhois, type Whois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
@@ -175,6 +175,36 @@ export default class ActionsService extends Service {
     }
   }
 
+  /** Leaves by a button, which may be a slip: it can be undone. */
+  async leave(network: Network, room: Room) {
+    const { kind, name } = room;
+    const networkId = network.id;
+    const key = this.chat.connections
+      .find(({ id }) => id === networkId)
+      ?.channels.map((channel) => channel.split(' '))
+      .find(([channel]) => same(channel!, name, network.casemapping))?.[1];
+    await this.part(network, name);
+    this.ui.offer({
+      text:
+        kind === 'direct'
+          ? `You closed the conversation with ${name}.`
+          : `You left ${name}.`,
+      undo: () => {
+        const current = this.chat.network(networkId);
+        if (!current) return;
+        if (kind === 'direct') this.talkTo(networkId, name);
+        else {
+          this.join(current, name, key).catch((error: unknown) => {
+            const here = this.chat.activeKey;
+            if (here) {
+              this.chat.tell(here, 'error', asSentence(sentenceOf(error)));
+            }
+          });
+        }
+      },
+    });
+  }
+
   /** Leaves a channel, or closes a direct conversation. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
@@ -215,7 +245,11 @@ export default class ActionsService extends Service {
     const connection = await this.session.api.addConnection(settings);
     this.chat.setConnection(connection);
     const network = this.chat.network(connection.id);
-    if (network) void this.gateway.attach(network);
+    if (network) {
+      // Its page shows how the connection comes about, or why it does not.
+      this.router.transitionTo('chat.room', network.id, SERVER_ROOM);
+      void this.gateway.attach(network);
+    }
     return connection;
   }
 
@@ -242,6 +276,11 @@ export default class ActionsService extends Service {
       });
       void this.gateway.attach(network);
     }
+  }
+
+  /** Tries now to connect to a network that could not be reached. */
+  async reconnect(id: string) {
+    await this.setEnabled(id, true);
   }
 
   async removeNetwork(id: string) {

@@ -1,5 +1,6 @@
-import Service from '@ember/service';
+import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
+import type RouterService from '@ember/routing/router-service';
 import type { Connection } from '../lib/chat/types.ts';
 
 export type Dialog =
@@ -11,11 +12,31 @@ export type Dialog =
   | { kind: 'call'; key: string }
   | { kind: 'webhooks'; key: string }
   | { kind: 'mail'; key: string }
-  | { kind: 'help' }
-  | { kind: 'person'; networkId: string; nick: string };
+  | { kind: 'help' };
 
-/** What is open on the screen. */
+/** What was just done, and how to take it back. */
+export interface Toast {
+  text: string;
+  undo: () => void;
+}
+
+/** How long one can undo something, in ms. */
+const TOAST_TIME = 10_000;
+
+/** What a transition of the router is asked here. */
+interface Transition {
+  from?: { name: string } | null;
+  to?: { name: string } | null;
+  method(how: 'replace'): unknown;
+}
+
+/**
+ * What is open on the screen. A dialog or a drawer has an entry of its own in the browser's history, so the button
+ * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry.
+ */
 export default class UiService extends Service {
+  @service declare router: RouterService;
+
   @tracked dialog: Dialog | undefined;
   /** The drawer that is open on a narrow screen. */
   @tracked drawer: 'navigation' | 'members' | undefined;
@@ -23,27 +44,101 @@ export default class UiService extends Service {
   @tracked membersShown = true;
   /** Said to screen readers. */
   @tracked announcement = '';
+  @tracked toast: Toast | undefined;
+
+  /** The newest entry of the history is that of what is open, or was open a moment ago. */
+  #entered = false;
+  #listening = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   open = (dialog: Dialog) => {
     this.drawer = undefined;
     this.dialog = dialog;
+    this.#enter();
   };
 
   close = () => {
+    if (!this.dialog) return;
     this.dialog = undefined;
+    this.#leave();
   };
 
   openDrawer = (drawer: 'navigation' | 'members') => {
     this.drawer = this.drawer === drawer ? undefined : drawer;
+    if (this.drawer) this.#enter();
+    else this.#leave();
   };
 
   closeDrawer = () => {
+    if (!this.drawer) return;
     this.drawer = undefined;
+    this.#leave();
   };
 
   announce(text: string) {
     this.announcement = text;
   }
+
+  /** Offers to undo what was just done. */
+  offer(toast: Toast) {
+    clearTimeout(this.#timer);
+    this.toast = toast;
+    this.#timer = setTimeout(this.dismiss, TOAST_TIME);
+  }
+
+  dismiss = () => {
+    clearTimeout(this.#timer);
+    this.toast = undefined;
+  };
+
+  willDestroy() {
+    clearTimeout(this.#timer);
+    if (this.#listening) {
+      window.removeEventListener('popstate', this.#back);
+      this.router.off('routeWillChange', this.#goes);
+    }
+    super.willDestroy();
+  }
+
+  #enter() {
+    if (!this.#listening) {
+      this.#listening = true;
+      window.addEventListener('popstate', this.#back);
+      this.router.on('routeWillChange', this.#goes);
+    }
+    if (this.#entered) return;
+    this.#entered = true;
+    history.pushState({ ...(history.state as object | null), layer: true }, '');
+  }
+
+  /** Takes the entry away, unless what was chosen leads to another page, which takes it over. */
+  #leave() {
+    setTimeout(() => {
+      if (this.isDestroying || !this.#entered || this.dialog || this.drawer) {
+        return;
+      }
+      this.#entered = false;
+      history.back();
+    }, 0);
+  }
+
+  #back = () => {
+    if (!this.#entered) return;
+    this.#entered = false;
+    this.dialog = undefined;
+    this.drawer = undefined;
+  };
+
+  #goes = (transition: unknown) => {
+    const change = transition as Transition;
+    const { from, to } = change;
+    // The chat looking for its first room is nobody's choice.
+    if (!this.#entered || !to || from?.name === 'chat.index') return;
+    this.#entered = false;
+    this.dialog = undefined;
+    this.drawer = undefined;
+    change.method('replace');
+  };
 }
 
 declare module '@ember/service' {

@@ -12,8 +12,15 @@ import {
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import type Owner from '@ember/owner';
-import { setupApplicationTest } from '../helpers';
-import { arrival, at, attendance, event, said } from '../helpers/chat';
+import { choose, setupApplicationTest } from '../helpers';
+import {
+  arrival,
+  at,
+  attendance,
+  connection,
+  event,
+  said,
+} from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const GENERAL = '/chat-messages/irc.example/channels/general/';
@@ -470,5 +477,141 @@ module('Acceptance | chat', function (hooks) {
     await click('[data-test-jump]');
     await shows('one more');
     assert.true(rendered() <= 130, `${rendered()} rows`);
+  });
+
+  test('a channel is left in its menu, and a slip can be undone', async function (assert) {
+    await arrive(['alice', 'bob']);
+    await click('[data-test-room-menu]');
+    const items = findAll('[role="menuitem"]').map((item) =>
+      item.getAttribute('data-test-menu'),
+    );
+    assert.deepEqual(items, [
+      'call',
+      'mute',
+      'topic',
+      'webhooks',
+      'mail',
+      'leave',
+    ]);
+    assert.strictEqual(document.activeElement, find('[role="menuitem"]'));
+    await triggerKeyEvent('[role="menuitem"]', 'keydown', 'ArrowUp');
+    assert.dom('[data-test-menu="leave"]').isFocused();
+    await triggerKeyEvent('[data-test-menu="leave"]', 'keydown', 'Escape');
+    assert.dom('[role="menu"]').doesNotExist();
+    await choose('leave');
+    const leave = await server.socket.taken('leave');
+    leave.ack(null, leave.activity);
+    await waitFor('[data-test-toast]');
+    assert.dom('[data-test-toast]').includesText('You left #general.');
+    assert.dom('[data-test-room-link="#general"]').doesNotExist();
+    await click('[data-test-undo]');
+    const join = await server.socket.taken('join');
+    join.ack(null, { ...join.activity, id: 'j' });
+    await waitFor('[data-test-room="#general"][data-test-joined="yes"]');
+    assert.dom('[data-test-toast]').doesNotExist();
+  });
+
+  test('Back closes what is open first, and only then leaves the page', async function (assert) {
+    await arrive(['alice', 'bob']);
+    const before = history.length;
+    await click('[data-test-open-switcher]');
+    assert.dom('[data-test-dialog="switcher"]').exists();
+    history.back();
+    await waitUntil(() => !find('[data-test-dialog]'));
+    assert.strictEqual(currentURL(), '/net/%23general');
+    await click('[data-test-open-navigation]');
+    assert.dom('[data-test-shell]').hasAttribute('data-drawer', 'navigation');
+    history.back();
+    await waitUntil(() => !find('[data-test-scrim]'));
+    assert.strictEqual(currentURL(), '/net/%23general');
+    // What is closed by hand leaves no entry that Back would have to pass.
+    await click('[data-test-open-switcher]');
+    const popped = new Promise((done) =>
+      window.addEventListener('popstate', done, { once: true }),
+    );
+    await click('[data-test-dialog-close]');
+    await popped;
+    assert.strictEqual(history.length, before + 1);
+    assert.notOk((history.state as { layer?: boolean } | null)?.layer);
+  });
+
+  test('the network of the server itself is shown, and not changed', async function (assert) {
+    server.answers['GET /api/connections'] = {
+      body: { connections: [connection({ managed: true })] },
+    };
+    server.answers['PATCH /api/connections/net'] = {
+      body: connection({ managed: true, channels: ['#general', '#tea'] }),
+    };
+    await arrive();
+    await click('[data-test-edit-network]');
+    assert
+      .dom('[data-test-network-managed]')
+      .hasText('Managed by this server.');
+    for (const field of ['host', 'port', 'nick', 'password', 'name', 'tls']) {
+      assert.dom(`[data-test-network-${field}]`).doesNotExist();
+    }
+    assert.dom('[data-test-remove-network]').doesNotExist();
+    await fillIn('[data-test-network-channels]', '#general, tea');
+    await click('[data-test-dialog="network"] [data-test-submit]');
+    await server.asked('PATCH /api/connections/net');
+    await waitFor('[data-test-room-link="#tea"]');
+    assert.dom('[data-test-dialog]').doesNotExist();
+  });
+
+  test('a new network leads to its page, which says why it cannot be reached', async function (assert) {
+    await arrive();
+    server.answers['POST /api/connections'] = {
+      status: 201,
+      body: connection({
+        id: 'far',
+        name: 'Far',
+        server: 'irc.far',
+        host: 'irc.far',
+        channels: [],
+      }),
+    };
+    await click('[data-test-add-network]');
+    await fillIn('[data-test-network-host]', 'irc.far');
+    await click('[data-test-dialog="network"] [data-test-submit]');
+    await waitFor('[data-test-network-card="connecting"]');
+    assert.dom('[data-test-network-state]').hasText('Connecting…');
+    const connect = await server.socket.taken('connect');
+    connect.ack(null, {
+      ...connect.activity,
+      error: 'irc.far does not answer',
+    });
+    await waitFor('[data-test-network-card="offline"]');
+    assert
+      .dom('[data-test-network-trouble]')
+      .includesText('irc.far does not answer');
+    server.answers['PATCH /api/connections/far'] = {
+      body: connection({ id: 'far', name: 'Far', server: 'irc.far' }),
+    };
+    await click('[data-test-reconnect]');
+    await waitFor('[data-test-network-card="connecting"]');
+  });
+
+  test('the switcher finds people and channels that are not open yet', async function (assert) {
+    await arrive(['alice', 'bob', 'carol']);
+    await click('[data-test-open-switcher]');
+    const rooms = await server.socket.taken('query');
+    rooms.ack(null, {
+      ...rooms.activity,
+      object: { type: 'rooms', items: [{ name: '#crowd', members: 302 }] },
+    });
+    await fillIn('[data-test-switcher-input]', 'crowd');
+    await waitFor('[data-test-choice="#crowd"]');
+    assert.dom('[data-test-choice="#crowd"]').includesText('302');
+    await fillIn('[data-test-switcher-input]', 'carol');
+    assert.dom('[data-test-choice="carol"]').includesText('person');
+    await fillIn('[data-test-switcher-input]', 'zoe');
+    assert.dom('[data-test-choice="Message zoe"]').exists();
+    assert.dom('[data-test-choice="Join #zoe"]').exists();
+    await fillIn('[data-test-switcher-input]', 'crowd');
+    await click('[data-test-choice="#crowd"]');
+    const join = await server.socket.taken('join');
+    join.ack(null, { ...join.activity, id: 'j' });
+    await waitFor('[data-test-room="#crowd"]');
+    assert.strictEqual(currentURL(), '/net/%23crowd');
   });
 });

@@ -1,6 +1,6 @@
 import { click, settled, visit, waitFor, waitUntil } from '@ember/test-helpers';
 import { module, test } from 'qunit';
-import { setupApplicationTest } from '../helpers';
+import { choose, setupApplicationTest } from '../helpers';
 import { FakeServer } from '../helpers/server';
 
 const ADDRESS = {
@@ -27,7 +27,7 @@ module('Acceptance | mail', function (hooks) {
     server.signIn();
     await visit('/');
     await server.greet();
-    await waitFor('[data-test-mail-address]');
+    await waitFor('[data-test-room-menu]');
   });
 
   hooks.afterEach(() => server.stop());
@@ -35,7 +35,7 @@ module('Acceptance | mail', function (hooks) {
   test('an address is made, changed and deleted', async function (assert) {
     // Those of other channels are not this one's.
     list('chat.example', { ...ADDRESS, id: 'b', channel: '#other' });
-    await click('[data-test-mail-address]');
+    await choose('mail');
     await waitFor('[data-test-make-mail]');
     server.answers['POST /api/addresses'] = { status: 201, body: ADDRESS };
     await click('[data-test-make-mail]');
@@ -63,7 +63,7 @@ module('Acceptance | mail', function (hooks) {
 
   test('the address that a channel has is shown; a refusal keeps it', async function (assert) {
     list('chat.example', ADDRESS);
-    await click('[data-test-mail-address]');
+    await choose('mail');
     await waitFor('[data-test-copy-value="mail-address"]');
     assert
       .dom('[data-test-copy-value="mail-address"]')
@@ -85,7 +85,7 @@ module('Acceptance | mail', function (hooks) {
 
   test('where there is no mail, or no more of it, a sentence says so', async function (assert) {
     list(null);
-    await click('[data-test-mail-address]');
+    await choose('mail');
     await waitFor('[data-test-no-mail]');
     assert.dom('[data-test-no-mail]').hasText('This server takes no mail.');
     assert.dom('[data-test-make-mail]').doesNotExist();
@@ -95,7 +95,7 @@ module('Acceptance | mail', function (hooks) {
       status: 409,
       body: { detail: 'You have 200 mail addresses; delete one first.' },
     };
-    await click('[data-test-mail-address]');
+    await choose('mail');
     await waitFor('[data-test-make-mail]');
     await click('[data-test-make-mail]');
     await waitFor('[data-test-error]');

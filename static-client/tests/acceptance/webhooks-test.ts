@@ -7,7 +7,7 @@ import {
   waitFor,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
-import { setupApplicationTest } from '../helpers';
+import { choose, setupApplicationTest } from '../helpers';
 import { FakeServer } from '../helpers/server';
 
 const HOOK = {
@@ -47,13 +47,13 @@ module('Acceptance | webhooks', function (hooks) {
     server.signIn();
     await visit('/');
     await server.greet();
-    await waitFor('[data-test-open-webhooks]');
+    await waitFor('[data-test-room-menu]');
   });
 
   hooks.afterEach(() => server.stop());
 
   test('a webhook is made, and its address and secret are shown once', async function (assert) {
-    await click('[data-test-open-webhooks]');
+    await choose('webhooks');
     assert.dom('[data-test-dialog="webhooks"]').exists();
     await waitFor('[data-test-no-hooks]');
     await click('[data-test-new-hook]');
@@ -87,7 +87,7 @@ module('Acceptance | webhooks', function (hooks) {
     server.answers['GET /api/hooks/h1'] = {
       body: { ...HOOK, deliveries: [DELIVERY] },
     };
-    await click('[data-test-open-webhooks]');
+    await choose('webhooks');
     await waitFor('[data-test-open-hook="h1"]');
     await click('[data-test-open-hook="h1"]');
     await waitFor('[data-test-outcome="refused"]');
@@ -111,7 +111,7 @@ module('Acceptance | webhooks', function (hooks) {
   test('deleting asks first, and a refusal is a sentence', async function (assert) {
     server.answers['GET /api/hooks'] = { body: { hooks: [HOOK] } };
     server.answers['GET /api/hooks/h1'] = { body: { ...HOOK, deliveries: [] } };
-    await click('[data-test-open-webhooks]');
+    await choose('webhooks');
     await waitFor('[data-test-open-hook="h1"]');
     await click('[data-test-open-hook="h1"]');
     await waitFor('[data-test-no-deliveries]');

@@ -1,3 +1,4 @@
+import { click } from '@ember/test-helpers';
 import {
   setupApplicationTest as upstreamSetupApplicationTest,
   setupRenderingTest as upstreamSetupRenderingTest,
@@ -40,4 +41,10 @@ function setupTest(hooks: NestedHooks, options?: SetupTestOptions) {
   // Additional setup for unit tests can be done here.
 }
 
-export { setupApplicationTest, setupRenderingTest, setupTest };
+/** Chooses something in the menu of the open room. */
+async function choose(item: string) {
+  await click('[data-test-room-menu]');
+  await click(`[data-test-menu="${item}"]`);
+}
+
+export { choose, setupApplicationTest, setupRenderingTest, setupTest };

@@ -110,6 +110,8 @@ export interface Connection {
   realname?: string;
   sasl: boolean;
   has_password?: boolean;
+  /** Leads to the server's own network: only its channels and whether it is on can be changed. */
+  managed?: boolean;
   channels: string[];
   enabled: boolean;
   connector: string;

@@ -1,0 +1,15 @@
+import { modifier } from 'ember-modifier';
+
+/** Tells when something outside of the element is pressed or focused. */
+export default modifier((element: HTMLElement, [left]: [() => void]) => {
+  const moved = (event: Event) => {
+    const { target } = event;
+    if (target instanceof Node && !element.contains(target)) left();
+  };
+  document.addEventListener('pointerdown', moved);
+  document.addEventListener('focusin', moved);
+  return () => {
+    document.removeEventListener('pointerdown', moved);
+    document.removeEventListener('focusin', moved);
+  };
+});
