@@ -1,10 +1,14 @@
 /** Where archives are read: in the account's own storage, or in one at somebody else's server. */
 
+import { Listings } from './listings.ts';
+
 export interface ArchiveSource {
   /** Tells sources apart. */
   id: string;
   /** Reads a document; nothing if there is none. */
   read(path: string): Promise<unknown>;
+  /** Whether there is a folder; where that is not known, its documents are asked for. */
+  has?(folder: string): Promise<boolean>;
   /** Names of the items of a folder, folders with a slash at their end. */
   list(path: string): Promise<string[]>;
 }
@@ -17,6 +21,7 @@ export class RemoteArchive implements ArchiveSource {
   readonly id: string;
   readonly #token: () => Promise<string>;
   readonly #fetch: typeof fetch;
+  readonly #listings = new Listings((path) => this.list(path));
 
   constructor(
     root: string,
@@ -26,6 +31,10 @@ export class RemoteArchive implements ArchiveSource {
     this.id = root;
     this.#token = token;
     this.#fetch = fetcher;
+  }
+
+  has(folder: string): Promise<boolean> {
+    return this.#listings.has(folder);
   }
 
   async read(path: string): Promise<unknown> {

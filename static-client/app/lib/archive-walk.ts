@@ -37,7 +37,8 @@ export class Walk {
   async begin() {
     const fresh = this.#sources.filter(({ id }) => !(id in this.cursors));
     await this.#each(fresh, async (source) => {
-      const meta = await source.read(`${this.#folder}meta`);
+      const there = (await source.has?.(this.#folder)) ?? true;
+      const meta = there ? await source.read(`${this.#folder}meta`) : undefined;
       this.cursors[source.id] = parseMeta(meta);
     });
   }

@@ -2,6 +2,12 @@
 
 export type Casemapping = 'ascii' | 'rfc1459' | 'rfc1459-strict';
 
+export const CASEMAPPINGS: readonly Casemapping[] = [
+  'rfc1459',
+  'rfc1459-strict',
+  'ascii',
+];
+
 const EXTRA: Record<Casemapping, Record<string, string>> = {
   ascii: {},
   rfc1459: { '[': '{', ']': '}', '\\': '|', '~': '^' },

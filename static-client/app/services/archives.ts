@@ -2,6 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import { sentenceOf, type ArchivePlace } from '../lib/api.ts';
 import { RemoteArchive, type ArchiveSource } from '../lib/archive-source.ts';
+import { Listings } from '../lib/listings.ts';
 import { authorizeUrl, takeReturn } from '../lib/oauth-return.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
@@ -61,6 +62,7 @@ export default class ArchivesService extends Service {
   stop() {
     clearInterval(this.#timer);
     this.#away = undefined;
+    this.#listings = new Listings((path) => this.storage.list(path));
     this.sentence = '';
   }
 
@@ -80,12 +82,15 @@ export default class ArchivesService extends Service {
     if (this.session.signedIn && this.#key !== before) this.onMoved();
   }
 
+  #listings = new Listings((path) => this.storage.list(path));
+
   /** All places that archives may be in: here, and where they are kept now. */
   sources(): ArchiveSource[] {
     const home: ArchiveSource = {
       id: '',
       read: (path) => this.storage.read(path),
       list: (path) => this.storage.list(path),
+      has: (folder) => this.#listings.has(folder),
     };
     const { place } = this;
     if (!place) return [home];

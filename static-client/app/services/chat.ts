@@ -37,6 +37,8 @@ const ROOM_LIMIT = 3000;
 const ROOM_KEEP = 1000;
 const CACHE_CONNECTIONS = 'cache:connections';
 const CACHE_DIRECT = 'cache:direct';
+/** How networks compare names, so that keys are right from the start. */
+const CACHE_CASEMAPPINGS = 'cache:casemappings';
 
 /** The state of all networks and rooms, and every change to it. */
 export default class ChatService extends Service {
@@ -158,7 +160,12 @@ export default class ChatService extends Service {
     this.connections = connections;
     this.session.store.set(CACHE_CONNECTIONS, connections);
     this.update((draft) => {
-      applyConnections(draft, connections);
+      applyConnections(
+        draft,
+        connections,
+        this.session.store.get(CACHE_CASEMAPPINGS) as
+          Record<string, unknown> | undefined,
+      );
       const direct = this.session.store.get(CACHE_DIRECT);
       for (const [networkId, name] of Array.isArray(direct)
         ? (direct as [string, string][])
@@ -205,8 +212,31 @@ export default class ChatService extends Service {
     for (const { type, localId: id } of happenings) {
       if (type === 'settled' && id) this.outbox.remove(id);
     }
+    for (const { type, from, room } of happenings) {
+      if (type === 'moved' && from) this.#moved(from, room);
+    }
     this.rememberDirect();
     this.onHappenings(happenings);
+  }
+
+  /** What was written down about a room follows it to its new key. */
+  #moved(from: string, to: string) {
+    const { account, store } = this.session;
+    const draft = store.get(`draft:${account}:${from}`);
+    if (draft !== undefined) {
+      store.set(`draft:${account}:${from}`, undefined);
+      store.set(`draft:${account}:${to}`, draft);
+    }
+    const history = this.#histories.get(from);
+    if (history) {
+      this.#histories.delete(from);
+      this.#histories.set(to, history);
+    }
+    if (this.activeKey === from) this.activeKey = to;
+    const mappings = Object.fromEntries(
+      this.networks.map(({ id, casemapping }) => [id, casemapping]),
+    );
+    store.set(CACHE_CASEMAPPINGS, mappings);
   }
 
   #trim(draft: Draft) {

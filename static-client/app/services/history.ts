@@ -9,6 +9,7 @@ import {
 import { Walk } from '../lib/archive-walk.ts';
 import { sentenceOf } from '../lib/api.ts';
 import { isSpoken, type Room } from '../lib/chat/types.ts';
+import { closedSince } from '../lib/chat/room-keys.ts';
 import { archiveDay } from '../lib/days.ts';
 import type ArchivesService from './archives.ts';
 import type ChatService from './chat.ts';
@@ -193,7 +194,7 @@ export default class HistoryService extends Service {
           await walk.begin();
           const last = walk.next;
           if (!last || last < oldest) return;
-          const closedAt = closed[`${network.id}/${name.toLowerCase()}`];
+          const closedAt = closedSince(closed, network.id, name);
           if (closedAt && last <= archiveDay(closedAt)) return;
           this.chat.openRoom(network.id, name);
         } catch {

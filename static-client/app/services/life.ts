@@ -160,6 +160,17 @@ export default class LifeService extends Service {
     this.chat.applyMarkers(this.#markers);
   };
 
+  /** A room has another key: what is read, and whether it is muted, follow it. */
+  #moved(from: string, to: string) {
+    const at = this.#markers.get(from);
+    if (at !== undefined) {
+      this.#markers.set(to, Math.max(at, this.#markers.get(to) ?? 0));
+      this.#markers.delete(from);
+    }
+    this.preferences.moveRoom(from, to);
+    void this.history.loadOlder(to);
+  }
+
   #happened = (happenings: Happening[]) => {
     if (this.storage.ready) {
       this.chat.applyMarkers(this.#markers, this.#startedAt);
@@ -170,6 +181,9 @@ export default class LifeService extends Service {
       for (const key of new Set(fresh.map(({ room }) => room))) {
         void this.history.loadOlder(key);
       }
+    }
+    for (const { type, from, room } of happenings) {
+      if (type === 'moved' && from) this.#moved(from, room);
     }
     for (const { type, room: key, entry } of happenings) {
       const room = this.chat.state.rooms.get(key);

@@ -59,6 +59,16 @@ export default class PreferencesService extends Service {
     this.#change({ closed });
   }
 
+  /** A room has another key from now on. */
+  moveRoom(from: string, to: string) {
+    if (this.muted.has(from)) {
+      const muted = new Set(this.muted).add(to);
+      muted.delete(from);
+      this.#change({ muted: [...muted] });
+    }
+    if (this.lastRoom === from) this.setLastRoom(to);
+  }
+
   setLastRoom(key: string) {
     if (key === this.lastRoom) return;
     this.lastRoom = key;

@@ -40,6 +40,7 @@ export default class StorageService extends Service {
       rs.on('sync-done', () => resolve());
       setTimeout(resolve, FIRST_SYNC_PATIENCE);
     });
+    this.#synced = synced;
     await this.#configure(false);
     await synced;
     if (!this.isDestroying) this.ready = true;
@@ -65,6 +66,7 @@ export default class StorageService extends Service {
   }
 
   async storeSettings(settings: SyncedSettings) {
+    await this.#synced;
     await this.#module?.storeSettings(settings);
   }
 
@@ -73,12 +75,20 @@ export default class StorageService extends Service {
   }
 
   async storeLastRoom(key: string) {
-    await this.#module?.storeLastRoom(key);
+    await this.#synced;
+    if ((await this.lastRoom()) !== key) await this.#module?.storeLastRoom(key);
   }
 
   async storeMarker(key: string, at: number) {
-    await this.#module?.storeMarker(key, at);
+    await this.#synced;
+    const known = (await this.markers()).get(key) ?? 0;
+    if (known < at) await this.#module?.storeMarker(key, at);
   }
+
+  /**
+   * The documents of other devices are known: what is written before that contradicts them, and the storage refuses it.
+   */
+  #synced: Promise<void> = Promise.resolve();
 
   /** Reads a document past the cache; nothing if there is none. */
   async read(path: string): Promise<unknown> {

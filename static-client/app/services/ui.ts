@@ -48,6 +48,8 @@ export default class UiService extends Service {
 
   /** The newest entry of the history is that of what is open, or was open a moment ago. */
   #entered = false;
+  /** That entry is being taken away, which the browser does in its own time. */
+  #leaving = false;
   #listening = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -106,7 +108,11 @@ export default class UiService extends Service {
       window.addEventListener('popstate', this.#back);
       this.router.on('routeWillChange', this.#goes);
     }
-    if (this.#entered) return;
+    if (this.#entered || this.#leaving) return;
+    this.#push();
+  }
+
+  #push() {
     this.#entered = true;
     history.pushState({ ...(history.state as object | null), layer: true }, '');
   }
@@ -118,11 +124,18 @@ export default class UiService extends Service {
         return;
       }
       this.#entered = false;
+      this.#leaving = true;
       history.back();
     }, 0);
   }
 
   #back = () => {
+    if (this.#leaving) {
+      this.#leaving = false;
+      // What was opened meanwhile has its entry now.
+      if (this.dialog || this.drawer) this.#push();
+      return;
+    }
     if (!this.#entered) return;
     this.#entered = false;
     this.dialog = undefined;

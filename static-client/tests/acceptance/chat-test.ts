@@ -533,6 +533,21 @@ module('Acceptance | chat', function (hooks) {
     await popped;
     assert.strictEqual(history.length, before + 1);
     assert.notOk((history.state as { layer?: boolean } | null)?.layer);
+    // What is opened while the browser still takes away the entry of what was closed stays open.
+    await click('[data-test-open-switcher]');
+    const again = new Promise((done) =>
+      window.addEventListener('popstate', done, { once: true }),
+    );
+    const ui = this.owner.lookup('service:ui');
+    ui.close();
+    await new Promise((done) => setTimeout(done, 0));
+    ui.open({ kind: 'help' });
+    await again;
+    await settled();
+    assert.dom('[data-test-dialog="help"]').exists();
+    history.back();
+    await waitUntil(() => !find('[data-test-dialog]'));
+    assert.strictEqual(currentURL(), '/net/%23general');
   });
 
   test('the network of the server itself is shown, and not changed', async function (assert) {

@@ -135,10 +135,11 @@ export class FakeServer {
       );
       const request = `${init?.method ?? 'GET'} ${url.pathname}`;
       this.#requests.push(request);
-      const answer = this.answers[request] ?? {
-        status: 404,
-        body: { detail: `There is no ${request}.` },
-      };
+      const answer = this.answers[request] ??
+        this.#folder(request) ?? {
+          status: 404,
+          body: { detail: `There is no ${request}.` },
+        };
       const { status = 200, body } = answer;
       const text = JSON.stringify(body);
       const response = new Response(status === 204 ? null : text, {
@@ -151,6 +152,21 @@ export class FakeServer {
       response.json = () =>
         new Promise((resolve) => resolve(JSON.parse(text) as unknown));
       return Promise.resolve(response);
+    };
+  }
+
+  /** A folder of a storage lists what the answers below it name; one without any is empty. */
+  #folder(request: string): { status?: number; body?: unknown } | undefined {
+    if (!/^GET \/(storage|store)\/.*\/$/.test(request)) return undefined;
+    const names = Object.keys(this.answers)
+      .filter((other) => other.startsWith(request))
+      .map((other) => /^[^/]+\/?/.exec(other.slice(request.length))?.[0] ?? '');
+    const items = names.filter(Boolean).map((name) => [name, { ETag: '1' }]);
+    return {
+      body: {
+        '@context': 'http://remotestorage.io/spec/folder-description',
+        items: Object.fromEntries(items) as object,
+      },
     };
   }
 

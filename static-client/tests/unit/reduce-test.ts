@@ -355,4 +355,47 @@ module('Unit | activities', function () {
     });
     assert.deepEqual(unread(world.room()), { count: 2, mentions: 1 });
   });
+
+  test('a room is one room, whenever it is known how names are compared', function (assert) {
+    const world = new World([connection({ channels: ['#[x]\\~'] })]);
+    world.receive(
+      state('online', 'Connected.', { nick: 'alice' }),
+      event('join', 'alice', '#[x]\\~'),
+      attendance('#[x]\\~', ['alice', 'B[o]b']),
+      said('bob', '#[x]\\~', 'before', 1000),
+    );
+    world.receive(
+      state('online', 'Connected.', { nick: 'alice', casemapping: 'ascii' }),
+    );
+    assert.deepEqual(world.happenings.at(-1), {
+      type: 'moved',
+      networkId: 'net',
+      from: 'net/#{x}|^',
+      room: 'net/#[x]\\~',
+    });
+    world.receive(said('bob', '#[X]\\~', 'after', 2000));
+    const keys = ['net/#[x]\\~'];
+    assert.deepEqual([...world.state.rooms.keys()], keys);
+    assert.deepEqual(world.state.networks.get('net')!.rooms, keys);
+    assert.deepEqual(world.texts('#[x]\\~'), ['', 'before', 'after'].slice(1));
+    assert.deepEqual(world.members('#[x]\\~'), ['alice', 'B[o]b']);
+    assert.true(world.room('#[x]\\~').members.has('b[o]b'));
+
+    // Two that were opened under different names become one.
+    const two = new World([connection({ channels: ['#[y]'] })]);
+    two.change((draft) => {
+      draft.network('net')!.casemapping = 'ascii';
+      draft.openRoom('net', '#{y}');
+    });
+    two.receive(
+      said('bob', '#[y]', 'one', 1000),
+      said('bob', '#{y}', 'two', 2000),
+    );
+    two.receive(state('online', '', { casemapping: 'rfc1459' }));
+    assert.strictEqual(two.state.rooms.size, 1);
+    assert.deepEqual(
+      [...two.state.rooms.values()][0]!.entries.map(({ text }) => text),
+      ['one', 'two'],
+    );
+  });
 });

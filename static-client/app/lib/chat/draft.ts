@@ -193,6 +193,40 @@ export class Draft {
     return room;
   }
 
+  /** Names are compared in another way than was thought: rooms get the keys that follow from it. */
+  rekey(networkId: string): Map<string, string> {
+    const moved = new Map<string, string>();
+    const network = this.network(networkId);
+    if (!network) return moved;
+    for (const old of [...network.rooms]) {
+      const room = this.roomByKey(old);
+      if (!room) continue;
+      const key = roomKey(network, room.name);
+      const folded = new Map<string, Member>();
+      for (const member of room.members.values()) {
+        folded.set(fold(member.nick, network.casemapping), member);
+      }
+      room.members = folded;
+      if (key === old) continue;
+      moved.set(old, key);
+      const other = this.roomByKey(key);
+      this.#rooms ??= new Map(this.#base.rooms);
+      this.#rooms.delete(old);
+      network.rooms = network.rooms.filter((one) => one !== old);
+      if (other) {
+        mergeRooms(other, room);
+        continue;
+      }
+      room.key = key;
+      this.#rooms.set(key, room);
+      network.rooms.push(key);
+    }
+    network.rooms.sort((a, b) =>
+      compareRooms(this.rooms.get(a), this.rooms.get(b)),
+    );
+    return moved;
+  }
+
   removeRoom(key: string) {
     const room = this.rooms.get(key);
     if (!room) return;
@@ -212,6 +246,24 @@ export class Draft {
     this.#own.clear();
     if (!this.#networks && !this.#rooms) return this.#base;
     return { networks: this.networks, rooms: this.rooms };
+  }
+}
+
+/** What two rooms are that turned out to be one. */
+function mergeRooms(into: DraftRoom, other: DraftRoom) {
+  for (const entry of other.entries) {
+    if (into.ids.has(entry.id)) continue;
+    into.ids.add(entry.id);
+    into.entries.push(entry);
+  }
+  into.entries.sort((a, b) => a.at - b.at);
+  into.topic ||= other.topic;
+  if (other.joined && !into.joined) {
+    into.joined = true;
+    into.members = other.members;
+  }
+  if (other.readAt !== undefined) {
+    into.readAt = Math.max(into.readAt ?? 0, other.readAt);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Connections of the account and what is known without the gateway, applied to the state. */
 
+import { parseCasemapping } from '../casemapping.ts';
 import type { Draft, DraftNetwork } from './draft.ts';
 import { leaveAll } from './reduce.ts';
 import type { Connection } from './types.ts';
@@ -8,16 +9,24 @@ import type { Connection } from './types.ts';
 export function applyConnections(
   draft: Draft,
   connections: readonly Connection[],
+  /** How networks compared names when they were last online. */
+  casemappings: Readonly<Record<string, unknown>> = {},
 ) {
   const wanted = new Set(connections.map((connection) => connection.id));
   for (const id of [...draft.networks.keys()]) {
     if (!wanted.has(id)) draft.removeNetwork(id);
   }
-  for (const connection of connections) applyConnection(draft, connection);
+  for (const connection of connections) {
+    applyConnection(draft, connection, casemappings[connection.id]);
+  }
 }
 
 /** Adds or updates one network. */
-export function applyConnection(draft: Draft, connection: Connection) {
+export function applyConnection(
+  draft: Draft,
+  connection: Connection,
+  casemapping?: unknown,
+) {
   const known = draft.network(connection.id);
   const settings = {
     platform: connection.platform,
@@ -44,7 +53,7 @@ export function applyConnection(draft: Draft, connection: Connection) {
         ? 'Waiting for the gateway.'
         : 'This network is switched off.',
       away: false,
-      casemapping: 'rfc1459',
+      casemapping: parseCasemapping(casemapping),
       rooms: [],
     };
     draft.setNetwork(network);

@@ -18,11 +18,13 @@ import {
 
 /** What else is worth telling, besides the state. */
 export interface Happening {
-  type: 'message' | 'invite' | 'settled';
+  type: 'message' | 'invite' | 'settled' | 'moved';
   networkId: string;
   room: string;
   entry?: Entry;
   localId?: string;
+  /** The key that a room had before. */
+  from?: string;
 }
 
 const ROLES: readonly string[] = ['owner', 'admin', 'participant', 'member'];
@@ -315,7 +317,7 @@ function nick(context: Context) {
   }
 }
 
-function connection({ draft, network, activity }: Context) {
+function connection({ draft, network, activity, happenings }: Context) {
   const changed = draft.network(network.id);
   const status = activity.object?.['status'];
   if (!changed) return;
@@ -326,7 +328,18 @@ function connection({ draft, network, activity }: Context) {
   const current = text(activity.object?.['nick']) || nameOf(activity.target);
   if (current) changed.nick = current;
   if (activity.object?.['casemapping'] !== undefined) {
-    changed.casemapping = parseCasemapping(activity.object['casemapping']);
+    const casemapping = parseCasemapping(activity.object['casemapping']);
+    if (casemapping !== changed.casemapping) {
+      changed.casemapping = casemapping;
+      for (const [from, to] of draft.rekey(network.id)) {
+        happenings.push({
+          type: 'moved',
+          networkId: network.id,
+          room: to,
+          from,
+        });
+      }
+    }
   }
   if (changed.status !== 'online') leaveAll(draft, changed);
 }
