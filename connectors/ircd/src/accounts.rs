@@ -1,16 +1,19 @@
 //! Who knows whether a password is right.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use model::AccountName;
+use connector::Seldom;
+use model::{AccountName, SessionRef, SessionsQuery, Timestamp};
 
 /// What a right password proves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Proof {
     /// Whose it is.
     pub account: AccountName,
+    /// Id of the `irc` grant that was shown; none for the account's password.
+    pub grant: Option<String>,
     /// Whether the account may end the connections of others (KILL).
     pub administrator: bool,
 }
@@ -29,7 +32,10 @@ pub enum Refusal {
 /// What [`Accounts::authenticate`] gives.
 pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Proof, Refusal>> + Send + 'a>>;
 
-/// Checks passwords.
+/// What the questions of [`Accounts`] give, or one sentence why it could not be found out.
+pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// Knows accounts, and checks their passwords.
 pub trait Accounts: Send + Sync + 'static {
     /// Checks a name, as typed, with a password or the token of an `irc` grant, for a client at
     /// `address`; none if many share one, so that only the account tells who guesses. Given up after
@@ -40,6 +46,15 @@ pub trait Accounts: Send + Sync + 'static {
         password: &'a str,
         address: Option<IpAddr>,
     ) -> Authentication<'a>;
+
+    /// Finds out which of a few names are accounts. Given up after [`AUTHENTICATION_SECONDS`].
+    fn known(&self, names: Vec<AccountName>) -> Answered<'_, Vec<AccountName>>;
+
+    /// Returns a text that changes whenever something ended that somebody was let in by.
+    fn version(&self) -> Answered<'_, String>;
+
+    /// Finds out what of that is over; at most [`model::MAX_SESSIONS_ASKED`].
+    fn ended(&self, sessions: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>>;
 }
 
 /// How long a password check may take.
@@ -51,11 +66,26 @@ pub struct NoAccounts;
 
 impl Accounts for NoAccounts {
     fn authenticate<'a>(&'a self, _: &'a str, _: &'a str, _: Option<IpAddr>) -> Authentication<'a> {
-        Box::pin(std::future::ready(Err(Refusal::Wrong)))
+        Box::pin(ready(Err(Refusal::Wrong)))
+    }
+
+    fn known(&self, _: Vec<AccountName>) -> Answered<'_, Vec<AccountName>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn version(&self) -> Answered<'_, String> {
+        Box::pin(ready(Ok(String::new())))
+    }
+
+    fn ended(&self, _: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>> {
+        Box::pin(ready(Ok(Vec::new())))
     }
 }
 
-/// Asks the functions: `POST /connector/authenticate`.
+static REFUSED: Seldom = Seldom::new();
+static UNREACHABLE: Seldom = Seldom::new();
+
+/// Asks the functions.
 impl Accounts for connector::FunctionsClient {
     fn authenticate<'a>(
         &'a self,
@@ -73,21 +103,77 @@ impl Accounts for connector::FunctionsClient {
                 Ok(answer) => match answer.account {
                     Some(account) => Ok(Proof {
                         account,
+                        grant: answer.grant,
                         administrator: false,
                     }),
                     None => {
-                        if let Some(reason) = &answer.reason {
-                            tracing::info!(name, reason, "an IRC client was refused");
+                        if let (Some(reason), Some(left_out)) = (&answer.reason, REFUSED.say()) {
+                            tracing::info!(name, reason, left_out, "an IRC client was refused");
                         }
                         Err(Refusal::Wrong)
                     }
                 },
                 Err(error) => {
-                    tracing::warn!(%error, "the IRC server cannot check passwords");
+                    if let Some(left_out) = UNREACHABLE.say() {
+                        tracing::warn!(%error, left_out, "the IRC server cannot check passwords");
+                    }
                     let text = "passwords cannot be checked now; try again in a minute";
                     Err(Refusal::Unavailable(text.to_owned()))
                 }
             }
         })
     }
+
+    fn known(&self, names: Vec<AccountName>) -> Answered<'_, Vec<AccountName>> {
+        Box::pin(async move {
+            // What somebody would be let in by tomorrow with the account's password: over if there is no account.
+            let refer = |account: &AccountName| SessionRef {
+                account: account.clone(),
+                grant: None,
+                since: Timestamp::from_millis(NEVER),
+            };
+            let query = SessionsQuery {
+                sessions: names.iter().map(refer).collect(),
+                calls: Vec::new(),
+            };
+            match self.sessions(&query).await {
+                Ok(answer) => Ok(names
+                    .into_iter()
+                    .filter(|name| answer.ended.iter().all(|ended| ended.account != *name))
+                    .collect()),
+                Err(error) => {
+                    if let Some(left_out) = UNREACHABLE.say() {
+                        tracing::warn!(%error, left_out, "the IRC server cannot look for accounts");
+                    }
+                    Err(
+                        "whether it is a member's cannot be found out; try again in a minute"
+                            .to_owned(),
+                    )
+                }
+            }
+        })
+    }
+
+    fn version(&self) -> Answered<'_, String> {
+        Box::pin(async move {
+            let version = self.sessions_version().await;
+            version.map_err(|error| error.to_string())
+        })
+    }
+
+    fn ended(&self, sessions: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>> {
+        Box::pin(async move {
+            let query = SessionsQuery {
+                sessions,
+                calls: Vec::new(),
+            };
+            let answer = self.sessions(&query).await;
+            answer
+                .map(|answer| answer.ended)
+                .map_err(|error| error.to_string())
+        })
+    }
 }
+
+/// No password is changed after this: the last millisecond of the year 9999.
+const NEVER: i64 = 253_402_300_799_999;

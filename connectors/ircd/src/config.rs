@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use model::AccountName;
 use serde::{Deserialize, Serialize};
 
+use crate::addresses::AddressRange;
+use crate::server::Secret;
+
 /// Who may connect without an account.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -94,6 +97,12 @@ pub struct IrcdConfig {
     /// Addresses (of connectors) that the limit of clients per address does not hold for. Loopback is
     /// always one.
     pub trusted: Vec<IpAddr>,
+    /// Reverse proxies, which say by the PROXY protocol (version 1 or 2) where a client really is, and gateways,
+    /// which do so by WEBIRC. From an address that is not on loopback a connection has to begin with the header of
+    /// that protocol, unless there is a `webirc_password`.
+    pub proxies: Vec<AddressRange>,
+    /// The password of WEBIRC, for connections from `proxies`.
+    pub webirc_password: Option<Secret>,
     /// A second listener that speaks TLS.
     pub tls: Option<TlsConfig>,
     /// The bounds.
@@ -114,6 +123,8 @@ impl Default for IrcdConfig {
             operators: Vec::new(),
             guests: Guests::default(),
             trusted: Vec::new(),
+            proxies: Vec::new(),
+            webirc_password: None,
             tls: None,
             limits: Limits::default(),
         }
@@ -156,6 +167,8 @@ pub struct Limits {
     pub lines_per_second: u32,
     /// Bytes that wait for one client before it is disconnected.
     pub sendq: usize,
+    /// Bytes that wait for all clients together before those are disconnected that read least.
+    pub sendq_in_all: usize,
     /// Milliseconds in which a client must have registered.
     pub registration_ms: u64,
     /// Milliseconds of silence after which a client is sent a PING.
@@ -164,6 +177,12 @@ pub struct Limits {
     pub pong_ms: u64,
     /// Messages that one CHATHISTORY command answers.
     pub history_answer: usize,
+    /// Lines of one conversation that a client without draft/chathistory is shown when it comes back.
+    pub replay_lines: usize,
+    /// The same for all conversations together.
+    pub replay_lines_in_all: usize,
+    /// Days after which they are too old for that.
+    pub replay_days: i64,
     /// Messages kept for each channel and each pair of accounts.
     pub history_per_target: usize,
     /// Bytes of log that are kept altogether.
@@ -191,10 +210,14 @@ impl Default for Limits {
             line_burst: 200,
             lines_per_second: 40,
             sendq: 8 << 20,
+            sendq_in_all: 256 << 20,
             registration_ms: 30_000,
             ping_ms: 120_000,
             pong_ms: 60_000,
             history_answer: 1_000,
+            replay_lines: 500,
+            replay_lines_in_all: 4_000,
+            replay_days: 30,
             history_per_target: 100_000,
             history_bytes: 512 << 20,
             segment_bytes: 8 << 20,
@@ -203,6 +226,19 @@ impl Default for Limits {
 }
 
 impl IrcdConfig {
+    /// Tells whether an address is a proxy's or a gateway's.
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|range| range.contains(address))
+    }
+
+    /// Tells whether many people may come from an address: this machine, connectors, proxies. Nothing is counted
+    /// against it.
+    pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
+        is_loopback(address)
+            || self.trusted.contains(&address.to_canonical())
+            || self.is_proxy(address)
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors
@@ -247,7 +283,15 @@ impl IrcdConfig {
             ("topic", limits.topic, 10, 390),
             ("text", limits.text, 10, 300),
             ("sendq", limits.sendq, 64 << 10, 1 << 30),
+            ("sendq_in_all", limits.sendq_in_all, 64 << 10, 1 << 40),
             ("history_answer", limits.history_answer, 1, 5_000),
+            ("replay_lines", limits.replay_lines, 0, 5_000),
+            (
+                "replay_lines_in_all",
+                limits.replay_lines_in_all,
+                0,
+                100_000,
+            ),
             ("clients", limits.clients, 1, 1_000_000),
             ("sessions", limits.sessions, 1, 1_000),
             ("line_burst", limits.line_burst as usize, 1, 1_000_000),
@@ -264,6 +308,12 @@ impl IrcdConfig {
                     "limits.{key} is {found}; expected {least} to {most}"
                 ));
             }
+        }
+        if !(0..=36_500).contains(&limits.replay_days) {
+            return Err(format!(
+                "limits.replay_days is {}; expected 0 to 36500",
+                limits.replay_days
+            ));
         }
         if !(4_096..=u64::from(u32::MAX)).contains(&limits.segment_bytes) {
             return Err(format!(

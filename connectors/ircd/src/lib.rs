@@ -6,17 +6,22 @@
 //! is shown to anybody before it is durable.
 
 mod accounts;
+mod addresses;
 mod config;
+mod proxy;
 mod record;
 pub mod server;
 mod shell;
 mod store;
 
-pub use accounts::{AUTHENTICATION_SECONDS, Accounts, Authentication, NoAccounts, Proof, Refusal};
+pub use accounts::{
+    AUTHENTICATION_SECONDS, Accounts, Answered, Authentication, NoAccounts, Proof, Refusal,
+};
+pub use addresses::AddressRange;
 pub use config::{DefaultChannel, Guests, IrcdConfig, Limits, TlsConfig};
 pub use record::{
-    Answer, Ban, Body, ChannelRecord, Query, Range, Record, State, Stored, Topic, conversation,
-    other_side,
+    Answer, Ban, Body, ChannelRecord, Query, Range, Record, Seen, State, Stored, Topic,
+    conversation, other_side,
 };
 pub use shell::{Ircd, StartError, start};
 pub use store::{Found, History, StoreError};

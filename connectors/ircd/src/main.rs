@@ -8,7 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Parser;
 use connector::{FunctionsClient, program};
-use ircd::{Accounts, Guests, IrcdConfig, NoAccounts, TlsConfig};
+use ircd::server::Secret;
+use ircd::{Accounts, AddressRange, Guests, IrcdConfig, NoAccounts, TlsConfig};
 use model::{NetworkInfo, Registration};
 use tokio::net::TcpListener;
 
@@ -43,6 +44,18 @@ struct Options {
     /// File with the private key of the certificate, PEM.
     #[arg(long, env = "SUBSPACE_IRCD_TLS_KEY")]
     tls_key: Option<PathBuf>,
+    /// Address or range of a reverse proxy that says by the PROXY protocol, or of a gateway that says by WEBIRC, where
+    /// clients really are; may be given several times, or separated by commas in the variable.
+    #[arg(
+        long = "proxy",
+        env = "SUBSPACE_IRCD_PROXIES",
+        value_name = "ADDR",
+        value_delimiter = ','
+    )]
+    proxies: Vec<AddressRange>,
+    /// File with the password of WEBIRC; without it WEBIRC is refused.
+    #[arg(long, env = "SUBSPACE_IRCD_WEBIRC_PASSWORD_FILE")]
+    webirc_password_file: Option<PathBuf>,
     /// Origin of the functions, which know the accounts; without it there are only guests.
     #[arg(long, env = "SUBSPACE_FUNCTIONS_URL")]
     functions: Option<String>,
@@ -112,6 +125,22 @@ fn configure(options: Options) -> anyhow::Result<IrcdConfig> {
     }
     if let Some(guests) = options.guests {
         config.guests = guests;
+    }
+    if !options.proxies.is_empty() {
+        config.proxies = options.proxies;
+    }
+    if let Some(file) = options.webirc_password_file {
+        let shown = file.display();
+        let text = std::fs::read_to_string(&file).with_context(|| {
+            format!("webirc-password-file is {shown}; that file cannot be read")
+        })?;
+        let password = text.lines().next().unwrap_or_default().trim();
+        if password.is_empty() || password.contains(' ') {
+            bail!(
+                "webirc-password-file is {shown}; it has to begin with a password without blanks"
+            );
+        }
+        config.webirc_password = Some(Secret(password.to_owned()));
     }
     if let (Some(listen), Some(certificate), Some(key)) =
         (options.tls_listen, options.tls_certificate, options.tls_key)

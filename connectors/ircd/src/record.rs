@@ -1,6 +1,6 @@
 //! What is kept: messages, changes of channels and accounts, and the snapshot of both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,19 @@ pub enum Body {
         /// Its name.
         account: AccountName,
     },
+    /// A client of a member was shown what was said up to a time.
+    Seen(Seen),
+}
+
+/// Up to where a client of a member was shown what was said.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Seen {
+    /// Whose client.
+    pub account: AccountName,
+    /// Its name among the account's clients.
+    pub client: String,
+    /// The id up to which.
+    pub at: i64,
 }
 
 /// The longest value of [`TASK_TAG`], in bytes.
@@ -190,6 +203,9 @@ pub struct State {
     pub accounts: BTreeSet<AccountName>,
     /// The channels.
     pub channels: Vec<ChannelRecord>,
+    /// Up to where the clients of each account were shown what was said, by their names.
+    #[serde(default)]
+    pub seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
 }
 
 impl State {
@@ -213,6 +229,10 @@ impl State {
             Body::Gone { name } => self.channels.retain(|c| !same(&c.name, name)),
             Body::Account { account } => {
                 self.accounts.insert(account.clone());
+                Seen::first(account, record.id).note(&mut self.seen);
+            }
+            Body::Seen(seen) => {
+                seen.note(&mut self.seen);
             }
         }
         self.as_of = record.id;

@@ -81,6 +81,7 @@ fn irssi(home: &Path, address: SocketAddr) -> Terminal {
     let settings = r#"settings = {
   core = { real_name = "Bob"; user_name = "bob"; nick = "bob"; };
   "irc/core" = { cmd_queue_speed = "10msec"; cmds_max_at_once = "50"; };
+  "fe-common/core" = { autocreate_query_level = "NONE"; };
   "fe-text" = { term_force_colors = "no"; };
 };
 "#;
@@ -238,5 +239,77 @@ async fn irssi_and_weechat_talk() {
     plain.expect(" QUIT :Quit: good night").await;
     weechat.enter("irc.team.#tea", "/part see you");
     plain.expect(" PART #tea :see you").await;
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn irssi_and_weechat_are_shown_what_they_missed() {
+    let data = TempDir::new().unwrap();
+    let server = start(config(data.path())).await;
+    let mut carol = Client::register(server.address(), "carol", None, "batch").await;
+    carol.say("JOIN #tea").await;
+    carol.expect(" 366 ").await;
+    let home = TempDir::new().unwrap();
+    let mut bob = irssi(home.path(), server.address());
+    let screen = Arc::clone(&bob.screen);
+    wait_for(
+        "welcome in irssi",
+        move || screen.lock().unwrap().clone(),
+        |screen| screen.contains("Welcome to Subspace"),
+    )
+    .await;
+    bob.enter("/join #tea");
+    carol.expect(":bob!").await;
+    let alice = Weechat::start(server.address());
+    carol.expect(":alice!").await;
+    carol.say("PRIVMSG #tea :seen by both").await;
+    wait_for(
+        "a line",
+        || alice.log("irc.team.#tea"),
+        |log| log.contains("seen by both"),
+    )
+    .await;
+    bob.enter("/quit");
+    carol.expect(":bob!bob@user/bob QUIT").await;
+    drop(alice);
+    carol.expect(":alice!").await;
+    carol.say("PRIVMSG #tea :while you were away").await;
+    for nick in ["bob", "alice"] {
+        carol
+            .say(&format!("PRIVMSG {nick} :for {nick} alone"))
+            .await;
+        carol.expect(&format!(" 301 carol {nick} :")).await;
+    }
+    server.shutdown().await;
+
+    // It is on disk: another process of the server knows it too.
+    let server = start(config(data.path())).await;
+    let home = TempDir::new().unwrap();
+    let mut bob = irssi(home.path(), server.address());
+    let screen = Arc::clone(&bob.screen);
+    let screen = move || screen.lock().unwrap().clone();
+    wait_for("the direct message in irssi", &screen, |screen| {
+        screen.contains("for bob alone")
+    })
+    .await;
+    bob.enter("/join #tea");
+    wait_for("the channel's line in irssi", &screen, |screen| {
+        screen.contains("while you were away")
+    })
+    .await;
+    assert!(!screen().contains("seen by both"));
+    let alice = Weechat::start(server.address());
+    let log = || alice.log("irc.team.#tea");
+    wait_for("the channel's line in weechat", log, |log| {
+        log.contains("while you were away")
+    })
+    .await;
+    assert!(!log().contains("seen by both"));
+    wait_for(
+        "the direct message in weechat",
+        || alice.log("irc.team.carol"),
+        |log| log.contains("for alice alone"),
+    )
+    .await;
     server.shutdown().await;
 }

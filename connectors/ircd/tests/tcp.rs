@@ -123,6 +123,88 @@ async fn a_missing_certificate_is_named() {
 }
 
 #[tokio::test]
+async fn whoever_is_signed_out_elsewhere_is_disconnected_within_seconds() {
+    let data = TempDir::new().unwrap();
+    let accounts = Arc::<common::TestAccounts>::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = ircd::start(config(data.path()), listener, accounts.clone())
+        .await
+        .unwrap();
+    let mut alice = Client::register(server.address(), "alice", Some("pw-alice"), "batch").await;
+    let mut bob = Client::register(server.address(), "bob", Some("pw-bob"), "batch").await;
+    accounts
+        .ended
+        .lock()
+        .unwrap()
+        .push("alice".parse().unwrap());
+    alice.expect("ERROR :You are signed out").await;
+    bob.say("PING x").await;
+    bob.expect(" PONG ").await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_proxys_header_says_where_a_client_is() {
+    let data = TempDir::new().unwrap();
+    let mut settings = config(data.path());
+    settings.proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.limits.clients_per_address = 1;
+    settings.guests = ircd::Guests::On;
+    let server = start(settings).await;
+    let v1 = b"PROXY TCP4 192.0.2.7 10.0.0.1 4711 6667\r\n".to_vec();
+    let v2 = [
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x2c".as_slice(),
+        &[0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9],
+        &[0; 20],
+        &[0x20, 0, 5, 1, 0, 0, 0, 0],
+    ]
+    .concat();
+    let mut held = Vec::new();
+    for (header, host, secure) in [
+        (v1.as_slice(), " guest/192.0.2.7 ", false),
+        (v2.as_slice(), " guest/2001:db8:1:2::9 ", true),
+        (b"".as_slice(), " guest/127.0.0.1 ", false),
+    ] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let lines = format!("NICK n{}\r\nUSER u 0 * :u\r\nWHOIS n{0}\r\n", held.len());
+        // In pieces, and the client's first words right behind it.
+        let (first, rest) = header.split_at(header.len() / 2);
+        stream.write_all(first).await.unwrap();
+        stream.flush().await.unwrap();
+        stream
+            .write_all(&[rest, lines.as_bytes()].concat())
+            .await
+            .unwrap();
+        let mut seen = Vec::new();
+        let read = async {
+            while !String::from_utf8_lossy(&seen).contains(" 318 ") {
+                assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
+            }
+        };
+        timeout(LIMIT, read).await.expect("318 in time");
+        let seen = String::from_utf8_lossy(&seen).into_owned();
+        assert!(seen.contains(host), "{seen}");
+        assert_eq!(seen.contains(" 671 "), secure, "{seen}");
+        held.push(stream);
+    }
+    // The limit for one address holds for the address that was said.
+    let mut second = TcpStream::connect(server.address()).await.unwrap();
+    second.write_all(&v1).await.unwrap();
+    let mut seen = String::new();
+    timeout(LIMIT, second.read_to_string(&mut seen))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(seen.contains("connections from 192.0.2.7"), "{seen}");
+    let mut wrong = TcpStream::connect(server.address()).await.unwrap();
+    wrong.write_all(b"PROXY TCP9 nonsense\r\n").await.unwrap();
+    let mut seen = Vec::new();
+    let _ = timeout(LIMIT, wrong.read_to_end(&mut seen)).await.unwrap();
+    assert!(seen.is_empty());
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn rubbish_and_long_lines_disturb_nobody() {
     let data = TempDir::new().unwrap();
     let server = start(config(data.path())).await;
@@ -147,9 +229,19 @@ async fn rubbish_and_long_lines_disturb_nobody() {
 
 #[tokio::test]
 async fn who_does_not_read_is_dropped_and_others_go_on() {
+    dropped(64 << 10, 256 << 20).await;
+}
+
+#[tokio::test]
+async fn if_much_waits_for_all_together_who_does_not_read_is_dropped_sooner() {
+    dropped(1 << 30, 256 << 10).await;
+}
+
+async fn dropped(sendq: usize, sendq_in_all: usize) {
     let data = TempDir::new().unwrap();
     let mut settings = config(data.path());
-    settings.limits.sendq = 64 << 10;
+    settings.limits.sendq = sendq;
+    settings.limits.sendq_in_all = sendq_in_all;
     settings.limits.line_burst = 1_000_000;
     settings.limits.lines_per_second = 1_000_000;
     let server = start(settings).await;

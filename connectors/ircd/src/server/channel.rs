@@ -75,11 +75,17 @@ impl Channel {
     }
 
     pub(super) fn is_banned(&self, user: &User) -> bool {
-        let source = user.source().to_string();
+        let mut source = user.source();
+        let whole = source.to_string();
+        // Masks may name the bare address of a guest.
+        source.host = source
+            .host
+            .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
+        let bare = source.to_string();
         self.record
             .bans
             .iter()
-            .any(|ban| names::matches(&ban.mask, &source))
+            .any(|ban| names::matches(&ban.mask, &whole) || names::matches(&ban.mask, &bare))
     }
 
     /// Tells whether somebody may send to the channel.

@@ -168,7 +168,7 @@ impl Server {
     }
 
     /// Ids up to this one belong to an older channel of that name.
-    fn visible_since(&self, key: &str) -> i64 {
+    pub(super) fn visible_since(&self, key: &str) -> i64 {
         self.channels.get(key).map_or(i64::MAX, |channel| {
             channel.record.created.millis().saturating_sub(1)
         })

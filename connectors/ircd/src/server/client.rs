@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use irc_codec::Source;
-use model::{AccountName, Timestamp};
+use irc_codec::{Message, Source};
+use model::{AccountName, SessionRef, Timestamp};
 
 use super::caps::Caps;
+use super::missed::Missed;
+use super::seen::Track;
 use super::{Peer, names};
 
 /// Names one user for ever.
@@ -32,12 +34,25 @@ pub(super) enum Busy {
     Sasl { label: Option<String> },
     /// PASS is being checked; more names to try it with.
     Password { next: Vec<(String, String)> },
+    /// It is being found out whether a name is a member's.
+    Names { label: Option<String>, then: Then },
+    /// What it missed is being read.
+    Missed(Missed),
     /// The history is being read.
     History {
         label: Option<String>,
         /// The conversation as the client spelled it; none for TARGETS.
         target: Option<String>,
     },
+}
+
+/// What is done once it is known whether a name is a member's.
+#[derive(Debug, PartialEq)]
+pub(super) enum Then {
+    /// The client is given it as nickname.
+    Nick(String),
+    /// It is written to.
+    Message(Box<Message>),
 }
 
 /// One connection.
@@ -50,6 +65,10 @@ pub(super) struct Client {
     /// Until it is registered.
     pub registration: Option<Box<Registration>>,
     pub account: Option<AccountName>,
+    /// What it was let in by.
+    pub session: Option<SessionRef>,
+    /// When its password was sent to be checked.
+    pub checked: Timestamp,
     /// That account may end the connections of others.
     pub administrator: bool,
     /// Once it is registered.
@@ -68,6 +87,12 @@ pub(super) struct Client {
     /// Its entry among the deadlines.
     pub deadline: u64,
     pub monitor: BTreeSet<String>,
+    /// The name of which it was last found out whether it is a member's, folded.
+    pub asked: Option<String>,
+    /// What it calls itself among its account's clients: `account@client`.
+    pub device: Option<String>,
+    /// How far it is, if it does not ask for history itself.
+    pub track: Option<Box<Track>>,
 }
 
 /// A person, or a program, with one nickname and any number of sessions.
@@ -115,7 +140,7 @@ impl User {
 }
 
 /// Returns what is counted as one address: of IPv6 a network of 64 bits, which one person usually has.
-pub(super) fn address_key(address: IpAddr) -> IpAddr {
+pub(crate) fn address_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() >> 64 << 64;

@@ -238,16 +238,20 @@ impl Server {
         let labelled = self.response.as_ref().map(|response| response.client);
         let mut groups: [(Caps, Vec<ClientId>); 16] = Default::default();
         for id in to {
-            let Some(client) = self.clients.get(&id) else {
+            let Some(client) = self.clients.get_mut(&id) else {
                 continue;
             };
+            if let Some(track) = client.track.as_mut().filter(|_| event.has_id) {
+                track.shown = track.shown.max(event.at);
+            }
+            let caps = client.caps;
             if labelled == Some(id) {
-                let line = event.tags_for(client.caps, None) + &body;
+                let line = event.tags_for(caps, None) + &body;
                 self.push(id, line, when);
                 continue;
             }
-            let group = &mut groups[client.caps.tag_variant()];
-            group.0 = client.caps;
+            let group = &mut groups[caps.tag_variant()];
+            group.0 = caps;
             group.1.push(id);
         }
         for (caps, clients) in groups {
@@ -291,13 +295,13 @@ impl Server {
         let sure = response
             .lines
             .iter()
-            .filter(|(_, when)| !matches!(when, When::Failed(_)));
+            .filter(|(_, when)| !matches!(when, When::Failed(..)));
         let appends: BTreeSet<_> = response
             .lines
             .iter()
             .filter_map(|(_, when)| match when {
                 When::Always => None,
-                When::Stored(append) | When::Failed(append) => Some(*append),
+                When::Stored(append) | When::Failed(append, _) => Some(*append),
             })
             .collect();
         match (sure.count(), appends.len()) {
@@ -307,11 +311,11 @@ impl Server {
             }
             // Nothing is said if all goes well, so that has to be said.
             (0, 1) => {
+                if let Some(&append) = appends.first() {
+                    let ack = format!("@{label} :{} ACK", self.config.name);
+                    self.push(id, ack, When::Stored(append));
+                }
                 for (line, when) in response.lines {
-                    if let When::Failed(append) = when {
-                        let ack = format!("@{label} :{} ACK", self.config.name);
-                        self.push(id, ack, When::Stored(append));
-                    }
                     self.push(id, tagged(&line, &label), when);
                 }
             }

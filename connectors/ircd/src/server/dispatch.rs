@@ -9,7 +9,6 @@ use super::caps::Caps;
 use super::client::{Client, Registration, UserId, address_key};
 use super::deliver::{Reply, Response};
 use super::{ClientId, Now, Peer, Server};
-use crate::config::is_loopback;
 
 /// The longest label (IRCv3 labeled-response).
 const LABEL: usize = 64;
@@ -18,35 +17,14 @@ impl Server {
     /// A client connected. It is refused with ERROR if a limit is reached.
     pub fn handle_connected(&mut self, id: ClientId, peer: Peer, now: Now) {
         self.now = now;
-        let trusted = self.is_shared(peer.address);
         let limits = &self.config.limits;
-        let count = self
-            .addresses
-            .get(&address_key(peer.address))
-            .map_or(0, |address| address.clients);
-        let failing = self
-            .addresses
-            .get(&address_key(peer.address))
-            .filter(|address| address.forgiven > now.ticks)
-            .filter(|address| address.failures >= limits.failures_per_address);
         let refusal = if self.clients.len() >= limits.clients {
             Some(format!(
                 "This server is full: it takes {} connections; try later",
                 limits.clients
             ))
-        } else if !trusted && count >= limits.clients_per_address {
-            Some(format!(
-                "There are {count} connections from {} already; close one",
-                peer.address
-            ))
-        } else if let Some(failing) = failing.filter(|_| !trusted) {
-            Some(format!(
-                "{} sent too many wrong passwords; wait {} s",
-                peer.address,
-                (failing.forgiven - now.ticks).div_ceil(1_000)
-            ))
         } else {
-            None
+            self.refuse_address(peer.address)
         };
         if let Some(refusal) = refusal {
             let line = super::deliver::wire(&Message::new("ERROR", [refusal]));
@@ -68,6 +46,8 @@ impl Server {
                 cap_302: false,
                 registration: Some(Box::<Registration>::default()),
                 account: None,
+                session: None,
+                checked: now.wall,
                 administrator: false,
                 user: None,
                 away: None,
@@ -78,14 +58,42 @@ impl Server {
                 pinged: false,
                 deadline,
                 monitor: BTreeSet::new(),
+                asked: None,
+                device: None,
+                track: None,
             },
         );
     }
 
-    /// Tells whether many people may come from an address: this machine, connectors. Nothing is counted
-    /// against it.
-    pub(super) fn is_shared(&self, address: IpAddr) -> bool {
-        is_loopback(address) || self.config.trusted.contains(&address.to_canonical())
+    /// Returns why nobody else may come from an address now.
+    pub(super) fn refuse_address(&self, address: IpAddr) -> Option<String> {
+        if self.config.is_shared(address) {
+            return None;
+        }
+        let limits = &self.config.limits;
+        let counted = self.addresses.get(&address_key(address))?;
+        let count = counted.clients;
+        if count >= limits.clients_per_address {
+            return Some(format!(
+                "There are {count} connections from {address} already; close one"
+            ));
+        }
+        let left = counted.forgiven.saturating_sub(self.now.ticks);
+        (left > 0 && counted.failures >= limits.failures_per_address).then(|| {
+            let seconds = left.div_ceil(1_000);
+            format!("{address} sent too many wrong passwords; wait {seconds} s")
+        })
+    }
+
+    /// A client of that address is gone.
+    pub(super) fn leave_address(&mut self, address: IpAddr) {
+        let key = address_key(address);
+        if let Some(address) = self.addresses.get_mut(&key) {
+            address.clients = address.clients.saturating_sub(1);
+            if address.clients == 0 && address.forgiven <= self.now.ticks {
+                self.addresses.remove(&key);
+            }
+        }
     }
 
     /// Tells whether a client's lines have to wait for an answer that it asked for before.
@@ -162,7 +170,8 @@ impl Server {
             "USER" => return self.on_user(id, message),
             "PASS" => return self.on_pass(id, message),
             "PING" => return self.on_ping(id, message),
-            "PONG" => return,
+            "PONG" => return self.prove_track(id),
+            "WEBIRC" => return self.on_webirc(id, message),
             "QUIT" => return self.on_quit(id, message),
             "AWAY" => return self.on_away(id, message),
             _ => {}

@@ -9,6 +9,7 @@ use super::caps::Caps;
 use super::channel::{Channel, Member};
 use super::client::UserId;
 use super::deliver::Reply;
+use super::lookalike::is_hidden;
 use super::outbox::When;
 use super::{ClientId, Server, names};
 
@@ -26,7 +27,12 @@ impl Server {
     }
 
     fn join(&mut self, id: ClientId, user_id: UserId, name: &str, key: &str) {
-        let Some(folded) = names::channel(name, self.config.limits.channel_name) else {
+        let folded = names::channel(name, self.config.limits.channel_name);
+        // A channel that is there already can be joined, however it is spelled.
+        let folded = folded.filter(|folded| {
+            self.channels.contains_key(folded.as_str()) || !name.contains(is_hidden)
+        });
+        let Some(folded) = folded else {
             let text = format!(
                 "No channel name: it begins with # and has at most {} bytes, without blanks and commas",
                 self.config.limits.channel_name
@@ -154,8 +160,10 @@ impl Server {
             voice: is(&record.voices),
         };
         channel.members.insert(user_id, member);
+        let mut returning = false;
         if let Some(account) = &account {
             let mut changed = channel.record.members.insert(account.clone());
+            returning = !changed;
             if member.operator {
                 changed |= channel.record.operators.insert(account.clone());
             }
@@ -166,6 +174,9 @@ impl Server {
         self.announce_join(user_id, &key);
         for session in self.sessions(user_id) {
             self.send_topic_and_names(session, user_id, &key);
+        }
+        if returning {
+            self.missed_in_channel(user_id, &key);
         }
     }
 

@@ -9,7 +9,7 @@ use super::outbox::When;
 use super::relaymsg::relayed;
 use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
-use crate::record::{Body, Stored, conversation};
+use crate::record::{Body, Stored};
 
 /// The longest client-only tags that are relayed (IRCv3 message-tags), in bytes.
 const MAX_CLIENT_TAGS: usize = 4094;
@@ -52,6 +52,10 @@ impl Server {
         if targets.len() > MAX_TARGETS {
             let text = format!("Too many recipients: at most {MAX_TARGETS} at once");
             return self.reply(id, Reply::new(407, [message.param(0), &text]));
+        }
+        // Typing need not wait; of several recipients each is known, or is nobody.
+        if targets.len() == 1 && text.is_some() && self.must_ask_recipient(id, message) {
+            return;
         }
         for target in targets {
             let said = Said {
@@ -134,68 +138,8 @@ impl Server {
         Ok(())
     }
 
-    fn message_user(
-        &mut self,
-        id: ClientId,
-        user_id: UserId,
-        target: &str,
-        said: Said<'_>,
-    ) -> Result<(), (u16, String)> {
-        let &other_id = self
-            .nicks
-            .get(&names::fold(target))
-            .ok_or_else(|| (401, self.unknown_nick(target)))?;
-        let user = self
-            .users
-            .get(&user_id)
-            .ok_or_else(|| (401, String::new()))?;
-        let other = self
-            .users
-            .get(&other_id)
-            .ok_or_else(|| (401, String::new()))?;
-        let nick = other.nick.clone();
-        let away = other
-            .away
-            .clone()
-            .filter(|_| said.command == "PRIVMSG" && other_id != user_id);
-        // Two guests have no history: nobody could ever ask for it.
-        let key = (user.account.is_some() || other.account.is_some())
-            .then(|| conversation(&user.identity(), &other.identity()));
-        let event = self.make_message(user_id, &nick, said)?;
-        let stored = key
-            .filter(|_| is_lasting(said.command, said.tags))
-            .map(|key| stored(&event, key, &nick, said));
-        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
-            return Ok(());
-        };
-        let when = self.keep(&event, stored);
-        let mut audience = self.sessions(other_id);
-        if other_id != user_id {
-            audience.extend(self.sessions(user_id));
-        }
-        self.deliver(id, audience, &event, when);
-        if other_id == user_id {
-            self.deliver_to_sender(id, &event, when);
-        }
-        if let When::Stored(append) = when {
-            self.explain_failure(id, &nick, append);
-        }
-        if let Some(away) = away {
-            self.reply(id, Reply::new(301, [nick.as_str(), &away]));
-        }
-        Ok(())
-    }
-
-    fn unknown_nick(&self, nick: &str) -> String {
-        if self.accounts.contains(names::fold(nick).as_str()) {
-            format!("{nick} is not connected now; write in a channel that you share, or later")
-        } else {
-            "No such nick or channel".to_owned()
-        }
-    }
-
     /// Makes the message as others will see it, or says by how much it is too long for that.
-    fn make_message(
+    pub(super) fn make_message(
         &mut self,
         user_id: UserId,
         to: &str,
@@ -223,7 +167,7 @@ impl Server {
 
     /// Gives a message back that is to be said. A line of a task that was said already is not: its sender gets
     /// the echo of the first, so that whoever lost it in a crash has it.
-    fn say_again(
+    pub(super) fn say_again(
         &mut self,
         id: ClientId,
         mut event: Event,
@@ -242,7 +186,7 @@ impl Server {
         None
     }
 
-    fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
+    pub(super) fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
         self.statistics.messages += 1;
         match stored {
             Some(stored) => {
@@ -258,7 +202,13 @@ impl Server {
     }
 
     /// Sends a message to its audience; the sending session gets it only with echo-message.
-    fn deliver(&mut self, id: ClientId, mut audience: Vec<ClientId>, event: &Event, when: When) {
+    pub(super) fn deliver(
+        &mut self,
+        id: ClientId,
+        mut audience: Vec<ClientId>,
+        event: &Event,
+        when: When,
+    ) {
         let echo = self
             .clients
             .get(&id)
@@ -276,7 +226,7 @@ impl Server {
 impl Server {
     /// A message to oneself is received too. With echo-message the echo is enough, unless it carries the label
     /// of the command, which what is received must not (IRCv3 labeled-response).
-    fn deliver_to_sender(&mut self, id: ClientId, event: &Event, when: When) {
+    pub(super) fn deliver_to_sender(&mut self, id: ClientId, event: &Event, when: When) {
         let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
             return;
         };
@@ -291,16 +241,16 @@ impl Server {
 
 /// What a client says.
 #[derive(Clone, Copy, Debug)]
-struct Said<'a> {
-    command: &'a str,
-    text: Option<&'a str>,
+pub(super) struct Said<'a> {
+    pub command: &'a str,
+    pub text: Option<&'a str>,
     /// Client-only tags, as on the wire.
-    tags: &'a str,
+    pub tags: &'a str,
     /// Under a name made up for it.
-    relayed: Option<&'a str>,
+    pub relayed: Option<&'a str>,
 }
 
-fn stored(event: &Event, target: String, to: &str, said: Said<'_>) -> Stored {
+pub(super) fn stored(event: &Event, target: String, to: &str, said: Said<'_>) -> Stored {
     Stored {
         target,
         source: event
@@ -334,7 +284,7 @@ fn is_key(key: &str) -> bool {
 }
 
 /// Tells whether a message is kept: texts, and tags that mean something later (reactions), not typing.
-fn is_lasting(command: &str, tags: &str) -> bool {
+pub(super) fn is_lasting(command: &str, tags: &str) -> bool {
     command != "TAGMSG"
         || tags.split(';').any(|tag| {
             !tag.split('=')

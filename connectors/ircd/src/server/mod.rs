@@ -9,17 +9,22 @@ mod away;
 mod caps;
 mod channel;
 mod chathistory;
+mod claim;
 mod client;
 mod deliver;
+mod direct;
 mod dispatch;
+mod ended;
 mod info;
 mod invite;
 mod join;
 mod kick;
 mod kill;
 mod list;
+mod lookalike;
 mod lookup;
 mod messages;
+mod missed;
 mod mode;
 mod mode_list;
 mod monitor;
@@ -27,14 +32,17 @@ pub(crate) mod names;
 mod namreply;
 mod nick;
 mod outbox;
+mod pass;
 mod persist;
 mod registration;
 mod relaymsg;
 mod replay;
 mod sasl;
+mod seen;
 mod tasks;
 mod timers;
 mod topic;
+mod webirc;
 mod welcome;
 mod who;
 mod whois;
@@ -47,13 +55,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{AccountName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::config::IrcdConfig;
-use crate::record::{Query, Record, State};
+use crate::record::{Query, Record, Seen, State};
 use channel::Channel;
+pub(crate) use client::address_key;
 use client::{Client, User, UserId};
 use deliver::Response;
 use outbox::Outbox;
+pub(crate) use seen::CLOSED;
 pub(crate) use tasks::MAX_TASKS;
 
 /// Names one connection for ever.
@@ -63,6 +74,15 @@ pub struct ClientId(pub u64);
 /// Names one append to the log; counted from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AppendId(pub u64);
+
+/// Why an append is not durable, and never will be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotStored {
+    /// The disk is full.
+    Full,
+    /// It does not work.
+    Failed,
+}
 
 /// What time it is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -128,6 +148,13 @@ pub enum Output {
         /// Where it comes from; none if many share that address.
         address: Option<IpAddr>,
     },
+    /// Find out which of these names are accounts, then call [`Server::handle_names`].
+    Names {
+        /// Who waits.
+        client: ClientId,
+        /// The names.
+        names: Vec<AccountName>,
+    },
     /// Make this durable, then call [`Server::handle_stored`]; in order.
     Append {
         /// Counts up.
@@ -145,7 +172,8 @@ pub enum Output {
 }
 
 /// A password; never printed.
-#[derive(Clone, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Secret(pub String);
 
 impl std::fmt::Debug for Secret {
@@ -169,6 +197,8 @@ pub struct Statistics {
     pub lines: u64,
     /// Wrong passwords since the start.
     pub failures: u64,
+    /// Appends that the disk did not take, since the start.
+    pub not_stored: u64,
     /// Appends that are not durable yet.
     pub pending: usize,
 }
@@ -189,6 +219,10 @@ pub struct Server {
     nicks: HashMap<String, UserId>,
     channels: BTreeMap<Arc<str>, Channel>,
     accounts: BTreeSet<AccountName>,
+    /// What their names look like at a glance.
+    outlines: BTreeSet<String>,
+    /// Up to where their clients were shown what was said.
+    seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
     /// Folded nickname to the clients that monitor it.
     monitored: HashMap<String, BTreeSet<ClientId>>,
     /// Who left, the newest last, for WHOWAS.
@@ -220,7 +254,13 @@ impl Server {
             users: HashMap::new(),
             nicks: HashMap::new(),
             channels: BTreeMap::new(),
+            outlines: state
+                .accounts
+                .iter()
+                .map(|account| lookalike::outline(account.as_str()))
+                .collect(),
             accounts: state.accounts,
+            seen: state.seen,
             monitored: HashMap::new(),
             gone: VecDeque::new(),
             addresses: HashMap::new(),
@@ -231,6 +271,12 @@ impl Server {
             most_users: 0,
             statistics: Statistics::default(),
         };
+        // Of accounts from before this was written down nothing is missed.
+        for account in &server.accounts {
+            if !server.seen.contains_key(account) {
+                Seen::first(account, state.as_of).note(&mut server.seen);
+            }
+        }
         for record in state.channels {
             let channel = Channel::new(record);
             server

@@ -5,12 +5,6 @@ use irc_codec::CaseMapping;
 /// How names compare here.
 pub(crate) const MAPPING: CaseMapping = CaseMapping::Ascii;
 
-/// Nicknames that would let a guest pose as a service of the network.
-const RESERVED: [&str; 9] = [
-    "nickserv", "chanserv", "saslserv", "memoserv", "operserv", "hostserv", "botserv", "server",
-    "root",
-];
-
 /// Returns the form under which names are compared.
 pub(crate) fn fold(name: &str) -> String {
     MAPPING.fold(name)
@@ -32,11 +26,6 @@ pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || special(b) || b == b'-')
-}
-
-/// Tells whether nobody may have a nickname, in its folded form.
-pub(crate) fn is_reserved(folded: &str) -> bool {
-    RESERVED.contains(&folded)
 }
 
 /// Returns the folded name of a channel, if the text can be one.

@@ -4,8 +4,10 @@ use irc_codec::Message;
 use model::AccountName;
 
 use super::caps::Caps;
+use super::claim::Claim;
 use super::client::UserId;
 use super::deliver::Reply;
+use super::lookalike::visible;
 use super::outbox::When;
 use super::registration::REAL_NAME;
 use super::{ClientId, Server, names};
@@ -23,21 +25,18 @@ impl Server {
             );
             return self.reply(id, Reply::new(432, [nick, &text]));
         }
+        self.take_nick(id, nick);
+    }
+
+    /// Gives a client a nickname, or says why it cannot have it.
+    pub(super) fn take_nick(&mut self, id: ClientId, nick: &str) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
         let account = client.account.clone();
-        let user = client.user;
-        let Some(user_id) = user else {
+        let Some(user_id) = client.user else {
             // Whether it is free for this client is decided once it has had time to sign in.
-            if names::is_reserved(&names::fold(nick)) {
-                return self.nick_in_use(id, nick);
-            }
-            if let Some(registration) = self
-                .clients
-                .get_mut(&id)
-                .and_then(|c| c.registration.as_mut())
-            {
+            if let Some(registration) = &mut client.registration {
                 registration.nick = Some(nick.to_owned());
             }
             return self.try_register(id);
@@ -46,7 +45,7 @@ impl Server {
             .users
             .get(&user_id)
             .is_some_and(|user| user.nick == nick);
-        if same {
+        if same || self.must_ask(id, nick) {
             return;
         }
         let holder = self.nicks.get(&names::fold(nick)).copied();
@@ -60,11 +59,21 @@ impl Server {
     }
 
     pub(super) fn nick_in_use(&mut self, id: ClientId, nick: &str) {
-        let folded = names::fold(nick);
-        let text = if self.accounts.contains(folded.as_str()) {
-            format!("The nickname belongs to the account {folded}: sign in to it, or take another")
-        } else {
-            "The nickname is in use; take another".to_owned()
+        let account = self.clients.get(&id).and_then(|c| c.account.clone());
+        let text = match self.claim(nick, account.as_ref()) {
+            Some(Claim::Account) => {
+                let folded = names::fold(nick);
+                format!(
+                    "The nickname belongs to the account {folded}: sign in to it, or take another"
+                )
+            }
+            Some(Claim::LooksLikeAccount) => {
+                "The nickname looks like a member's: sign in, or take another".to_owned()
+            }
+            Some(Claim::Program) => {
+                "The nickname looks like that of a service or a program; take another".to_owned()
+            }
+            None => "The nickname is in use; take another".to_owned(),
         };
         self.reply(id, Reply::new(433, [nick, &text]));
     }
@@ -87,8 +96,7 @@ impl Server {
         own: Option<UserId>,
     ) -> bool {
         let folded = names::fold(nick);
-        let owns = account.is_some_and(|account| account.as_str() == folded);
-        if names::is_reserved(&folded) || (self.accounts.contains(folded.as_str()) && !owns) {
+        if self.claim(nick, account).is_some() {
             return false;
         }
         let Some(&holder) = self.nicks.get(&folded) else {
@@ -142,13 +150,13 @@ impl Server {
     }
 
     pub(super) fn on_setname(&mut self, id: ClientId, user_id: UserId, message: &Message) {
-        let real = message.param(0);
+        let real = visible(message.param(0));
         if real.is_empty() || real.len() > REAL_NAME {
             let text = format!("A real name has 1 to {REAL_NAME} bytes");
             return self.fail(id, "SETNAME", "INVALID_REALNAME", &[], &text);
         }
         if let Some(user) = self.users.get_mut(&user_id) {
-            user.real = real.to_owned();
+            user.real.clone_from(&real);
         }
         let event = self.event(user_id, "SETNAME", [real]);
         let mut audience = self.watchers(user_id);

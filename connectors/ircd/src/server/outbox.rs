@@ -1,10 +1,12 @@
 //! What waits to go out: requests at once, lines in order and only after what they rest on is durable.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{AppendId, ClientId, Output, Recipients};
+use model::AccountName;
+
+use super::{AppendId, ClientId, NotStored, Output, Recipients};
 use crate::record::{Query, Record};
 
 /// When a line may go out, besides that all appends before it are settled.
@@ -14,8 +16,8 @@ pub(super) enum When {
     Always,
     /// If that append succeeded.
     Stored(AppendId),
-    /// If that append failed.
-    Failed(AppendId),
+    /// If that append failed for that reason.
+    Failed(AppendId, NotStored),
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub(super) struct Outbox {
     /// All appends up to this one are settled.
     settled: AppendId,
     /// Those among the settled that failed, as long as a line may ask.
-    failed: BTreeSet<AppendId>,
+    failed: BTreeMap<AppendId, NotStored>,
 }
 
 impl Outbox {
@@ -81,11 +83,15 @@ impl Outbox {
         });
     }
 
+    pub(super) fn names(&mut self, client: ClientId, names: Vec<AccountName>) {
+        self.requests.push_back(Output::Names { client, names });
+    }
+
     /// Notes how an append ended; they end in order.
-    pub(super) fn settle(&mut self, id: AppendId, stored: bool) {
+    pub(super) fn settle(&mut self, id: AppendId, result: Result<(), NotStored>) {
         self.settled = self.settled.max(id.min(self.asked));
-        if !stored {
-            self.failed.insert(id);
+        if let Err(reason) = result {
+            self.failed.insert(id, reason);
         }
     }
 
@@ -105,8 +111,8 @@ impl Outbox {
             let line = self.lines.pop_front()?;
             let due = match line.when {
                 When::Always => true,
-                When::Stored(id) => !self.failed.contains(&id),
-                When::Failed(id) => self.failed.contains(&id),
+                When::Stored(id) => !self.failed.contains_key(&id),
+                When::Failed(id, reason) => self.failed.get(&id) == Some(&reason),
             };
             if due {
                 return Some(line.output);
@@ -147,10 +153,18 @@ mod tests {
         outbox.send(to.clone(), "a".into(), When::Always);
         let first = outbox.append(record());
         outbox.send(to.clone(), "b".into(), When::Stored(first));
-        outbox.send(to.clone(), "not b".into(), When::Failed(first));
+        outbox.send(
+            to.clone(),
+            "not b".into(),
+            When::Failed(first, NotStored::Full),
+        );
         let second = outbox.append(record());
         outbox.send(to.clone(), "c".into(), When::Stored(second));
-        outbox.send(to.clone(), "not c".into(), When::Failed(second));
+        outbox.send(
+            to.clone(),
+            "not c".into(),
+            When::Failed(second, NotStored::Full),
+        );
         outbox.send(to, "d".into(), When::Always);
         assert!(matches!(
             outbox.poll(),
@@ -169,10 +183,10 @@ mod tests {
         assert_eq!(outbox.poll(), Some(line("a")));
         assert_eq!(outbox.poll(), None);
         assert_eq!(outbox.pending(), 2);
-        outbox.settle(first, true);
+        outbox.settle(first, Ok(()));
         assert_eq!(outbox.poll(), Some(line("b")));
         assert_eq!(outbox.poll(), None);
-        outbox.settle(second, false);
+        outbox.settle(second, Err(NotStored::Full));
         assert_eq!(outbox.poll(), Some(line("not c")));
         assert_eq!(outbox.poll(), Some(line("d")));
         assert_eq!(outbox.poll(), None);

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use model::AccountName;
 
 use super::channel::Channel;
+use super::lookalike::outline;
 use super::outbox::When;
-use super::{AppendId, Now, Server, names};
-use crate::record::{Body, ChannelRecord, Record, State, Topic};
+use super::{AppendId, NotStored, Now, Server, names};
+use crate::record::{Body, ChannelRecord, Record, Seen, State, Topic};
 
 impl Server {
     /// An append ended; call in order, for each.
-    pub fn handle_stored(&mut self, id: AppendId, stored: bool, now: Now) {
+    pub fn handle_stored(&mut self, id: AppendId, result: Result<(), NotStored>, now: Now) {
         self.now = now;
-        self.outbox.settle(id, stored);
-        self.tasks.settle(id, stored);
+        self.statistics.not_stored += u64::from(result.is_err());
+        self.outbox.settle(id, result);
+        self.tasks.settle(id, result.is_ok());
     }
 
     /// Returns all that has to be known after a restart, messages excepted.
@@ -24,6 +26,7 @@ impl Server {
             version: State::VERSION,
             as_of: self.last_id,
             accounts: self.accounts.clone(),
+            seen: self.seen.clone(),
             channels: self
                 .channels
                 .values()
@@ -51,7 +54,9 @@ impl Server {
     /// Writes down a new account.
     pub(super) fn learn_account(&mut self, account: &AccountName) {
         if self.accounts.insert(account.clone()) {
+            self.outlines.insert(outline(account.as_str()));
             let id = self.next_id();
+            Seen::first(account, id).note(&mut self.seen);
             self.append(
                 id,
                 Body::Account {
@@ -97,12 +102,18 @@ impl Server {
 
     /// Tells the sender of a message that it was not kept and so not sent.
     pub(super) fn explain_failure(&mut self, id: super::ClientId, target: &str, append: AppendId) {
-        let text =
-            "Your message was not sent: the server could not write it to its disk; try again later";
-        self.reply_when(
-            id,
-            super::deliver::Reply::new(404, [target, text]),
-            When::Failed(append),
-        );
+        for (reason, text) in [
+            (
+                NotStored::Full,
+                "Your message was not sent: the server's disk is full; tell its administrator",
+            ),
+            (
+                NotStored::Failed,
+                "Your message was not sent: the server could not write it to its disk; try again later",
+            ),
+        ] {
+            let reply = super::deliver::Reply::new(404, [target, text]);
+            self.reply_when(id, reply, When::Failed(append, reason));
+        }
     }
 }

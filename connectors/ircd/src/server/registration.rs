@@ -4,11 +4,14 @@
 use std::net::IpAddr;
 
 use irc_codec::Message;
-use model::{AccountName, BearerToken};
+use model::SessionRef;
 
 use super::client::{Busy, User, UserId, address_key};
 use super::deliver::Reply;
+use super::lookalike::visible;
 use super::outbox::When;
+use super::pass::candidates;
+use super::seen::ANY;
 use super::{ClientId, Now, Server, names};
 use crate::accounts::{Proof, Refusal};
 
@@ -47,7 +50,7 @@ impl Server {
             .and_then(|client| client.registration.as_mut())
         {
             Some(registration) => {
-                let real = names::clip(message.param(3), REAL_NAME).to_owned();
+                let real = names::clip(&visible(message.param(3)), REAL_NAME).to_owned();
                 registration.user = Some((message.param(0).to_owned(), real));
                 self.try_register(id);
             }
@@ -61,7 +64,7 @@ impl Server {
 
     /// Registers a client that has said all that is needed.
     pub(super) fn try_register(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else {
+        let Some(client) = self.clients.get_mut(&id).filter(|c| c.busy.is_none()) else {
             return;
         };
         let Some(registration) = &mut client.registration else {
@@ -76,7 +79,9 @@ impl Server {
         };
         if client.account.is_none() {
             if let Some(password) = registration.password.take() {
-                return self.check_password(id, candidates(&password, &nick, &user));
+                let (found, device) = candidates(&password, &nick, &user);
+                client.device = device;
+                return self.check_password(id, found);
             }
             if !self.config.guests.admit(client.peer.address) {
                 let text = "This server is for its members: sign in by SASL PLAIN, or with PASS account:password";
@@ -86,6 +91,9 @@ impl Server {
             }
         }
         let account = client.account.clone();
+        if self.must_ask(id, &nick) {
+            return;
+        }
         if !self.is_nick_free(&nick, account.as_ref(), None) {
             if let Some(registration) = self
                 .clients
@@ -112,13 +120,8 @@ impl Server {
         let host = match &client.account {
             Some(account) => format!("user/{account}"),
             None => {
-                let host = client.peer.address.to_canonical().to_string();
-                // A parameter must not begin with a colon.
-                if host.starts_with(':') {
-                    format!("0{host}")
-                } else {
-                    host
-                }
+                // Nobody has proved who that is, which everybody can see.
+                format!("guest/{}", client.peer.address.to_canonical())
             }
         };
         self.nicks.insert(names::fold(&nick), user_id);
@@ -143,6 +146,7 @@ impl Server {
         self.start_pings(id);
         self.send_welcome(id);
         self.tell_monitors(&nick, true);
+        self.begin_track(id, user_id, false);
     }
 
     /// Makes a client a further session of a user with the same account and nickname.
@@ -173,6 +177,7 @@ impl Server {
             self.show_joined(id, user_id, &channel);
         }
         self.update_away(user_id);
+        self.begin_track(id, user_id, true);
     }
 
     fn start_pings(&mut self, id: ClientId) {
@@ -200,7 +205,10 @@ impl Server {
         password: String,
         address: IpAddr,
     ) {
-        let address = Some(address).filter(|&address| !self.is_shared(address));
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.checked = self.now.wall;
+        }
+        let address = Some(address).filter(|&address| !self.config.is_shared(address));
         self.outbox.authenticate(id, name, password, address);
     }
 
@@ -239,7 +247,7 @@ impl Server {
                     self.disconnect(id, "Your password could not be checked");
                 }
             },
-            other @ Busy::History { .. } => {
+            other => {
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.busy = Some(other);
                 }
@@ -254,6 +262,11 @@ impl Server {
         if let Some(client) = self.clients.get_mut(&id) {
             client.account = Some(account.clone());
             client.administrator = proof.administrator;
+            client.session = Some(SessionRef {
+                account: account.clone(),
+                grant: proof.grant.clone(),
+                since: client.checked,
+            });
         }
         let nick = self.name_for(id);
         let mask = format!("{nick}!*@user/{account}");
@@ -315,6 +328,7 @@ impl Server {
     /// The server stops: everybody is told.
     pub fn handle_shutdown(&mut self, reason: &str, now: Now) {
         self.now = now;
+        self.end_all_tracks();
         let all: Vec<ClientId> = self.clients.keys().copied().collect();
         for id in all {
             let line = super::deliver::wire(&Message::new("ERROR", [reason]));
@@ -332,12 +346,8 @@ impl Server {
         for nick in &client.monitor {
             self.unmonitor(id, nick);
         }
-        if let Some(address) = self.addresses.get_mut(&address_key(client.peer.address)) {
-            address.clients -= 1;
-            if address.clients == 0 && address.forgiven <= self.now.ticks {
-                self.addresses.remove(&address_key(client.peer.address));
-            }
-        }
+        self.leave_address(client.peer.address);
+        self.end_track(&client, reason);
         let Some(user_id) = client.user else {
             return;
         };
@@ -367,6 +377,9 @@ impl Server {
             self.forget_if_empty(key);
         }
         self.tell_monitors(&user.nick, false);
+        if let Some(account) = &user.account {
+            self.note_seen(account, ANY, self.last_id);
+        }
         self.remember_gone(&user);
     }
 }
@@ -378,47 +391,3 @@ pub(super) fn wait(seconds: u64) -> String {
 
 /// The longest real name, in bytes.
 pub(super) const REAL_NAME: usize = 150;
-
-/// Returns the account names and passwords that a PASS may mean: `account:password`; a token, which
-/// names its account; else the password of the nickname's or the user name's account.
-fn candidates(password: &str, nick: &str, user: &str) -> Vec<(String, String)> {
-    let is_name = |name: &str| name.parse::<AccountName>().is_ok();
-    if let Some((account, rest)) = password.split_once(':') {
-        let account = account.to_ascii_lowercase();
-        if is_name(&account) {
-            return vec![(account, rest.to_owned())];
-        }
-    }
-    if let Ok(token) = password.parse::<BearerToken>() {
-        return vec![(token.owner.to_string(), password.to_owned())];
-    }
-    let mut found: Vec<(String, String)> = Vec::new();
-    for name in [nick.to_ascii_lowercase(), user.to_ascii_lowercase()] {
-        if is_name(&name) && found.iter().all(|(known, _)| *known != name) {
-            found.push((name, password.to_owned()));
-        }
-    }
-    if found.is_empty() {
-        found.push((names::fold(nick), password.to_owned()));
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pass_names_the_account_or_leaves_it_to_the_nick() {
-        let pair = |name: &str, password: &str| (name.to_owned(), password.to_owned());
-        assert_eq!(candidates("Alice:a:b", "x", "y"), [pair("alice", "a:b")]);
-        assert_eq!(
-            candidates("pw", "Alice", "al"),
-            [pair("alice", "pw"), pair("al", "pw")]
-        );
-        assert_eq!(candidates("pw", "alice", "alice"), [pair("alice", "pw")]);
-        let token = format!("carol.{}.{}", "A".repeat(16), "b".repeat(32));
-        assert_eq!(candidates(&token, "alice", "al"), [pair("carol", &token)]);
-        assert_eq!(candidates("pw", "[x]", "~"), [pair("[x]", "pw")]);
-    }
-}

@@ -19,6 +19,7 @@ impl Server {
         };
         let (label, target) = match client.busy.take() {
             Some(Busy::History { label, target }) => (label, target),
+            Some(Busy::Missed(asked)) => return self.show_missed(id, &asked, answer),
             other => {
                 client.busy = other;
                 return;
@@ -42,6 +43,7 @@ impl Server {
             }
         }
         self.finish_response();
+        self.show_next_missed(id);
     }
 
     fn send_history(&mut self, id: ClientId, target: &str, messages: &[(i64, Stored)]) {
@@ -100,7 +102,7 @@ impl Server {
         self.close_batch(id, batch);
     }
 
-    fn open_batch(&mut self, id: ClientId, about: &[&str]) -> Option<String> {
+    pub(super) fn open_batch(&mut self, id: ClientId, about: &[&str]) -> Option<String> {
         let knows = self
             .clients
             .get(&id)
@@ -118,7 +120,7 @@ impl Server {
         Some(name)
     }
 
-    fn close_batch(&mut self, id: ClientId, batch: Option<String>) {
+    pub(super) fn close_batch(&mut self, id: ClientId, batch: Option<String>) {
         if let Some(name) = batch {
             self.reply_message(id, Message::new("BATCH", [format!("-{name}")]));
         }

@@ -9,6 +9,7 @@ use super::caps::Caps;
 use super::client::Busy;
 use super::deliver::Reply;
 use super::outbox::When;
+use super::pass::split_device;
 use super::registration::{MAX_FAILURES, wait};
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
@@ -68,6 +69,9 @@ impl Server {
             Some((name, password)) => {
                 let label = self.response.take().map(|response| response.label);
                 if let Some(client) = self.clients.get_mut(&id) {
+                    let (name, device) = split_device(&name);
+                    let name = name.to_owned();
+                    client.device = device;
                     client.busy = Some(Busy::Sasl { label });
                     let address = client.peer.address;
                     self.authenticate(id, name, password, address);
@@ -111,6 +115,7 @@ impl Server {
             }
         }
         self.finish_response();
+        self.show_next_missed(id);
     }
 
     fn close_after_failures(&mut self, id: ClientId) {
@@ -136,6 +141,7 @@ impl Server {
         audience.extend(self.sessions(user_id));
         let audience = self.with_cap(audience, Caps::ACCOUNT_NOTIFY);
         self.relay(audience, &event, When::Always);
+        self.begin_track(id, user_id, false);
         let channels: Vec<_> = self
             .users
             .get(&user_id)
@@ -155,7 +161,7 @@ fn parse_plain(payload: &str) -> Option<(String, String)> {
     let good = parts.next().is_none()
         && !name.is_empty()
         && !password.is_empty()
-        && (authzid.is_empty() || authzid == name);
+        && (authzid.is_empty() || authzid == name || authzid == split_device(name).0);
     good.then(|| (name.to_owned(), password.to_owned()))
 }
 

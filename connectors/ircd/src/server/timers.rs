@@ -45,7 +45,13 @@ impl Server {
             let seconds = silent / 1000;
             self.disconnect(id, &format!("Ping timeout: {seconds} seconds"));
             return;
-        } else if silent >= limits.ping_ms {
+        } else if silent >= limits.ping_ms
+            || client
+                .track
+                .as_ref()
+                .is_some_and(|track| track.shown > track.proved)
+        {
+            // Who goes on talking is asked too, so that it is known what has arrived.
             client.pinged = true;
             self.now.ticks + limits.pong_ms
         } else {
@@ -54,6 +60,7 @@ impl Server {
         client.deadline = next;
         self.deadlines.insert((next, id));
         if self.clients.get(&id).is_some_and(|client| client.pinged) {
+            self.ask_track(id);
             let name = self.config.name.clone();
             self.reply_message(id, Message::new("PING", [name]));
         }

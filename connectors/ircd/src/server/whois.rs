@@ -85,8 +85,14 @@ impl Server {
         if let Some(away) = &user.away {
             replies.push(Reply::new(301, [nick, away]));
         }
-        if let Some(account) = &user.account {
-            replies.push(Reply::new(330, [nick, account.as_str(), "is signed in as"]));
+        match &user.account {
+            Some(account) => {
+                replies.push(Reply::new(330, [nick, account.as_str(), "is signed in as"]));
+            }
+            None => {
+                let text = "is a guest: nobody has proved who that is";
+                replies.push(Reply::new(320, [nick, text]));
+            }
         }
         if self.is_administrator(other) {
             replies.push(Reply::new(313, [nick, "is an administrator"]));

@@ -15,7 +15,7 @@ use super::bucket::TokenBucket;
 use super::engine::Input;
 use super::outgoing::Outgoing;
 use crate::config::Limits;
-use crate::server::{ClientId, Peer};
+use crate::server::{CLOSED, ClientId, Peer};
 
 /// The longest tags a client may send, `@` and blank included (IRCv3 message-tags).
 const MAX_TAGS: usize = 4096;
@@ -29,7 +29,10 @@ const CREDITS: usize = 16;
 /// A client that takes no byte for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the last bytes may take.
+/// All that still waits for a client that was closed has to be taken within this.
+const LAST: Duration = Duration::from_secs(30);
+
+/// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of one read.
@@ -41,9 +44,10 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin>(
     peer: Peer,
     stream: S,
     engine: mpsc::Sender<Input>,
-    limits: Arc<Limits>,
+    outgoing: Outgoing,
+    limits: &Limits,
 ) {
-    let outgoing = Arc::new(Outgoing::default());
+    let outgoing = Arc::new(outgoing);
     let credits = Arc::new(Semaphore::new(CREDITS));
     let connected = Input::Connected {
         id,
@@ -56,7 +60,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin>(
     }
     let (reader, mut writer) = tokio::io::split(stream);
     let reason = tokio::select! {
-        reason = read(id, reader, &engine, &credits, &limits) => reason,
+        reason = read(id, reader, &engine, &credits, limits) => reason,
         reason = write(id, &mut writer, &engine, &outgoing, limits.sendq) => reason,
     };
     // The engine is told first: others should see the end of a connection at once.
@@ -97,7 +101,7 @@ async fn read<R: AsyncRead + Unpin>(
             }
         }
         match read_some(&mut reader, &mut lines).await {
-            Ok(0) => return "Connection closed".to_owned(),
+            Ok(0) => return CLOSED.to_owned(),
             Ok(_) => {}
             Err(error) => return format!("Read error: {}", error.kind()),
         }
@@ -132,10 +136,17 @@ async fn write<W: AsyncWrite + Unpin>(
     outgoing: &Outgoing,
     sendq: usize,
 ) -> String {
+    let mut closed = None;
     while let Some(bytes) = outgoing.take().await {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
-            let count = match tokio::time::timeout(WRITE_TIMEOUT, writer.write(rest)).await {
+            // Who takes a byte now and then must not hold a connection for ever that has ended.
+            let patience = if outgoing.is_closed() {
+                LAST.saturating_sub(closed.get_or_insert_with(Instant::now).elapsed())
+            } else {
+                WRITE_TIMEOUT
+            };
+            let count = match tokio::time::timeout(patience, writer.write(rest)).await {
                 Ok(Ok(count)) if count > 0 => count,
                 Ok(_) => return discard(outgoing).await,
                 Err(_) => return "Write timeout".to_owned(),
@@ -163,5 +174,5 @@ async fn discard(outgoing: &Outgoing) -> String {
     while let Some(bytes) = outgoing.take().await {
         outgoing.written(bytes.len(), 0);
     }
-    "Connection closed".to_owned()
+    CLOSED.to_owned()
 }

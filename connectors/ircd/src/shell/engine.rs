@@ -1,16 +1,18 @@
 //! The task that owns the state machine: feeds it, and does what it says.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::Timestamp;
+use model::{AccountName, SessionRef, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::outgoing::Outgoing;
 use crate::accounts::{AUTHENTICATION_SECONDS, Accounts, Proof, Refusal};
+use crate::config::Limits;
+use crate::record::Query;
 use crate::server::{AppendId, ClientId, Now, Output, Peer, Secret, Server, Statistics};
 use crate::store::{Reply, Request};
 
@@ -19,6 +21,9 @@ const MAX_PENDING: usize = 512;
 
 /// Password checks at a time; others wait.
 const MAX_CHECKS: usize = 32;
+
+/// Bytes that may wait for any client, however much waits for all.
+const SHARE: usize = 64 << 10;
 
 /// How long a stopping server waits for its disk.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,11 +42,26 @@ pub(super) enum Input {
     Line { id: ClientId, line: Option<Vec<u8>> },
     /// It has read most of what was waiting.
     Drained { id: ClientId },
+    /// Somebody asks what those who are signed in were let in by.
+    SignedIn {
+        tell: oneshot::Sender<BTreeSet<SessionRef>>,
+    },
+    /// These are over.
+    Ended { sessions: BTreeSet<SessionRef> },
     /// It is gone.
     Closed { id: ClientId, reason: String },
 }
 
-type Checked = (ClientId, Result<Proof, Refusal>);
+type FoundOut<T> = (
+    mpsc::UnboundedSender<(ClientId, T)>,
+    mpsc::UnboundedReceiver<(ClientId, T)>,
+);
+
+/// What was found out about accounts.
+enum Checked {
+    Password(Result<Proof, Refusal>),
+    Names(Result<Vec<AccountName>, String>),
+}
 
 /// What the engine knows of a connection.
 #[derive(Debug)]
@@ -50,6 +70,8 @@ struct Connection {
     credits: Arc<Semaphore>,
     /// Lines that came while it was busy; bounded by the credits.
     lines: VecDeque<Option<Vec<u8>>>,
+    /// What is looked up for it once it has read what it was sent.
+    query: Option<Query>,
 }
 
 /// See the module.
@@ -58,14 +80,12 @@ pub(super) struct Engine {
     pub accounts: Arc<dyn Accounts>,
     pub store: std_mpsc::Sender<Request>,
     pub sendq: usize,
+    pub sendq_in_all: usize,
     pub statistics: Arc<Mutex<Statistics>>,
     started: Instant,
     connections: HashMap<ClientId, Connection>,
     checks: Arc<Semaphore>,
-    checked: (
-        mpsc::UnboundedSender<Checked>,
-        mpsc::UnboundedReceiver<Checked>,
-    ),
+    checked: FoundOut<Checked>,
 }
 
 impl Engine {
@@ -73,14 +93,15 @@ impl Engine {
         server: Server,
         accounts: Arc<dyn Accounts>,
         store: std_mpsc::Sender<Request>,
-        sendq: usize,
+        limits: &Limits,
         started: Instant,
     ) -> Self {
         Self {
             server,
             accounts,
             store,
-            sendq,
+            sendq: limits.sendq,
+            sendq_in_all: limits.sendq_in_all,
             statistics: Arc::default(),
             started,
             connections: HashMap::new(),
@@ -116,7 +137,12 @@ impl Engine {
                 },
                 Some((id, result)) = self.checked.1.recv() => {
                     let now = self.now();
-                    self.server.handle_authenticated(id, result, now);
+                    match result {
+                        Checked::Password(result) => {
+                            self.server.handle_authenticated(id, result, now);
+                        }
+                        Checked::Names(result) => self.server.handle_names(id, result, now),
+                    }
                     self.resume(id);
                 }
                 () = sleep_until(deadline.unwrap_or(self.started)), if deadline.is_some() => {
@@ -134,9 +160,9 @@ impl Engine {
 
     /// Tells everybody, waits for the disk, writes the snapshot.
     async fn finish(mut self, mut replies: mpsc::UnboundedReceiver<Reply>) {
-        let state = self.server.state();
         let now = self.now();
         self.server.handle_shutdown("The server is stopping", now);
+        let state = self.server.state();
         self.perform();
         self.ask(Request::Snapshot(Box::new(state)));
         // The thread ends when there is nobody left to ask it.
@@ -185,7 +211,7 @@ impl Engine {
         match reply {
             Reply::Stored(ids, result) => {
                 for id in ids {
-                    self.server.handle_stored(AppendId(id), result.is_ok(), now);
+                    self.server.handle_stored(AppendId(id), result, now);
                 }
             }
             Reply::Answer(client, answer) => {
@@ -212,6 +238,7 @@ impl Engine {
                     outgoing,
                     credits,
                     lines: VecDeque::new(),
+                    query: None,
                 };
                 self.connections.insert(id, connection);
                 self.server.handle_connected(id, peer, now);
@@ -222,7 +249,17 @@ impl Engine {
                 }
                 self.resume(id);
             }
-            Input::Drained { id } => self.resume(id),
+            Input::Drained { id } => {
+                let query = self.connections.get_mut(&id).and_then(|c| c.query.take());
+                if let Some(query) = query {
+                    self.ask(Request::Query(id, query));
+                }
+                self.resume(id);
+            }
+            Input::SignedIn { tell } => {
+                let _ = tell.send(self.server.signed_in());
+            }
+            Input::Ended { sessions } => self.server.handle_ended(&sessions, now),
             Input::Closed { id, reason } => {
                 self.connections.remove(&id);
                 self.server.handle_closed(id, &reason, now);
@@ -281,22 +318,57 @@ impl Engine {
                     password,
                     address,
                 } => self.check(client, name, password, address),
+                Output::Names { client, names } => self.find_out(client, names),
                 Output::Append { id, record } => self.ask(Request::Append(id, record)),
-                Output::Query { client, query } => self.ask(Request::Query(client, query)),
+                Output::Query { client, query } => self.query(client, query),
             }
         }
+    }
+
+    /// Looks something up, once the client has read most of what it was sent before.
+    fn query(&mut self, client: ClientId, query: Query) {
+        if let Some(connection) = self.connections.get_mut(&client)
+            && connection.outgoing.queued() > self.sendq / 4
+        {
+            connection.outgoing.stall();
+            // It may have drained just before it was asked to tell.
+            if connection.outgoing.queued() > self.sendq / 8 {
+                connection.query = Some(query);
+                return;
+            }
+        }
+        self.ask(Request::Query(client, query));
     }
 
     fn send(&mut self, id: ClientId, line: &[u8]) {
         let Some(connection) = self.connections.get(&id) else {
             return;
         };
-        if connection.outgoing.push(line) > self.sendq {
+        let queued = connection.outgoing.push(line);
+        let share = queued.all > self.sendq_in_all && queued.own > SHARE;
+        if queued.own > self.sendq || share {
             connection.outgoing.abort();
             self.connections.remove(&id);
             let now = self.now();
             self.server.handle_closed(id, "SendQ exceeded", now);
         }
+    }
+
+    fn find_out(&self, client: ClientId, names: Vec<AccountName>) {
+        let accounts = Arc::clone(&self.accounts);
+        let checks = Arc::clone(&self.checks);
+        let done = self.checked.0.clone();
+        tokio::spawn(async move {
+            let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
+            let check = async {
+                let _turn = checks.acquire().await;
+                accounts.known(names).await
+            };
+            let result = timeout(limit, check)
+                .await
+                .unwrap_or_else(|_| Err("it takes too long; try again later".to_owned()));
+            let _ = done.send((client, Checked::Names(result)));
+        });
     }
 
     fn check(&self, client: ClientId, name: String, password: Secret, address: Option<IpAddr>) {
@@ -316,7 +388,7 @@ impl Engine {
                 let text = "passwords cannot be checked now, it takes too long; try again later";
                 Err(Refusal::Unavailable(text.to_owned()))
             });
-            let _ = done.send((client, result));
+            let _ = done.send((client, Checked::Password(result)));
         });
     }
 }

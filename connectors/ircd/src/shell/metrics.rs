@@ -32,6 +32,11 @@ pub(super) fn text(numbers: &Statistics) -> String {
             "Wrong passwords.",
             numbers.failures,
         ),
+        (
+            "ircd_not_stored_total",
+            "Appends that the disk did not take.",
+            numbers.not_stored,
+        ),
     ];
     let mut text = String::new();
     // Writing to a String cannot fail.

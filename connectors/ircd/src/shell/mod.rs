@@ -2,6 +2,8 @@
 
 mod bucket;
 mod connection;
+mod door;
+mod ended;
 mod engine;
 mod metrics;
 mod outgoing;
@@ -10,36 +12,26 @@ mod tls;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::Accounts;
-use crate::config::{IrcdConfig, Limits};
-use crate::server::{ClientId, Now, Peer, Server, Statistics};
+use crate::config::IrcdConfig;
+use crate::server::{Now, Server, Statistics};
 use crate::store::{History, StoreError, spawn};
-use engine::{Engine, Input};
+use door::Door;
+use engine::Engine;
 
 /// Inputs that wait for the engine.
 const INPUTS: usize = 1024;
 
-/// Connections above the limit that may be in a TLS handshake or being refused.
-const SPARE: usize = 128;
-
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(15);
-
 /// How long a stopping server waits for its clients to read what is left.
 const LINGER: Duration = Duration::from_secs(3);
-
-/// The pause after the system could give no socket.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +69,7 @@ pub struct Ircd {
     stop: Option<oneshot::Sender<()>>,
     engine: JoinHandle<()>,
     acceptors: Vec<AbortHandle>,
-    slots: Arc<Semaphore>,
-    all_slots: u32,
+    door: Arc<Door>,
 }
 
 /// Starts a server on a listener that is open already; clients are served when this returns.
@@ -130,7 +121,7 @@ pub async fn start(
         source,
     })?;
     let started = Instant::now();
-    let limits = Arc::new(config.limits.clone());
+    let shared = Arc::new(config.clone());
     let mut server = Server::new(
         config,
         found.state,
@@ -141,26 +132,21 @@ pub async fn start(
         },
     );
     server.remember_tasks(found.tasks);
-    let engine = Engine::new(server, accounts, store, limits.sendq, started);
+    let watched = Arc::clone(&accounts);
+    let engine = Engine::new(server, accounts, store, &shared.limits, started);
     let statistics = Arc::clone(&engine.statistics);
     let (inputs_in, inputs) = mpsc::channel(INPUTS);
     let (stop, stopped) = oneshot::channel();
     let engine = tokio::spawn(engine.run(inputs, replies, stopped));
-    let all_slots = limits
-        .clients
-        .saturating_add(SPARE)
-        .min(Semaphore::MAX_PERMITS);
-    let slots = Arc::new(Semaphore::new(all_slots));
-    let door = Arc::new(Door {
-        inputs: inputs_in,
-        limits,
-        slots: Arc::clone(&slots),
-        next: AtomicU64::new(1),
-    });
+    let watcher = tokio::spawn(ended::watch(watched, inputs_in.clone())).abort_handle();
+    let door = Arc::new(Door::new(inputs_in, shared));
     let mut acceptors = vec![tokio::spawn(Arc::clone(&door).accept(listener, None)).abort_handle()];
     if let Some((listener, acceptor)) = tls {
+        let door = Arc::clone(&door);
         acceptors.push(tokio::spawn(door.accept(listener, Some(acceptor))).abort_handle());
     }
+    // It is no acceptor, but ends with them.
+    acceptors.push(watcher);
     Ok(Ircd {
         address,
         tls_address,
@@ -168,8 +154,7 @@ pub async fn start(
         stop: Some(stop),
         engine,
         acceptors,
-        slots,
-        all_slots: u32::try_from(all_slots).unwrap_or(u32::MAX),
+        door,
     })
 }
 
@@ -210,7 +195,7 @@ impl Ircd {
             let _ = stop.send(());
         }
         let _ = (&mut self.engine).await;
-        let _ = timeout(LINGER, self.slots.acquire_many(self.all_slots)).await;
+        let _ = timeout(LINGER, self.door.emptied()).await;
     }
 }
 
@@ -220,58 +205,5 @@ impl Drop for Ircd {
             acceptor.abort();
         }
         // The engine stops by itself when the sender of `stop` goes.
-    }
-}
-
-/// What the accepting tasks share.
-#[derive(Debug)]
-struct Door {
-    inputs: mpsc::Sender<Input>,
-    limits: Arc<Limits>,
-    slots: Arc<Semaphore>,
-    next: AtomicU64,
-}
-
-impl Door {
-    async fn accept(self: Arc<Self>, listener: TcpListener, tls: Option<TlsAcceptor>) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, from)) => self.admit(stream, from, tls.clone()),
-                Err(error) => {
-                    tracing::warn!(%error, "the IRC server could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    fn admit(&self, stream: TcpStream, from: SocketAddr, tls: Option<TlsAcceptor>) {
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            return;
-        };
-        // Lines are short and people wait for them.
-        let _ = stream.set_nodelay(true);
-        let id = ClientId(self.next.fetch_add(1, Ordering::Relaxed));
-        let (inputs, limits) = (self.inputs.clone(), Arc::clone(&self.limits));
-        let peer = Peer {
-            address: from.ip().to_canonical(),
-            secure: tls.is_some(),
-        };
-        match tls {
-            None => {
-                tokio::spawn(async move {
-                    connection::serve(id, peer, stream, inputs, limits).await;
-                    drop(slot);
-                });
-            }
-            Some(acceptor) => {
-                tokio::spawn(async move {
-                    if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        connection::serve(id, peer, stream, inputs, limits).await;
-                    }
-                    drop(slot);
-                });
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The bytes that wait to be written to one client.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -16,25 +16,56 @@ struct Waiting {
 
 /// A queue of bytes between the engine, which pushes, and the connection, which takes. Empty it holds no
 /// memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outgoing {
     waiting: Mutex<Waiting>,
     notify: Notify,
     queued: AtomicUsize,
     stalled: AtomicBool,
+    /// What waits for all connections.
+    all: Arc<AtomicUsize>,
+}
+
+/// How much waits, those bytes included that are being written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queued {
+    pub own: usize,
+    pub all: usize,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.all
+            .fetch_sub(self.queued.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
 }
 
 impl Outgoing {
+    pub(super) fn new(all: Arc<AtomicUsize>) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            notify: Notify::new(),
+            queued: AtomicUsize::new(0),
+            stalled: AtomicBool::new(false),
+            all,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Bytes are only appended or taken whole: a panic elsewhere leaves nothing half done.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds bytes; returns how many wait now, those being written included.
-    pub(super) fn push(&self, bytes: &[u8]) -> usize {
+    /// Adds bytes; returns how many wait now.
+    pub(super) fn push(&self, bytes: &[u8]) -> Queued {
         let mut waiting = self.lock();
-        // Counted before they can be taken, so that the count never falls below zero.
-        let queued = self.queued.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+        // Counted before they can be taken, so that the counts never fall below zero.
+        let add =
+            |count: &AtomicUsize| count.fetch_add(bytes.len(), Ordering::SeqCst) + bytes.len();
+        let queued = Queued {
+            own: add(&self.queued),
+            all: add(&self.all),
+        };
         waiting.bytes.extend_from_slice(bytes);
         drop(waiting);
         self.notify.notify_one();
@@ -58,6 +89,11 @@ impl Outgoing {
     pub(super) fn abort(&self) {
         self.lock().aborted = true;
         self.notify.notify_one();
+    }
+
+    /// Tells whether nothing more will come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Waits for bytes; none once it is closed and empty, or aborted.
@@ -86,6 +122,7 @@ impl Outgoing {
 
     /// Notes that bytes were written; tells whether somebody waits for the queue to be short.
     pub(super) fn written(&self, count: usize, short: usize) -> bool {
+        self.all.fetch_sub(count, Ordering::SeqCst);
         let before = self.queued.fetch_sub(count, Ordering::SeqCst);
         before - count <= short && self.stalled.swap(false, Ordering::SeqCst)
     }

@@ -19,6 +19,9 @@ pub(super) struct Slot {
 pub(super) struct Index {
     targets: BTreeMap<String, VecDeque<Slot>>,
     per_target: usize,
+    /// Messages that were looked at.
+    #[cfg(test)]
+    looked_at: std::cell::Cell<usize>,
 }
 
 impl Index {
@@ -26,6 +29,8 @@ impl Index {
         Self {
             targets: BTreeMap::new(),
             per_target: per_target.max(1),
+            #[cfg(test)]
+            looked_at: std::cell::Cell::new(0),
         }
     }
 
@@ -63,7 +68,11 @@ impl Index {
         let Some(slots) = self.targets.get(target) else {
             return Vec::new();
         };
-        let wanted = |slot: &&Slot| slot.is_text || !text_only;
+        let wanted = |slot: &&Slot| {
+            #[cfg(test)]
+            self.looked_at.set(self.looked_at.get() + 1);
+            slot.is_text || !text_only
+        };
         let mut fits = |slot: &Slot| {
             let room = bytes.checked_sub(slot.length as usize);
             bytes = room.unwrap_or(0);
@@ -282,6 +291,38 @@ mod tests {
             25,
         );
         assert_eq!(two.len(), 2, "25 bytes take two of 10");
+    }
+
+    #[test]
+    fn what_is_asked_costs_what_is_answered_however_much_there_is() {
+        let work = |count: i64, limit: usize| {
+            let mut index = Index::new(100_000);
+            for id in 1..=count {
+                let slot = Slot {
+                    id,
+                    segment: 0,
+                    offset: 0,
+                    length: 10,
+                    is_text: true,
+                };
+                index.push("#a", slot);
+            }
+            let middle = Range::Around {
+                id: count / 2,
+                after: 0,
+            };
+            let newest = Range::Newest {
+                before: count - 5,
+                after: 0,
+            };
+            for range in [middle, newest] {
+                index.find("#a", range, limit, true, 1 << 20);
+            }
+            index.looked_at.get()
+        };
+        assert_eq!(work(10_000, 50), work(20_000, 50));
+        assert_eq!(work(10_000, 50), 100);
+        assert_eq!(work(10_000, 100), 200);
     }
 
     #[test]

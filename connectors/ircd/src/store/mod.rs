@@ -3,21 +3,26 @@
 //! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`.
 //! The snapshot and the records after it give the state; the log alone gives the messages.
 
+mod disk;
+#[cfg(test)]
+mod faults;
 mod index;
 mod segment;
+mod snapshot;
 mod writer;
 
 pub(crate) use writer::{Reply, Request, spawn};
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::Limits;
 use crate::record::{Answer, Body, Query, Record, State, Stored};
 use crate::server::MAX_TASKS;
+use disk::Disk;
 use index::{Index, Slot};
 
 /// Why the data folder cannot be used.
@@ -62,6 +67,16 @@ struct Segment {
     last_id: i64,
 }
 
+/// What an append that failed may have left.
+#[derive(Debug)]
+struct Torn {
+    path: PathBuf,
+    /// What was in the file before; nothing of one that was begun for that append.
+    length: u64,
+    /// It is the newest of the segments.
+    listed: bool,
+}
+
 /// The log and its index. All calls block.
 #[derive(Debug)]
 pub struct History {
@@ -69,6 +84,9 @@ pub struct History {
     segments: Vec<Segment>,
     /// The newest segment, unless the next append must begin another.
     active: Option<File>,
+    /// What an append that failed may have left at the end of a file: it has to be cut off before the next.
+    torn: Option<Torn>,
+    disk: Disk,
     index: Index,
     limits: Limits,
     /// Held for as long as this server runs.
@@ -113,14 +131,18 @@ impl History {
             Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
             Err(fs::TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
         }
+        let (state, damaged) = snapshot::read(&folder.join("state.json"))?;
         let mut found = Found {
-            state: read_state(&folder.join("state.json"))?,
+            state,
+            damaged,
             ..Found::default()
         };
         let mut history = Self {
             folder: folder.to_owned(),
             segments: Vec::new(),
             active: None,
+            torn: None,
+            disk: Disk::default(),
             index: Index::new(limits.history_per_target),
             limits: limits.clone(),
             _lock: lock,
@@ -131,15 +153,21 @@ impl History {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
         paths.sort();
         for path in paths {
-            history.load(path, &mut found).map_err(at(&log))?;
+            history.load(path, &mut found);
         }
         found.last_id = found.last_id.max(found.state.as_of);
         Ok((history, found))
     }
 
     /// Reads one file of the log.
-    fn load(&mut self, path: PathBuf, found: &mut Found) -> io::Result<()> {
-        let bytes = fs::read(&path)?;
+    fn load(&mut self, path: PathBuf, found: &mut Found) {
+        let bytes = fs::read(&path).unwrap_or_else(|error| {
+            // The others can still be read.
+            let path = path.display();
+            tracing::error!(%path, %error, "a file of the log of the IRC server cannot be read; it is left out");
+            found.damaged += 1;
+            Vec::new()
+        });
         let scan = segment::scan(&bytes);
         found.damaged += scan.damaged;
         let number = self.segments.last().map_or(0, |segment| segment.number + 1);
@@ -172,7 +200,6 @@ impl History {
             last_id,
         });
         // Further appends go to a file of their own: what is damaged stays as it is.
-        Ok(())
     }
 
     fn note(&mut self, stored: &Stored, id: i64, segment: u32, offset: usize, length: usize) {
@@ -198,6 +225,7 @@ impl History {
         let Some(first) = records.first() else {
             return Ok(false);
         };
+        self.mend()?;
         let mut bytes = Vec::new();
         let mut places = Vec::with_capacity(records.len());
         for record in records {
@@ -215,10 +243,17 @@ impl History {
             return Err(io::Error::other("the log has no file"));
         };
         let before = segment.bytes;
-        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
-            // What a failed sync left behind is unknown: cut it off if possible, and write elsewhere.
-            let _ = file.set_len(before);
+        let written = self.disk.write(file, &bytes);
+        if let Err(error) = written.and_then(|()| self.disk.sync(file)) {
+            // What a failed sync left behind is unknown: it is cut off, now or before the next append, which goes
+            // elsewhere.
+            self.torn = Some(Torn {
+                path: segment.path.clone(),
+                length: before,
+                listed: true,
+            });
             self.active = None;
+            let _ = self.mend();
             return Err(error);
         }
         segment.bytes += bytes.len() as u64;
@@ -235,15 +270,35 @@ impl History {
         Ok(begun)
     }
 
+    /// Takes away what an append that failed has left.
+    fn mend(&mut self) -> io::Result<()> {
+        let Some(torn) = &self.torn else {
+            return Ok(());
+        };
+        if torn.length > 0 {
+            self.disk.cut(&torn.path, torn.length)?;
+        } else {
+            self.disk.remove(&torn.path)?;
+            if torn.listed {
+                self.segments.pop();
+            }
+        }
+        self.torn = None;
+        Ok(())
+    }
+
     fn begin(&mut self, first_id: i64) -> io::Result<()> {
         self.active = None;
         let log = self.folder.join("log");
         let path = log.join(format!("{first_id:016x}.log"));
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)?;
-        File::open(&log)?.sync_all()?;
+        let file = self.disk.create(&path, &log).inspect_err(|_| {
+            // It may be there all the same.
+            self.torn = path.exists().then(|| Torn {
+                path: path.clone(),
+                length: 0,
+                listed: false,
+            });
+        })?;
         let number = self.segments.last().map_or(0, |segment| segment.number + 1);
         let last_id = self
             .segments
@@ -265,12 +320,8 @@ impl History {
     /// The disk is full or broken; the old snapshot is still there then.
     pub fn snapshot(&mut self, state: &State) -> io::Result<()> {
         let path = self.folder.join("state.json");
-        let new = self.folder.join("state.json.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(state)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(&self.folder)?.sync_all()?;
+        let bytes = serde_json::to_vec_pretty(state)?;
+        self.disk.replace(&path, &bytes, &self.folder)?;
         self.trim(state.as_of)
     }
 
@@ -281,7 +332,7 @@ impl History {
             if oldest.last_id > as_of {
                 break;
             }
-            fs::remove_file(&oldest.path)?;
+            self.disk.remove(&oldest.path)?;
             total -= oldest.bytes;
             self.index.forget(oldest.last_id);
             self.segments.remove(0);
@@ -327,65 +378,51 @@ impl History {
         }
     }
 
+    /// Reads messages; what cannot be read is left out.
     fn read(&self, slots: &[Slot]) -> io::Result<Vec<(i64, Stored)>> {
         let mut open: Option<(u32, File)> = None;
         let mut messages = Vec::with_capacity(slots.len());
         let mut line = Vec::new();
+        let mut problem = None;
         for slot in slots {
-            if open
-                .as_ref()
-                .is_none_or(|(number, _)| *number != slot.segment)
-            {
+            match self.read_one(*slot, &mut open, &mut line) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => {}
+                Err(error) => problem = Some(error),
+            }
+        }
+        match problem {
+            Some(error) if messages.is_empty() => Err(error),
+            _ => Ok(messages),
+        }
+    }
+
+    fn read_one(
+        &self,
+        slot: Slot,
+        open: &mut Option<(u32, File)>,
+        line: &mut Vec<u8>,
+    ) -> io::Result<Option<(i64, Stored)>> {
+        let file = match open {
+            Some((number, file)) if *number == slot.segment => file,
+            _ => {
                 let first = self.segments.first().map_or(0, |segment| segment.number);
                 let place = slot.segment.saturating_sub(first) as usize;
                 let segment = self.segments.get(place).ok_or(io::ErrorKind::NotFound)?;
-                open = Some((slot.segment, File::open(&segment.path)?));
+                &mut open.insert((slot.segment, File::open(&segment.path)?)).1
             }
-            let Some((_, file)) = &open else {
-                continue;
-            };
-            line.resize(slot.length as usize, 0);
-            file.read_exact_at(&mut line, u64::from(slot.offset))?;
-            line.pop();
-            if let Some(Record {
+        };
+        line.resize(slot.length as usize, 0);
+        file.read_exact_at(line, u64::from(slot.offset))?;
+        line.pop();
+        Ok(match segment::read_line(line) {
+            Some(Record {
                 id,
                 body: Body::Message(stored),
-            }) = segment::read_line(&line)
-            {
-                messages.push((id, stored));
-            }
-        }
-        Ok(messages)
+            }) => Some((id, stored)),
+            _ => None,
+        })
     }
-}
-
-fn read_state(path: &Path) -> Result<State, StoreError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(State {
-                version: State::VERSION,
-                ..State::default()
-            });
-        }
-        Err(error) => return Err(at(path)(error)),
-    };
-    let refused = |reason: String| StoreError::State {
-        path: path.to_owned(),
-        reason,
-    };
-    let version = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .map_err(|error| refused(error.to_string()))?
-        .get("version")
-        .and_then(serde_json::Value::as_u64);
-    if version != Some(u64::from(State::VERSION)) {
-        let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
-        return Err(refused(format!(
-            "its version is {found}, expected {}",
-            State::VERSION
-        )));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| refused(error.to_string()))
 }
 
 #[cfg(test)]

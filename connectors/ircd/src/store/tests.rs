@@ -8,14 +8,14 @@ use tempfile::TempDir;
 use super::*;
 use crate::record::Range;
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         segment_bytes: 4096,
         ..Limits::default()
     }
 }
 
-fn message(id: i64, text: &str) -> Record {
+pub(super) fn message(id: i64, text: &str) -> Record {
     Record {
         id,
         body: Body::Message(Stored {
@@ -31,7 +31,7 @@ fn message(id: i64, text: &str) -> Record {
     }
 }
 
-fn texts(history: &History) -> Vec<String> {
+pub(super) fn texts(history: &History) -> Vec<String> {
     let query = Query::Messages {
         target: "#tea".to_owned(),
         range: Range::Oldest {
@@ -50,7 +50,7 @@ fn texts(history: &History) -> Vec<String> {
     }
 }
 
-fn files(folder: &TempDir) -> Vec<PathBuf> {
+pub(super) fn files(folder: &TempDir) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder.path().join("log"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -107,8 +107,6 @@ fn a_snapshot_of_a_newer_version_stops_the_start() {
         refused.contains("state.json") && refused.contains("its version is 2"),
         "{refused}"
     );
-    fs::write(folder.path().join("state.json"), "{").unwrap();
-    assert!(History::open(folder.path(), &limits()).is_err());
 }
 
 #[test]

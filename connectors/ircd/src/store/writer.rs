@@ -5,14 +5,27 @@ use std::ops::RangeInclusive;
 use std::sync::mpsc;
 use std::thread;
 
+use connector::Seldom;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::History;
 use crate::record::{Answer, Query, Record, State};
-use crate::server::{AppendId, ClientId};
+use crate::server::{AppendId, ClientId, NotStored};
 
 /// Appends in one sync.
 const MAX_GROUP: usize = 512;
+
+static NOT_WRITTEN: Seldom = Seldom::new();
+static NO_SNAPSHOT: Seldom = Seldom::new();
+
+fn reason(error: &io::Error) -> NotStored {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            NotStored::Full
+        }
+        _ => NotStored::Failed,
+    }
+}
 
 /// What the thread is asked, in order.
 #[derive(Debug)]
@@ -29,7 +42,7 @@ pub(crate) enum Request {
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// These appends ended.
-    Stored(RangeInclusive<u64>, Result<(), String>),
+    Stored(RangeInclusive<u64>, Result<(), NotStored>),
     /// A query's answer.
     Answer(ClientId, Answer),
     /// A snapshot is due.
@@ -70,8 +83,10 @@ fn run(mut history: History, requests: &mpsc::Receiver<Request>, replies: &Unbou
                 }
                 Request::Snapshot(state) => {
                     store(&mut history, &mut group, replies);
-                    if let Err(error) = history.snapshot(&state) {
-                        tracing::error!(%error, "the snapshot of the IRC server could not be written");
+                    if let Err(error) = history.snapshot(&state)
+                        && let Some(left_out) = NO_SNAPSHOT.say()
+                    {
+                        tracing::error!(%error, left_out, "the snapshot of the IRC server could not be written");
                     }
                 }
             }
@@ -92,14 +107,16 @@ fn store(
     let ids = first.0..=last.0;
     let records: Vec<Record> = group.drain(..).map(|(_, record)| record).collect();
     let result = history.append(&records);
-    if let Err(error) = &result {
-        tracing::error!(%error, "messages could not be written to the log of the IRC server");
+    if let Err(error) = &result
+        && let Some(left_out) = NOT_WRITTEN.say()
+    {
+        tracing::error!(%error, left_out, "messages could not be written to the log of the IRC server");
     }
     let due = matches!(result, Ok(true));
     // Nobody listens only when the server has been dropped.
     let _ = replies.send(Reply::Stored(
         ids,
-        result.map(drop).map_err(|error| error.to_string()),
+        result.map(drop).map_err(|error| reason(&error)),
     ));
     if due {
         let _ = replies.send(Reply::SnapshotDue);

@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ircd::{Accounts, Authentication, Ircd, IrcdConfig, Proof, Refusal};
+use ircd::{Accounts, Answered, Authentication, Ircd, IrcdConfig, Proof, Refusal};
+use model::{AccountName, SessionRef};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -17,8 +18,11 @@ use tokio::time::timeout;
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Every account's password is `pw-` and its name.
-#[derive(Debug)]
-pub(crate) struct TestAccounts;
+#[derive(Debug, Default)]
+pub(crate) struct TestAccounts {
+    /// Those whose sessions are over.
+    pub ended: Mutex<Vec<AccountName>>,
+}
 
 impl Accounts for TestAccounts {
     fn authenticate<'a>(
@@ -31,9 +35,27 @@ impl Accounts for TestAccounts {
         let account = name.parse().ok().filter(|_| right);
         let proof = account.map(|account| Proof {
             account,
+            grant: None,
             administrator: false,
         });
         Box::pin(std::future::ready(proof.ok_or(Refusal::Wrong)))
+    }
+
+    fn known(&self, _: Vec<AccountName>) -> Answered<'_, Vec<AccountName>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn version(&self) -> Answered<'_, String> {
+        let ended = self.ended.lock().unwrap().len();
+        Box::pin(std::future::ready(Ok(ended.to_string())))
+    }
+
+    fn ended(&self, sessions: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>> {
+        let ended = self.ended.lock().unwrap();
+        let over = sessions
+            .into_iter()
+            .filter(|session| ended.contains(&session.account));
+        Box::pin(std::future::ready(Ok(over.collect())))
     }
 }
 
@@ -46,7 +68,7 @@ pub(crate) fn config(data: &Path) -> IrcdConfig {
 
 pub(crate) async fn start(config: IrcdConfig) -> Ircd {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    ircd::start(config, listener, Arc::new(TestAccounts))
+    ircd::start(config, listener, Arc::<TestAccounts>::default())
         .await
         .unwrap()
 }

@@ -257,7 +257,7 @@ fn sessions_share_one_user() {
     world.say(bob, "PRIVMSG alice :yes?");
     assert_eq!(
         world.take(phone),
-        [":bob!bob@127.0.0.1 PRIVMSG alice :yes?"]
+        [":bob!bob@guest/127.0.0.1 PRIVMSG alice :yes?"]
     );
     world.clear();
     // Away only when all sessions are.
@@ -285,11 +285,45 @@ fn a_guest_signs_in_later() {
     world.clear();
     world.say(ann, "AUTHENTICATE PLAIN");
     world.say(ann, &format!("AUTHENTICATE {}", plain("ann", "pw-ann")));
-    assert_eq!(world.take(bob), [":ann!ann@127.0.0.1 ACCOUNT ann"]);
+    assert_eq!(world.take(bob), [":ann!ann@guest/127.0.0.1 ACCOUNT ann"]);
     assert!(
         world
             .ask(bob, "WHOIS ann")
             .iter()
             .any(|line| line.contains(" 330 bob ann ann "))
     );
+}
+
+#[test]
+fn who_was_let_in_by_what_is_over_is_disconnected_and_nobody_else() {
+    let mut world = World::new(config());
+    world.grant = Some("G1".to_owned());
+    let phone = world.join_as("alice", true, "");
+    world.grant = None;
+    let desk = world.join_as("alice", true, "");
+    let bob = world.join_as("bob", true, "");
+    let guest = world.join_as("guest", false, "");
+    let sessions = world.server.signed_in();
+    assert_eq!(sessions.len(), 3, "{sessions:?}");
+    // Each is known by when its password was sent, and none by when it was answered.
+    assert!(
+        sessions
+            .iter()
+            .all(|session| session.since < world.now.wall)
+    );
+    let over: BTreeSet<_> = sessions
+        .into_iter()
+        .filter(|session| session.grant.is_some())
+        .collect();
+    world.server.handle_ended(&over, world.now);
+    world.drain();
+    assert_eq!(world.closed, [phone]);
+    assert!(world.take(phone)[0].starts_with("ERROR :You are signed out: "));
+    assert!(!world.ask(desk, "PING x").is_empty());
+    let over = world.server.signed_in();
+    world.server.handle_ended(&over, world.now);
+    world.drain();
+    assert_eq!(world.closed.len(), 3);
+    assert!(world.closed.contains(&desk) && world.closed.contains(&bob));
+    assert!(!world.ask(guest, "PING x").is_empty());
 }

@@ -8,7 +8,7 @@ fn two_people_talk_in_a_channel() {
     let alice = world.join_as("alice", false, "");
     let bob = world.join_as("bob", false, "");
     let joined = world.ask(alice, "JOIN #tea");
-    assert_eq!(joined[0], ":alice!alice@127.0.0.1 JOIN #tea");
+    assert_eq!(joined[0], ":alice!alice@guest/127.0.0.1 JOIN #tea");
     assert!(
         joined
             .iter()
@@ -16,25 +16,31 @@ fn two_people_talk_in_a_channel() {
         "{joined:?}"
     );
     world.say(bob, "JOIN #TEA");
-    assert_eq!(world.take(alice), [":bob!bob@127.0.0.1 JOIN #tea"]);
+    assert_eq!(world.take(alice), [":bob!bob@guest/127.0.0.1 JOIN #tea"]);
     world.clear();
     world.say(alice, "PRIVMSG #tea :hello, bob");
     assert_eq!(
         world.take(bob),
-        [":alice!alice@127.0.0.1 PRIVMSG #tea :hello, bob"]
+        [":alice!alice@guest/127.0.0.1 PRIVMSG #tea :hello, bob"]
     );
     assert!(world.take(alice).is_empty(), "no echo without echo-message");
     world.say(bob, "PRIVMSG alice hi");
-    assert_eq!(world.take(alice), [":bob!bob@127.0.0.1 PRIVMSG alice :hi"]);
+    assert_eq!(
+        world.take(alice),
+        [":bob!bob@guest/127.0.0.1 PRIVMSG alice :hi"]
+    );
     world.say(alice, "TOPIC #tea :Darjeeling");
     assert_eq!(
         world.take(bob),
-        [":alice!alice@127.0.0.1 TOPIC #tea :Darjeeling"]
+        [":alice!alice@guest/127.0.0.1 TOPIC #tea :Darjeeling"]
     );
     assert!(world.ask(bob, "TOPIC #tea :Coffee")[0].contains(" 482 "));
     world.clear();
     world.say(bob, "PART #tea :bye");
-    assert_eq!(world.take(alice), [":bob!bob@127.0.0.1 PART #tea :bye"]);
+    assert_eq!(
+        world.take(alice),
+        [":bob!bob@guest/127.0.0.1 PART #tea :bye"]
+    );
     assert!(world.ask(bob, "PRIVMSG #tea :still there?")[0].contains(" 404 "));
 }
 
@@ -50,7 +56,7 @@ fn operators_keep_order() {
     world.say(alice, "MODE #tea +ov-t bob bob");
     assert_eq!(
         untagged(&world.take(bob)),
-        [":alice!alice@127.0.0.1 MODE #tea +ov-t bob bob"]
+        [":alice!alice@guest/127.0.0.1 MODE #tea +ov-t bob bob"]
     );
     world.say(bob, "MODE #tea -o bob");
     world.say(alice, "MODE #tea +b bob");
@@ -58,7 +64,7 @@ fn operators_keep_order() {
     world.say(alice, "KICK #tea bob :enough");
     assert_eq!(
         world.take(bob),
-        [":alice!alice@127.0.0.1 KICK #tea bob :enough"]
+        [":alice!alice@guest/127.0.0.1 KICK #tea bob :enough"]
     );
     assert!(world.ask(bob, "JOIN #tea")[0].contains(" 474 "));
     let bans = world.ask(alice, "MODE #tea b");
@@ -134,21 +140,27 @@ fn names_change_and_everybody_concerned_hears_it() {
     world.say(bob, "JOIN #tea");
     world.clear();
     world.say(bob, "NICK rob");
-    assert_eq!(world.take(alice), [":bob!bob@127.0.0.1 NICK rob"]);
+    assert_eq!(world.take(alice), [":bob!bob@guest/127.0.0.1 NICK rob"]);
     assert!(world.ask(alice, "NICK ROB")[0].contains(" 433 "));
     assert!(world.ask(alice, "NICK 1x")[0].contains(" 432 "));
     assert!(world.ask(alice, "NICK NickServ")[0].contains(" 433 "));
     world.clear();
     world.say(bob, "SETNAME :Robert");
-    assert_eq!(world.take(alice), [":rob!bob@127.0.0.1 SETNAME :Robert"]);
+    assert_eq!(
+        world.take(alice),
+        [":rob!bob@guest/127.0.0.1 SETNAME :Robert"]
+    );
     world.say(bob, "AWAY :lunch");
-    assert_eq!(world.take(alice), [":rob!bob@127.0.0.1 AWAY :lunch"]);
+    assert_eq!(world.take(alice), [":rob!bob@guest/127.0.0.1 AWAY :lunch"]);
     let answer = world.ask(alice, "PRIVMSG rob :there?");
     assert!(answer[0].ends_with("301 alice rob lunch"), "{answer:?}");
     world.say(bob, "AWAY");
-    assert_eq!(world.take(alice), [":rob!bob@127.0.0.1 AWAY"]);
+    assert_eq!(world.take(alice), [":rob!bob@guest/127.0.0.1 AWAY"]);
     world.say(bob, "QUIT :home");
-    assert_eq!(world.take(alice), [":rob!bob@127.0.0.1 QUIT :Quit: home"]);
+    assert_eq!(
+        world.take(alice),
+        [":rob!bob@guest/127.0.0.1 QUIT :Quit: home"]
+    );
     assert!(world.closed.contains(&bob));
     assert!(world.ask(alice, "WHOWAS rob")[0].contains(" 314 alice rob bob "));
 }
@@ -210,7 +222,7 @@ fn monitors_are_told() {
     let alice = world.join_as("alice", false, "");
     assert!(world.ask(alice, "MONITOR + bob,carol")[0].ends_with("731 alice bob,carol"));
     let bob = world.join_as("bob", false, "");
-    assert!(world.take(alice)[0].ends_with("730 alice bob!bob@127.0.0.1"));
+    assert!(world.take(alice)[0].ends_with("730 alice bob!bob@guest/127.0.0.1"));
     world.say(bob, "NICK carol");
     let told = world.take(alice);
     assert!(

@@ -20,8 +20,8 @@ fn a_message_is_shown_once_it_is_durable_and_later_lines_wait_for_it() {
     assert_eq!(
         untagged(&seen),
         [
-            ":alice!alice@127.0.0.1 PRIVMSG #tea :one",
-            ":alice!alice@127.0.0.1 PART #tea"
+            ":alice!alice@guest/127.0.0.1 PRIVMSG #tea :one",
+            ":alice!alice@guest/127.0.0.1 PART #tea"
         ]
     );
     assert_eq!(world.take(alice).len(), 3);
@@ -49,6 +49,16 @@ fn a_full_disk_is_told_to_the_sender_and_shown_to_nobody() {
         told[0]
             .starts_with("@label=7 :irc.subspace.local 404 alice #tea :Your message was not sent")
     );
+    assert!(told[0].ends_with("try again later"), "{told:?}");
+    world.problem = NotStored::Full;
+    world.say(alice, "PRIVMSG #tea :lost too");
+    world.settle(false);
+    let told = world.take(alice);
+    assert!(
+        told.len() == 1 && told[0].contains("the server's disk is full"),
+        "{told:?}"
+    );
+    assert_eq!(world.server.statistics().not_stored, 2);
     world.disk_works = true;
     world.say(alice, "PRIVMSG #tea :back again");
     assert_eq!(

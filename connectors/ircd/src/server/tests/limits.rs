@@ -66,7 +66,7 @@ fn too_long_with_the_name_before_it_is_refused_not_cut() {
     world.say(alice, "JOIN #a");
     world.say(bob, "JOIN #a");
     world.clear();
-    let fixed = ":alice!alice@127.0.0.1 PRIVMSG #a :\r\n".len();
+    let fixed = ":alice!alice@guest/127.0.0.1 PRIVMSG #a :\r\n".len();
     let longest = "x".repeat(512 - fixed);
     world.say(alice, &format!("PRIVMSG #a :{longest}"));
     assert!(world.take(bob)[0].ends_with(&longest));

@@ -2,11 +2,14 @@
 
 mod accounts;
 mod chat;
+mod claims;
 mod commands;
 mod durable;
 mod history;
 mod labels;
 mod limits;
+mod missed;
+mod proxies;
 mod random;
 mod relay;
 
@@ -32,10 +35,18 @@ pub(super) struct World {
     pub waiting: Vec<AppendId>,
     /// Appends are answered at once, with success.
     pub disk_works: bool,
+    /// Why it does not.
+    pub problem: NotStored,
     /// Every password is answered with "wait so many seconds".
     pub slow_down: Option<u64>,
     /// The addresses that passwords were said to come from.
     pub asked_from: Vec<Option<IpAddr>>,
+    /// What passwords are said to be: that of an `irc` grant, or the account's own.
+    pub grant: Option<String>,
+    /// Accounts that have never signed in.
+    pub members: Vec<String>,
+    /// It can be found out who they are.
+    pub functions_work: bool,
     next: u64,
 }
 
@@ -73,8 +84,12 @@ impl World {
             log,
             waiting: Vec::new(),
             disk_works: true,
+            problem: NotStored::Failed,
             slow_down: None,
             asked_from: Vec::new(),
+            grant: None,
+            members: Vec::new(),
+            functions_work: true,
             next: 0,
         };
         world.drain();
@@ -90,6 +105,11 @@ impl World {
         for record in &self.log {
             state.apply(record);
         }
+        self.restarted_with(config, state)
+    }
+
+    /// The same with a snapshot.
+    pub(super) fn restarted_with(self, config: IrcdConfig, state: State) -> Self {
         let last = self.log.last().map_or(0, |record| record.id);
         let mut server = Server::new(config, state, last, self.now);
         let task = |record: &Record| match &record.body {
@@ -170,7 +190,8 @@ impl World {
 
     pub(super) fn settle(&mut self, stored: bool) {
         for id in std::mem::take(&mut self.waiting) {
-            self.server.handle_stored(id, stored, self.now);
+            let result = stored.then_some(()).ok_or(self.problem);
+            self.server.handle_stored(id, result, self.now);
         }
         self.drain();
     }
@@ -197,6 +218,7 @@ impl World {
                     let account = name.parse::<AccountName>().ok().filter(|_| right);
                     let proof = account.map(|account| Proof {
                         administrator: account.as_str() == "admin",
+                        grant: self.grant.clone(),
                         account,
                     });
                     let result = match self.slow_down {
@@ -208,10 +230,21 @@ impl World {
                 Output::Append { id, record } => {
                     if self.disk_works {
                         self.log.push(record);
-                        self.server.handle_stored(id, true, self.now);
+                        self.server.handle_stored(id, Ok(()), self.now);
                     } else {
                         self.waiting.push(id);
                     }
+                }
+                Output::Names { client, names } => {
+                    let known = names
+                        .iter()
+                        .filter(|name| self.members.contains(&name.to_string()));
+                    let known = known.cloned().collect();
+                    let result = match self.functions_work {
+                        true => Ok(known),
+                        false => Err("try again later".to_owned()),
+                    };
+                    self.server.handle_names(client, result, self.now);
                 }
                 Output::Query { client, query } => {
                     let answer = answer(&self.log, &query);

@@ -1,0 +1,266 @@
+//! The PROXY protocol, versions 1 and 2 (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>): how a
+//! reverse proxy says where a client really is, before the client's own first byte.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What version 2 begins with; no line of IRC does, nor does TLS.
+const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// The longest header of version 1, CR LF included (section 2.1).
+const MAX_TEXT: usize = 107;
+
+/// The longest header of version 2 that is taken: addresses, and what is said of TLS.
+pub(crate) const MAX_HEADER: usize = 4096;
+
+/// What is said of TLS between client and proxy, and the bit that there was some (section 2.2.6).
+const TLS: u8 = 0x20;
+const TLS_SPOKEN: u8 = 0x01;
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Origin {
+    pub address: IpAddr,
+    /// It speaks TLS with the proxy.
+    pub secure: bool,
+}
+
+/// What the first bytes of a connection are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reading {
+    /// Perhaps a header; more bytes are needed.
+    More,
+    /// No header: the client's own bytes.
+    Absent,
+    /// A header of that many bytes; without origin the proxy speaks for itself.
+    Header {
+        length: usize,
+        origin: Option<Origin>,
+    },
+    /// A header that is wrong; one sentence why.
+    Wrong(&'static str),
+}
+
+/// Reads the first bytes of a connection.
+pub(crate) fn read(bytes: &[u8]) -> Reading {
+    let agrees = |wanted: &[u8]| {
+        let length = bytes.len().min(wanted.len());
+        bytes.get(..length) == wanted.get(..length)
+    };
+    if agrees(SIGNATURE) {
+        binary(bytes)
+    } else if agrees(b"PROXY ") {
+        text(bytes)
+    } else {
+        Reading::Absent
+    }
+}
+
+fn text(bytes: &[u8]) -> Reading {
+    let start = bytes.get(..MAX_TEXT).unwrap_or(bytes);
+    let Some(end) = start.windows(2).position(|pair| pair == b"\r\n") else {
+        return if bytes.len() < MAX_TEXT {
+            Reading::More
+        } else {
+            Reading::Wrong("its line does not end within 107 bytes")
+        };
+    };
+    let line = start
+        .get(..end)
+        .and_then(|line| std::str::from_utf8(line).ok());
+    let Some(line) = line else {
+        return Reading::Wrong("its line is not text");
+    };
+    let length = end + 2;
+    let words: Vec<&str> = line.split(' ').collect();
+    let address = match words.as_slice() {
+        ["PROXY", "UNKNOWN", ..] => {
+            return Reading::Header {
+                length,
+                origin: None,
+            };
+        }
+        ["PROXY", "TCP4", from, _, _, _] => from.parse::<Ipv4Addr>().map(IpAddr::V4),
+        ["PROXY", "TCP6", from, _, _, _] => from.parse::<Ipv6Addr>().map(IpAddr::V6),
+        _ => return Reading::Wrong("its line is not PROXY, protocol, two addresses, two ports"),
+    };
+    match address {
+        Ok(address) => Reading::Header {
+            length,
+            origin: Some(Origin {
+                address: address.to_canonical(),
+                secure: false,
+            }),
+        },
+        Err(_) => Reading::Wrong("the client's address is none of its protocol"),
+    }
+}
+
+fn binary(bytes: &[u8]) -> Reading {
+    let Some(&[version, family, high, low]) = bytes.get(12..16) else {
+        return Reading::More;
+    };
+    let length = 16 + usize::from(u16::from_be_bytes([high, low]));
+    if length > MAX_HEADER {
+        return Reading::Wrong("it is longer than 4096 bytes");
+    }
+    if version >> 4 != 2 || version & 0xf > 1 {
+        return Reading::Wrong("its version or command is unknown");
+    }
+    let Some(body) = bytes.get(16..length) else {
+        return Reading::More;
+    };
+    // LOCAL: the proxy asks for itself, to see whether the server lives.
+    if version & 0xf == 0 {
+        return Reading::Header {
+            length,
+            origin: None,
+        };
+    }
+    let (address, more) = match family {
+        0x11 | 0x12 => match body.split_at_checked(12) {
+            Some((addresses, more)) => (first::<4>(addresses).map(IpAddr::from), more),
+            None => (None, body),
+        },
+        0x21 | 0x22 => match body.split_at_checked(36) {
+            Some((addresses, more)) => (first::<16>(addresses).map(IpAddr::from), more),
+            None => (None, body),
+        },
+        // Neither IPv4 nor IPv6: a socket of the same machine, or not said.
+        _ => {
+            return Reading::Header {
+                length,
+                origin: None,
+            };
+        }
+    };
+    match address {
+        Some(address) => Reading::Header {
+            length,
+            origin: Some(Origin {
+                address: address.to_canonical(),
+                secure: tls_spoken(more, &mut 0),
+            }),
+        },
+        None => Reading::Wrong("it is too short for its addresses"),
+    }
+}
+
+fn first<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.first_chunk().copied()
+}
+
+/// Looks for what is said of TLS among the entries after the addresses: kind, length, value.
+fn tls_spoken(mut entries: &[u8], steps: &mut usize) -> bool {
+    while let [kind, high, low, rest @ ..] = entries {
+        *steps += 1;
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((value, rest)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        if *kind == TLS {
+            return value.first().is_some_and(|flags| flags & TLS_SPOKEN != 0);
+        }
+        entries = rest;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v2(version: u8, family: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = SIGNATURE.to_vec();
+        bytes.extend([version, family]);
+        bytes.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    fn origin(text: &str, secure: bool) -> Option<Origin> {
+        Some(Origin {
+            address: text.parse().unwrap(),
+            secure,
+        })
+    }
+
+    #[test]
+    fn headers_of_both_versions() {
+        let four = [192, 0, 2, 7, 10, 0, 0, 1, 0, 80, 1, 187];
+        let mut six = [0; 36];
+        six[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        six[15] = 9;
+        let with = |entry: &[u8]| [four.as_slice(), &[4, 0, 1, 0], entry].concat();
+        let secure = with(&[0x20, 0, 5, 1, 0, 0, 0, 0]);
+        let plain = with(&[0x20, 0, 5, 0, 0, 0, 0, 0]);
+        for (bytes, wanted) in [
+            (
+                b"PROXY TCP4 192.0.2.7 10.0.0.1 4711 6667\r\n".to_vec(),
+                origin("192.0.2.7", false),
+            ),
+            (
+                b"PROXY TCP6 2001:db8::9 ::1 4711 6667\r\n".to_vec(),
+                origin("2001:db8::9", false),
+            ),
+            (
+                b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n".to_vec(),
+                origin("192.0.2.7", false),
+            ),
+            (b"PROXY UNKNOWN ffff:: 1 2 3\r\n".to_vec(), None),
+            (v2(0x21, 0x11, &four), origin("192.0.2.7", false)),
+            (v2(0x21, 0x21, &six), origin("2001:db8::9", false)),
+            (v2(0x21, 0x11, &secure), origin("192.0.2.7", true)),
+            (v2(0x21, 0x11, &plain), origin("192.0.2.7", false)),
+            (v2(0x20, 0x00, b""), None),
+            (v2(0x21, 0x31, &[0; 216]), None),
+        ] {
+            let length = bytes.len();
+            for part in 1..length {
+                assert_eq!(read(&bytes[..part]), Reading::More, "{part} of {bytes:?}");
+            }
+            let whole = [bytes.as_slice(), b"NICK x\r\n"].concat();
+            let found = Reading::Header {
+                length,
+                origin: wanted,
+            };
+            assert_eq!(read(&whole), found);
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_the_clients_and_wrong_headers_are_named() {
+        for own in [
+            "NICK x\r\n",
+            "PASS x\r\n",
+            "\r\nNICK",
+            "CAP LS",
+            "\u{16}\u{3}\u{1}",
+        ] {
+            assert_eq!(read(own.as_bytes()), Reading::Absent, "{own:?}");
+        }
+        let long = [b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat();
+        for wrong in [
+            b"PROXY TCP4 2001:db8::9 ::1 1 2\r\n".to_vec(),
+            b"PROXY TCP4 192.0.2.7\r\n".to_vec(),
+            b"PROXY \xff\r\n".to_vec(),
+            long,
+            v2(0x11, 0x11, &[0; 12]),
+            v2(0x23, 0x11, &[0; 12]),
+            v2(0x21, 0x11, &[0; 11]),
+            v2(0x21, 0x21, &[0; 35]),
+            [SIGNATURE.as_slice(), &[0x21, 0x11, 0xff, 0xff]].concat(),
+        ] {
+            assert!(matches!(read(&wrong), Reading::Wrong(_)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn twice_the_entries_are_twice_the_steps() {
+        let steps = |count: usize| {
+            let mut steps = 0;
+            assert!(!tls_spoken(&[4, 0, 0].repeat(count), &mut steps));
+            steps
+        };
+        assert_eq!((steps(600), steps(1_200)), (600, 1_200));
+    }
+}

@@ -1,0 +1,142 @@
+//! Whose a nickname is: members' names are theirs, also before they have ever been on IRC; what looks like one, or
+//! like a program that speaks here, is for no guest.
+
+use irc_codec::Message;
+use model::AccountName;
+
+use super::client::{Busy, Then};
+use super::deliver::{Reply, Response};
+use super::lookalike::{is_speaker, likely_accounts, outline};
+use super::{ClientId, Now, Server, names};
+
+/// Why somebody may not have a nickname.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Claim {
+    /// It is the name of an account that is not theirs.
+    Account,
+    /// A guest would be taken for a member.
+    LooksLikeAccount,
+    /// It would be taken for a program.
+    Program,
+}
+
+impl Server {
+    /// Tells whether somebody else has a claim on a nickname, whether or not they are here.
+    pub(super) fn claim(&self, nick: &str, account: Option<&AccountName>) -> Option<Claim> {
+        let folded = names::fold(nick);
+        if account.is_some_and(|account| account.as_str() == folded) {
+            return None;
+        }
+        if self.accounts.contains(folded.as_str()) {
+            Some(Claim::Account)
+        } else if is_speaker(nick) {
+            Some(Claim::Program)
+        } else if account.is_none() && self.outlines.contains(&outline(nick)) {
+            Some(Claim::LooksLikeAccount)
+        } else {
+            None
+        }
+    }
+
+    /// Has it found out whether a nickname is a member's; false if that is known, or was found out already.
+    pub(super) fn must_ask(&mut self, id: ClientId, nick: &str) -> bool {
+        let Some(client) = self.clients.get(&id) else {
+            return false;
+        };
+        let own = client.account.as_ref().map(AccountName::as_str);
+        let folded = names::fold(nick);
+        if own == Some(folded.as_str()) || client.asked.as_deref() == Some(folded.as_str()) {
+            return false;
+        }
+        let unknown: Vec<AccountName> = likely_accounts(nick)
+            .into_iter()
+            .filter(|name| own != Some(name.as_str()) && !self.accounts.contains(name))
+            .collect();
+        if unknown.is_empty() || self.claim(nick, client.account.as_ref()).is_some() {
+            return false;
+        }
+        self.ask_names(id, unknown, Then::Nick(nick.to_owned()));
+        true
+    }
+
+    fn ask_names(&mut self, id: ClientId, names: Vec<AccountName>, then: Then) {
+        let label = self.response.take().map(|response| response.label);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.busy = Some(Busy::Names { label, then });
+        }
+        self.outbox.names(id, names);
+    }
+
+    /// Has it found out whether somebody who is written to is a member that was never here; false if that
+    /// is known, or was found out already.
+    pub(super) fn must_ask_recipient(&mut self, id: ClientId, message: &Message) -> bool {
+        let folded = names::fold(message.param(0));
+        let Ok(account) = folded.parse::<AccountName>() else {
+            return false;
+        };
+        let asked = self
+            .clients
+            .get(&id)
+            .is_none_or(|client| client.asked.as_deref() == Some(folded.as_str()));
+        if asked || self.accounts.contains(&account) || self.nicks.contains_key(&folded) {
+            return false;
+        }
+        let then = Then::Message(Box::new(message.clone()));
+        self.ask_names(id, vec![account], then);
+        true
+    }
+
+    /// It was found out which names are accounts.
+    pub fn handle_names(
+        &mut self,
+        id: ClientId,
+        result: Result<Vec<AccountName>, String>,
+        now: Now,
+    ) {
+        self.now = now;
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let (label, then) = match client.busy.take() {
+            Some(Busy::Names { label, then }) => (label, then),
+            other => {
+                client.busy = other;
+                return;
+            }
+        };
+        self.response = label.map(|label| Response::new(id, label));
+        let user = client.user;
+        let name = match &then {
+            Then::Nick(nick) => nick.clone(),
+            Then::Message(message) => message.param(0).to_owned(),
+        };
+        match (result, then) {
+            (Ok(found), then) => {
+                client.asked = Some(names::fold(&name));
+                for account in &found {
+                    self.learn_account(account);
+                }
+                match (then, user) {
+                    (Then::Nick(nick), _) => self.take_nick(id, &nick),
+                    (Then::Message(message), Some(user)) => self.on_message(id, user, &message),
+                    (Then::Message(_), None) => {}
+                }
+            }
+            (Err(reason), Then::Nick(nick)) => {
+                if let Some(registration) = &mut client.registration {
+                    registration.nick = None;
+                }
+                let text = format!("The nickname cannot be had now: {reason}");
+                self.reply(id, Reply::new(437, [nick.as_str(), &text]));
+            }
+            (Err(reason), Then::Message(message)) => {
+                if message.command == "PRIVMSG" {
+                    let text = format!("Your message was not sent: {reason}");
+                    self.reply(id, Reply::new(401, [name.as_str(), &text]));
+                }
+            }
+        }
+        self.finish_response();
+        self.show_next_missed(id);
+    }
+}

@@ -1,0 +1,111 @@
+//! Messages to one person, who may be under another nickname, or not be connected.
+
+use model::AccountName;
+
+use super::client::{User, UserId};
+use super::deliver::Reply;
+use super::messages::{Said, is_lasting, stored};
+use super::outbox::When;
+use super::{ClientId, Server, names};
+use crate::record::conversation;
+
+impl Server {
+    pub(super) fn message_user(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        target: &str,
+        said: Said<'_>,
+    ) -> Result<(), (u16, String)> {
+        let folded = names::fold(target);
+        let holder = self.nicks.get(&folded).copied();
+        let Some(other_id) = holder.or_else(|| self.user_of(&folded)) else {
+            let absent = self.accounts.get(folded.as_str()).cloned();
+            let absent = absent.ok_or_else(|| (401, "No such nick or channel".to_owned()))?;
+            return self.message_absent(id, user_id, &absent, said);
+        };
+        let user = self
+            .users
+            .get(&user_id)
+            .ok_or_else(|| (401, String::new()))?;
+        let other = self
+            .users
+            .get(&other_id)
+            .ok_or_else(|| (401, String::new()))?;
+        let nick = other.nick.clone();
+        let away = other
+            .away
+            .clone()
+            .filter(|_| said.command == "PRIVMSG" && other_id != user_id);
+        // Two guests have no history: nobody could ever ask for it.
+        let key = (user.account.is_some() || other.account.is_some())
+            .then(|| conversation(&user.identity(), &other.identity()));
+        let event = self.make_message(user_id, &nick, said)?;
+        let stored = key
+            .filter(|_| is_lasting(said.command, said.tags))
+            .map(|key| stored(&event, key, &nick, said));
+        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
+            return Ok(());
+        };
+        let when = self.keep(&event, stored);
+        let mut audience = self.sessions(other_id);
+        if other_id != user_id {
+            audience.extend(self.sessions(user_id));
+        }
+        self.deliver(id, audience, &event, when);
+        if other_id == user_id {
+            self.deliver_to_sender(id, &event, when);
+        }
+        if let When::Stored(append) = when {
+            self.explain_failure(id, &nick, append);
+        }
+        if let Some(away) = away {
+            self.reply(id, Reply::new(301, [nick.as_str(), &away]));
+        }
+        Ok(())
+    }
+
+    /// Finds a member by its account, whose name may not be its nickname.
+    fn user_of(&self, account: &str) -> Option<UserId> {
+        let mut users = self.users.iter();
+        let is = |user: &User| {
+            user.account
+                .as_ref()
+                .is_some_and(|own| own.as_str() == account)
+        };
+        users.find(|(_, user)| is(user)).map(|(&id, _)| id)
+    }
+
+    /// A message to a member who is not connected is kept, and shown when it is.
+    fn message_absent(
+        &mut self,
+        id: ClientId,
+        user_id: UserId,
+        account: &AccountName,
+        said: Said<'_>,
+    ) -> Result<(), (u16, String)> {
+        if !is_lasting(said.command, said.tags) {
+            return Ok(());
+        }
+        let user = self.users.get(&user_id);
+        let key = user
+            .map(|user| conversation(&user.identity(), account.as_str()))
+            .ok_or_else(|| (401, String::new()))?;
+        let event = self.make_message(user_id, account.as_str(), said)?;
+        let stored = Some(stored(&event, key, account.as_str(), said));
+        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
+            return Ok(());
+        };
+        let when = self.keep(&event, stored);
+        let audience = self.sessions(user_id);
+        self.deliver(id, audience, &event, when);
+        if let When::Stored(append) = when {
+            self.explain_failure(id, account.as_str(), append);
+        }
+        if said.command == "PRIVMSG" {
+            let text = "is not connected now; your message is kept and shown on return";
+            self.reply_when(id, Reply::new(301, [account.as_str(), text]), when);
+        }
+        Ok(())
+    }
+}

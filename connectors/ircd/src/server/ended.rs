@@ -1,0 +1,37 @@
+//! Sessions that end because what let them in ended: a revoked IRC password, a changed password, an account that is
+//! disabled or gone.
+
+use std::collections::BTreeSet;
+
+use model::SessionRef;
+
+use super::{ClientId, Now, Server};
+
+impl Server {
+    /// Returns what those who are signed in were let in by.
+    #[must_use]
+    pub fn signed_in(&self) -> BTreeSet<SessionRef> {
+        let clients = self.clients.values();
+        clients
+            .filter_map(|client| client.session.clone())
+            .collect()
+    }
+
+    /// These are over: whoever was let in by them is disconnected.
+    pub fn handle_ended(&mut self, ended: &BTreeSet<SessionRef>, now: Now) {
+        self.now = now;
+        let gone: Vec<ClientId> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| {
+                let session = client.session.as_ref();
+                session.is_some_and(|session| ended.contains(session))
+            })
+            .map(|(&id, _)| id)
+            .collect();
+        for id in gone {
+            let text = "You are signed out: the password of this connection was changed or revoked, or the account is disabled";
+            self.disconnect(id, text);
+        }
+    }
+}

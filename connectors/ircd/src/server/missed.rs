@@ -1,0 +1,304 @@
+//! What was said while a member's client was away, shown to it when it is back: lines of channels after its
+//! JOIN, direct messages after the welcome. For clients that do not ask for history (draft/chathistory).
+
+use std::collections::VecDeque;
+
+use irc_codec::{Message, Source};
+use model::{AccountName, Timestamp};
+
+use super::caps::Caps;
+use super::client::{Busy, UserId};
+use super::deliver::{Event, LINE, wire};
+use super::outbox::When;
+use super::{ClientId, Server, names};
+use crate::record::{Answer, Query, Range, Stored};
+
+/// Conversations of which one client is shown what it missed.
+const MAX_CONVERSATIONS: usize = 200;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// What a client is still to be shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Missed {
+    /// Direct messages: first is found out with whom.
+    Direct,
+    /// Lines of one conversation, up to an id; what is newer was shown when it was said.
+    Conversation { key: String, until: i64 },
+    /// That was all; messages up to an id have been shown.
+    End { until: i64 },
+}
+
+impl Server {
+    /// What a client that has just been welcomed is to be shown.
+    pub(super) fn missed_at_start(
+        &self,
+        user_id: UserId,
+        account: &AccountName,
+    ) -> VecDeque<Missed> {
+        let until = self.last_id;
+        let user = self.users.get(&user_id);
+        let channels = user.into_iter().flat_map(|user| user.channels.iter());
+        let mut queue: VecDeque<Missed> = channels
+            .filter(|key| {
+                self.channels
+                    .get(*key)
+                    .is_some_and(|channel| channel.record.members.contains(account))
+            })
+            .take(MAX_CONVERSATIONS)
+            .map(|key| Missed::Conversation {
+                key: key.to_string(),
+                until,
+            })
+            .collect();
+        queue.push_back(Missed::Direct);
+        queue.push_back(Missed::End { until });
+        queue
+    }
+
+    /// A member is back in a channel that it had not left.
+    pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &str) {
+        for session in self.sessions(user_id) {
+            let until = self.last_id;
+            let track = self
+                .clients
+                .get_mut(&session)
+                .and_then(|c| c.track.as_mut());
+            if let Some(track) = track.filter(|t| t.queue.len() < MAX_CONVERSATIONS) {
+                track.queue.push_back(Missed::Conversation {
+                    key: key.to_owned(),
+                    until,
+                });
+                track.queue.push_back(Missed::End { until });
+                self.show_next_missed(session);
+            }
+        }
+    }
+
+    /// Asks for the next lines that a client missed, unless it waits for something else.
+    pub(super) fn show_next_missed(&mut self, id: ClientId) {
+        loop {
+            let since = self.now.wall.millis() - self.config.limits.replay_days * DAY;
+            let Some(client) = self.clients.get_mut(&id).filter(|c| c.busy.is_none()) else {
+                return;
+            };
+            let account = client.account.clone();
+            let asks = client.caps.has(Caps::CHATHISTORY);
+            let Some(track) = client.track.as_mut() else {
+                return;
+            };
+            let Some(next) = track.queue.pop_front() else {
+                return;
+            };
+            let after = track.since.max(since);
+            let limit = self.config.limits.replay_lines.min(track.lines);
+            let query = match &next {
+                Missed::End { until } => {
+                    track.shown = track.shown.max(*until);
+                    continue;
+                }
+                _ if asks || limit == 0 => continue,
+                Missed::Direct => Query::Targets {
+                    channels: Vec::new(),
+                    account,
+                    before: i64::MAX,
+                    after,
+                    newest: true,
+                    limit: MAX_CONVERSATIONS,
+                },
+                Missed::Conversation { key, until } => Query::Messages {
+                    target: key.clone(),
+                    range: Range::Newest {
+                        before: until.saturating_add(1),
+                        after: after.max(self.visible_since_or_ever(key)),
+                    },
+                    // One more shows whether there are too many.
+                    limit: limit + 1,
+                    text_only: true,
+                },
+            };
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.busy = Some(Busy::Missed(next));
+            }
+            return self.outbox.query(id, query);
+        }
+    }
+
+    fn visible_since_or_ever(&self, key: &str) -> i64 {
+        if key.starts_with('#') {
+            self.visible_since(key)
+        } else {
+            i64::MIN
+        }
+    }
+
+    /// The history answered what a client missed.
+    pub(super) fn show_missed(&mut self, id: ClientId, asked: &Missed, answer: Answer) {
+        match (asked, answer) {
+            (Missed::Direct, Answer::Targets(targets)) => {
+                let track = self.clients.get_mut(&id).and_then(|c| c.track.as_mut());
+                if let Some(track) = track {
+                    let until = self.last_id;
+                    for (key, _) in targets.into_iter().rev() {
+                        track.queue.push_front(Missed::Conversation { key, until });
+                    }
+                }
+            }
+            (Missed::Conversation { key, .. }, Answer::Messages(messages)) => {
+                self.show_conversation(id, key, messages);
+            }
+            // The log cannot be read now, which it says itself; what was not shown comes the next time.
+            _ => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.track = None;
+                }
+            }
+        }
+        self.show_next_missed(id);
+    }
+
+    fn show_conversation(&mut self, id: ClientId, key: &str, messages: Vec<(i64, Stored)>) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        let (caps, account) = (client.caps, client.account.clone());
+        let Some(track) = client.track.as_mut() else {
+            return;
+        };
+        let most = self.config.limits.replay_lines.min(track.lines);
+        let excess = messages.len().saturating_sub(most);
+        track.lines -= messages.len() - excess;
+        if messages.is_empty() {
+            return;
+        }
+        let nick = self.name_for(id);
+        let own = |stored: &Stored| account.is_some() && stored.account == account;
+        let channel = self.channels.get(key).map(|c| c.record.name.clone());
+        let other = messages.first().map(|(_, stored)| match own(stored) {
+            true => stored.to.clone(),
+            false => Source::parse(&stored.source).nick,
+        });
+        let target = channel.or(other).unwrap_or_else(|| "*".to_owned());
+        let batch = self.open_batch(id, &["chathistory", &target]);
+        if excess > 0 {
+            let text = "Older lines that you missed are left out here; the web client has them all";
+            let to = if target.starts_with('#') {
+                &target
+            } else {
+                &nick
+            };
+            let mut message = Message::new("NOTICE", [to.as_str(), text]);
+            message.source = Some(Source::parse(&self.config.name));
+            let tags = batch.as_ref().map(|batch| format!("@batch={batch} "));
+            let line = tags.unwrap_or_default() + &wire(&message);
+            self.push(id, line, When::Always);
+        }
+        for (at, stored) in messages.into_iter().skip(excess) {
+            let (mut source, mut to) = (Source::parse(&stored.source), stored.to.clone());
+            if !to.starts_with('#') {
+                // Names may have changed: it is a conversation with whoever has that name now.
+                if own(&stored) {
+                    source.nick.clone_from(&nick);
+                } else {
+                    to.clone_from(&nick);
+                }
+            }
+            let text = stored.text.as_deref().unwrap_or_default();
+            for text in shown_as(
+                text,
+                at,
+                self.now.wall,
+                caps.has(Caps::SERVER_TIME),
+                &|text| {
+                    let mut message = Message::new(&stored.command, [to.as_str(), text]);
+                    message.source = Some(source.clone());
+                    wire(&message).len() + 2 <= LINE
+                },
+            ) {
+                let mut message = Message::new(&stored.command, [to.clone(), text]);
+                message.source = Some(source.clone());
+                let event = Event {
+                    at,
+                    has_id: true,
+                    account: stored.account.clone(),
+                    tags: stored.tags.clone(),
+                    relayed_by: stored.relayed_by.clone(),
+                    message,
+                };
+                let line = event.tags_for(caps, batch.as_deref()) + &wire(&event.message);
+                self.push(id, line, When::Always);
+            }
+        }
+        self.close_batch(id, batch);
+    }
+}
+
+/// Returns a text as it is shown later: with its time before it (UTC, the day too if it is another) for clients
+/// that do not read server-time, in two lines if that makes it too long; nothing of requests to programs, which
+/// would be answered.
+fn shown_as(
+    text: &str,
+    at: i64,
+    now: Timestamp,
+    reads_time: bool,
+    fits: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    let action = text
+        .strip_prefix("\u{1}ACTION ")
+        .map(|text| text.strip_suffix('\u{1}').unwrap_or(text));
+    if text.starts_with('\u{1}') && action.is_none() {
+        return Vec::new();
+    }
+    if reads_time {
+        return vec![text.to_owned()];
+    }
+    // 2026-11-30T23:10:00.000Z
+    let (time, today) = (Timestamp::from_millis(at).to_string(), now.to_string());
+    let (day, clock) = time.split_once('T').unwrap_or((&time, ""));
+    let clock = clock.get(..5).unwrap_or(clock);
+    let stamp = if today.starts_with(day) {
+        format!("[{clock}] ")
+    } else {
+        format!("[{day} {clock}] ")
+    };
+    let whole = |text: &str| match action {
+        Some(_) => format!("\u{1}ACTION {text}\u{1}"),
+        None => text.to_owned(),
+    };
+    let inner = action.unwrap_or(text);
+    let stamped = format!("{stamp}{inner}");
+    if fits(&whole(&stamped)) {
+        return vec![whole(&stamped)];
+    }
+    let first = names::clip(&stamped, stamped.len() - stamp.len());
+    let rest = stamped.get(first.len()..).unwrap_or_default();
+    vec![whole(first), whole(rest)]
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn times_are_written_before_the_text_where_tags_are_not_read() {
+        let now: Timestamp = "2026-11-30T23:59:00.000Z".parse().unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().millis();
+        let today = at("2026-11-30T08:05:09.000Z");
+        let before = at("2026-11-29T23:10:00.000Z");
+        let show = |text: &str, at: i64, limit: usize| {
+            shown_as(text, at, now, false, &|text| text.len() <= limit)
+        };
+        assert_eq!(show("hi", today, 99), ["[08:05] hi"]);
+        assert_eq!(show("hi", before, 99), ["[2026-11-29 23:10] hi"]);
+        let wave = "\u{1}ACTION waves\u{1}";
+        assert_eq!(show(wave, today, 99), ["\u{1}ACTION [08:05] waves\u{1}"]);
+        assert_eq!(shown_as(wave, today, now, true, &|_| true), [wave]);
+        assert!(show("\u{1}VERSION\u{1}", today, 99).is_empty());
+        assert!(shown_as("\u{1}VERSION\u{1}", today, now, true, &|_| true).is_empty());
+        // Nothing of a line that just fits without the time is lost with it.
+        let long = format!("{}ö", "x".repeat(29));
+        let parts = show(&long, today, 31);
+        assert_eq!(parts.concat(), format!("[08:05] {long}"));
+        assert!(parts.len() == 2 && parts.iter().all(|part| part.len() <= 31));
+    }
+}

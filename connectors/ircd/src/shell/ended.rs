@@ -1,0 +1,87 @@
+//! Asks every few seconds whether anything ended that somebody was let in by, and has them disconnected.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::Seldom;
+use model::{MAX_SESSIONS_ASKED, SessionRef};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use super::engine::Input;
+use crate::accounts::Accounts;
+
+/// How often it is asked whether anything ended at all.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// After something ended it is asked again for so long: a password that was right just before may let somebody in
+/// just after.
+const AFTER: Duration = Duration::from_secs(30);
+
+/// So often everybody is asked about anyway: grants run out without anything happening.
+const ALL: Duration = Duration::from_secs(300);
+
+static NOT_ASKED: Seldom = Seldom::new();
+
+/// Runs until the engine ends.
+pub(super) async fn watch(accounts: Arc<dyn Accounts>, engine: mpsc::Sender<Input>) {
+    let mut version = None;
+    let mut asked = Instant::now();
+    let mut until = asked;
+    loop {
+        sleep(PAUSE).await;
+        match accounts.version().await {
+            Ok(now) => {
+                if version.as_ref() != Some(&now) {
+                    until = Instant::now() + AFTER;
+                    version = Some(now);
+                }
+            }
+            Err(reason) => {
+                // Whoever is here stays: it is not known that anything ended.
+                complain(&reason);
+                continue;
+            }
+        }
+        if Instant::now() > until && asked.elapsed() < ALL {
+            continue;
+        }
+        asked = Instant::now();
+        let (tell, told) = oneshot::channel();
+        if engine.send(Input::SignedIn { tell }).await.is_err() {
+            return;
+        }
+        let Ok(sessions) = told.await else {
+            return;
+        };
+        let sessions: Vec<SessionRef> = sessions.into_iter().collect();
+        for part in sessions.chunks(MAX_SESSIONS_ASKED) {
+            match accounts.ended(part.to_vec()).await {
+                Ok(ended) if ended.is_empty() => {}
+                Ok(ended) => {
+                    let sessions: BTreeSet<SessionRef> = ended.into_iter().collect();
+                    if engine.send(Input::Ended { sessions }).await.is_err() {
+                        return;
+                    }
+                }
+                Err(reason) => {
+                    complain(&reason);
+                    // All of them are asked about the next time.
+                    version = None;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn complain(reason: &str) {
+    if let Some(left_out) = NOT_ASKED.say() {
+        tracing::warn!(
+            reason,
+            left_out,
+            "the IRC server cannot ask which sessions ended"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! Disks that are full or broken, at each step of what the log does to them.
+
+use std::cell::Cell;
+
+use tempfile::TempDir;
+
+use super::tests::{files, limits, message, texts};
+use super::*;
+
+/// Which steps fail.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Faults {
+    /// Steps that still work.
+    pub works: usize,
+    /// Only one step fails, not all from then on.
+    pub once: bool,
+    pub kind: io::ErrorKind,
+}
+
+pub(super) fn step(faults: &Cell<Option<Faults>>) -> io::Result<()> {
+    let Some(mut now) = faults.take() else {
+        return Ok(());
+    };
+    if now.works > 0 {
+        now.works -= 1;
+        faults.set(Some(now));
+        return Ok(());
+    }
+    if !now.once {
+        faults.set(Some(now));
+    }
+    Err(now.kind.into())
+}
+
+fn state(as_of: i64) -> State {
+    State {
+        version: State::VERSION,
+        as_of,
+        ..State::default()
+    }
+}
+
+/// Says things while steps fail, then with a disk that works again; returns what was acknowledged, and whether
+/// anything failed.
+fn story(folder: &TempDir, faults: Faults) -> (Vec<String>, bool) {
+    let small = Limits {
+        segment_bytes: 600,
+        ..limits()
+    };
+    let (mut history, found) = History::open(folder.path(), &small).unwrap();
+    let mut id = found.last_id;
+    let mut kept = Vec::new();
+    let mut failed = false;
+    let mut say = |history: &mut History, word: String| {
+        id += 1;
+        match history.append(&[message(id, &word)]) {
+            Ok(_) => {
+                kept.push(word);
+                false
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), faults.kind);
+                true
+            }
+        }
+    };
+    history.disk.faults.set(Some(faults));
+    for number in 0..6 {
+        failed |= say(&mut history, format!("number {number}"));
+        failed |= history.snapshot(&state(0)).is_err();
+    }
+    history.disk.faults.set(None);
+    assert!(
+        !say(&mut history, "after".to_owned()),
+        "a disk that works again is used again"
+    );
+    assert!(history.snapshot(&state(0)).is_ok());
+    assert_eq!(texts(&history), kept);
+    (kept, failed)
+}
+
+#[test]
+fn what_was_acknowledged_is_there_and_nothing_else_whichever_step_fails() {
+    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
+        for once in [true, false] {
+            let mut works = 0;
+            loop {
+                let folder = TempDir::new().unwrap();
+                let faults = Faults { works, once, kind };
+                let (kept, failed) = story(&folder, faults);
+                let (history, found) = History::open(folder.path(), &limits()).unwrap();
+                assert_eq!(texts(&history), kept, "{faults:?}");
+                assert_eq!(found.damaged, 0, "{faults:?}: a half of something is left");
+                for file in files(&folder) {
+                    assert!(
+                        fs::metadata(&file).unwrap().len() > 0,
+                        "{faults:?}: {file:?}"
+                    );
+                }
+                assert!(!folder.path().join("state.json.new").exists(), "{faults:?}");
+                if !failed {
+                    break;
+                }
+                works += 1;
+            }
+            assert!(works > 20, "{works} steps were tried");
+        }
+    }
+}
+
+#[test]
+fn one_bad_record_stops_only_itself() {
+    let folder = TempDir::new().unwrap();
+    let (mut history, _) = History::open(folder.path(), &limits()).unwrap();
+    for id in 1..=3 {
+        history
+            .append(&[message(id, &format!("number {id}"))])
+            .unwrap();
+    }
+    // While it runs: a byte of the second is wrong, and the third cannot be read at all.
+    let path = files(&folder).pop().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let place = bytes
+        .windows(8)
+        .position(|part| part == b"number 2")
+        .unwrap();
+    bytes[place] = b'N';
+    let end = bytes.len() - 10;
+    fs::write(&path, &bytes[..end]).unwrap();
+    assert_eq!(texts(&history), ["number 1"]);
+    history.append(&[message(4, "number 4")]).unwrap();
+    drop(history);
+    // A file of the log that is none.
+    fs::create_dir(folder.path().join("log/0000000000000000.log")).unwrap();
+    let (history, found) = History::open(folder.path(), &limits()).unwrap();
+    assert_eq!(
+        texts(&history).first().map(String::as_str),
+        Some("number 1")
+    );
+    assert!(found.damaged >= 2, "{}", found.damaged);
+}
+
+#[test]
+fn one_bad_entry_of_the_snapshot_stops_only_itself_and_is_kept_aside() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("state.json");
+    let channel = r##"{"name":"#tea","created":"2026-01-01T00:00:00.000Z"}"##;
+    let json = format!(
+        r#"{{"version":1,"as_of":7,"accounts":["alice",5,"B O B"],"channels":[{channel},{{"name":1}}],
+        "seen":{{"alice":{{"*":3}},"??":{{}}}}}}"#
+    );
+    fs::write(&path, &json).unwrap();
+    let (history, found) = History::open(folder.path(), &limits()).unwrap();
+    assert_eq!(found.damaged, 4);
+    assert_eq!(found.state.as_of, 7);
+    assert_eq!(found.state.accounts.len(), 1);
+    assert_eq!(found.state.channels.len(), 1);
+    assert_eq!(found.state.seen.len(), 1);
+    let aside = fs::read_to_string(folder.path().join("state.json.damaged")).unwrap();
+    assert_eq!(aside, json);
+    drop(history);
+
+    // Nothing of it can be read: the log tells what is in it.
+    fs::remove_file(folder.path().join("state.json.damaged")).unwrap();
+    let (mut history, _) = History::open(folder.path(), &limits()).unwrap();
+    let body = Body::Account {
+        account: "carol".parse().unwrap(),
+    };
+    history.append(&[Record { id: 9, body }]).unwrap();
+    drop(history);
+    fs::write(&path, "{").unwrap();
+    let (_, found) = History::open(folder.path(), &limits()).unwrap();
+    assert!(found.state.accounts.contains("carol"));
+    assert!(folder.path().join("state.json.damaged").exists() && !path.exists());
+}

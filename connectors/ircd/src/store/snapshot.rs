@@ -1,0 +1,79 @@
+//! Reading the snapshot: whatever of it is damaged stops only itself.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{StoreError, at};
+use crate::record::State;
+
+/// Reads the snapshot, and tells how many of its entries are damaged; they are left out, and the whole is kept aside.
+pub(super) fn read(path: &Path) -> Result<(State, usize), StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((empty(), 0)),
+        Err(error) => return Err(at(path)(error)),
+    };
+    let aside = path.with_extension("json.damaged");
+    let Ok(value) = serde_json::from_slice::<Value>(&bytes) else {
+        // The log tells what it can; nothing is written over what is left of this.
+        fs::rename(path, &aside).map_err(at(&aside))?;
+        return Ok((empty(), 1));
+    };
+    let version = value.get("version").and_then(Value::as_u64);
+    if version != Some(u64::from(State::VERSION)) {
+        let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+        return Err(StoreError::State {
+            path: path.to_owned(),
+            reason: format!("its version is {found}, expected {}", State::VERSION),
+        });
+    }
+    let mut damaged = 0;
+    let mut state = empty();
+    match value.get("as_of").and_then(Value::as_i64) {
+        Some(as_of) => state.as_of = as_of,
+        None => damaged += 1,
+    }
+    state.accounts = list(&value, "accounts", &mut damaged).into_iter().collect();
+    state.channels = list(&value, "channels", &mut damaged);
+    for (account, clients) in value
+        .get("seen")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        match (account.parse(), serde_json::from_value(clients.clone())) {
+            (Ok(account), Ok(clients)) => {
+                state.seen.insert(account, clients);
+            }
+            _ => damaged += 1,
+        }
+    }
+    if damaged > 0 {
+        fs::write(&aside, &bytes).map_err(at(&aside))?;
+    }
+    Ok((state, damaged))
+}
+
+fn empty() -> State {
+    State {
+        version: State::VERSION,
+        ..State::default()
+    }
+}
+
+fn list<T: DeserializeOwned>(value: &Value, key: &str, damaged: &mut usize) -> Vec<T> {
+    let Some(entries) = value.get(key).and_then(Value::as_array) else {
+        *damaged += 1;
+        return Vec::new();
+    };
+    let read: Vec<T> = entries
+        .iter()
+        .filter_map(|entry| serde_json::from_value(entry.clone()).ok())
+        .collect();
+    *damaged += entries.len() - read.len();
+    read
+}
