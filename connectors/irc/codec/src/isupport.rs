@@ -75,6 +75,37 @@ impl Isupport {
             .is_some_and(|first| types.contains(first))
     }
 
+    /// The channel that a target of a message is, or lies within: `@#channel` speaks to those of a channel who hold that
+    /// rank (STATUSMSG, the prefixes of PREFIX if not said). None if it is no channel.
+    #[must_use]
+    pub fn channel_within<'a>(&self, target: &'a str) -> Option<&'a str> {
+        let told = self.get("STATUSMSG");
+        if told.is_none() && self.is_channel(target) {
+            return Some(target);
+        }
+        let ranks = self.ranks();
+        let is_rank = |c: char| match told {
+            Some(told) => told.contains(c),
+            None => ranks.iter().any(|&(_, prefix)| prefix == c),
+        };
+        let rest = target.trim_start_matches(is_rank);
+        if self.is_channel(rest) {
+            Some(rest)
+        } else {
+            self.is_channel(target).then_some(target)
+        }
+    }
+
+    /// How many targets a command takes (TARGMAX); none if that is not said, or without limit.
+    #[must_use]
+    pub fn targets(&self, command: &str) -> Option<usize> {
+        self.get("TARGMAX")?
+            .split(',')
+            .filter_map(|entry| entry.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case(command))
+            .and_then(|(_, limit)| limit.parse().ok())
+    }
+
     /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said).
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
@@ -169,6 +200,35 @@ mod tests {
         isupport.apply(["NICKLEN=30", "-CHANTYPES"]);
         assert_eq!(isupport.number("NICKLEN"), Some(30));
         assert!(!isupport.is_channel("+x") && !isupport.is_channel(""));
+    }
+
+    #[test]
+    fn a_target_may_be_a_part_of_a_channel() {
+        let mut isupport = Isupport::default();
+        for (target, channel) in [
+            ("#a", Some("#a")),
+            ("@#a", Some("#a")),
+            ("@+#a", Some("#a")),
+            ("%#a", None),
+            ("bob", None),
+            ("@", None),
+            ("", None),
+        ] {
+            assert_eq!(isupport.channel_within(target), channel, "{target}");
+        }
+        isupport.apply(["STATUSMSG=@", "CHANTYPES=#+", "PREFIX=(ov)@+"]);
+        for (target, channel) in [
+            ("+a", Some("+a")),
+            ("@+a", Some("+a")),
+            ("+#a", Some("+#a")),
+            ("@#a", Some("#a")),
+        ] {
+            assert_eq!(isupport.channel_within(target), channel, "{target}");
+        }
+        isupport.apply(["TARGMAX=NAMES:1,JOIN:3,PRIVMSG:"]);
+        assert_eq!(isupport.targets("join"), Some(3));
+        assert_eq!(isupport.targets("PRIVMSG"), None);
+        assert_eq!(isupport.targets("KICK"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod modes;
 mod names;
 mod split;
 mod tags;
+mod work;
 
 pub use casemapping::CaseMapping;
 pub use ctcp::Ctcp;

@@ -1,6 +1,9 @@
 //! Message tags, <https://ircv3.net/specs/extensions/message-tags>.
 
+use std::collections::HashMap;
 use std::fmt;
+
+use crate::work;
 
 /// The tags of one message in the order of the wire; a repeated key counts with its last value.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -10,14 +13,25 @@ impl Tags {
     /// Parses what stands between `@` and the blank.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut tags = Self::default();
+        let mut tags: Vec<(String, String)> = Vec::new();
+        // Where each key stands: to look for it among all before would cost the square.
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for part in text.split(';').filter(|part| !part.is_empty()) {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            if !key.is_empty() {
-                tags.set(key, unescape(value));
+            if key.is_empty() {
+                continue;
+            }
+            work::count(1);
+            let value = unescape(value);
+            match places.get(key).and_then(|&place| tags.get_mut(place)) {
+                Some(tag) => tag.1 = value,
+                None => {
+                    places.insert(key, tags.len());
+                    tags.push((key.to_owned(), value));
+                }
             }
         }
-        tags
+        Self(tags)
     }
 
     /// Returns a tag's value; a tag without value has the empty one.
@@ -32,6 +46,7 @@ impl Tags {
     /// Sets a tag, in its place if it is there already.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
+        work::count(self.0.len());
         match self.0.iter_mut().find(|(name, _)| *name == key) {
             Some(tag) => tag.1 = value,
             None => self.0.push((key, value)),
@@ -107,4 +122,24 @@ fn unescape(value: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twice_the_tags_cost_twice_the_work() {
+        let work = |count: usize| {
+            let text: String = (0..count).map(|n| format!("k{n}=v;k{n};")).collect();
+            work::of(|| assert_eq!(Tags::parse(&text).iter().count(), count))
+        };
+        assert!(work(2000) <= 2 * work(1000) + 100);
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts_in_the_place_of_the_first() {
+        let tags = Tags::parse("a=1;b=2;a=3;=x;;c");
+        assert_eq!(tags.to_string(), "a=3;b=2;c");
+    }
 }
