@@ -113,6 +113,7 @@ pub(crate) fn connection(
         platform: crate::session::PLATFORM.to_owned(),
         name: host.clone(),
         sasl: flag("sasl")?.unwrap_or_else(|| password.is_some()),
+        without_account: flag("without_account")?.unwrap_or(false),
         server,
         host,
         port,

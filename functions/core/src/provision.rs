@@ -57,6 +57,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 username: None,
                 realname: None,
                 sasl: true,
+                without_account: false,
                 password: Some(sealed),
                 channels: network.channels.clone(),
                 enabled: true,

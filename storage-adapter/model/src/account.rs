@@ -282,6 +282,9 @@ pub struct Invite {
 /// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.
 pub type ConnectionId = String;
 
+/// The most channels that a connection remembers.
+pub const MAX_CHANNELS: usize = 200;
+
 /// `accounts/<account>/connections/<id>.json`: an always-on connection.
 ///
 /// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
@@ -315,6 +318,9 @@ pub struct Connection {
     pub realname: Option<String>,
     /// Sign in with SASL PLAIN if there is a password; else the password is sent with PASS.
     pub sasl: bool,
+    /// Join the channels also while the network offers no such sign-in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_account: bool,
     /// The secret (see above).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,

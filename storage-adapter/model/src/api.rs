@@ -121,6 +121,9 @@ pub struct NewConnection {
     /// SASL PLAIN with the password; true if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasl: Option<bool>,
+    /// Join the channels also while the network offers no such sign-in; false if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_account: Option<bool>,
     /// Password; write-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,

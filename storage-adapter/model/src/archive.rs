@@ -121,7 +121,7 @@ impl ArchiveTarget {
     pub fn from_folder(kind: &str, name: &str) -> Option<Self> {
         let name = decode(name);
         match kind {
-            "channels" if name.starts_with(['#', '&', '+', '!']) => Some(Self::Channel(name)),
+            "channels" if crate::room::is_channel_name(&name) => Some(Self::Channel(name)),
             "channels" => Some(Self::Channel(format!("#{name}"))),
             "users" => Some(Self::User(name)),
             _ => None,

@@ -25,7 +25,7 @@ mod token;
 
 pub use account::{
     AccountName, AccountRecord, ArchivePlace, ArchiveState, ArchiveToken, ArchiveView, Connection,
-    ConnectionId, Grant, GrantKind, InvalidName, Invite, NewArchivePlace,
+    ConnectionId, Grant, GrantKind, InvalidName, Invite, MAX_CHANNELS, NewArchivePlace,
 };
 pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
 pub use api::{

@@ -3,6 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// What the names of channels begin with (RFC 2811, section 2.1).
+pub(crate) const CHANNEL_PREFIXES: [char; 4] = ['#', '&', '+', '!'];
+
+/// Tells whether a name is that of a channel by its first character, perhaps after the ranks that a message in it is
+/// for (`@#channel`).
+pub(crate) fn is_channel_name(name: &str) -> bool {
+    name.trim_start_matches(['@', '%', '~'])
+        .starts_with(CHANNEL_PREFIXES)
+}
+
 /// How a client writes the ids of rooms.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum RoomSpelling {
@@ -28,7 +38,7 @@ impl RoomId {
     /// Reads a room id in any spelling, with the spelling found.
     #[must_use]
     pub fn parse(text: &str) -> Option<(Self, RoomSpelling)> {
-        let is_channel = |name: &str| name.starts_with(['#', '&', '+', '!']);
+        let is_channel = is_channel_name;
         let room = |channel: &str, server: &str| {
             let fits = |part: &str| {
                 !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control())

@@ -30,6 +30,7 @@ pub(crate) fn assignment(nick: &str, port: u16) -> Assignment {
             username: None,
             realname: Some("A Person".to_owned()),
             sasl: false,
+            without_account: false,
             password: None,
             channels: vec![],
             enabled: true,

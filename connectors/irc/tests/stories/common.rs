@@ -33,6 +33,7 @@ pub fn assignment() -> Assignment {
             username: None,
             realname: None,
             sasl: false,
+            without_account: false,
             password: None,
             channels: vec![],
             enabled: true,
@@ -89,9 +90,15 @@ impl Story {
         self.command(Command::Audience { sockets: 1 });
         self.connect();
         self.server(&format!(":irc.test CAP * LS :{caps}"));
-        if let Some(req) = self.sent.iter().find_map(|l| l.strip_prefix("CAP REQ ")) {
-            let list = req.trim_start_matches(':').to_owned();
-            self.server(&format!(":irc.test CAP * ACK :{list}"));
+        for line in self.sent.clone() {
+            if let Some(list) = line.strip_prefix("CAP REQ ") {
+                let list = list.trim_start_matches(':');
+                self.server(&format!(":irc.test CAP * ACK :{list}"));
+            }
+        }
+        if self.sent.last().is_some_and(|l| l == "AUTHENTICATE PLAIN") {
+            self.server("AUTHENTICATE +");
+            self.server(":irc.test 903 alice :ok");
         }
         self.welcome("alice", isupport);
         self.sent.clear();
@@ -173,7 +180,19 @@ impl Story {
         self.elapsed = end;
     }
 
+    /// Lets minutes pass with a server that answers.
+    pub fn pass_alive(&mut self, minutes: u32) {
+        for _ in 0..minutes {
+            self.pass(Duration::from_secs(60));
+            self.server(":irc.test PONG irc.test :x");
+        }
+    }
+
     pub fn perform(&mut self, value: Value) -> RequestId {
+        self.perform_from(SOCKET, value)
+    }
+
+    pub fn perform_from(&mut self, socket: Attached, value: Value) -> RequestId {
         self.requests += 1;
         let request = RequestId(self.requests);
         let mut value = value;
@@ -181,7 +200,7 @@ impl Story {
         let activity: Activity = serde_json::from_value(value).unwrap();
         self.command(Command::Perform {
             request,
-            socket: SOCKET,
+            socket,
             activity,
         });
         request
@@ -193,6 +212,20 @@ impl Story {
             "target": {"id": format!("{target}@irc.test")},
             "object": {"type": "message", "content": text},
         }))
+    }
+
+    /// As a client of Sockethub says it, which knows texts only.
+    pub fn say_plain(&mut self, target: &str, text: &str) -> RequestId {
+        let plain = Attached {
+            socket: 8,
+            full: false,
+        };
+        let object = json!({"type": "message", "content": text});
+        let target = json!({"id": format!("{target}@irc.test")});
+        self.perform_from(
+            plain,
+            json!({"type": "send", "target": target, "object": object}),
+        )
     }
 
     pub fn join(&mut self, channel: &str, members: &str) {

@@ -17,6 +17,9 @@ use crate::{Functions, keys};
 /// The most connections of one account.
 const MAX_CONNECTIONS: usize = 50;
 
+/// The longest part of a server's name that comes from a user name.
+const MAX_NETWORK: usize = 40;
+
 /// A connection as the API shows it.
 #[derive(Serialize)]
 struct ConnectionView {
@@ -50,6 +53,7 @@ struct Changes {
     #[serde(deserialize_with = "present")]
     realname: Option<Option<String>>,
     sasl: Option<bool>,
+    without_account: Option<bool>,
     #[serde(deserialize_with = "present")]
     password: Option<Option<String>>,
     channels: Option<Vec<String>>,
@@ -116,6 +120,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .transpose()?,
             realname: realname(wanted.realname.as_deref())?,
             sasl: wanted.sasl.unwrap_or(true),
+            without_account: wanted.without_account.unwrap_or(false),
             password: None,
             channels: fields::channels(&wanted.channels)?,
             enabled: true,
@@ -292,23 +297,55 @@ fn realname(text: Option<&str>) -> Result<Option<String>, InvalidField> {
         .transpose()
 }
 
-/// Returns the server as in ids: the host, or with the port if the account uses the host already.
+/// Returns the server as in ids: the host; with the port if the account uses the host already; with the network that a
+/// bouncer's user name tells before it if that is taken too. Host, port and user name together are unique.
 fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, Failure> {
     let host = &connection.host;
     let with_port = format!("{host}:{}", connection.port);
     let taken = |server: &str| others.iter().any(|other| other.server == server);
-    if !taken(host) {
-        return Ok(host.clone());
+    let conflict = || {
+        let user = user_of(connection);
+        Failure::conflict(format!(
+            "there is a connection to {with_port} as {user} already; change that one, or give another user name"
+        ))
+    };
+    if others.iter().any(|other| same_place(connection, other)) {
+        return Err(conflict());
     }
-    let same = others.iter().any(|other| {
-        other.host == *host && other.port == connection.port && other.nick == connection.nick
-    });
-    if same || taken(&with_port) {
-        return Err(Failure::conflict(format!(
-            "there is a connection to {with_port} already; change that one"
-        )));
-    }
-    Ok(with_port)
+    let network = network_of(user_of(connection));
+    let within = |server: &str| format!("{network}.{server}");
+    let names = [
+        host.clone(),
+        with_port.clone(),
+        within(host),
+        within(&with_port),
+    ];
+    let usable = |server: &&String| !server.starts_with('.') && !taken(server);
+    names.iter().find(usable).cloned().ok_or_else(conflict)
+}
+
+/// Whether two connections would be the same to the server.
+fn same_place(one: &Connection, other: &Connection) -> bool {
+    one.host == other.host && one.port == other.port && user_of(one) == user_of(other)
+}
+
+fn user_of(connection: &Connection) -> &str {
+    connection.username.as_deref().unwrap_or(&connection.nick)
+}
+
+/// The network in `user/network@client`, else the user, as a part of a host's name.
+fn network_of(user: &str) -> String {
+    let user = user.split('@').next().unwrap_or_default();
+    let network = user.split_once('/').map_or(user, |(_, network)| network);
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let network: String = network.chars().take(MAX_NETWORK).map(letter).collect();
+    network.trim_matches('-').to_owned()
 }
 
 fn apply(
@@ -319,7 +356,7 @@ fn apply(
     if let Some(name) = &changes.name {
         connection.name = fields::text("name", name)?;
     }
-    let before = (connection.host.clone(), connection.port);
+    let before = connection.clone();
     if let Some(host) = &changes.host {
         connection.host = fields::host(host)?;
     }
@@ -342,21 +379,27 @@ fn apply(
     if let Some(sasl) = changes.sasl {
         connection.sasl = sasl;
     }
+    if let Some(without_account) = changes.without_account {
+        connection.without_account = without_account;
+    }
     if let Some(channels) = &changes.channels {
         connection.channels = fields::channels(channels)?;
     }
     if let Some(enabled) = changes.enabled {
         connection.enabled = enabled;
     }
-    if before.0 != connection.host {
+    if before.host != connection.host {
         if connection.password.is_some() && changes.password.is_none() {
             // A password goes nowhere but where its owner wanted it.
             return Err(Failure::unprocessable(format!(
                 "password is for {}: send it again with the new host, or null to go without one",
-                before.0
+                before.host
             )));
         }
         connection.server = server_for(connection, others)?;
+    } else if !same_place(&before, connection) {
+        // The server in ids stays; only the place must be nobody else's.
+        server_for(connection, others)?;
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use model::MAX_CHANNELS;
+
 /// A field that will not do: which one and why, one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
@@ -11,6 +13,8 @@ pub(crate) struct InvalidField(String);
 const MAX_HOST: usize = 253;
 /// The longest nickname in bytes; networks allow less, and say so themselves.
 const MAX_NICK: usize = 64;
+/// The longest user name in bytes: of a bouncer, with the names of a network and of a client.
+const MAX_USERNAME: usize = 128;
 /// The longest free text in characters.
 const MAX_TEXT: usize = 200;
 /// The longest password in bytes; a line of SASL or PASS has room for it.
@@ -19,8 +23,6 @@ const MAX_PASSWORD: usize = 300;
 const MAX_CHANNEL: usize = 100;
 /// The longest key of a channel in bytes.
 const MAX_KEY: usize = 50;
-/// The most channels of a connection.
-const MAX_CHANNELS: usize = 200;
 
 fn invalid(field: &str, value: &str, expected: &str) -> InvalidField {
     let shown: String = value
@@ -93,15 +95,18 @@ pub(crate) fn nick(text: &str) -> Result<String, InvalidField> {
     Err(invalid("nick", text, expected))
 }
 
-/// Checks a user name.
+/// Checks a user name; bouncers take `user/network@client`.
 pub(crate) fn username(text: &str) -> Result<String, InvalidField> {
-    let fits = (1..=MAX_NICK).contains(&text.len())
-        && !text.starts_with(':')
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    let fits = (1..=MAX_USERNAME).contains(&text.len())
+        && !text.starts_with([':', '@'])
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control());
     if fits {
         return Ok(text.to_owned());
     }
-    Err(invalid("username", text, "it has no spaces and no @"))
+    let expected = format!(
+        "it has at most {MAX_USERNAME} bytes and no spaces, like alice or, for a bouncer, alice/network@client"
+    );
+    Err(invalid("username", text, &expected))
 }
 
 /// Checks a text for people: a network's name or somebody's own.
@@ -256,6 +261,12 @@ mod tests {
         assert_eq!(channel("#a key").unwrap(), "#a key");
         for bad in ["a", "#", "#a,b", "#a\u{7}", "", "#a b c", "#a\nJOIN #b"] {
             assert!(channel(bad).is_err(), "{bad:?}");
+        }
+        for good in ["al", "alice/libera@phone", "a@b", "al~1"] {
+            assert!(username(good).is_ok(), "{good}");
+        }
+        for bad in ["", ":a", "@a", "a b", "a\nb", &"a".repeat(129)] {
+            assert!(username(bad).is_err(), "{bad:?}");
         }
         let secret = channel("#a se,cret").unwrap_err().to_string();
         assert!(!secret.contains("se,cret"), "{secret}");

@@ -152,6 +152,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 fields::text("realname", text)
             })?,
             sasl: connection.sasl,
+            without_account: connection.without_account,
             password: optional(connection.password.as_deref(), fields::password)?,
             channels: fields::channels(&connection.channels)?,
             enabled: true,

@@ -38,6 +38,52 @@ fn a_new_account_is_connected_to_the_private_network() {
 }
 
 #[test]
+fn a_bouncer_is_one_host_with_a_connection_for_each_user_name() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let api = |method: &str, path: &str, body: Value| functions.api(method, path, &session, body);
+    let at = |username: &str| {
+        let body = json!({"platform": "irc", "host": "bnc.example", "username": username});
+        api("POST", "/api/connections", body)
+    };
+    let mut servers = Vec::new();
+    let mut last = String::new();
+    for username in ["al/libera@phone", "al/oftc@phone", "al/ircnet", "al"] {
+        let made = at(username);
+        assert_eq!(made.status, 201, "{username} {made:?}");
+        let made = made.json();
+        assert_eq!(made["username"], username);
+        servers.push(made["server"].as_str().unwrap().to_owned());
+        last = format!("/api/connections/{}", made["id"].as_str().unwrap());
+    }
+    assert_eq!(
+        servers,
+        [
+            "bnc.example",
+            "bnc.example:6697",
+            "ircnet.bnc.example",
+            "al.bnc.example"
+        ]
+    );
+    let again = at("al/oftc@phone");
+    assert_eq!(again.status, 409);
+    assert!(again.detail().contains("al/oftc@phone"), "{again:?}");
+    // Nor by a change.
+    let clash = api("PATCH", &last, json!({"username": "al/ircnet"}));
+    assert_eq!(clash.status, 409, "{clash:?}");
+    let renamed = api(
+        "PATCH",
+        &last,
+        json!({"username": "al/efnet", "without_account": true}),
+    );
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    let renamed = renamed.json();
+    assert_eq!(renamed["server"], "al.bnc.example", "ids stay");
+    assert_eq!(renamed["without_account"], true);
+    assert_eq!(at("a b").status, 422);
+}
+
+#[test]
 fn connections_are_made_changed_and_deleted() {
     let functions = functions();
     let session = functions.sign_up("alice");
