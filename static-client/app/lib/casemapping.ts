@@ -39,7 +39,12 @@ export function parseCasemapping(value: unknown): Casemapping {
   return value === 'ascii' || value === 'rfc1459-strict' ? value : 'rfc1459';
 }
 
-/** Tells whether a name is that of a channel. */
+/** Tells whether a name is that of a channel, or of those within it who have a rank (`@#channel`). */
 export function isChannel(name: string): boolean {
-  return /^[#&+!]/.test(name);
+  return /^[@%~]*[#&+!]/.test(name);
+}
+
+/** Tells whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
+export function isPartOfChannel(name: string): boolean {
+  return /^[@%~]+[#&+!]/.test(name);
 }

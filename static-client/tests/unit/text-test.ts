@@ -1,5 +1,10 @@
 import { module, test } from 'qunit';
-import { fold, isChannel, same } from 'subspace-client/lib/casemapping';
+import {
+  fold,
+  isChannel,
+  isPartOfChannel,
+  same,
+} from 'subspace-client/lib/casemapping';
 import { contrast, nickHue, oklchToSrgb } from 'subspace-client/lib/colours';
 import { sha1 } from 'subspace-client/lib/sha1';
 import { parseIrc, stripIrc } from 'subspace-client/lib/text/irc';
@@ -23,6 +28,10 @@ module('Unit | names', function () {
   test('channels begin with one of four signs', function (assert) {
     for (const name of ['#a', '&a', '+a', '!a']) assert.true(isChannel(name));
     for (const name of ['a', '', '@a']) assert.false(isChannel(name));
+    for (const name of ['@#a', '%&a']) {
+      assert.true(isChannel(name) && isPartOfChannel(name), name);
+    }
+    assert.false(isPartOfChannel('#a') || isPartOfChannel('@a'));
   });
 });
 
