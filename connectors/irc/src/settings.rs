@@ -9,6 +9,8 @@ pub struct Settings {
     pub version: String,
     /// How long the server may take to let us in after the connection is made.
     pub registration_timeout: Duration,
+    /// After how long a silence of a server that has welcomed us the welcome counts as complete.
+    pub welcome_wait: Duration,
     /// After how long a silence of the server it is asked whether it is there.
     pub ping_after: Duration,
     /// How long it may take to answer that.
@@ -51,6 +53,7 @@ impl Default for Settings {
         Self {
             version: concat!("Subspace ", env!("CARGO_PKG_VERSION")).to_owned(),
             registration_timeout: seconds(60),
+            welcome_wait: seconds(5),
             ping_after: seconds(90),
             ping_timeout: seconds(30),
             reconnect_min: seconds(5),

@@ -40,15 +40,6 @@ impl Session {
         Entity::service(self.server())
     }
 
-    /// Who sent a message: a person, or the server itself.
-    pub(super) fn sender(&self, nick: &str) -> Entity {
-        if nick.is_empty() || nick.contains('.') {
-            self.service()
-        } else {
-            self.person(nick)
-        }
-    }
-
     pub(super) fn activity(
         &self,
         kind: &str,

@@ -137,11 +137,7 @@ impl Session {
         if known == text.as_ref() {
             return;
         }
-        let shares = self
-            .link
-            .channels
-            .values()
-            .any(|channel| channel.members.contains_key(&key));
+        let shares = self.shares_channel(&key);
         let mut object = json!({
             "type": "presence",
             "show": if text.is_some() { "away" } else { "online" },

@@ -1,10 +1,14 @@
 //! Capability negotiation, <https://ircv3.net/specs/extensions/capability-negotiation>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use irc_codec::Message;
 
 use super::Session;
+use super::sasl::Sasl;
+
+/// The capability that the sign-in needs.
+const SASL: &str = "sasl";
 
 /// What we understand.
 const WANTED: &[&str] = &[
@@ -40,7 +44,10 @@ const MAX_OFFERED: usize = 256;
 pub(super) struct Capabilities {
     offered: BTreeMap<String, String>,
     enabled: BTreeSet<String>,
-    unanswered: usize,
+    /// Requests without an answer, in their order.
+    asked: VecDeque<Vec<String>>,
+    /// What was refused even when asked for alone; not asked for again until it is offered anew.
+    refused: BTreeSet<String>,
 }
 
 impl Capabilities {
@@ -51,10 +58,16 @@ impl Capabilities {
     fn offer(&mut self, list: &str) {
         for item in list.split_ascii_whitespace() {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
-            if self.offered.len() < MAX_OFFERED {
+            self.refused.remove(name);
+            if self.offered.len() < MAX_OFFERED || self.offered.contains_key(name) {
                 self.offered.insert(name.to_owned(), value.to_owned());
             }
         }
+    }
+
+    fn withdraw(&mut self, name: &str) {
+        self.offered.remove(name);
+        self.enabled.remove(name);
     }
 
     fn apply(&mut self, list: &str) {
@@ -63,12 +76,49 @@ impl Capabilities {
                 Some(gone) => {
                     self.enabled.remove(gone);
                 }
-                None if WANTED.contains(&item) || item == "sasl" => {
+                None if WANTED.contains(&item) || item == SASL => {
                     self.enabled.insert(item.to_owned());
                 }
                 None => {}
             }
         }
+    }
+
+    /// What to ask for: what we understand, in as few requests as fit, and `sasl` in one of its own, as one name
+    /// that the server does not grant costs all the others of its request.
+    fn requests(&self, sign_in: bool) -> Vec<Vec<String>> {
+        let open = |name: &&str| {
+            self.offered.contains_key(*name)
+                && !self.enabled.contains(*name)
+                && !self.refused.contains(*name)
+                && !self.asked.iter().flatten().any(|asked| asked == name)
+        };
+        let mut requests: Vec<Vec<String>> = Vec::new();
+        let mut length = usize::MAX;
+        for name in WANTED.iter().filter(|name| open(name)) {
+            length = length.saturating_add(name.len() + 1);
+            if length > MAX_REQUEST {
+                requests.push(Vec::new());
+                length = name.len();
+            }
+            if let Some(request) = requests.last_mut() {
+                request.push((*name).to_owned());
+            }
+        }
+        if sign_in && open(&SASL) {
+            requests.push(vec![SASL.to_owned()]);
+        }
+        requests
+    }
+
+    /// Finds the request that an answer is to: servers answer in order, and name what they answer.
+    fn answered(&mut self, list: &str) -> Option<Vec<String>> {
+        let named = |name: &String| {
+            list.split_ascii_whitespace()
+                .any(|item| item.trim_start_matches('-') == name)
+        };
+        let by_name = self.asked.iter().position(|asked| asked.iter().any(named));
+        self.asked.remove(by_name.unwrap_or(0))
     }
 }
 
@@ -89,65 +139,71 @@ impl Session {
             }
             "DEL" => {
                 for name in list.split_ascii_whitespace() {
-                    self.link.capabilities.offered.remove(name);
-                    self.link.capabilities.enabled.remove(name);
+                    self.link.capabilities.withdraw(name);
+                    if name == SASL {
+                        // Who we are to the services that come back is for the next sign-in to say.
+                        self.link.sasl = Sasl::Not;
+                    }
                 }
             }
             "ACK" => {
                 self.link.capabilities.apply(&list);
-                self.capabilities_answered();
+                if !more && self.link.capabilities.answered(&list).is_some() {
+                    self.capabilities_answered();
+                }
             }
-            "NAK" => self.capabilities_answered(),
+            "NAK" => self.capabilities_refused(&list),
             _ => {}
         }
     }
 
+    /// Whether the account wants to be signed in with SASL.
+    fn wants_sign_in(&self) -> bool {
+        let connection = &self.assignment.connection;
+        connection.sasl && connection.password.is_some()
+    }
+
     fn ask_capabilities(&mut self) {
-        let secret =
-            self.assignment.connection.sasl && self.assignment.connection.password.is_some();
-        let capabilities = &self.link.capabilities;
-        let ask: Vec<&str> = WANTED
-            .iter()
-            .copied()
-            .chain(secret.then_some("sasl"))
-            .filter(|name| {
-                capabilities.offered.contains_key(*name) && !capabilities.enabled.contains(*name)
-            })
-            .collect();
-        let mut lists = vec![String::new()];
-        for name in ask {
-            let full = lists
-                .last()
-                .is_some_and(|list| list.len() + name.len() > MAX_REQUEST);
-            if full {
-                lists.push(String::new());
-            }
-            if let Some(list) = lists.last_mut() {
-                if !list.is_empty() {
-                    list.push(' ');
-                }
-                list.push_str(name);
-            }
+        let requests = self.link.capabilities.requests(self.wants_sign_in());
+        for request in requests {
+            self.request_capabilities(request);
         }
-        for list in lists.into_iter().filter(|list| !list.is_empty()) {
-            self.link.capabilities.unanswered += 1;
-            self.send_now(&Message::new("CAP", ["REQ", &list]));
-        }
-        if self.link.capabilities.unanswered == 0 {
-            self.end_negotiation();
+        if self.link.capabilities.asked.is_empty() {
+            self.capabilities_settled();
         }
     }
 
-    fn capabilities_answered(&mut self) {
-        let capabilities = &mut self.link.capabilities;
-        let before = capabilities.unanswered;
-        capabilities.unanswered = before.saturating_sub(1);
-        if before != 1 {
+    fn request_capabilities(&mut self, request: Vec<String>) {
+        self.send_now(&Message::new("CAP", ["REQ", &request.join(" ")]));
+        self.link.capabilities.asked.push_back(request);
+    }
+
+    /// NAK: none of the request is granted, though perhaps only one of it cannot be. Each is asked for alone.
+    fn capabilities_refused(&mut self, list: &str) {
+        let Some(request) = self.link.capabilities.answered(list) else {
             return;
-        }
-        if self.can("sasl") && !self.link.sasl.is_done() {
-            self.sign_in();
+        };
+        if let [name] = &*request {
+            self.link.capabilities.refused.insert(name.clone());
         } else {
+            for name in request {
+                self.request_capabilities(vec![name]);
+            }
+        }
+        self.capabilities_answered();
+    }
+
+    fn capabilities_answered(&mut self) {
+        if self.link.capabilities.asked.is_empty() {
+            self.capabilities_settled();
+        }
+    }
+
+    /// Nothing is asked for any more: sign in, or go on.
+    fn capabilities_settled(&mut self) {
+        if self.can(SASL) && self.link.sasl == Sasl::Not && self.wants_sign_in() {
+            self.sign_in();
+        } else if !self.link.sasl.is_under_way() {
             self.end_negotiation();
         }
     }
@@ -170,7 +226,7 @@ impl Session {
         self.link
             .capabilities
             .offered
-            .get("sasl")
+            .get(SASL)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
@@ -181,9 +237,8 @@ impl Session {
         }
     }
 
-    /// Tells people when we are in without the sign-in that they asked for.
+    /// Whether we are in without the sign-in that the account asks for.
     pub(super) fn lacks_sign_in(&self) -> bool {
-        let connection = &self.assignment.connection;
-        connection.sasl && connection.password.is_some() && !self.link.sasl.is_done()
+        self.wants_sign_in() && !self.link.sasl.is_done() && self.link.account.is_none()
     }
 }

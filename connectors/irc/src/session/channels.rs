@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connector::{Attached, Audience, RequestId};
-use irc_codec::{CaseMapping, Message};
+use irc_codec::{CaseMapping, Message, Source};
 use model::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ const MAX_JOIN_NAMES: usize = 10;
 pub(super) struct Channel {
     pub(super) name: String,
     pub(super) topic: String,
-    pub(super) topic_by: Option<String>,
+    pub(super) topic_by: Option<Source>,
     pub(super) topic_at: Option<Timestamp>,
     pub(super) members: BTreeMap<String, Member>,
     /// NAMES is complete.
@@ -66,7 +66,7 @@ impl Session {
     }
 
     pub(super) fn entity(&self, name: &str) -> model::Entity {
-        if self.link.isupport.is_channel(name) {
+        if self.is_conversation(name) {
             self.room(&self.spelled(name))
         } else {
             self.person(name)
@@ -87,6 +87,8 @@ impl Session {
             .filter(|w| self.channel(&w.name).is_none())
             .collect();
         sorted.sort_by_key(|wanted| wanted.key.is_none());
+        let at_once = self.link.isupport.targets("JOIN").unwrap_or(MAX_JOIN_NAMES);
+        let at_once = at_once.clamp(1, MAX_JOIN_NAMES);
         let mut lines: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
         let mut length = 0;
         for wanted in sorted {
@@ -94,7 +96,7 @@ impl Session {
             length += wanted.name.len() + key.map_or(0, str::len) + 2;
             let full = lines
                 .last()
-                .is_none_or(|(names, _)| names.len() >= MAX_JOIN_NAMES || length > MAX_JOIN);
+                .is_none_or(|(names, _)| names.len() >= at_once || length > MAX_JOIN);
             if full {
                 lines.push((Vec::new(), Vec::new()));
                 length = wanted.name.len() + key.map_or(0, str::len) + 2;
@@ -116,6 +118,13 @@ impl Session {
         }
     }
 
+    /// Joins the channels that the account wants and is not in.
+    pub(super) fn join_waiting(&mut self) {
+        self.link.held = false;
+        let wanted = self.wanted.clone();
+        self.join_all(&wanted);
+    }
+
     pub(super) fn perform_join(
         &mut self,
         request: RequestId,
@@ -130,6 +139,10 @@ impl Session {
             let key = self.fold(&name);
             self.show_room(&key, Audience::Only(socket.socket), false);
             return Ok(());
+        }
+        let known = self.wanted.iter().any(|w| self.same(&w.name, &channel));
+        if !known && self.wanted.len() >= model::MAX_CHANNELS {
+            return Err(too_many(&channel, self.server()));
         }
         let key = ["key", "password"].iter().find_map(|field| {
             let target = activity.target.as_ref()?.rest.get(*field);
@@ -209,13 +222,14 @@ impl Session {
             self.link.user.clone_from(&source.user);
             self.link.host.clone_from(&source.host);
         }
-        if self.link.channels.len() >= MAX_CHANNELS {
+        if self.link.channels.len() >= MAX_CHANNELS && self.channel(&name).is_none() {
             return;
         }
         let channel = Channel {
             name: name.clone(),
             ..Channel::default()
         };
+        self.remove_channel(&name);
         self.link.channels.insert(self.fold(&name), channel);
         self.add_member(&name, from, "");
         let case = self.link.case;
@@ -235,6 +249,11 @@ impl Session {
                 Some(key) => format!("{name} {key}"),
                 None => name.clone(),
             };
+            if self.wanted.len() >= model::MAX_CHANNELS {
+                let sentence = too_many(&name, self.server());
+                let room = self.room(&name);
+                self.trouble(Some(room), &sentence);
+            }
             records.push(record);
             let joined = format!("joined-{id}");
             records.push((
@@ -304,9 +323,7 @@ impl Session {
                 };
                 records.push((self.record_id(name, &format!("left-{id}")), body));
             }
-            let key = self.fold(name);
-            self.link.channels.remove(&key);
-            self.forget_strangers();
+            self.remove_channel(name);
         } else {
             self.remove_member(name, who);
             if by.is_some_and(|by| self.is_me(by)) {
@@ -374,4 +391,12 @@ impl Session {
             }
         }
     }
+}
+
+/// What is said when the account is in as many channels as a connection remembers.
+fn too_many(channel: &str, server: &str) -> String {
+    format!(
+        "A connection remembers at most {} channels, and yours to {server} has as many: {channel} is one too many; leave another first.",
+        model::MAX_CHANNELS
+    )
 }

@@ -11,6 +11,9 @@ use super::{Action, Link, Session, Wanted};
 /// How long the server may take to close the connection after QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A shorter wait for our turn to connect is not told.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
+
 /// How long a connection must have lasted to count as a good one.
 const STABLE: Duration = Duration::from_secs(60);
 
@@ -57,6 +60,10 @@ impl Session {
     pub(super) fn connection_due(&self) -> Option<Duration> {
         match self.phase {
             Phase::Offline { retry } => Some(retry),
+            // Some servers end their welcome with nothing.
+            Phase::Registering { deadline } if self.link.welcomed => {
+                Some(deadline.min(self.link.heard + self.settings.welcome_wait))
+            }
             Phase::Registering { deadline } | Phase::Stopping { deadline } => Some(deadline),
             Phase::Online => Some(match self.link.pinged {
                 Some(at) => at + self.settings.ping_timeout,
@@ -106,6 +113,17 @@ impl Session {
         self.set_status(format!("Connecting to {host}, port {port}."));
         self.actions
             .push_back(Action::Connect { host, port, secure });
+    }
+
+    /// Tells why the attempt does not begin at once.
+    pub(super) fn queued(&mut self, wait: Duration) {
+        if self.phase == Phase::Connecting && wait >= WORTH_TELLING {
+            let host = &self.assignment.connection.host;
+            let wait = in_words(wait);
+            self.set_status(format!(
+                "Connecting to {host} in about {wait}: others here connect to it too, and networks do not like a crowd."
+            ));
+        }
     }
 
     pub(super) fn connected(&mut self) {
@@ -263,6 +281,10 @@ impl Session {
             self.go_offline("The settings changed", Duration::ZERO);
         } else if self.is_online() {
             self.join_all(&come);
+            if self.link.held && self.assignment.connection.without_account {
+                self.join_waiting();
+                self.tell_online();
+            }
             if nick != self.link.nick {
                 self.send_later(&Message::new("NICK", [nick]));
             }
@@ -280,19 +302,31 @@ impl Session {
         self.refusals = 0;
         self.outbox
             .set_paced(!self.link.isupport.has("soju.im/SAFERATE"));
-        let sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
-        self.set_status(sentence);
+        let without = self.lacks_sign_in();
+        self.link.held = without && !self.assignment.connection.without_account;
+        self.tell_online();
         self.attached_online();
-        if self.lacks_sign_in() {
+        if without {
             let server = self.server();
-            let sentence = format!(
-                "{server} offers no sign-in at the moment: you are connected without your account there."
-            );
+            let sentence = if self.link.held {
+                format!(
+                    "{server} offers no sign-in at the moment: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself, or allow joining without the account in the settings, to go on without it."
+                )
+            } else {
+                format!(
+                    "{server} offers no sign-in at the moment: you are connected without your account there."
+                )
+            };
             self.trouble(None, &sentence);
         }
         self.announce_motd();
         let pending = self.pending_joins();
-        let mut wanted = self.wanted.clone();
+        // Without the account that the person wanted to have, going in is for the person to decide.
+        let mut wanted = if self.link.held {
+            Vec::new()
+        } else {
+            self.wanted.clone()
+        };
         for join in pending {
             if !wanted.iter().any(|w| self.same(&w.name, &join.name)) {
                 wanted.push(join);
@@ -302,6 +336,21 @@ impl Session {
         self.away_on_entry();
         self.schedule_regain();
         self.ask_targets();
+    }
+
+    /// Tells as whom we are connected, and what is missing.
+    pub(super) fn tell_online(&mut self) {
+        let mut sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
+        if self.link.held {
+            sentence.push_str(" It offers no sign-in, and your channels wait for that.");
+        }
+        if self.regain_ended() {
+            let nick = &self.assignment.connection.nick;
+            sentence.push_str(&format!(
+                " The network took the nickname {nick} away: sign in there to have it again."
+            ));
+        }
+        self.set_status(sentence);
     }
 
     fn announce_motd(&mut self) {

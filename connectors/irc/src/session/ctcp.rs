@@ -1,4 +1,4 @@
-//! Questions of other clients: CTCP VERSION, PING, TIME, CLIENTINFO.
+//! CTCP: what other clients ask ours, and what they answer to others' questions.
 
 use std::time::Duration;
 
@@ -14,7 +14,20 @@ const WINDOW: Duration = Duration::from_secs(30);
 const MAX_ECHO: usize = 64;
 
 impl Session {
-    pub(super) fn answer_ctcp(&mut self, from: &str, ctcp: &Ctcp) {
+    /// A question: answered if we can, and shown to the person.
+    pub(super) fn ctcp_asked(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
+        self.answer_ctcp(from, ctcp);
+        let sentence = format!("{from} asks by CTCP: {}", in_words(ctcp));
+        self.announce(message, sentence);
+    }
+
+    /// An answer to a question of the account's, from whatever client it was asked.
+    pub(super) fn ctcp_answered(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
+        let sentence = format!("{from} answers by CTCP: {}", in_words(ctcp));
+        self.announce(message, sentence);
+    }
+
+    fn answer_ctcp(&mut self, from: &str, ctcp: &Ctcp) {
         let text = match ctcp.command.as_str() {
             "VERSION" => self.settings.version.clone(),
             "PING" if ctcp.text.len() <= MAX_ECHO => ctcp.text.clone(),
@@ -35,4 +48,10 @@ impl Session {
         };
         self.send_later(&Message::new("NOTICE", [from, &answer.to_string()]));
     }
+}
+
+fn in_words(ctcp: &Ctcp) -> String {
+    format!("{} {}", ctcp.command, ctcp.text)
+        .trim_end()
+        .to_owned()
 }

@@ -8,6 +8,9 @@ use super::Session;
 /// How far in the future the server's time may lie, in milliseconds, before ours is taken instead.
 const MAX_AHEAD: i64 = 3_600_000;
 
+/// The longest id of a message that is taken from a server, in bytes: thousands are remembered.
+const MAX_ID: usize = 256;
+
 impl Session {
     pub(super) fn dispatch(&mut self, message: &Message) {
         if !self.is_connected() {
@@ -49,9 +52,11 @@ impl Session {
             "KICK" => self.kick_seen(message, &from),
             "QUIT" => self.quit_seen(message, &from),
             "NICK" => self.nick_changed(message, &from),
-            "TOPIC" => self.topic_changed(message, &from),
-            "MODE" => self.modes_changed(message, &from),
+            "TOPIC" => self.topic_changed(message),
+            "MODE" => self.modes_changed(message),
             "INVITE" => self.invited(message, &from),
+            "ACCOUNT" if self.is_me(&from) => self.account_told(message),
+            "WALLOPS" => self.wallops(message),
             "AWAY" => self.away_seen(message, &from),
             "CHGHOST" if self.is_me(&from) => {
                 self.link.user = Some(message.param(0).to_owned());
@@ -90,7 +95,8 @@ impl Session {
 
     /// The id of a message: the server's, else one that follows from what the server says of it, else a new one.
     pub(super) fn id_of(&mut self, message: &Message) -> String {
-        match message.tags.get("msgid").filter(|id| !id.is_empty()) {
+        let fits = |id: &&str| (1..=MAX_ID).contains(&id.len());
+        match message.tags.get("msgid").filter(fits) {
             Some(id) => id.to_owned(),
             None if message.tags.get("time").is_some() => self.derived_id(message),
             None => self.new_id(),

@@ -111,8 +111,8 @@ impl Session {
     fn seen_live_of(&self, name: &str) -> bool {
         if !self.knows_history() {
             true
-        } else if self.link.isupport.is_channel(name) {
-            self.history.whole.contains(&key(name))
+        } else if let Some(channel) = self.link.isupport.channel_within(name) {
+            self.history.whole.contains(&key(channel))
         } else {
             self.history.persons_whole
         }
@@ -149,6 +149,7 @@ impl Session {
             self.history.persons = self.history.persons.max(Some(at));
         }
         let whole = self.seen_live_of(name);
+        let name = self.link.isupport.channel_within(name).unwrap_or(name);
         match self.history.filling.get_mut(&key(name)) {
             Some(fill) => fill.live = fill.live.max(Some(at)),
             // The gap before it may be asked for in a moment.

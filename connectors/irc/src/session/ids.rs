@@ -11,6 +11,9 @@ use super::Session;
 /// Ids of messages that are remembered to recognise repeats.
 const MAX_SEEN: usize = 4096;
 
+/// Messages without ids whose equals are counted, of a batch of history and of what is said now.
+const MAX_EQUAL: usize = 512;
+
 /// SplitMix64: enough for waits, which need no secrecy.
 #[derive(Clone, Debug)]
 pub(super) struct Random {
@@ -100,18 +103,27 @@ impl Session {
             _ => format!("{first}-{number}"),
         };
         if let Some(batch) = history.and_then(|name| self.link.batches.get_mut(&name)) {
-            if batch.equal.len() >= MAX_SEEN {
+            if batch.equal.len() >= MAX_EQUAL {
                 return first;
             }
             let known = batch.equal.entry(first.clone()).or_insert(0);
             *known += 1;
             return numbered(*known - 1);
         }
-        // What happens now is no repeat, however much it looks like one.
-        (0..MAX_SEEN)
-            .map(numbered)
-            .find(|id| !self.seen.contains(id))
-            .unwrap_or(first)
+        // What happens now is no repeat, however much it looks like one. The numbers that were given go on, as trying
+        // them all anew would cost the square.
+        let given = self.repeats.get(&first).copied().unwrap_or(0);
+        let number = (given..MAX_SEEN).find(|&number| !self.seen.contains(&numbered(number)));
+        let Some(number) = number else {
+            return first;
+        };
+        if number > 0 {
+            if self.repeats.len() >= MAX_EQUAL {
+                self.repeats.clear();
+            }
+            self.repeats.insert(first.clone(), number);
+        }
+        numbered(number)
     }
 
     /// A new id, unique among all connections: a server without ids lets us name what happens.

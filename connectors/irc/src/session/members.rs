@@ -1,27 +1,83 @@
 //! Who is in which channel.
 
+use std::collections::HashMap;
+
 use connector::Audience;
 use irc_codec::Message;
 use serde_json::json;
 
 use super::Session;
-use super::channels::Member;
+use super::channels::{Channel, Member};
 
 /// Members of a channel that are kept; more are not shown.
 const MAX_MEMBERS: usize = 50_000;
+
+/// Memberships of all channels of a connection that are kept; more are not shown.
+const MAX_MEMBERSHIPS: usize = 150_000;
+
+/// The longest nickname of somebody else that is kept, in bytes.
+const MAX_NICK: usize = 128;
+
+/// In how many of our channels somebody is, by folded nickname: told without a look at all channels.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    shared: HashMap<String, u32>,
+    memberships: usize,
+}
+
+impl People {
+    fn came(&mut self, key: &str) {
+        self.memberships += 1;
+        if let Some(count) = self.shared.get_mut(key) {
+            *count += 1;
+        } else {
+            self.shared.insert(key.to_owned(), 1);
+        }
+    }
+
+    /// Tells whether it was the last of our channels.
+    fn went(&mut self, key: &str) -> bool {
+        self.memberships = self.memberships.saturating_sub(1);
+        match self.shared.get_mut(key) {
+            Some(count) if *count > 1 => {
+                *count -= 1;
+                false
+            }
+            _ => {
+                self.shared.remove(key);
+                true
+            }
+        }
+    }
+
+    /// Counts anew, as after a change of what counts as the same name.
+    pub(super) fn recount<'a>(&mut self, channels: impl Iterator<Item = &'a Channel>) {
+        *self = Self::default();
+        for key in channels.flat_map(|channel| channel.members.keys()) {
+            self.came(key);
+        }
+    }
+}
 
 impl Session {
     /// Adds somebody, or their ranks; tells whether the channel is known.
     pub(super) fn add_member(&mut self, channel: &str, nick: &str, ranks: &str) -> bool {
         let key = self.fold(nick);
-        let Some(channel) = self.channel_mut(channel) else {
+        let channel_key = self.fold(channel);
+        let Some(channel) = self.link.channels.get_mut(&channel_key) else {
             return false;
         };
-        if channel.members.len() < MAX_MEMBERS || channel.members.contains_key(&key) {
-            let member = Member {
-                nick: nick.to_owned(),
-                ranks: ranks.to_owned(),
-            };
+        let member = Member {
+            nick: nick.to_owned(),
+            ranks: ranks.to_owned(),
+        };
+        if let Some(known) = channel.members.get_mut(&key) {
+            *known = member;
+        } else if channel.members.len() < MAX_MEMBERS
+            && self.link.people.memberships < MAX_MEMBERSHIPS
+            && nick.len() <= MAX_NICK
+        {
+            self.link.people.came(&key);
             channel.members.insert(key, member);
         }
         true
@@ -29,40 +85,55 @@ impl Session {
 
     pub(super) fn remove_member(&mut self, channel: &str, nick: &str) {
         let key = self.fold(nick);
-        if let Some(channel) = self.channel_mut(channel) {
-            channel.members.remove(&key);
-        }
-        if !self.shares_channel(&key) {
-            self.link.away.remove(&key);
+        let removed = self
+            .channel_mut(channel)
+            .and_then(|channel| channel.members.remove(&key));
+        if removed.is_some() {
+            self.member_gone(&key);
         }
     }
 
-    fn shares_channel(&self, key: &str) -> bool {
-        self.link
-            .channels
-            .values()
-            .any(|channel| channel.members.contains_key(key))
+    /// Forgets a channel with all who are in it.
+    pub(super) fn remove_channel(&mut self, name: &str) {
+        let key = self.fold(name);
+        if let Some(channel) = self.link.channels.remove(&key) {
+            for member in channel.members.keys() {
+                self.member_gone(member);
+            }
+        }
     }
 
-    /// Forgets who is away of those we no longer share a channel with.
-    pub(super) fn forget_strangers(&mut self) {
-        let mut away = std::mem::take(&mut self.link.away);
-        away.retain(|key, _| self.shares_channel(key));
-        self.link.away = away;
+    /// Somebody is in one channel less. Whether strangers are away nobody would tell us.
+    fn member_gone(&mut self, key: &str) {
+        if self.link.people.went(key) {
+            self.link.away.remove(key);
+        }
+    }
+
+    /// Whether somebody, by folded nickname, is in one of our channels.
+    pub(super) fn shares_channel(&self, key: &str) -> bool {
+        self.link.people.shared.contains_key(key)
     }
 
     /// Gives somebody another nickname; returns the channels that we share.
     pub(super) fn rename_member(&mut self, old: &str, new: &str) -> Vec<String> {
         let (old_key, new_key) = (self.fold(old), self.fold(new));
+        let away = self.link.away.remove(&old_key);
         let mut shared = Vec::new();
+        if !self.shares_channel(&old_key) || new.len() > MAX_NICK {
+            return shared;
+        }
         for channel in self.link.channels.values_mut() {
             if let Some(mut member) = channel.members.remove(&old_key) {
                 new.clone_into(&mut member.nick);
-                channel.members.insert(new_key.clone(), member);
+                self.link.people.went(&old_key);
+                if channel.members.insert(new_key.clone(), member).is_none() {
+                    self.link.people.came(&new_key);
+                }
                 shared.push(channel.name.clone());
             }
         }
-        if let Some(text) = self.link.away.remove(&old_key) {
+        if let Some(text) = away {
             self.link.away.insert(new_key, text);
         }
         shared
@@ -83,12 +154,16 @@ impl Session {
         };
         let key = self.fold(from);
         let mut shared = Vec::new();
-        for channel in self.link.channels.values_mut() {
-            if channel.members.remove(&key).is_some() {
-                shared.push(channel.name.clone());
+        if self.shares_channel(&key) {
+            for channel in self.link.channels.values_mut() {
+                if channel.members.remove(&key).is_some() {
+                    shared.push(channel.name.clone());
+                }
             }
         }
-        self.link.away.remove(&key);
+        for _ in &shared {
+            self.member_gone(&key);
+        }
         for name in shared {
             let object = json!({"type": "message", "content": reason, "quit": true});
             let (activity, record) =

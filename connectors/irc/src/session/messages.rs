@@ -1,12 +1,14 @@
 //! What people say: PRIVMSG and NOTICE.
 
 use connector::Audience;
-use irc_codec::{Ctcp, Message};
+use irc_codec::{Ctcp, Message, Source};
 use model::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
 use serde_json::json;
 
 use super::Session;
 use super::activities::{Happening, stamp};
+use super::people::source_of;
+use super::secrets::name_of;
 
 /// How something is said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,8 +50,12 @@ impl Session {
         let (manner, text) = match Ctcp::parse(text) {
             Some(ctcp) if ctcp.command == "ACTION" && !notice => (Manner::Action, ctcp.text),
             Some(ctcp) => {
-                if !mine && !notice && history.is_none() {
-                    self.answer_ctcp(from, &ctcp);
+                if !mine && history.is_none() {
+                    if notice {
+                        self.ctcp_answered(message, from, &ctcp);
+                    } else {
+                        self.ctcp_asked(message, from, &ctcp);
+                    }
                 }
                 return;
             }
@@ -61,7 +67,7 @@ impl Session {
             self.history_message(batch, at);
         }
         let id = self.id_of(message);
-        let target = self.conversation(message.param(0)).to_owned();
+        let target = message.param(0).to_owned();
         if mine
             && history.is_none()
             && let Some(sending) = self.take_echo(
@@ -82,13 +88,19 @@ impl Session {
         if !self.seen.insert(&id) {
             return;
         }
-        if from.is_empty() || from.contains('.') {
+        let source = source_of(message);
+        if mine {
+            self.learn_secrets(&target, &text);
+        } else {
+            self.look_for_services(&source);
+        }
+        if self.is_server(&source) && !self.is_conversation(&target) {
             self.server_says(&text, &id, at);
             return;
         }
-        let (activity, records) = self.said(from, &target, manner, &text, &id, at);
+        let (activity, records) = self.said_by(&source, &target, manner, &text, &id, at);
         if history.is_none() {
-            let other = if mine || self.link.isupport.is_channel(&target) {
+            let other = if mine || self.is_conversation(&target) {
                 target
             } else {
                 from.to_owned()
@@ -102,7 +114,7 @@ impl Session {
         }
     }
 
-    /// The activity and the record of something that was said.
+    /// The activity and the record of something that we said, perhaps under another name.
     pub(super) fn said(
         &self,
         from: &str,
@@ -112,25 +124,49 @@ impl Session {
         id: &str,
         at: Timestamp,
     ) -> (Activity, Vec<(String, EventBody)>) {
-        let is_channel = self.link.isupport.is_channel(target);
-        let (entity, archive) = if is_channel {
+        let source = Source {
+            nick: from.to_owned(),
+            // A person, whatever the name looks like.
+            user: Some(String::new()),
+            host: None,
+        };
+        self.said_by(&source, target, manner, text, id, at)
+    }
+
+    /// The activity and the record of something that was said. A server speaks to channels only.
+    fn said_by(
+        &self,
+        source: &Source,
+        target: &str,
+        manner: Manner,
+        text: &str,
+        id: &str,
+        at: Timestamp,
+    ) -> (Activity, Vec<(String, EventBody)>) {
+        let from = if source.nick.is_empty() {
+            self.server()
+        } else {
+            &source.nick
+        };
+        let (entity, archive) = if self.is_conversation(target) {
             let name = self.spelled(target);
             (self.room(&name), ArchiveTarget::Channel(name))
         } else if self.is_me(from) {
-            (self.person(target), ArchiveTarget::User(target.to_owned()))
+            let name = name_of(target);
+            (self.person(name), ArchiveTarget::User(name.to_owned()))
         } else {
             (self.person(target), ArchiveTarget::User(from.to_owned()))
         };
         let object = json!({"type": manner.object_type(), "content": text});
-        let activity = self.activity("send", self.person(from), Some(entity), Some(object));
+        let activity = self.activity("send", self.sender(source), Some(entity), Some(object));
         let happening = Happening {
             id: id.to_owned(),
             at,
             kind: manner.record_type(),
             from,
-            text: text.to_owned(),
+            text: self.keepable(source, text),
         };
-        let records = if self.is_me(from) && is_secret(target, text) {
+        let records = if self.is_me(from) && self.is_secret(target, text) {
             Vec::new()
         } else {
             vec![self.record(archive, &happening)]
@@ -145,29 +181,15 @@ impl Session {
         self.tell(stamp(activity, id, at), Audience::Full);
     }
 
-    /// The channel within a target such as `@#channel`, which only some members see (STATUSMSG).
-    fn conversation<'a>(&self, target: &'a str) -> &'a str {
-        let (ranks, rest) = self.link.isupport.split_ranks(target);
-        if !ranks.is_empty() && self.link.isupport.is_channel(rest) {
-            rest
-        } else {
-            target
-        }
+    /// Shows something that is no message, from the server; not archived.
+    pub(super) fn announce(&mut self, message: &Message, text: String) {
+        let at = self.time_of(message);
+        let id = self.id_of(message);
+        self.server_says(&text, &id, at);
     }
-}
 
-/// Passwords said to services do not belong into archives.
-fn is_secret(target: &str, text: &str) -> bool {
-    let target = target.to_ascii_lowercase();
-    let target = target.split('@').next().unwrap_or_default();
-    let command = text.split_whitespace().next().unwrap_or_default();
-    matches!(
-        target,
-        "nickserv" | "chanserv" | "userserv" | "authserv" | "q" | "x"
-    ) && [
-        "auth", "drop", "ghost", "group", "identify", "id", "login", "logout", "recover", "regain",
-        "register", "release", "set", "setpass",
-    ]
-    .iter()
-    .any(|secret| command.eq_ignore_ascii_case(secret))
+    /// Whether a target is a channel, or the part of a channel that holds some rank, such as `@#channel`.
+    pub(super) fn is_conversation(&self, target: &str) -> bool {
+        self.link.isupport.channel_within(target).is_some()
+    }
 }

@@ -23,11 +23,13 @@ mod names;
 mod nick;
 mod numerics;
 mod outbox;
+mod people;
 mod perform;
 mod queries;
 mod registration;
 mod requests;
 mod sasl;
+mod secrets;
 mod sending;
 mod tasks;
 
@@ -50,6 +52,7 @@ use history::History;
 use ids::{Random, SeenIds};
 use outbox::Outbox;
 use requests::Pending;
+use secrets::Secrets;
 use sending::Sending;
 use tasks::TaskState;
 
@@ -105,6 +108,12 @@ impl Wanted {
 #[derive(Debug, Default)]
 struct Link {
     nick: String,
+    /// What the server calls itself.
+    server_name: Option<String>,
+    /// The account that we are signed in to, as the services tell; empty if they did not say which.
+    account: Option<String>,
+    /// When the server welcomed us without the sign-in that the account asks for, until the account comes.
+    held: bool,
     user: Option<String>,
     host: Option<String>,
     welcomed: bool,
@@ -113,6 +122,7 @@ struct Link {
     isupport: Isupport,
     case: CaseMapping,
     channels: BTreeMap<String, Channel>,
+    people: members::People,
     /// Who is away, with the text, by folded nickname.
     away: HashMap<String, String>,
     batches: HashMap<String, Batch>,
@@ -150,6 +160,9 @@ pub struct Session {
     away: Away,
     history: History,
     seen: SeenIds,
+    /// The last number of messages without ids that are equal in everything, by what their ids begin with.
+    repeats: HashMap<String, usize>,
+    secrets: Secrets,
     outbox: Outbox,
     actions: VecDeque<Action>,
     /// Names that were reported as not joinable, so that each is reported once a connection.
@@ -192,6 +205,8 @@ impl Session {
             attachments: Attachments::default(),
             away: Away::default(),
             seen: SeenIds::default(),
+            repeats: HashMap::new(),
+            secrets: Secrets::default(),
             actions: VecDeque::new(),
             reported: BTreeSet::new(),
         }
@@ -225,6 +240,11 @@ impl Session {
             self.dispatch(&message);
         }
         self.flush();
+    }
+
+    /// The connection is made in about that time: other accounts connect to the same host.
+    pub fn handle_queued(&mut self, wait: Duration) {
+        self.queued(wait);
     }
 
     /// The connection is made.

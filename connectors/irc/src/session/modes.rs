@@ -1,15 +1,28 @@
 //! Roles within channels: MODE.
 
-use connector::Audience;
-use irc_codec::{Message, ModeKind, parse_modes};
+use connector::{Audience, SocketId};
+use irc_codec::{Message, ModeChange, ModeKind, parse_modes};
+use model::EventBody;
 use serde_json::json;
 
-use super::Session;
 use super::activities::stamp;
+use super::people::source_of;
 use super::requests::Kind;
+use super::{Session, Wanted};
+
+/// The mode of a channel's key on every network (RFC 1459, section 4.2.3.1).
+const KEY_MODE: char = 'k';
+
+/// No socket has this number.
+const NO_SOCKET: SocketId = 0;
 
 impl Session {
-    pub(super) fn modes_changed(&mut self, message: &Message, from: &str) {
+    pub(super) fn modes_changed(&mut self, message: &Message) {
+        let source = source_of(message);
+        let from = source.nick.as_str();
+        if self.is_me(message.param(0)) {
+            self.own_modes_changed(message);
+        }
         let Some(channel) = self.channel(message.param(0)) else {
             return;
         };
@@ -17,6 +30,9 @@ impl Session {
         let at = self.time_of(message);
         let params = message.params.get(1..).unwrap_or_default();
         for change in parse_modes(&self.link.isupport, params) {
+            if change.mode == KEY_MODE {
+                self.key_changed(&name, &change, message);
+            }
             let Some(nick) = change.argument else {
                 continue;
             };
@@ -47,7 +63,7 @@ impl Session {
                 "object": room,
             });
             let kind = if change.set { "add" } else { "remove" };
-            let (actor, target) = (self.sender(from), self.person(&nick));
+            let (actor, target) = (self.sender(&source), self.person(&nick));
             let activity = self.activity(kind, actor, Some(target), Some(object));
             let activity = stamp(activity, &id, at);
             let case = self.link.case;
@@ -70,6 +86,44 @@ impl Session {
         }
     }
 
+    /// `MODE +k`: what is needed to come back.
+    fn key_changed(&mut self, name: &str, change: &ModeChange, message: &Message) {
+        // A key that is no longer asked for opens all the same. Some servers hide it.
+        let Some(key) = change.argument.as_ref().filter(|key| {
+            change.set && !key.contains([' ', ',']) && !key.chars().all(|c| c == '*')
+        }) else {
+            return;
+        };
+        let case = self.link.case;
+        let wanted = |wanted: &&mut Wanted| case.same(&wanted.name, name);
+        let Some(wanted) = self.wanted.iter_mut().find(wanted) else {
+            return;
+        };
+        if wanted.key.as_ref() == Some(key) {
+            return;
+        }
+        wanted.key = Some(key.clone());
+        let id = self.id_of(message);
+        let body = EventBody::Joined {
+            channel: format!("{name} {key}"),
+        };
+        let records = vec![(self.record_id(name, &format!("keyed-{id}")), body)];
+        let here = self.activity("join", self.me(), Some(self.room(name)), None);
+        // Nobody needs to be told: the records are what counts.
+        self.tell_recorded(here, Audience::Only(NO_SOCKET), records);
+    }
+
+    /// 324: the modes of a channel, perhaps with its key.
+    pub(super) fn channel_modes_told(&mut self, message: &Message) {
+        let name = message.param(1).to_owned();
+        let params = message.params.get(2..).unwrap_or_default();
+        for change in parse_modes(&self.link.isupport, params) {
+            if change.mode == KEY_MODE {
+                self.key_changed(&name, &change, message);
+            }
+        }
+    }
+
     /// INVITE: of us, or (invite-notify) of somebody else to a channel that we are in.
     pub(super) fn invited(&mut self, message: &Message, from: &str) {
         let (whom, channel) = (message.param(0).to_owned(), message.param(1).to_owned());
@@ -79,7 +133,7 @@ impl Session {
         let at = self.time_of(message);
         let id = self.id_of(message);
         let room = json!(self.room(&channel));
-        let (actor, target) = (self.sender(from), self.person(&whom));
+        let (actor, target) = (self.sender(&source_of(message)), self.person(&whom));
         let activity = self.activity("invite", actor, Some(target), Some(room));
         self.tell(stamp(activity, &id, at), Audience::Full);
     }

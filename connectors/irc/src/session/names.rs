@@ -1,13 +1,14 @@
 //! NAMES, topics, and what a socket is shown of a room.
 
 use connector::{Attached, Audience, RequestId};
-use irc_codec::Message;
+use irc_codec::{Message, Source};
 use model::{Activity, ArchiveTarget, MessageType, ROLE_MEMBER, Timestamp};
 use serde_json::{Value, json};
 
 use super::Session;
 use super::activities::{Happening, stamp};
 use super::channels::{Channel, Member};
+use super::people::source_of;
 use super::requests::Kind;
 
 /// Names of a channel that we are not in.
@@ -158,14 +159,14 @@ impl Session {
     }
 
     fn topic_activity(&self, channel: &Channel) -> Activity {
-        let by = channel.topic_by.as_deref().unwrap_or_default();
+        let by = channel.topic_by.clone().unwrap_or_default();
         let object = json!({
             "type": "topic",
             "content": channel.topic,
             "topic": channel.topic,
         });
         let room = self.room(&channel.name);
-        let mut activity = self.activity("update", self.sender(by), Some(room), Some(object));
+        let mut activity = self.activity("update", self.sender(&by), Some(room), Some(object));
         if let Some(at) = channel.topic_at {
             activity.published = Some(at.to_string());
         }
@@ -181,8 +182,7 @@ impl Session {
 
     /// 333.
     pub(super) fn topic_setter(&mut self, message: &Message) {
-        let by = message.param(2);
-        let by = by.split('!').next().unwrap_or(by).to_owned();
+        let by = Source::parse(message.param(2));
         let seconds = message.param(3).parse::<i64>().ok();
         if let Some(channel) = self.channel_mut(message.param(1)) {
             channel.topic_by = Some(by);
@@ -191,7 +191,9 @@ impl Session {
     }
 
     /// TOPIC.
-    pub(super) fn topic_changed(&mut self, message: &Message, from: &str) {
+    pub(super) fn topic_changed(&mut self, message: &Message) {
+        let source = source_of(message);
+        let from = source.nick.as_str();
         let at = self.time_of(message);
         let id = self.id_of(message);
         let topic = message.param(1).to_owned();
@@ -199,7 +201,7 @@ impl Session {
             return;
         };
         channel.topic.clone_from(&topic);
-        channel.topic_by = Some(from.to_owned());
+        channel.topic_by = Some(source.clone());
         channel.topic_at = Some(at);
         let name = channel.name.clone();
         let text = if topic.is_empty() {
@@ -216,7 +218,7 @@ impl Session {
         };
         let record = self.record(ArchiveTarget::Channel(name.clone()), &happening);
         let object = json!({"type": "topic", "content": topic, "topic": topic});
-        let actor = self.sender(from);
+        let actor = self.sender(&source);
         let activity = self.activity("update", actor, Some(self.room(&name)), Some(object));
         let activity = stamp(activity, &id, at);
         let case = self.link.case;

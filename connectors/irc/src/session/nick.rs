@@ -20,6 +20,9 @@ pub(super) struct Regain {
     at: Option<Duration>,
     wait: Duration,
     asked: bool,
+    /// The network changed our nickname itself, as services do with one that belongs to an account: to take it again
+    /// would only begin the same anew. Until we are signed in.
+    ended: bool,
 }
 
 impl Session {
@@ -71,10 +74,25 @@ impl Session {
             self.link.regain = Regain::default();
             return;
         }
+        if self.link.regain.ended {
+            return;
+        }
         let wait = self.link.regain.wait.max(self.settings.regain_min);
         self.link.regain.wait = wait;
         let jitter = self.random.up_to(self.settings.regain_jitter);
         self.link.regain.at = Some(self.now.elapsed + wait + jitter);
+    }
+
+    /// Whether the wanted nickname is not tried any more.
+    pub(super) const fn regain_ended(&self) -> bool {
+        self.link.regain.ended
+    }
+
+    /// We are signed in: the nickname may be ours again.
+    pub(super) fn regain_again(&mut self) {
+        if std::mem::take(&mut self.link.regain.ended) {
+            self.regain();
+        }
     }
 
     pub(super) fn regain_due(&self) -> Option<Duration> {
@@ -124,7 +142,17 @@ impl Session {
         let mut records = Vec::new();
         if mine {
             new.clone_into(&mut self.link.nick);
-            asked = self.take_request(|kind| matches!(kind, Kind::Nick { .. }));
+            // A server may cut the name that was asked for.
+            let cut = case.fold(&new);
+            asked = self.take_request(
+                |kind| matches!(kind, Kind::Nick { nick } if case.fold(nick).starts_with(&cut)),
+            );
+            if asked.is_none() && !self.same(&new, &self.assignment.connection.nick) {
+                self.link.regain = Regain {
+                    ended: true,
+                    ..Regain::default()
+                };
+            }
             if asked.is_some() {
                 self.assignment.connection.nick.clone_from(&new);
                 records.push((
@@ -159,8 +187,7 @@ impl Session {
         }
         if mine {
             self.schedule_regain();
-            let sentence = format!("Connected to {} as {new}.", self.server());
-            self.set_status(sentence);
+            self.tell_online();
         } else {
             self.nick_became_free(old);
         }

@@ -174,19 +174,32 @@ impl Session {
             None => target.kind == "room",
         };
         if is_room {
-            self.channel_of(Some(target))
+            let name = channel_name(target);
+            // `@#channel` speaks to those of a channel who have that rank.
+            let within = self.link.isupport.channel_within(&name);
+            let channel = within.unwrap_or(&name).to_owned();
+            self.checked_channel(channel).map(|_| name)
         } else {
-            self.nick_of(Some(target))
+            self.addressee(target)
+        }
+    }
+
+    /// A nickname, or `NickServ@services.example`: the one at that server and nobody else.
+    fn addressee(&self, target: &Entity) -> Result<String, String> {
+        let id = target.id.parse::<PersonId>().ok();
+        let name = id.map(|person| person.nick).or_else(|| target.name.clone());
+        match name.as_deref().and_then(|name| name.split_once('@')) {
+            Some((nick, server)) if is_server_name(server) => {
+                let bare = Entity::person(nick, self.server());
+                Ok(format!("{}@{server}", self.nick_of(Some(&bare))?))
+            }
+            _ => self.nick_of(Some(target)),
         }
     }
 
     pub(super) fn channel_of(&self, target: Option<&Entity>) -> Result<String, String> {
         let target = target.ok_or("The target is missing; expected a room.")?;
-        let by_id = RoomId::parse(&target.id).map(|(room, _)| room.channel);
-        let name = by_id
-            .or_else(|| target.name.clone())
-            .unwrap_or_else(|| target.id.clone());
-        self.checked_channel(name)
+        self.checked_channel(channel_name(target))
     }
 
     fn channel_in(&self, object: Option<&Value>) -> Result<String, String> {
@@ -228,6 +241,19 @@ impl Session {
         }
         Ok(nick)
     }
+}
+
+fn is_server_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
+    !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fits)
+}
+
+/// The name of the room that an entity is.
+fn channel_name(target: &Entity) -> String {
+    RoomId::parse(&target.id)
+        .map(|(room, _)| room.channel)
+        .or_else(|| target.name.clone())
+        .unwrap_or_else(|| target.id.clone())
 }
 
 /// The first of the object's texts that is there, on one line.

@@ -33,6 +33,7 @@ impl Session {
             return;
         }
         message.param(0).clone_into(&mut self.link.nick);
+        self.server_named(message);
         self.link.welcomed = true;
     }
 
@@ -49,6 +50,12 @@ impl Session {
                 .into_values()
                 .map(|channel| (case.fold(&channel.name), channel.refolded(case)))
                 .collect();
+            self.link.people.recount(self.link.channels.values());
+            let away = std::mem::take(&mut self.link.away);
+            let refolded = away
+                .into_iter()
+                .map(|(nick, text)| (case.fold(&nick), text));
+            self.link.away = refolded.collect();
         }
         if self.is_online() {
             let paced = !self.link.isupport.has("soju.im/SAFERATE");

@@ -175,6 +175,12 @@ impl Session {
         self.requests.remove(at)
     }
 
+    /// Whether somebody waits for the answer to WHOIS about a nickname.
+    pub(super) fn asks_about(&self, nick: &str) -> bool {
+        let about = |kind: &Kind| matches!(kind, Kind::Whois { nick: n, .. } if self.same(n, nick));
+        self.requests.iter().any(|pending| about(&pending.kind))
+    }
+
     /// Completes a request with its own activity as the answer.
     pub(super) fn complete(&mut self, pending: Pending) {
         let at = self.now.wall;

@@ -23,6 +23,11 @@ impl Sasl {
     pub(super) const fn is_done(self) -> bool {
         matches!(self, Self::Done)
     }
+
+    /// Whether the server has not decided yet.
+    pub(super) const fn is_under_way(self) -> bool {
+        matches!(self, Self::Asked | Self::Answered)
+    }
 }
 
 impl Session {
@@ -30,7 +35,9 @@ impl Session {
         let plain = self
             .mechanisms()
             .is_none_or(|list| list.split(',').any(|m| m.eq_ignore_ascii_case("PLAIN")));
-        if plain {
+        if !plain && self.registering() && self.assignment.connection.without_account {
+            self.end_negotiation();
+        } else if plain {
             self.link.sasl = Sasl::Asked;
             self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
         } else {
@@ -70,6 +77,63 @@ impl Session {
     pub(super) fn signed_in(&mut self) {
         self.link.sasl = Sasl::Done;
         self.end_negotiation();
+        self.account_came();
+    }
+
+    /// 900: we are known to the network's services, by whatever way.
+    pub(super) fn logged_in(&mut self, message: &Message) {
+        let account = message.param(2);
+        let account = if message.params.len() > 3 {
+            account
+        } else {
+            ""
+        };
+        self.link.account = Some(account.to_owned());
+        self.account_came();
+    }
+
+    /// ACCOUNT about us (account-notify); networks without it tell by a mode.
+    pub(super) fn account_told(&mut self, message: &Message) {
+        match message.param(0) {
+            "" | "*" => self.logged_out(),
+            account => {
+                self.link.account = Some(account.to_owned());
+                self.account_came();
+            }
+        }
+    }
+
+    /// MODE about us: `r` is for those whose nickname is known to the services.
+    pub(super) fn own_modes_changed(&mut self, message: &Message) {
+        let mut set = true;
+        for mode in message.param(1).chars() {
+            match mode {
+                '+' => set = true,
+                '-' => set = false,
+                'r' if set => {
+                    self.link.account.get_or_insert_default();
+                    self.account_came();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// 901: no longer.
+    pub(super) fn logged_out(&mut self) {
+        self.link.account = None;
+        if self.link.sasl.is_done() {
+            self.link.sasl = Sasl::Not;
+        }
+    }
+
+    /// What waited for the account goes on: channels, and the nickname that services keep for it.
+    fn account_came(&mut self) {
+        if self.is_online() && (self.link.held || self.regain_ended()) {
+            self.join_waiting();
+            self.regain_again();
+            self.tell_online();
+        }
     }
 
     /// 902, 904, 905, 906.

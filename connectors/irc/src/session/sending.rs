@@ -47,13 +47,16 @@ impl Session {
         activity: &Activity,
         target: &str,
     ) {
-        let lines = match self.lines_of(activity, target) {
+        let lines = match self.lines_of(activity, target, socket.full) {
             Ok(lines) => lines,
             Err(sentence) => {
                 self.done(request, Err(sentence));
                 return;
             }
         };
+        for (_, text) in &lines {
+            self.learn_secrets(target, text);
+        }
         self.counter += 1;
         let group = self.counter;
         let mut request = Some(request);
@@ -136,25 +139,33 @@ impl Session {
     }
 
     /// What to send, line by line.
-    fn lines_of(&self, activity: &Activity, target: &str) -> Result<Vec<(Manner, String)>, String> {
+    fn lines_of(
+        &self,
+        activity: &Activity,
+        target: &str,
+        full: bool,
+    ) -> Result<Vec<(Manner, String)>, String> {
         let server = self.server();
-        if self.link.isupport.is_channel(target) && self.channel(target).is_none() {
+        if let Some(channel) = self.link.isupport.channel_within(target)
+            && self.channel(channel).is_none()
+        {
             return Err(format!(
-                "You are not in {target} on {server}; join it first."
+                "You are not in {channel} on {server}; join it first."
             ));
         }
         let content = activity.content().unwrap_or_default();
         let (manner, content) = match activity.object_type() {
             Some("me") => (Manner::Action, content),
             Some("notice") => (Manner::Notice, content),
-            _ => match (
-                content.strip_prefix("/me "),
-                content.strip_prefix("/notice "),
-            ) {
-                (Some(action), _) => (Manner::Action, action),
-                (_, Some(notice)) => (Manner::Notice, notice),
-                _ => (Manner::Text, content),
-            },
+            // A full client says what it means with the type, so that a text may begin with anything.
+            _ if full => (Manner::Text, content),
+            _ if is_for_others(content) => {
+                let command = content.split_whitespace().next().unwrap_or_default();
+                return Err(format!(
+                    "{command} is no command here, and as a message it would tell what it says to {target}: nothing was sent. Write to the service or the person itself."
+                ));
+            }
+            _ => typed(content),
         };
         let room = self.text_room(target, manner);
         let clean = content.replace(['\0', '\x01'], "");
@@ -308,7 +319,8 @@ impl Session {
                             };
                             about.eq_ignore_ascii_case(command)
                         }
-                        _ => false,
+                        // An error of the server's own: after what else it may be about.
+                        _ => self.same(&s.target, about) && numeric.starts_with('9'),
                     }
             }),
         };
@@ -380,4 +392,32 @@ impl Session {
             }
         }
     }
+}
+
+/// What the clients of Sockethub mean by a text: `/me` and `/notice` are no part of it, and a second slash before
+/// them makes them one.
+fn typed(content: &str) -> (Manner, &str) {
+    if let Some(action) = content.strip_prefix("/me ") {
+        (Manner::Action, action)
+    } else if let Some(notice) = content.strip_prefix("/notice ") {
+        (Manner::Notice, notice)
+    } else if content.starts_with("//me ") || content.starts_with("//notice ") {
+        (Manner::Text, content.get(1..).unwrap_or(content))
+    } else {
+        (Manner::Text, content)
+    }
+}
+
+/// Commands of clients that would give away what was meant for a service.
+const COMMANDS: &[&str] = &[
+    "auth", "chanserv", "cs", "hostserv", "hs", "id", "identify", "m", "memoserv", "ms", "msg",
+    "nickserv", "ns", "oper", "operserv", "os", "pass", "query", "quote", "raw",
+];
+
+/// Whether a text is a command that the client did not know, with something that is not for everybody.
+fn is_for_others(content: &str) -> bool {
+    let mut words = content.split_whitespace();
+    let command = words.next().and_then(|word| word.strip_prefix('/'));
+    words.next().is_some()
+        && command.is_some_and(|word| COMMANDS.iter().any(|c| c.eq_ignore_ascii_case(word)))
 }

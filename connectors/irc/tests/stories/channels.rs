@@ -297,3 +297,155 @@ fn a_server_that_makes_up_names_fills_nothing() {
     }
     assert_eq!(story.activities().len(), 1_000);
 }
+
+#[test]
+fn every_refusal_of_a_join_is_told_at_once() {
+    for (numeric, params, said) in [
+        ("926", "alice #t :Channel #t is forbidden: no", "no"),
+        ("937", "alice #t :You cannot", "You cannot"),
+        ("999", "alice #t :whatever it means", "whatever it means"),
+        ("489", "alice #t :Cannot join channel (+S)", "(+S)"),
+        ("520", "alice :#t is for operators", "for operators"),
+    ] {
+        let mut story = Story::online(assignment(), "labeled-response", "CHANTYPES=#");
+        let request = story.perform(room("join"));
+        let label = story.sent[0].split(' ').next().unwrap().to_owned();
+        let label = if numeric == "520" {
+            label
+        } else {
+            String::new()
+        };
+        story.server(format!("{label} :irc.test {numeric} {params}").trim());
+        assert!(story.error(request).contains(said), "{numeric}");
+    }
+}
+
+#[test]
+fn somebody_who_is_here_already_is_told_whoever_the_server_names() {
+    for (params, sentence) in [
+        (
+            "alice bob #t :is already on channel",
+            "bob is already in #t.",
+        ),
+        (
+            "alice #t :is already on channel",
+            "That person is already in #t.",
+        ),
+        (
+            "alice bob :is already on channel",
+            "bob is already in the channel.",
+        ),
+    ] {
+        let mut story = Story::online(assignment(), "", "CHANTYPES=#");
+        story.join("#t", "@alice bob");
+        let invite = json!({"type": "invite", "target": {"id": "bob@irc.test"}, "object": {"type": "room", "id": "#t@irc.test", "name": "#t"}});
+        let request = story.perform(invite);
+        story.server(&format!(":irc.test 443 {params}"));
+        assert_eq!(story.error(request), sentence);
+    }
+}
+
+#[test]
+fn a_changed_key_is_learned() {
+    let mut record = assignment();
+    record.connection.channels = vec!["#t old".to_owned()];
+    let mut story = Story::online(record, "", "CHANTYPES=# CHANMODES=b,k,l,imnt");
+    story.join("#t", "@alice bob");
+    story.server(":bob!b@h MODE #t -k old");
+    story.server(":bob!b@h MODE #t +k *");
+    assert!(bodies(&story).is_empty(), "{:?}", bodies(&story));
+    story.server(":bob!b@h MODE #t +ik-n new");
+    let learned = EventBody::Joined {
+        channel: "#t new".to_owned(),
+    };
+    assert_eq!(bodies(&story), [learned]);
+    story.server(":irc.test 324 alice #t +ik new");
+    assert_eq!(bodies(&story).len(), 1);
+    story.lost("The connection was lost.");
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.connect();
+    story.welcome("alice", "CHANTYPES=#");
+    assert!(
+        story.sent.contains(&"JOIN #t new".to_owned()),
+        "{:?}",
+        story.sent
+    );
+}
+
+#[test]
+fn more_channels_than_are_remembered_are_told() {
+    let mut record = assignment();
+    record.connection.channels = (0..model::MAX_CHANNELS).map(|n| format!("#c{n}")).collect();
+    let mut story = Story::online(record, "", "CHANTYPES=#");
+    let request = story.perform(room("join"));
+    assert!(story.sent.is_empty());
+    let sentence = story.error(request);
+    assert!(
+        sentence.contains("at most 200 channels") && sentence.contains("#t"),
+        "{sentence}"
+    );
+    // Made to join by the network: in, and told.
+    story.outputs.clear();
+    story.server(":alice!al@h JOIN #t");
+    let told = story.activities();
+    let trouble = told
+        .iter()
+        .find_map(|(activity, ..)| activity.error.clone());
+    assert!(trouble.unwrap().contains("at most 200 channels"));
+}
+
+#[test]
+fn joins_keep_to_what_the_server_takes_at_once() {
+    let mut record = assignment();
+    record.connection.channels = vec!["#a".to_owned(), "#b".to_owned(), "#c".to_owned()];
+    let mut story = Story::new(record);
+    story.connect();
+    story.welcome("alice", "CHANTYPES=# TARGMAX=JOIN:2,KICK:1");
+    let joins: Vec<_> = story
+        .sent
+        .iter()
+        .filter(|l| l.starts_with("JOIN"))
+        .collect();
+    assert_eq!(joins, ["JOIN #a,#b", "JOIN #c"]);
+}
+
+#[test]
+fn memberships_are_bounded_and_counted() {
+    let mut story = Story::online(assignment(), "away-notify", "CHANTYPES=#");
+    // A hostile server makes us join and fills the channels.
+    for channel in 0..4 {
+        story.server(&format!(":alice!al@h JOIN #c{channel}"));
+        for line in 0..450 {
+            let names: Vec<String> = (0..100).map(|n| format!("n{channel}x{line}x{n}")).collect();
+            story.server(&format!(
+                ":irc.test 353 alice = #c{channel} :{}",
+                names.join(" ")
+            ));
+        }
+    }
+    story.outputs.clear();
+    let asked = story.perform(json!({"type": "query", "target": {"id": "#c3@irc.test", "type": "room"}, "object": {"type": "attendance"}}));
+    story.server(":irc.test 366 alice #c3 :End");
+    let answer = story.answer(asked).unwrap().unwrap();
+    let members = answer.object.as_ref().unwrap()["members"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert!(members < 45_000, "{members}");
+    // Room is made again by those who go, and who is away of strangers is forgotten.
+    story.server(":alice!al@h JOIN #small");
+    story.server(":bob!b@h JOIN #c0");
+    story.server(":alice!al@h PART #c3");
+    story.server(":irc.test 366 alice #small :End");
+    story.server(":carol!c@h JOIN #small");
+    story.server(":carol!c@h AWAY :lunch");
+    story.server(":carol!c@h NICK karla");
+    story.outputs.clear();
+    story.command(Command::Attach {
+        request: RequestId(99),
+        socket: SOCKET,
+    });
+    let shown = story.activities();
+    let away = shown.iter().filter(|(a, ..)| a.content() == Some("lunch"));
+    assert_eq!(away.count(), 1);
+}

@@ -13,4 +13,6 @@ mod pacing;
 mod queries;
 mod reconnect;
 mod registration;
+mod services;
+mod sources;
 mod tasks;

@@ -110,8 +110,9 @@ fn capabilities_come_and_go() {
     record.connection.password = Some("secret".to_owned());
     let mut story = Story::online(record, "cap-notify", "CHANTYPES=#");
     story.server(":irc.test CAP alice NEW :sasl=PLAIN away-notify");
-    assert_eq!(story.sent, ["CAP REQ :away-notify sasl"]);
-    story.server(":irc.test CAP alice ACK :away-notify sasl");
+    assert_eq!(story.sent, ["CAP REQ away-notify", "CAP REQ sasl"]);
+    story.server(":irc.test CAP alice ACK :away-notify");
+    story.server(":irc.test CAP alice ACK :sasl");
     assert_eq!(story.sent.last().unwrap(), "AUTHENTICATE PLAIN");
     story.server("AUTHENTICATE +");
     story.server(":irc.test 903 alice :ok");
@@ -127,6 +128,141 @@ fn capabilities_come_and_go() {
     story.server(":irc.test CAP alice DEL :echo-message");
     let told = story.say("#t", "two");
     assert!(story.answer(told).unwrap().is_ok());
+}
+
+fn with_password() -> model::Assignment {
+    let mut record = assignment();
+    record.connection.sasl = true;
+    record.connection.password = Some("secret".to_owned());
+    record.connection.channels = vec!["#a".to_owned()];
+    record
+}
+
+#[test]
+fn one_capability_that_is_not_granted_costs_no_other() {
+    let mut story = Story::new(with_password());
+    story.connect();
+    story.server(":irc.test CAP * LS :batch echo-message sasl=PLAIN");
+    story.sent.clear();
+    story.server(":irc.test CAP * NAK :batch echo-message");
+    assert_eq!(story.sent, ["CAP REQ batch", "CAP REQ echo-message"]);
+    story.sent.clear();
+    story.server(":irc.test CAP * ACK :sasl ");
+    story.server(":irc.test CAP * NAK :batch");
+    assert!(story.sent.is_empty(), "{:?}", story.sent);
+    story.server(":irc.test CAP * ACK :echo-message");
+    assert_eq!(story.sent, ["AUTHENTICATE PLAIN"]);
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 903 alice :ok");
+    assert_eq!(story.sent.last().unwrap(), "CAP END");
+    story.welcome("alice", "CHANTYPES=#");
+    assert_eq!(story.state().1, "Connected to irc.test as alice.");
+    assert!(story.sent.contains(&"JOIN #a".to_owned()));
+    // What was refused alone is not asked for again before it is offered anew.
+    story.sent.clear();
+    story.server(":irc.test CAP alice NEW :away-notify");
+    story.server(":irc.test CAP alice ACK :away-notify");
+    story.server(":irc.test CAP alice NEW :batch");
+    assert_eq!(story.sent, ["CAP REQ away-notify", "CAP REQ batch"]);
+}
+
+#[test]
+fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
+    for refusal in ["LS :batch", "LS :sasl=PLAIN"] {
+        let mut story = Story::new(with_password());
+        story.command(connector::Command::Audience { sockets: 1 });
+        story.connect();
+        story.server(&format!(":irc.test CAP * {refusal}"));
+        story.server(":irc.test CAP * NAK :batch");
+        story.server(":irc.test CAP * NAK :sasl");
+        assert_eq!(story.sent.last().unwrap(), "CAP END");
+        story.welcome("alice", "CHANTYPES=#");
+        let (status, sentence) = story.state();
+        assert_eq!(status, "online");
+        assert!(sentence.contains("your channels wait"), "{sentence}");
+        story.pass(Duration::from_secs(20));
+        assert!(
+            !story.sent.iter().any(|l| l.starts_with("JOIN")),
+            "{:?}",
+            story.sent
+        );
+        // Services come: signed in, and in.
+        story.sent.clear();
+        story.server(":irc.test CAP alice NEW :sasl=PLAIN");
+        assert_eq!(story.sent, ["CAP REQ sasl"]);
+        story.server(":irc.test CAP alice ACK :sasl");
+        story.server("AUTHENTICATE +");
+        story.server(":irc.test 900 alice alice!a@h alice :You are now logged in as alice");
+        story.server(":irc.test 903 alice :ok");
+        let joins = story.sent.iter().filter(|l| *l == "JOIN #a").count();
+        assert_eq!(joins, 1, "{:?}", story.sent);
+        assert_eq!(story.state().1, "Connected to irc.test as alice.");
+    }
+}
+
+#[test]
+fn joining_without_the_account_is_the_persons_choice() {
+    let mut record = with_password();
+    record.connection.without_account = true;
+    let mut story = Story::new(record);
+    story.connect();
+    story.server(":irc.test 421 alice CAP :Unknown command");
+    story.welcome("alice", "CHANTYPES=#");
+    assert!(story.sent.contains(&"JOIN #a".to_owned()));
+    let told = story.activities();
+    let trouble = told
+        .iter()
+        .find_map(|(activity, ..)| activity.error.clone());
+    assert!(trouble.unwrap().contains("without your account"));
+    // By hand, while all else waits.
+    let mut story = Story::new(with_password());
+    story.connect();
+    story.welcome("alice", "CHANTYPES=#");
+    story.sent.clear();
+    story.perform(
+        serde_json::json!({"type": "join", "target": {"id": "#b@irc.test", "type": "room"}}),
+    );
+    assert_eq!(story.sent, ["JOIN #b"]);
+    // And by the setting.
+    let mut record = with_password();
+    record.connection.without_account = true;
+    story.command(connector::Command::Reassign(Box::new(record)));
+    assert_eq!(story.sent, ["JOIN #b", "JOIN #a"]);
+}
+
+#[test]
+fn services_that_come_back_are_signed_in_to_again() {
+    let mut story = Story::online(with_password(), "sasl=PLAIN", "CHANTYPES=#");
+    story.server(":irc.test CAP alice DEL :sasl");
+    story.sent.clear();
+    story.server(":irc.test CAP alice NEW :sasl=PLAIN");
+    story.server(":irc.test CAP alice ACK :sasl");
+    assert_eq!(story.sent, ["CAP REQ sasl", "AUTHENTICATE PLAIN"]);
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 904 alice :failed");
+    let told = story.activities();
+    let trouble = told
+        .iter()
+        .find_map(|(activity, ..)| activity.error.clone());
+    assert!(trouble.unwrap().contains("refused the password of alice"));
+    assert_eq!(story.actions.last().unwrap(), "connect irc.test 6697 true");
+}
+
+#[test]
+fn a_welcome_without_an_end_is_complete_after_a_silence() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    story.server(":irc.test 001 alice :Welcome");
+    story.pass(Duration::from_secs(4));
+    story.server(":irc.test 005 alice CHANTYPES=# :are supported");
+    story.pass(Duration::from_secs(4));
+    assert_eq!(story.state().0, "connecting");
+    story.pass(Duration::from_secs(2));
+    assert_eq!(story.state().0, "online");
+    // A second end changes nothing.
+    story.outputs.clear();
+    story.server(":irc.test 376 alice :End");
+    assert!(story.outputs.is_empty());
 }
 
 #[test]

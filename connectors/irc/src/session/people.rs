@@ -1,0 +1,43 @@
+//! Who says something: a person, or a server.
+
+use irc_codec::{Message, Source};
+use model::Entity;
+
+use super::Session;
+
+impl Session {
+    /// Whether a source is a server. With a user or a host it is a person, whatever its name looks like: bridges
+    /// put dots into nicknames. Without them it is the server that we talk to, or, with a dot, one behind it.
+    pub(super) fn is_server(&self, source: &Source) -> bool {
+        if source.user.is_some() || source.host.is_some() {
+            return false;
+        }
+        let name = &source.nick;
+        let own = self.link.server_name.as_deref();
+        name.is_empty()
+            || own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+            || name.contains('.') && !self.is_me(name) && !self.shares_channel(&self.fold(name))
+    }
+
+    /// Who sent something, as an entity: the server's is the one of the whole network.
+    pub(super) fn sender(&self, source: &Source) -> Entity {
+        if self.is_server(source) {
+            self.service()
+        } else {
+            self.person(&source.nick)
+        }
+    }
+
+    /// The server tells its name with the first line after the registration.
+    pub(super) fn server_named(&mut self, message: &Message) {
+        let source = message.source.as_ref();
+        self.link.server_name = source
+            .filter(|source| source.user.is_none() && source.host.is_none())
+            .map(|source| source.nick.clone());
+    }
+}
+
+/// The source of a message; the empty one is the server.
+pub(super) fn source_of(message: &Message) -> Source {
+    message.source.clone().unwrap_or_default()
+}
