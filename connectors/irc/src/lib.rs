@@ -2,6 +2,7 @@
 
 mod address;
 mod credentials;
+mod gate;
 mod platform;
 pub mod session;
 mod settings;
@@ -9,5 +10,6 @@ mod shell;
 mod tls;
 
 pub use address::AddressPolicy;
+pub use gate::Pace;
 pub use platform::{Irc, IrcConfig};
 pub use settings::Settings;

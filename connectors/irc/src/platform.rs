@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
+use crate::gate::{Gate, Pace};
 use crate::session::PLATFORM;
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
@@ -22,6 +23,9 @@ pub struct IrcConfig {
     pub settings: Settings,
     /// Whom may be connected to.
     pub addresses: AddressPolicy,
+    /// How fast all accounts together connect to one host; hosts that are exceptions in `addresses` are the operator's
+    /// own, and are not waited for.
+    pub pace: Pace,
     /// Certificates that are trusted besides the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -31,6 +35,7 @@ pub struct IrcConfig {
 pub struct Irc {
     config: IrcConfig,
     tls: Result<Arc<ClientConfig>, String>,
+    gate: Arc<Gate>,
 }
 
 impl Irc {
@@ -39,6 +44,7 @@ impl Irc {
     pub fn new(config: IrcConfig) -> Self {
         Self {
             tls: tls::client_config(&config.roots),
+            gate: Arc::new(Gate::new(config.pace.clone())),
             config,
         }
     }
@@ -87,6 +93,7 @@ impl Platform for Irc {
             self.config.settings.clone(),
             self.config.addresses.clone(),
             self.tls.clone(),
+            Arc::clone(&self.gate),
             random(),
         );
         tokio::spawn(shell.run(for_shell, from_shell));

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 
+use crate::gate::Gate;
 use crate::platform::now;
 use crate::session::{Action, Clock, Session};
 use crate::{AddressPolicy, Settings, tls};
@@ -50,6 +51,8 @@ pub(crate) struct Shell {
     session: Session,
     addresses: AddressPolicy,
     tls: Result<Arc<ClientConfig>, String>,
+    gate: Arc<Gate>,
+    seed: u64,
     started: Instant,
     link: Link,
     lines: LineBuffer,
@@ -70,6 +73,7 @@ impl Shell {
         settings: Settings,
         addresses: AddressPolicy,
         tls: Result<Arc<ClientConfig>, String>,
+        gate: Arc<Gate>,
         seed: u64,
     ) -> Self {
         let clock = Clock {
@@ -80,6 +84,8 @@ impl Shell {
             session: Session::new(assignment, last_seen, settings, seed, clock),
             addresses,
             tls,
+            gate,
+            seed,
             started: Instant::now(),
             link: Link::Down,
             lines: LineBuffer::default(),
@@ -187,7 +193,18 @@ impl Shell {
                 Some(Action::Connect { host, port, secure }) => {
                     let tls = secure.then(|| self.tls.clone());
                     let addresses = self.addresses.clone();
-                    self.link = Link::Connecting(Box::pin(connect(host, port, tls, addresses)));
+                    let gate = (!addresses.is_own(&host, port)).then(|| Arc::clone(&self.gate));
+                    if let Some(gate) = &gate {
+                        self.session.handle_queued(gate.estimate(&host));
+                    }
+                    self.seed = self.seed.rotate_left(7).wrapping_add(1);
+                    let turn = self.seed;
+                    self.link = Link::Connecting(Box::pin(async move {
+                        if let Some(gate) = gate {
+                            gate.pass(&host, turn).await;
+                        }
+                        connect(host, port, tls, addresses).await
+                    }));
                 }
                 Some(Action::Disconnect) => {
                     if let Link::Up(stream) = &mut self.link {

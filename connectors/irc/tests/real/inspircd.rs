@@ -25,7 +25,7 @@ async fn two_people_talk() {
     assert_eq!(ack.id, heard.id);
     assert_eq!(ack.published, heard.published);
     assert_eq!(heard.target.unwrap().id, format!("#team@{SERVER}"));
-    bob.say("#team", "/me waves").await.unwrap();
+    bob.ask(json!({"type": "send", "target": {"id": format!("#team@{SERVER}")}, "object": {"type": "me", "content": "waves"}})).await.unwrap();
     let waved = alice.text("waves").await;
     assert_eq!(waved.object_type(), Some("me"));
     alice.say("bob", "psst").await.unwrap();

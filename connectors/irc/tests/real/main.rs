@@ -7,3 +7,4 @@ mod inspircd;
 mod network;
 mod ngircd;
 mod servers;
+mod services;

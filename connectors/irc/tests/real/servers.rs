@@ -154,6 +154,14 @@ impl Server {
             "nickserv/main",
             "nickserv/register",
             "nickserv/identify",
+            "nickserv/ghost",
+            "nickserv/set_core",
+            "nickserv/set_password",
+            "nickserv/enforce",
+            "chanserv/main",
+            "chanserv/register",
+            "chanserv/set_core",
+            "chanserv/set_mlock",
             "saslserv/main",
             "saslserv/plain",
         ];
@@ -166,7 +174,8 @@ impl Server {
   netname = "Test"; adminname = "x"; adminemail = "x@example.test"; registeremail = "noreply@example.test";
   auth = none; }};
 uplink "irc.example.test" {{ host = "127.0.0.1"; port = {port}; send_password = "link"; receive_password = "link"; }};
-nickserv {{ nick = "NickServ"; user = "NickServ"; host = "services.example.test"; real = "x"; }};
+nickserv {{ nick = "NickServ"; user = "NickServ"; host = "services.example.test"; real = "x"; enforce_delay = 1; }};
+chanserv {{ nick = "ChanServ"; user = "ChanServ"; host = "services.example.test"; real = "x"; }};
 saslserv {{ nick = "SaslServ"; user = "SaslServ"; host = "services.example.test"; real = "x"; }};
 "#
         ));

@@ -1,0 +1,183 @@
+//! When connections may be made: hosts take a crowd that comes at once for an attack.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex as Queue;
+use tokio::time::{Instant, sleep_until};
+
+/// Hosts that are remembered; those that nobody waits for are forgotten beyond that.
+const MAX_HOSTS: usize = 1024;
+
+/// How fast connections to one host are made, by all accounts together.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// Connections that may be made at once.
+    pub burst: u32,
+    /// The time in which one more may be made after that.
+    pub interval: Duration,
+    /// Up to that much is added to each wait.
+    pub jitter: Duration,
+}
+
+impl Default for Pace {
+    /// Public networks refuse or ban addresses that come more often than about three times in ten seconds.
+    fn default() -> Self {
+        Self {
+            burst: 3,
+            interval: Duration::from_secs(5),
+            jitter: Duration::from_secs(3),
+        }
+    }
+}
+
+/// One queue for each host; who gives up leaves it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pace: Pace,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    /// Fair: first come, first served. Holds when the last of those who are through may be thought of as gone.
+    queue: Queue<Option<Instant>>,
+}
+
+impl Gate {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            hosts: Mutex::default(),
+        }
+    }
+
+    /// About how long somebody who comes now has to wait.
+    pub(crate) fn estimate(&self, host: &str) -> Duration {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(host) = hosts.get(&key(host)) else {
+            return Duration::ZERO;
+        };
+        // One is kept by the map.
+        let ahead = u32::try_from(Arc::strong_count(host) - 1).unwrap_or(u32::MAX);
+        let first = match host.queue.try_lock() {
+            Ok(through) => self.due(*through).saturating_duration_since(Instant::now()),
+            Err(_) => Duration::ZERO,
+        };
+        first + self.pace.interval.saturating_mul(ahead)
+    }
+
+    /// When the next one may go through. A bucket that leaks: each that goes through fills it by one interval, and a
+    /// burst fits into it.
+    fn due(&self, through: Option<Instant>) -> Instant {
+        let now = Instant::now();
+        let burst = self.pace.burst.saturating_sub(1);
+        let room = self.pace.interval.saturating_mul(burst);
+        through
+            .and_then(|filled| filled.checked_sub(room))
+            .map_or(now, |due| due.max(now))
+    }
+
+    /// Waits until a connection to a host may be made. `random` is one number of this connection's own.
+    pub(crate) async fn pass(&self, host: &str, random: u64) {
+        let host = self.host(host);
+        let mut through = host.queue.lock().await;
+        let Pace {
+            interval, jitter, ..
+        } = self.pace;
+        let due = self.due(*through);
+        if due > Instant::now() {
+            let millis = u64::try_from(jitter.as_millis()).unwrap_or(u64::MAX - 1);
+            sleep_until(due + Duration::from_millis(random % (millis + 1))).await;
+        }
+        let now = Instant::now();
+        *through = Some(through.map_or(now, |filled| filled.max(now)) + interval);
+    }
+
+    fn host(&self, host: &str) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MAX_HOSTS {
+            let now = Instant::now();
+            let counts = |host: &Arc<Host>| match host.queue.try_lock() {
+                Ok(through) => through.is_some_and(|filled| filled > now),
+                Err(_) => true,
+            };
+            hosts.retain(|_, host| Arc::strong_count(host) > 1 || counts(host));
+        }
+        Arc::clone(hosts.entry(key(host)).or_default())
+    }
+}
+
+/// Names are the same in any case, and with a dot at the end.
+fn key(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn times(gate: &Arc<Gate>, host: &'static str, count: u64) -> Vec<Duration> {
+        let start = Instant::now();
+        let waits: Vec<_> = (0..count)
+            .map(|number| {
+                let gate = Arc::clone(gate);
+                tokio::spawn(async move {
+                    gate.pass(host, number * 7919).await;
+                    Instant::now() - start
+                })
+            })
+            .collect();
+        let mut times = Vec::new();
+        for wait in waits {
+            times.push(wait.await.unwrap());
+        }
+        times.sort_unstable();
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_is_spread() {
+        let gate = Arc::new(Gate::new(Pace::default()));
+        let found = times(&gate, "irc.test", 200).await;
+        let Pace {
+            burst, interval, ..
+        } = Pace::default();
+        for window in found.windows(burst as usize + 1) {
+            let (first, last) = (window[0], window[burst as usize]);
+            assert!(last - first >= interval, "{first:?} {last:?}");
+        }
+        // Another host waits for nobody, and a quiet time makes room for a few again.
+        assert_eq!(times(&gate, "other.test", 1).await, [Duration::ZERO]);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(times(&gate, "IRC.test.", 3).await, [Duration::ZERO; 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_takes_no_turn() {
+        let gate = Arc::new(Gate::new(Pace::default()));
+        times(&gate, "irc.test", 3).await;
+        for number in 0..50 {
+            let pass = gate.pass("irc.test", number);
+            assert!(tokio::time::timeout(Duration::ZERO, pass).await.is_err());
+        }
+        // And none is thought to wait.
+        assert!(gate.estimate("irc.test") <= Pace::default().interval);
+        let next = times(&gate, "irc.test", 1).await;
+        let Pace {
+            interval, jitter, ..
+        } = Pace::default();
+        assert!(next[0] <= interval + jitter, "{next:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hosts_are_forgotten() {
+        let gate = Gate::new(Pace::default());
+        for number in 0..MAX_HOSTS * 2 {
+            gate.pass(&format!("h{number}.test"), 0).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!(gate.hosts.lock().unwrap().len() <= MAX_HOSTS);
+    }
+}

@@ -1,0 +1,147 @@
+//! Atheme: what it repeats, and what it takes away.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use irc_connector::{Irc, IrcConfig, Pace};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::client::{Client, assignment};
+use crate::servers::Server;
+
+/// What is logged, at whatever level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_archived_or_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
+    let server = Server::inspircd(false).await;
+    let mut alice = Client::online("alice", server.port).await;
+    registered(&mut alice, "hunter-22").await;
+    alice.join("#team").await.unwrap();
+    let mut told = Vec::new();
+    for (service, command, answer) in [
+        ("NickServ", "SET PASSWORD hunter-33", "password"),
+        (
+            "NickServ@services.example.test",
+            "IDENTIFY alice hunter-33",
+            "logged in",
+        ),
+        ("NickServ", "IDENTIFY alice hunter-44", ""),
+        ("NickServ", "GHOST nobody hunter-55", "nobody"),
+        ("NickServ", "SET hunter-66 hunter-77", ""),
+        ("ChanServ", "REGISTER #team hunter-88", "#team"),
+        ("ChanServ", "SET #team MLOCK +k hunter-99", "MLOCK"),
+    ] {
+        alice.say(service, command).await.unwrap();
+        let name = service.split('@').next().unwrap();
+        let heard = alice
+            .activity(command, |a| {
+                let from = a.actor.as_ref().and_then(|actor| actor.name.as_deref());
+                from == Some(name) && a.content().is_some_and(|text| text.contains(answer))
+            })
+            .await;
+        told.push(heard.content().unwrap().to_owned());
+    }
+    // Atheme does repeat what it was told.
+    assert!(told.iter().any(|text| text.contains("hunter-")), "{told:?}");
+    let kept: Vec<String> = alice
+        .records()
+        .iter()
+        .map(|body| format!("{body:?}"))
+        .collect();
+    assert!(
+        kept.iter().any(|body| body.contains("NickServ")),
+        "{kept:#?}"
+    );
+    let secrets: Vec<&String> = kept
+        .iter()
+        .filter(|body| body.contains("hunter-"))
+        .collect();
+    // The key of a channel is needed to come back, and stands in the connection's record only.
+    assert!(
+        secrets.iter().all(|body| body.starts_with("Joined")),
+        "{secrets:#?}"
+    );
+    alice.stop().await;
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(!logged.contains("hunter-"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_nickname_that_is_enforced_is_left_to_its_owner() {
+    let server = Server::inspircd(false).await;
+    let mut alice = Client::online("alice", server.port).await;
+    registered(&mut alice, "hunter-22").await;
+    alice.say("NickServ", "SET ENFORCE ON").await.unwrap();
+    alice
+        .activity("that it is on", |a| {
+            a.content()
+                .is_some_and(|text| text.to_uppercase().contains("ENFORCE"))
+        })
+        .await;
+    alice.stop().await;
+    let mut other = Client::start(assignment("alice", server.port)).await;
+    assert!(other.state("online").await.ends_with("as alice."));
+    let sentence = other.state("online").await;
+    assert!(
+        sentence.contains("took the nickname alice away: sign in there"),
+        "{sentence}"
+    );
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_crowd_waits_for_its_turn() {
+    let server = Server::inspircd(false).await;
+    let irc = Irc::new(IrcConfig {
+        pace: Pace {
+            burst: 1,
+            interval: std::time::Duration::from_secs(3600),
+            ..Pace::default()
+        },
+        ..IrcConfig::default()
+    });
+    let mut first = Client::start_with(&irc, assignment("alice", server.port)).await;
+    first.state("online").await;
+    let mut second = Client::start_with(&irc, assignment("bob", server.port)).await;
+    second.state("connecting").await;
+    let sentence = second.state("connecting").await;
+    assert!(sentence.contains("in about"), "{sentence}");
+    first.stop().await;
+    second.stop().await;
+}
+
+/// Registers the nickname once the services are there.
+async fn registered(client: &mut Client, password: &str) {
+    loop {
+        let register = format!("REGISTER {password} a@example.test");
+        match client.say("NickServ", &register).await {
+            Ok(_) => break,
+            Err(sentence) => assert!(sentence.contains("nobody called NickServ"), "{sentence}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    client
+        .activity("NickServ's answer", |a| {
+            a.content().is_some_and(|text| text.contains("registered"))
+        })
+        .await;
+}
