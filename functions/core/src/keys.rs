@@ -131,6 +131,14 @@ pub(crate) fn task(connector: &str, id: &str) -> String {
     format!("queue/{connector}/{id}.json")
 }
 
+/// Records that are damaged, which others must not wait for.
+pub(crate) const SET_ASIDE: &str = "set-aside/";
+
+/// Where a damaged record is kept for whoever looks after the installation.
+pub(crate) fn set_aside(key: &str) -> String {
+    format!("{SET_ASIDE}{key}")
+}
+
 /// A call that has a link.
 pub(crate) fn call(id: &str) -> String {
     format!("calls/{id}.json")

@@ -43,7 +43,7 @@ pub struct Maintained {
     pub waiting: usize,
     /// Tasks that were given up.
     pub given_up: usize,
-    /// What failed, by what it was: an account's name, its hooks, `accounts`, `counters`, `queues` or `uploads`. It is done in the
+    /// What failed, by what it was: an account's name, its hooks, `accounts`, `counters`, `queues`, `set-aside` or `uploads`. It is done in the
     /// next round.
     pub failed: BTreeMap<String, String>,
 }
@@ -155,6 +155,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             } else {
                 *waiting.entry(connector.to_owned()).or_default() += 1;
             }
+        }
+        let aside = self.list_keys(keys::SET_ASIDE).await?.len();
+        if aside > 0 {
+            done.failed.insert(
+                "set-aside".to_owned(),
+                format!(
+                    "{aside} damaged records were set aside, in {} of the store; look at them and delete them",
+                    keys::SET_ASIDE
+                ),
+            );
         }
         for (id, count) in waiting {
             done.waiting += count;

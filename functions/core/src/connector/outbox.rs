@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use model::{Outbox, OutboxItem, OutboxReceipt, Task};
+use model::{Outbox, OutboxReceipt, Task};
 use storage_adapter::ObjectStore;
 
 use crate::problem::{Answer, Failure};
@@ -40,7 +40,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         for (id, reason) in done.chain(refused) {
             check_id(id)?;
             let key = keys::task(&connector.id, id);
-            if let Some((item, _)) = self.load::<OutboxItem>(&key).await? {
+            if let Some(item) = self.task(&key).await? {
                 // Before the task goes: whoever repeats what it was made from finds the one or the other.
                 match &item.task {
                     Task::Say(say) => self.note_outcome(say, reason).await?,
