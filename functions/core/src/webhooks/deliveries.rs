@@ -146,8 +146,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 continue;
             };
             let name = key::delivery(account, hook, id);
-            if let Some((delivery, _)) = self.load::<Delivery>(&name).await? {
-                views.push(DeliveryView::from(delivery));
+            match self.load::<Delivery>(&name).await {
+                Ok(Some((delivery, _))) => views.push(DeliveryView::from(delivery)),
+                // One that is damaged hides none of the others.
+                Ok(None) | Err(StoreError::Denied(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(views)
@@ -184,7 +187,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Edit::Keep(())
             }
         };
-        self.edit::<Delivery, ()>(&name, change).await?;
-        Ok(())
+        match self.edit::<Delivery, ()>(&name, change).await {
+            // The record is damaged: nobody will read what became of it, and the task must not come again for that.
+            Ok(_) | Err(StoreError::Denied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

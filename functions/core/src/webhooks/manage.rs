@@ -20,9 +20,6 @@ use crate::request::{answer, empty, json};
 use crate::router::discard;
 use crate::{Functions, Host, keys};
 
-/// The most hooks of one account.
-const MAX_HOOKS: usize = 100;
-
 /// A hook as the API shows it.
 #[derive(Serialize)]
 struct HookView {
@@ -113,7 +110,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/hooks`.
     async fn get_hooks(&self, call: &Call<'_>) -> Answer {
         let held = self.session(call).await?;
-        let mut hooks: Vec<Hook> = self.load_all(&key::hooks(&held.account)).await?;
+        let mut hooks = Vec::new();
+        for name in self.list_keys(&key::hooks(&held.account)).await? {
+            match self.load::<Hook>(&name).await {
+                Ok(found) => hooks.extend(found.map(|(hook, _)| hook)),
+                // One that is damaged hides none of the others.
+                Err(StoreError::Denied(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         hooks.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let views: Vec<HookView> = hooks.into_iter().map(Into::into).collect();
         Ok(answer(StatusCode::OK, &serde_json::json!({"hooks": views})))
@@ -146,12 +151,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "connection will not do: expected the id of one of your connections",
             ));
         }
-        if self.list_keys(&key::hooks(account)).await?.len() >= MAX_HOOKS {
-            return Err(Failure::conflict(format!(
-                "an account takes at most {MAX_HOOKS} hooks; delete one first"
-            )));
-        }
         let token = BearerToken::new(account.clone(), &self.random());
+        self.claim_hook(account, &token.id).await?;
         let hook = Hook {
             version: 1,
             id: token.id.clone(),
@@ -239,7 +240,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.hook(&held.account, id).await?;
         let name = key::hook(&held.account, id);
         self.storage.store().delete(&name).await?;
-        // What is left over is swept.
+        // What is left over ends by itself, or is swept.
+        let _for_a_minute = self.release_hook(&held.account, id).await;
         let _swept_later = self.forget_deliveries(&held.account, id).await;
         Ok(empty(StatusCode::NO_CONTENT))
     }
@@ -338,7 +340,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         hook: &str,
     ) -> Result<(), StoreError> {
-        for prefix in [key::recent(account, hook), key::deliveries(account, hook)] {
+        for prefix in [
+            key::recent(account, hook),
+            key::deliveries(account, hook),
+            key::rates(account, hook),
+        ] {
             for name in self.list_keys(&prefix).await? {
                 self.storage.store().delete(&name).await?;
             }

@@ -19,6 +19,7 @@ mod clock;
 mod deliveries;
 mod fields;
 mod ingest;
+mod ledger;
 mod manage;
 mod rate;
 mod sweep;
@@ -138,6 +139,25 @@ pub(crate) mod key {
         format!("accounts/{account}/hooks/{id}.json")
     }
 
+    /// Which hooks are being made.
+    pub(crate) fn ledger(account: &AccountName) -> String {
+        format!("accounts/{account}/hook-ledger.json")
+    }
+
+    /// Counters of all hooks of an account.
+    pub(crate) fn all_rates(account: &AccountName) -> String {
+        format!("accounts/{account}/hook-rates/")
+    }
+
+    /// Counters of a hook.
+    pub(crate) fn rates(account: &AccountName, hook: &str) -> String {
+        format!("accounts/{account}/hook-rates/{hook}/")
+    }
+
+    pub(crate) fn rate(account: &AccountName, hook: &str, shard: u8) -> String {
+        format!("{}{shard}.json", rates(account, hook))
+    }
+
     /// All deliveries of an account.
     pub(crate) fn all_deliveries(account: &AccountName) -> String {
         format!("accounts/{account}/deliveries/")
@@ -167,13 +187,6 @@ pub(crate) mod key {
     pub(crate) fn mark(account: &AccountName, hook: &str, time: Timestamp, id: &str) -> String {
         let millis = u64::try_from(time.millis()).unwrap_or_default().min(LAST);
         format!("{}{:012x}-{id}", recent(account, hook), LAST - millis)
-    }
-
-    /// Reads the time of a delivery in the name of its mark, in milliseconds.
-    pub(crate) fn marked_time(key: &str) -> Option<i64> {
-        let (time, _) = key.rsplit('/').next()?.split_once('-')?;
-        let left = u64::from_str_radix(time, 16).ok()?;
-        i64::try_from(LAST.checked_sub(left)?).ok()
     }
 
     /// Reads the id of a delivery in the name of its mark.

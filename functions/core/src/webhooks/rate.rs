@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use model::{AccountName, Timestamp};
-use storage_adapter::{ObjectStore, StoreError};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::key;
 use crate::{Functions, Host};
@@ -15,8 +16,30 @@ pub(crate) const BURST: i64 = 120;
 pub(crate) const INTERVAL_MS: i64 = 1_000;
 /// Hooks that are counted at once.
 const MAX_COUNTED: usize = 10_000;
+/// Counters of a hook in the store: each has its part of the burst, so that what comes at once does not wait for one object.
+const SHARDS: u8 = 8;
+/// How often a counter in the store is changed anew when others change it at the same time.
+const ATTEMPTS: u32 = 12;
 
-/// For each hook the time at which it will have room for a full burst again (GCRA, as in ATM networks).
+/// Counts one more where there is room for `burst` at once and one more each `interval`: GCRA, as in ATM networks. `full` is
+/// the time at which there will be room for a full burst again. Returns the milliseconds to wait instead, if there is none.
+fn count(full: &mut i64, now: i64, burst: i64, interval: i64) -> Result<(), i64> {
+    // A clock elsewhere that is ahead must not close a hook for long.
+    let known = (*full).clamp(now, now + burst * interval);
+    let next = known + interval;
+    let over = next - now - burst * interval;
+    if over > 0 {
+        return Err(over);
+    }
+    *full = next;
+    Ok(())
+}
+
+fn seconds(millis: i64) -> u64 {
+    u64::try_from(millis).unwrap_or_default().div_ceil(1_000)
+}
+
+/// The counters of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Rates(Mutex<HashMap<(AccountName, String), i64>>);
 
@@ -34,39 +57,68 @@ impl Rates {
         let at = full
             .entry((account.clone(), hook.to_owned()))
             .or_insert(now);
-        let next = (*at).max(now) + INTERVAL_MS;
-        let over = next - now - BURST * INTERVAL_MS;
-        if over > 0 {
-            return Some(u64::try_from(over).unwrap_or_default().div_ceil(1_000));
-        }
-        *at = next;
-        None
+        count(at, now, BURST, INTERVAL_MS).err().map(seconds)
     }
+}
+
+/// `accounts/<account>/hook-rates/<hook>/<shard>.json`: one of the counters of a hook.
+#[derive(Debug, Deserialize, Serialize)]
+struct Shard {
+    /// Version of this record's format; 1.
+    version: u32,
+    /// When it has room for its full part again, in milliseconds.
+    full: i64,
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Counts a delivery; returns how many seconds to wait instead, if there were too many. Where instances share
-    /// nothing but the store, those count that are in it: a burst, within as long as a burst takes to pass.
+    /// nothing but the store the counters are in it, and looking and counting is one compare and swap.
     pub(super) async fn over_rate(
         &self,
         account: &AccountName,
         hook: &str,
     ) -> Result<Option<u64>, StoreError> {
-        let now = self.now();
         if !self.config.shared_counters {
-            return Ok(self.hook_rates.take(account, hook, now));
+            return Ok(self.hook_rates.take(account, hook, self.now()));
         }
-        let prefix = key::recent(account, hook);
-        let marks = self.storage.store().list(&prefix, None).await?;
-        // The latest are first.
-        let burst = usize::try_from(BURST).unwrap_or(usize::MAX);
-        let oldest = marks.get(burst - 1);
-        let oldest = oldest.and_then(|mark| key::marked_time(&mark.key));
-        let over = oldest.map_or(0, |at| at + BURST * INTERVAL_MS - now.millis());
-        let seconds = u64::try_from(over).unwrap_or_default().div_ceil(1_000);
-        // A clock elsewhere that is ahead must not close a hook for long.
-        let longest = u64::try_from(BURST * INTERVAL_MS / 1_000).unwrap_or_default();
-        Ok((seconds > 0).then_some(seconds.min(longest)))
+        let [first] = self.random::<1>();
+        let mut least = i64::MAX;
+        for step in 0..SHARDS {
+            let shard = (first % SHARDS + step) % SHARDS;
+            match self.count_in(&key::rate(account, hook, shard)).await? {
+                Ok(()) => return Ok(None),
+                Err(wait) => least = least.min(wait),
+            }
+        }
+        Ok(Some(seconds(least)))
+    }
+
+    async fn count_in(&self, name: &str) -> Result<Result<(), i64>, StoreError> {
+        let (burst, interval) = (BURST / i64::from(SHARDS), INTERVAL_MS * i64::from(SHARDS));
+        for attempt in 0..ATTEMPTS {
+            let now = self.now().millis();
+            let (mut shard, mode) = match self.load::<Shard>(name).await? {
+                Some((shard, etag)) => (shard, PutMode::IfMatch(etag)),
+                None => {
+                    let empty = Shard {
+                        version: 1,
+                        full: now,
+                    };
+                    (empty, PutMode::IfAbsent)
+                }
+            };
+            if let Err(wait) = count(&mut shard.full, now, burst, interval) {
+                return Ok(Err(wait));
+            }
+            match self.store(name, &shard, mode).await {
+                Ok(_) => return Ok(Ok(())),
+                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(
+            "too many events of one hook at once".to_owned(),
+        ))
     }
 }
 

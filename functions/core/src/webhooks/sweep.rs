@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use model::AccountName;
 use storage_adapter::{ObjectStore, StoreError};
 
-use super::{Delivery, Hook, key};
+use super::{Delivery, key};
 use crate::{Functions, Host};
 
 /// How long a delivery is remembered, and a repeat of it recognised: 7 days.
@@ -22,11 +22,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
         let marks = self.list_keys(&key::all_recent(account)).await?;
         let records = self.list_keys(&key::all_deliveries(account)).await?;
-        if marks.is_empty() && records.is_empty() {
+        let rates = self.list_keys(&key::all_rates(account)).await?;
+        if marks.is_empty() && records.is_empty() && rates.is_empty() {
             return Ok(0);
         }
-        let hooks: Vec<Hook> = self.load_all(&key::hooks(account)).await?;
-        let hooks: HashSet<String> = hooks.into_iter().map(|hook| hook.id).collect();
+        // Their names say which there are, so one that is damaged stops nothing.
+        let hooks = self.list_keys(&key::hooks(account)).await?;
+        let hooks: HashSet<String> = hooks
+            .iter()
+            .filter_map(|name| name.rsplit('/').next()?.strip_suffix(".json"))
+            .map(str::to_owned)
+            .collect();
         let oldest = self.now().plus_millis(-KEEP_MS);
         let mut kept: HashMap<String, usize> = HashMap::new();
         let mut marked: HashSet<(String, String)> = HashSet::new();
@@ -48,6 +54,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             self.storage.store().delete(&record).await?;
             self.storage.store().delete(&mark).await?;
             forgotten += 1;
+        }
+        for rate in rates {
+            if hook_in(&rate).is_some_and(|hook| !hooks.contains(hook)) {
+                self.storage.store().delete(&rate).await?;
+            }
         }
         forgotten += self
             .sweep_unmarked(account, &records, &hooks, &marked)
@@ -77,10 +88,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 continue;
             }
             let name = key::delivery(account, hook, id);
-            let Some((delivery, _)) = self.load::<Delivery>(&name).await? else {
-                continue;
+            let old = match self.load::<Delivery>(&name).await {
+                Ok(Some((delivery, _))) => delivery.time < oldest,
+                Ok(None) => continue,
+                // Damaged, and nothing leads to it.
+                Err(StoreError::Denied(_)) => true,
+                Err(error) => return Err(error),
             };
-            if !hooks.contains(hook) || delivery.time < oldest {
+            if !hooks.contains(hook) || old {
                 self.storage.store().delete(&name).await?;
                 forgotten += 1;
             }
