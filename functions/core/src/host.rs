@@ -18,6 +18,18 @@ pub trait Host: storage_adapter::Host {
         limits: FetchLimits,
     ) -> impl Future<Output = Result<Response<Bytes>, FetchError>> + MaybeSend;
 
+    /// Does a job that may take a processor for a while and waits for nothing: reading what others sent. A host with threads
+    /// does few at once, and none where requests are answered, so that nobody else waits for it. `None` if the job panicked.
+    ///
+    /// Hosts where each request has an instance of its own keep this one, which does it at once.
+    fn work<T, F>(&self, job: F) -> impl Future<Output = Option<T>> + MaybeSend
+    where
+        T: MaybeSend + 'static,
+        F: FnOnce() -> T + MaybeSend + 'static,
+    {
+        async move { Some(job()) }
+    }
+
     /// Opens a bucket that an account has of its own, over clients that are kept. `parts` says what was found out when the
     /// bucket was tried out; without it that is done now: write, conditional writes, read, list and delete of a small object.
     ///

@@ -79,6 +79,7 @@ pub struct Functions<S, H> {
     wakes: deliver::Wakes,
     pauses: away::Pauses,
     hook_rates: webhooks::Rates,
+    hooks_in_hand: webhooks::InHand,
     registry: connectors::RegistryCache,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
@@ -111,6 +112,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             wakes: deliver::Wakes::default(),
             pauses: away::Pauses::default(),
             hook_rates: webhooks::Rates::default(),
+            hooks_in_hand: webhooks::InHand::default(),
             registry: connectors::RegistryCache::default(),
             set_up: AtomicBool::new(false),
             places,

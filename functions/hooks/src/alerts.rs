@@ -26,24 +26,37 @@ pub(crate) fn grafana(body: &Value) -> Event {
     if rule.is_empty() {
         return Event::ignored("alert", "there is no alert in it");
     }
-    let state = text(body, "state");
+    let state = first(body, &["state", "status"]);
     let message = summary(text(body, "message"), COMMENT);
     let rule = summary(rule, TITLE);
-    let state_shown = format!("[{}]", state.to_uppercase());
     let url = first(body, &["ruleUrl", "externalURL"]);
     let dash = if message.is_empty() { "" } else { "-" };
     Event::new(
         state,
-        join(&["[Grafana]", &state_shown, &rule, dash, &message, url]),
+        join(&["[Grafana]", &tag(state), &rule, dash, &message, url]),
     )
+}
+
+/// Writes a state, if there is one.
+fn tag(state: &str) -> String {
+    if state.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", state.to_uppercase())
+    }
 }
 
 fn group(source: &str, body: &Value) -> Event {
     let alerts = list(body, "alerts");
     let status = text(body, "status");
+    // Who leaves out the state of an alert has it in that of the group.
+    let status_of = |alert: &Value| match text(alert, "status") {
+        "" => status.to_owned(),
+        own => own.to_owned(),
+    };
     let firing = alerts
         .iter()
-        .filter(|alert| text(alert, "status") == "firing")
+        .filter(|alert| status_of(alert) == "firing")
         .count();
     let resolved = alerts.len() - firing;
     if alerts.is_empty() {
@@ -52,45 +65,63 @@ fn group(source: &str, body: &Value) -> Event {
     let url = text(body, "externalURL");
     if let [alert] = alerts {
         let url = first(alert, &["panelURL", "dashboardURL", "generatorURL"]);
-        let status = text(alert, "status").to_uppercase();
+        let state = status_of(alert);
+        let name = match name(alert) {
+            none if none.is_empty() => summary(first(body, &["title", "message"]), TITLE),
+            name => name,
+        };
         let line = join(&[
             &format!("[{source}]"),
-            &format!("[{status}]"),
-            &name(alert),
+            &tag(&state),
+            if name.is_empty() { "alert" } else { &name },
+            &severity(text(alert, "labels.severity")),
             &about(alert),
             url,
         ]);
-        return Event::new(text(alert, "status"), line);
+        return Event::new(state, line);
     }
     let counts = match (firing, resolved) {
         (0, resolved) => format!("[RESOLVED:{resolved}]"),
         (firing, 0) => format!("[FIRING:{firing}]"),
         (firing, resolved) => format!("[FIRING:{firing}, RESOLVED:{resolved}]"),
     };
-    let common = first(body, &["commonLabels.alertname", "groupLabels.alertname"]);
-    let title = labels(at(body, "groupLabels"), common);
+    let common = common_name(body);
+    let named = match common.as_str() {
+        // What each is called stands in its own line; this is what Grafana calls all of them.
+        "" => summary(text(body, "title"), TITLE),
+        common => common.to_owned(),
+    };
     let mut lines = vec![join(&[
         &format!("[{source}]"),
         &counts,
-        common,
-        &title,
+        &named,
+        &severity(text(body, "commonLabels.severity")),
+        &labels(at(body, "groupLabels")),
         url,
     ])];
     // Those that are still burning come first.
     let (burning, over): (Vec<&Value>, Vec<&Value>) = alerts
         .iter()
-        .partition(|alert| text(alert, "status") == "firing");
+        .partition(|alert| status_of(alert) == "firing");
+    let mut shown = 0;
     for alert in burning.into_iter().chain(over).take(SHOWN_ALERTS) {
         let name = if common.is_empty() {
             name(alert)
         } else {
             String::new()
         };
-        let status = text(alert, "status");
-        lines.push(join(&[&format!("{status}:"), &name, &about(alert)]));
+        let said = match text(body, "commonLabels.severity") {
+            "" => severity(text(alert, "labels.severity")),
+            _ => String::new(),
+        };
+        let line = join(&[&name, &said, &about(alert)]);
+        if !line.is_empty() {
+            lines.push(format!("{}: {line}", status_of(alert)));
+            shown += 1;
+        }
     }
-    let more = alerts.len().saturating_sub(SHOWN_ALERTS);
-    if let (Some(last), true) = (lines.last_mut(), more > 0) {
+    let more = alerts.len() - shown;
+    if let (Some(last), true, true) = (lines.last_mut(), more > 0, shown > 0) {
         last.push_str(&format!(" (… and {more} more)"));
     }
     Event {
@@ -100,24 +131,73 @@ fn group(source: &str, body: &Value) -> Event {
     }
 }
 
-fn name(alert: &Value) -> String {
-    let name = text(alert, "labels.alertname");
-    summary(if name.is_empty() { "alert" } else { name }, TITLE)
+/// What all alerts of a group are called, if that is the same.
+fn common_name(body: &Value) -> String {
+    let common = at(body, "commonLabels");
+    match label_name(common) {
+        none if none.is_empty() => label_name(at(body, "groupLabels")),
+        name => name,
+    }
 }
+
+fn name(alert: &Value) -> String {
+    label_name(at(alert, "labels"))
+}
+
+/// Returns the name of an alert. When a source has no data or fails, Grafana calls the alert after that, and the rule is in
+/// a label of its own.
+fn label_name(labels: &Value) -> String {
+    let rule = first(labels, &["rulename", "alertname"]);
+    let rule = summary(rule, TITLE);
+    match text(labels, "alertname") {
+        "DatasourceNoData" if rule != "DatasourceNoData" => format!("{rule}: no data"),
+        "DatasourceError" if rule != "DatasourceError" => format!("{rule}: the source fails"),
+        "" => rule,
+        name => summary(name, TITLE),
+    }
+}
+
+fn severity(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("({text})")
+    }
+}
+
+/// Where something is in Kubernetes; the metrics' own address says nothing there.
+const IN_KUBERNETES: [&str; 9] = [
+    "labels.pod",
+    "labels.deployment",
+    "labels.statefulset",
+    "labels.daemonset",
+    "labels.job_name",
+    "labels.persistentvolumeclaim",
+    "labels.node",
+    "labels.service",
+    "labels.container",
+];
 
 /// Returns where it burns and what the rule says about it.
 fn about(alert: &Value) -> String {
-    let place = first(
-        alert,
-        &[
-            "labels.instance",
-            "labels.pod",
-            "labels.node",
-            "labels.host",
-            "labels.job",
-            "labels.service",
-        ],
-    );
+    let place = match text(alert, "labels.namespace") {
+        "" => first(
+            alert,
+            &[
+                "labels.instance",
+                "labels.pod",
+                "labels.node",
+                "labels.host",
+                "labels.job",
+                "labels.service",
+            ],
+        )
+        .to_owned(),
+        namespace => match first(alert, &IN_KUBERNETES) {
+            "" => namespace.to_owned(),
+            place => format!("{namespace}/{place}"),
+        },
+    };
     let said = first(
         alert,
         &[
@@ -128,17 +208,26 @@ fn about(alert: &Value) -> String {
         ],
     );
     let said = summary(said, COMMENT);
-    match (place.is_empty(), said.is_empty()) {
-        (true, _) => said,
-        (false, true) => format!("on {place}"),
-        (false, false) => format!("on {place}: {said}"),
+    let folder = text(alert, "labels.grafana_folder");
+    let place = match (place.is_empty(), folder.is_empty()) {
+        (false, _) => format!("on {place}"),
+        (true, false) => format!("in {folder}"),
+        (true, true) => return said,
+    };
+    if said.is_empty() {
+        place
+    } else {
+        format!("{place}: {said}")
     }
 }
 
-fn labels(value: &Value, without: &str) -> String {
+fn labels(value: &Value) -> String {
     let map = value.as_object().into_iter().flatten();
-    let shown = map.map(|(name, value)| (name, scalar(value)));
-    let shown = shown.filter(|(_, value)| !value.is_empty() && value != without);
+    // Those are said already.
+    let named = |name: &str| matches!(name, "alertname" | "rulename" | "severity");
+    let shown = map.filter(|(name, _)| !named(name));
+    let shown = shown.map(|(name, value)| (name, scalar(value)));
+    let shown = shown.filter(|(_, value)| !value.is_empty());
     let shown: Vec<String> = shown
         .take(5)
         .map(|(name, value)| format!("{name}={value}"))
@@ -189,5 +278,60 @@ mod tests {
             ["[Grafana] [ALERTING] Panel alert - too hot http://g.example/1"]
         );
         assert!(grafana(&json!({})).lines.is_empty());
+    }
+
+    /// As Grafana 11 sends it when a rule's source has no data.
+    #[test]
+    fn no_data_is_named_after_the_rule() {
+        let alert = |folder: &str| {
+            json!({"status": "firing", "labels": {"alertname": "DatasourceNoData", "datasource_uid": "p1",
+                "grafana_folder": folder, "ref_id": "A", "rulename": "Disk usage"},
+                "annotations": {}, "values": null, "valueString": "", "generatorURL": "https://g.example/r"})
+        };
+        let one = json!({"status": "firing", "title": "[FIRING:1] DatasourceNoData Infra", "alerts": [alert("Infra")]});
+        assert_eq!(
+            grafana(&one).lines,
+            ["[Grafana] [FIRING] Disk usage: no data in Infra https://g.example/r"]
+        );
+        let two = json!({"status": "firing", "title": "[FIRING:2] DatasourceNoData", "externalURL": "https://g.example",
+            "commonLabels": {"alertname": "DatasourceNoData", "rulename": "Disk usage"}, "groupLabels": {},
+            "alerts": [alert(""), alert("")]});
+        assert_eq!(
+            grafana(&two).lines,
+            ["[Grafana] [FIRING:2] Disk usage: no data https://g.example"]
+        );
+        let nameless =
+            json!({"title": "[FIRING:1] Something", "message": "x", "alerts": [{"labels": {}}]});
+        assert_eq!(grafana(&nameless).lines, ["[Grafana] [FIRING:1] Something"]);
+        let nameless = json!({"title": "Something", "message": "x"});
+        assert_eq!(grafana(&nameless).lines, ["[Grafana] Something - x"]);
+    }
+
+    #[test]
+    fn kubernetes_says_where_and_how_bad() {
+        let alert = |pod: &str| {
+            json!({"status": "firing", "labels": {"alertname": "KubePodCrashLooping", "namespace": "prod", "pod": pod,
+                "severity": "critical", "instance": "10.0.0.7:8080", "job": "kube-state-metrics"},
+                "annotations": {"summary": "Pod is crash looping."}, "generatorURL": "https://p.example"})
+        };
+        let one = json!({"status": "firing", "alerts": [alert("api-7d9f")]});
+        assert_eq!(
+            alertmanager(&one).lines,
+            [
+                "[Alertmanager] [FIRING] KubePodCrashLooping (critical) on prod/api-7d9f: Pod is crash looping. https://p.example"
+            ]
+        );
+        let two = json!({"status": "firing", "externalURL": "https://am.example",
+            "groupLabels": {"alertname": "KubePodCrashLooping", "namespace": "prod"},
+            "commonLabels": {"alertname": "KubePodCrashLooping", "namespace": "prod", "severity": "critical"},
+            "alerts": [alert("a"), alert("b")]});
+        assert_eq!(
+            alertmanager(&two).lines,
+            [
+                "[Alertmanager] [FIRING:2] KubePodCrashLooping (critical) (namespace=prod) https://am.example",
+                "firing: on prod/a: Pod is crash looping.",
+                "firing: on prod/b: Pod is crash looping."
+            ]
+        );
     }
 }

@@ -1,36 +1,26 @@
 //! Any JSON (or form, or plain text) by a template; without one, what looks like a message in it.
 
+mod plain;
+mod said;
+
 use serde_json::{Value, json};
 
-use crate::json::{first, scalar};
 use crate::{Call, Event, Template, Unreadable, payload};
-
-/// Where messages usually are.
-const MESSAGES: [&str; 7] = [
-    "text",
-    "message",
-    "content",
-    "msg",
-    "summary",
-    "description",
-    "body",
-];
-/// What is over a message, or stands alone.
-const TITLES: [&str; 2] = ["title", "subject"];
-/// Fields that are shown of an object without a message.
-const SHOWN_FIELDS: usize = 8;
 
 pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event, Unreadable> {
     let body = body(call)?;
-    let lines = match template {
-        Some(template) => template.fill(&body),
-        None => plain(&body),
+    let (lines, without) = match template {
+        Some(template) => (
+            template.fill(&body),
+            "nothing of what the template names is in it",
+        ),
+        None => (
+            plain::lines(&body),
+            "there is no text, number or truth value in it",
+        ),
     };
     if lines.is_empty() {
-        return Ok(Event::ignored(
-            "message",
-            "nothing of what the template names is in it",
-        ));
+        return Ok(Event::ignored("message", without));
     }
     let event = ["x-event", "x-event-type", "webhook-event"]
         .into_iter()
@@ -43,69 +33,141 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
     })
 }
 
+/// Reads a body: JSON, a form, or text, whatever its type is called. (`curl -d` calls everything a form.)
 fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
-    if payload::body_form(call).is_some() {
-        return payload::json(call).or_else(|_| payload::fields(call));
+    if call.body.trim_ascii().is_empty() {
+        return if call.query.is_empty() {
+            let sentence = "the request has neither a body nor a query, so there is nothing to say";
+            Err(Unreadable::Field(sentence.to_owned()))
+        } else {
+            payload::fields(call)
+        };
     }
-    if call
+    let error = match payload::json(call) {
+        Ok(value) => return Ok(value),
+        Err(error @ Unreadable::TooLarge(_)) => return Err(error),
+        Err(error) => error,
+    };
+    if let Some(fields) = payload::body_form(call) {
+        return match words(call, &fields) {
+            Some(text) => Ok(json!({"text": text})),
+            None => payload::fields(call),
+        };
+    }
+    let begins_like_json = call.body.trim_ascii_start().starts_with(b"{")
+        || call.body.trim_ascii_start().starts_with(b"[");
+    let is_plain = call
         .header("content-type")
         .trim_start()
-        .starts_with("text/plain")
-    {
-        let text = String::from_utf8_lossy(call.body);
-        return Ok(payload::parse(call.body).unwrap_or_else(|_| json!({"text": text})));
+        .starts_with("text/plain");
+    if (begins_like_json && !is_plain) || call.body.contains(&0) {
+        return Err(error);
     }
-    payload::parse(call.body)
+    Ok(json!({"text": String::from_utf8_lossy(call.body)}))
 }
 
-fn plain(body: &Value) -> Vec<String> {
-    let (title, message) = match body {
-        Value::String(text) => ("", text.as_str()),
-        _ => (first(body, &TITLES).trim(), first(body, &MESSAGES)),
-    };
-    let mut lines: Vec<String> = message.lines().map(str::to_owned).collect();
-    match lines.first_mut() {
-        Some(first) if !title.is_empty() && first.trim() != title => {
-            *first = format!("{}: {first}", title.trim_end_matches(':'));
-        }
-        None if !title.is_empty() => lines.push(title.to_owned()),
-        _ => {}
+/// Returns the text of a body that is called a form and is none: words, not names with values.
+fn words(call: &Call<'_>, fields: &[(String, String)]) -> Option<String> {
+    if !call.is_form() {
+        return None;
     }
-    if !lines.is_empty() {
-        return lines;
+    let text = String::from_utf8_lossy(call.body);
+    let (name, value) = text.split_once('=').unwrap_or((&text, ""));
+    if name.contains(char::is_whitespace) {
+        return Some(text.into_owned());
     }
-    let fields = body.as_object().into_iter().flatten();
-    let fields = fields.map(|(name, value)| (name, scalar(value)));
-    let fields = fields.filter(|(_, value)| !value.is_empty());
-    let fields: Vec<String> = fields
-        .take(SHOWN_FIELDS)
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
-    if fields.is_empty() {
-        Vec::new()
-    } else {
-        vec![fields.join(" · ")]
-    }
+    // `curl --data-urlencode` has them written as in a form.
+    let is_word = value.is_empty() && !text.contains(['=', '&']);
+    is_word.then(|| fields.first().map(|(name, _)| name.clone()))?
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
-    #[test]
-    fn titles_stand_before_messages() {
-        for (body, lines) in [
-            (
-                json!({"title": "Backup:", "message": "done\nin 3 s", "type": "info"}),
-                &["Backup: done", "in 3 s"][..],
-            ),
-            (json!({"title": "Disk full"}), &["Disk full"]),
-            (json!({"title": "Same", "text": "Same"}), &["Same"]),
-            (json!({"subject": "", "msg": "only"}), &["only"]),
-            (json!("a text"), &["a text"]),
-            (json!({"a": 1, "b": "c"}), &["a: 1 · b: c"]),
-        ] {
-            assert_eq!(plain(&body), lines, "{body}");
+    fn lines(kind: &str, body: &str) -> Result<Vec<String>, Unreadable> {
+        let mut headers = HeaderMap::new();
+        if !kind.is_empty() {
+            headers.insert("content-type", kind.parse().unwrap());
         }
+        let call = Call {
+            headers: &headers,
+            rest: "",
+            query: "",
+            body: body.as_bytes(),
+        };
+        read(&call, None).map(|event| event.lines)
+    }
+
+    #[test]
+    fn plain_text_is_said_whatever_it_is_called() {
+        let form = "application/x-www-form-urlencoded";
+        for kind in [
+            "",
+            form,
+            "text/plain",
+            "application/json",
+            "application/octet-stream",
+        ] {
+            for text in [
+                "Backup successful",
+                "Load = 5 & rising",
+                "Größe: 5 %",
+                "\u{feff}done",
+                "[x",
+            ] {
+                let bare = text.trim_start_matches('\u{feff}');
+                let said = lines(kind, text);
+                if text == "[x" && !matches!(kind, "text/plain") && kind != form {
+                    assert!(matches!(said, Err(Unreadable::Malformed(_))), "{kind}");
+                } else {
+                    assert_eq!(
+                        said.unwrap().concat().trim_start_matches('\u{feff}'),
+                        bare,
+                        "{kind}"
+                    );
+                }
+            }
+        }
+        assert_eq!(
+            lines(form, "Backup%20successful").unwrap(),
+            ["Backup successful"]
+        );
+        assert_eq!(
+            lines(form, "text=Backup successful").unwrap(),
+            ["Backup successful"]
+        );
+        assert_eq!(
+            lines(form, "host=a1&load=5").unwrap(),
+            ["host: a1 · load: 5"]
+        );
+        assert_eq!(lines(form, r#"{"text":"a=b"}"#).unwrap(), ["a=b"]);
+        assert_eq!(lines("application/json", "\"quoted\"").unwrap(), ["quoted"]);
+        assert_eq!(lines("application/json", "5").unwrap(), ["5"]);
+        assert!(matches!(lines("", "a\0b"), Err(Unreadable::Malformed(_))));
+        assert!(matches!(lines("", " \n"), Err(Unreadable::Field(_))));
+    }
+
+    #[test]
+    fn a_reason_speaks_of_a_template_only_if_there_is_one() {
+        let headers = HeaderMap::new();
+        let call = Call {
+            headers: &headers,
+            rest: "",
+            query: "",
+            body: b"{\"a\":[]}",
+        };
+        let reason = |template: Option<&Template>| read(&call, template).unwrap().quiet.unwrap();
+        assert_eq!(
+            reason(None),
+            "there is no text, number or truth value in it"
+        );
+        let template = "{b}".parse().unwrap();
+        assert_eq!(
+            reason(Some(&template)),
+            "nothing of what the template names is in it"
+        );
     }
 }

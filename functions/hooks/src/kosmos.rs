@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::json::{at, scalar};
+use crate::text::MAX_RAW;
 use crate::{Call, Event, Unreadable, payload, uptime};
 
 /// Tells whether a GET of the hook's address is an event: UptimeRobot sends some that way.
@@ -27,7 +28,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Event, Unreadable> {
         return field("\"room\" is missing or no string");
     }
     let lines: Vec<String> = match at(&body, "message") {
-        Value::Array(list) => list.iter().map(scalar).collect(),
+        Value::Array(list) => list.iter().take(MAX_RAW + 1).map(scalar).collect(),
         Value::Null => return field("\"message\" is missing"),
         Value::Object(_) => return field("\"message\" is neither a string nor a list of strings"),
         message => vec![scalar(message)],

@@ -5,14 +5,19 @@
 //! [`Filter`] knows which events a hook wants. All of it is a function of the request: no I/O, no clock.
 
 mod alerts;
+mod encoding;
 mod filter;
 mod forge;
 mod generic;
 mod gitea;
 mod github;
 mod gitlab;
+mod glob;
+#[cfg(test)]
+mod growth;
 mod json;
 mod kosmos;
+mod parse;
 mod payload;
 pub mod signature;
 mod slack;
@@ -20,17 +25,25 @@ pub mod sms;
 mod template;
 pub mod text;
 mod uptime;
+mod work;
 
 use std::borrow::Cow;
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+pub use encoding::decoded;
 pub use filter::{Filter, InvalidFilter, MAX_PATTERNS};
 pub use kosmos::is_get as is_event_by_get;
+pub use parse::parse as parse_json;
 pub use payload::form;
 pub use template::{InvalidTemplate, MAX_TEMPLATE, Template};
 pub use text::{MAX_LINE, MAX_LINES, say};
+
+/// The longest name of an event, in characters.
+const MAX_KIND: usize = 200;
+/// The longest name of a branch, in characters: file systems, and so services, take no more than some 250 bytes.
+const MAX_BRANCH: usize = 500;
 
 /// The services whose requests are understood.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -89,6 +102,19 @@ impl Source {
             Self::UptimeKuma => "UptimeKuma",
             Self::UptimeRobot => "UptimeRobot",
             Self::Sms => "SMS",
+        }
+    }
+
+    /// Returns the largest body that is read, in bytes. GitHub sends up to 25 MiB, but only what has thousands of commits is
+    /// larger than this; of the others nothing that people read comes near.
+    #[must_use]
+    pub const fn max_body(self) -> usize {
+        match self {
+            Self::GitHub | Self::GitLab | Self::Gitea => 5 * 1024 * 1024,
+            Self::Slack | Self::Kosmos | Self::Alertmanager | Self::Grafana | Self::Json => {
+                1024 * 1024
+            }
+            Self::UptimeKuma | Self::UptimeRobot | Self::Sms => 256 * 1024,
         }
     }
 
@@ -156,6 +182,25 @@ impl Event {
         self
     }
 
+    /// What follows looks at it again, so nothing of it is longer than it may be.
+    fn bounded(mut self) -> Self {
+        let cut = |text: &mut String, most: usize| {
+            if let Some((end, _)) = text.char_indices().nth(most) {
+                text.truncate(end);
+            }
+        };
+        cut(&mut self.kind, MAX_KIND);
+        if let Some(branch) = &mut self.branch {
+            cut(branch, MAX_BRANCH);
+        }
+        // One more tells that there is more.
+        self.lines.truncate(text::MAX_RAW + 1);
+        for line in &mut self.lines {
+            cut(line, text::MAX_RAW_LINE);
+        }
+        self
+    }
+
     fn quiet(mut self, reason: impl Into<Cow<'static, str>>) -> Self {
         self.quiet = Some(reason.into());
         self
@@ -180,13 +225,33 @@ pub enum Unreadable {
     /// A field that must be there is missing or of another type.
     #[error("{0}")]
     Field(String),
+    /// It is packed in a way that is not known here.
+    #[error("{0}")]
+    Encoding(String),
+    /// There is more in it than is read.
+    #[error("{0}")]
+    TooLarge(String),
 }
 
-/// Reads a request.
+/// Reads a request; its body is no longer encoded ([`decoded`]).
 ///
 /// # Errors
-/// If the request is none that its service sends: not JSON, or without what must be in it.
+/// If the request is none that its service sends: not JSON, without what must be in it, or too much.
 pub fn read(
+    source: Source,
+    call: &Call<'_>,
+    template: Option<&Template>,
+) -> Result<Event, Unreadable> {
+    if call.body.len() > source.max_body() {
+        return Err(Unreadable::TooLarge(format!(
+            "the body is larger than the {} bytes that are allowed here",
+            source.max_body()
+        )));
+    }
+    read_any(source, call, template).map(Event::bounded)
+}
+
+fn read_any(
     source: Source,
     call: &Call<'_>,
     template: Option<&Template>,

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::parse::parse;
+use crate::work::look;
 use crate::{Call, Unreadable};
 
 /// The most fields of a form that are read.
@@ -12,6 +14,7 @@ const MAX_BOUNDARY: usize = 70;
 /// Reads a form or a query.
 #[must_use]
 pub fn form(bytes: &[u8]) -> Vec<(String, String)> {
+    look(bytes.len());
     url::form_urlencoded::parse(bytes)
         .take(MAX_FIELDS)
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
@@ -44,6 +47,7 @@ pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
 
 /// Reads the fields of a form in parts (RFC 7578); files are left out.
 fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
+    look(body.len());
     let text = String::from_utf8_lossy(body);
     let delimiter = format!("--{boundary}");
     let mut fields = Vec::new();
@@ -54,6 +58,7 @@ fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
         if fields.len() == MAX_FIELDS {
             break;
         }
+        look(part.len());
         let Some((head, value)) = part.split_once("\r\n\r\n") else {
             continue;
         };
@@ -119,12 +124,6 @@ pub(crate) fn fields(call: &Call<'_>) -> Result<Value, Unreadable> {
         }
     }
     Ok(Value::Object(map))
-}
-
-/// Parses JSON; nesting is bounded by serde_json, at 128.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Unreadable> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Unreadable::Malformed(format!("the body is not JSON: {error}")))
 }
 
 #[cfg(test)]

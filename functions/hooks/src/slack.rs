@@ -1,33 +1,42 @@
 //! Slack's incoming webhooks: <https://docs.slack.dev/messaging/formatting-message-text>. Text, blocks and
 //! attachments become plain lines; `channel` and other wishes about where to say it are not followed.
 
+mod mrkdwn;
+
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::json::{at, first, list, text};
-use crate::text::{nick, unescape_html};
+use crate::json::{at, first, list, scalar_at, text};
+use crate::text::{MAX_RAW, nick, raw_lines, unescape_html};
 use crate::{Event, Unreadable};
+use mrkdwn::{link, mrkdwn};
 
 /// The most blocks, attachments and elements of each that are looked at.
 const MAX_PARTS: usize = 50;
+/// Rich text is followed no further once it is so long, in bytes.
+const MAX_RICH: usize = 64 * 1024;
 /// How deep rich text is followed.
 const MAX_DEPTH: usize = 8;
 
+/// The longest name that is written before what it says, in characters.
+const MAX_NAME: usize = 40;
+
 /// Reads a message.
 pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
-    let mut lines = Vec::new();
+    let mut lines = Lines(Vec::new());
     blocks(list(body, "blocks"), &mut lines);
-    if lines.is_empty() {
-        lines.extend(mrkdwn_lines(text(body, "text")));
+    if lines.0.is_empty() {
+        lines.mrkdwn(text(body, "text"));
     }
     for attachment in list(body, "attachments").iter().take(MAX_PARTS) {
         attach(attachment, &mut lines);
     }
     // Who does not know what is shown where says it twice.
     let mut said = HashSet::new();
-    lines.retain(|line| said.insert(line.trim().to_owned()));
-    if lines.iter().all(|line| line.trim().is_empty()) {
+    let mut lines = lines.0;
+    lines.retain(|line| said.insert(line.clone()));
+    if lines.is_empty() {
         let empty = ["text", "blocks", "attachments"];
         if empty.iter().all(|name| at(body, name).is_null()) {
             let sentence = "the message has no \"text\", \"blocks\" or \"attachments\"";
@@ -35,118 +44,102 @@ pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
         }
         return Ok(Event::ignored("message", "the message is empty"));
     }
+    let name = text(body, "username");
+    let from = nick(name);
+    if let (None, Some(name)) = (&from, raw_lines(name).next())
+        && let Some(first) = lines.first_mut()
+        && name.chars().any(char::is_alphanumeric)
+    {
+        // IRC has no nickname for it, but lines may have any letters.
+        let name: String = name.chars().take(MAX_NAME).collect();
+        *first = format!("{name}: {first}");
+    }
     Ok(Event {
         kind: "message".to_owned(),
-        from: nick(text(body, "username")),
+        from,
         lines,
         ..Event::default()
     })
 }
 
-fn mrkdwn_lines(source: &str) -> Vec<String> {
-    plain_lines(&mrkdwn(source))
-}
+/// Lines that were made so far, of which none is blank, and no more than are looked at.
+struct Lines(Vec<String>);
 
-fn plain_lines(resolved: &str) -> Vec<String> {
-    let lines = resolved
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    // Fences say nothing on a line of their own.
-    lines
-        .filter(|line| *line != "```")
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Resolves `<https://example.org|text>` and other angle brackets, then entities.
-fn mrkdwn(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find('<') {
-        let Some(length) = rest[start..].find('>') else {
-            break;
-        };
-        out.push_str(&rest[..start]);
-        out.push_str(&bracket(&rest[start + 1..start + length]));
-        rest = &rest[start + length + 1..];
+impl Lines {
+    fn push(&mut self, line: String) {
+        if self.0.len() <= MAX_RAW && !line.trim().is_empty() {
+            self.0.push(line);
+        }
     }
-    out.push_str(rest);
-    unescape_html(&out)
-}
 
-fn bracket(inner: &str) -> String {
-    let (target, label) = match inner.split_once('|') {
-        Some((target, label)) => (target, label.trim()),
-        None => (inner, ""),
-    };
-    let named = |sign: &str, id: &str| {
-        let name = if label.is_empty() { id } else { label };
-        format!("{sign}{}", name.trim_start_matches(sign))
-    };
-    match target.chars().next() {
-        Some('@') => named("@", &target[1..]),
-        Some('#') => named("#", &target[1..]),
-        Some('!') => match target[1..].split('^').next() {
-            Some("date" | "subteam") => label.to_owned(),
-            Some(word) => format!("@{word}"),
-            None => String::new(),
-        },
-        _ => link(target, label),
+    /// Adds the lines of a text without markup.
+    fn plain(&mut self, text: &str) {
+        if self.0.len() <= MAX_RAW {
+            // Fences say nothing on a line of their own.
+            let lines = raw_lines(text).filter(|line| line != "```");
+            lines.for_each(|line| self.push(line));
+        }
+    }
+
+    fn mrkdwn(&mut self, source: &str) {
+        if self.0.len() <= MAX_RAW {
+            self.plain(&mrkdwn(source));
+        }
+    }
+
+    /// Adds one line of several parts.
+    fn joined(&mut self, parts: impl Iterator<Item = String>) {
+        let parts: Vec<String> = parts
+            .map(|part| part.trim().replace('\n', " "))
+            .filter(|part| !part.is_empty())
+            .collect();
+        self.push(parts.join(" · "));
     }
 }
 
-fn link(url: &str, label: &str) -> String {
-    let bare = url.strip_prefix("mailto:").unwrap_or(url);
-    if label.is_empty() || label == bare || label == url {
-        bare.to_owned()
-    } else {
-        format!("{label} ({bare})")
-    }
-}
-
-fn blocks(blocks: &[Value], lines: &mut Vec<String>) {
+fn blocks(blocks: &[Value], lines: &mut Lines) {
     for block in blocks.iter().take(MAX_PARTS) {
         match text(block, "type") {
             "section" => {
-                lines.extend(plain_lines(&object(at(block, "text"))));
-                let fields = list(block, "fields").iter().take(MAX_PARTS).map(object);
-                push_joined(fields.map(|field| field.replace('\n', " ")), " · ", lines);
-                if let Some(url) = some(text(block, "accessory.url")) {
-                    let label = object(at(block, "accessory.text"));
-                    lines.push(link(url, &label));
-                }
+                lines.plain(&object(at(block, "text")));
+                lines.joined(list(block, "fields").iter().take(MAX_PARTS).map(object));
+                lines.joined(button(at(block, "accessory")).into_iter());
             }
             "context" => {
                 let parts = list(block, "elements").iter().take(MAX_PARTS);
-                let parts = parts.filter(|part| text(part, "type") != "image");
-                push_joined(parts.map(object), " · ", lines);
+                lines.joined(
+                    parts
+                        .filter(|part| text(part, "type") != "image")
+                        .map(object),
+                );
             }
-            "actions" => {
-                let buttons = list(block, "elements").iter().take(MAX_PARTS);
-                let links = buttons.filter(|button| !text(button, "url").is_empty());
-                let links =
-                    links.map(|button| link(text(button, "url"), &object(at(button, "text"))));
-                push_joined(links, " · ", lines);
-            }
+            "actions" => buttons(list(block, "elements"), lines),
             "image" | "video" => {
                 let url = first(block, &["image_url", "title_url", "video_url"]);
-                let label = first(block, &["alt_text"]);
-                lines.push(link(url, label));
+                lines.push(link(url, first(block, &["alt_text"])));
             }
             "rich_text" => {
                 for element in list(block, "elements").iter().take(MAX_PARTS) {
                     let mut line = String::new();
                     rich(element, 0, &mut line);
-                    lines.extend(line.lines().map(str::to_owned));
+                    lines.plain(&line);
                 }
             }
-            "markdown" => lines.extend(text(block, "text").lines().map(str::to_owned)),
+            "markdown" => lines.plain(&text(block, "text").replace("**", "")),
             // Headers, and whatever comes with a text.
-            _ => lines.extend(plain_lines(&object(at(block, "text")))),
+            _ => lines.plain(&object(at(block, "text"))),
         }
     }
-    lines.retain(|line| !line.trim().is_empty());
+}
+
+/// One line with the buttons that lead somewhere.
+fn buttons(elements: &[Value], lines: &mut Lines) {
+    lines.joined(elements.iter().take(MAX_PARTS).filter_map(button));
+}
+
+fn button(button: &Value) -> Option<String> {
+    let url = some(text(button, "url"))?;
+    Some(link(url, &object(at(button, "text"))))
 }
 
 /// Returns the text of a text object (or of a plain string), mrkdwn resolved.
@@ -160,7 +153,7 @@ fn object(value: &Value) -> String {
 }
 
 fn rich(value: &Value, depth: usize, out: &mut String) {
-    if depth > MAX_DEPTH {
+    if depth > MAX_DEPTH || out.len() > MAX_RICH {
         return;
     }
     match text(value, "type") {
@@ -182,46 +175,45 @@ fn rich(value: &Value, depth: usize, out: &mut String) {
     }
 }
 
-fn attach(attachment: &Value, lines: &mut Vec<String>) {
-    let before = lines.len();
-    lines.extend(mrkdwn_lines(text(attachment, "pretext")));
-    let author = text(attachment, "author_name");
+fn attach(attachment: &Value, lines: &mut Lines) {
+    let before = lines.0.len();
+    lines.mrkdwn(text(attachment, "pretext"));
+    let author = mrkdwn(text(attachment, "author_name"));
+    let author = author.trim();
     let title = mrkdwn(text(attachment, "title"));
     let title = match (some(text(attachment, "title_link")), title.as_str()) {
         (Some(url), title) => link(url, title),
         (None, title) => title.to_owned(),
     };
+    let at_text = lines.0.len();
     if !title.is_empty() {
-        let author = if author.is_empty() {
-            String::new()
-        } else {
-            format!("{author}: ")
-        };
-        lines.push(format!("{author}{title}"));
+        lines.push(title);
     }
-    lines.extend(mrkdwn_lines(text(attachment, "text")));
-    let fields = list(attachment, "fields")
-        .iter()
-        .take(MAX_PARTS)
-        .map(|field| {
-            let value = mrkdwn(&crate::json::scalar_at(field, "value")).replace('\n', " ");
-            match text(field, "title") {
-                "" => value,
-                title => format!("{}: {value}", mrkdwn(title)),
-            }
-        });
-    push_joined(fields, " · ", lines);
+    lines.mrkdwn(text(attachment, "text"));
+    if let Some(line) = lines.0.get_mut(at_text) {
+        // Who says it stands before what is said.
+        if !author.is_empty() {
+            *line = format!("{author}: {line}");
+        }
+    } else {
+        lines.push(author.to_owned());
+    }
+    let fields = list(attachment, "fields").iter().take(MAX_PARTS);
+    lines.joined(fields.map(|field| {
+        let value = mrkdwn(&scalar_at(field, "value"));
+        match text(field, "title") {
+            "" => value,
+            title => format!("{}: {value}", mrkdwn(title)),
+        }
+    }));
     blocks(list(attachment, "blocks"), lines);
-    lines.retain(|line| !line.trim().is_empty());
-    if lines.len() == before {
-        lines.extend(mrkdwn_lines(text(attachment, "fallback")));
+    buttons(list(attachment, "actions"), lines);
+    if lines.0.len() == before {
+        lines.mrkdwn(text(attachment, "fallback"));
     }
-}
-
-fn push_joined(parts: impl Iterator<Item = String>, separator: &str, lines: &mut Vec<String>) {
-    let parts: Vec<String> = parts.filter(|part| !part.trim().is_empty()).collect();
-    if !parts.is_empty() {
-        lines.push(parts.join(separator));
+    let footer = mrkdwn(text(attachment, "footer"));
+    if lines.0.len() > before {
+        lines.joined(std::iter::once(footer));
     }
 }
 
@@ -274,7 +266,7 @@ mod tests {
             [
                 "Deploy <done>",
                 "See this (https://a.example)",
-                "*Env* prod · *By* ann",
+                "Env prod · By ann",
                 "Open (https://b.example)",
                 "a https://c.example@here"
             ]
@@ -298,5 +290,36 @@ mod tests {
                 "only this"
             ]
         );
+    }
+
+    #[test]
+    fn everything_that_an_attachment_says_is_said() {
+        let body = json!({"attachments": [
+            {"author_name": "ann", "text": "*Deploy* of `a_b_c` to <https://p.example|*prod*>", "footer": "CI",
+             "actions": [{"type": "button", "text": "Logs", "url": "https://l.example"}, {"type": "button", "text": "Retry"}]},
+            {"author_name": "only"}
+        ]});
+        assert_eq!(
+            lines(&body),
+            [
+                "ann: Deploy of `a_b_c` to prod (https://p.example)",
+                "Logs (https://l.example)",
+                "CI",
+                "only"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_that_irc_has_not_are_said_before_the_line() {
+        for (name, from, line) in [
+            ("🚀 Ünïcode Bot", Some("Unicode_Bot"), "hi"),
+            ("Бот", None, "Бот: hi"),
+            ("🚀", None, "hi"),
+        ] {
+            let event = read(&json!({"text": "hi", "username": name})).unwrap();
+            assert_eq!(event.from.as_deref(), from, "{name}");
+            assert_eq!(event.lines, [line], "{name}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::json::{scalar_at, text};
+use crate::text::raw_lines;
 use crate::{Event, Unreadable};
 
 /// The answer to a gateway: nothing to send back (TwiML).
@@ -20,7 +21,7 @@ pub(crate) fn read(fields: &Value) -> Result<Event, Unreadable> {
             "\"From\" is missing, so this is no text message".to_owned(),
         ));
     }
-    let mut lines: Vec<String> = body.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = raw_lines(body).collect();
     let media = scalar_at(fields, "NumMedia").parse::<usize>().unwrap_or(0);
     for index in 0..media.min(SHOWN_MEDIA) {
         let url = text(fields, &format!("MediaUrl{index}"));

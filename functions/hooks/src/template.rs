@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::json::{at, scalar};
 use crate::text::MAX_LINES;
+use crate::work::look;
 
 /// The longest template in bytes.
 pub const MAX_TEMPLATE: usize = 2_000;
@@ -182,8 +183,9 @@ impl Template {
 }
 
 fn apply(value: &Value, filters: &[Filter]) -> String {
-    let mut text: String = scalar(value).chars().take(MAX_VALUE).collect();
+    let mut text = short(value);
     for filter in filters {
+        look(text.len());
         text = match filter {
             Filter::Upper => text.to_uppercase(),
             Filter::Lower => text.to_lowercase(),
@@ -193,14 +195,8 @@ fn apply(value: &Value, filters: &[Filter]) -> String {
                 Value::Object(map) => map.len().to_string(),
                 _ => text.chars().count().to_string(),
             },
-            Filter::Json => {
-                let json = if value.is_null() {
-                    String::new()
-                } else {
-                    value.to_string()
-                };
-                json.chars().take(MAX_VALUE).collect()
-            }
+            Filter::Json if value.is_null() => String::new(),
+            Filter::Json => json(value),
             Filter::Short(most) => {
                 let short: String = text.chars().take(*most).collect();
                 if short.len() < text.len() {
@@ -212,8 +208,48 @@ fn apply(value: &Value, filters: &[Filter]) -> String {
             Filter::Default(other) if text.is_empty() => other.clone(),
             Filter::Default(_) => text,
         };
+        // Some letters are several in the other case.
+        if let Some((end, _)) = text.char_indices().nth(MAX_VALUE) {
+            text.truncate(end);
+        }
     }
     text
+}
+
+/// Returns a text, number or truth value, no longer than a placeholder may become.
+fn short(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.chars().take(MAX_VALUE).collect(),
+        other => scalar(other),
+    }
+}
+
+/// Writes a value as JSON, until it is as long as a placeholder may become.
+fn json(value: &Value) -> String {
+    let mut out = Short(Vec::new());
+    // The only error is that it is full.
+    let _full = serde_json::to_writer(&mut out, value);
+    look(out.0.len());
+    let text = String::from_utf8_lossy(&out.0);
+    let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    text.chars().take(MAX_VALUE).collect()
+}
+
+/// Takes so many bytes as the longest value may have, and then no more.
+struct Short(Vec<u8>);
+
+impl std::io::Write for Short {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = (4 * MAX_VALUE).saturating_sub(self.0.len());
+        let taken = &bytes[..bytes.len().min(room)];
+        self.0.extend_from_slice(taken);
+        // None taken is an error for whoever writes all.
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +271,20 @@ mod tests {
             ["{ANN} did 2 of 2: abcde…", "nothing true [1]"]
         );
         assert_eq!(template.fill(&Value::Null).len(), 2);
+    }
+
+    #[test]
+    fn what_comes_out_is_bounded_whatever_goes_in() {
+        let template: Template = "{a|json|json|json|json|json}{a|upper|json}"
+            .repeat(20)
+            .parse()
+            .unwrap();
+        let body = json!({"a": vec!["ŉ".repeat(3_000); 100]});
+        let lines = template.fill(&body);
+        assert_eq!(lines[0].chars().count(), 40 * MAX_VALUE);
+        let template: Template = "{a|upper|upper}".parse().unwrap();
+        let lines = template.fill(&json!({"a": "ŉ".repeat(3_000)}));
+        assert_eq!(lines[0].chars().count(), MAX_VALUE);
     }
 
     #[test]

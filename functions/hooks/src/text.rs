@@ -3,14 +3,22 @@
 //! A line has no control characters (so no line breaks, no CTCP, no formatting), none that are invisible or
 //! turn the direction of writing, no mention of everybody unless that is allowed, and a bounded length.
 
+mod entities;
+mod join;
+mod nick;
+
+use crate::work::look;
+pub(crate) use entities::unescape_html;
+pub use nick::nick;
+
 /// The most lines of one event.
 pub const MAX_LINES: usize = 4;
 /// The longest line, in bytes.
 pub const MAX_LINE: usize = 1_000;
 /// The most raw lines that are looked at.
-const MAX_RAW: usize = 200;
+pub(crate) const MAX_RAW: usize = 200;
 /// The most characters of a raw line that are looked at.
-const MAX_RAW_LINE: usize = 20_000;
+pub(crate) const MAX_RAW_LINE: usize = 20_000;
 
 /// Words that mention everybody somewhere.
 const EVERYBODY: [&str; 7] = [
@@ -24,35 +32,44 @@ const EVERYBODY: [&str; 7] = [
 ];
 
 /// Makes lines that may be shown of lines from outside: at most [`MAX_LINES`], each at most [`MAX_LINE`] bytes,
-/// none empty. A raw line with line breaks becomes several.
+/// none empty. A raw line with line breaks becomes several; if there are too many, short ones are put together.
 #[must_use]
 pub fn say(raw: &[String], may_mention_everybody: bool) -> Vec<String> {
     let pieces = raw.iter().flat_map(|line| line.split(['\n', '\r']));
-    let mut lines: Vec<String> = pieces
+    let mut pieces = pieces.filter(|line| !line.trim().is_empty());
+    let lines: Vec<String> = pieces
+        .by_ref()
         .take(MAX_RAW)
         .map(|line| harmless(line, may_mention_everybody))
         .filter(|line| !line.is_empty())
         .collect();
-    if lines.len() > MAX_LINES {
-        let more = lines.len() - (MAX_LINES - 1);
-        lines.truncate(MAX_LINES - 1);
-        lines.push(format!("… and {more} more lines"));
-    }
-    lines
+    join::fit(lines, pieces.next().is_some())
 }
 
-/// Makes a nickname of a text: no blanks, no characters with a meaning on IRC, at most 20 characters.
-#[must_use]
-pub fn nick(text: &str) -> Option<String> {
-    let name: String = text
-        .chars()
-        .map(|c| if c == ' ' { '_' } else { c })
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '[' | ']' | '^'))
-        .take(20)
-        .collect();
-    let name = name.trim_matches(['-', '_']);
-    let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[');
-    (begins_well && name.len() > 1).then(|| name.to_owned())
+/// Returns the lines of a text that are looked at: so many, and so much of each.
+pub(crate) fn raw_lines(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty());
+    // One more tells that there is more.
+    lines.take(MAX_RAW + 1).map(|line| {
+        let line: String = line.chars().take(MAX_RAW_LINE).collect();
+        look(line.len());
+        line
+    })
+}
+
+/// Returns the first line that is not blank, cut to so many characters, with `...` if anything is missing, as
+/// github-services has it.
+pub(crate) fn summary(text: &str, most: usize) -> String {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("");
+    let mut short: String = first.chars().take(most).collect();
+    look(short.len());
+    if short.len() < first.len() || lines.next().is_some() {
+        short.truncate(short.trim_end().trim_end_matches('.').len());
+        short.push_str("...");
+    }
+    short
 }
 
 fn harmless(raw: &str, may_mention_everybody: bool) -> String {
@@ -70,6 +87,7 @@ fn visible(raw: &str) -> String {
     let mut previous = ' ';
     let mut characters = raw.chars().take(MAX_RAW_LINE).peekable();
     while let Some(c) = characters.next() {
+        look(1);
         let c = if c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{2800}' | '\u{3164}') {
             ' '
         } else {
@@ -155,63 +173,6 @@ fn cut(text: &str, most: usize) -> String {
     format!("{}…", text[..end].trim_end())
 }
 
-/// Returns the first line that is not blank, cut to so many characters, with `...` if anything is missing, as
-/// github-services has it.
-pub(crate) fn summary(text: &str, most: usize) -> String {
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("");
-    let mut short: String = first.chars().take(most).collect();
-    if short.len() < first.len() || lines.next().is_some() {
-        short.truncate(short.trim_end().trim_end_matches('.').len());
-        short.push_str("...");
-    }
-    short
-}
-
-/// Resolves the five entities of XML, and `&#39;` and its like, as in names from HTML pages.
-pub(crate) fn unescape_html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find('&') {
-        out.push_str(&rest[..start]);
-        let entity = &rest[start + 1..];
-        let found = entity.find(';').filter(|end| *end <= 8).and_then(|end| {
-            let name = &entity[..end];
-            let c = match name {
-                "amp" => Some('&'),
-                "lt" => Some('<'),
-                "gt" => Some('>'),
-                "quot" => Some('"'),
-                "apos" => Some('\''),
-                "nbsp" => Some(' '),
-                _ => numeric(name),
-            };
-            c.map(|c| (c, end))
-        });
-        match found {
-            Some((c, end)) => {
-                out.push(c);
-                rest = &entity[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = entity;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn numeric(name: &str) -> Option<char> {
-    let digits = name.strip_prefix('#')?;
-    let code = match digits.strip_prefix(['x', 'X']) {
-        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-        None => digits.parse().ok()?,
-    };
-    char::from_u32(code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,7 +206,9 @@ mod tests {
     #[test]
     fn lines_and_their_lengths_are_bounded() {
         let lines = say(&["1\n2\r\n\n3".to_owned(), "4\n5\n6".to_owned()], false);
-        assert_eq!(lines, ["1", "2", "3", "… and 3 more lines"]);
+        assert_eq!(lines, ["1 · 2", "3 · 4", "5", "6"]);
+        let lines = say(&["x\n".repeat(300)], false);
+        assert_eq!(lines, ["x", "… and many more lines"]);
         let long = one(&"ä".repeat(3_000));
         assert!(
             long.len() <= MAX_LINE && long.ends_with("ä…"),
@@ -255,25 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn names_become_nicknames() {
-        assert_eq!(nick("Build Bot!").as_deref(), Some("Build_Bot"));
-        for bad in ["", "7", "😀", "#x", "-"] {
-            assert_eq!(
-                nick(bad),
-                (bad == "#x")
-                    .then(|| "x".to_owned())
-                    .filter(|n| n.len() > 1)
-            );
-        }
-    }
-
-    #[test]
-    fn summaries_and_entities() {
+    fn summaries() {
         assert_eq!(summary("\n  Fix it.  \n\nBody", 50), "Fix it...");
         assert_eq!(summary("abcdef", 3), "abc...");
-        assert_eq!(
-            unescape_html("a &amp;&lt;b&gt; &#39;&#x41;&foo; &"),
-            "a &<b> 'A&foo; &"
-        );
     }
 }

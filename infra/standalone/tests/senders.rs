@@ -100,7 +100,7 @@ fn slack_s_library() {
     hook.says(&[
         "Release & deploy",
         "Build 7 (https://ci.example/7) by @ann > 90 %",
-        "*Env* prod · 1 < 2",
+        "Env prod · 1 < 2",
         "took 3 minutes",
     ]);
     let attachment = json!({
@@ -114,8 +114,8 @@ fn slack_s_library() {
     hook.says(&[
         "@ channel it broke",
         "Tests (https://ci.example/8)",
-        "2 failed",
-        "… and 2 more lines",
+        "2 failed · QUIT :injected",
+        "Branch: main · CI",
     ]);
     // What it is told of a mistake is for whoever called it.
     let answer = send(

@@ -135,7 +135,7 @@ async fn fetch<H: Host>(
         let answer = host.fetch(request, limits).await?;
         let status = answer.status();
         if status == StatusCode::OK {
-            return serde_json::from_slice(answer.body())
+            return hooks::parse_json(answer.body())
                 .map_err(|_| DiscoveryError::NoStorage(server.to_owned(), name.to_owned()));
         }
         let to = answer

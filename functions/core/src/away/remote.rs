@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use model::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use storage_adapter::{TreeError, Version, WriteCondition};
 
 use super::retry_after::retry_after;
@@ -151,11 +151,13 @@ impl<'a, H: Host> Remote<'a, H> {
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             StatusCode::OK => {
-                let listing: Map<String, Value> = serde_json::from_slice(answer.body())
-                    .map_err(|_| self.nonsense("a listing that is no JSON"))?;
+                // What it takes in memory is bounded too, whatever that server makes of its bytes.
+                let listing = hooks::parse_json(answer.body()).ok();
+                let listing = listing.as_ref().and_then(Value::as_object);
+                let listing = listing.ok_or_else(|| self.nonsense("a listing that is no JSON"))?;
                 // Before draft-dejong-remotestorage-02 the entries were the document itself.
                 let items = listing.get("items").and_then(Value::as_object);
-                Ok(items.unwrap_or(&listing).keys().cloned().collect())
+                Ok(items.unwrap_or(listing).keys().cloned().collect())
             }
             _ => Err(self.refusal(&answer)),
         }

@@ -1,16 +1,14 @@
 //! `/hooks/<token>/…`: a service tells of an event.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use hooks::{Call, Event, Source, Template, Unreadable, signature};
+use hooks::Source;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use model::{AccountName, BearerToken, Connection, Say};
-use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::deliveries::Taken;
+use super::reading::{Reading, Refused, Told};
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
 use crate::body::{Body, Incoming};
 use crate::guard::{ClientAddress, Subject};
@@ -19,11 +17,6 @@ use crate::request::answer;
 use crate::router::discard;
 use crate::{Functions, Host, keys};
 
-/// The largest body, in bytes. GitHub sends up to 25 MiB, but only what has thousands of commits is larger than
-/// this, and a body is held in memory whole, several times over once it is read.
-pub(crate) const MAX_BODY: u64 = 5 * 1024 * 1024;
-/// The longest name of an event, in characters.
-const MAX_EVENT: usize = 100;
 /// What the address of a hook says to whoever opens it.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
@@ -65,19 +58,33 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 seconds,
             ));
         }
-        let bytes = body.collect(MAX_BODY).await?;
-        let call = Call {
-            headers: &parts.headers,
-            rest,
-            query,
-            body: &bytes,
-        };
+        let most = hook.source.max_body();
+        let held = self.hooks_in_hand.hold(&account, &hook.id);
+        let held = held.collect(self.storage.host(), body, most).await?;
         let url = format!(
             "{}{}",
             self.config.origin,
             parts.uri.path_and_query().map_or("/", |p| p.as_str())
         );
-        self.take_call(&account, &hook, &call, &url).await
+        let reading = Reading {
+            source: hook.source,
+            secret: match &hook.secret {
+                Some(sealed) => Some(self.hook_secret(&account, &hook.id, sealed)?),
+                None => None,
+            },
+            url,
+            now: self.now().millis().div_euclid(1_000),
+            headers: parts.headers.clone(),
+            rest: rest.to_owned(),
+            query: query.to_owned(),
+            body: held.bytes(),
+            template: hook.options.template.clone(),
+            filter: hook.options.filter.clone(),
+            mention_everybody: hook.options.mention_everybody,
+        };
+        let read = self.storage.host().work(move || reading.read()).await;
+        drop(held);
+        self.take_read(&account, &hook, read).await
     }
 
     /// Finds the hook of a token.
@@ -107,38 +114,27 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         ))
     }
 
-    async fn take_call(
+    /// Takes what was read of a request; `None` if reading it did not come to an end.
+    async fn take_read(
         &self,
         account: &AccountName,
         hook: &Hook,
-        call: &Call<'_>,
-        url: &str,
+        read: Option<Result<Told, Refused>>,
     ) -> Answer {
-        if let Some(sealed) = &hook.secret {
-            let secret = self.hook_secret(account, &hook.id, sealed)?;
-            let now = self.now().millis().div_euclid(1_000);
-            if let Err(error) = signature::verify(hook.source, &secret, url, call, now) {
-                let reason = error.to_string();
-                self.note_refusal(account, hook, "signature", &reason).await;
-                return Err(Failure::forbidden(reason));
-            }
-        }
-        let template = hook.options.template.as_deref();
-        let template = template.and_then(|text| text.parse::<Template>().ok());
-        let event = match hooks::read(hook.source, call, template.as_ref()) {
-            Ok(event) => event,
-            Err(error) => {
-                let reason = error.to_string();
-                self.note_refusal(account, hook, "unreadable", &reason)
+        let told = match read {
+            Some(Ok(told)) => told,
+            Some(Err(refused)) => {
+                self.note_refusal(account, hook, refused.kind, &refused.reason)
                     .await;
-                return Err(match error {
-                    Unreadable::Malformed(_) => Failure::bad_request(reason),
-                    Unreadable::Field(_) => Failure::unprocessable(reason),
-                });
+                return Err(Failure::new(refused.status, refused.reason));
+            }
+            None => {
+                let reason = "this event could not be read, which is a fault here; tell the operator which service sent it";
+                self.note_refusal(account, hook, "unreadable", reason).await;
+                return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, reason));
             }
         };
-        let id = self.delivery_id(hook.source, call);
-        let delivery = self.prepare(account, hook, &event, id).await?;
+        let delivery = self.prepare(account, hook, told).await?;
         let taken = self.take_delivery(account, hook, &delivery).await?;
         Ok(reply(hook.source, &delivery, &taken))
     }
@@ -164,18 +160,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         account: &AccountName,
         hook: &Hook,
-        event: &Event,
-        id: String,
+        told: Told,
     ) -> Result<Delivery, Failure> {
-        let lines = hooks::say(&event.lines, hook.options.mention_everybody);
+        let id = told.id.unwrap_or_else(|| hex(&self.random::<16>()));
+        let lines = told.lines;
         let time = self.now();
         let quiet = hook.options.quiet_hours.as_ref();
-        let reason = if lines.is_empty() && !event.lines.is_empty() {
+        let reason = if told.is_blank {
             Some("there is nothing to say".to_owned())
         } else if !hook.enabled {
             Some("the hook is switched off".to_owned())
-        } else if let Some(reason) = hook.options.filter.reason(event) {
-            Some(reason)
+        } else if told.unwanted.is_some() {
+            told.unwanted
         } else if quiet.is_some_and(|hours| hours.contain(time)) {
             Some("these are the hook's quiet hours".to_owned())
         } else {
@@ -185,10 +181,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             account: account.clone(),
             connection: hook.connection.clone(),
             target: hook.channel.clone(),
-            from: event
-                .from
-                .clone()
-                .unwrap_or_else(|| hook.source.nick().to_owned()),
+            from: told.from.unwrap_or_else(|| hook.source.nick().to_owned()),
             lines,
             notice: hook.options.notice,
             source: Some(format!("hooks/{}/{id}", hook.id)),
@@ -201,12 +194,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             version: 1,
             id,
             time,
-            event: event
-                .kind
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_EVENT)
-                .collect(),
+            event: told.kind,
             say,
             task,
             outcome,
@@ -232,30 +220,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         })
     }
 
-    /// Returns the name of a delivery: the same for one that the service repeats.
-    fn delivery_id(&self, source: Source, call: &Call<'_>) -> String {
-        let names: &[&str] = match source {
-            Source::GitHub => &["x-github-delivery"],
-            Source::Gitea => &["x-gitea-delivery", "x-forgejo-delivery"],
-            _ => &[],
-        };
-        let general = ["webhook-id", "idempotency-key"];
-        let names = names.iter().copied().chain(general);
-        let mut given = names.map(|name| (name, Cow::Borrowed(call.header(name))));
-        let given = given.find(|(_, id)| !id.is_empty());
-        let given = given.or_else(|| {
-            let sid = message_sid(source, call)?;
-            Some(("message-sid", Cow::Owned(sid)))
-        });
-        match given {
-            Some((name, id)) => {
-                let digest: [u8; 32] = Sha256::digest(format!("{name}\n{id}")).into();
-                hex(&digest[..16])
-            }
-            None => hex(&self.random::<16>()),
-        }
-    }
-
     /// Writes down that a request was refused, so that the owner sees why nothing comes. If that cannot be
     /// written, the answer is all there is.
     async fn note_refusal(&self, account: &AccountName, hook: &Hook, event: &str, reason: &str) {
@@ -273,19 +237,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let _only_a_note = self.take_delivery(account, hook, &delivery).await;
     }
-}
-
-/// Twilio repeats a message under its own id.
-fn message_sid(source: Source, call: &Call<'_>) -> Option<String> {
-    if source != Source::Sms {
-        return None;
-    }
-    let query = hooks::form(call.query.as_bytes());
-    let fields = hooks::form(call.body).into_iter().chain(query);
-    let mut ids = fields.filter(|(name, id)| {
-        matches!(name.as_str(), "MessageSid" | "SmsMessageSid") && !id.is_empty()
-    });
-    ids.next().map(|(_, id)| id)
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -18,10 +18,12 @@
 mod clock;
 mod deliveries;
 mod fields;
+mod in_hand;
 mod ingest;
 mod ledger;
 mod manage;
 mod rate;
+mod reading;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use model::{AccountName, Say, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use clock::QuietHours;
+pub(crate) use in_hand::InHand;
 pub(crate) use rate::Rates;
 
 /// `accounts/<account>/hooks/<id>.json`: a hook.

@@ -8,6 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{SignatureError, fits, given, unhex};
+use crate::work::look;
 use crate::{Call, form};
 
 const NAME: &str = "X-Twilio-Signature";
@@ -53,6 +54,7 @@ fn is_signed<M: Mac + KeyInit>(secret: &str, url: &str, call: &Call<'_>, given: 
         };
         mac.update(url.as_bytes());
         for (name, value) in &fields {
+            look(name.len() + value.len());
             mac.update(name.as_bytes());
             mac.update(value.as_bytes());
         }

@@ -1,0 +1,137 @@
+//! How much of what services send is held in memory at once, by all and for one hook.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use http::StatusCode;
+use model::AccountName;
+
+use crate::Host;
+use crate::body::Incoming;
+use crate::problem::Failure;
+
+/// The most bytes of bodies at once.
+const MAX_IN_HAND: usize = 64 * 1024 * 1024;
+/// The most bytes of one hook's bodies at once.
+const MAX_OF_HOOK: usize = 16 * 1024 * 1024;
+/// How long a body may take to come, in milliseconds.
+const PATIENCE: u64 = 30_000;
+
+type Of = (AccountName, String);
+
+/// Counts the bytes in hand. A hook whose bodies are gone is not in it.
+#[derive(Debug, Default)]
+pub(crate) struct InHand(Mutex<HashMap<Of, usize>>);
+
+impl InHand {
+    /// Begins to hold a body of a hook.
+    pub(super) fn hold(&self, account: &AccountName, hook: &str) -> Holding<'_> {
+        Holding {
+            all: self,
+            of: (account.clone(), hook.to_owned()),
+            counted: 0,
+            bytes: Bytes::new(),
+        }
+    }
+}
+
+/// A body, or what has come of it; counted for as long as this lives.
+pub(super) struct Holding<'a> {
+    all: &'a InHand,
+    of: Of,
+    counted: usize,
+    bytes: Bytes,
+}
+
+impl Holding<'_> {
+    /// Reads a body. What is counted is what has come, so whoever sends slowly holds nothing that others need.
+    pub(super) async fn collect(
+        mut self,
+        host: &impl Host,
+        body: Incoming,
+        most: usize,
+    ) -> Result<Self, Failure> {
+        let mut stream = body.into_stream(u64::try_from(most).unwrap_or(u64::MAX));
+        let reading = async {
+            let mut all = BytesMut::new();
+            while let Some(piece) = stream.next().await.transpose()? {
+                if !self.count(piece.len()) {
+                    return Err(Failure::busy(
+                        "more webhooks come at once than are held here; send it again in a moment",
+                    ));
+                }
+                all.extend_from_slice(&piece);
+            }
+            Ok(all.freeze())
+        };
+        let read = match select(pin!(reading), pin!(host.sleep(PATIENCE))).await {
+            Either::Left((read, _)) => read?,
+            Either::Right(_) => {
+                return Err(Failure::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    format!(
+                        "the body did not arrive within {} seconds",
+                        PATIENCE / 1_000
+                    ),
+                ));
+            }
+        };
+        self.bytes = read;
+        Ok(self)
+    }
+
+    fn count(&mut self, bytes: usize) -> bool {
+        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = counts.values().sum();
+        let own = counts.get(&self.of).copied().unwrap_or_default();
+        if all + bytes > MAX_IN_HAND || own + bytes > MAX_OF_HOOK {
+            return false;
+        }
+        counts.insert(self.of.clone(), own + bytes);
+        self.counted += bytes;
+        true
+    }
+
+    /// Returns the body.
+    pub(super) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.of) {
+            *count = count.saturating_sub(self.counted);
+            if *count == 0 {
+                counts.remove(&self.of);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_bounded_and_given_back() {
+        let all = InHand::default();
+        let alice: AccountName = "alice".parse().unwrap();
+        let hold = |hook: &str| all.hold(&alice, hook);
+        let mut first = hold("a");
+        assert!(first.count(MAX_OF_HOOK - 1) && first.count(1) && !first.count(1));
+        assert!(!hold("a").count(1));
+        let mut others: Vec<_> = ["b", "c", "d"].into_iter().map(hold).collect();
+        assert!(others.iter_mut().all(|other| other.count(MAX_OF_HOOK)));
+        assert!(!hold("e").count(1));
+        drop(first);
+        assert!(hold("e").count(1));
+        drop(others);
+        assert!(all.0.lock().unwrap().is_empty());
+    }
+}

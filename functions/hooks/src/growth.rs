@@ -1,0 +1,227 @@
+//! Twice the text is at most about twice the work, for every parser of what comes from outside.
+//!
+//! Work is what [`crate::work::look`] counts, so these tests say the same on every machine.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::work::steps_of;
+use crate::{Call, Filter, Source, Template, read, say, signature};
+
+/// What is repeated: signs that some parser begins or ends something at.
+const SIGNS: &[&str] = &[
+    "&",
+    "&#",
+    "&amp;",
+    ";",
+    "<",
+    ">",
+    "<a|",
+    "<!",
+    "*a",
+    "*a* ",
+    "_*",
+    "`",
+    "@",
+    "@all ",
+    "DCC ",
+    "\n",
+    "\r\n\r\n",
+    "a\n",
+    "ab cdefgh\n",
+    " ",
+    "é",
+    "\u{200d}",
+    "{",
+    "\"",
+    "\\",
+    "=",
+    "a=b&",
+    "%41",
+    "+",
+    "--b\r\n",
+    "a/",
+    ".",
+    "x",
+];
+/// How often.
+const FEW: usize = 400;
+
+fn steps(source: Source, kind: &str, body: &[u8]) -> usize {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("content-type", kind),
+        ("x-github-event", "push"),
+        ("x-gitea-event", "issues"),
+        ("webhook-id", "1"),
+        ("webhook-timestamp", "0"),
+        ("x-twilio-signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+    ] {
+        let name = HeaderName::from_static(match name {
+            "content-type" => "content-type",
+            "x-github-event" => "x-github-event",
+            "x-gitea-event" => "x-gitea-event",
+            "webhook-id" => "webhook-id",
+            "webhook-timestamp" => "webhook-timestamp",
+            _ => "x-twilio-signature",
+        });
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    let many = "v1,bm90 ".repeat(500);
+    headers.insert("webhook-signature", many.parse().unwrap());
+    let call = Call {
+        headers: &headers,
+        rest: "",
+        query: "",
+        body,
+    };
+    let filter = Filter {
+        events: vec!["-*a*a*a*a*b".to_owned(); 50],
+        branches: vec![format!("-*{}b", "a".repeat(90)); 50],
+    };
+    let template: Template =
+        "{text|json|upper|json|json|json}{title|json|lower|first_line|count|short:3}"
+            .repeat(20)
+            .parse()
+            .unwrap();
+    let (steps, _) = steps_of(|| {
+        for secret in ["secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            let _refused = signature::verify(source, secret, "https://a.example/x", &call, 0);
+        }
+        for template in [None, Some(&template)] {
+            if let Ok(event) = read(source, &call, template) {
+                let _why = filter.reason(&event);
+                let _lines = say(&event.lines, false);
+            }
+        }
+    });
+    steps
+}
+
+/// Checks that the work for twice as much is not much more than twice the work.
+fn grows(what: &str, source: Source, kind: &str, body: impl Fn(usize) -> Vec<u8>) {
+    let (once, twice) = (body(FEW), body(2 * FEW));
+    let (few, many) = (steps(source, kind, &once), steps(source, kind, &twice));
+    // What is bounded whatever comes: lines, patterns, templates.
+    let constant = 600_000;
+    assert!(
+        many <= 2 * few + few / 4 + 1_000,
+        "{source:?}, {what}: {few} steps for {} bytes, {many} for {}",
+        once.len(),
+        twice.len()
+    );
+    assert!(
+        many <= 60 * twice.len() + constant,
+        "{source:?}, {what}: {many} steps for {} bytes",
+        twice.len()
+    );
+}
+
+/// A body of each service with a text wherever it has one.
+fn body(source: Source, text: &str) -> Value {
+    let person = json!({"login": text, "name": text, "username": text});
+    match source {
+        Source::GitHub | Source::Gitea => json!({
+            "action": text, "ref": format!("refs/heads/{text}"), "repository": {"name": text, "html_url": text},
+            "sender": person, "pusher": person, "compare": text, "before": text, "after": text,
+            "commits": [{"id": text, "message": text, "author": person}],
+            "issue": {"title": text, "html_url": text}}),
+        Source::GitLab => json!({
+            "object_kind": "note", "user": person, "project": {"name": text, "web_url": text},
+            "object_attributes": {"note": text, "url": text, "noteable_type": text, "title": text}}),
+        Source::Slack => json!({
+            "username": text, "text": text,
+            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}, "fields": [text, text]},
+                {"type": "rich_text", "elements": [{"type": "rich_text_list", "elements": [{"type": "text", "text": text}]}]},
+                {"type": "markdown", "text": text}],
+            "attachments": [{"pretext": text, "author_name": text, "title": text, "title_link": text, "text": text,
+                "footer": text, "fields": [{"title": text, "value": text}], "actions": [{"url": text, "text": text}]}]}),
+        Source::Kosmos => json!({"room": text, "message": [text, text]}),
+        Source::Alertmanager | Source::Grafana => json!({
+            "status": text, "title": text, "externalURL": text, "groupLabels": {"a": text},
+            "commonLabels": {"severity": text, "alertname": text},
+            "alerts": [{"status": text, "labels": {"alertname": text, "namespace": text, "pod": text, "severity": text},
+                "annotations": {"summary": text}}, {"labels": {"rulename": text, "instance": text}}]}),
+        Source::UptimeKuma => {
+            json!({"heartbeat": {"msg": text, "status": 0}, "monitor": {"name": text, "url": text}})
+        }
+        Source::UptimeRobot => {
+            json!({"monitorFriendlyName": text, "alertTypeFriendlyName": text, "monitorID": text})
+        }
+        Source::Sms => json!({"From": text, "Body": text, "NumMedia": text, "MediaUrl0": text}),
+        Source::Json => {
+            json!({"title": text, "data": {"message": text, "url": text, "state": text, "a": [text, text]}})
+        }
+    }
+}
+
+#[test]
+fn texts_of_every_service() {
+    for source in Source::ALL {
+        for sign in SIGNS {
+            grows(sign, source, "application/json", |times| {
+                body(source, &sign.repeat(times)).to_string().into_bytes()
+            });
+        }
+    }
+}
+
+/// Lists, objects and nesting where each service has a list, and where it has none.
+#[test]
+fn lists_of_every_service() {
+    let items = [
+        json!(0),
+        json!({"": 0}),
+        json!("a"),
+        json!([[]]),
+        json!({"title": "t", "message": "m", "status": "firing", "labels": {"a": "b"}}),
+        json!({"type": "section", "text": "a", "fields": ["a", "b"], "elements": [{"type": "text", "text": "a"}]}),
+        json!({"id": "1", "message": "a", "author": {"name": "b"}}),
+    ];
+    for source in Source::ALL {
+        for item in &items {
+            grows(&item.to_string(), source, "application/json", |times| {
+                let list = vec![item; times / 4];
+                let body = json!({"room": "a", "From": "a", "monitorFriendlyName": "a", "object_kind": "push",
+                    "commits": list, "alerts": list, "blocks": list, "attachments": list, "message": list,
+                    "pages": list, "data": {"list": list}});
+                body.to_string().into_bytes()
+            });
+        }
+        grows("fields", source, "application/json", |times| {
+            let fields = (0..times).map(|n| (format!("{n}_name"), json!("a")));
+            Value::Object(fields.collect()).to_string().into_bytes()
+        });
+    }
+}
+
+#[test]
+fn forms_and_whatever_is_not_json() {
+    let multipart = "multipart/form-data; boundary=b";
+    let form = "application/x-www-form-urlencoded";
+    for source in Source::ALL {
+        for sign in SIGNS {
+            for kind in [form, multipart, "text/plain", "application/json"] {
+                grows(sign, source, kind, |times| sign.repeat(times).into_bytes());
+            }
+            grows(sign, source, form, |times| {
+                let text = sign.repeat(times);
+                let pairs = ["monitorFriendlyName", "From", "Body", "text", "payload"]
+                    .map(|name| (name, &text));
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(pairs).finish().into_bytes()
+            });
+            grows(sign, source, multipart, |times| {
+                let part = format!(
+                    "--b\r\nContent-Disposition: form-data; name=\"{0}\"; {0}\r\n\r\n{0}\r\n",
+                    sign.repeat(3)
+                );
+                part.repeat(times / 4).into_bytes()
+            });
+            // Texts that JSON does not allow as they are.
+            grows(sign, source, "application/json", |times| {
+                format!("{{\"text\":\"\n{}\"}}", sign.repeat(times)).into_bytes()
+            });
+        }
+    }
+}
