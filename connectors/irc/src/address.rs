@@ -17,24 +17,16 @@ pub enum AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Tells whether a host is named as an exception: it is the operator's own.
-    #[must_use]
-    pub fn is_own(&self, host: &str, port: u16) -> bool {
-        match self {
-            Self::Any => false,
-            Self::Public { except } => {
-                let named = format!("{host}:{port}");
-                except.iter().any(|e| e.eq_ignore_ascii_case(&named))
-            }
-        }
-    }
-
     /// Tells whether an address that `host` was resolved to may be connected to.
     #[must_use]
     pub fn allows(&self, host: &str, port: u16, address: IpAddr) -> bool {
         match self {
             Self::Any => true,
-            Self::Public { .. } => self.is_own(host, port) || model::is_public_address(address),
+            Self::Public { except } => {
+                let named = format!("{host}:{port}");
+                except.iter().any(|e| e.eq_ignore_ascii_case(&named))
+                    || model::is_public_address(address)
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ impl Default for Pace {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pace: Pace,
+    own: Vec<String>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
@@ -46,11 +47,19 @@ struct Host {
 }
 
 impl Gate {
-    pub(crate) fn new(pace: Pace) -> Self {
+    /// `own` are servers, `host:port`, that nobody waits for.
+    pub(crate) fn new(pace: Pace, own: Vec<String>) -> Self {
         Self {
             pace,
+            own,
             hosts: Mutex::default(),
         }
+    }
+
+    /// Tells whether a server is the operator's own.
+    pub(crate) fn is_own(&self, host: &str, port: u16) -> bool {
+        let named = format!("{}:{port}", key(host));
+        self.own.iter().any(|own| own.eq_ignore_ascii_case(&named))
     }
 
     /// About how long somebody who comes now has to wait.
@@ -139,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_is_spread() {
-        let gate = Arc::new(Gate::new(Pace::default()));
+        let gate = Arc::new(Gate::new(Pace::default(), vec![]));
         let found = times(&gate, "irc.test", 200).await;
         let Pace {
             burst, interval, ..
@@ -148,6 +157,12 @@ mod tests {
             let (first, last) = (window[0], window[burst as usize]);
             assert!(last - first >= interval, "{first:?} {last:?}");
         }
+        let gate = Arc::new(Gate {
+            own: vec!["irc.here:6667".to_owned()],
+            ..Gate::new(Pace::default(), vec![])
+        });
+        assert!(gate.is_own("IRC.here", 6667) && !gate.is_own("irc.here", 6697));
+        times(&gate, "irc.test", 4).await;
         // Another host waits for nobody, and a quiet time makes room for a few again.
         assert_eq!(times(&gate, "other.test", 1).await, [Duration::ZERO]);
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -156,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_takes_no_turn() {
-        let gate = Arc::new(Gate::new(Pace::default()));
+        let gate = Arc::new(Gate::new(Pace::default(), vec![]));
         times(&gate, "irc.test", 3).await;
         for number in 0..50 {
             let pass = gate.pass("irc.test", number);
@@ -173,7 +188,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hosts_are_forgotten() {
-        let gate = Gate::new(Pace::default());
+        let gate = Gate::new(Pace::default(), vec![]);
         for number in 0..MAX_HOSTS * 2 {
             gate.pass(&format!("h{number}.test"), 0).await;
             tokio::time::sleep(Duration::from_secs(1)).await;

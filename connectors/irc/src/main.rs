@@ -44,9 +44,10 @@ struct Options {
     #[arg(long, env = "SUBSPACE_BEHIND_PROXY")]
     behind_proxy: bool,
     /// Allow connections to servers that are not on the public internet.
-    #[arg(long, env = "SUBSPACE_ANY_NETWORK", conflicts_with = "allow")]
+    #[arg(long, env = "SUBSPACE_ANY_NETWORK")]
     any_network: bool,
-    /// Servers, host:port, that may be connected to though they are not on the public internet.
+    /// Servers of one's own, host:port: they may be connected to though they are not on the public internet, and by
+    /// all accounts at once.
     #[arg(long, env = "SUBSPACE_ALLOW", value_delimiter = ',')]
     allow: Vec<String>,
 }
@@ -68,11 +69,12 @@ async fn run(options: Options) -> anyhow::Result<()> {
         AddressPolicy::Any
     } else {
         AddressPolicy::Public {
-            except: options.allow,
+            except: options.allow.clone(),
         }
     };
     let platform = Irc::new(IrcConfig {
         addresses,
+        own: options.allow,
         ..IrcConfig::default()
     });
     let listener = TcpListener::bind(options.listen)

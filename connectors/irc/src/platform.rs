@@ -23,9 +23,10 @@ pub struct IrcConfig {
     pub settings: Settings,
     /// Whom may be connected to.
     pub addresses: AddressPolicy,
-    /// How fast all accounts together connect to one host; hosts that are exceptions in `addresses` are the operator's
-    /// own, and are not waited for.
+    /// How fast all accounts together connect to one host.
     pub pace: Pace,
+    /// Servers of the operator's own, `host:port`: all accounts may connect to them at once.
+    pub own: Vec<String>,
     /// Certificates that are trusted besides the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -44,7 +45,7 @@ impl Irc {
     pub fn new(config: IrcConfig) -> Self {
         Self {
             tls: tls::client_config(&config.roots),
-            gate: Arc::new(Gate::new(config.pace.clone())),
+            gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
             config,
         }
     }

@@ -193,7 +193,7 @@ impl Shell {
                 Some(Action::Connect { host, port, secure }) => {
                     let tls = secure.then(|| self.tls.clone());
                     let addresses = self.addresses.clone();
-                    let gate = (!addresses.is_own(&host, port)).then(|| Arc::clone(&self.gate));
+                    let gate = (!self.gate.is_own(&host, port)).then(|| Arc::clone(&self.gate));
                     if let Some(gate) = &gate {
                         self.session.handle_queued(gate.estimate(&host));
                     }

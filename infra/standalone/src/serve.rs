@@ -256,16 +256,20 @@ fn start_gateway(
     let key = connector_key(&folder.master_key()?, GATEWAY);
     let mut config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
     config.behind_proxy = settings.behind_proxy;
+    let own: Vec<String> = irc
+        .map(|address| dialable(address).to_string())
+        .into_iter()
+        .collect();
     let addresses = if settings.any_network {
         AddressPolicy::Any
     } else {
-        let own = irc.map(|address| dialable(address).to_string());
         AddressPolicy::Public {
-            except: own.into_iter().collect(),
+            except: own.clone(),
         }
     };
     let platform = Irc::new(IrcConfig {
         addresses,
+        own,
         ..IrcConfig::default()
     });
     Ok(Gateway::start(config, vec![Arc::new(platform)])?)
