@@ -42,6 +42,10 @@ fn whoever_has_a_user_or_a_host_is_a_person() {
         let expected = (channel.clone(), "user.name/discord".to_owned());
         assert_eq!(archived(&story), [expected]);
     }
+    // Whoever else: nobody is known by a look at lists.
+    story.outputs.clear();
+    story.server(":other.name/discord!bridge@h PRIVMSG #a :hello");
+    assert_eq!(story.only().0.actor.as_ref().unwrap().kind, "person");
     // Directly, too, and what they do.
     story.outputs.clear();
     story.server(":user.name/discord!bridge@h PRIVMSG alice :psst");
