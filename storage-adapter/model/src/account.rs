@@ -289,7 +289,7 @@ pub const MAX_CHANNELS: usize = 200;
 ///
 /// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
 /// itself; in answers of the API it is absent.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub struct Connection {
     /// Version of this record's format; 1.
     pub version: u32,
@@ -332,6 +332,22 @@ pub struct Connection {
     pub connector: String,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl fmt::Debug for Connection {
+    /// Without its secrets: the password, and the keys of channels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("platform", &self.platform)
+            .field("server", &self.server)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("nick", &self.nick)
+            .field("enabled", &self.enabled)
+            .field("connector", &self.connector)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::CaseMapping;
+use crate::{CaseMapping, work};
 
 /// More tokens than this are not kept.
 const MAX_TOKENS: usize = 256;
+
+/// Longer values are not kept, in bytes: they are looked through for every mode and every name.
+const MAX_VALUE: usize = 512;
+
+/// More ranks than this nobody has.
+const MAX_RANKS: usize = 32;
 
 /// The tokens of numeric 005.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -35,7 +41,8 @@ impl Isupport {
                 continue;
             }
             let (key, value) = token.split_once('=').unwrap_or((token, ""));
-            if !key.is_empty() && (self.0.len() < MAX_TOKENS || self.0.contains_key(key)) {
+            let fits = !key.is_empty() && value.len() <= MAX_VALUE;
+            if fits && (self.0.len() < MAX_TOKENS || self.0.contains_key(key)) {
                 self.0.insert(key.to_owned(), unescape(value));
             }
         }
@@ -109,11 +116,15 @@ impl Isupport {
     /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said).
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
-        self.get("PREFIX")
-            .unwrap_or("(ov)@+")
+        let prefix = self.get("PREFIX").unwrap_or("(ov)@+");
+        work::count(prefix.len());
+        prefix
             .strip_prefix('(')
             .and_then(|value| value.split_once(')'))
-            .map(|(modes, prefixes)| modes.chars().zip(prefixes.chars()).collect())
+            .map(|(modes, prefixes)| {
+                let ranks = modes.chars().zip(prefixes.chars());
+                ranks.take(MAX_RANKS).collect()
+            })
             .unwrap_or_default()
     }
 
@@ -124,6 +135,7 @@ impl Isupport {
             return ModeKind::Rank;
         }
         let groups = self.get("CHANMODES").unwrap_or("beI,k,l,imnpst");
+        work::count(groups.len());
         match groups.split(',').position(|group| group.contains(mode)) {
             Some(0) => ModeKind::List,
             Some(1) => ModeKind::Always,
@@ -229,6 +241,25 @@ mod tests {
         assert_eq!(isupport.targets("join"), Some(3));
         assert_eq!(isupport.targets("PRIVMSG"), None);
         assert_eq!(isupport.targets("KICK"), None);
+    }
+
+    #[test]
+    fn what_a_server_claims_to_have_does_not_multiply_the_work() {
+        let letters = |count: usize| -> String { ('\u{100}'..).take(count).collect() };
+        let work = |count: usize| {
+            let modes = letters(count);
+            let mut isupport = Isupport::default();
+            isupport.apply([
+                &*format!("PREFIX=({modes}){modes}"),
+                &*format!("CHANMODES={modes},{modes}"),
+            ]);
+            let params = [format!("+{modes}")];
+            work::of(|| assert_eq!(crate::parse_modes(&isupport, &params).len(), count))
+        };
+        for count in [50, 200, 1000] {
+            assert!(work(2 * count) <= 2 * work(count) + 4 * MAX_VALUE * count);
+        }
+        assert!(work(4000) <= 4000 * 4 * MAX_VALUE);
     }
 
     #[test]

@@ -249,21 +249,23 @@ impl Session {
                 Some(key) => format!("{name} {key}"),
                 None => name.clone(),
             };
-            if self.wanted.len() >= model::MAX_CHANNELS {
+            records.push(record);
+            if self.wanted.len() < model::MAX_CHANNELS {
+                let joined = format!("joined-{id}");
+                records.push((
+                    self.record_id(&name, &joined),
+                    EventBody::Joined { channel },
+                ));
+                self.wanted.push(Wanted {
+                    name: name.clone(),
+                    key,
+                });
+            } else {
+                // The network made us join: we are in until the connection ends.
                 let sentence = too_many(&name, self.server());
                 let room = self.room(&name);
                 self.trouble(Some(room), &sentence);
             }
-            records.push(record);
-            let joined = format!("joined-{id}");
-            records.push((
-                self.record_id(&name, &joined),
-                EventBody::Joined { channel },
-            ));
-            self.wanted.push(Wanted {
-                name: name.clone(),
-                key,
-            });
         }
         let audience = asked.as_ref().map_or(Audience::Full, |pending| {
             Audience::Except(pending.socket.socket)

@@ -310,7 +310,7 @@ impl Session {
             let server = self.server();
             let sentence = if self.link.held {
                 format!(
-                    "{server} offers no sign-in at the moment: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself, or allow joining without the account in the settings, to go on without it."
+                    "{server} offers no sign-in at the moment: you are connected without your account there, and your channels are joined once it signs you in. Join one yourself to go on without it."
                 )
             } else {
                 format!(

@@ -11,8 +11,8 @@ const OTHER_ERRORS: &[&str] = &["263", "707", "716", "723", "742"];
 
 /// What servers tell unasked at the entry to every client or to every channel, and ends of lists: nobody waits for it.
 const QUIET: &[&str] = &[
-    "002", "003", "004", "008", "010", "020", "042", "250", "251", "252", "253", "254", "255",
-    "265", "266", "315", "328", "329", "375",
+    "002", "003", "004", "008", "010", "020", "042", "221", "250", "251", "252", "253", "254",
+    "255", "265", "266", "315", "328", "329", "375",
 ];
 
 impl Session {

@@ -191,6 +191,19 @@ impl Client {
         .await
     }
 
+    /// What the network itself said so far.
+    pub(crate) fn announcements(&self) -> Vec<String> {
+        let said = |output: &Output| match output {
+            Output::Activity { activity, .. } if activity.kind == "send" => {
+                let actor = activity.actor.as_ref()?;
+                let content = activity.content()?.to_owned();
+                (actor.kind == "service").then_some(content)
+            }
+            _ => None,
+        };
+        self.seen.iter().filter_map(said).collect()
+    }
+
     pub(crate) fn records(&self) -> Vec<EventBody> {
         self.seen
             .iter()

@@ -125,6 +125,8 @@ async fn two_people_talk() {
         .await;
     assert_eq!(quit.actor.unwrap().name.as_deref(), Some("rob"));
     alice.ask(json!({"type": "leave", "target": {"id": format!("#team@{SERVER}"), "type": "room"}, "object": {}})).await.unwrap();
+    // Nothing is shown of the numbers that every client is told.
+    assert_eq!(alice.announcements(), [""; 0]);
     alice.stop().await;
 }
 

@@ -392,6 +392,17 @@ fn more_channels_than_are_remembered_are_told() {
         .iter()
         .find_map(|(activity, ..)| activity.error.clone());
     assert!(trouble.unwrap().contains("at most 200 channels"));
+    assert!(bodies(&story).is_empty(), "{:?}", bodies(&story));
+    // Nor does a network add to what is joined the next time.
+    story.lost("The connection was lost.");
+    story.elapsed = story.session.poll_timeout().unwrap();
+    story.sent.clear();
+    story.connect();
+    story.welcome("alice", "CHANTYPES=# soju.im/SAFERATE");
+    story.pass(std::time::Duration::from_secs(20));
+    let joined = story.sent.iter().filter(|line| line.starts_with("JOIN"));
+    let names: usize = joined.map(|line| line.split(',').count()).sum();
+    assert_eq!(names, model::MAX_CHANNELS);
 }
 
 #[test]
