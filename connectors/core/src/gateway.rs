@@ -252,6 +252,10 @@ impl Gateway {
         self.service.clone()
     }
 
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        self.shared.config.behind_proxy
+    }
+
     /// Ends: takes no sockets any more, leaves the networks, closes the sockets, and publishes what the
     /// spool holds as far as that is possible within [`crate::Limits::flush`]. What is not published then stays in the spool.
     pub async fn shutdown(self) {

@@ -22,13 +22,13 @@ mod outbox;
 mod platform;
 pub mod program;
 mod publisher;
-mod seldom;
 mod serve;
 mod service;
 mod session;
 mod socket;
 mod spool;
 
+pub use ::program::Seldom;
 pub use client::{FunctionsClient, FunctionsError};
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
@@ -38,7 +38,6 @@ pub use platform::{
     Saying, Seen, SocketId,
 };
 pub use publisher::{Publisher, PublisherConfig};
-pub use seldom::Seldom;
 pub use serve::serve;
 pub use service::{Body, GatewayService, PATH, Peer};
 pub use spool::{Durable, Spool, SpoolConfig, SpoolError};

@@ -12,7 +12,6 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use model::{
     CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH, verify_request,
 };
@@ -45,7 +44,11 @@ impl std::fmt::Debug for GatewayService {
 }
 
 impl GatewayService {
-    async fn answer(mut self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer<B>(mut self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    where
+        B: http_body::Body<Data = Bytes> + std::fmt::Debug + Send + Unpin + 'static,
+        B::Error: std::fmt::Debug,
+    {
         let path = request.uri().path();
         if path != PATH && !path.starts_with("/sockethub/") {
             return Ok(self.page(request.method(), path));
@@ -71,7 +74,7 @@ impl GatewayService {
     }
 
     /// `POST /sockethub/wake`: the functions have queued something for us.
-    fn woken(&self, request: &Request<Incoming>) -> Response<Body> {
+    fn woken<B>(&self, request: &Request<B>) -> Response<Body> {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
         if request.method() != Method::POST {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only POST");
@@ -163,7 +166,11 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-impl tower_service::Service<Request<Incoming>> for GatewayService {
+impl<B> tower_service::Service<Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + std::fmt::Debug + Send + Unpin + 'static,
+    B::Error: std::fmt::Debug,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Answer;
@@ -172,17 +179,21 @@ impl tower_service::Service<Request<Incoming>> for GatewayService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> Answer {
         Box::pin(self.clone().answer(request))
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for GatewayService {
+impl<B> hyper::service::Service<Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + std::fmt::Debug + Send + Unpin + 'static,
+    B::Error: std::fmt::Debug,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, request: Request<B>) -> Answer {
         Box::pin(self.clone().answer(request))
     }
 }
@@ -191,7 +202,7 @@ impl hyper::service::Service<Request<Incoming>> for GatewayService {
 #[derive(Clone, Debug)]
 pub(crate) struct NotFound;
 
-impl tower_service::Service<Request<Incoming>> for NotFound {
+impl<B> tower_service::Service<Request<B>> for NotFound {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = std::future::Ready<Result<Self::Response, Infallible>>;
@@ -200,7 +211,7 @@ impl tower_service::Service<Request<Incoming>> for NotFound {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, _: Request<B>) -> Self::Future {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::NOT_FOUND;
         std::future::ready(Ok(response))

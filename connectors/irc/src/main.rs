@@ -83,6 +83,6 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let stop = program::stop_signal()?;
     let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
     program::say_ready(format_args!("http://{}", listener.local_addr()?));
-    connector::serve(listener, gateway, stop).await;
+    connector::serve(listener, gateway, stop).await?;
     Ok(())
 }

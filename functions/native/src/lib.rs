@@ -12,5 +12,5 @@ mod whole;
 
 pub use host::NativeHost;
 pub use maintain::maintain;
-pub use server::{Limits, handle, handle_timed, serve, serve_answers, serve_with};
+pub use server::{handle, handle_timed, serve, serve_with};
 pub use store::{NativeStore, StoreOpenError, bucket_settings};

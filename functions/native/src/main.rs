@@ -11,7 +11,8 @@ use anyhow::Context;
 use clap::Parser;
 use functions_core::Functions;
 use functions_core::variables::{DEFAULT_RETENTION_DAYS, Variables};
-use functions_native::{Limits, NativeHost, NativeStore, bucket_settings, maintain, serve_with};
+use functions_native::{NativeHost, NativeStore, bucket_settings, maintain, serve_with};
+use http_server::Limits;
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
@@ -114,7 +115,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let limits = Limits {
         behind_proxy: variables.behind_proxy,
         ..Limits::default()
-    };
+    }
+    .within(program::raise_descriptors()?);
     serve_with(listener, functions, limits, stop()).await?;
     // A sweep may stop anywhere.
     sweeping.abort();

@@ -8,8 +8,8 @@ mod common;
 use std::time::Duration;
 
 use common::Server;
-use functions_native::Limits;
 use functions_suite::{LIMIT, PASSWORD, client, read_to_end};
+use http_server::Limits;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn senders_that_stop_are_given_up() {
     let limits = Limits {
-        header_timeout: Duration::from_millis(200),
+        head_timeout: Duration::from_millis(200),
         body_timeout: Duration::from_millis(200),
         ..Limits::default()
     };

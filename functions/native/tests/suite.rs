@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use functions_core::Functions;
 use functions_core::variables::Variables;
-use functions_native::{Limits, NativeHost, serve_with};
+use functions_native::{NativeHost, serve_with};
 use functions_suite::{Server, Settings};
+use http_server::Limits;
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;

@@ -100,6 +100,7 @@ pub async fn a_bucket_in_a_private_network_is_refused(server: Server) {
 pub async fn an_account_moves_to_a_bucket_of_its_own_and_back(server: Server) {
     let bucket = s3::Server::start(s3::Abilities {
         conditions: true,
+        matches_nothing: false,
         conditions_of_parts: true,
     })
     .await;

@@ -1,14 +1,15 @@
 //! Which part answers a request: functions, gateway or the client's files.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use connector::{GatewayService, Peer};
-use functions_native::Limits;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::uri::Authority;
+use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use http_server::{Limits, Lingering};
 use hyper::body::Incoming;
 
 use crate::serve::Functions;
@@ -50,10 +51,25 @@ impl Router {
         let _ = self.parts.gateway.set(gateway);
     }
 
+    /// Answers one request of another part of this process.
+    pub(crate) async fn answer_within(
+        self,
+        request: Request<Lingering<Incoming>>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        if path.starts_with("/connector/") || path == model::WAKE_PATH {
+            return self.answer(request, peer).await;
+        }
+        let mut response = text("Only parts of this server meet here.\n");
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response
+    }
+
     /// Answers one request.
     pub(crate) async fn answer(
         self,
-        mut request: Request<Incoming>,
+        mut request: Request<Lingering<Incoming>>,
         peer: SocketAddr,
     ) -> Response<Body> {
         let parts = &self.parts;
@@ -66,7 +82,7 @@ impl Router {
         }
         if path == "/sockethub"
             || path.starts_with("/sockethub/")
-            || path == "/metrics" && is_from_here(request.headers(), peer)
+            || path == "/metrics" && is_from_here(&request, peer)
         {
             let Some(gateway) = parts.gateway.get() else {
                 return starting();
@@ -88,19 +104,28 @@ impl Router {
     }
 }
 
-/// Tells whether a program on this machine asks for itself, not for somebody behind a proxy: how busy the
-/// server is concerns its operator only.
-fn is_from_here(headers: &HeaderMap, peer: SocketAddr) -> bool {
+/// Returns whether a program on this machine asks for itself: not for somebody behind a proxy, and not for a page that a
+/// browser here was led to by a name of its owner's (DNS rebinding). How busy the server is concerns its operator only.
+fn is_from_here(request: &Request<impl Sized>, peer: SocketAddr) -> bool {
     let proxied = ["x-forwarded-for", "forwarded", "via"];
+    let headers = request.headers();
+    let host = headers.get(http::header::HOST);
+    let authority = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     peer.ip().to_canonical().is_loopback()
+        && authority.is_some_and(|authority| is_loopback(authority.host()))
         && !proxied.iter().any(|name| headers.contains_key(*name))
 }
 
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse()
+            .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+}
+
 fn starting() -> Response<Body> {
-    let text = Full::new(Bytes::from_static(
-        b"The gateway is starting; try again in a moment.\n",
-    ));
-    let mut response = Response::new(text.map_err(|never| match never {}).boxed_unsync());
+    let mut response = text("The gateway is starting; try again in a moment.\n");
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(
         http::header::RETRY_AFTER,
@@ -109,18 +134,47 @@ fn starting() -> Response<Body> {
     response
 }
 
+fn text(text: &'static str) -> Response<Body> {
+    let body = Full::new(Bytes::from_static(text.as_bytes()));
+    Response::new(body.map_err(|never| match never {}).boxed_unsync())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn metrics_are_for_this_machine() {
-        let none = HeaderMap::new();
-        let mut proxied = HeaderMap::new();
-        proxied.insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        let request = |host: &str, proxied: bool| {
+            let mut request = Request::get("/metrics").header("host", host);
+            if proxied {
+                request = request.header("x-forwarded-for", "192.0.2.1");
+            }
+            request.body(()).unwrap()
+        };
         let local: SocketAddr = "[::ffff:127.0.0.1]:9".parse().unwrap();
-        assert!(is_from_here(&none, local));
-        assert!(!is_from_here(&proxied, local));
-        assert!(!is_from_here(&none, "192.0.2.1:9".parse().unwrap()));
+        for host in [
+            "127.0.0.1:6700",
+            "localhost",
+            "LOCALHOST:6700",
+            "[::1]:6700",
+        ] {
+            assert!(is_from_here(&request(host, false), local), "{host}");
+            assert!(!is_from_here(&request(host, true), local), "{host}");
+            assert!(!is_from_here(
+                &request(host, false),
+                "192.0.2.1:9".parse().unwrap()
+            ));
+        }
+        for host in [
+            "chat.example.org",
+            "127.0.0.1.example.org",
+            "192.0.2.1",
+            "localhost.example.org",
+        ] {
+            assert!(!is_from_here(&request(host, false), local), "{host}");
+        }
+        let nameless = Request::get("/metrics").body(()).unwrap();
+        assert!(!is_from_here(&nameless, local));
     }
 }

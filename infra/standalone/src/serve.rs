@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use connector::{FunctionsClient, Gateway, GatewayConfig};
 use functions_core::{Config, Connector, DefaultNetwork};
-use functions_native::{Limits, NativeHost, NativeStore, maintain, serve_answers};
+use functions_native::{NativeHost, NativeStore, maintain};
+use http_server::Limits;
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use ircd::{DefaultChannel, Ircd, IrcdConfig};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::data::DataFolder;
@@ -31,6 +32,8 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 const GATEWAY: &str = "irc";
 /// Id of the IRC server among the connectors; it serves no platform to browsers.
 const IRCD: &str = "ircd";
+/// Connections of the parts of this process to each other.
+const INNER_CONNECTIONS: usize = 256;
 /// Name of the IRC server if the origin gives none.
 const LOCAL_IRC_NAME: &str = "irc.localhost";
 
@@ -62,6 +65,8 @@ pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     web: SocketAddr,
+    /// Where the parts of this process meet.
+    inner: SocketAddr,
     irc: Option<SocketAddr>,
     turn: Option<SocketAddr>,
     turn_tls: Option<SocketAddr>,
@@ -79,6 +84,7 @@ pub(crate) async fn functions(
 ) -> anyhow::Result<Functions> {
     let addresses = addresses.unwrap_or_else(|| Addresses {
         web: settings.listen,
+        inner: settings.listen,
         irc: settings.irc,
         turn: settings.turn,
         turn_tls: settings.turn_tls.as_ref().map(turn::Tls::address),
@@ -112,7 +118,7 @@ pub(crate) async fn functions(
     .into();
     config.mail = mail::service(&settings.mail, &config.origin);
     // The public origin may lead around half the world, or not be reachable from here at all.
-    let inner = format!("http://{}", dialable(addresses.web));
+    let inner = format!("http://{}", dialable(addresses.inner));
     config.internal.insert(GATEWAY.to_owned(), inner);
     config.network = addresses.irc.map(|address| {
         let address = dialable(address);
@@ -150,7 +156,10 @@ pub(crate) async fn functions(
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let stopped = connector::program::stop_signal()?;
+    let descriptors = program::raise_descriptors()?;
     let web = bind("listen", settings.listen).await?;
+    // However many strangers hold the web port, the parts of this process reach each other.
+    let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let irc = match settings.irc {
         Some(address) => Some(bind("irc", address).await?),
         None => None,
@@ -168,31 +177,47 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     };
     let addresses = Addresses {
         web: web.local_addr()?,
+        inner: inner.local_addr()?,
         irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
         turn: turn_address,
         turn_tls: turn_tls_address,
     };
     let functions = Arc::new(functions(settings, folder, Some(addresses)).await?);
     let origin = functions.config().origin.clone();
-    let inner = format!("http://{}", dialable(addresses.web));
     let limits = Limits {
         behind_proxy: settings.behind_proxy,
         ..Limits::default()
-    };
+    }
+    .within(descriptors);
     let router = Router::new(
         Arc::clone(&functions),
         StaticFiles::new(settings.client.clone()),
         limits,
     );
 
-    let (stop_web, web_stopped) = oneshot::channel::<()>();
+    let (stop_web, web_stopped) = watch::channel(());
+    let mut web_ends = web_stopped.clone();
     let answers = router.clone();
-    let web = tokio::spawn(serve_answers(
+    let web = tokio::spawn(http_server::serve(
         web,
         move |request, peer| answers.clone().answer(request, peer),
         limits,
-        async move { drop(web_stopped.await) },
+        async move { drop(web_ends.changed().await) },
     ));
+    let mut inner_ends = web_stopped;
+    let answers = router.clone();
+    let inner_limits = Limits {
+        connections: INNER_CONNECTIONS,
+        connections_of_address: INNER_CONNECTIONS,
+        ..Limits::default()
+    };
+    let within = tokio::spawn(http_server::serve(
+        inner,
+        move |request, peer| answers.clone().answer_within(request, peer),
+        inner_limits,
+        async move { drop(inner_ends.changed().await) },
+    ));
+    let inner = format!("http://{}", addresses.inner);
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
     let ircd = match irc {
         Some(listener) => Some(start_ircd(settings, folder, listener, &inner, &origin).await?),
@@ -244,6 +269,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     sweeping.abort();
     drop(stop_web);
     web.await??;
+    within.await??;
     Ok(())
 }
 

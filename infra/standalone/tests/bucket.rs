@@ -36,6 +36,7 @@ fn bucket() -> (Runtime, Bucket) {
         .unwrap();
     let bucket = runtime.block_on(Bucket::start(Abilities {
         conditions: true,
+        matches_nothing: false,
         conditions_of_parts: true,
     }));
     (runtime, bucket)

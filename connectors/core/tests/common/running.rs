@@ -41,9 +41,10 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connector::serve(listener, gateway, async {
-            let _ = stopped.await;
-        }));
+        let task = tokio::spawn(async {
+            let stopped = async { drop(stopped.await) };
+            connector::serve(listener, gateway, stopped).await.unwrap();
+        });
         Self { url, stop, task }
     }
 

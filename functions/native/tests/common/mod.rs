@@ -17,9 +17,10 @@ use functions_core::{
     BucketError, BucketSettings, Config, Connector, FetchError, FetchLimits, Functions, Host,
     OpenedBucket,
 };
-use functions_native::{Limits, NativeHost, serve_with};
+use functions_native::{NativeHost, serve_with};
 use functions_suite::{CONNECTOR, KEY, PASSWORD};
 use http::{Request, Response};
+use http_server::Limits;
 use model::Timestamp;
 use reqwest::RequestBuilder;
 use storage_adapter::{Host as _, Storage};

@@ -1,7 +1,7 @@
 //! The component in `wasmtime serve`, on a free port, over an S3 server in the test's own process.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -50,6 +50,7 @@ impl Component {
         change: impl FnOnce(&mut Vec<(&'static str, String)>),
     ) -> Self {
         let bucket = s3::Server::start(s3::Abilities {
+            matches_nothing: false,
             conditions: true,
             conditions_of_parts: true,
         })
@@ -60,8 +61,8 @@ impl Component {
         std::fs::write(files.path().join("assets/app.js"), "plain").unwrap();
         std::fs::write(files.path().join("assets/app.js.gz"), "zipped").unwrap();
         // The origin must be known before the port is open.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = port.local_addr().unwrap();
+        let [port] = free_ports::free_ports().unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut variables = settings.variables(&format!("http://{address}"));
         variables.extend([
             ("SUBSPACE_S3_ENDPOINT", format!("http://{}", bucket.address)),
@@ -78,7 +79,6 @@ impl Component {
         ];
         let mut wasmtime = built::serve(&flags, address, &variables);
         wasmtime.stdin(Stdio::null()).stderr(Stdio::piped());
-        drop(port);
         let wasmtime = wasmtime.spawn().unwrap();
         let mut component = Self {
             address,

@@ -60,6 +60,7 @@ impl Processes {
     pub async fn start(name: &'static str, ready: &'static str, command: MakeCommand) -> Self {
         let bucket = s3::Server::start(s3::Abilities {
             conditions: true,
+            matches_nothing: false,
             conditions_of_parts: true,
         })
         .await;

@@ -115,6 +115,7 @@ fn start_bucket() -> Result<Bucket> {
         .build()?;
     let server = runtime.block_on(s3::Server::start(s3::Abilities {
         conditions: true,
+        matches_nothing: false,
         conditions_of_parts: true,
     }));
     Ok(Bucket {

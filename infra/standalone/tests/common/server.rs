@@ -1,10 +1,8 @@
 //! The binary: started, told to stop, killed.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -23,20 +21,10 @@ pub(crate) fn subspace(data: &Path) -> Command {
     command
 }
 
-/// An address on loopback that nobody has, below the ports that systems give to outgoing connections, so that it
-/// is free at the next start too.
+/// An address on loopback that nobody else has, at the next start neither.
 pub(crate) fn free_address() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Tests run in several processes at once: those with neighbouring ids must not try the same ports.
-    let base = std::process::id().wrapping_mul(61);
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + base.wrapping_add(step) % 10_000;
-        let address = format!("127.0.0.1:{port}");
-        if TcpListener::bind(&address).is_ok() {
-            return address;
-        }
-    }
+    let [port] = free_ports::free_ports().unwrap();
+    format!("127.0.0.1:{port}")
 }
 
 /// A server that runs until it is dropped.
@@ -50,7 +38,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits until it is ready. Ports are free ones unless the flags name them.
     pub(crate) fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut child = spawn(data, flags);
+        Self::started(spawn(data, flags))
+    }
+
+    /// The same, where the system lets the program have only so many descriptors.
+    pub(crate) fn start_with_few(data: &Path, flags: &[&str], descriptors: u32) -> Self {
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]);
+        let command = subspace(data);
+        shell.arg(command.get_program());
+        Self::started(serve(shell, data, flags))
+    }
+
+    fn started(mut child: Child) -> Self {
         let log = Arc::new(Mutex::new(String::new()));
         let (mut errors, into) = (child.stderr.take().unwrap(), Arc::clone(&log));
         let reader = std::thread::spawn(move || {
@@ -127,7 +128,10 @@ impl Drop for Server {
 
 /// Starts the program without waiting for anything.
 pub(crate) fn spawn(data: &Path, flags: &[&str]) -> Child {
-    let mut command = subspace(data);
+    serve(subspace(data), data, flags)
+}
+
+fn serve(mut command: Command, data: &Path, flags: &[&str]) -> Child {
     command.args(["serve", "--log", "warn", "--data"]).arg(data);
     for flag in ["--listen", "--irc", "--smtp", "--turn"] {
         if !flags.contains(&flag) {

@@ -48,7 +48,12 @@ const APART: &[(&[&str], &[&str])] = &[
     (&["irc-codec"], &["model", "connector", "storage-adapter"]),
     (&["turn-server"], FUNCTIONS),
     (&["turn-server"], CONNECTORS),
+    (COMMON, &["model"]),
+    (COMMON, STORAGE),
+    (COMMON, FUNCTIONS),
+    (COMMON, CONNECTORS),
 ];
+const COMMON: &[&str] = &["http-server", "program"];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &["connector", "irc-connector", "ircd", "smtp-connector"];

@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// One kind of log line: a `static` beside the place that writes it.
 ///
 /// ```
-/// use connector::Seldom;
+/// use program::Seldom;
 ///
 /// static REFUSED: Seldom = Seldom::new();
 /// if let Some(left_out) = REFUSED.say() {

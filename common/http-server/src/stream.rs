@@ -1,0 +1,232 @@
+//! A connection that must go on: heads come within a time, and what is written is taken.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use program::Place;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::limits::Limits;
+
+/// Between requests, or before the first.
+const IDLE: u64 = 0;
+/// A request has begun to arrive.
+const HEAD: u64 = 1;
+/// A request is being answered.
+const BUSY: u64 = 2;
+/// The connection speaks another protocol now.
+const UPGRADED: u64 = 3;
+/// What the phases are counted in: the bits above say how many requests there were.
+const REQUEST: u64 = 4;
+
+/// Where a connection is in its conversation; the server tells it, and the stream looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Phase(Arc<AtomicU64>);
+
+impl Phase {
+    /// A head is here; what is returned holds the phase until it is dropped.
+    pub(crate) fn begin_answer(&self) -> Answering {
+        self.change(|now| now / REQUEST * REQUEST + REQUEST + BUSY);
+        Answering(self.clone())
+    }
+
+    /// Bytes came: between requests they are the beginning of a head.
+    fn read(&self) {
+        self.change(|now| {
+            if now % REQUEST == IDLE {
+                now + HEAD
+            } else {
+                now
+            }
+        });
+    }
+
+    /// Returns the number of the request whose head is arriving, if one is.
+    fn head(&self) -> Option<u64> {
+        let now = self.0.load(Ordering::Relaxed);
+        (now % REQUEST == HEAD).then_some(now / REQUEST)
+    }
+
+    fn change(&self, to: impl Fn(u64) -> u64) {
+        let change = |now| Some(to(now));
+        let _always_changes = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+    }
+}
+
+/// A request that is being answered, or the rest of whose body still arrives.
+#[derive(Debug)]
+pub(crate) struct Answering(Phase);
+
+impl Answering {
+    /// From now on the connection speaks another protocol.
+    pub(crate) fn upgrade(&self) {
+        self.0.change(|now| now / REQUEST * REQUEST + UPGRADED);
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.change(|now| {
+            if now % REQUEST == BUSY {
+                now - BUSY
+            } else {
+                now
+            }
+        });
+    }
+}
+
+/// A timer that is made when it is first needed.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    running: bool,
+}
+
+impl Timer {
+    fn start(&mut self, time: Duration) {
+        if self.running {
+            return;
+        }
+        self.running = true;
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(Instant::now() + time),
+            None => self.sleep = Some(Box::pin(sleep(time))),
+        }
+    }
+
+    const fn stop(&mut self) {
+        self.running = false;
+    }
+
+    /// Returns whether it ran out; asks to be polled again when it does.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let over = |sleep: &mut Pin<Box<Sleep>>| sleep.as_mut().poll(cx).is_ready();
+        self.running && self.sleep.as_mut().is_some_and(over)
+    }
+}
+
+/// The stream of a connection, with its times.
+#[derive(Debug)]
+pub(crate) struct TimedStream {
+    inner: TcpStream,
+    /// An upgraded connection outlives hyper's.
+    _place: Place,
+    phase: Phase,
+    head_timeout: Duration,
+    write_timeout: Duration,
+    /// Runs for the head of this request.
+    head_of: Option<u64>,
+    head: Timer,
+    write: Timer,
+}
+
+impl TimedStream {
+    pub(crate) fn new(inner: TcpStream, place: Place, phase: Phase, limits: &Limits) -> Self {
+        Self {
+            inner,
+            _place: place,
+            phase,
+            head_timeout: limits.head_timeout,
+            write_timeout: limits.write_timeout,
+            head_of: None,
+            head: Timer::default(),
+            write: Timer::default(),
+        }
+    }
+
+    /// What came of an attempt to write, unless nothing was taken for too long.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if attempt.is_ready() {
+            self.write.stop();
+            return attempt;
+        }
+        self.write.start(self.write_timeout);
+        if self.write.is_over(cx) {
+            return Poll::Ready(Err(too_slow("nothing was taken for", self.write_timeout)));
+        }
+        Poll::Pending
+    }
+}
+
+fn too_slow(what: &str, time: Duration) -> io::Error {
+    let text = format!("{what} {} seconds", time.as_secs_f32());
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+impl AsyncRead for TimedStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let attempt = Pin::new(&mut this.inner).poll_read(cx, buf);
+        if attempt.is_ready() && buf.filled().len() > before {
+            this.phase.read();
+        }
+        let arriving = this.phase.head();
+        if arriving != this.head_of {
+            this.head_of = arriving;
+            this.head.stop();
+        }
+        if arriving.is_some() {
+            // However slowly it drips, the whole head has one time.
+            this.head.start(this.head_timeout);
+            if this.head.is_over(cx) {
+                return Poll::Ready(Err(too_slow("a head took more than", this.head_timeout)));
+            }
+        }
+        attempt
+    }
+}
+
+impl AsyncWrite for TimedStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let attempt = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.written(cx, attempt)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let attempt = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.written(cx, attempt)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What a TCP stream has taken is on its way; it has nothing to flush.
+        ready!(Pin::new(&mut self.get_mut().inner).poll_flush(cx))?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,201 @@
+//! What strangers may take from a server, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "tests may fail")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use http_server::{Limits, Lingering, serve};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// The longest wait for anything, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A time that is over soon.
+const SHORT: Duration = Duration::from_millis(200);
+/// More than the system's buffers hold.
+const LARGE: usize = 64 << 20;
+
+async fn answer(mut request: Request<Lingering<Incoming>>, _: SocketAddr) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    match request.uri().path() {
+        "/large" => *response.body_mut() = Full::new(vec![b'x'; LARGE].into()),
+        "/upload" => *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE,
+        "/echo" => {
+            let upgraded = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                let mut stream = TokioIo::new(upgraded.await.unwrap());
+                let (mut from, mut to) = tokio::io::split(&mut stream);
+                drop(tokio::io::copy(&mut from, &mut to).await);
+            });
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert("connection", "upgrade".parse().unwrap());
+            headers.insert("upgrade", "echo".parse().unwrap());
+        }
+        _ => *response.body_mut() = Full::new("hello".into()),
+    }
+    response
+}
+
+async fn start(limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, answer, limits, std::future::pending()));
+    address
+}
+
+async fn send(address: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads until the server closes, whichever way.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let reading = async {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            all.extend_from_slice(&buffer[..length]);
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    String::from_utf8(all).unwrap()
+}
+
+const ONE: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// Asks again and again until a connection is served.
+async fn until_served(address: SocketAddr) {
+    let asking = async {
+        loop {
+            let Ok(mut stream) = TcpStream::connect(address).await else {
+                continue;
+            };
+            if stream.write_all(ONE.as_bytes()).await.is_ok()
+                && rest(&mut stream).await.ends_with("hello")
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_has_one_time_however_it_drips() {
+    let address = start(Limits {
+        head_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = send(address, "GET / HTTP/1.1\r\n").await;
+    let dripping = async {
+        while slow.write_all(b"X: y\r\n").await.is_ok() {
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dripping).await.unwrap();
+}
+
+#[tokio::test]
+async fn pauses_between_requests_are_longer_than_heads_may_take() {
+    let address = start(Limits {
+        head_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut stream = send(address, request).await;
+    for _ in 0..3 {
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].ends_with(b"hello"));
+        tokio::time::sleep(SHORT * 2).await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_gives_up_its_place() {
+    let address = start(Limits {
+        connections_of_address: 1,
+        write_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let _deaf = send(address, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    until_served(address).await;
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_is_held_to_its_place_but_not_to_heads() {
+    let address = start(Limits {
+        connections_of_address: 1,
+        head_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let head = "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    let mut stream = send(address, head).await;
+    let mut answer = [0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 101"));
+    for _ in 0..2 {
+        stream.write_all(b"a").await.unwrap();
+        let mut one = [0];
+        stream.read_exact(&mut one).await.unwrap();
+        assert_eq!(one, *b"a");
+        tokio::time::sleep(SHORT * 2).await;
+    }
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert_eq!(rest(&mut second).await, "", "there is one place");
+    drop(stream);
+    until_served(address).await;
+}
+
+#[tokio::test]
+async fn one_address_leaves_places_for_others() {
+    let address = start(Limits {
+        connections: 5,
+        connections_of_address: 2,
+        ..Limits::default()
+    })
+    .await;
+    let first = send(address, "GET").await;
+    let _second = send(address, "GET").await;
+    let mut third = TcpStream::connect(address).await.unwrap();
+    assert_eq!(rest(&mut third).await, "", "it is closed, not kept waiting");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(address).await.unwrap();
+    other.write_all(ONE.as_bytes()).await.unwrap();
+    assert!(rest(&mut other).await.ends_with("hello"));
+    drop(first);
+    until_served(address).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_refused_early_hears_why() {
+    let address = start(Limits::default()).await;
+    let head = format!("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+    let mut stream = send(address, &head).await;
+    let piece = vec![b'x'; 1 << 20];
+    // A client that sends everything before it reads anything.
+    for _ in 0..LARGE / piece.len() {
+        let sent = tokio::time::timeout(PATIENCE, stream.write_all(&piece)).await;
+        sent.unwrap().unwrap();
+    }
+    let mut answer = [0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 413"));
+    // The connection is as good as before.
+    stream.write_all(ONE.as_bytes()).await.unwrap();
+    assert!(rest(&mut stream).await.ends_with("hello"));
+}

@@ -1,0 +1,126 @@
+//! How many connections there may be, altogether and from one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Places for connections: so many in all, and so many for one address. Clones are the same places.
+///
+/// An address is an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer gets.
+#[derive(Clone, Debug)]
+pub struct Places {
+    all: usize,
+    of_address: usize,
+    taken: Arc<Mutex<Taken>>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A place that is free again when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    address: IpAddr,
+    taken: Arc<Mutex<Taken>>,
+}
+
+impl Places {
+    /// Makes `all` places, of which one address may have `of_address`.
+    #[must_use]
+    pub fn new(all: usize, of_address: usize) -> Self {
+        Self {
+            all,
+            of_address,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Takes a place, unless there is none left for this address.
+    #[must_use]
+    pub fn take(&self, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        let mut taken = lock(&self.taken);
+        if taken.all >= self.all {
+            return None;
+        }
+        let of_address = taken.by_address.entry(address).or_default();
+        if *of_address >= self.of_address {
+            return None;
+        }
+        *of_address += 1;
+        taken.all += 1;
+        Some(Place {
+            address,
+            taken: Arc::clone(&self.taken),
+        })
+    }
+
+    /// Returns how many places are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        lock(&self.taken).all
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.taken);
+        taken.all -= 1;
+        if let Some(of_address) = taken.by_address.get_mut(&self.address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                taken.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Counts stay right whoever panicked meanwhile: nothing is done between two of them.
+fn lock(taken: &Mutex<Taken>) -> std::sync::MutexGuard<'_, Taken> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may fail")]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_leaves_places_for_others() {
+        let places = Places::new(5, 2);
+        let first = places.take(address("192.0.2.1")).unwrap();
+        let _second = places.take(address("::ffff:192.0.2.1")).unwrap();
+        assert!(places.take(address("192.0.2.1")).is_none());
+        let _v6 = places.take(address("2001:db8::1")).unwrap();
+        let _same = places.take(address("2001:db8::ffff:1")).unwrap();
+        assert!(places.take(address("2001:db8::2")).is_none());
+        let _other = places.take(address("2001:db8:0:1::2")).unwrap();
+        assert!(places.take(address("192.0.2.2")).is_none(), "all are taken");
+        drop(first);
+        assert!(places.take(address("192.0.2.1")).is_some());
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_who_left() {
+        let places = Places::new(10, 2);
+        for last in 0..200 {
+            drop(places.take(IpAddr::from([192, 0, 2, last])).unwrap());
+        }
+        assert_eq!(places.taken(), 0);
+        assert!(lock(&places.taken).by_address.is_empty());
+    }
+}
