@@ -1,5 +1,6 @@
 //! What programs that serve the open network have in common.
 
+mod allocator;
 mod descriptors;
 mod places;
 mod seldom;

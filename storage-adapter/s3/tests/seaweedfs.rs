@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
@@ -58,9 +59,12 @@ impl SeaweedFs {
         let running = Running::start(&mut server);
         let master = format!("127.0.0.1:{}.{}", numbers[0], numbers[1]);
         let begun = Instant::now();
-        // It says of no part that it is ready; the bucket can be made once all are.
+        // It says of no part that it is ready: each is tried.
         while !make_bucket(&master) {
             assert!(begun.elapsed() < PATIENCE, "the bucket cannot be made");
+        }
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, numbers[6])).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "the port for S3 stays closed");
         }
         Self {
             _running: running,
@@ -107,7 +111,17 @@ async fn two_instances_keep_the_contract() {
     let ours = server.settings(&[("SECRET_ACCESS_KEY", SECRET), ("PREFIX", "team")]);
     let store = open(&ours).await.unwrap();
     assert_eq!(store.commits(), Commits::Server(Conditions { parts: true }));
-    contract::run_all(Arc::new(store.clone()), "c").await;
+    contract::put_get_delete(&store, "c/basic").await;
+    contract::new_keys(&store, "c/new/folder").await;
+    contract::ranges(&store, "c/ranges").await;
+    contract::conditional_reads(&store, "c/reads").await;
+    contract::conditional_writes(&store, "c/writes").await;
+    contract::races(&store, "c/races").await;
+    contract::bodies(&store, "c/bodies").await;
+    // What is not here it does not do as S3 does: a backslash is a slash for it, a part of a key has 255 bytes, and it
+    // lists folder by folder instead of in the order of keys. It is here for the conditions, which it decides for real.
+    contract::malformed_keys(&store).await;
+    contract::long_listing(&store, "c/long").await;
 
     let large = vec![b'x'; 11 << 20];
     store
