@@ -23,9 +23,16 @@ const PATIENCE: u64 = 30_000;
 
 type Of = (AccountName, String);
 
-/// Counts the bytes in hand. A hook whose bodies are gone is not in it.
+/// Counts the bytes in hand.
 #[derive(Debug, Default)]
-pub(crate) struct InHand(Mutex<HashMap<Of, usize>>);
+pub(crate) struct InHand(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    /// A hook whose bodies are gone is not in it.
+    by_hook: HashMap<Of, usize>,
+}
 
 impl InHand {
     /// Begins to hold a body of a hook.
@@ -86,12 +93,12 @@ impl Holding<'_> {
 
     fn count(&mut self, bytes: usize) -> bool {
         let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = counts.values().sum();
-        let own = counts.get(&self.of).copied().unwrap_or_default();
-        if all + bytes > MAX_IN_HAND || own + bytes > MAX_OF_HOOK {
+        let own = counts.by_hook.get(&self.of).copied().unwrap_or_default();
+        if counts.all + bytes > MAX_IN_HAND || own + bytes > MAX_OF_HOOK {
             return false;
         }
-        counts.insert(self.of.clone(), own + bytes);
+        counts.all += bytes;
+        counts.by_hook.insert(self.of.clone(), own + bytes);
         self.counted += bytes;
         true
     }
@@ -105,10 +112,11 @@ impl Holding<'_> {
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
         let mut counts = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.of) {
+        counts.all = counts.all.saturating_sub(self.counted);
+        if let Some(count) = counts.by_hook.get_mut(&self.of) {
             *count = count.saturating_sub(self.counted);
             if *count == 0 {
-                counts.remove(&self.of);
+                counts.by_hook.remove(&self.of);
             }
         }
     }
@@ -132,6 +140,7 @@ mod tests {
         drop(first);
         assert!(hold("e").count(1));
         drop(others);
-        assert!(all.0.lock().unwrap().is_empty());
+        let counts = all.0.lock().unwrap();
+        assert!(counts.all == 0 && counts.by_hook.is_empty());
     }
 }
