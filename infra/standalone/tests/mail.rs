@@ -8,7 +8,7 @@ use std::process::Output;
 
 use common::certificate;
 use common::irc::Plain;
-use common::mail::{Inbox, swaks, wait_for};
+use common::mail::{Client, Inbox, swaks, wait_for};
 use common::postfix::{Postfix, Setup};
 use common::server::free_address;
 
@@ -91,6 +91,11 @@ fn swaks_meets_every_refusal() {
         "250 2.1.5",
     );
     says(
+        &["--to", "Postmaster", "--quit-after", "RCPT"],
+        0,
+        "250 2.1.5",
+    );
+    says(
         &["--to", "general.aaaaaaaaaaaaaaaaaaaa@mail.localhost"],
         24,
         "550 5.1.1",
@@ -116,6 +121,113 @@ fn swaks_meets_every_refusal() {
     assert_eq!(
         wait_for(|| Some(inbox.mails()).filter(|mails| mails.len() == 2)).len(),
         2
+    );
+}
+
+#[test]
+fn hostile_mails_are_refused_and_others_arrive() {
+    let inbox = Inbox::start(&[]);
+    let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+    for (mail, answer) in [
+        (
+            "Content-Type: message/rfc822\r\n\r\n".repeat(40_000),
+            "554 5.6.0",
+        ),
+        (
+            format!(
+                "Content-Type: text/plain{}\r\n\r\n",
+                ";a*1*=b".repeat(3 << 20)
+            ),
+            "552 5.3.4",
+        ),
+        ("a:\r\n".repeat(6_000_000), "554 5.6.0"),
+        (
+            format!("{head}{}", "--b\r\n".repeat(3_600_000)),
+            "554 5.6.0",
+        ),
+        (
+            "From: a@b.example\r\nFrom: c@d.example\r\n\r\n".to_owned(),
+            "554 5.6.0",
+        ),
+        ("Subject: a\r\nSubject: b\r\n\r\n".to_owned(), "554 5.6.0"),
+    ] {
+        let shown: String = mail.chars().take(40).collect();
+        let said = Client::bring(&inbox.smtp, "postmaster", mail.as_bytes()).unwrap();
+        assert!(said.starts_with(answer), "{shown}: {said}");
+    }
+    let long = format!("Subject: long\r\n\r\n{}\r\n", "x".repeat(1 << 20));
+    let said = Client::bring(&inbox.smtp, &inbox.address, long.as_bytes()).unwrap();
+    assert!(said.starts_with("250 2.0.0 queued"), "{said}");
+    let mail = wait_for(|| inbox.mails().pop());
+    assert_eq!(mail.summary["subject"], "long");
+}
+
+#[test]
+fn what_cannot_be_taken_apart_is_put_aside_and_others_arrive() {
+    let mut inbox = Inbox::start(&[]);
+    let incoming = inbox.space().data().join("smtp/incoming");
+    let envelope = |id: &str| {
+        format!(
+            "{{\"id\":\"{id}\",\"received\":\"2026-01-15T10:00:00Z\",\"from\":\"\",\"to\":[\"{}\"],\"checks\":\
+             {{\"verified\":false,\"spf\":\"none\",\"dkim\":\"none\",\"dmarc\":\"none\"}}}}\n",
+            inbox.address
+        )
+    };
+    // As a server without bounds kept it.
+    let hostile = "Content-Type: message/rfc822\r\n\r\n".repeat(40_000);
+    let (old, twice, once) = ("a".repeat(32), "b".repeat(32), "c".repeat(32));
+    let write = |path: String, id: &str, mail: &str| {
+        std::fs::write(incoming.join(path), format!("{}{mail}", envelope(id))).unwrap();
+    };
+    write(format!("queue/{old}.mail"), &old, &hostile);
+    // As processes leave them that ended while they worked on it.
+    write(
+        format!("trying/{twice}.2.mail"),
+        &twice,
+        "Subject: twice\r\n\r\nx\r\n",
+    );
+    write(
+        format!("trying/{once}.1.mail"),
+        &once,
+        "Subject: once\r\n\r\nx\r\n",
+    );
+    inbox.kill_and_start();
+    let mail = wait_for(|| inbox.mails().pop());
+    assert_eq!(mail.summary["subject"], "once");
+    let said = Client::bring(&inbox.smtp, &inbox.address, b"Subject: next\r\n\r\nx\r\n").unwrap();
+    assert!(said.starts_with("250"), "{said}");
+    wait_for(|| Some(inbox.mails()).filter(|mails| mails.len() == 2));
+    for id in [&old, &twice] {
+        let place = incoming.join(format!("broken/{id}.mail"));
+        wait_for(|| place.exists().then_some(()));
+        assert!(inbox.log().contains(id), "{}", inbox.log());
+    }
+    let left = |below: &str| std::fs::read_dir(incoming.join(below)).unwrap().count();
+    wait_for(|| (left("queue") + left("trying") == 0).then_some(()));
+}
+
+#[test]
+fn chunks_may_end_their_lines_as_they_like() {
+    let inbox = Inbox::start(&[]);
+    let said = Client::bring_in_chunks(
+        &inbox.smtp,
+        &inbox.address,
+        &[b"Subject: chunks\n", b"\none\nQUIT\n"],
+    );
+    assert!(
+        said.as_ref()
+            .is_some_and(|said| said.starts_with("250 2.0.0 queued")),
+        "{said:?}"
+    );
+    let mail = wait_for(|| inbox.mails().pop());
+    assert_eq!(
+        (&mail.summary["subject"], &mail.summary["text"]),
+        (&"chunks".into(), &"one\nQUIT".into())
+    );
+    let whole = inbox.read(&format!("{}message.eml", mail.folder));
+    assert!(
+        whole.ends_with("Subject: chunks\r\n\r\none\r\nQUIT\r\n"),
+        "{whole}"
     );
 }
 

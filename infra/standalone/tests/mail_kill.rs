@@ -73,5 +73,5 @@ fn what_was_answered_250_arrives_once_though_the_server_is_killed() {
     });
     let twice: Vec<_> = arrived.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
-    assert_eq!(inbox.aside(), 0, "nothing was refused");
+    assert_eq!(inbox.aside(), 0, "nothing was put aside");
 }

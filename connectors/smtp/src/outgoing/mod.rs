@@ -50,8 +50,6 @@ const WORKERS: u32 = 2;
 /// The longest pause after the functions could not be reached.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Said of one mail for all that wait.
-static WAITS: Seldom = Seldom::new();
 static NOT_KEPT: Seldom = Seldom::new();
 static NOT_NOTED: Seldom = Seldom::new();
 
@@ -344,9 +342,7 @@ impl Outgoing {
             };
             self.counts.retries.fetch_add(1, Relaxed);
             if problem != complained {
-                if let Some(left_out) = WAITS.say() {
-                    tracing::warn!(id, reason = problem, left_out, "a mail cannot be sent yet");
-                }
+                tracing::warn!(id, reason = problem, "a mail cannot be sent yet");
                 complained = problem;
             }
             let mut jittered = Backoff::new(pause);

@@ -141,10 +141,11 @@ impl Inbox {
             .collect()
     }
 
-    /// Mails that the functions refused for good.
+    /// Mails that were put aside: the functions refused them, or they could not be taken apart.
     pub(crate) fn aside(&self) -> usize {
-        let folder = self.space.data().join("smtp/incoming/refused");
-        std::fs::read_dir(folder).unwrap().count()
+        let incoming = self.space.data().join("smtp/incoming");
+        let count = |below: &str| std::fs::read_dir(incoming.join(below)).unwrap().count();
+        count("refused") + count("broken")
     }
 
     pub(crate) fn space(&self) -> &Space {
@@ -162,6 +163,47 @@ pub(crate) struct Client {
 impl Client {
     /// Sends a mail; none if the connection breaks before there is an answer.
     pub(crate) fn send(server: &str, to: &str, subject: &str) -> Option<bool> {
+        let mail = format!(
+            "Message-ID: <{subject}@a.example>\r\nFrom: bob@a.example\r\nSubject: {subject}\r\n\r\ntext\r\n"
+        );
+        Some(Self::bring(server, to, mail.as_bytes())?.starts_with("250"))
+    }
+
+    /// Sends bytes whose lines begin with no dot; returns what is said to them.
+    pub(crate) fn bring(server: &str, to: &str, mail: &[u8]) -> Option<String> {
+        let mut client = match Self::begin(server, to)? {
+            Ok(client) => client,
+            Err(refused) => return Some(refused),
+        };
+        let go_on = client.say(b"DATA\r\n")?;
+        if !go_on.starts_with("354") {
+            return Some(go_on);
+        }
+        client.writer.write_all(mail).ok()?;
+        client.say(b".\r\n")
+    }
+
+    /// Sends a mail in chunks (RFC 3030).
+    pub(crate) fn bring_in_chunks(server: &str, to: &str, chunks: &[&[u8]]) -> Option<String> {
+        let mut client = match Self::begin(server, to)? {
+            Ok(client) => client,
+            Err(refused) => return Some(refused),
+        };
+        let mut said = None;
+        for (index, chunk) in chunks.iter().enumerate() {
+            let last = if index + 1 == chunks.len() {
+                " LAST"
+            } else {
+                ""
+            };
+            let command = format!("BDAT {}{last}\r\n", chunk.len());
+            said = Some(client.say(&[command.as_bytes(), chunk].concat())?);
+        }
+        said
+    }
+
+    /// Goes as far as a mail may be sent, or is refused.
+    fn begin(server: &str, to: &str) -> Option<Result<Self, String>> {
         let stream = TcpStream::connect(server).ok()?;
         stream.set_read_timeout(Some(LIMIT)).ok()?;
         let mut client = Self {
@@ -173,18 +215,18 @@ impl Client {
             "EHLO client.example".to_owned(),
             "MAIL FROM:<bob@a.example>".to_owned(),
             format!("RCPT TO:<{to}>"),
-            "DATA".to_owned(),
         ] {
-            write!(client.writer, "{command}\r\n").ok()?;
-            if client.answer()?.starts_with(['4', '5']) {
-                return Some(false);
+            let said = client.say(format!("{command}\r\n").as_bytes())?;
+            if said.starts_with(['4', '5']) {
+                return Some(Err(said));
             }
         }
-        let mail = format!(
-            "Message-ID: <{subject}@a.example>\r\nFrom: bob@a.example\r\nSubject: {subject}\r\n\r\ntext\r\n.\r\n"
-        );
-        client.writer.write_all(mail.as_bytes()).ok()?;
-        Some(client.answer()?.starts_with("250"))
+        Some(Ok(client))
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> Option<String> {
+        self.writer.write_all(bytes).ok()?;
+        self.answer()
     }
 
     fn answer(&mut self) -> Option<String> {
