@@ -23,17 +23,41 @@ impl AddressPolicy {
         match self {
             Self::Any => true,
             Self::Public { except } => {
-                let named = format!("{host}:{port}");
-                except.iter().any(|e| e.eq_ignore_ascii_case(&named))
-                    || model::is_public_address(address)
+                is_named(except, host, port) || model::is_public_address(address)
             }
         }
     }
 }
 
+/// Tells whether a server is in a list of `host:port`, addresses of IPv6 in brackets.
+pub(crate) fn is_named(list: &[String], host: &str, port: u16) -> bool {
+    let host = host.trim_end_matches('.');
+    let named = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
+    list.iter().any(|entry| entry.eq_ignore_ascii_case(&named))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_are_named_as_addresses_are_written() {
+        let list = ["irc.here:6667", "[::1]:6667"].map(str::to_owned);
+        for (host, named) in [
+            ("IRC.here", true),
+            ("irc.here.", true),
+            ("::1", true),
+            ("[::1]", true),
+            ("::2", false),
+        ] {
+            assert_eq!(is_named(&list, host, 6667), named, "{host}");
+            assert!(!is_named(&list, host, 6697), "{host}");
+        }
+    }
 
     #[test]
     fn what_is_not_public_needs_an_exception() {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::Mutex as Queue;
 use tokio::time::{Instant, sleep_until};
 
+use crate::address::is_named;
+
 /// Hosts that are remembered; those that nobody waits for are forgotten beyond that.
 const MAX_HOSTS: usize = 1024;
 
@@ -58,8 +60,7 @@ impl Gate {
 
     /// Tells whether a server is the operator's own.
     pub(crate) fn is_own(&self, host: &str, port: u16) -> bool {
-        let named = format!("{}:{port}", key(host));
-        self.own.iter().any(|own| own.eq_ignore_ascii_case(&named))
+        is_named(&self.own, host, port)
     }
 
     /// About how long somebody who comes now has to wait.

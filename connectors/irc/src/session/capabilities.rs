@@ -111,14 +111,18 @@ impl Capabilities {
         requests
     }
 
-    /// Finds the request that an answer is to: servers answer in order, and name what they answer.
+    /// Finds the request that an answer is to: servers name what they answer, and answer in order if they do not.
     fn answered(&mut self, list: &str) -> Option<Vec<String>> {
         let named = |name: &String| {
             list.split_ascii_whitespace()
                 .any(|item| item.trim_start_matches('-') == name)
         };
-        let by_name = self.asked.iter().position(|asked| asked.iter().any(named));
-        self.asked.remove(by_name.unwrap_or(0))
+        let at = if list.trim().is_empty() {
+            0
+        } else {
+            self.asked.iter().position(|asked| asked.iter().any(named))?
+        };
+        self.asked.remove(at)
     }
 }
 

@@ -148,6 +148,8 @@ fn one_capability_that_is_not_granted_costs_no_other() {
     assert_eq!(story.sent, ["CAP REQ batch", "CAP REQ echo-message"]);
     story.sent.clear();
     story.server(":irc.test CAP * ACK :sasl ");
+    // Nobody asked for that.
+    story.server(":irc.test CAP * ACK :x/forced");
     story.server(":irc.test CAP * NAK :batch");
     assert!(story.sent.is_empty(), "{:?}", story.sent);
     story.server(":irc.test CAP * ACK :echo-message");
