@@ -23,6 +23,8 @@ pub struct Settings {
     pub reconnect_jitter: Duration,
     /// The wait after the server refused the password; doubled, up to 8 times, with each refusal.
     pub refused_wait: Duration,
+    /// How often a server that offers no sign-in is looked at while channels wait for it.
+    pub sign_in_wait: Duration,
     /// How long the server may take to answer a request.
     pub request_timeout: Duration,
     /// The first wait before the wanted nickname is tried again; doubled with each failure.
@@ -60,6 +62,7 @@ impl Default for Settings {
             reconnect_max: seconds(600),
             reconnect_jitter: seconds(60),
             refused_wait: seconds(900),
+            sign_in_wait: seconds(60),
             request_timeout: seconds(30),
             regain_min: seconds(15),
             regain_max: seconds(600),

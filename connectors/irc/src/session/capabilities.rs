@@ -1,6 +1,7 @@
 //! Capability negotiation, <https://ircv3.net/specs/extensions/capability-negotiation>.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use irc_codec::Message;
 
@@ -48,6 +49,8 @@ pub(super) struct Capabilities {
     asked: VecDeque<Vec<String>>,
     /// What was refused even when asked for alone; not asked for again until it is offered anew.
     refused: BTreeSet<String>,
+    /// Whether more of a list is to come.
+    listing: bool,
 }
 
 impl Capabilities {
@@ -58,11 +61,18 @@ impl Capabilities {
     fn offer(&mut self, list: &str) {
         for item in list.split_ascii_whitespace() {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
-            self.refused.remove(name);
             if self.offered.len() < MAX_OFFERED || self.offered.contains_key(name) {
                 self.offered.insert(name.to_owned(), value.to_owned());
             }
         }
+    }
+
+    /// What is offered anew may be granted this time.
+    fn offer_anew(&mut self, list: &str) {
+        for item in list.split_ascii_whitespace() {
+            self.refused.remove(item.split('=').next().unwrap_or(item));
+        }
+        self.offer(list);
     }
 
     fn withdraw(&mut self, name: &str) {
@@ -120,7 +130,9 @@ impl Capabilities {
         let at = if list.trim().is_empty() {
             0
         } else {
-            self.asked.iter().position(|asked| asked.iter().any(named))?
+            self.asked
+                .iter()
+                .position(|asked| asked.iter().any(named))?
         };
         self.asked.remove(at)
     }
@@ -132,13 +144,16 @@ impl Session {
         let list = message.params.last().cloned().unwrap_or_default();
         match message.param(1).to_ascii_uppercase().as_str() {
             "LS" => {
+                if !std::mem::replace(&mut self.link.capabilities.listing, more) {
+                    self.link.capabilities.offered.clear();
+                }
                 self.link.capabilities.offer(&list);
                 if !more {
                     self.ask_capabilities();
                 }
             }
             "NEW" => {
-                self.link.capabilities.offer(&list);
+                self.link.capabilities.offer_anew(&list);
                 self.ask_capabilities();
             }
             "DEL" => {
@@ -159,6 +174,27 @@ impl Session {
             "NAK" => self.capabilities_refused(&list),
             _ => {}
         }
+    }
+
+    pub(super) fn sign_in_due(&self) -> Option<Duration> {
+        self.link.look_again.filter(|_| self.is_online())
+    }
+
+    /// While channels wait for the sign-in: not every server tells that its services are back, but all list it.
+    pub(super) fn sign_in_timeout(&mut self) {
+        if self
+            .sign_in_due()
+            .is_some_and(|due| due <= self.now.elapsed)
+        {
+            self.look_for_sign_in();
+            self.link.capabilities.refused.remove(SASL);
+            self.send_later(&Message::new("CAP", ["LS", "302"]));
+        }
+    }
+
+    pub(super) fn look_for_sign_in(&mut self) {
+        let next = self.now.elapsed + self.settings.sign_in_wait;
+        self.link.look_again = self.link.held.then_some(next);
     }
 
     /// Whether the account wants to be signed in with SASL.

@@ -121,6 +121,7 @@ impl Session {
     /// Joins the channels that the account wants and is not in.
     pub(super) fn join_waiting(&mut self) {
         self.link.held = false;
+        self.link.look_again = None;
         let wanted = self.wanted.clone();
         self.join_all(&wanted);
     }

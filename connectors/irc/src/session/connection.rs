@@ -304,6 +304,7 @@ impl Session {
             .set_paced(!self.link.isupport.has("soju.im/SAFERATE"));
         let without = self.lacks_sign_in();
         self.link.held = without && !self.assignment.connection.without_account;
+        self.look_for_sign_in();
         self.tell_online();
         self.attached_online();
         if without {

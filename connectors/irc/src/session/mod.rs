@@ -114,6 +114,8 @@ struct Link {
     account: Option<String>,
     /// When the server welcomed us without the sign-in that the account asks for, until the account comes.
     held: bool,
+    /// When to see whether there is one now.
+    look_again: Option<Duration>,
     user: Option<String>,
     host: Option<String>,
     welcomed: bool,
@@ -269,6 +271,7 @@ impl Session {
         self.sends_timeout();
         self.away_timeout();
         self.regain_timeout();
+        self.sign_in_timeout();
         self.tasks_timeout();
         self.flush();
     }
@@ -282,6 +285,7 @@ impl Session {
             self.sends_due(),
             self.away_due(),
             self.regain_due(),
+            self.sign_in_due(),
             self.tasks_due(),
             self.is_connected().then(|| self.outbox.due()).flatten(),
         ]

@@ -49,6 +49,7 @@ pub(crate) fn irc() -> Irc {
             reconnect_jitter: Duration::from_millis(50),
             regain_min: Duration::from_millis(500),
             regain_jitter: Duration::from_millis(50),
+            sign_in_wait: Duration::from_millis(500),
             burst: 100,
             ..Settings::default()
         },

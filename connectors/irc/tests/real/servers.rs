@@ -25,6 +25,8 @@ pub(crate) struct Server {
     program: &'static str,
     arguments: Vec<String>,
     child: Option<Child>,
+    /// Where services link.
+    links: u16,
     services: Option<Child>,
 }
 
@@ -83,11 +85,12 @@ impl Server {
             ],
             dir,
             child: None,
+            links: services,
             services: None,
         };
         server.start().await;
         if !tls {
-            server.atheme(services);
+            server.start_services();
         }
         server
     }
@@ -111,6 +114,7 @@ impl Server {
             arguments: vec!["-n".to_owned(), "-f".to_owned(), file.display().to_string()],
             dir,
             child: None,
+            links: 0,
             services: None,
         };
         server.start().await;
@@ -144,8 +148,20 @@ impl Server {
         }
     }
 
-    fn atheme(&mut self, port: u16) {
-        let dir = self.dir.path();
+    /// Ends the services as an operator does, so that they keep who is registered.
+    pub(crate) async fn stop_services(&mut self) {
+        let mut services = self.services.take().unwrap();
+        let id = services.id().unwrap().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(asked.unwrap().success());
+        tokio::time::timeout(PATIENCE, services.wait())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    pub(crate) fn start_services(&mut self) {
+        let (dir, port) = (self.dir.path(), self.links);
         let modules = [
             "protocol/inspircd",
             "backend/opensex",

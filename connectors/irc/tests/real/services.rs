@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use irc_connector::{Irc, IrcConfig, Pace};
+use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::client::{Client, assignment};
+use crate::client::{Client, SERVER, assignment};
 use crate::servers::Server;
 
 /// What is logged, at whatever level.
@@ -83,6 +84,31 @@ async fn no_password_is_archived_or_logged() {
     alice.stop().await;
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     assert!(!logged.contains("hunter-"), "{logged}");
+}
+
+#[tokio::test]
+async fn channels_wait_for_services_that_are_not_there() {
+    let mut server = Server::inspircd(false).await;
+    let mut alice = Client::online("alice", server.port).await;
+    registered(&mut alice, "hunter-22").await;
+    alice.stop().await;
+    server.stop_services().await;
+    let mut record = assignment("alice", server.port);
+    record.connection.sasl = true;
+    record.connection.password = Some("hunter-22".to_owned());
+    record.connection.channels = vec!["#team".to_owned()];
+    let mut alice = Client::start(record).await;
+    let sentence = alice.state("online").await;
+    assert!(sentence.contains("your channels wait"), "{sentence}");
+    server.start_services();
+    let joined = alice
+        .activity("the join", |a| a.kind == "join" && a.error.is_none())
+        .await;
+    assert_eq!(joined.target.unwrap().name.as_deref(), Some("#team"));
+    let whois = json!({"type": "query", "target": {"id": format!("alice@{SERVER}")}, "object": {"type": "whois"}});
+    let answer = alice.ask(whois).await.unwrap();
+    assert_eq!(answer.object.unwrap()["account"], "alice");
+    alice.stop().await;
 }
 
 #[tokio::test]

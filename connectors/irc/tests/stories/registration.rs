@@ -203,6 +203,35 @@ fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
 }
 
 #[test]
+fn services_that_come_back_without_a_word_are_found() {
+    let mut story = Story::new(with_password());
+    story.command(connector::Command::Audience { sockets: 1 });
+    story.connect();
+    story.server(":irc.test CAP * LS :sasl=PLAIN batch");
+    story.server(":irc.test CAP * NAK :batch");
+    story.server(":irc.test CAP * NAK :sasl");
+    story.welcome("alice", "CHANTYPES=#");
+    for _ in 0..2 {
+        story.sent.clear();
+        story.pass(Duration::from_secs(60));
+        assert_eq!(story.sent, ["CAP LS 302"]);
+        story.server(":irc.test CAP alice LS :batch");
+        assert_eq!(story.sent, ["CAP LS 302"], "what was refused is left");
+    }
+    story.pass(Duration::from_secs(60));
+    story.sent.clear();
+    story.server(":irc.test CAP alice LS :batch sasl");
+    story.server(":irc.test CAP alice ACK :sasl");
+    assert_eq!(story.sent, ["CAP REQ sasl", "AUTHENTICATE PLAIN"]);
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 903 alice :ok");
+    assert!(story.sent.contains(&"JOIN #a".to_owned()));
+    story.sent.clear();
+    story.pass(Duration::from_secs(60));
+    assert!(!story.sent.contains(&"CAP LS 302".to_owned()));
+}
+
+#[test]
 fn joining_without_the_account_is_the_persons_choice() {
     let mut record = with_password();
     record.connection.without_account = true;
