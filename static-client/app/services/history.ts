@@ -41,6 +41,12 @@ const AT_ONCE = 3;
 /** Direct conversations that are found in the archives. */
 const PEOPLE_LIMIT = 50;
 const PEOPLE_DAYS = 60;
+/**
+ * A room is shown once its first page of the archive and what was missed are there, so that nothing moves under the
+ * reader: nothing has come for so long, or it took too long; in ms.
+ */
+const QUIET = 250;
+const SETTLE_PATIENCE = 4000;
 const DAY = 86_400_000;
 
 /** Loads the archives of rooms from the user's storage. */
@@ -51,6 +57,32 @@ export default class HistoryService extends Service {
 
   @tracked private rooms: ReadonlyMap<string, RoomHistory> = new Map();
 
+  /** Rooms that can be shown. */
+  @tracked private settled: ReadonlySet<string> = new Set();
+  /** How long a room may take until it is shown, in ms. */
+  patience = SETTLE_PATIENCE;
+
+  isSettled(key: string): boolean {
+    return this.settled.has(key);
+  }
+
+  /** Waits until a room can be shown. */
+  async settle(key: string) {
+    const begin = performance.now();
+    let before: unknown;
+    for (;;) {
+      const { status, started } = this.of(key);
+      const known = started || status === 'complete' || status === 'failed';
+      const entries = this.chat.state.rooms.get(key)?.entries;
+      const late = performance.now() - begin >= this.patience;
+      if (late || (known && entries === before)) break;
+      before = entries;
+      await new Promise((done) => setTimeout(done, QUIET));
+      if (this.isDestroying) return;
+    }
+    this.settled = new Set(this.settled).add(key);
+  }
+
   of(key: string): RoomHistory {
     return this.rooms.get(key) ?? NEW;
   }
@@ -58,6 +90,7 @@ export default class HistoryService extends Service {
   reset(key?: string) {
     if (key === undefined) {
       this.#runs.clear();
+      this.settled = new Set();
       this.rooms = new Map();
       return;
     }

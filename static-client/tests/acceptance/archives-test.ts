@@ -39,6 +39,7 @@ module('Acceptance | archives', function (hooks) {
     server = new FakeServer();
     server.start();
     this.owner.lookup('service:gateway').openSocket = server.openSocket;
+    this.owner.lookup('service:history').patience = 0;
     server.signIn();
     server.answers['GET /api/archive/discovery'] = { body: place() };
     server.answers['PUT /api/archive'] = { body: place() };

@@ -36,6 +36,8 @@ module('Acceptance | chat', function (hooks) {
     server.start();
     const gateway = this.owner.lookup('service:gateway');
     gateway.openSocket = server.openSocket;
+    // Rooms are shown as they come about.
+    this.owner.lookup('service:history').patience = 0;
   });
 
   hooks.afterEach(() => server.stop());
@@ -628,5 +630,33 @@ module('Acceptance | chat', function (hooks) {
     join.ack(null, { ...join.activity, id: 'j' });
     await waitFor('[data-test-room="#crowd"]');
     assert.strictEqual(currentURL(), '/net/%23crowd');
+  });
+
+  test('a room is shown once its history is there, not piece by piece', async function (assert) {
+    this.owner.lookup('service:history').patience = 20_000;
+    let answer: (document: unknown) => void = () => {};
+    const day = new Promise((resolve) => (answer = resolve));
+    archive(this.owner, {
+      [`${GENERAL}meta`]: { last: '2026/01/10' },
+      [`${GENERAL}2026/01/10`]: day,
+    });
+    await arrive(['alice', 'bob']);
+    server.socket.say(said('bob', '#general', 'just now', Date.now()));
+    const chat = this.owner.lookup('service:chat');
+    await waitUntil(() => chat.room('net', '#general')!.entries.length > 0);
+    await settled();
+    assert.dom('[data-test-skeleton]').exists();
+    assert.deepEqual(texts(), []);
+    answer({
+      today: {
+        '@id': '2026/01/10',
+        messages: [
+          { id: 'a', timestamp: 1768040000000, from: 'bob', text: 'long ago' },
+        ],
+      },
+    });
+    await waitFor('[data-test-message]', { timeout: 5000 });
+    assert.deepEqual(texts(), ['long ago', 'just now']);
+    assert.dom('[data-test-skeleton]').doesNotExist();
   });
 });
