@@ -10,7 +10,13 @@ export default [
   },
   {
     // What is handed to page.evaluate and addInitScript runs in the browser.
-    files: ['harness/shown.mjs', 'harness/device.mjs'],
-    languageOptions: { globals: globals.browser },
+    files: [
+      'harness/shown.mjs',
+      'harness/device.mjs',
+      'harness/measure.mjs',
+      'tests/pictures.test.mjs',
+      'bench-client.mjs',
+    ],
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
 ];

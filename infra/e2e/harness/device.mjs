@@ -130,7 +130,9 @@ export class Device {
   /** Waits until a network (the first, without a name) is online. */
   async online(network) {
     const name = network ? `[data-test-network=${quoted(network)}]` : '[data-test-network]';
-    await this.#at(`${name}[data-test-connection-state="online"]`).first().waitFor();
+    const online = this.#at(`${name}[data-test-connection-state="online"]`).first();
+    // On a telephone it is in a drawer.
+    await online.waitFor({ state: 'attached' });
   }
 
   /** Waits until the page says that the server cannot be reached. */

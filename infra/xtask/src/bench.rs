@@ -88,6 +88,30 @@ pub(crate) fn edge(places: &Places, flags: &[String]) -> Result<()> {
     process::run(bench.args(flags))
 }
 
+/// Measures the web client in a Chromium that is slowed down, with a real server.
+///
+/// # Errors
+///
+/// Something could not be installed or built, or the page did not show what was said.
+pub(crate) fn client(places: &Places, flags: &[String]) -> Result<()> {
+    use install::{CC, CHROMIUM, LIBC};
+    install::packages(&[CC, LIBC, CHROMIUM])?;
+    client::build(places)?;
+    timed("Building subspace", || {
+        let mut cargo = places.cargo();
+        process::run(cargo.args(["build", "--release", "--package=subspace"]))
+    })?;
+    let folder = places.e2e();
+    npm::install(places, &folder)?;
+    let mut node = process::command("node");
+    node.current_dir(&folder)
+        .arg("bench-client.mjs")
+        .args(flags)
+        .env("SUBSPACE_BIN", places.target.join("release/subspace"))
+        .env("SUBSPACE_CLIENT", places.client().join("dist"));
+    process::run(&mut node)
+}
+
 /// Measures our TURN server and coturn, alternating.
 ///
 /// # Errors

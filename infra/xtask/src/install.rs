@@ -62,12 +62,14 @@ pub(crate) const LLVM_LIBRARIES: &[Package] = &[
 /// The TURN server that ours is measured against, and its clients, which test ours.
 pub(crate) const COTURN: Package = program("coturn", &["turnutils_uclient"]);
 
+/// The browser of the client's tests.
+pub(crate) const CHROMIUM: Package = program(
+    "chromium",
+    &["chromium", "chromium-browser", "google-chrome"],
+);
 /// What the tests talk to: programs that are not ours.
 pub(crate) const TEST_PEERS: &[Package] = &[
-    program(
-        "chromium",
-        &["chromium", "chromium-browser", "google-chrome"],
-    ),
+    CHROMIUM,
     Package {
         name: "fonts-dejavu-core",
         shown_by: Sign::Path("/usr/share/fonts"),

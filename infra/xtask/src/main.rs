@@ -112,6 +112,8 @@ enum Chaos {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Benchmark {
+    /// The web client while people talk: changed nodes, frames, long tasks, memory, in a slowed down Chromium.
+    Client,
     /// The functions on the edge and natively: sizes, first request, rates, processor time.
     Edge,
     /// remoteStorage: the native host, armadietto and nginx.
@@ -143,6 +145,7 @@ fn main() -> ExitCode {
                 seed,
             } => chaos::storage(&places, minutes, seed, &host),
             Action::Bench { what, flags } => match what {
+                Benchmark::Client => bench::client(&places, &flags),
                 Benchmark::Edge => bench::edge(&places, &flags),
                 Benchmark::Storage => bench::storage(&places, &flags),
                 Benchmark::Tree => bench::tree(&places, &flags),

@@ -126,6 +126,7 @@ export class Link {
     this.#socket = socket;
     let refused = '';
     let batch: Activity[] = [];
+    const frames = new Frames();
     const flush = () => {
       const ready = batch;
       batch = [];
@@ -149,7 +150,7 @@ export class Link {
     socket.on('message', (value: unknown) => {
       if (!isActivity(value)) return;
       // What arrives together is applied together, at most once for each frame.
-      if (batch.push(value) === 1) nextFrame(flush);
+      if (batch.push(value) === 1) frames.next(flush);
     });
     socket.on('error', (value: unknown) => {
       const said = value as { summary?: unknown; error?: unknown } | null;
@@ -178,19 +179,38 @@ export class Link {
 
 /** A page that is not shown has no frames; then this time has to do, in ms. */
 const NO_FRAME = 100;
+/** So long it may take at most until what arrives is shown, in ms. */
+const LONGEST_WAIT = 500;
 
-/** Calls back with the next frame. */
-function nextFrame(work: () => void) {
-  let done = false;
-  const once = () => {
-    if (done) return;
-    done = true;
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-    work();
-  };
-  const frame = requestAnimationFrame(once);
-  const timer = setTimeout(once, NO_FRAME);
+/** Spreads work over frames: after each piece the page has as long for everything else as that piece took. */
+class Frames {
+  #free = 0;
+
+  /** Calls back with a frame to come. */
+  next(work: () => void) {
+    const wait = Math.min(LONGEST_WAIT, this.#free - performance.now());
+    if (wait > 0) setTimeout(() => this.#withFrame(work), wait);
+    else this.#withFrame(work);
+  }
+
+  #withFrame(work: () => void) {
+    let done = false;
+    const once = () => {
+      if (done) return;
+      done = true;
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      const begin = performance.now();
+      work();
+      // After what is rendered for it.
+      setTimeout(() => {
+        const now = performance.now();
+        this.#free = now + (now - begin);
+      }, 0);
+    };
+    const frame = requestAnimationFrame(once);
+    const timer = setTimeout(once, NO_FRAME);
+  }
 }
 
 /** No ack came: the request may or may not have been carried out. */

@@ -62,8 +62,13 @@ export default class TimelineScroll extends Modifier<Signature> {
     const element = this.#element;
     if (!element?.isConnected) return;
     if (this.#stuck) {
+      // At the end there is nothing else to hold on to, and rows need not be measured.
       element.scrollTop = element.scrollHeight;
-    } else if (this.#anchor?.element.isConnected) {
+      this.#anchor = undefined;
+      queueMicrotask(() => this.#askForMore());
+      return;
+    }
+    if (this.#anchor?.element.isConnected) {
       const { element: row, offset } = this.#anchor;
       const moved = row.offsetTop - element.scrollTop - offset;
       if (Math.abs(moved) >= 1) element.scrollTop += moved;
@@ -93,7 +98,8 @@ export default class TimelineScroll extends Modifier<Signature> {
 
   #scrolled = () => {
     this.#stuck = this.#atBottom();
-    this.#record();
+    if (this.#stuck) this.#anchor = undefined;
+    else this.#record();
     this.#report();
     this.#askForMore();
   };

@@ -1,0 +1,68 @@
+// What a page does while something happens in it: nodes that change, frames, long tasks, shifts. Runs in the browser.
+
+/** Starts counting; for `addInitScript` and `evaluate`. */
+export function startMeasuring() {
+  const seen = { nodes: new Set(), changes: 0, frames: [], tasks: [], shift: 0, shifts: [] };
+  window.measured = seen;
+  const add = (node) => {
+    seen.nodes.add(node);
+    seen.changes += 1;
+    node.childNodes.forEach(add);
+  };
+  const mutations = new MutationObserver((records) => {
+    for (const { type, target, addedNodes, removedNodes } of records) {
+      if (type === 'characterData') add(target);
+      addedNodes.forEach(add);
+      removedNodes.forEach(add);
+    }
+  });
+  mutations.observe(document, { subtree: true, childList: true, characterData: true });
+  const tasks = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) seen.tasks.push(duration);
+  });
+  tasks.observe({ type: 'longtask' });
+  const shifts = new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput, sources, startTime } of list.getEntries()) {
+      if (hadRecentInput) continue;
+      seen.shift += value;
+      for (const { node, previousRect, currentRect } of sources) {
+        const name = node?.outerHTML?.slice(0, 90) ?? node?.nodeName;
+        const moved = `${previousRect.y} → ${currentRect.y}`;
+        seen.shifts.push({ value, at: Math.round(startTime), name, moved });
+      }
+    }
+  });
+  shifts.observe({ type: 'layout-shift', buffered: true });
+  let last = performance.now();
+  const frame = (now) => {
+    if (window.measured !== seen) {
+      mutations.disconnect();
+      tasks.disconnect();
+      shifts.disconnect();
+      return;
+    }
+    seen.frames.push(now - last);
+    last = now;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
+
+/** What was counted so far. */
+export function measured() {
+  const { nodes, changes, frames, tasks, shift, shifts } = window.measured;
+  const sorted = [...frames].sort((a, b) => a - b);
+  const at = (part) => Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0);
+  return {
+    nodes: nodes.size,
+    changes,
+    frames: { count: frames.length, p50: at(0.5), p95: at(0.95), max: at(1) },
+    tasks: {
+      count: tasks.length,
+      sum: Math.round(tasks.reduce((sum, ms) => sum + ms, 0)),
+      max: Math.round(Math.max(0, ...tasks)),
+    },
+    shift: Math.round(shift * 1000) / 1000,
+    shifts,
+  };
+}

@@ -1,0 +1,280 @@
+// What people see and do first, at a desk and on a telephone, by day and by night: measured where it can be measured,
+// and as pictures in artifacts/ for whoever looks.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startBrowser } from '../harness/browser.mjs';
+import { fakeDevices, startCall } from '../harness/call.mjs';
+import { Device } from '../harness/device.mjs';
+import { measured, startMeasuring } from '../harness/measure.mjs';
+import { PlainIrc } from '../harness/plain-irc.mjs';
+import { freePort } from '../harness/processes.mjs';
+import { Subspace } from '../harness/subspace.mjs';
+
+const PASSWORD = 'correct horse battery';
+const GENERAL = '#general';
+const COMPOSER = '[data-test-composer]';
+const SIZES = {
+  desk: { viewport: { width: 1440, height: 900 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+};
+/** What moves while a page loads, by the measure of the browsers' makers; more than that is felt. */
+const GOOD_SHIFT = 0.1;
+
+let browser, server, alice, crowd;
+
+before(async () => {
+  browser = await startBrowser(fakeDevices());
+  server = await new Subspace('pictures').start();
+  alice = await Device.open(browser, 'pictures-alice');
+  await alice.goTo(await server.setUpLink());
+  await alice.signUp('alice', PASSWORD);
+  await alice.chat();
+  await alice.online();
+  await alice.inRoom(GENERAL);
+  crowd = await new PlainIrc('crowd').connect(server.ircPort);
+  await crowd.join(GENERAL);
+  for (let n = 0; n < 20; n++) crowd.say(GENERAL, `line ${n}: see https://example.test/${n}`);
+  crowd.say(GENERAL, 'alice: this is for you');
+  crowd.send(`NOTICE ${GENERAL} :CI: build 431 passed`);
+  await alice.reads('CI: build 431 passed', 'crowd');
+});
+
+after(async () => {
+  crowd?.stop();
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Signs alice in on another device. */
+async function on(name, options = {}) {
+  const device = await Device.open(browser, `pictures-${name}`, options);
+  await device.signIn(server.origin, 'alice', PASSWORD);
+  await device.chat();
+  await device.online();
+  await device.page.locator(`[data-test-room="${GENERAL}"]`).waitFor();
+  await device.reads('CI: build 431 passed', 'crowd');
+  return device;
+}
+
+/** The box of what a selector finds; it is visible as a whole. */
+async function whole(page, selector) {
+  const box = await page.locator(selector).boundingBox();
+  const { width, height } = page.viewportSize();
+  assert.ok(box, `${selector} is not shown`);
+  assert.ok(
+    box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height,
+    `${selector} is cut: ${JSON.stringify(box)} of ${width} × ${height}`,
+  );
+  return box;
+}
+
+/** A computed value of what a selector finds. */
+const style = (page, selector, name) =>
+  page
+    .locator(selector)
+    .first()
+    .evaluate((element, name) => getComputedStyle(element)[name], name);
+
+for (const [size, options] of Object.entries(SIZES)) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`a channel, a call and a network: ${size}, ${colorScheme}`, async () => {
+      const device = await on(`${size}-${colorScheme}`, { ...options, colorScheme });
+      const { page } = device;
+      const picture = (name) => device.picture(`pictures-${name}-${size}-${colorScheme}`);
+      const narrow = size === 'phone';
+
+      // Where one is, and what kind of message is what.
+      assert.equal(
+        await page.locator(`[data-test-room-link="${GENERAL}"]`).getAttribute('aria-current'),
+        'page',
+      );
+      const notice = '[data-test-message][data-test-kind="notice"]';
+      const mention = '[data-test-message]:has-text("alice: this is for you")';
+      const none = 'rgba(0, 0, 0, 0)';
+      assert.equal(await style(page, notice, 'backgroundColor'), none, 'a notice is no mention');
+      assert.notEqual(await style(page, mention, 'backgroundColor'), none);
+      assert.equal(await style(page, notice, 'borderTopLeftRadius'), '0px');
+      await picture('channel');
+
+      // The composer grows, and stays on the page.
+      const single = await whole(page, COMPOSER);
+      await page.locator(COMPOSER).fill('one\ntwo\nthree\nfour\nfive');
+      const five = await whole(page, COMPOSER);
+      assert.ok(five.height >= single.height + 80, `${single.height}, then ${five.height}`);
+      await whole(page, '[data-test-send]');
+      await picture('composer');
+      await page.locator(COMPOSER).fill('');
+
+      // Everything that can be done with a channel is within reach.
+      await page.locator('[data-test-room-menu]').click();
+      for (const item of ['call', 'topic', 'mute', 'webhooks', 'mail', 'leave']) {
+        const box = await whole(page, `[data-test-menu="${item}"]`);
+        assert.ok(box.height >= (narrow ? 44 : 36), `${item} is ${box.height} px high`);
+      }
+      await picture('menu');
+      await page.keyboard.press('Escape');
+
+      // In a call there is still a composer.
+      if (narrow) {
+        await device.choose('call');
+        await page.locator('[data-test-dialog="call"] [data-test-submit]').click();
+        await page.locator('[data-test-call-lobby]').waitFor();
+      } else await startCall(device);
+      await page.locator('[data-test-call-join]').click();
+      await page.locator('[data-test-call-to-chat]').click();
+      await page.locator('[data-test-call-bar]').waitFor();
+      await device.inRoom(GENERAL);
+      await whole(page, '[data-test-call-bar]');
+      await whole(page, COMPOSER);
+      await whole(page, '[data-test-send]');
+      await picture('call-bar');
+      await page.locator('[data-test-call-bar] .danger').click();
+
+      // A channel that one is not in stands among the others like any of them.
+      if (narrow) await page.locator('[data-test-open-navigation]').click();
+      const before = await page.locator('[data-test-room-link]').first().boundingBox();
+      assert.ok(before.height <= 48, `${before.height} px`);
+      await page.locator('[data-test-open-settings]').click();
+      await page.locator('[data-test-settings-link="connectors"]').click();
+      const cards = page.locator('.radio-cards label');
+      await cards.first().waitFor();
+      const field = await page.locator('.radio-cards').boundingBox();
+      const last = await cards.last().boundingBox();
+      assert.ok(
+        field.y + field.height - last.y - last.height < 8,
+        'no hole below the kinds of connectors',
+      );
+      await picture('connectors');
+      await device.close();
+    });
+  }
+
+  test(`nothing moves while the page loads: ${size}`, async () => {
+    const device = await on(`load-${size}`, options);
+    const { page } = device;
+    await page.addInitScript(startMeasuring);
+    await page.reload();
+    await device.online();
+    await device.reads('CI: build 431 passed', 'crowd');
+    await page.locator('[data-test-skeleton]').waitFor({ state: 'detached' });
+    const { shift, shifts } = await page.evaluate(measured);
+    assert.ok(shift < GOOD_SHIFT, `${shift}: ${JSON.stringify(shifts)}`);
+    await device.close();
+  });
+}
+
+test('on a telephone Back closes the drawer and the dialog, and stays in the channel', async () => {
+  const device = await on('back', SIZES.phone);
+  const { page } = device;
+  const here = page.url();
+  await page.locator('[data-test-open-navigation]').click();
+  await page.locator('[data-test-scrim]').waitFor();
+  await page.goBack();
+  await page.locator('[data-test-scrim]').waitFor({ state: 'detached' });
+  assert.equal(page.url(), here);
+  await device.choose('topic');
+  await page.locator('[data-test-dialog="topic"]').waitFor();
+  await page.goBack();
+  await page.locator('[data-test-dialog="topic"]').waitFor({ state: 'detached' });
+  assert.equal(page.url(), here);
+  // A page that is opened from the drawer is one step, not two.
+  await page.locator('[data-test-open-navigation]').click();
+  await page.locator('[data-test-network-link]').click();
+  await page.locator('[data-test-network-card]').waitFor();
+  await page.goBack();
+  await device.inRoom(GENERAL);
+  assert.equal(page.url(), here);
+  await device.close();
+});
+
+test('a channel is left by its menu, the slip is undone, and everything is there again', async () => {
+  const device = await on('leave', SIZES.phone);
+  const { page } = device;
+  await device.choose('leave');
+  await page.locator('[data-test-toast]').waitFor();
+  await device.picture('pictures-left');
+  await page.locator('[data-test-undo]').click();
+  await device.inRoom(GENERAL);
+  await device.reads('alice: this is for you', 'crowd');
+  const beginning = page.locator('[data-test-beginning]');
+  await beginning.waitFor({ state: 'attached' });
+  assert.match(await beginning.innerText(), /Older messages were sent before you joined/);
+  await device.member('crowd');
+  await device.close();
+});
+
+test('with forced colours one sees where one is', async () => {
+  const device = await on('forced', { forcedColors: 'active' });
+  const { page } = device;
+  const outlined = async (selector) => {
+    await page.locator(selector).first().waitFor();
+    assert.notEqual(await style(page, selector, 'outlineStyle'), 'none', selector);
+  };
+  await outlined('.room-link.active');
+  await device.picture('pictures-forced-channel');
+  await page.locator('[data-test-open-switcher]').click();
+  await outlined('.list-item[aria-selected="true"]');
+  await device.picture('pictures-forced-switcher');
+  await device.closeDialog();
+  await page.locator('[data-test-open-settings]').click();
+  await outlined('.tab.active');
+  await outlined('.theme:has(:checked)');
+  await device.picture('pictures-forced-settings');
+  await device.close();
+});
+
+test('the switcher finds people and channels that are not open', async () => {
+  crowd.send('JOIN #harbour');
+  await crowd.heard(/ 366 crowd #harbour /);
+  const { page } = alice;
+  await page.locator('[data-test-open-switcher]').click();
+  await page.locator('[data-test-switcher-input]').fill('harb');
+  await page.locator('[data-test-choice="#harbour"]').waitFor();
+  await page.locator('[data-test-switcher-input]').fill('crow');
+  await page.locator('[data-test-choice="crowd"]').waitFor();
+  await alice.picture('pictures-switcher');
+  await page.locator('[data-test-switcher-input]').fill('harb');
+  await page.locator('[data-test-choice="#harbour"]').click();
+  await alice.inRoom('#harbour');
+  await alice.member('crowd');
+  await alice.open(GENERAL);
+});
+
+test('a network that cannot be reached says so on its page', async () => {
+  const port = await freePort();
+  await alice.addNetwork({ name: 'Nowhere', host: '127.0.0.1', port, channels: '#x' });
+  const { page } = alice;
+  await page.locator('[data-test-network-card="offline"]').waitFor();
+  const trouble = await page.locator('[data-test-network-trouble]').innerText();
+  assert.match(trouble, /\S+ \S+/);
+  await alice.picture('pictures-unreachable');
+  await page.locator('[data-test-reconnect]').click();
+  await alice.open(GENERAL);
+});
+
+test('a new room leaves nothing in the console', async () => {
+  const device = await on('console');
+  const refused = [];
+  device.page.on('console', (message) => {
+    if (message.type() === 'error') refused.push(`${message.text()} ${message.location().url}`);
+  });
+  await device.say('/join #brand-new');
+  await device.inRoom('#brand-new');
+  await device.say('Is anybody here?');
+  await device.accepted('Is anybody here?');
+  await device.say('/msg crowd hello');
+  await device.accepted('hello');
+  // Markers and the last room are written a moment later.
+  await device.page.waitForResponse((response) => response.url().includes('/subspace/'));
+  await device.page.reload();
+  await device.online();
+  await device.reads('hello', 'alice');
+  assert.deepEqual(refused, []);
+  assert.deepEqual(device.troubles, []);
+  await device.close();
+});
+
+test('no page had an error', () => {
+  assert.deepEqual(alice.troubles, []);
+});
