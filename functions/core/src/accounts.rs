@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Host;
-use futures_util::future::{try_join_all, try_join3};
+use futures_util::future::try_join_all;
 use model::{AccountName, AccountRecord, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
@@ -241,8 +241,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Ok(name) = name.trim().to_ascii_lowercase().parse::<AccountName>() else {
             return Err(wrong());
         };
-        let own = Subject::Password(name.clone(), client);
-        let subjects = [own, Subject::Account(name.clone()), Subject::Client(client)];
+        let mut subjects = vec![Subject::Account(name.clone())];
+        if client != ClientAddress::SHARED {
+            subjects.push(Subject::Password(name.clone(), client));
+            subjects.push(Subject::Client(client));
+        }
         let waits = try_join_all(subjects.iter().map(|s| self.must_wait(s))).await?;
         if let Some(seconds) = waits.into_iter().flatten().max() {
             return Err(Failure::too_many(
@@ -258,12 +261,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Some(record) = record.filter(|_| fits) else {
             return Err(wrong());
         };
-        let [own, account, client] = &subjects;
-        try_join3(
-            self.forget_attempts(own),
-            self.take_back_attempt(account),
-            self.take_back_attempt(client),
-        )
+        try_join_all(subjects.iter().map(|subject| async move {
+            match subject {
+                Subject::Password(..) => self.forget_attempts(subject).await,
+                _ => self.take_back_attempt(subject).await,
+            }
+        }))
         .await?;
         Ok(record)
     }

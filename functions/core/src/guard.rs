@@ -4,7 +4,7 @@
 //! for one request only, in the store ([`crate::Config::shared_counters`]).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use model::{AccountName, Timestamp};
@@ -24,6 +24,9 @@ pub struct ClientAddress(Option<IpAddr>);
 impl ClientAddress {
     /// All clients whose address is unknown count as one.
     pub const UNKNOWN: Self = Self(None);
+
+    /// An address that many share, as a connector says: only the account tells whose guesses they are.
+    pub(crate) const SHARED: Self = Self(Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
 
     /// Reads the text of an address, as hosts and proxies hand it on.
     #[must_use]

@@ -161,7 +161,8 @@ pub struct AuthenticateRequest {
     pub name: String,
     /// The account's password, or the token of an `irc` grant.
     pub password: String,
-    /// Address of the client that shows it, so that one that guesses slows down itself only.
+    /// Address of the client that shows it, so that one that guesses slows down itself only. Absent if many share one:
+    /// then the account alone is slowed down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }

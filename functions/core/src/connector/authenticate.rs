@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let client = request.address.as_deref();
-        let client = client.map_or(ClientAddress::UNKNOWN, ClientAddress::parse);
+        let client = client.map_or(ClientAddress::SHARED, ClientAddress::parse);
         let record = self
             .check_password(&name, &request.password, client)
             .await?;

@@ -514,6 +514,31 @@ fn only_signed_requests_count() {
 }
 
 #[test]
+fn where_many_share_an_address_who_guesses_one_password_keeps_nobody_else_out() {
+    let s = setup();
+    s.functions.sign_up("bob");
+    let ask = |name: &str, password: &str| {
+        let body = json!({"name": name, "password": password});
+        signed(&s.functions, "POST", "/connector/authenticate", &body).json()
+    };
+    for _ in 0..45 {
+        assert_eq!(ask("alice", "wrong password")["account"], Value::Null);
+    }
+    assert_eq!(ask("bob", PASSWORD)["account"], "bob");
+    assert_eq!(ask("alice", PASSWORD)["account"], "alice");
+    // The account itself is slowed down, and that is said as such.
+    for _ in 0..10 {
+        ask("alice", "wrong password");
+    }
+    let refused = ask("alice", PASSWORD);
+    assert!(
+        refused["reason"].as_str().unwrap().contains("too many"),
+        "{refused}"
+    );
+    assert_eq!(ask("bob", PASSWORD)["account"], "bob");
+}
+
+#[test]
 fn who_guesses_passwords_over_irc_slows_down_only_themselves() {
     let s = setup();
     let ask = |password: &str, address: &str| {
