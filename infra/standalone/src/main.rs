@@ -3,6 +3,7 @@
 mod admin;
 mod bucket;
 mod data;
+mod irc;
 mod mail;
 mod mail_out;
 mod relocate;

@@ -4,12 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use connector::{FunctionsClient, Gateway, GatewayConfig};
+use connector::{Gateway, GatewayConfig};
 use functions_core::{Config, Connector, DefaultNetwork};
 use functions_native::{NativeHost, NativeStore, maintain};
 use http_server::Limits;
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
-use ircd::{DefaultChannel, Ircd, IrcdConfig};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::data::DataFolder;
+use crate::irc::{self, IRCD};
 use crate::mail;
 use crate::router::Router;
 use crate::settings::{Keys, Settings};
@@ -30,12 +30,8 @@ pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Id of the gateway among the connectors.
 const GATEWAY: &str = "irc";
-/// Id of the IRC server among the connectors; it serves no platform to browsers.
-const IRCD: &str = "ircd";
 /// Connections of the parts of this process to each other.
 const INNER_CONNECTIONS: usize = 256;
-/// Name of the IRC server if the origin gives none.
-const LOCAL_IRC_NAME: &str = "irc.localhost";
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -124,7 +120,7 @@ pub(crate) async fn functions(
         let address = dialable(address);
         DefaultNetwork {
             name: settings.name.clone(),
-            server: irc_name(settings, &config.origin),
+            server: irc::name(settings, &config.origin),
             host: address.ip().to_string(),
             port: address.port(),
             secure: false,
@@ -160,7 +156,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let web = bind("listen", settings.listen).await?;
     // However many strangers hold the web port, the parts of this process reach each other.
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let irc = match settings.irc {
+    let irc_listener = match settings.irc {
         Some(address) => Some(bind("irc", address).await?),
         None => None,
     };
@@ -178,7 +174,10 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let addresses = Addresses {
         web: web.local_addr()?,
         inner: inner.local_addr()?,
-        irc: irc.as_ref().map(TcpListener::local_addr).transpose()?,
+        irc: irc_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?,
         turn: turn_address,
         turn_tls: turn_tls_address,
     };
@@ -219,8 +218,8 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     ));
     let inner = format!("http://{}", addresses.inner);
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
-    let ircd = match irc {
-        Some(listener) => Some(start_ircd(settings, folder, listener, &inner, &origin).await?),
+    let ircd = match irc_listener {
+        Some(listener) => Some(irc::start(settings, folder, listener, &inner, &origin).await?),
         None => None,
     };
     let gateway = start_gateway(settings, folder, &inner, addresses.irc)?;
@@ -233,6 +232,9 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
 
     if let Some(address) = addresses.irc {
         say(&format!("irc {address}"))?;
+    }
+    if let Some(address) = ircd.as_ref().and_then(ircd::Ircd::tls_address) {
+        say(&format!("ircs {address}"))?;
     }
     if let Some(address) = addresses.turn {
         say(&format!("turn {address}"))?;
@@ -301,32 +303,6 @@ fn start_gateway(
     Ok(Gateway::start(config, vec![Arc::new(platform)])?)
 }
 
-async fn start_ircd(
-    settings: &Settings,
-    folder: &DataFolder,
-    listener: TcpListener,
-    functions: &str,
-    origin: &str,
-) -> anyhow::Result<Ircd> {
-    let key = connector_key(&folder.master_key()?, IRCD);
-    let accounts = FunctionsClient::new(functions, IRCD, &key)?;
-    let channel = |name: &String| DefaultChannel {
-        name: name.clone(),
-        topic: String::new(),
-    };
-    let config = IrcdConfig {
-        name: irc_name(settings, origin),
-        network: settings
-            .name
-            .replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
-        data: folder.folder("ircd"),
-        channels: settings.channels.iter().map(channel).collect(),
-        guests: settings.irc_guests,
-        ..IrcdConfig::default()
-    };
-    Ok(ircd::start(config, listener, Arc::new(accounts)).await?)
-}
-
 async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
@@ -347,26 +323,6 @@ pub(crate) fn connector_key(master: &[u8; 32], id: &str) -> Vec<u8> {
     let expanded = hkdf::Hkdf::<sha2::Sha256>::new(None, master).expand(info.as_bytes(), &mut key);
     debug_assert!(expanded.is_ok());
     key
-}
-
-/// The IRC server's name in ids and archives: the origin's host if that is a domain name.
-fn irc_name(settings: &Settings, origin: &str) -> String {
-    if let Some(name) = &settings.irc_name {
-        return name.clone();
-    }
-    let authority = origin
-        .split_once("://")
-        .map_or(origin, |(_, authority)| authority);
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    let is_domain =
-        host.contains('.') && host.parse::<Ipv4Addr>().is_err() && !host.starts_with('[');
-    if is_domain {
-        host.to_owned()
-    } else {
-        LOCAL_IRC_NAME.to_owned()
-    }
 }
 
 /// Where a listener is reached from this machine: an unspecified address listens on loopback too.
@@ -394,26 +350,6 @@ fn say(line: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_irc_server_is_named_after_the_origin() {
-        let settings = Keys::default().resolve().unwrap();
-        assert_eq!(
-            irc_name(&settings, "https://chat.example.org"),
-            "chat.example.org"
-        );
-        assert_eq!(
-            irc_name(&settings, "https://chat.example.org:8443"),
-            "chat.example.org"
-        );
-        for local in [
-            "http://127.0.0.1:6700",
-            "http://localhost:6700",
-            "http://[::1]:6700",
-        ] {
-            assert_eq!(irc_name(&settings, local), "irc.localhost");
-        }
-    }
 
     #[test]
     fn connectors_have_keys_of_their_own() {

@@ -9,13 +9,15 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use functions_core::{DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA};
-use ircd::Guests;
+use ircd::server::Secret;
+use ircd::{AddressRange, Guests, TlsConfig};
 use serde::Deserialize;
 use smtp_connector::TlsFiles;
 use storage_s3::S3Settings;
 use turn_server::relay::RelayAddress;
 
 use crate::bucket::BucketKeys;
+use crate::irc;
 use crate::mail_out::{MailOut, MailOutKeys};
 use crate::turn;
 
@@ -105,6 +107,22 @@ pub(crate) struct Keys {
     /// Who may use the IRC server without an account: loopback, on or off [default: loopback].
     #[arg(long, env = "SUBSPACE_IRC_GUESTS", value_name = "WHO")]
     irc_guests: Option<String>,
+    /// Address of the IRC server for TLS; it needs a certificate.
+    #[arg(long, env = "SUBSPACE_IRC_TLS", value_name = "ADDR")]
+    irc_tls: Option<String>,
+    /// PEM file with the certificate for that, its chain included.
+    #[arg(long, env = "SUBSPACE_IRC_CERTIFICATE", value_name = "FILE")]
+    irc_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, env = "SUBSPACE_IRC_KEY", value_name = "FILE")]
+    irc_key: Option<PathBuf>,
+    /// Addresses of reverse proxies before the IRC server that speak the PROXY protocol, and of WEBIRC gateways, separated
+    /// by blanks [default: none].
+    #[arg(long, env = "SUBSPACE_IRC_PROXIES", value_name = "ADDRS")]
+    irc_proxies: Option<String>,
+    /// File with the password of WEBIRC [default: WEBIRC is refused].
+    #[arg(long, env = "SUBSPACE_IRC_WEBIRC_PASSWORD_FILE", value_name = "FILE")]
+    irc_webirc_password_file: Option<PathBuf>,
     /// Which networks members may add: any, or public addresses only [default: any on loopback, else public].
     #[arg(long, env = "SUBSPACE_NETWORKS", value_name = "WHICH")]
     networks: Option<String>,
@@ -168,6 +186,12 @@ pub(crate) struct Settings {
     pub(crate) irc_name: Option<String>,
     /// Who may use the IRC server without an account.
     pub(crate) irc_guests: Guests,
+    /// Its TLS, if configured.
+    pub(crate) irc_tls: Option<TlsConfig>,
+    /// Who says for others where they are.
+    pub(crate) irc_proxies: Vec<AddressRange>,
+    /// The password of WEBIRC, if configured.
+    pub(crate) irc_webirc_password: Option<Secret>,
     /// Whether members may add networks at addresses that are not public.
     pub(crate) any_network: bool,
     /// Default channels.
@@ -225,7 +249,7 @@ impl Keys {
             .listen
             .or(file.listen)
             .unwrap_or_else(|| "127.0.0.1:6700".to_owned());
-        let irc = self
+        let irc_address = self
             .irc
             .or(file.irc)
             .unwrap_or_else(|| "127.0.0.1:6667".to_owned());
@@ -288,12 +312,12 @@ impl Keys {
             bucket,
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
             listen,
-            irc: if irc == "off" {
+            irc: if irc_address == "off" {
                 None
             } else {
                 Some(parse(
                     "irc",
-                    &irc,
+                    &irc_address,
                     "an address like 127.0.0.1:6667, or off",
                 )?)
             },
@@ -309,14 +333,20 @@ impl Keys {
             irc_name: self
                 .irc_name
                 .or(file.irc_name)
-                .map(|name| server_name(&name))
+                .map(|name| irc::server_name(&name))
                 .transpose()?,
-            irc_guests: match guests.as_str() {
-                "loopback" => Guests::Loopback,
-                "on" => Guests::On,
-                "off" => Guests::Off,
-                other => bail!("irc-guests: found \"{other}\", expected loopback, on or off"),
-            },
+            irc_guests: irc::guests(&guests)?,
+            irc_tls: irc::tls(
+                self.irc_tls.or(file.irc_tls),
+                self.irc_certificate.or(file.irc_certificate),
+                self.irc_key.or(file.irc_key),
+            )?,
+            irc_proxies: irc::proxies(&self.irc_proxies.or(file.irc_proxies).unwrap_or_default())?,
+            irc_webirc_password: self
+                .irc_webirc_password_file
+                .or(file.irc_webirc_password_file)
+                .map(|file| irc::webirc_password(&file))
+                .transpose()?,
             any_network,
             channels: channel_names(&channels)?,
             quota: self.quota.or(file.quota).unwrap_or(DEFAULT_QUOTA),
@@ -428,19 +458,6 @@ fn line(key: &str, text: String) -> anyhow::Result<String> {
         bail!("{key}: found {text:?}, expected 1 to 100 bytes on one line");
     }
     Ok(text)
-}
-
-fn server_name(name: &str) -> anyhow::Result<String> {
-    let fits = name.contains('.')
-        && name.len() <= 63
-        && !name.starts_with(['.', '-'])
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    if !fits {
-        bail!("irc-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
-    }
-    Ok(name.to_lowercase())
 }
 
 fn domain_name(key: &str, name: &str) -> anyhow::Result<String> {

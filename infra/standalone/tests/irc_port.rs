@@ -1,0 +1,128 @@
+//! The IRC port as strangers, members and proxies meet it.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use common::irc::Plain;
+use common::{PASSWORD, Space, certificate};
+use serde_json::{Value, json};
+
+#[test]
+fn tls_is_spoken_where_the_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = certificate(folder.path(), "irc.test");
+    let space = Space::new(&[
+        "--irc-tls",
+        "127.0.0.1:0",
+        "--irc-certificate",
+        &certificate,
+        "--irc-key",
+        &key,
+    ]);
+    let server = space.start();
+    let address = server.line("ircs").unwrap();
+    let mut client = Command::new("openssl")
+        .args([
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-servername",
+            "irc.test",
+        ])
+        .args(["-CAfile", &certificate, "-connect", address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut to = client.stdin.take().unwrap();
+    to.write_all(b"NICK carol\r\nUSER carol 0 * :carol\r\nWHOIS carol\r\nQUIT\r\n")
+        .unwrap();
+    let mut seen = String::new();
+    client
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut seen)
+        .unwrap();
+    client.wait().unwrap();
+    assert!(seen.contains(" 671 carol carol "), "{seen}");
+}
+
+#[test]
+fn a_guest_has_no_members_name_although_it_was_never_here() {
+    let space = Space::new(&[]);
+    let _server = space.start();
+    space.add("alice");
+    let guest = Plain::connect(&space.irc).unwrap();
+    guest.say("NICK alice");
+    guest.say("USER guest 0 * :guest");
+    let told = guest.expect(" 433 ");
+    assert!(told.contains("belongs to the account alice"), "{told}");
+    guest.say("NICK visitor");
+    guest.expect(" 001 visitor ");
+}
+
+#[test]
+fn wrong_passwords_for_one_account_keep_nobody_else_out() {
+    let space = Space::new(&[]);
+    let _server = space.start();
+    for name in ["alice", "bob"] {
+        space.add(name);
+    }
+    for guess in 0..45 {
+        let client = Plain::connect(&space.irc).unwrap();
+        client.say(&format!("PASS alice:wrong {guess}"));
+        client.say("NICK alice");
+        client.say("USER alice 0 * :alice");
+        client.expect(" 464 ");
+    }
+    for name in ["bob", "alice"] {
+        let password = format!("{name}:{PASSWORD}");
+        Plain::register(&space.irc, name, Some(&password), "").unwrap();
+    }
+}
+
+#[test]
+fn clients_behind_a_proxy_are_who_and_where_they_are() {
+    let space = Space::new(&["--irc-proxies", "127.0.0.1"]);
+    let _server = space.start();
+    // A stranger through the proxy is no local guest.
+    let mut stream = TcpStream::connect(&space.irc).unwrap();
+    stream
+        .write_all(
+            b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 6667\r\nNICK carol\r\nUSER carol 0 * :carol\r\n",
+        )
+        .unwrap();
+    let mut seen = String::new();
+    stream.read_to_string(&mut seen).unwrap();
+    assert!(
+        seen.contains(" 464 carol :This server is for its members"),
+        "{seen}"
+    );
+    // Whoever is on this machine still is.
+    Plain::register(&space.irc, "carol", None, "").unwrap();
+}
+
+#[test]
+fn a_revoked_irc_password_ends_the_connections_that_it_opened() {
+    let space = Space::new(&[]);
+    let _server = space.start();
+    space.add("alice");
+    let session = space.sign_in("alice");
+    let wanted = json!({"kind": "irc", "client": "phone"});
+    let (status, grant) = space.call("POST /api/grants", &session, &wanted);
+    assert_eq!(status, 201, "{grant}");
+    let token = grant["token"].as_str().unwrap();
+    let phone = Plain::register(&space.irc, "alice", Some(token), "").unwrap();
+    let password = format!("alice:{PASSWORD}");
+    let desk = Plain::register(&space.irc, "alice", Some(&password), "").unwrap();
+    let path = format!("DELETE /api/grants/{}", grant["id"].as_str().unwrap());
+    assert_eq!(space.call(&path, &session, &Value::Null).0, 204);
+    phone.expect("ERROR :You are signed out");
+    desk.say("PING still");
+    desk.expect(" PONG ");
+}
