@@ -11,35 +11,6 @@ pub struct Network {
     prefix: u8,
 }
 
-/// Peers that nobody may reach unless allowed: what is not the public internet (IANA's special-purpose registries).
-const NOT_PUBLIC: &[&str] = &[
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/3",
-    "::/96",
-    "64:ff9b:1::/48",
-    "100::/64",
-    "2001::/23",
-    "2001:db8::/32",
-    "3fff::/20",
-    "5f00::/16",
-    "fc00::/7",
-    "fe80::/10",
-    "fec0::/10",
-    "ff00::/8",
-];
-
 /// A network that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("found \"{0}\", expected an address or a network like 10.0.0.0/8")]
@@ -95,17 +66,13 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
-    /// The public internet, without `denied`, and with `allowed`, which wins over everything.
+    /// The public internet ([`model::is_public_address`]), without `denied`, and with `allowed`, which wins over
+    /// everything.
     #[must_use]
     pub fn public(allowed: Vec<Network>, denied: Vec<Network>) -> Self {
-        let mut all: Vec<Network> = NOT_PUBLIC
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        all.extend(denied);
         Self {
             allowed,
-            denied: all,
+            denied,
             ..Self::default()
         }
     }
@@ -155,7 +122,9 @@ impl PeerPolicy {
     }
 
     fn is_public(&self, ip: IpAddr) -> bool {
-        let denied = |ip| self.denied.iter().any(|network| network.contains(ip));
+        let denied = |ip| {
+            !model::is_public_address(ip) || self.denied.iter().any(|network| network.contains(ip))
+        };
         // An IPv6 address may stand for an IPv4 address that is denied.
         !denied(ip)
             && embedded(ip)
@@ -163,18 +132,11 @@ impl PeerPolicy {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
+/// The IPv4 address that an IPv6 address leads to.
 fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
-    let IpAddr::V6(ip) = ip else { return None };
-    if let Some(mapped) = ip.to_ipv4_mapped() {
-        return Some(mapped);
-    }
-    let [a, b, c, d, e, f, high, low] = ip.segments();
-    let join = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
-    match (a, b) {
-        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => join(high, low),
-        (0x2002, _) => join(b, c),
-        _ => None,
+    match ip {
+        IpAddr::V6(ip) => model::wrapped_v4(ip),
+        IpAddr::V4(_) => None,
     }
 }
 
@@ -217,6 +179,12 @@ mod tests {
             "fd00::1",
             "ff02::1",
             "2001:db8::1",
+            "::ffff:0:10.0.0.1",
+            "fec0::1",
+            "100::1",
+            "3fff::1",
+            "5f00::1",
+            "192.88.99.1",
             "8.8.8.8",
         ] {
             assert!(!policy.permits(ip(denied)), "{denied}");

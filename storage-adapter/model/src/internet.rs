@@ -1,64 +1,192 @@
-//! Which addresses are on the public internet: what users' addresses may lead to.
+//! Which addresses are on the public internet: what users' addresses may lead to, and whom a TURN server relays to.
+//!
+//! One table for all who ask. It is that of IANA's registries of special-purpose addresses (RFC 6890, RFC 8190):
+//! everything that is there "not globally reachable", and what is there no more but must not be reached either.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// IPv4 networks that are not the public internet: first address, bits of the prefix.
+const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
+    v4([0, 0, 0, 0], 8),       // "this network", RFC 791
+    v4([10, 0, 0, 0], 8),      // private use, RFC 1918
+    v4([100, 64, 0, 0], 10),   // carrier-grade NAT, RFC 6598
+    v4([127, 0, 0, 0], 8),     // loopback, RFC 1122
+    v4([169, 254, 0, 0], 16),  // link local, RFC 3927
+    v4([172, 16, 0, 0], 12),   // private use, RFC 1918
+    v4([192, 0, 0, 0], 24),    // IETF protocol assignments, RFC 6890
+    v4([192, 0, 2, 0], 24),    // documentation, RFC 5737
+    v4([192, 88, 99, 0], 24),  // 6to4 relays, RFC 7526
+    v4([192, 168, 0, 0], 16),  // private use, RFC 1918
+    v4([198, 18, 0, 0], 15),   // benchmarks, RFC 2544
+    v4([198, 51, 100, 0], 24), // documentation, RFC 5737
+    v4([203, 0, 113, 0], 24),  // documentation, RFC 5737
+    v4([224, 0, 0, 0], 4),     // multicast, RFC 5771
+    v4([240, 0, 0, 0], 4),     // reserved, and the broadcast, RFC 1112 and RFC 919
+];
+
+/// IPv6 networks that are not the public internet: first address, bits of the prefix.
+const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
+    v6([0, 0, 0, 0, 0, 0, 0, 0], 96), // unspecified, loopback, IPv4-compatible, RFC 4291
+    v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), // IPv4-translated, RFC 2765
+    v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), // local NAT64, RFC 8215
+    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), // discard only, RFC 6666
+    v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64), // dummy prefix, RFC 9780
+    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // IETF protocol assignments, Teredo, ORCHID, RFC 2928
+    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation, RFC 3849
+    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), // 6to4, RFC 3056
+    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation, RFC 9637
+    v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), // segment routing, RFC 9602
+    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), // unique local, RFC 4193
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), // link local, RFC 4291
+    v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), // site local, RFC 3879
+    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), // multicast, RFC 4291
+];
+
+const fn v4(first: [u8; 4], prefix: u32) -> (Ipv4Addr, u32) {
+    let [a, b, c, d] = first;
+    (Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+const fn v6(first: [u16; 8], prefix: u32) -> (Ipv6Addr, u32) {
+    let [a, b, c, d, e, f, g, h] = first;
+    (Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
+}
+
 /// Tells whether an address is one of the public internet: not of this machine, of a private network, or for a
-/// special purpose (RFC 6890), also if it is wrapped in IPv6.
+/// special purpose, also if it is wrapped in IPv6.
 #[must_use]
-pub const fn is_public_address(address: IpAddr) -> bool {
+pub fn is_public_address(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => match v6.to_ipv4() {
-            Some(v4) => is_public_v4(v4),
-            None => is_public_v6(v6),
-        },
+        IpAddr::V4(v4) => {
+            let bits = v4.to_bits();
+            let within =
+                |(first, prefix): &(Ipv4Addr, u32)| (bits ^ first.to_bits()) >> (32 - prefix) == 0;
+            !SPECIAL_V4.iter().any(within)
+        }
+        IpAddr::V6(v6) => {
+            if let Some(v4) = wrapped_v4(v6) {
+                return is_public_address(IpAddr::V4(v4));
+            }
+            let bits = v6.to_bits();
+            let within =
+                |(first, prefix): &(Ipv6Addr, u32)| (bits ^ first.to_bits()) >> (128 - prefix) == 0;
+            !SPECIAL_V6.iter().any(within)
+        }
     }
 }
 
-const fn is_public_v4(v4: Ipv4Addr) -> bool {
-    let [a, b, c, _] = v4.octets();
-    !(v4.is_private()
-        || v4.is_loopback()
-        || v4.is_link_local()
-        || v4.is_broadcast()
-        || v4.is_documentation()
-        || v4.is_multicast()
-        || a == 0
-        || a >= 240
-        // Carrier-grade NAT (RFC 6598), IETF assignments (RFC 6890), benchmarks (RFC 2544).
-        || (a == 100 && b & 0xC0 == 64)
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && b & 0xFE == 18))
-}
-
-const fn is_public_v6(v6: Ipv6Addr) -> bool {
-    let [first, second, ..] = v6.segments();
-    !(v6.is_multicast()
-        || v6.is_unique_local()
-        || v6.is_unicast_link_local()
-        // NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo and documentation hide or have no public address.
-        || (first == 0x64 && second == 0xFF9B)
-        || first == 0x2002
-        || (first == 0x2001 && (second == 0 || second == 0xDB8)))
+/// Returns the IPv4 address that an IPv6 address leads to: mapped (RFC 4291, section 2.5.5.2), or through NAT64 with
+/// the well-known prefix (RFC 6052).
+#[must_use]
+pub fn wrapped_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return Some(mapped);
+    }
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// First and last address of every block that IANA's registries do not call globally reachable, as they are
+    /// written there, and of those that others have given up.
+    const BLOCKS: &[(&str, &str)] = &[
+        ("0.0.0.0", "0.255.255.255"),
+        ("10.0.0.0", "10.255.255.255"),
+        ("100.64.0.0", "100.127.255.255"),
+        ("127.0.0.0", "127.255.255.255"),
+        ("169.254.0.0", "169.254.255.255"),
+        ("172.16.0.0", "172.31.255.255"),
+        ("192.0.0.0", "192.0.0.255"),
+        ("192.0.2.0", "192.0.2.255"),
+        ("192.88.99.0", "192.88.99.255"),
+        ("192.168.0.0", "192.168.255.255"),
+        ("198.18.0.0", "198.19.255.255"),
+        ("198.51.100.0", "198.51.100.255"),
+        ("203.0.113.0", "203.0.113.255"),
+        ("224.0.0.0", "239.255.255.255"),
+        ("240.0.0.0", "255.255.255.255"),
+        ("::", "::ffff:ffff"),
+        ("::ffff:0:0:0", "::ffff:0:ffff:ffff"),
+        ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
+        ("100::", "100::ffff:ffff:ffff:ffff"),
+        ("100:0:0:1::", "100::1:ffff:ffff:ffff:ffff"),
+        ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ];
+
     #[test]
-    fn wrapped_private_addresses_are_not_public() {
-        for inner in [
-            "127.0.0.1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::7f00:1",
-            "fd00::1",
-            "169.254.169.254",
-        ] {
-            assert!(!is_public_address(inner.parse().unwrap()), "{inner}");
+    fn no_block_of_the_registries_is_public_from_its_first_to_its_last_address() {
+        for (first, last) in BLOCKS {
+            for edge in [first, last] {
+                assert!(!is_public_address(ip(edge)), "{edge}");
+                if let IpAddr::V4(v4) = ip(edge) {
+                    assert!(!is_public_address(v4.to_ipv6_mapped().into()), "{edge}");
+                    let nat64 = 0x64_ff9b_u128 << 96 | u128::from(v4.to_bits());
+                    let nat64 = Ipv6Addr::from_bits(nat64);
+                    assert!(!is_public_address(nat64.into()), "{nat64}");
+                }
+            }
         }
-        for outer in ["8.8.8.8", "2606:4700::1111"] {
-            assert!(is_public_address(outer.parse().unwrap()), "{outer}");
+        assert_eq!(BLOCKS.len(), SPECIAL_V4.len() + SPECIAL_V6.len());
+    }
+
+    #[test]
+    fn what_lies_beside_them_is_public() {
+        for open in [
+            "1.0.0.0",
+            "9.255.255.255",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.88.98.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "8.8.8.8",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "64:ff9b:2::",
+            "100:0:0:2::",
+            "2001:200::",
+            "2001:db7::1",
+            "2003::1",
+            "2606:4700::1111",
+            "3fff:1000::",
+            "5f01::",
+        ] {
+            assert!(is_public_address(ip(open)), "{open}");
+        }
+    }
+
+    #[test]
+    fn the_table_is_written_as_networks_are() {
+        for (first, prefix) in SPECIAL_V4 {
+            assert_eq!(first.to_bits() << prefix, 0, "{first}/{prefix}");
+        }
+        for (first, prefix) in SPECIAL_V6 {
+            assert_eq!(first.to_bits() << prefix, 0, "{first}/{prefix}");
         }
     }
 }
