@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{
-    AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse,
-    CONNECTOR_HEADER, EventBatch, EventReceipt, Maintenance, Outbox, OutboxReceipt, Problem,
-    Registration, SIGNATURE_HEADER, SessionsAnswer, SessionsQuery, TIME_HEADER, sign_request,
+    AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse, EventBatch,
+    EventReceipt, Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer,
+    SessionsQuery, signed_headers,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -291,18 +291,16 @@ impl FunctionsClient {
     ) -> Result<T, FunctionsError> {
         let unreachable = |error: reqwest::Error| FunctionsError::Unreachable(reason(&error));
         let time = clock::now();
-        let signature = sign_request(&self.key, method.as_str(), path, time, &body);
-        let mut response = self
+        let asked = (method.as_str(), path);
+        let signed = signed_headers(&self.id, &self.key, asked, time, &body);
+        let mut request = self
             .http
             .request(method, format!("{}{path}", self.origin))
-            .header(CONNECTOR_HEADER, &self.id)
-            .header(TIME_HEADER, time.millis().to_string())
-            .header(SIGNATURE_HEADER, signature)
-            .header("content-type", "application/json")
-            .body(body)
-            .send()
-            .await
-            .map_err(unreachable)?;
+            .header("content-type", "application/json");
+        for (name, value) in signed {
+            request = request.header(name, value);
+        }
+        let mut response = request.body(body).send().await.map_err(unreachable)?;
         let status = response.status();
         let retry_after = response
             .headers()

@@ -1,6 +1,8 @@
 //! Bodies: what comes in, bounded, and what goes out.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +10,53 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
 use storage_adapter::{BodyError, ByteStream, MaybeSend};
+
+use crate::problem::Failure;
+
+/// Bytes of requests' bodies that may be in memory at once, of all requests together: 96 MiB, since some hosts have no
+/// more than 128. Documents are streamed and do not count.
+pub(crate) const MAX_HELD: u64 = 96 * 1024 * 1024;
+
+/// How many bytes of bodies are in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Held(AtomicU64);
+
+/// A part of [`Held`], given back when it is dropped.
+struct Share {
+    of: Arc<Held>,
+    bytes: u64,
+}
+
+impl Share {
+    /// Takes more; false if all is taken.
+    fn grow(&mut self, bytes: u64) -> bool {
+        let more = |held: u64| Some(held + bytes).filter(|held| *held <= MAX_HELD);
+        let order = Ordering::Relaxed;
+        let grown = self.of.0.fetch_update(order, order, more).is_ok();
+        if grown {
+            self.bytes += bytes;
+        }
+        grown
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.of.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body with its share, for as long as anybody has the bytes.
+struct Counted {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// The body of an answer.
 pub struct Body(Inner);
@@ -102,21 +151,21 @@ impl http_body::Body for Body {
 /// The body of a request, not read yet.
 pub(crate) struct Incoming {
     stream: Option<ByteStream>,
+    held: Arc<Held>,
 }
 
 impl Incoming {
     /// Takes over the body of a request; nothing is allocated when there is none.
-    pub(crate) fn new<B>(body: B) -> Self
+    pub(crate) fn new<B>(body: B, held: &Arc<Held>) -> Self
     where
         B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
         B::Error: std::fmt::Display,
     {
-        if body.is_end_stream() {
-            return Self { stream: None };
-        }
-        let stream: ByteStream = Box::pin(Pieces(Box::pin(body)));
+        let stream =
+            (!body.is_end_stream()).then(|| -> ByteStream { Box::pin(Pieces(Box::pin(body))) });
         Self {
-            stream: Some(stream),
+            stream,
+            held: Arc::clone(held),
         }
     }
 
@@ -133,9 +182,38 @@ impl Incoming {
         }
     }
 
-    /// Reads the whole body.
-    pub(crate) async fn collect(self, limit: u64) -> Result<Bytes, BodyError> {
-        collect(self.into_stream(limit), limit).await
+    /// Reads the whole body. It counts among [`MAX_HELD`] until its last byte is dropped.
+    pub(crate) async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
+        let mut share = Share {
+            of: Arc::clone(&self.held),
+            bytes: 0,
+        };
+        let mut stream = self.into_stream(limit);
+        let mut all = BytesMut::new();
+        let mut first = Bytes::new();
+        while let Some(piece) = stream.next().await.transpose()? {
+            if !share.grow(piece.len() as u64) {
+                return Err(Failure::busy(
+                    "too many large requests are being read at once; please try again",
+                ));
+            }
+            if first.is_empty() {
+                first = piece;
+                continue;
+            }
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&piece);
+        }
+        let bytes = if all.is_empty() { first } else { all.freeze() };
+        if bytes.is_empty() {
+            return Ok(bytes);
+        }
+        Ok(Bytes::from_owner(Counted {
+            bytes,
+            _share: share,
+        }))
     }
 
     /// Reads and forgets up to [`MAX_DRAIN`] bytes.
@@ -239,20 +317,46 @@ mod tests {
     use crate::testing::block_on;
 
     fn incoming(pieces: &'static [&'static str]) -> Incoming {
+        held_by(pieces, &Arc::default())
+    }
+
+    fn held_by(pieces: &'static [&'static str], held: &Arc<Held>) -> Incoming {
         let pieces = pieces
             .iter()
             .map(|p| Ok::<_, String>(Frame::data(Bytes::from_static(p.as_bytes()))));
-        Incoming::new(http_body_util::StreamBody::new(stream::iter(pieces)))
+        let body = http_body_util::StreamBody::new(stream::iter(pieces));
+        Incoming::new(body, held)
+    }
+
+    #[test]
+    fn all_bodies_in_memory_have_one_bound() {
+        let held = Arc::new(Held::default());
+        let one = block_on(held_by(&["ab", "cd"], &held).collect(10)).unwrap();
+        let part = one.slice(1..2);
+        drop(one);
+        assert_eq!(held.0.load(Ordering::Relaxed), 4, "a part holds the whole");
+        let mut rest = Share {
+            of: Arc::clone(&held),
+            bytes: 0,
+        };
+        assert!(rest.grow(MAX_HELD - 7));
+        let refused = block_on(held_by(&["ab", "cd"], &held).collect(10)).unwrap_err();
+        assert_eq!(refused.status, http::StatusCode::SERVICE_UNAVAILABLE);
+        let small = block_on(held_by(&["abc"], &held).collect(10)).unwrap();
+        drop((small, part));
+        assert!(block_on(held_by(&["ab", "cd"], &held).collect(10)).is_ok());
+        drop(rest);
+        assert_eq!(held.0.load(Ordering::Relaxed), 0, "all of it comes back");
     }
 
     #[test]
     fn a_body_may_be_as_large_as_the_limit_but_not_larger() {
         let all = block_on(incoming(&["ab", "", "cd", "e"]).collect(5)).unwrap();
         assert_eq!(all, "abcde");
-        let error = block_on(incoming(&["ab", "cd", "e"]).collect(4)).unwrap_err();
-        assert_eq!(error, BodyError::TooLarge { limit: 4 });
-        let error = block_on(incoming(&["abcde"]).collect(4)).unwrap_err();
-        assert_eq!(error, BodyError::TooLarge { limit: 4 });
+        for long in [&["ab", "cd", "e"][..], &["abcde"]] {
+            let error = block_on(incoming(long).collect(4)).unwrap_err();
+            assert_eq!(error.status, http::StatusCode::PAYLOAD_TOO_LARGE);
+        }
     }
 
     #[test]

@@ -45,11 +45,64 @@ pub struct Config {
     pub shared_counters: bool,
 }
 
-/// A connector that may post events and ask for assignments.
+/// What a connector is, and so which addresses its key opens (`connector/access.rs`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConnectorKind {
+    /// Keeps the connections of accounts and serves browsers.
+    Gateway,
+    /// The private IRC server.
+    Ircd,
+    /// Takes and sends mail.
+    Smtp,
+}
+
+impl ConnectorKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Gateway, Self::Ircd, Self::Smtp];
+
+    /// Returns the kind of a connector of which it was not said: who serves platforms is a gateway, who takes the
+    /// installation's mail is a mail connector, what is left is an IRC server.
+    #[must_use]
+    pub fn guess(platforms: &[String], takes_mail: bool) -> Self {
+        match (platforms.is_empty(), takes_mail) {
+            (false, _) => Self::Gateway,
+            (true, true) => Self::Smtp,
+            (true, false) => Self::Ircd,
+        }
+    }
+}
+
+impl std::str::FromStr for ConnectorKind {
+    type Err = ();
+
+    /// Reads a kind as the configuration and an admin name it; gateways are named by what they speak.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "irc" | "gateway" => Ok(Self::Gateway),
+            "ircd" => Ok(Self::Ircd),
+            "smtp" => Ok(Self::Smtp),
+            _ => Err(()),
+        }
+    }
+}
+
+impl std::fmt::Display for ConnectorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gateway => "irc",
+            Self::Ircd => "ircd",
+            Self::Smtp => "smtp",
+        })
+    }
+}
+
+/// A program that signs its requests.
 #[derive(Clone)]
 pub struct Connector {
     /// Its id, as in its signatures and tickets.
     pub id: String,
+    /// What it is.
+    pub kind: ConnectorKind,
     /// Origin of its Sockethub server as browsers reach it.
     pub url: String,
     /// Platforms it serves, `irc`.
@@ -216,6 +269,7 @@ impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connector")
             .field("id", &self.id)
+            .field("kind", &self.kind)
             .field("url", &self.url)
             .field("platforms", &self.platforms)
             .finish_non_exhaustive()
@@ -251,6 +305,7 @@ mod tests {
         config.setup_token = Some("set-up-token".into());
         config.connectors.push(Connector {
             id: "irc".into(),
+            kind: ConnectorKind::Gateway,
             url: "https://irc".into(),
             platforms: vec![],
             key: b"connector-key".to_vec(),

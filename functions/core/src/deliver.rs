@@ -7,9 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use model::{
-    CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Task, Timestamp, WAKE_PATH, sign_request,
-};
+use model::{Task, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::{Connector, Destination, FetchLimits, Functions, Host};
@@ -56,7 +54,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn wake(&self, connector: &Connector) {
         let now = self.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock().get(&connector.id).is_some_and(|until| *until > now) {
+        // Not for longer than that either, if the clock was set back meanwhile.
+        let paused =
+            |until: &Timestamp| (1..=UNREACHABLE_MS).contains(&(until.millis() - now.millis()));
+        if lock().get(&connector.id).is_some_and(paused) {
             return;
         }
         let Some(heard) = self.knock(connector, WAKE_PATH).await else {
@@ -89,14 +90,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if origin.is_empty() {
             return None;
         }
-        let signature = sign_request(&connector.key, "POST", target, now, b"");
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
-            .uri(format!("{origin}{target}"))
-            .header(CONNECTOR_HEADER, &connector.id)
-            .header(TIME_HEADER, now.millis().to_string())
-            .header(SIGNATURE_HEADER, signature)
-            .body(Bytes::new());
+            .uri(format!("{origin}{target}"));
+        let asked = ("POST", target);
+        for (name, value) in signed_headers(&connector.id, &connector.key, asked, now, b"") {
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::new());
         let request = request.ok()?;
         let limits = FetchLimits {
             destination: Destination::Configured,
@@ -140,6 +141,9 @@ mod tests {
         f.wakes.begin("irc-1");
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 3);
-        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 4);
+        f.host().advance(-UNREACHABLE_MS);
+        deliver();
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 4, "another clock");
+        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 5);
     }
 }

@@ -17,8 +17,8 @@ use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
 
 use crate::{
-    BucketError, BucketSettings, ClientAddress, Config, Connector, DefaultNetwork, Functions,
-    OpenedBucket,
+    BucketError, BucketSettings, ClientAddress, Config, Connector, ConnectorKind, DefaultNetwork,
+    Functions, OpenedBucket,
 };
 
 /// Runs a future to its end; nothing in these tests waits for anything outside.
@@ -44,6 +44,8 @@ pub(crate) struct TestHost {
     pub(crate) fetches: AtomicU64,
     /// Without it there is no network.
     pub(crate) network: Mutex<Option<Network>>,
+    /// What the operator was told of damaged records.
+    pub(crate) damaged: Mutex<Vec<String>>,
     /// Whether waiting takes time.
     pub(crate) time_passes: AtomicBool,
     /// Buckets that accounts may have of their own, by name; another one cannot be reached.
@@ -91,6 +93,10 @@ impl Host for TestHost {
     fn opens_buckets(&self) -> bool {
         true
     }
+
+    fn tell_damaged(&self, sentence: &str) {
+        self.damaged.lock().unwrap().push(sentence.to_owned());
+    }
 }
 
 impl storage_adapter::Host for TestHost {
@@ -135,6 +141,15 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const SETUP: &str = "set-up-token";
 pub(crate) const KEY: &[u8] = b"connector-key";
 
+/// The id of the connector of a kind in these tests; all have the same [`KEY`].
+pub(crate) const fn kind_of(kind: ConnectorKind) -> &'static str {
+    match kind {
+        ConnectorKind::Gateway => "irc-1",
+        ConnectorKind::Ircd => "ircd-1",
+        ConnectorKind::Smtp => "smtp-1",
+    }
+}
+
 /// Makes functions over an empty store, at 2026-01-15T10:00:00Z.
 pub(crate) fn functions() -> TestFunctions {
     functions_with(|_| {})
@@ -151,17 +166,24 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         random: AtomicU64::new(1),
         fetches: AtomicU64::new(0),
         network: Mutex::default(),
+        damaged: Mutex::default(),
         time_passes: AtomicBool::new(false),
         buckets: Mutex::default(),
     };
     let mut config = Config::new(ORIGIN, [7; 32]).unwrap();
     config.setup_token = Some(SETUP.into());
-    config.connectors = vec![Connector {
-        id: "irc-1".into(),
-        url: "https://irc.example.org".into(),
-        platforms: vec!["irc".into()],
+    let connector = |kind, url: &str, platforms: &[&str]| Connector {
+        id: kind_of(kind).into(),
+        kind,
+        url: url.into(),
+        platforms: platforms.iter().map(|&p| p.into()).collect(),
         key: KEY.to_vec(),
-    }];
+    };
+    config.connectors = vec![
+        connector(ConnectorKind::Gateway, "https://irc.example.org", &["irc"]),
+        connector(ConnectorKind::Ircd, "", &[]),
+        connector(ConnectorKind::Smtp, "", &[]),
+    ];
     config.network = Some(DefaultNetwork {
         name: "Home".into(),
         server: "chat.example.org".into(),
@@ -266,6 +288,34 @@ impl TestFunctions {
             headers: parts.headers,
             body: block_on(body.collect()).unwrap().to_bytes(),
         }
+    }
+
+    /// Sends what the connector `id` signs now.
+    pub(crate) fn signed(
+        &self,
+        id: &str,
+        method: &str,
+        target: &str,
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        self.signed_with(id, KEY, (method, target), body)
+    }
+
+    /// The same with another key.
+    pub(crate) fn signed_with(
+        &self,
+        id: &str,
+        key: &[u8],
+        (method, target): (&str, &str),
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let body = body.into();
+        let signed = model::signed_headers(id, key, (method, target), self.now(), &body);
+        let headers: Vec<(&str, &str)> = signed
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.request(method, target, &headers, body)
     }
 
     /// Sends JSON with a token.

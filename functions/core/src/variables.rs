@@ -31,7 +31,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::body::Body;
-use crate::config::{Config, ConfigError, Connector, DefaultNetwork, MailService, TurnConfig};
+use crate::config::{
+    Config, ConfigError, Connector, ConnectorKind, DefaultNetwork, MailService, TurnConfig,
+};
 use crate::cors;
 use crate::problem::Failure;
 use crate::router::protect;
@@ -111,8 +113,11 @@ impl Variables {
         if let Some(cost) = parse(&get, "SUBSPACE_PASSWORD_COST", "usual or light")? {
             config.password_cost = cost;
         }
+        if let Some(text) = get("SUBSPACE_MAIL") {
+            config.mail = Some(mail(&text)?);
+        }
         if let Some(text) = get("SUBSPACE_CONNECTORS") {
-            config.connectors = connectors(&text)?;
+            config.connectors = connectors(&text, config.mail.as_ref())?;
         }
         if let Some(text) = get("SUBSPACE_INTERNAL") {
             config.internal = internal(&text)?;
@@ -121,9 +126,6 @@ impl Variables {
             config.network = Some(network(&text)?);
         }
         config.turn = turn(get("SUBSPACE_TURN_URLS"), get("SUBSPACE_TURN_SECRET"))?;
-        if let Some(text) = get("SUBSPACE_MAIL") {
-            config.mail = Some(mail(&text)?);
-        }
         Ok(Self {
             config,
             retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
@@ -266,26 +268,37 @@ pub fn master_key(text: &str) -> Result<[u8; 32], ConfigError> {
     Ok(key)
 }
 
-/// Reads the list of connectors: JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys.
+/// Reads the list of connectors: JSON, `[{"id","kind","url","platforms","key"}]` with hexadecimal keys. Where the
+/// kind is not said it follows from the platforms and from who takes mail.
 ///
 /// # Errors
 /// If it is anything else; the error does not show keys.
-pub fn connectors(json: &str) -> Result<Vec<Connector>, ConfigError> {
+pub fn connectors(json: &str, mail: Option<&MailService>) -> Result<Vec<Connector>, ConfigError> {
     #[derive(Deserialize)]
     struct Entry {
         id: String,
+        #[serde(default)]
+        kind: Option<String>,
         url: String,
         platforms: Vec<String>,
         key: String,
     }
-    let expected =
-        "[{\"id\",\"url\",\"platforms\",\"key\"}] with keys of at least 32 hexadecimal digits";
+    let expected = "[{\"id\",\"kind\",\"url\",\"platforms\",\"key\"}] with a kind of irc, ircd or smtp, platforms only of irc, and keys of at least 32 hexadecimal digits";
     let refused = || wrong("SUBSPACE_CONNECTORS", expected);
     let list: Vec<Entry> = serde_json::from_str(json).map_err(|_| refused())?;
     list.into_iter()
         .map(|entry| {
+            let takes_mail = mail.is_some_and(|mail| mail.connector == entry.id);
+            let kind = match entry.kind {
+                Some(kind) => kind.parse().map_err(|()| refused())?,
+                None => ConnectorKind::guess(&entry.platforms, takes_mail),
+            };
+            if kind != ConnectorKind::Gateway && !entry.platforms.is_empty() {
+                return Err(refused());
+            }
             Ok(Connector {
                 id: entry.id,
+                kind,
                 url: Config::parse_origin(&entry.url)?,
                 platforms: entry.platforms,
                 key: model::connector_key(&entry.key).map_err(|_| refused())?,

@@ -39,7 +39,7 @@ mod writers;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
+use model::{Timestamp, signed_headers};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -211,14 +211,11 @@ pub fn signed(
     key: &[u8],
     time: Timestamp,
 ) -> RequestBuilder {
-    let signature = sign_request(key, method, path, time, body.as_bytes());
-    client()
-        .request(method.parse().unwrap(), format!("{origin}{path}"))
-        .header(CONNECTOR_HEADER, CONNECTOR)
-        .header(TIME_HEADER, time.millis().to_string())
-        .header(SIGNATURE_HEADER, signature)
-        .body(body.to_owned())
-        .timeout(LIMIT)
+    let mut request = client().request(method.parse().unwrap(), format!("{origin}{path}"));
+    for (name, value) in signed_headers(CONNECTOR, key, (method, path), time, body.as_bytes()) {
+        request = request.header(name, value);
+    }
+    request.body(body.to_owned()).timeout(LIMIT)
 }
 
 /// Names the cryptography of clients that are built otherwise than by [`client`].

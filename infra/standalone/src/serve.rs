@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use connector::{Gateway, GatewayConfig};
-use functions_core::{Config, Connector, DefaultNetwork};
+use functions_core::{Config, Connector, ConnectorKind, DefaultNetwork};
 use functions_native::{NativeHost, NativeStore, maintain};
 use http_server::Limits;
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
@@ -93,15 +93,16 @@ pub(crate) async fn functions(
     let mut config = Config::new(&origin, master).context("origin")?;
     config.name.clone_from(&settings.name);
     config.setup_token = Some(folder.setup_token()?);
-    config.default_quota = Some(settings.quota);
+    config.default_quota = settings.quota;
     config.max_document_size = settings.max_document;
     config.connectors = [
-        (GATEWAY, vec!["irc".to_owned()]),
-        (IRCD, Vec::new()),
-        (mail::SMTP, Vec::new()),
+        (GATEWAY, ConnectorKind::Gateway, vec!["irc".to_owned()]),
+        (IRCD, ConnectorKind::Ircd, Vec::new()),
+        (mail::SMTP, ConnectorKind::Smtp, Vec::new()),
     ]
-    .map(|(id, platforms)| Connector {
+    .map(|(id, kind, platforms)| Connector {
         id: id.to_owned(),
+        kind,
         // The mail connector has no web port: it looks into its queue by itself.
         url: if id == mail::SMTP {
             String::new()

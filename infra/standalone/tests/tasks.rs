@@ -48,6 +48,7 @@ impl Queue {
         let origin = format!("http://{}", space.web);
         let connector = Connector {
             id: "irc".to_owned(),
+            kind: functions_core::ConnectorKind::Gateway,
             url: origin.clone(),
             platforms: vec!["irc".to_owned()],
             key,

@@ -37,7 +37,7 @@ pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
     WaitingAccount,
 };
-pub use internet::is_public_address;
+pub use internet::{is_public_address, wrapped_v4};
 pub use mail::{
     MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,
     MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
@@ -52,8 +52,9 @@ pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use sessions::{MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};
 pub use signed::{
-    CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY, SIGNATURE_HEADER, SignatureError,
-    TIME_HEADER, WAKE_PATH, connector_key, sign_request, verify_request,
+    BODY_HEADER, BodyHash, CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY,
+    SIGNATURE_HEADER, SignatureError, TIME_HEADER, WAKE_PATH, connector_key, sign_request,
+    signed_headers, verify_head, verify_request,
 };
 pub use ticket::{CallTicket, Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};

@@ -1,8 +1,9 @@
 //! Requests of connectors to the functions, signed with the connector's key.
 //!
-//! Three headers: the connector's id, the time in milliseconds since the epoch, and the
-//! hexadecimal HMAC-SHA256 over method, path with query, time and the SHA-256 of the body,
-//! separated by line feeds.
+//! Four headers: the connector's id, the time in milliseconds since the epoch, the hexadecimal SHA-256 of
+//! the body (left out if there is none), and the hexadecimal HMAC-SHA256 over method, path with query, time and
+//! that hash, separated by line feeds. So a head is enough to know who asks: [`verify_head`] comes before any
+//! byte of a body is kept, and [`BodyHash::fits`] after.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -13,6 +14,8 @@ use crate::Timestamp;
 pub const CONNECTOR_HEADER: &str = "x-subspace-connector";
 /// Header with the time of signing, milliseconds since the epoch.
 pub const TIME_HEADER: &str = "x-subspace-time";
+/// Header with the SHA-256 of the body, hexadecimal; absent means that there is no body.
+pub const BODY_HEADER: &str = "x-subspace-body";
 /// Header with the signature, hexadecimal.
 pub const SIGNATURE_HEADER: &str = "x-subspace-signature";
 /// Path at a connector that functions POST to, signed and with an empty body: its queue has something, or, with
@@ -34,6 +37,12 @@ pub enum SignatureError {
         "the request was signed more than five minutes away from this clock; set the connector's clock"
     )]
     Stale,
+    /// The header with the hash of the body is none.
+    #[error("the header x-subspace-body is not a SHA-256 of 64 hexadecimal digits")]
+    Hash,
+    /// Another body came than the one that was signed.
+    #[error("the body is not the one whose hash was signed; send the request again")]
+    Body,
 }
 
 /// Fewest bytes of a connector's key.
@@ -63,14 +72,98 @@ pub fn connector_key(text: &str) -> Result<Vec<u8>, InvalidKey> {
     bytes.filter(|key| key.len() >= MIN_KEY).ok_or(InvalidKey)
 }
 
+/// The SHA-256 of a body, as [`BODY_HEADER`] says it before the body is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BodyHash([u8; 32]);
+
+impl BodyHash {
+    /// Hashes a body.
+    #[must_use]
+    pub fn of(body: &[u8]) -> Self {
+        Self(Sha256::digest(body).into())
+    }
+
+    /// Reads the value of [`BODY_HEADER`]; none is the hash of no bytes.
+    ///
+    /// # Errors
+    /// [`SignatureError::Hash`] if it is no hash.
+    pub fn read(value: Option<&str>) -> Result<Self, SignatureError> {
+        let Some(value) = value else {
+            return Ok(Self::of(b""));
+        };
+        let bytes = hexadecimal(value).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or(SignatureError::Hash)
+    }
+
+    /// Checks a body against what the head of its request said.
+    ///
+    /// # Errors
+    /// [`SignatureError::Body`] if it is another one.
+    pub fn fits(&self, body: &[u8]) -> Result<(), SignatureError> {
+        if Self::of(body) == *self {
+            return Ok(());
+        }
+        Err(SignatureError::Body)
+    }
+}
+
+impl std::fmt::Display for BodyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Signs a request; `path` includes the query. Returns the value of [`SIGNATURE_HEADER`].
 #[must_use]
 pub fn sign_request(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> String {
-    let bytes = mac(key, method, path, time, body).finalize().into_bytes();
+    let mac = mac(key, method, path, time, BodyHash::of(body));
+    let bytes = mac.finalize().into_bytes();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Checks the signature of a request in constant time.
+/// Returns the headers of a signed request of the connector `id`; `path` includes the query.
+#[must_use]
+pub fn signed_headers(
+    id: &str,
+    key: &[u8],
+    (method, path): (&str, &str),
+    time: Timestamp,
+    body: &[u8],
+) -> [(&'static str, String); 4] {
+    [
+        (CONNECTOR_HEADER, id.to_owned()),
+        (TIME_HEADER, time.millis().to_string()),
+        (BODY_HEADER, BodyHash::of(body).to_string()),
+        (
+            SIGNATURE_HEADER,
+            sign_request(key, method, path, time, body),
+        ),
+    ]
+}
+
+/// Checks the signature of a request in constant time, of which the body need not be there yet.
+///
+/// # Errors
+/// Says which of the checks failed.
+pub fn verify_head(
+    key: &[u8],
+    (method, path): (&str, &str),
+    time: Timestamp,
+    body: BodyHash,
+    signature: &str,
+    now: Timestamp,
+) -> Result<(), SignatureError> {
+    let signature = hexadecimal(signature).ok_or(SignatureError::Mismatch)?;
+    mac(key, method, path, time, body)
+        .verify_slice(&signature)
+        .map_err(|_| SignatureError::Mismatch)?;
+    if time.millis().abs_diff(now.millis()) > MAX_CLOCK_SKEW_MS.unsigned_abs() {
+        return Err(SignatureError::Stale);
+    }
+    Ok(())
+}
+
+/// Checks the signature of a request whose body is there.
 ///
 /// # Errors
 /// Says which of the checks failed.
@@ -83,26 +176,27 @@ pub fn verify_request(
     signature: &str,
     now: Timestamp,
 ) -> Result<(), SignatureError> {
-    let hex = |pair: &[u8]| {
-        std::str::from_utf8(pair)
-            .ok()
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-    };
-    let signature: Option<Vec<u8>> = signature.as_bytes().chunks(2).map(hex).collect();
-    let signature = signature.ok_or(SignatureError::Mismatch)?;
-    mac(key, method, path, time, body)
-        .verify_slice(&signature)
-        .map_err(|_| SignatureError::Mismatch)?;
-    if time.millis().abs_diff(now.millis()) > MAX_CLOCK_SKEW_MS.unsigned_abs() {
-        return Err(SignatureError::Stale);
-    }
-    Ok(())
+    let body = BodyHash::of(body);
+    verify_head(key, (method, path), time, body, signature, now)
 }
 
-fn mac(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> Hmac<Sha256> {
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    // `from_str_radix` takes signs too.
+    if !bytes.len().is_multiple_of(2)
+        || bytes.len() > 64
+        || !bytes.iter().all(u8::is_ascii_hexdigit)
+    {
+        return None;
+    }
+    let digit = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    bytes.chunks(2).map(digit).collect()
+}
+
+fn mac(key: &[u8], method: &str, path: &str, time: Timestamp, body: BodyHash) -> Hmac<Sha256> {
     let mut mac = keyed(key);
     mac.update(format!("subspace request v1\n{method}\n{path}\n{}\n", time.millis()).as_bytes());
-    mac.update(&Sha256::digest(body));
+    mac.update(&body.0);
     mac
 }
 
@@ -174,5 +268,31 @@ mod tests {
             verify("POST", "/connector/events", now, b"{}", &signature, late),
             stale
         );
+    }
+    #[test]
+    fn the_head_says_which_body_may_follow() {
+        let (now, key) = (Timestamp::from_millis(5_000_000), b"key");
+        let asked = ("POST", "/connector/events");
+        let headers = signed_headers("irc", key, asked, now, b"{}");
+        let [_, _, (_, hash), (_, signature)] = &headers;
+        let hash = BodyHash::read(Some(hash)).unwrap();
+        assert_eq!(
+            verify_head(key, asked, now, hash, signature, now),
+            Ok(()),
+            "before the body is there"
+        );
+        assert_eq!(hash.fits(b"{}"), Ok(()));
+        assert_eq!(hash.fits(b"[]"), Err(SignatureError::Body));
+        let other = BodyHash::of(b"[]");
+        let mismatch = Err(SignatureError::Mismatch);
+        assert_eq!(
+            verify_head(key, asked, now, other, signature, now),
+            mismatch
+        );
+        assert_eq!(BodyHash::read(None), Ok(BodyHash::of(b"")));
+        let long = "0".repeat(66);
+        for bad in ["", "zz", "+0", &long, &"ä".repeat(32)] {
+            assert_eq!(BodyHash::read(Some(bad)), Err(SignatureError::Hash));
+        }
     }
 }

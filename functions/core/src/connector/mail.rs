@@ -256,7 +256,7 @@ mod tests {
 
     use super::*;
     use crate::MailService;
-    use crate::testing::{KEY, Reply, TestFunctions, functions_with};
+    use crate::testing::{Reply, TestFunctions, functions_with};
 
     const ID: &str = "0123456789abcdef0123456789abcdef";
     const NOTHING: Value = Value::Null;
@@ -272,7 +272,7 @@ mod tests {
         let functions = functions_with(|config| {
             config.mail = Some(MailService {
                 domain: "chat.example.org".to_owned(),
-                connector: "irc-1".to_owned(),
+                connector: "smtp-1".to_owned(),
                 sends: false,
             });
         });
@@ -298,16 +298,12 @@ mod tests {
 
     impl Setup {
         fn signed(&self, method: &str, target: &str, body: &str) -> Reply {
-            let time = self.functions.host().now();
-            let signature = model::sign_request(KEY, method, target, time, body.as_bytes());
-            let millis = time.millis().to_string();
-            let headers = [
-                ("x-subspace-connector", "irc-1"),
-                ("x-subspace-time", millis.as_str()),
-                ("x-subspace-signature", signature.as_str()),
-            ];
-            self.functions
-                .request(method, target, &headers, body.to_owned())
+            let id = if target == "/connector/outbox" {
+                "irc-1"
+            } else {
+                "smtp-1"
+            };
+            self.functions.signed(id, method, target, body.to_owned())
         }
 
         fn known(&self, address: &str) -> Value {

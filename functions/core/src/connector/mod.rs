@@ -1,5 +1,6 @@
 //! `/connector/…`: for connectors only, every request signed with the connector's key.
 
+mod access;
 mod archive;
 mod archive_away;
 mod archive_day;
@@ -18,10 +19,11 @@ mod tests;
 
 pub(crate) use self::mail::plain;
 use crate::Host;
-use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
-use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_request};
+use model::{
+    BODY_HEADER, BodyHash, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_head,
+};
 use storage_adapter::ObjectStore;
 
 use crate::body::Incoming;
@@ -29,60 +31,71 @@ use crate::problem::{Answer, Failure};
 use crate::router::discard;
 use crate::{Connector, Functions};
 
-/// The largest body of a connector's request, in bytes.
-const MAX_BODY: u64 = 8 * 1024 * 1024;
-
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers everything below `/connector/`; `rest` is what follows.
+    /// Answers everything below `/connector/`; `rest` is what follows. Nothing of a body is kept before it is known
+    /// who sends it and that they may.
     pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
-        let allowed = match rest {
-            "events" | "authenticate" | "register" | "maintain" | "mail" | "mail/document"
-            | "mail/outcome" | "notifications" => "POST, OPTIONS",
-            "addresses" => "GET, HEAD, OPTIONS",
-            "assignments" | "outbox" | "sessions" => "GET, HEAD, POST, OPTIONS",
-            _ => {
+        let (connector, hash, most) = match self.admit(parts, rest).await {
+            Ok(admitted) => admitted,
+            Err(failure) => {
                 discard(body).await;
-                return Err(Failure::not_found("there is nothing at this address"));
+                return Err(failure);
             }
         };
+        let bytes = body.collect(most).await?;
+        hash.fits(&bytes)
+            .map_err(|error| Failure::unauthorized(error.to_string(), false))?;
+        let connector = &connector;
+        match (rest, &parts.method) {
+            ("events", _) => self.post_events(&bytes).await,
+            ("register", _) => self.post_registration(connector, &bytes).await,
+            ("maintain", _) => self.post_maintain().await,
+            ("authenticate", _) => self.post_authenticate(&bytes).await,
+            ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
+            ("assignments", _) => self.get_assignments(connector, parts).await,
+            ("sessions", &Method::POST) => self.post_sessions(&bytes).await,
+            ("sessions", _) => self.get_sessions().await,
+            ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
+            ("outbox", _) => self.get_outbox(connector, parts).await,
+            ("addresses", _) => self.get_mail_address(parts).await,
+            ("mail", _) => self.post_mail(&bytes).await,
+            ("mail/document", _) => self.post_mail_document(parts, bytes).await,
+            ("mail/outcome", _) => self.post_mail_outcome(connector, &bytes).await,
+            ("notifications", _) => self.post_digests(connector).await,
+            // The table has no other.
+            _ => Err(nothing()),
+        }
+    }
+
+    /// Decides by the head of a request alone whether it is taken: returns who sends it, the hash of the body that is to
+    /// follow, and how large that may be.
+    async fn admit(
+        &self,
+        parts: &Parts,
+        rest: &str,
+    ) -> Result<(Connector, BodyHash, u64), Failure> {
+        let row = access::row(rest).ok_or_else(nothing)?;
         if parts.headers.get(CONNECTOR_HEADER).is_none() {
-            discard(body).await;
             return Err(Failure::unauthorized(
                 "only connectors of this installation may do this; the request is not signed",
                 false,
             ));
         }
-        let most = if rest == "mail/document" {
-            mail::MAX_DOCUMENT
-        } else {
-            MAX_BODY
-        };
-        let bytes = body.collect(most).await?;
-        let connector = &self.signer(parts, &bytes).await?;
-        match (rest, &parts.method) {
-            ("events", &Method::POST) => self.post_events(&bytes).await,
-            ("register", &Method::POST) => self.post_registration(connector, &bytes).await,
-            ("maintain", &Method::POST) => self.post_maintain().await,
-            ("authenticate", &Method::POST) => self.post_authenticate(connector, &bytes).await,
-            ("assignments", &Method::GET | &Method::HEAD) => {
-                self.get_assignments(connector, parts).await
-            }
-            ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
-            ("sessions", &Method::GET | &Method::HEAD) => self.get_sessions().await,
-            ("sessions", &Method::POST) => self.post_sessions(&bytes).await,
-            ("outbox", &Method::GET | &Method::HEAD) => self.get_outbox(connector, parts).await,
-            ("addresses", &Method::GET | &Method::HEAD) => self.get_mail_address(parts).await,
-            ("mail/outcome", &Method::POST) => self.post_mail_outcome(connector, &bytes).await,
-            ("notifications", &Method::POST) => self.post_digests(connector).await,
-            ("mail", &Method::POST) => self.post_mail(&bytes).await,
-            ("mail/document", &Method::POST) => self.post_mail_document(parts, bytes).await,
-            ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
-            _ => Err(Failure::method(allowed)),
+        let (connector, hash) = self.signer(parts).await?;
+        if !row.kinds.contains(&connector.kind) {
+            return Err(Failure::forbidden(format!(
+                "\"{}\" is a connector of kind {}, which has nothing to do at this address",
+                connector.id, connector.kind
+            )));
         }
+        if !row.methods.allow(&parts.method) {
+            return Err(Failure::method(row.methods.header()));
+        }
+        Ok((connector, hash, row.body))
     }
 
     /// Returns the connector that signed the request.
-    async fn signer(&self, parts: &Parts, body: &Bytes) -> Result<Connector, Failure> {
+    async fn signer(&self, parts: &Parts) -> Result<(Connector, BodyHash), Failure> {
         let refused = |detail: String| Failure::unauthorized(detail, false);
         let header = |name: &str| {
             parts
@@ -105,16 +118,21 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ))
         })?;
         let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
-        verify_request(
+        let body =
+            BodyHash::read(header(BODY_HEADER)).map_err(|error| refused(error.to_string()))?;
+        verify_head(
             &connector.key,
-            parts.method.as_str(),
-            target,
+            (parts.method.as_str(), target),
             time,
             body,
             header(SIGNATURE_HEADER).unwrap_or_default(),
             self.now(),
         )
         .map_err(|error| refused(error.to_string()))?;
-        Ok(connector)
+        Ok((connector, body))
     }
+}
+
+fn nothing() -> Failure {
+    Failure::not_found("there is nothing at this address")
 }

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::StatusCode;
 use model::{MailInfo, NetworkInfo, Registration};
-use storage_adapter::ObjectStore;
+use storage_adapter::{ObjectStore, StoreError};
 
 use crate::api::fields;
 use crate::problem::{Answer, Failure};
 use crate::request::{empty, parse_json};
-use crate::{Config, Connector, Functions, Host};
+use crate::{Config, Connector, ConnectorKind, Functions, Host};
 
 /// A registration that says nothing new is written down after so many milliseconds.
 const SEEN_MS: i64 = 10 * 60 * 1000;
@@ -22,6 +22,7 @@ const MAX_ACCOUNTS: usize = 1_000;
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_registration(&self, connector: &Connector, body: &Bytes) -> Answer {
         let told = checked(parse_json(body)?)?;
+        may_be(connector, &told)?;
         self.wakes.begin(&connector.id);
         let registry = self.registry().await?;
         let now = self.now();
@@ -31,7 +32,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(empty(StatusCode::NO_CONTENT));
         };
         let changed = known.registration != told;
-        let recent = |seen: model::Timestamp| now.millis() - seen.millis() < SEEN_MS;
+        let recent =
+            |seen: model::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
         if !changed && known.seen.is_some_and(recent) {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
@@ -46,11 +48,38 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if changed {
             // Accounts that were made before there was a network, the first one above all.
             for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
-                self.provision(account).await?;
+                match self.provision(account).await {
+                    // That account waits; all others go on.
+                    Ok(()) | Err(StoreError::Damaged(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }
+}
+
+/// A connector is what it was made as: browsers are sent to gateways only, accounts are connected to the network of an
+/// IRC server, and mail goes through a mail connector.
+fn may_be(connector: &Connector, told: &Registration) -> Result<(), Failure> {
+    let claims = [
+        (
+            ConnectorKind::Gateway,
+            "platforms",
+            !told.platforms.is_empty(),
+        ),
+        (ConnectorKind::Ircd, "a network", told.network.is_some()),
+        (ConnectorKind::Smtp, "mail", told.mail.is_some()),
+    ];
+    for (kind, what, claimed) in claims {
+        if claimed && connector.kind != kind {
+            return Err(Failure::forbidden(format!(
+                "\"{}\" is a connector of kind {}; only those of kind {kind} register {what}",
+                connector.id, connector.kind
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn checked(told: Registration) -> Result<Registration, Failure> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use storage_adapter::Host as _;
 
 use crate::MailService;
-use crate::testing::{KEY, Reply, TestFunctions, functions, functions_with};
+use crate::testing::{Reply, TestFunctions, functions, functions_with};
 
 const NOTHING: Value = Value::Null;
 const MINUTE: i64 = 60_000;
@@ -18,7 +18,7 @@ fn setup() -> Setup {
     let f = functions_with(|config| {
         config.mail = Some(MailService {
             domain: "chat.example.org".to_owned(),
-            connector: "irc-1".to_owned(),
+            connector: "smtp-1".to_owned(),
             sends: true,
         });
     });
@@ -33,15 +33,11 @@ impl Setup {
         } else {
             body.to_string()
         };
-        let time = self.f.host().now();
-        let signature = model::sign_request(KEY, method, target, time, body.as_bytes());
-        let millis = time.millis().to_string();
-        let headers = [
-            ("x-subspace-connector", "irc-1"),
-            ("x-subspace-time", millis.as_str()),
-            ("x-subspace-signature", signature.as_str()),
-        ];
-        self.f.request(method, target, &headers, body)
+        let id = match target {
+            "/connector/events" => "irc-1",
+            _ => "smtp-1",
+        };
+        self.f.signed(id, method, target, body)
     }
 
     /// Takes all mails that are queued.
@@ -494,19 +490,8 @@ fn a_mail_connector_that_registers_takes_and_sends() {
     let key = model::connector_key(made["key"].as_str().unwrap()).unwrap();
     let body =
         json!({"version": "1", "mail": {"domain": "Mail.example.org", "sends": true}}).to_string();
-    let now = f.host().now();
-    let signature = model::sign_request(&key, "POST", "/connector/register", now, body.as_bytes());
-    let time = now.millis().to_string();
-    let headers = [
-        ("x-subspace-connector", "smtp"),
-        ("x-subspace-time", time.as_str()),
-        ("x-subspace-signature", signature.as_str()),
-    ];
-    assert_eq!(
-        f.request("POST", "/connector/register", &headers, body)
-            .status,
-        204
-    );
+    let asked = ("POST", "/connector/register");
+    assert_eq!(f.signed_with("smtp", &key, asked, body).status, 204);
     assert_eq!(
         f.api("GET", "/api/addresses", &admin, NOTHING).json()["domain"],
         "mail.example.org"

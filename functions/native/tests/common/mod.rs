@@ -102,6 +102,7 @@ impl Server {
         let mut config = Config::new(&origin, [7; 32]).unwrap();
         config.connectors = vec![Connector {
             id: CONNECTOR.into(),
+            kind: functions_core::ConnectorKind::Gateway,
             url: "http://127.0.0.1:1".into(),
             platforms: vec!["irc".into()],
             key: KEY.to_vec(),

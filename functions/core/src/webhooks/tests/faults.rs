@@ -152,22 +152,14 @@ fn a_receipt_that_breaks_off_is_made_up_for_by_the_next() {
         s.github(&path, &secret, "d", "push", PUSH);
         let item = s.outbox()[0].clone();
         let body = json!({"done": [item["id"]]}).to_string();
-        let now = s.f.now();
-        let signature = model::sign_request(
-            crate::testing::KEY,
-            "POST",
-            "/connector/outbox",
-            now,
-            body.as_bytes(),
-        );
-        let request = Request::builder()
-            .method("POST")
-            .uri("/connector/outbox")
-            .header(model::CONNECTOR_HEADER, "irc-1")
-            .header(model::TIME_HEADER, now.millis().to_string())
-            .header(model::SIGNATURE_HEADER, signature)
-            .body(Full::new(Bytes::from(body.clone())))
-            .unwrap();
+        let asked = ("POST", "/connector/outbox");
+        let key = crate::testing::KEY;
+        let mut request = Request::builder().method(asked.0).uri(asked.1);
+        for (name, value) in model::signed_headers("irc-1", key, asked, s.f.now(), body.as_bytes())
+        {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.clone()))).unwrap();
         s.f.memory().set_faults(Faults {
             seed: 3,
             delay: 2,

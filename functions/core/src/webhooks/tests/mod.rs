@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::testing::{KEY, Reply, TestFunctions, block_on, functions};
+use crate::testing::{Reply, TestFunctions, block_on, functions};
 
 const PUSH: &str = r#"{"ref":"refs/heads/main","before":"1111111aaaa","after":"2222222bbbb",
   "compare":"https://git.example/compare","repository":{"name":"demo"},"sender":{"login":"ann"},
@@ -89,15 +89,7 @@ impl Setup {
         } else {
             body.to_string()
         };
-        let now = self.f.now();
-        let signature = model::sign_request(KEY, method, "/connector/outbox", now, body.as_bytes());
-        let time = now.millis().to_string();
-        let headers = [
-            (model::CONNECTOR_HEADER, "irc-1"),
-            (model::TIME_HEADER, &time),
-            (model::SIGNATURE_HEADER, &signature),
-        ];
-        self.f.request(method, "/connector/outbox", &headers, body)
+        self.f.signed("irc-1", method, "/connector/outbox", body)
     }
 
     fn deliveries(&self, hook: &Value) -> Vec<Value> {
