@@ -14,7 +14,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn authorize_storage(
         &self,
         headers: &HeaderMap,
-        account: &AccountName,
+        account: Option<&AccountName>,
         item: &ItemPath,
         access: Access,
         client: ClientAddress,
@@ -24,7 +24,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(());
         }
         let held = self.bearer(headers, client).await?;
-        if held.account != *account {
+        if Some(&held.account) != account {
             return Err(Failure::forbidden(
                 "the token belongs to another account than this storage",
             ));

@@ -43,9 +43,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Answer {
         let (account, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = if path.is_empty() { "/" } else { path };
-        let account: AccountName = account
-            .parse()
-            .map_err(|_| Failure::not_found("there is no storage at this address"))?;
+        // A name that nobody can have is answered as any other that a token does not open.
+        let account = account.parse::<AccountName>().ok();
         let item = match ItemPath::parse(path) {
             Ok(item) => item,
             Err(error) => {
@@ -70,13 +69,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "what is stored here is not run as a script of this site",
             ));
         }
-        if let Err(failure) = self
-            .authorize_storage(&parts.headers, &account, &item, access, client)
-            .await
-        {
-            discard(body).await;
-            return Err(failure);
-        }
+        let authorized = self
+            .authorize_storage(&parts.headers, account.as_ref(), &item, access, client)
+            .await;
+        let account = match (authorized, account) {
+            (Ok(()), Some(account)) => account,
+            (Ok(()), None) => {
+                discard(body).await;
+                return Err(Failure::not_found("there is no such document"));
+            }
+            (Err(failure), _) => {
+                discard(body).await;
+                return Err(failure);
+            }
+        };
         let public = item.is_public();
         match (&parts.method, item) {
             (&Method::GET | &Method::HEAD, ItemPath::Document(path)) => {

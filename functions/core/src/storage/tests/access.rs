@@ -36,6 +36,40 @@ fn tokens_open_what_their_scopes_say() {
         "",
     );
     assert_eq!(other.status, 403);
+    // A name that nobody can have tells no more than one that somebody has.
+    let long = "a".repeat(32);
+    for name in [
+        "bob",
+        "nobody",
+        "Bob",
+        "1",
+        "%00",
+        "-",
+        "a.b",
+        long.as_str(),
+    ] {
+        let ask = |method: &str, path: &str, token: &str| {
+            let target = format!("/storage/{name}{path}");
+            let headers = [("authorization", token), ("content-type", "text/plain")];
+            let headers = if token.is_empty() {
+                &headers[1..]
+            } else {
+                &headers
+            };
+            app.functions.request(method, &target, headers, "x").status
+        };
+        for (method, path) in [
+            ("GET", "/notes/a"),
+            ("PUT", "/notes/a"),
+            ("DELETE", "/notes/a"),
+            ("GET", "/"),
+            ("GET", "/public/"),
+        ] {
+            assert_eq!(ask(method, path, &app.token), 403, "{method} {name}{path}");
+            assert_eq!(ask(method, path, ""), 401, "{method} {name}{path}");
+        }
+        assert_eq!(ask("GET", "/public/a", ""), 404, "{name}");
+    }
     let session = format!("Bearer {}", app.functions.sign_in("alice"));
     let reply = app.functions.request(
         "GET",
@@ -217,7 +251,7 @@ fn every_answer_can_be_read_by_every_page() {
     check(
         app.functions
             .request("GET", "/storage/Alice/", &[origin], ""),
-        404,
+        401,
     );
     check(app.functions.request("GET", "/nothing", &[origin], ""), 404);
     app.functions.set_down(true);
