@@ -52,7 +52,7 @@ export interface NewAccount {
 
 export interface Grant {
   id: string;
-  kind: 'session' | 'app' | 'irc';
+  kind: 'session' | 'app' | 'irc' | 'consent';
   client: string;
   scopes?: string;
   created: string;

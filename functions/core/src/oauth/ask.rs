@@ -1,7 +1,7 @@
 //! What an app asks for at the authorization endpoint.
 
 use model::Scopes;
-use url::Url;
+use url::{Host, Url};
 
 use super::encode_pairs;
 
@@ -59,8 +59,12 @@ pub(super) enum Refusal {
 }
 
 impl Back {
-    /// Returns the origin of the app, which is its name.
+    /// Returns the origin of the app, which is its name; of a native app the scheme that is its own. Both can stand in
+    /// a content security policy.
     pub(super) fn origin(&self) -> String {
+        if is_of_a_native_app(&self.redirect_uri) {
+            return format!("{}:", self.redirect_uri.scheme());
+        }
         self.redirect_uri.origin().ascii_serialization()
     }
 
@@ -95,8 +99,8 @@ impl Back {
 }
 
 impl Ask {
-    /// Reads the query of the authorization endpoint.
-    pub(super) fn read(query: &str) -> Result<Self, Refusal> {
+    /// Reads the query of the authorization endpoint. `plain` says that this server itself is reached without TLS.
+    pub(super) fn read(query: &str, plain: bool) -> Result<Self, Refusal> {
         let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
@@ -113,8 +117,16 @@ impl Ask {
                 .map(|(_, value)| value.as_str())
                 .filter(|value| !value.is_empty())
         };
-        let redirect_uri = redirect_uri(get("redirect_uri")).map_err(Refusal::Page)?;
+        let redirect_uri = redirect_uri(get("redirect_uri"), plain).map_err(Refusal::Page)?;
         let response_type = get("response_type").unwrap_or("token");
+        if is_of_a_native_app(&redirect_uri) && response_type != "code" {
+            // Any app may claim the same scheme; a code is of no use without the verifier (RFC 8252, section 8.1).
+            return Err(Refusal::Page(
+                "The app's return address (redirect_uri) is one of an app on this device; such an app must ask for a \
+                 code with PKCE (response_type=code)."
+                    .into(),
+            ));
+        }
         let back = Back {
             redirect_uri,
             state: get("state").map(str::to_owned),
@@ -167,19 +179,49 @@ impl Ask {
     }
 }
 
+/// Tells whether an address is that of an app on the user's device, by a scheme that is its own: a domain name, reversed
+/// (RFC 8252, section 7.1).
+fn is_of_a_native_app(uri: &Url) -> bool {
+    uri.scheme().contains('.')
+}
+
+/// Tells whether an address without TLS does not leave the machine (RFC 8252, section 7.3).
+fn is_loopback(uri: &Url) -> bool {
+    match uri.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Returns an address that answers can be sent to.
-fn redirect_uri(text: Option<&str>) -> Result<Url, String> {
+fn redirect_uri(text: Option<&str>, plain: bool) -> Result<Url, String> {
     let text = text.ok_or("The app did not say where to return to (redirect_uri is missing).")?;
     let uri = Url::parse(text)
         .map_err(|_| "The app's return address (redirect_uri) is not an address.".to_owned())?;
-    if !matches!(uri.scheme(), "http" | "https") || uri.host().is_none() {
-        return Err(
-            "The app's return address (redirect_uri) must begin with https:// or http://.".into(),
-        );
+    match uri.scheme() {
+        "https" => {}
+        // What comes back opens the storage: it must not cross a network in clear, unless everything here does.
+        "http" if plain || is_loopback(&uri) => {}
+        "http" => {
+            return Err(
+                "The app's return address (redirect_uri) must begin with https://; http:// is for this device only."
+                    .into(),
+            );
+        }
+        _ if is_of_a_native_app(&uri) => {}
+        _ => {
+            return Err(
+                "The app's return address (redirect_uri) must begin with https://, or with a scheme like org.example.app:/."
+                    .into(),
+            );
+        }
     }
     // The host stands in a header of the page, where some characters that a URL may have mean something.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-    if !uri.host_str().is_some_and(|host| host.bytes().all(plain)) {
+    let usual = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+    let host = uri.host_str().is_some_and(|host| host.bytes().all(usual));
+    if !host && !is_of_a_native_app(&uri) {
         return Err("The app's return address (redirect_uri) has no usable host name.".into());
     }
     if !uri.username().is_empty() || uri.password().is_some() {
@@ -204,7 +246,62 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Ask, Refusal> {
-        Ask::read(query)
+        Ask::read(query, false)
+    }
+
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    #[test]
+    fn what_is_in_clear_stays_on_the_device() {
+        let read = |uri: &str, plain| {
+            Ask::read(&format!("redirect_uri={uri}&scope=notes:rw"), plain).is_ok()
+        };
+        for local in [
+            "http://127.0.0.1:8080/cb",
+            "http://127.9.9.9/",
+            "http://[::1]:1/",
+            "http://localhost:3000/",
+        ] {
+            assert!(read(local, false), "{local}");
+        }
+        for far in [
+            "http://app.example/",
+            "http://10.0.0.1/",
+            "http://localhost.example/",
+            "http://[::2]/",
+        ] {
+            assert!(!read(far, false), "{far}");
+            assert!(read(far, true), "{far}");
+        }
+    }
+
+    #[test]
+    fn apps_on_a_device_have_schemes_of_their_own_and_take_codes() {
+        let code = format!(
+            "&scope=notes:rw&response_type=code&code_challenge={CHALLENGE}&code_challenge_method=S256"
+        );
+        for (uri, origin) in [
+            ("org.example.app:/done", "org.example.app:"),
+            ("Org.Example.App://done/x", "org.example.app:"),
+        ] {
+            let ask = read(&format!("redirect_uri={uri}{code}")).unwrap();
+            assert_eq!(ask.back.origin(), origin);
+            let location = ask.back.location(&[("code", "c")]);
+            assert!(location.ends_with("?code=c"), "{location}");
+            let implicit = read(&format!("redirect_uri={uri}&scope=notes:rw"));
+            assert!(matches!(implicit, Err(Refusal::Page(_))), "{uri}");
+            let no_pkce = format!("redirect_uri={uri}&scope=notes:rw&response_type=code");
+            assert!(read(&no_pkce).is_err(), "{uri}");
+        }
+        for bad in [
+            "app:/done",
+            "javascript:alert(1)",
+            "mailto:a@b",
+            "org.example.app:/x%23y",
+        ] {
+            let asked = read(&format!("redirect_uri={bad}{code}"));
+            assert!(matches!(asked, Err(Refusal::Page(_))), "{bad}");
+        }
     }
 
     #[test]
@@ -236,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_code_is_returned_in_the_query() {
-        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let challenge = CHALLENGE;
         let query = format!(
             "redirect_uri=https://app.example/%3Fq%3D1&scope=notes:r&response_type=code&state=s\
              &code_challenge={challenge}&code_challenge_method=S256"

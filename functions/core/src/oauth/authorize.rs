@@ -20,8 +20,8 @@ use crate::router::discard;
 const COOKIE_NAME: &str = "subspace_consent";
 /// How long somebody stays signed in on the consent page, in seconds: 90 days.
 const COOKIE_SECONDS: i64 = crate::grants::SESSION_MS / 1000;
-/// Who holds the session of the cookie, as shown among the grants.
-const COOKIE_CLIENT: &str = "consent page";
+/// Who holds the token of the cookie, as shown among the grants.
+pub(crate) const COOKIE_CLIENT: &str = "consent page";
 
 /// Somebody who has signed in on the consent page.
 struct Visitor {
@@ -42,7 +42,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "There is no such account here.",
             ));
         };
-        let ask = match Ask::read(parts.uri.query().unwrap_or_default()) {
+        let ask = match Ask::read(
+            parts.uri.query().unwrap_or_default(),
+            !self.config.is_https(),
+        ) {
             Ok(ask) => ask,
             Err(refusal) => {
                 discard(body).await;
@@ -158,8 +161,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             Err(failure) => return Err(failure),
         };
-        let session = self.new_session(&record, COOKIE_CLIENT).await?;
-        let token = session.token.unwrap_or_default();
+        let expires = self.now().plus_millis(crate::grants::SESSION_MS);
+        let kind = GrantKind::Consent;
+        let (_, token) = self
+            .issue(&record.name, kind, COOKIE_CLIENT, None, Some(expires))
+            .await?;
         let secure = if self.config.is_https() {
             "; Secure"
         } else {
@@ -205,7 +211,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let held = self.check_token(token).await?;
         Ok(held
-            .filter(|held| held.grant.kind == GrantKind::Session && held.account == *account)
+            .filter(|held| held.grant.kind == GrantKind::Consent && held.account == *account)
             .map(|held| Visitor {
                 grant: held.grant.id.clone(),
             }))

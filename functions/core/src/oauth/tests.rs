@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::encode_pairs;
-use crate::testing::{ORIGIN, PASSWORD, Reply, TestFunctions, functions};
+use crate::testing::{ORIGIN, PASSWORD, Reply, TestFunctions, block_on, functions};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -202,6 +202,39 @@ fn forms_of_others_do_nothing() {
             .header("location")
             .contains("access_token")
     );
+}
+
+#[test]
+fn the_cookie_opens_the_consent_page_and_nothing_else() {
+    let mut browser = browser(&[]);
+    browser.sign_in();
+    let (_, token) = browser.cookie.split_once('=').unwrap();
+    let f = &browser.functions;
+    let api =
+        |method: &str, path: &str, token: &str| f.api(method, path, token, Value::Null).status;
+    for (method, path) in [
+        ("GET", "/api/session"),
+        ("GET", "/api/grants"),
+        ("POST", "/api/tickets"),
+        ("GET", "/storage/alice/notes/"),
+    ] {
+        assert_eq!(api(method, path, token), 403, "{method} {path}");
+    }
+    // A session in its place opens no page.
+    let session = f.sign_in("alice");
+    let cookie = format!("subspace_consent={session}");
+    let page = f.request("GET", &browser.target, &[("cookie", &cookie)], "");
+    assert!(page.text().contains("type=\"password\""));
+    // One that was made when cookies were sessions is a cookie all the same.
+    let id = token.split('.').nth(1).unwrap();
+    let key = crate::keys::grant(&"alice".parse().unwrap(), id);
+    block_on(f.edit::<model::Grant, ()>(&key, |grant| {
+        grant.kind = model::GrantKind::Session;
+        crate::records::Edit::Write(())
+    }))
+    .unwrap();
+    assert_eq!(api("GET", "/api/session", token), 403);
+    assert!(browser.get().text().contains("name=\"csrf\""));
 }
 
 #[test]
