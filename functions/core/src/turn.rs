@@ -13,6 +13,8 @@ use crate::{Functions, Host, TurnConfig};
 
 /// How long credentials last, in seconds: 6 hours. An allocation that was made with them may last longer.
 pub(crate) const TTL: i64 = 6 * 60 * 60;
+/// How long those of guests last: an hour.
+pub(crate) const GUEST_TTL: i64 = 60 * 60;
 
 /// Credentials for the TURN servers of the installation, as `GET /api/turn` answers them.
 #[derive(Clone, serde::Serialize)]
@@ -36,8 +38,8 @@ impl std::fmt::Debug for TurnCredentials {
 }
 
 /// Makes credentials for somebody: an account, or a guest under a name that no account can have. `now` is in seconds.
-fn credentials(config: &TurnConfig, name: &str, now: i64) -> TurnCredentials {
-    let username = format!("{}:{name}", now + TTL);
+fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCredentials {
+    let username = format!("{}:{name}", now + ttl);
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
     let mut mac =
         Hmac::<Sha1>::new_from_slice(&config.secret).expect("HMAC takes keys of every length");
@@ -46,22 +48,27 @@ fn credentials(config: &TurnConfig, name: &str, now: i64) -> TurnCredentials {
     TurnCredentials {
         username,
         credential,
-        ttl: TTL,
+        ttl,
         urls: config.urls.clone(),
     }
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Makes credentials for whoever may call: for an account its name; for a guest of a call something like
-    /// `guest/<call>/<id>`, which no account can be named. The TURN server counts its quota by this name.
-    pub(crate) fn turn_credentials(&self, name: &str) -> Result<TurnCredentials, Failure> {
+    /// Makes credentials for whoever may call, for so many seconds: for an account under its name; for a guest under
+    /// `guest:<starter>/<call>`, which no account can be named. The TURN server counts its quotas by this name: all
+    /// guests of a call have one, and all calls of an account one, however often their links are opened.
+    pub(crate) fn turn_credentials(
+        &self,
+        name: &str,
+        ttl: i64,
+    ) -> Result<TurnCredentials, Failure> {
         let config = self.config.turn.as_ref().ok_or_else(|| {
             Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "this installation has no TURN server; calls work only between people who reach each other directly",
             )
         })?;
-        Ok(credentials(config, name, self.now().millis() / 1000))
+        Ok(credentials(config, name, ttl, self.now().millis() / 1000))
     }
 }
 
@@ -75,7 +82,7 @@ mod tests {
             urls: vec!["turn:x".into()],
             secret: b"secret".to_vec(),
         };
-        let made = credentials(&config, "alice", 1_700_000_000 - TTL);
+        let made = credentials(&config, "alice", TTL, 1_700_000_000 - TTL);
         assert_eq!(made.username, "1700000000:alice");
         // printf %s 1700000000:alice | openssl dgst -sha1 -hmac secret -binary | base64
         assert_eq!(made.credential, "d8soP47RbdIKLDUOpnJPVQyq5Ts=");

@@ -16,6 +16,15 @@ const RESERVATION: Duration = Duration::from_secs(30);
 /// Reserved ports at once.
 const MAX_RESERVATIONS: usize = 1000;
 
+/// Returns under which names an allocation counts, and how many times a user's quota is theirs. A name `group/part` is
+/// not one person, but one gathering of a group, such as the guests of a call: they share the quota of two,
+/// and all gatherings of the group that of four.
+fn counted(user: &str) -> impl Iterator<Item = (&str, usize)> {
+    let group = user.rsplit_once('/').map(|(group, _)| (group, 4));
+    let own = (user, if group.is_some() { 2 } else { 1 });
+    std::iter::once(own).chain(group)
+}
+
 /// State that all threads share.
 #[derive(Debug)]
 pub struct Shared {
@@ -94,11 +103,20 @@ impl Shared {
         if self.total.load(Ordering::Relaxed) >= self.options.max_allocations {
             return Err(Quota::All);
         }
-        match users.get_mut(user) {
-            Some(count) if *count >= self.options.max_user_allocations => return Err(Quota::User),
-            Some(count) => *count += 1,
-            None => {
-                users.insert(user.into(), 1);
+        let most = self.options.max_user_allocations;
+        let is_full = |(name, times): (&str, usize)| {
+            let held = users.get(name).copied().unwrap_or_default();
+            held >= most.saturating_mul(times)
+        };
+        if counted(user).any(is_full) {
+            return Err(Quota::User);
+        }
+        for (name, _) in counted(user) {
+            match users.get_mut(name) {
+                Some(count) => *count += 1,
+                None => {
+                    users.insert(name.into(), 1);
+                }
             }
         }
         self.total.fetch_add(1, Ordering::Relaxed);
@@ -109,10 +127,12 @@ impl Shared {
     pub(super) fn leave(&self, user: &str) {
         let mut users = lock(&self.users);
         self.total.fetch_sub(1, Ordering::Relaxed);
-        if let Some(count) = users.get_mut(user) {
-            *count -= 1;
-            if *count == 0 {
-                users.remove(user);
+        for (name, _) in counted(user) {
+            if let Some(count) = users.get_mut(name) {
+                *count -= 1;
+                if *count == 0 {
+                    users.remove(name);
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::body::Incoming;
 use crate::guard::Subject;
 use crate::problem::{Answer, Failure};
 use crate::request::{MAX_FORM, answer, empty, parse_json};
+use crate::turn::{GUEST_TTL, TTL};
 use crate::{Functions, Host, keys};
 
 /// Owner in the token of a call; no account can have this name.
@@ -87,6 +88,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             created: now,
             expires: now.plus_millis(CALL_MS),
         };
+        self.count_call(&call.account, &call.id, call.expires)
+            .await?;
         self.store(&keys::call(&call.id), &call, PutMode::IfAbsent)
             .await?;
         let view = serde_json::json!({
@@ -145,9 +148,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .connector_for(PLATFORM)
             .await?
             .ok_or_else(no_connector)?;
+        let joins = match guest {
+            true => Subject::Guest(request.client),
+            false => Subject::Caller(name.parse().map_err(|_| over())?),
+        };
+        self.check_guesses(&joins).await?;
+        self.count_attempt(&joins).await?;
         let peer = self.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
-        let ice_servers = self.ice_servers(&name, guest, &call.id, &peer);
+        let ice_servers = self.ice_servers(&name, guest, &call);
         let ticket = CallTicket {
             call: call.id,
             peer: peer.clone(),
@@ -177,8 +186,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !super::is_id(id) {
             return Ok(false);
         }
-        let found = self.load::<Call>(&keys::call(id)).await?;
-        Ok(found.is_some_and(|(call, _)| call.expires > self.now()))
+        let found = match self.load::<Call>(&keys::call(id)).await {
+            // What nobody can read nobody can join.
+            Err(StoreError::Damaged(_)) => None,
+            found => found?,
+        };
+        match found {
+            Some((call, _)) if call.expires > self.now() => {
+                Ok(!self.is_closed(&call.account).await?)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// `DELETE /api/calls/<token>`: whoever started it ends it, for everybody who is in it as well.
@@ -189,19 +207,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(Failure::forbidden("only who started the call may end it"));
         }
         self.storage.store().delete(&keys::call(&call.id)).await?;
+        self.uncount_call(&call.account, &call.id).await?;
         self.call_ended(&call.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. Every guest of every call has a
-    /// quota of their own there.
-    fn ice_servers(&self, name: &str, guest: bool, call: &str, peer: &str) -> serde_json::Value {
-        let user = if guest {
-            format!("guest/{call}/{peer}")
+    /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
+    /// there.
+    fn ice_servers(&self, name: &str, guest: bool, call: &Call) -> serde_json::Value {
+        let (user, ttl) = if guest {
+            (format!("guest:{}/{}", call.account, call.id), GUEST_TTL)
         } else {
-            name.to_owned()
+            (name.to_owned(), TTL)
         };
-        match self.turn_credentials(&user) {
+        match self.turn_credentials(&user, ttl) {
             Ok(turn) => serde_json::json!([{
                 "urls": turn.urls,
                 "username": turn.username,
@@ -226,7 +245,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             _ => None,
         };
         match found {
-            Some(call) if call.expires > now => Ok(call),
+            Some(call) if call.expires > now && !self.is_closed(&call.account).await? => Ok(call),
             // The link was right once; nobody is guessing.
             Some(_) => Err(over()),
             None => {
@@ -262,6 +281,9 @@ const fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::CALL_MS;
+    use crate::api::open_calls::MAX_CALLS;
+    use crate::keys;
     use model::CallTicket;
     use serde_json::{Value, json};
 
@@ -335,7 +357,12 @@ mod tests {
         let guest = join(&f, &call, &json!({"name": "Zoë"})).json()["ice_servers"][0].clone();
         assert_eq!(guest["urls"][0], "turn:turn.example.org:3478");
         let user = guest["username"].as_str().unwrap();
-        assert!(user.contains(":guest/"), "{user}");
+        let hour = f.now().millis() / 1000 + 3600;
+        let id = call.split('.').nth(1).unwrap();
+        assert_eq!(user, format!("{hour}:guest:alice/{id}"));
+        // Whoever opens the link again gets the same quota.
+        let again = join(&f, &call, &json!({"name": "Zoë"})).json();
+        assert_eq!(again["ice_servers"][0]["username"], user);
         let path = format!("/api/calls/{call}");
         let member = f.api("POST", &path, &alice, json!({})).json()["ice_servers"][0].clone();
         assert!(member["username"].as_str().unwrap().ends_with(":alice"));
@@ -361,6 +388,35 @@ mod tests {
         assert!(!f.dump().contains(call.rsplit('.').next().unwrap()));
         assert_eq!(f.request("GET", "/api/calls/nonsense", &[], "").status, 404);
         assert_eq!(f.request("POST", "/api/calls", &[], "{}").status, 401);
+    }
+
+    #[test]
+    fn open_calls_and_joins_are_bounded() {
+        let f = functions();
+        let alice = f.sign_up("alice");
+        let first = start(&f, &alice, true);
+        for _ in 1..MAX_CALLS {
+            start(&f, &alice, false);
+        }
+        let more = || f.api("POST", "/api/calls", &alice, json!({"target": "#x"}));
+        assert_eq!(more().status, 409);
+        let path = format!("/api/calls/{first}");
+        assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+        let second = more().json()["token"].as_str().unwrap().to_owned();
+        assert_eq!(more().status, 409);
+        f.host().advance(CALL_MS);
+        assert_eq!(more().status, 201);
+        let left = |id: &str| f.memory().keys().contains(&keys::call(id));
+        assert!(!left(second.split('.').nth(1).unwrap()), "its day is over");
+
+        let open = start(&f, &alice, true);
+        let guest = || join(&f, &open, &json!({"name": "Zoë"})).status;
+        for _ in 0..60 {
+            assert_eq!(guest(), 200);
+        }
+        assert_eq!(guest(), 429);
+        let member = || f.api("POST", &format!("/api/calls/{open}"), &alice, json!({}));
+        assert_eq!(member().status, 200, "members count by themselves");
     }
 
     #[test]

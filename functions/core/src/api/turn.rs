@@ -6,13 +6,14 @@ use storage_adapter::ObjectStore;
 use super::Call;
 use crate::problem::Answer;
 use crate::request::answer;
+use crate::turn::TTL;
 use crate::{Functions, Host};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/turn`.
     pub(super) async fn get_turn(&self, call: &Call<'_>) -> Answer {
         let held = self.session(call).await?;
-        let credentials = self.turn_credentials(held.account.as_str())?;
+        let credentials = self.turn_credentials(held.account.as_str(), TTL)?;
         Ok(answer(StatusCode::OK, &credentials))
     }
 }

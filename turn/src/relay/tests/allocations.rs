@@ -195,6 +195,22 @@ fn quotas_are_486_for_a_user_and_508_for_all() {
 }
 
 #[test]
+fn guests_of_a_call_share_a_quota_and_so_do_all_calls_of_who_started_them() {
+    let mut bench = Bench::new();
+    let user = |call: &str| format!("{}:guest:alice/{call}", START + 3600);
+    let mut ask = |last: u8, call: &str| {
+        let bytes = bench.signed(client(last), &user(call), SECRET, method::ALLOCATE, &[UDP]);
+        bench.hand(client(last), &bytes).unwrap().code()
+    };
+    // Three are a user's quota here, and there is room for ten of all.
+    for last in 1..=6 {
+        assert_eq!(ask(last, "one"), 0, "{last}");
+    }
+    assert_eq!(ask(7, "one"), 486, "six of one call");
+    assert_eq!(ask(7, "two"), 0, "another call");
+}
+
+#[test]
 fn nothing_new_is_allocated_while_draining() {
     let mut bench = Bench::new();
     bench.allocate(client(1), ALICE);
