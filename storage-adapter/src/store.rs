@@ -49,6 +49,9 @@ pub enum Versions {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// What was read is not what was written; nobody but whom it belongs to is concerned. The sentence names it.
+    #[error("{0}")]
+    Damaged(String),
     /// No such object.
     #[error("no such object")]
     NotFound,

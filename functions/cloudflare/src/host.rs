@@ -26,6 +26,10 @@ impl Host for WorkersHost {
     ) -> Result<Response<Bytes>, FetchError> {
         SendFuture::new(crate::fetch::fetch(request, limits)).await
     }
+
+    fn tell_damaged(&self, sentence: &str) {
+        worker::console_error!("{sentence}");
+    }
 }
 
 impl storage_adapter::Host for WorkersHost {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::body::collect;
-use crate::{Connector, DefaultNetwork, Functions, Host, keys};
+use crate::{Connector, ConnectorKind, DefaultNetwork, Functions, Host, keys};
 
 /// The largest record of connectors, in bytes.
 const MAX_RECORD: u64 = 1024 * 1024;
@@ -111,10 +111,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     fn connector_of(&self, registered: &Registered) -> Connector {
+        let registration = &registered.registration;
+        let guess = ConnectorKind::guess(&registration.platforms, registration.mail.is_some());
         Connector {
             id: registered.id.clone(),
-            url: registered.registration.url.clone().unwrap_or_default(),
-            platforms: registered.registration.platforms.clone(),
+            kind: registered.kind.parse().unwrap_or(guess),
+            url: registration.url.clone().unwrap_or_default(),
+            platforms: registration.platforms.clone(),
             key: self.keys.connector(&registered.id, registered.generation),
         }
     }
@@ -141,7 +144,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Err(error) => return Err(error),
         };
         let bytes = collect(object.body, MAX_RECORD).await?;
-        let registry: Registry = parse(&bytes)?;
+        let registry: Registry = match serde_json::from_slice(&bytes) {
+            Ok(registry) => registry,
+            Err(error) => {
+                self.note_damage(keys::CONNECTORS, &error);
+                // Those that can be read, or as it was: the configured ones go on in any case.
+                let known = known.map(|(known, _)| known);
+                return Ok(known.unwrap_or_else(|| Arc::new(Registry::readable(&bytes))));
+            }
+        };
         let registry = Arc::new(registry);
         *lock() = Some((Arc::clone(&registry), object.etag));
         Ok(registry)
@@ -169,9 +180,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 }
 
-fn parse(bytes: &Bytes) -> Result<Registry, StoreError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let name = keys::CONNECTORS;
-        StoreError::Denied(format!("the record {name} is damaged: {error}"))
-    })
+impl Registry {
+    /// Reads the entries that can be read.
+    fn readable(bytes: &Bytes) -> Self {
+        let found = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+        let entries = found
+            .as_ref()
+            .and_then(|found| found["connectors"].as_array());
+        let connectors = entries.into_iter().flatten();
+        Self {
+            version: 1,
+            connectors: connectors
+                .filter_map(|entry| serde_json::from_value(entry.clone()).ok())
+                .collect(),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use model::{AccountName, Maintenance, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ObjectStore, PutMode, StoreError, SweepReport, TreeError};
+use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
 
 use crate::problem::Answer;
 use crate::request::answer;
@@ -55,14 +55,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// The store does not say when that was.
     pub async fn maintain_when_due(&self) -> Result<Option<Maintained>, StoreError> {
         let now = self.now();
-        let mode = match self.load::<LastRound>(keys::MAINTAINED).await? {
-            // Not one from the future either: then a clock was wrong.
-            Some((last, _)) if (0..APART).contains(&(now.millis() - last.at.millis())) => {
-                return Ok(None);
-            }
-            Some((_, etag)) => PutMode::IfMatch(etag),
-            None => PutMode::IfAbsent,
-        };
+        let (last, mode) = self.load_note::<LastRound>(keys::MAINTAINED).await?;
+        // Not one from the future either: then a clock was wrong.
+        let recent = |last: LastRound| (0..APART).contains(&(now.millis() - last.at.millis()));
+        if last.is_some_and(recent) {
+            return Ok(None);
+        }
         match self
             .store(keys::MAINTAINED, &LastRound { at: now }, mode)
             .await
@@ -190,7 +188,7 @@ mod tests {
     use model::{Say, Task};
 
     use super::*;
-    use crate::testing::{KEY, block_on, functions};
+    use crate::testing::{block_on, functions};
 
     const PATH: &str = "/connector/maintain";
 
@@ -221,16 +219,8 @@ mod tests {
     #[test]
     fn rounds_keep_their_distance() {
         let f = functions();
-        let sign = |time: Timestamp| model::sign_request(KEY, "POST", PATH, time, b"");
         let ask = || {
-            let now = f.now();
-            let time = now.millis().to_string();
-            let headers = [
-                (model::CONNECTOR_HEADER, "irc-1"),
-                (model::TIME_HEADER, time.as_str()),
-                (model::SIGNATURE_HEADER, &sign(now)),
-            ];
-            let reply = f.request("POST", PATH, &headers, "");
+            let reply = f.signed("irc-1", "POST", PATH, "");
             assert_eq!(reply.status, 200, "{reply:?}");
             reply.json()["due"].as_bool().unwrap()
         };

@@ -74,6 +74,15 @@ impl Failure {
             .with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// Returns the seconds after which it is worth trying again, if that was said.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        let mut named = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == header::RETRY_AFTER);
+        named.next()?.1.to_str().ok()?.parse().ok()
+    }
+
     /// The method is not offered there; `allow` lists those that are.
     pub(crate) fn method(allow: &'static str) -> Self {
         Self::new(
@@ -148,6 +157,11 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")
             }
+            // Whoever it belongs to waits; nobody else is concerned.
+            StoreError::Damaged(detail) => Self {
+                own: true,
+                ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            },
             StoreError::Denied(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the object store refuses access; the operator must check its credentials and permissions",
@@ -194,7 +208,10 @@ impl From<TreeError> for Failure {
                 Self::busy("too many others write to the same module at once; please try again")
             }
             TreeError::Store(error) => error.into(),
-            TreeError::Format(detail) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
+            TreeError::Format(detail) => Self {
+                own: true,
+                ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            },
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the storage failed"),
         }
     }

@@ -82,7 +82,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         match serde_json::from_slice(&bytes) {
             Ok(item) => Ok(Some(item)),
-            Err(_) => {
+            Err(error) => {
+                self.note_damage(key, &error);
                 let aside = keys::set_aside(key);
                 let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
                 self.storage

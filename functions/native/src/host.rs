@@ -81,6 +81,10 @@ impl Host for NativeHost {
     fn opens_buckets(&self) -> bool {
         true
     }
+
+    fn tell_damaged(&self, sentence: &str) {
+        tracing::warn!("{sentence}");
+    }
 }
 
 impl storage_adapter::Host for NativeHost {

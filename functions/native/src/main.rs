@@ -46,7 +46,7 @@ struct Options {
     /// File with the master key, 64 hexadecimal digits.
     #[arg(long, env = "SUBSPACE_MASTER_KEY_FILE")]
     master_key_file: Option<PathBuf>,
-    /// JSON file with the connectors: [{"id","url","platforms","key"}], keys hexadecimal.
+    /// JSON file with the connectors: [{"id","kind","url","platforms","key"}], keys hexadecimal.
     #[arg(long, env = "SUBSPACE_CONNECTORS_FILE")]
     connectors_file: Option<PathBuf>,
     /// Where connectors are reached from here, if not where browsers reach them: JSON, {"id":"http://host:port"}.
@@ -86,7 +86,12 @@ enum Store {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(
+            // What an operator has to know is said unless they say otherwise.
+            tracing_subscriber::EnvFilter::builder()
+                .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
+                .from_env_lossy(),
+        )
         .init();
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

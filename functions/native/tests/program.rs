@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use functions_suite::client;
 use serde_json::{Value, json};
+use storage_adapter::{ObjectStore, PutMode};
+use storage_fs::FsStore;
 
 /// The program in a folder of its own, with no variables but these.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Command {
@@ -80,6 +82,30 @@ async fn variables_and_files_are_taken() {
     assert_eq!(turn["urls"], json!(["turn:turn.example.org:3478"]));
     let mail = get("/api/addresses", token).await;
     assert_eq!(mail["domain"], "chat.example.org");
+}
+
+#[tokio::test]
+async fn what_an_operator_has_to_know_is_said_without_being_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = program(folder.path(), &[KEY]);
+    command.env_remove("RUST_LOG");
+    let mut running = Running(command.spawn().unwrap());
+    let mut ready = String::new();
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap());
+    lines.read_line(&mut ready).unwrap();
+    let origin = ready.trim().strip_prefix("ready ").unwrap();
+    let store = FsStore::open(folder.path().join("data")).unwrap();
+    let body = futures_util::stream::iter([Ok("{".into())]);
+    let key = "accounts/alice/account.json";
+    let mode = PutMode::Overwrite;
+    store.put(key, Box::pin(body), mode).await.unwrap();
+    let asked = json!({"name": "alice", "password": "correct horse"});
+    let request = client().post(format!("{origin}/api/session")).json(&asked);
+    assert_eq!(request.send().await.unwrap().status(), 500);
+    let mut said = String::new();
+    let mut output = BufReader::new(running.0.stderr.take().unwrap());
+    output.read_line(&mut said).unwrap();
+    assert!(said.contains(key) && said.contains("damaged"), "{said}");
 }
 
 #[test]

@@ -82,6 +82,11 @@ impl Host for WasiHost {
     fn opens_buckets(&self) -> bool {
         true
     }
+
+    #[allow(clippy::print_stderr, reason = "the log of a component")]
+    fn tell_damaged(&self, sentence: &str) {
+        eprintln!("{sentence}");
+    }
 }
 
 async fn exchange(

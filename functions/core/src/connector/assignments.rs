@@ -23,8 +23,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             None => self.account_names().await?,
         };
+        let closed = self.closed_accounts().await?;
         let mut assignments = Vec::new();
         for account in accounts {
+            if closed.contains(&account) {
+                continue;
+            }
             for connection in self.connections(&account).await? {
                 if connection.enabled && connection.connector == connector.id {
                     assignments.extend(self.assignment(&account, connection));
@@ -53,9 +57,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             account,
             connection,
         } = parse_json(body)?;
-        if self.account(&account).await?.is_none() {
+        if self.account(&account).await?.is_none() || self.is_closed(&account).await? {
             return Err(Failure::not_found(format!(
-                "there is no account \"{account}\""
+                "there is no account \"{account}\", or it is disabled"
             )));
         }
         let wanted = self.checked(connector, connection)?;

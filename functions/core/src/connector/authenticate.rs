@@ -6,24 +6,26 @@ use http::StatusCode;
 use model::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
 use storage_adapter::ObjectStore;
 
+use crate::Functions;
 use crate::guard::ClientAddress;
 use crate::problem::{Answer, Failure};
 use crate::request::{answer, parse_json};
-use crate::{Connector, Functions};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    pub(super) async fn post_authenticate(&self, _: &Connector, body: &Bytes) -> Answer {
+    pub(super) async fn post_authenticate(&self, body: &Bytes) -> Answer {
         let request: AuthenticateRequest = parse_json(body)?;
         let response = match self.authenticate(&request).await {
             Ok((account, grant)) => AuthenticateResponse {
                 account: Some(account),
                 grant,
                 reason: None,
+                wait: None,
             },
             Err(failure) if failure.status.is_server_error() => return Err(failure),
             Err(failure) => AuthenticateResponse {
                 account: None,
                 grant: None,
+                wait: failure.retry_after(),
                 reason: Some(failure.detail.into_owned()),
             },
         };

@@ -9,7 +9,7 @@ use model::{
     AccountName, ArchivePlace, Connection, Event, EventBatch, EventBody, EventReceipt,
     RefusedEvent, Timestamp, WaitingAccount,
 };
-use storage_adapter::ObjectStore;
+use storage_adapter::{ObjectStore, StoreError};
 
 use crate::api::{fields, is_id};
 use crate::outgoing::Missed;
@@ -71,7 +71,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut receipt = EventReceipt::default();
         let mut away = Vec::new();
         for (account, events) in accounts {
-            let Some((record, _)) = self.account(&account).await? else {
+            let found = match self.account(&account).await {
+                Err(StoreError::Damaged(reason)) => {
+                    receipt.waiting.push(WaitingAccount {
+                        account,
+                        reason,
+                        retry_after: OWN_RETRY,
+                    });
+                    continue;
+                }
+                found => found?,
+            };
+            let Some((record, _)) = found else {
                 let reason = format!("there is no account \"{account}\" (any more)");
                 receipt
                     .refused
@@ -147,7 +158,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
         // Repeats are recognised, so this need not wait for an archive that is away.
-        self.note_missed(account, &missed).await?;
+        match self.note_missed(account, &missed).await {
+            // Nobody is mailed of it; it is archived all the same.
+            Ok(()) | Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         for (connection, changes) in changes {
             self.change_connection(account, &connection, &changes, &mut refused)
                 .await?;
@@ -176,7 +191,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Ok(());
         }
-        self.edit::<Connection, ()>(&keys::connection(account, id), |connection| {
+        let key = keys::connection(account, id);
+        let edited = self.edit::<Connection, ()>(&key, |connection| {
             let mut changed = false;
             for (_, body) in changes {
                 changed |= apply(connection, body);
@@ -186,9 +202,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             } else {
                 Edit::Keep(())
             }
-        })
-        .await?;
-        Ok(())
+        });
+        match edited.await {
+            // The connection cannot be kept, so nothing is to be remembered of it.
+            Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

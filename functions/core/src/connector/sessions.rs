@@ -50,12 +50,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .or_default()
                 .push(session);
         }
+        let closed = self.closed_accounts().await?;
         let mut ended = Vec::new();
         for (name, sessions) in accounts {
+            if closed.contains(&name) {
+                ended.extend(sessions);
+                continue;
+            }
             let record = match self.account(&name).await {
                 Ok(record) => record.map(|(record, _)| record),
                 // One damaged record is not everybody's trouble; nobody is thrown out for it.
-                Err(StoreError::Denied(_)) => continue,
+                Err(StoreError::Damaged(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
             for session in sessions {
@@ -84,19 +89,23 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         record: Option<&AccountRecord>,
         session: &SessionRef,
     ) -> Result<bool, StoreError> {
-        if record.is_none() {
+        let Some(record) = record else {
             return Ok(true);
-        }
+        };
         let Some(id) = &session.grant else {
-            return Ok(false);
+            let changed = record.password_changed;
+            return Ok(changed.is_some_and(|changed| changed >= session.since));
         };
         if !crate::api::is_id(id) {
             return Ok(true);
         }
         match self.load::<Grant>(&keys::grant(&session.account, id)).await {
             Ok(None) => Ok(true),
-            Ok(Some((grant, _))) => Ok(grant.expires.is_some_and(|expires| expires <= self.now())),
-            Err(StoreError::Denied(_)) => Ok(false),
+            Ok(Some((grant, _))) => {
+                let over = |expires| expires <= self.now();
+                Ok(grant.suspended || grant.expires.is_some_and(over))
+            }
+            Err(StoreError::Damaged(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -105,7 +114,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mark = match self.load::<Mark>(keys::SESSIONS_ENDED).await {
             Ok(mark) => mark.map(|(mark, _)| mark.mark),
             // It is only a mark; the next one replaces it.
-            Err(StoreError::Denied(_)) => None,
+            Err(StoreError::Damaged(_)) => None,
             Err(error) => return Err(error),
         };
         Ok(mark.unwrap_or_default())

@@ -4,7 +4,7 @@
 use model::{AccountName, EmailAddress, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, StoreError};
 
 use crate::problem::Failure;
 use crate::records::Edit;
@@ -34,7 +34,9 @@ impl Mailed {
     fn count(&mut self, now: Timestamp, most: usize) -> Result<(), u64> {
         let left = |time: &Timestamp| time.millis() + WINDOW_MS - now.millis();
         self.version = 1;
-        self.times.retain(|time| left(time) > 0);
+        // Nothing is from the future but before a clock was set back.
+        self.times
+            .retain(|time| (1..=WINDOW_MS).contains(&left(time)));
         if self.times.len() >= most {
             let wait = self.times.iter().map(left).min().unwrap_or_default();
             return Err(u64::try_from(wait / 1000 + 1).unwrap_or(1));
@@ -54,9 +56,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<(), Failure> {
         let now = self.now();
         let key = keys::mailed_to(to);
-        if let Some((known, _)) = self.load::<Mailed>(&key).await?
+        if let (Some(known), _) = self.load_note::<Mailed>(&key).await?
             && let Some((at, reason)) = &known.undeliverable
-            && now.millis() - at.millis() < WINDOW_MS
+            && (0..WINDOW_MS).contains(&(now.millis() - at.millis()))
         {
             return Err(Failure::unprocessable(format!(
                 "mail to {to} came back ({reason}); check the address, or try again tomorrow"
@@ -110,10 +112,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     {
         const MAX_ATTEMPTS: u32 = 12;
         for attempt in 0..MAX_ATTEMPTS {
-            let (mut record, mode) = match self.load::<T>(key).await? {
-                Some((record, etag)) => (record, PutMode::IfMatch(etag)),
-                None => (T::default(), PutMode::IfAbsent),
-            };
+            // These are notes to ourselves; one that is damaged must not stop what it is a note of.
+            let (record, mode) = self.load_note::<T>(key).await?;
+            let mut record = record.unwrap_or_default();
             let result = match change(&mut record) {
                 Edit::Keep(result) => return Ok(result),
                 Edit::Write(result) => result,

@@ -51,7 +51,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if due > now {
                 break;
             }
-            queued += usize::from(self.digest(connector, &account, &mark.key, now).await?);
+            match self.digest(connector, &account, &mark.key, now).await {
+                Ok(made) => queued += usize::from(made),
+                // That account waits; all others go on.
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(answer(StatusCode::OK, &DigestsAnswer { queued }))
     }
@@ -65,7 +70,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let key = keys::notifications_pending(account);
-        let settings = self.notifications(account).await?;
+        let mut settings = self.notifications(account).await?;
+        if self.is_closed(account).await? {
+            settings.enabled = false;
+        }
         let id = self.task_id();
         let mut later = None;
         let sending = self

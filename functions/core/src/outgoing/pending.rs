@@ -183,7 +183,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let now = self.now();
         self.upsert::<Pending, ()>(&keys::notifications_pending(account), |pending| {
-            if pending.items.is_empty() && now.millis() - pending.seen.millis() < SEEN_EVERY_MS {
+            let since = now.millis() - pending.seen.millis();
+            if pending.items.is_empty() && (0..SEEN_EVERY_MS).contains(&since) {
                 return Edit::Keep(());
             }
             pending.version = 1;

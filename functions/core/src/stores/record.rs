@@ -38,7 +38,7 @@ impl StoreRecord {
     /// Reads one.
     pub(crate) fn read(key: &str, bytes: &[u8]) -> Result<Self, StoreError> {
         let record: Self = serde_json::from_slice(bytes)
-            .map_err(|error| StoreError::Denied(format!("the record {key} is damaged: {error}")))?;
+            .map_err(|error| StoreError::Damaged(crate::records::damaged(key, &error)))?;
         if record.version > VERSION {
             return Err(StoreError::Denied(format!(
                 "the record {key} is of version {}, and this program knows versions up to {VERSION}",
