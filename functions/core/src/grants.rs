@@ -36,6 +36,9 @@ pub enum CreateGrantError {
     /// There is no such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(AccountName),
+    /// The account is disabled, or being removed.
+    #[error("the account \"{0}\" is disabled; `subspace account enable {0}` enables it")]
+    Disabled(AccountName),
     /// The account has as many as it may have.
     #[error(
         "the account has {MAX_GRANTS} grants already; revoke some that are not needed any more"
@@ -50,6 +53,7 @@ impl From<CreateGrantError> for Failure {
     fn from(error: CreateGrantError) -> Self {
         match error {
             CreateGrantError::Store(error) => error.into(),
+            CreateGrantError::Disabled(_) => Self::forbidden(crate::closed::DISABLED),
             other => Self::conflict(other.to_string()),
         }
     }
@@ -136,9 +140,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             None => self.look_up(text, digest).await?,
         };
         Ok(held.filter(|held| {
-            held.grant
-                .expires
-                .is_none_or(|expires| expires > self.now())
+            let expires = held.grant.expires;
+            !held.grant.suspended && expires.is_none_or(|expires| expires > self.now())
         }))
     }
 
@@ -177,9 +180,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Err(error) => return Err(error),
         };
         let bytes = collect(object.body, MAX_GRANT).await?;
-        let Ok(grant) = serde_json::from_slice::<Grant>(&bytes) else {
-            return Ok(None);
+        let mut grant = match serde_json::from_slice::<Grant>(&bytes) {
+            Ok(grant) => grant,
+            Err(error) => {
+                self.note_damage(&key, &error);
+                return Ok(None);
+            }
         };
+        if grant.kind == GrantKind::Session && grant.client == crate::oauth::COOKIE_CLIENT {
+            // Cookies of the consent page were sessions once.
+            grant.kind = GrantKind::Consent;
+        }
         if !token.matches(&grant.secret_hash) {
             return Ok(None);
         }
@@ -202,7 +213,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         scopes: Option<Scopes>,
         expires: Option<Timestamp>,
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
-        self.make_room_for_grant(account, kind).await?;
+        self.make_room_for_grant(account, kind, MAX_GRANTS - 1, "")
+            .await?;
         let token = BearerToken::new(account.clone(), &self.random());
         let grant = Grant {
             version: 1,
@@ -213,42 +225,63 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             secret_hash: token.secret_hash(),
             created: self.now(),
             expires,
+            suspended: false,
         };
         let key = keys::grant(account, &grant.id);
         self.store(&key, &grant, PutMode::IfAbsent).await?;
+        // Whoever disables the account either finds it, or has written down before that they do.
+        if self.is_closed(account).await? {
+            self.storage.store().delete(&key).await?;
+            return Err(CreateGrantError::Disabled(account.clone()));
+        }
+        // Once more, now that it is there: others may have been made at the same time, and each sees those before it.
+        if let Err(error) = self
+            .make_room_for_grant(account, kind, MAX_GRANTS, &grant.id)
+            .await
+        {
+            self.storage.store().delete(&key).await?;
+            return Err(error);
+        }
         Ok((grant, token))
     }
 
-    /// Drops what has expired, and for a new session the oldest session, once there are too many.
+    /// Drops what has expired, and for somebody who signs in those who signed in first, but not `new`, until there are
+    /// at most so many.
     async fn make_room_for_grant(
         &self,
         account: &AccountName,
         kind: GrantKind,
+        most: usize,
+        new: &str,
     ) -> Result<(), CreateGrantError> {
         let held = self.list_keys(&keys::grants(account)).await?.len();
-        if held < MAX_GRANTS {
+        if held <= most {
             return Ok(());
         }
         let now = self.now();
-        let grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        let mut grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        grants.sort_by_key(|grant| grant.created);
         let mut left = grants.len();
         let expired = |grant: &Grant| grant.expires.is_some_and(|expires| expires <= now);
-        let oldest = grants
-            .iter()
-            .filter(|grant| grant.kind == GrantKind::Session && !expired(grant))
-            .min_by_key(|grant| grant.created);
+        let by_password = |kind| matches!(kind, GrantKind::Session | GrantKind::Consent);
         for grant in grants.iter().filter(|grant| expired(grant)) {
             self.remove_grant(account, &grant.id).await?;
             left -= 1;
         }
-        match oldest {
-            _ if left < MAX_GRANTS => Ok(()),
-            Some(oldest) if kind == GrantKind::Session => {
-                self.revoke(account, &oldest.id).await?;
-                Ok(())
+        let oldest = grants
+            .iter()
+            .filter(|grant| by_password(grant.kind) && !expired(grant) && grant.id != new);
+        for grant in oldest {
+            if left <= most || !by_password(kind) {
+                break;
             }
-            _ => Err(CreateGrantError::TooMany),
+            self.revoke(account, &grant.id).await?;
+            left -= 1;
         }
+        if left <= most {
+            return Ok(());
+        }
+        Err(CreateGrantError::TooMany)
     }
 
     /// Ends a grant and whatever somebody was let in for by it; one that does not exist is no error.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use model::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use storage_adapter::{ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, StoreError};
 
 use crate::{Functions, Host, keys};
 
@@ -62,6 +62,10 @@ pub(crate) enum Subject {
     Token(ClientAddress),
     /// Addresses of hooks that do not exist, from one client.
     Hook(ClientAddress),
+    /// Joins of calls by guests, from one client.
+    Guest(ClientAddress),
+    /// Joins of calls by an account.
+    Caller(AccountName),
 }
 
 /// How patient one is.
@@ -77,6 +81,9 @@ struct Policy {
 const MINUTE: i64 = 60_000;
 /// Every counter is forgotten after so many milliseconds.
 const LONGEST: i64 = 30 * MINUTE;
+/// How far clocks of several instances may lie apart, in milliseconds. What is from a later time than that was counted
+/// before a clock was set back.
+const SKEW: i64 = 5_000;
 /// How often a counter in the store is changed anew when others change it at the same time.
 const ATTEMPTS: u32 = 12;
 
@@ -98,6 +105,12 @@ impl Subject {
                 free: 30,
                 longest: 15 * MINUTE,
                 forget: 30 * MINUTE,
+            },
+            // A few people behind one address who come back after each break of their network.
+            Self::Guest(_) | Self::Caller(_) => Policy {
+                free: 60,
+                longest: MINUTE,
+                forget: 10 * MINUTE,
             },
             // An app with a revoked token may go on polling without doing harm.
             Self::Token(_) | Self::Hook(_) => Policy {
@@ -131,7 +144,11 @@ impl Counter {
     fn wait(&self, policy: &Policy, now: Timestamp) -> Option<u64> {
         let doublings = self.failures.checked_sub(policy.free)?.min(20);
         let wait = (1_000_i64 << doublings).min(policy.longest);
-        let left = self.last.saturating_add(wait) - now.millis();
+        // A clock that is set back must not lengthen a wait, least of all by as much as it was set back.
+        if self.last.saturating_sub(now.millis()) > SKEW {
+            return None;
+        }
+        let left = (self.last.saturating_add(wait) - now.millis()).min(wait);
         (left > 0 && !self.is_over(policy, now))
             .then(|| u64::try_from(left).unwrap_or_default().div_ceil(1_000))
     }
@@ -192,8 +209,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !self.config.shared_counters {
             return Ok(self.guard.wait(subject, now));
         }
-        let counter = self.load::<Counter>(&key(subject)).await?;
-        Ok(counter.and_then(|(counter, _)| counter.wait(&subject.policy(), now)))
+        let (counter, _) = self.load_note::<Counter>(&key(subject)).await?;
+        Ok(counter.and_then(|counter| counter.wait(&subject.policy(), now)))
     }
 
     /// Counts an attempt; if it is counted before it is known whether it fails, many at once all are.
@@ -236,10 +253,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<(), StoreError> {
         let key = key(subject);
         for attempt in 0..ATTEMPTS {
-            let (mut counter, mode) = match self.load::<Counter>(&key).await? {
-                Some((counter, etag)) => (counter, PutMode::IfMatch(etag)),
-                None => (Counter::new(self.now()), PutMode::IfAbsent),
-            };
+            let (counter, mode) = self.load_note::<Counter>(&key).await?;
+            let mut counter = counter.unwrap_or_else(|| Counter::new(self.now()));
             change(&mut counter);
             match self.store(&key, &counter, mode).await {
                 Ok(_) => return Ok(()),
@@ -256,8 +271,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn sweep_counters(&self) -> Result<usize, StoreError> {
         let mut removed = 0;
         for key in self.list_keys(keys::GUARD).await? {
-            let counter = self.load::<Counter>(&key).await?;
-            if counter.is_some_and(|(counter, _)| self.now().millis() - counter.last > LONGEST) {
+            let (counter, _) = self.load_note::<Counter>(&key).await?;
+            let old = |last: i64| self.now().millis().abs_diff(last) > LONGEST.unsigned_abs();
+            // One that cannot be read is of no use either.
+            if counter.is_none_or(|counter| old(counter.last)) {
                 self.storage.store().delete(&key).await?;
                 removed += 1;
             }
@@ -320,6 +337,22 @@ mod tests {
         assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
         guard.forget(&subject);
         assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let guard = Guard::default();
+        let subject = password("192.0.2.1");
+        let day = 24 * 60 * MINUTE;
+        for _ in 0..8 {
+            guard.attempt(subject.clone(), at(day));
+        }
+        assert_eq!(guard.wait(&subject, at(day)), Some(8));
+        assert_eq!(guard.wait(&subject, at(day - 4_000)), Some(8));
+        assert_eq!(guard.wait(&subject, at(0)), None);
+        // Who goes on guessing waits on.
+        guard.attempt(subject.clone(), at(0));
+        assert_eq!(guard.wait(&subject, at(0)), Some(16));
     }
 
     #[test]

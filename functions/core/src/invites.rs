@@ -27,16 +27,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         email: Option<EmailAddress>,
     ) -> Result<(Invite, String), Failure> {
         let now = self.now();
-        let mut open = 0;
-        for invite in self.load_all::<Invite>(keys::INVITES).await? {
-            if invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now {
-                open += 1;
-            }
-        }
-        if open >= MAX_OPEN {
-            return Err(Failure::conflict(format!(
+        let full = || {
+            Failure::conflict(format!(
                 "you have {MAX_OPEN} open invites already; delete some first"
-            )));
+            ))
+        };
+        if self.open_invites(inviter).await? >= MAX_OPEN {
+            return Err(full());
         }
         #[allow(clippy::expect_used, reason = "the constant is a valid name")]
         let owner = OWNER.parse().expect("the constant is a valid name");
@@ -53,9 +50,23 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             mail: None,
             mail_problem: None,
         };
-        self.store(&keys::invite(&invite.id), &invite, PutMode::IfAbsent)
-            .await?;
+        let key = keys::invite(&invite.id);
+        self.store(&key, &invite, PutMode::IfAbsent).await?;
+        // Once more, now that it is there: of several at once each sees those before it.
+        if self.open_invites(inviter).await? > MAX_OPEN {
+            self.storage.store().delete(&key).await?;
+            return Err(full());
+        }
         Ok((invite, token.to_string()))
+    }
+
+    async fn open_invites(&self, inviter: &AccountName) -> Result<usize, StoreError> {
+        let now = self.now();
+        let all = self.load_all::<Invite>(keys::INVITES).await?;
+        let open = all.iter().filter(|invite| {
+            invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now
+        });
+        Ok(open.count())
     }
 
     /// Returns the invite of a token if it could be used now, by somebody or by `name`.
@@ -72,10 +83,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let invite = self.load::<Invite>(&keys::invite(&token.id)).await?;
         let now = self.now();
-        Ok(invite.map(|(invite, _)| invite).filter(|invite| {
+        let invite = invite.map(|(invite, _)| invite).filter(|invite| {
             let unused = invite.used_by.is_none() || invite.used_by.as_ref() == name;
             token.matches(&invite.secret_hash) && invite.expires > now && unused
-        }))
+        });
+        match invite {
+            // Whom an account that is closed now had invited, nobody vouches for.
+            Some(invite) if self.is_closed(&invite.inviter).await? => Ok(None),
+            invite => Ok(invite),
+        }
     }
 
     /// Uses an invite for a name, atomically: of two people exactly one gets it. The same name may use

@@ -17,7 +17,7 @@ use crate::{Functions, Host, MailService, keys};
 const MAX_ADDRESSES: usize = 200;
 
 /// The address that every mail server has.
-const POSTMASTER: &str = "postmaster";
+pub(crate) const POSTMASTER: &str = "postmaster";
 /// Accounts among which the oldest admin is looked for.
 const MAX_SEARCHED: usize = 1_000;
 
@@ -115,10 +115,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             return Ok(answer(StatusCode::OK, &view(address.clone(), service)));
         }
-        if addresses.len() >= MAX_ADDRESSES {
-            return Err(Failure::conflict(format!(
+        let full = || {
+            Failure::conflict(format!(
                 "an account takes at most {MAX_ADDRESSES} mail addresses; delete one first"
-            )));
+            ))
+        };
+        if addresses.len() >= MAX_ADDRESSES {
+            return Err(full());
         }
         let address = MailAddress {
             version: 1,
@@ -130,8 +133,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         // Whose it is comes first: an owner without an address is no address.
         self.own(account, &address).await?;
-        let key = keys::mail_address(account, &address.id);
-        self.store(&key, &address, PutMode::IfAbsent).await?;
+        let (prefix, key) = (
+            keys::mail_addresses(account),
+            keys::mail_address(account, &address.id),
+        );
+        let added = self.add_within(&prefix, &key, &address, MAX_ADDRESSES);
+        if !added.await? {
+            let owner = keys::mail_owner(&address.local);
+            self.storage.store().delete(&owner).await?;
+            return Err(full());
+        }
         if wanted.postmaster {
             self.choose_postmaster(account, &address).await?;
         }
@@ -220,14 +231,23 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .load::<MailAddressOwner>(&keys::mail_owner(POSTMASTER))
             .await?;
         if let Some((owner, _)) = chosen
+            && !self.is_closed(&owner.account).await?
             && let Some(address) = self.address(&owner.account, &owner.id).await?
         {
             let local = POSTMASTER.to_owned();
             return Ok(Some((owner.account, MailAddress { local, ..address })));
         }
+        let closed = self.closed_accounts().await?;
         let mut accounts = Vec::new();
         for name in self.account_names().await?.into_iter().take(MAX_SEARCHED) {
-            if let Some((record, _)) = self.account(&name).await? {
+            let found = match self.account(&name).await {
+                // Others go on.
+                Err(StoreError::Damaged(_)) => continue,
+                found => found?,
+            };
+            if let Some((record, _)) = found
+                && !closed.contains(&name)
+            {
                 accounts.push((!record.admin, record.created, name));
             }
         }
@@ -297,6 +317,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Some((owner, _)) = owner else {
             return Ok(None);
         };
+        if self.is_closed(&owner.account).await? {
+            return Ok(None);
+        }
         let address = self.address(&owner.account, &owner.id).await?;
         Ok(address
             .filter(|address| address.local == local)

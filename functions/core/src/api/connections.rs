@@ -4,7 +4,7 @@ use crate::Host;
 use http::StatusCode;
 use model::{AccountName, Connection, NewConnection};
 use serde::{Deserialize, Deserializer, Serialize};
-use storage_adapter::{ObjectStore, PutMode, StoreError};
+use storage_adapter::{ObjectStore, StoreError};
 
 use super::fields::{self, InvalidField};
 use super::{Call, is_id};
@@ -235,14 +235,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         connection: &Connection,
         others: &[Connection],
     ) -> Result<(), Failure> {
-        if others.len() >= MAX_CONNECTIONS {
-            return Err(Failure::conflict(format!(
+        let full = || {
+            Failure::conflict(format!(
                 "an account takes at most {MAX_CONNECTIONS} connections; delete one first"
-            )));
+            ))
+        };
+        if others.len() >= MAX_CONNECTIONS {
+            return Err(full());
         }
-        let key = keys::connection(account, &connection.id);
-        self.store(&key, connection, PutMode::IfAbsent).await?;
-        Ok(())
+        let (prefix, key) = (
+            keys::connections(account),
+            keys::connection(account, &connection.id),
+        );
+        let added = self.add_within(&prefix, &key, connection, MAX_CONNECTIONS);
+        added.await?.then_some(()).ok_or_else(full)
     }
 
     /// Makes an id for a connection, `^[a-z0-9]{16}$`.

@@ -82,7 +82,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.pauses.with(|pauses| {
             let pause = pauses.get(&place.token)?;
             let left = pause.until.millis() - now.millis();
-            (left > 0).then(|| NotNow {
+            // No pause is longer; then the clock was set back.
+            (1..=MAX_WAIT * 1_000).contains(&left).then(|| NotNow {
                 reason: pause.reason.clone(),
                 retry_after: left
                     .saturating_add(999)

@@ -1,5 +1,6 @@
 //! `/api` as it looks on the wire.
 
+mod bounds;
 mod connections;
 mod turn;
 
