@@ -6,12 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Host;
 use futures_util::future::try_join_all;
-use model::{AccountName, AccountRecord, InvalidName, Timestamp};
+use model::{AccountName, AccountRecord, Grant, GrantKind, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
 
+use crate::closed::DISABLED;
 use crate::guard::{ClientAddress, Subject};
 use crate::problem::Failure;
+use crate::records::Edit;
 use crate::{Functions, keys, password};
 
 /// The shortest password, in characters.
@@ -78,6 +80,15 @@ pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, Creat
     if RESERVED.contains(&name.as_str()) {
         return Err(CreateAccountError::Reserved(name));
     }
+    check_password_of(&name, password)?;
+    Ok(name)
+}
+
+/// Checks a password wanted for an account.
+pub(crate) fn check_password_of(
+    name: &AccountName,
+    password: &str,
+) -> Result<(), CreateAccountError> {
     let problem = if password.chars().count() < MIN_PASSWORD_LENGTH {
         "the password is too short; it takes at least 10 characters"
     } else if password.len() > MAX_PASSWORD_BYTES {
@@ -87,7 +98,7 @@ pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, Creat
     } else if password.to_lowercase() == name.as_str() {
         "the password is the account's name; choose another one"
     } else {
-        return Ok(name);
+        return Ok(());
     };
     Err(CreateAccountError::Password(problem))
 }
@@ -112,7 +123,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         admin: bool,
     ) -> Result<AccountName, CreateAccountError> {
         let name = check_new(name, password)?;
-        if self.account(&name).await?.is_some() {
+        if self.is_taken(&name).await? {
             return Err(CreateAccountError::Taken(name));
         }
         if admin {
@@ -126,6 +137,50 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         self.write_account(&name, password, admin).await?;
         Ok(name)
+    }
+
+    /// Tells whether a name is somebody's, or was.
+    pub(crate) async fn is_taken(&self, name: &AccountName) -> Result<bool, StoreError> {
+        Ok(self.is_closed(name).await? || self.account(name).await?.is_some())
+    }
+
+    /// Writes another password, if the one that is there is still `old`; false if it is not.
+    pub(crate) async fn write_password(
+        &self,
+        account: &AccountName,
+        password: &str,
+        old: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let hash = password::hash(self.config.password_cost, password, self.random())
+            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let now = self.now();
+        let written = self
+            .edit::<AccountRecord, bool>(&keys::account(account), |record| {
+                if old.is_some_and(|old| old != record.password) {
+                    return Edit::Keep(false);
+                }
+                record.password.clone_from(&hash);
+                record.password_changed = Some(now);
+                Edit::Write(true)
+            })
+            .await?;
+        Ok(written.unwrap_or_default())
+    }
+
+    /// Ends every session of an account, also on the consent page, but for one; tokens of apps and IRC passwords stay.
+    pub(crate) async fn end_sessions(
+        &self,
+        account: &AccountName,
+        but: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        for grant in grants {
+            let session = matches!(grant.kind, GrantKind::Session | GrantKind::Consent);
+            if session && Some(grant.id.as_str()) != but {
+                self.remove_grant(account, &grant.id).await?;
+            }
+        }
+        self.sessions_ended(account).await
     }
 
     /// Writes a new account's record and gives it what new accounts get.
@@ -145,6 +200,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             quota: None,
             archive: None,
             created: self.now(),
+            password_changed: None,
         };
         // The name first: a name without an account does no harm, an account that is not listed would.
         self.store(
@@ -173,10 +229,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if self.set_up.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let Some((claim, _)) = self.load::<SetupClaim>(keys::SETUP).await? else {
+        let claim = match self.load::<SetupClaim>(keys::SETUP).await {
+            // Somebody claimed it. Who cannot be read; that nobody else may is what matters.
+            Err(StoreError::Damaged(_)) => return Ok(false),
+            claim => claim?,
+        };
+        let Some((claim, _)) = claim else {
             return Ok(true);
         };
-        let done = self.account(&claim.account).await?.is_some();
+        // Whoever made the first account may be gone: the set-up does not come back.
+        let done = match self.is_taken(&claim.account).await {
+            Err(StoreError::Damaged(_)) => true,
+            taken => taken?,
+        };
         self.set_up.store(done, Ordering::Relaxed);
         Ok(!done)
     }
@@ -204,7 +269,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(done());
         }
         let age = claim.claimed.millis() - held.claimed.millis();
-        if held.account != *name && age < SETUP_CLAIM_MS {
+        if held.account != *name && (0..SETUP_CLAIM_MS).contains(&age) {
             return Err(Failure::busy(
                 "somebody is making the first account right now; try again in a minute",
             ));
@@ -268,6 +333,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }))
         .await?;
+        // Only now: whoever does not know the password learns nothing.
+        if self.is_closed(&name).await? {
+            return Err(Failure::forbidden(DISABLED));
+        }
         Ok(record)
     }
 
@@ -293,7 +362,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let record = self.account(account).await?;
         let quota = record
             .and_then(|(record, _)| record.quota)
-            .or(self.config.default_quota);
+            .or(self.config.default_quota)
+            // Nothing means the same wherever a quota is written down.
+            .filter(|bytes| *bytes > 0);
         let mut entries = self
             .quotas
             .entries

@@ -17,6 +17,19 @@ pub(crate) const NAMES: &str = "names/";
 /// All invites.
 pub(crate) const INVITES: &str = "invites/";
 
+/// Accounts that are disabled or removed.
+pub(crate) const CLOSED: &str = "closed/";
+
+/// Says that an account is disabled or removed.
+pub(crate) fn closed(account: &AccountName) -> String {
+    format!("{CLOSED}{account}.json")
+}
+
+/// Begins every key of what belongs to one account.
+pub(crate) fn all_of(account: &AccountName) -> String {
+    format!("accounts/{account}/")
+}
+
 pub(crate) fn account(account: &AccountName) -> String {
     format!("accounts/{account}/account.json")
 }
@@ -137,6 +150,11 @@ pub(crate) const SET_ASIDE: &str = "set-aside/";
 /// Where a damaged record is kept for whoever looks after the installation.
 pub(crate) fn set_aside(key: &str) -> String {
     format!("{SET_ASIDE}{key}")
+}
+
+/// Which calls of an account are open.
+pub(crate) fn calls_of(account: &AccountName) -> String {
+    format!("accounts/{account}/calls.json")
 }
 
 /// A call that has a link.

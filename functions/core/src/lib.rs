@@ -14,10 +14,13 @@ mod api;
 mod away;
 mod body;
 pub mod client_files;
+mod closed;
 mod config;
 mod connector;
 mod connectors;
 mod cors;
+#[cfg(test)]
+mod damage_tests;
 mod deliver;
 mod grants;
 pub mod guard;
@@ -52,9 +55,10 @@ use storage_adapter::{ObjectStore, Storage};
 
 pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use body::Body;
+pub use closed::{ChangeAccountError, Removed};
 pub use config::{
-    Config, ConfigError, Connector, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA, DefaultNetwork,
-    MailService, TurnConfig,
+    Config, ConfigError, Connector, ConnectorKind, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA,
+    DefaultNetwork, MailService, TurnConfig,
 };
 pub use grants::CreateGrantError;
 pub use guard::ClientAddress;
@@ -76,6 +80,9 @@ pub struct Functions<S, H> {
     listings: listings::ListingCache,
     quotas: accounts::QuotaCache,
     guard: guard::Guard,
+    damage: records::Damage,
+    /// Of all requests that are being answered.
+    bodies: Arc<body::Held>,
     wakes: deliver::Wakes,
     pauses: away::Pauses,
     hook_rates: webhooks::Rates,
@@ -109,6 +116,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             listings: listings::ListingCache::default(),
             quotas: accounts::QuotaCache::default(),
             guard: guard::Guard::default(),
+            damage: records::Damage::default(),
+            bodies: Arc::default(),
             wakes: deliver::Wakes::default(),
             pauses: away::Pauses::default(),
             hook_rates: webhooks::Rates::default(),

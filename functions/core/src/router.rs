@@ -40,11 +40,16 @@ pub fn is_ours(path: &str) -> bool {
 /// that a host with threads may want to handle it on one of its own.
 #[must_use]
 pub fn is_blocking(method: &Method, path: &str) -> bool {
-    method == Method::POST
-        && (matches!(
-            path,
-            "/api/accounts" | "/api/session" | "/connector/authenticate"
-        ) || path.starts_with("/oauth/authorize/"))
+    match *method {
+        Method::PUT => path == "/api/password",
+        Method::POST => {
+            matches!(
+                path,
+                "/api/accounts" | "/api/session" | "/connector/authenticate"
+            ) || path.starts_with("/oauth/authorize/")
+        }
+        _ => false,
+    }
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
@@ -55,7 +60,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let body = Incoming::new(body);
+        let body = Incoming::new(body, &self.bodies);
         let mut response = match self.route(&parts, body, client).await {
             Ok(response) => response,
             Err(failure) => failure.into_response(),

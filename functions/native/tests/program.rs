@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use bytes::Bytes;
 use functions_suite::client;
 use serde_json::{Value, json};
-use storage_adapter::{ObjectStore, PutMode};
+use storage_adapter::{BodyError, ObjectStore, PutMode};
 use storage_fs::FsStore;
 
 /// The program in a folder of its own, with no variables but these.
@@ -95,7 +96,8 @@ async fn what_an_operator_has_to_know_is_said_without_being_asked_for() {
     lines.read_line(&mut ready).unwrap();
     let origin = ready.trim().strip_prefix("ready ").unwrap();
     let store = FsStore::open(folder.path().join("data")).unwrap();
-    let body = futures_util::stream::iter([Ok("{".into())]);
+    let half = Ok::<_, BodyError>(Bytes::from_static(b"{"));
+    let body = futures_util::stream::iter([half]);
     let key = "accounts/alice/account.json";
     let mode = PutMode::Overwrite;
     store.put(key, Box::pin(body), mode).await.unwrap();

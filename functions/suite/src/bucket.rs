@@ -102,7 +102,6 @@ pub async fn an_account_moves_to_a_bucket_of_its_own_and_back(server: Server) {
         conditions: true,
         matches_nothing: false,
         conditions_of_parts: true,
-        matches_nothing: false,
     })
     .await;
     let test = |secret: &'static str| {

@@ -67,6 +67,11 @@ impl Visitors {
             self.admin.clone()
         };
         match opens {
+            // This ends all other sessions of whoever asks; they must not be those that ask next.
+            Opens::Session if path == "/api/sessions" => {
+                others.push(("an app", self.app.clone()));
+                (vec![sign_in(server, "bob").await], others)
+            }
             Opens::Session => {
                 others.push(("an app", self.app.clone()));
                 (vec![admin], others)

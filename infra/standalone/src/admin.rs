@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use model::{AccountName, Scopes};
 use storage_s3::S3Settings;
 
@@ -16,20 +16,98 @@ use crate::settings::Keys;
 /// # Errors
 /// One sentence: a bad name or password, or a name that is taken.
 pub(crate) fn add_account(name: &str, admin: bool, keys: Keys) -> anyhow::Result<()> {
-    let mut password = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut password)
-        .context("cannot read the password from standard input")?;
-    let password = password.trim_end_matches(['\r', '\n']);
+    let password = read_password()?;
     with_functions(keys, async |functions| {
         functions
-            .create_account(name, password, admin)
+            .create_account(name, &password, admin)
             .await
             .map_err(anyhow::Error::from)
     })?;
     say(&format!("account {name} is made"));
     Ok(())
+}
+
+/// Gives an account the password that is on standard input.
+///
+/// # Errors
+/// One sentence: no such account, or a bad password.
+pub(crate) fn set_password(name: &str, keys: Keys) -> anyhow::Result<()> {
+    let account: AccountName = name.parse()?;
+    let password = read_password()?;
+    with_functions(keys, async |functions| {
+        let changed = functions.set_password(&account, &password).await;
+        changed.map_err(anyhow::Error::from)
+    })?;
+    say(&format!(
+        "account {account} has another password, and its sessions are over"
+    ));
+    Ok(())
+}
+
+/// Disables an account.
+///
+/// # Errors
+/// One sentence: no such account, or the only admin.
+pub(crate) fn disable_account(name: &str, keys: Keys) -> anyhow::Result<()> {
+    let account: AccountName = name.parse()?;
+    with_functions(keys, async |functions| {
+        let closed = functions.disable_account(&account).await;
+        closed.map_err(anyhow::Error::from)
+    })?;
+    say(&format!(
+        "account {account} is disabled; `subspace account enable {account}` enables it"
+    ));
+    Ok(())
+}
+
+/// Enables an account that was disabled.
+///
+/// # Errors
+/// One sentence: no such account.
+pub(crate) fn enable_account(name: &str, keys: Keys) -> anyhow::Result<()> {
+    let account: AccountName = name.parse()?;
+    with_functions(keys, async |functions| {
+        let opened = functions.enable_account(&account).await;
+        opened.map_err(anyhow::Error::from)
+    })?;
+    say(&format!("account {account} is enabled"));
+    Ok(())
+}
+
+/// Removes an account and all that it had.
+///
+/// # Errors
+/// One sentence: no such account, the only admin, or what could not be removed; repeating it goes on.
+pub(crate) fn remove_account(
+    name: &str,
+    yes: bool,
+    leave_bucket: bool,
+    keys: Keys,
+) -> anyhow::Result<()> {
+    let account: AccountName = name.parse()?;
+    if !yes {
+        bail!(
+            "this removes account {account} with all that it stored, for good; say `--yes` if you mean it"
+        );
+    }
+    let removed = with_functions(keys, async |functions| {
+        let removed = functions.remove_account(&account, leave_bucket).await;
+        removed.map_err(anyhow::Error::from)
+    })?;
+    say(&format!(
+        "account {account} is removed: {} objects here, {} in buckets of its own. Its name stays taken",
+        removed.objects, removed.in_buckets
+    ));
+    Ok(())
+}
+
+fn read_password() -> anyhow::Result<String> {
+    let mut password = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut password)
+        .context("cannot read the password from standard input")?;
+    Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Prints a token for an account's storage.

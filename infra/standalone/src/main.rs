@@ -15,7 +15,7 @@ mod turn;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Keys;
 
@@ -63,6 +63,23 @@ enum AccountCommand {
         #[command(flatten)]
         keys: Keys,
     },
+    /// Gives an account another password, read from standard input, and ends all its sessions.
+    Password(Named),
+    /// Closes an account: nobody signs in, no token opens anything, no mail is taken. What it stored stays.
+    Disable(Named),
+    /// Opens an account that was disabled, with the tokens that it had.
+    Enable(Named),
+    /// Removes an account for good, with all that it stored. Its name stays taken, so that nobody inherits its mail.
+    Remove {
+        #[command(flatten)]
+        named: Named,
+        /// Says that you mean it: there is no way back.
+        #[arg(long)]
+        yes: bool,
+        /// Leaves what is in a bucket of the account's own.
+        #[arg(long)]
+        leave_bucket: bool,
+    },
     /// Moves an account's documents to a bucket, or back; works while the server runs, and goes on where it was
     /// interrupted. The bucket is named by SUBSPACE_TO_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX, _PATH_STYLE,
     /// _ACCESS_KEY_ID and _SECRET_ACCESS_KEY (or _SECRET_ACCESS_KEY_FILE).
@@ -77,6 +94,16 @@ enum AccountCommand {
     },
 }
 
+/// An account, and where it is.
+#[derive(Debug, Args)]
+struct Named {
+    /// The account's name.
+    #[arg(value_name = "NAME")]
+    account: String,
+    #[command(flatten)]
+    keys: Keys,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
@@ -86,6 +113,20 @@ fn main() -> ExitCode {
             admin,
             keys,
         }) => admin::add_account(&account, admin, keys),
+        Command::Account(AccountCommand::Password(named)) => {
+            admin::set_password(&named.account, named.keys)
+        }
+        Command::Account(AccountCommand::Disable(named)) => {
+            admin::disable_account(&named.account, named.keys)
+        }
+        Command::Account(AccountCommand::Enable(named)) => {
+            admin::enable_account(&named.account, named.keys)
+        }
+        Command::Account(AccountCommand::Remove {
+            named,
+            yes,
+            leave_bucket,
+        }) => admin::remove_account(&named.account, yes, leave_bucket, named.keys),
         Command::Account(AccountCommand::Move {
             account,
             wanted,

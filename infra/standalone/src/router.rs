@@ -1,5 +1,6 @@
 //! Which part answers a request: functions, gateway or the client's files.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
@@ -87,13 +88,16 @@ impl Router {
             let Some(gateway) = parts.gateway.get() else {
                 return starting();
             };
+            let is_metrics = path == "/metrics";
             request.extensions_mut().insert(Peer(peer.ip()));
-            return match hyper::service::Service::call(gateway, request).await {
-                Ok(response) => {
-                    response.map(|body| body.map_err(|never| match never {}).boxed_unsync())
-                }
+            let response = match hyper::service::Service::call(gateway, request).await {
+                Ok(response) => response,
                 Err(never) => match never {},
             };
+            if is_metrics && response.status() == StatusCode::OK {
+                return with_own_metrics(response, parts.functions.damaged_records()).await;
+            }
+            return response.map(|body| body.map_err(|never| match never {}).boxed_unsync());
         }
         let response = parts.files.answer(&request).await;
         response.map(|bytes| {
@@ -122,6 +126,27 @@ fn is_loopback(host: &str) -> bool {
         || bare
             .parse()
             .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+}
+
+/// Adds what `/metrics` says of the functions to what the gateway says of itself.
+async fn with_own_metrics(
+    response: Response<UnsyncBoxBody<Bytes, Infallible>>,
+    damaged: usize,
+) -> Response<Body> {
+    let (parts, body) = response.into_parts();
+    let mut text = match body.collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(never) => match never {},
+    };
+    let own = format!(
+        "# HELP subspace_damaged_records Records of the functions that could not be read when they were looked at last.\n\
+         # TYPE subspace_damaged_records gauge\nsubspace_damaged_records {damaged}\n"
+    );
+    text.extend_from_slice(own.as_bytes());
+    let body = Full::from(text)
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    Response::from_parts(parts, body)
 }
 
 fn starting() -> Response<Body> {

@@ -129,7 +129,7 @@ pub(crate) struct Keys {
     /// Channels that new members are in, separated by blanks [default: #general].
     #[arg(long, env = "SUBSPACE_CHANNELS", value_name = "NAMES")]
     channels: Option<String>,
-    /// Bytes that an account may store [default: 10 GiB].
+    /// Bytes that an account may store; 0 means unlimited [default: 10 GiB].
     #[arg(long, env = "SUBSPACE_QUOTA", value_name = "BYTES")]
     quota: Option<u64>,
     /// Largest document in bytes [default: 100 MiB].
@@ -197,7 +197,7 @@ pub(crate) struct Settings {
     /// Default channels.
     pub(crate) channels: Vec<String>,
     /// Bytes an account may store.
-    pub(crate) quota: u64,
+    pub(crate) quota: Option<u64>,
     /// Largest document.
     pub(crate) max_document: u64,
     /// Days for which superseded documents are kept.
@@ -349,7 +349,9 @@ impl Keys {
                 .transpose()?,
             any_network,
             channels: channel_names(&channels)?,
-            quota: self.quota.or(file.quota).unwrap_or(DEFAULT_QUOTA),
+            // As in the variables of every host.
+            quota: Some(self.quota.or(file.quota).unwrap_or(DEFAULT_QUOTA))
+                .filter(|bytes| *bytes > 0),
             max_document: self
                 .max_document
                 .or(file.max_document)
@@ -521,6 +523,20 @@ mod tests {
         assert_eq!(settings.channels, ["#general"]);
         assert!(!settings.behind_proxy);
         assert_eq!(settings.retention_days, 30);
+    }
+
+    #[test]
+    fn a_quota_of_nothing_is_none_as_on_every_host() {
+        let quota = |quota: Option<u64>| {
+            let keys = Keys {
+                quota,
+                ..Keys::default()
+            };
+            keys.resolve().unwrap().quota
+        };
+        assert_eq!(quota(None), Some(DEFAULT_QUOTA));
+        assert_eq!(quota(Some(1)), Some(1));
+        assert_eq!(quota(Some(0)), None);
     }
 
     #[test]

@@ -95,6 +95,9 @@ pub struct AccountRecord {
     pub archive: Option<ArchivePlace>,
     /// When the account was made.
     pub created: Timestamp,
+    /// When the password was changed last, if it ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_changed: Option<Timestamp>,
 }
 
 /// A storage at somebody else's remoteStorage server in which an account's chat archives are kept.
@@ -225,6 +228,8 @@ pub enum GrantKind {
     App,
     /// A password for IRC clients and connectors; opens nothing else.
     Irc,
+    /// The cookie of the consent page: lets its owner answer apps there, and nothing else.
+    Consent,
 }
 
 /// `accounts/<account>/grants/<id>.json`: one bearer token, of which only the hash is kept.
@@ -248,6 +253,9 @@ pub struct Grant {
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// The account is disabled: it opens nothing until the account is enabled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// `invites/<id>.json`: lets one person make an account.

@@ -187,4 +187,7 @@ pub struct AuthenticateResponse {
     /// Why not, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Seconds until it is worth trying again, if it was not looked at because of too many wrong ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u64>,
 }

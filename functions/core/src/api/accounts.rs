@@ -64,6 +64,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         name: &AccountName,
         password: &str,
     ) -> Result<AccountRecord, Failure> {
+        if self.is_tombstone(name).await? {
+            return Err(CreateAccountError::Taken(name.clone()).into());
+        }
         if self.account(name).await?.is_some() && !self.needs_setup().await? {
             return Err(Failure::forbidden(
                 "the first account has been made already; ask somebody here for an invite",
@@ -80,7 +83,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         invite: &str,
     ) -> Result<AccountRecord, Failure> {
         // Asked before the invite is used, so that a name that is taken costs nothing.
-        if self.account(name).await?.is_some() {
+        if self.is_taken(name).await? {
             return Err(CreateAccountError::Taken(name.clone()).into());
         }
         let invite = self.use_invite(invite, name).await?;

@@ -294,16 +294,8 @@ mod tests {
     fn register(f: &TestFunctions, made: &Value, body: &Value) -> crate::testing::Reply {
         let key = model::connector_key(made["key"].as_str().unwrap()).unwrap();
         let body = body.to_string();
-        let now = f.now();
-        let signature =
-            model::sign_request(&key, "POST", "/connector/register", now, body.as_bytes());
-        let time = now.millis().to_string();
-        let headers = [
-            (model::CONNECTOR_HEADER, made["id"].as_str().unwrap()),
-            (model::TIME_HEADER, &time),
-            (model::SIGNATURE_HEADER, &signature),
-        ];
-        f.request("POST", "/connector/register", &headers, body)
+        let id = made["id"].as_str().unwrap();
+        f.signed_with(id, &key, ("POST", "/connector/register"), body)
     }
 
     #[test]

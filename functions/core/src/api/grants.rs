@@ -85,7 +85,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     "a grant of kind irc takes no scopes",
                 ));
             }
-            (GrantKind::Session, _) => {
+            (GrantKind::Session | GrantKind::Consent, _) => {
                 return Err(Failure::unprocessable(
                     "kind must be app or irc; sessions begin by signing in",
                 ));

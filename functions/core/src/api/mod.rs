@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+pub(crate) use addresses::POSTMASTER;
 mod archive;
 mod calls;
 mod connections;
@@ -9,6 +10,8 @@ mod connectors;
 pub(crate) mod fields;
 mod grants;
 mod invites;
+mod open_calls;
+mod password;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -73,6 +76,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (Some("session"), None, Method::GET) => self.get_session(&call).await,
             (Some("session"), None, Method::DELETE) => self.delete_session(&call).await,
             (Some("session"), None, _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
+            (Some("sessions"), None, Method::DELETE) => self.delete_sessions(&call).await,
+            (Some("sessions"), None, _) => refuse(body, "DELETE, OPTIONS").await,
+            (Some("password"), None, Method::PUT) => self.put_password(&call, body).await,
+            (Some("password"), None, _) => refuse(body, "PUT, OPTIONS").await,
             (Some("grants"), None, Method::GET) => self.get_grants(&call).await,
             (Some("grants"), None, Method::POST) => self.post_grant(&call, body).await,
             (Some("grants"), Some(id), Method::DELETE) => self.delete_grant(&call, id).await,

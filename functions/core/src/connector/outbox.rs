@@ -64,10 +64,10 @@ fn check_id(id: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Say, Task, Timestamp};
+    use model::{Say, Task};
     use serde_json::{Value, json};
 
-    use crate::testing::{KEY, TestFunctions, block_on, functions};
+    use crate::testing::{TestFunctions, block_on, functions};
 
     fn signed(f: &TestFunctions, method: &str, body: &Value) -> crate::testing::Reply {
         signed_at(f, method, "/connector/outbox", body)
@@ -79,20 +79,12 @@ mod tests {
         target: &str,
         body: &Value,
     ) -> crate::testing::Reply {
-        let now: Timestamp = f.now();
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
-        let signature = model::sign_request(KEY, method, target, now, body.as_bytes());
-        let time = now.millis().to_string();
-        let headers = [
-            (model::CONNECTOR_HEADER, "irc-1"),
-            (model::TIME_HEADER, &time),
-            (model::SIGNATURE_HEADER, &signature),
-        ];
-        f.request(method, target, &headers, body)
+        f.signed("irc-1", method, target, body)
     }
 
     #[test]

@@ -233,6 +233,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(removed)
     }
 
+    /// Removes an account's documents from all buckets of its own, those that moves have left too; returns how many
+    /// objects. What is in the installation's store stays.
+    ///
+    /// # Errors
+    /// If a bucket cannot be reached; repeating it goes on.
+    pub(crate) async fn remove_own_buckets(
+        &self,
+        account: &AccountName,
+    ) -> Result<usize, MoveError> {
+        let known = self.places.known(account, true).await?;
+        let record = &known.record;
+        let moving = record.moving.iter().map(|moving| &moving.to);
+        let places = std::iter::once(&record.place)
+            .chain(&record.left)
+            .chain(moving);
+        let mut removed = 0;
+        for place in places.filter(|place| **place != Place::Installation) {
+            removed += self.raw(account, place).await?.remove_tree(account).await?;
+        }
+        Ok(removed)
+    }
+
     async fn step(&self, account: &AccountName, until: i64) -> Result<Step, MoveError> {
         let known = self.places.known(account, true).await?;
         let mut session = Session {
@@ -467,7 +489,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let record = self.account(account).await?;
         let quota = record
             .and_then(|(record, _)| record.quota)
-            .or(self.config.default_quota);
+            .or(self.config.default_quota)
+            .filter(|bytes| *bytes > 0);
         let used = from.used_bytes(account).await?;
         match quota {
             Some(quota) if used > quota => Err(MoveError::Refused(format!(

@@ -149,7 +149,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             match self.load::<Delivery>(&name).await {
                 Ok(Some((delivery, _))) => views.push(DeliveryView::from(delivery)),
                 // One that is damaged hides none of the others.
-                Ok(None) | Err(StoreError::Denied(_)) => {}
+                Ok(None) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -189,7 +189,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         match self.edit::<Delivery, ()>(&name, change).await {
             // The record is damaged: nobody will read what became of it, and the task must not come again for that.
-            Ok(_) | Err(StoreError::Denied(_)) => Ok(()),
+            Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

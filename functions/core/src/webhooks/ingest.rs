@@ -97,6 +97,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?;
         let hook = found.map(|(hook, _)| hook);
         let hook = hook.filter(|hook| token.matches(&hook.secret_hash));
+        if hook.is_some() && self.is_closed(&token.owner).await? {
+            return Ok(None);
+        }
         Ok(hook.map(|hook| (token.owner, hook)))
     }
 

@@ -115,7 +115,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             match self.load::<Hook>(&name).await {
                 Ok(found) => hooks.extend(found.map(|(hook, _)| hook)),
                 // One that is damaged hides none of the others.
-                Err(StoreError::Denied(_)) => {}
+                Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }

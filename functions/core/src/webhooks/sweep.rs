@@ -92,7 +92,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Ok(Some((delivery, _))) => delivery.time < oldest,
                 Ok(None) => continue,
                 // Damaged, and nothing leads to it.
-                Err(StoreError::Denied(_)) => true,
+                Err(StoreError::Damaged(_)) => true,
                 Err(error) => return Err(error),
             };
             if !hooks.contains(hook) || old {

@@ -62,7 +62,6 @@ impl Processes {
             conditions: true,
             matches_nothing: false,
             conditions_of_parts: true,
-            matches_nothing: false,
         })
         .await;
         let ports = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());

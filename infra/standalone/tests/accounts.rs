@@ -1,0 +1,113 @@
+//! The operator's commands about accounts, beside a server that runs: what they end ends at once.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use common::server::{Server, add, subspace};
+use serde_json::{Value, json};
+
+const OLD: &str = "correct horse";
+const NEW: &str = "another good password";
+
+/// `subspace account …`; a password goes to its standard input.
+fn account(data: &Path, words: &[&str], password: &str) -> Output {
+    let mut child = subspace(data)
+        .arg("account")
+        .args(words)
+        .arg("--data")
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
+    child.wait_with_output().unwrap()
+}
+
+fn done(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    said
+}
+
+fn sign_in(server: &Server, name: &str, password: &str) -> (u16, String) {
+    let body = json!({"name": name, "password": password}).to_string();
+    let (status, body) = server.request("POST /api/session", &body);
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    (
+        status,
+        body["token"].as_str().unwrap_or_default().to_owned(),
+    )
+}
+
+fn session(server: &Server, token: &str) -> u16 {
+    let head = format!("GET /api/session\nauthorization: Bearer {token}");
+    server.request(&head, "").0
+}
+
+#[test]
+fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    let server = Server::start(&data, &[]);
+    let (status, metrics) = server.request("GET /metrics", "");
+    assert_eq!(status, 200);
+    assert!(
+        metrics.contains("\nsubspace_damaged_records 0\n"),
+        "{metrics}"
+    );
+    done(&add(&data, "alice", OLD, &["--admin"]));
+    done(&add(&data, "bob", OLD, &[]));
+    let (status, token) = sign_in(&server, "bob", OLD);
+    assert_eq!((status, session(&server, &token)), (201, 200));
+
+    let said = refused(&account(&data, &["password", "bob"], "short"));
+    assert!(said.contains("too short"), "{said}");
+    done(&account(&data, &["password", "bob"], NEW));
+    assert_eq!(session(&server, &token), 401);
+    assert_eq!(sign_in(&server, "bob", OLD).0, 401);
+    let (status, token) = sign_in(&server, "bob", NEW);
+    assert_eq!((status, session(&server, &token)), (201, 200));
+
+    let said = done(&account(&data, &["disable", "bob"], ""));
+    assert!(said.contains("account enable bob"), "{said}");
+    assert_eq!(session(&server, &token), 401);
+    assert_eq!(sign_in(&server, "bob", NEW).0, 403);
+    done(&account(&data, &["enable", "bob"], ""));
+    assert_eq!(session(&server, &token), 200);
+
+    let said = refused(&account(&data, &["remove", "bob"], ""));
+    assert!(said.contains("--yes"), "{said}");
+    assert_eq!(session(&server, &token), 200);
+    done(&account(&data, &["remove", "bob", "--yes"], ""));
+    assert_eq!(session(&server, &token), 401);
+    assert_eq!(sign_in(&server, "bob", NEW).0, 401);
+    let said = refused(&add(&data, "bob", OLD, &[]));
+    assert!(said.contains("taken"), "{said}");
+
+    for word in ["disable", "remove"] {
+        let words = [word, "alice", "--yes"];
+        let words = if word == "remove" {
+            &words[..]
+        } else {
+            &words[..2]
+        };
+        let said = refused(&account(&data, words, ""));
+        assert!(said.contains("only admin"), "{said}");
+    }
+    let said = refused(&account(&data, &["disable", "nobody"], ""));
+    assert!(said.contains("no account \"nobody\""), "{said}");
+}
