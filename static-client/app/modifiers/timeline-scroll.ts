@@ -29,7 +29,9 @@ export default class TimelineScroll extends Modifier<Signature> {
   #element: HTMLElement | undefined;
   #named!: Signature['Args']['Named'];
   #stuck = true;
-  #anchor: { element: HTMLElement; offset: number } | undefined;
+  /** What is held in its place: the first message that is seen, and how far the end is away if that goes. */
+  #anchor: { element: HTMLElement; offset: number; left: number } | undefined;
+  #asking: number | undefined;
   #observer: ResizeObserver | undefined;
   #atEnd = true;
 
@@ -53,6 +55,7 @@ export default class TimelineScroll extends Modifier<Signature> {
         element.removeEventListener('scroll', this.#scrolled);
         element.removeEventListener('timeline:end', this.#toEnd);
         this.#observer?.disconnect();
+        if (this.#asking !== undefined) cancelAnimationFrame(this.#asking);
       });
     }
     this.#adjust();
@@ -65,17 +68,26 @@ export default class TimelineScroll extends Modifier<Signature> {
       // At the end there is nothing else to hold on to, and rows need not be measured.
       element.scrollTop = element.scrollHeight;
       this.#anchor = undefined;
-      queueMicrotask(() => this.#askForMore());
+      this.#askSoon();
       return;
     }
-    if (this.#anchor?.element.isConnected) {
-      const { element: row, offset } = this.#anchor;
-      const moved = row.offsetTop - element.scrollTop - offset;
+    if (this.#anchor) {
+      const { element: row, offset, left } = this.#anchor;
+      const moved = row.isConnected
+        ? row.offsetTop - element.scrollTop - offset
+        : element.scrollHeight - element.scrollTop - left;
       if (Math.abs(moved) >= 1) element.scrollTop += moved;
     }
     this.#record();
-    // Asked for outside of rendering: the answer changes what is rendered.
-    queueMicrotask(() => this.#askForMore());
+    this.#askSoon();
+  }
+
+  /** Asks outside of rendering, as the answer changes what is rendered, and once for each frame. */
+  #askSoon() {
+    this.#asking ??= requestAnimationFrame(() => {
+      this.#asking = undefined;
+      if (this.#element?.isConnected) this.#askForMore();
+    });
   }
 
   #askForMore() {
@@ -118,7 +130,8 @@ export default class TimelineScroll extends Modifier<Signature> {
 
   #record() {
     const element = this.#element!;
-    const rows = element.querySelectorAll<HTMLElement>('[data-row]');
+    // Separators and lines about comings and goings move or change when more is put before them; messages do not.
+    const rows = element.querySelectorAll<HTMLElement>('article[data-row]');
     const top = element.scrollTop;
     let low = 0;
     let high = rows.length - 1;
@@ -129,6 +142,10 @@ export default class TimelineScroll extends Modifier<Signature> {
       else high = middle;
     }
     const row = rows[low];
-    this.#anchor = row && { element: row, offset: row.offsetTop - top };
+    this.#anchor = row && {
+      element: row,
+      offset: row.offsetTop - top,
+      left: element.scrollHeight - top,
+    };
   }
 }

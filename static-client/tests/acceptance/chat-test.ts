@@ -5,6 +5,7 @@ import {
   find,
   findAll,
   settled,
+  triggerEvent,
   triggerKeyEvent,
   visit,
   waitFor,
@@ -453,10 +454,18 @@ module('Acceptance | chat', function (hooks) {
       steps += 1;
       const before = first();
       timeline.scrollTop = 0;
-      await waitUntil(() => first() !== before);
+      await triggerEvent(timeline, 'scroll');
+      await waitUntil(() => first() !== before, {
+        timeout: 10_000,
+        timeoutMessage: `step ${steps} after ${before}: ${timeline.scrollTop}`,
+      });
       assert.true(rendered() <= most, `${rendered()} rows`);
     }
     assert.strictEqual(first(), 'line 0');
+    assert.true(
+      steps > 15,
+      `${steps} steps: a look at the beginning asks for one step`,
+    );
     // What is said meanwhile moves nothing that is read.
     const top = findAll('[data-test-message]')[0];
     server.socket.say(said('bob', '#general', 'one more', now + 1));
@@ -474,7 +483,11 @@ module('Acceptance | chat', function (hooks) {
     const last = () => texts().at(-1)!;
     const below = last();
     timeline.scrollTop = timeline.scrollHeight;
-    await waitUntil(() => last() !== below);
+    await triggerEvent(timeline, 'scroll');
+    await waitUntil(() => last() !== below, {
+      timeout: 10_000,
+      timeoutMessage: `down from ${below}: ${timeline.scrollTop}`,
+    });
     assert.true(rendered() <= most, `${rendered()} rows`);
     await click('[data-test-jump]');
     await shows('one more');
