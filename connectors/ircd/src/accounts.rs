@@ -110,7 +110,7 @@ impl Accounts for connector::FunctionsClient {
                         if let (Some(reason), Some(left_out)) = (&answer.reason, REFUSED.say()) {
                             tracing::info!(name, reason, left_out, "an IRC client was refused");
                         }
-                        Err(Refusal::Wrong)
+                        Err(answer.wait.map_or(Refusal::Wrong, Refusal::Wait))
                     }
                 },
                 Err(error) => {

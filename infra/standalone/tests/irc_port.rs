@@ -84,6 +84,18 @@ fn wrong_passwords_for_one_account_keep_nobody_else_out() {
         let password = format!("{name}:{PASSWORD}");
         Plain::register(&space.irc, name, Some(&password), "").unwrap();
     }
+    // More of them slow down that account, and that is what is said.
+    let guess = |guess: u32| {
+        let client = Plain::connect(&space.irc).unwrap();
+        client.say(&format!("PASS alice:wrong {guess}"));
+        client.say("NICK alice");
+        client.say("USER alice 0 * :alice");
+        client.expect(" 464 ")
+    };
+    let said = (0..20).map(guess).find(|line| line.contains("wait "));
+    assert!(said.unwrap().contains("Too many attempts"));
+    let password = format!("bob:{PASSWORD}");
+    Plain::register(&space.irc, "bob", Some(&password), "").unwrap();
 }
 
 #[test]
