@@ -90,7 +90,7 @@ pub struct IrcdConfig {
     pub data: PathBuf,
     /// Channels that exist from the first start.
     pub channels: Vec<DefaultChannel>,
-    /// Accounts that are operators of these channels.
+    /// Accounts that are operators of these channels, and may end the connections of others (KILL).
     pub operators: Vec<AccountName>,
     /// Who may connect without an account.
     pub guests: Guests,
