@@ -12,6 +12,7 @@ mod archive;
 mod events;
 mod internet;
 mod mail;
+mod names;
 mod outbox;
 mod outgoing;
 mod registration;
@@ -43,6 +44,7 @@ pub use mail::{
     MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
     MailFile, is_mail_local_part, mail_local_part,
 };
+pub use names::{UnreadableName, is_invisible, readable_name};
 pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,

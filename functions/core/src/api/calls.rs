@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use model::{AccountName, BearerToken, CallTicket, Timestamp};
+use model::{AccountName, BearerToken, CallTicket, Timestamp, readable_name};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -260,23 +260,13 @@ fn no_connector() -> Failure {
     Failure::busy("no connector is there to carry calls; its administrator has to start one")
 }
 
-/// A guest's name: one line that looks like nothing else.
+/// A guest's name: one line that looks like what it is.
 fn guest_name(text: &str) -> Result<String, Failure> {
-    let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let fits = (1..=MAX_NAME).contains(&name.chars().count())
-        && !name.chars().any(|c| c.is_control() || is_invisible(c));
-    if fits {
-        Ok(name)
-    } else {
-        Err(Failure::unprocessable(format!(
-            "name: expected what the others should call you, 1 to {MAX_NAME} characters"
-        )))
-    }
-}
-
-/// Characters that change how others around them look: zero width, direction, tags.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    readable_name(text, MAX_NAME).map_err(|error| {
+        Failure::unprocessable(format!(
+            "name: expected what the others should call you, 1 to {MAX_NAME} characters; {error}"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -327,7 +317,7 @@ mod tests {
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(reply.json()["name"], "Zoë of Mars");
         assert_eq!(reply.json()["guest"], true);
-        for bad in ["", " ", "a\u{202e}b", &"x".repeat(41)] {
+        for bad in ["", " ", "\u{3164}", "a\u{202e}b", &"x".repeat(41)] {
             assert_eq!(
                 join(&f, &open, &json!({"name": bad})).status,
                 422,

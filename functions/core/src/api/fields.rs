@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::MAX_CHANNELS;
+use model::{MAX_CHANNELS, UnreadableName, readable_name};
 
 /// A field that will not do: which one and why, one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -111,13 +111,14 @@ pub(crate) fn username(text: &str) -> Result<String, InvalidField> {
 
 /// Checks a text for people: a network's name or somebody's own.
 pub(crate) fn text(field: &str, text: &str) -> Result<String, InvalidField> {
-    let text = text.trim();
-    let length = text.chars().count();
-    if (1..=MAX_TEXT).contains(&length) && !text.contains(char::is_control) {
-        return Ok(text.to_owned());
+    let expected = |why: &str| {
+        let expected = format!("expected 1 to {MAX_TEXT} characters on one line; {why}");
+        invalid(field, text, &expected)
+    };
+    if text.trim().contains(char::is_control) {
+        return Err(expected(&UnreadableName::Control.to_string()));
     }
-    let expected = format!("expected 1 to {MAX_TEXT} characters on one line");
-    Err(invalid(field, text, &expected))
+    readable_name(text, MAX_TEXT).map_err(|error| expected(&error.to_string()))
 }
 
 /// Checks a password; it is never shown, not even in the error.

@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::StatusCode;
-use model::{Grant, GrantKind, NewGrant, Scopes, Timestamp};
+use model::{Grant, GrantKind, NewGrant, Scopes, Timestamp, readable_name};
 use serde::Serialize;
 use storage_adapter::ObjectStore;
 
@@ -66,13 +66,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_grant(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = self.session(call).await?;
         let wanted: NewGrant = json(body).await?;
-        let client = wanted.client.trim();
-        let long = client.chars().count() > MAX_CLIENT;
-        if client.is_empty() || long || client.contains(char::is_control) {
-            return Err(Failure::unprocessable(format!(
-                "client must say in 1 to {MAX_CLIENT} characters who will hold the token"
-            )));
-        }
+        let client = readable_name(&wanted.client, MAX_CLIENT).map_err(|error| {
+            Failure::unprocessable(format!(
+                "client must say in 1 to {MAX_CLIENT} characters who will hold the token; {error}"
+            ))
+        })?;
         match (wanted.kind, &wanted.scopes) {
             (GrantKind::App, Some(_)) | (GrantKind::Irc, None) => {}
             (GrantKind::App, None) => {
@@ -92,7 +90,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
         let (grant, token) = self
-            .issue(&held.account, wanted.kind, client, wanted.scopes, None)
+            .issue(&held.account, wanted.kind, &client, wanted.scopes, None)
             .await?;
         let mut view = GrantView::new(grant, &held.grant.id);
         view.token = Some(token.to_string());

@@ -1,0 +1,147 @@
+//! Names that people read: of guests, hooks, networks, tokens. One check for all of them.
+//!
+//! Whoever reads a name must see one, and see it as it is: no name looks empty, hides a part of itself, or turns the
+//! direction of what stands around it.
+
+/// Why a text is no name that people can read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum UnreadableName {
+    /// Nothing, or nothing that is seen.
+    #[error("a name needs something that can be seen")]
+    Empty,
+    /// More characters than fit.
+    #[error("a name takes at most {0} characters")]
+    TooLong(usize),
+    /// A line break or another control character.
+    #[error("a name is one line without control characters")]
+    Control,
+    /// A character that is not seen or changes how others are.
+    #[error(
+        "a name has no characters that are invisible or change the direction of text (found U+{0:04X})"
+    )]
+    Invisible(u32),
+}
+
+/// Returns a name as it is kept: blanks at its ends are gone, and several within are one.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn readable_name(text: &str, most: usize) -> Result<String, UnreadableName> {
+    // More than that is not looked at: blanks apart, it is too long.
+    let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.chars().nth(most).is_some() {
+        return Err(UnreadableName::TooLong(most));
+    }
+    let mut before = None;
+    let mut rest = name.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c.is_control() {
+            return Err(UnreadableName::Control);
+        }
+        let after = rest.peek().copied();
+        if is_invisible(c) && !is_joined(before, c, after) {
+            return Err(UnreadableName::Invisible(u32::from(c)));
+        }
+        before = Some(c);
+    }
+    if name.chars().all(|c| is_blank(c) || is_invisible(c)) {
+        return Err(UnreadableName::Empty);
+    }
+    Ok(name)
+}
+
+/// Whether an invisible character does its work here: emoji are made of several characters with U+200D between them and
+/// U+FE0F after them, and some scripts need U+200C and U+200D within words. Among ASCII they only hide.
+fn is_joined(before: Option<char>, c: char, after: Option<char>) -> bool {
+    let beside = |c: Option<char>| {
+        c.is_some_and(|c| {
+            !c.is_ascii() && !c.is_whitespace() && (c == '\u{fe0f}' || !is_invisible(c))
+        })
+    };
+    match c {
+        '\u{200c}' | '\u{200d}' => beside(before) && beside(after),
+        // Digits, # and * have emoji too.
+        '\u{fe0f}' => before.is_some_and(|c| !c.is_whitespace() && !is_invisible(c)),
+        _ => false,
+    }
+}
+
+/// Whether nothing is seen of a character, although it is no space: U+2800 is a Braille pattern without dots.
+const fn is_blank(c: char) -> bool {
+    matches!(c, '\u{2800}') || c.is_whitespace()
+}
+
+/// Whether a character is not shown, or changes how others are: `Default_Ignorable_Code_Point` of the Unicode Character
+/// Database (version 16), line and paragraph separators, and what is reserved for annotations.
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_seen_as_they_are() {
+        for (text, name) in [
+            ("  Zoë   of Mars ", "Zoë of Mars"),
+            ("🚀 Ünïcode Bot", "🚀 Ünïcode Bot"),
+            ("❤\u{fe0f} #\u{fe0f}\u{20e3}", "❤\u{fe0f} #\u{fe0f}\u{20e3}"),
+            ("👩\u{200d}🚀", "👩\u{200d}🚀"),
+            ("🏳\u{fe0f}\u{200d}🌈", "🏳\u{fe0f}\u{200d}🌈"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("עברית and more", "עברית and more"),
+            ("\u{2801}\u{2800}", "\u{2801}\u{2800}"),
+        ] {
+            assert_eq!(readable_name(text, 40).as_deref(), Ok(name));
+        }
+    }
+
+    #[test]
+    fn names_that_look_empty_hide_or_turn_are_refused() {
+        for empty in ["", " ", "\u{3000}", "\u{2800}", "\u{2800} \u{2800}"] {
+            assert_eq!(readable_name(empty, 40), Err(UnreadableName::Empty));
+        }
+        for c in [
+            '\u{3164}',
+            '\u{ffa0}',
+            '\u{115f}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{180e}',
+            '\u{fffb}',
+        ] {
+            let refused = Err(UnreadableName::Invisible(u32::from(c)));
+            assert_eq!(readable_name(&format!("{c}"), 40), refused, "{c:?}");
+            assert_eq!(readable_name(&format!("{c}alice"), 40), refused, "{c:?}");
+            let within = readable_name(&format!("al{c}ice"), 40);
+            assert_eq!(within == refused, c != '\u{fe0f}', "{c:?}");
+        }
+        assert_eq!(readable_name("a\u{0}b", 40), Err(UnreadableName::Control));
+        assert_eq!(readable_name("a\nb", 40).as_deref(), Ok("a b"));
+        assert_eq!(
+            readable_name(&"x".repeat(41), 40),
+            Err(UnreadableName::TooLong(40))
+        );
+    }
+}
