@@ -23,6 +23,16 @@ impl CaseMapping {
         }
     }
 
+    /// Returns the token's value.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Ascii => "ascii",
+            Self::Rfc1459 => "rfc1459",
+            Self::Rfc1459Strict => "rfc1459-strict",
+        }
+    }
+
     /// Returns the form under which names are compared.
     #[must_use]
     pub fn fold(self, name: &str) -> String {

@@ -137,12 +137,17 @@ impl Session {
     pub(super) fn state(&self) -> Activity {
         let me = self.me();
         let nick = me.name.clone();
-        let object = json!({
+        let mut object = json!({
             "type": "connection",
             "status": self.phase.status(),
             "content": self.status,
             "nick": nick,
         });
+        // Until it is online the server has not told.
+        if let (true, Some(object)) = (self.is_online(), object.as_object_mut()) {
+            let mapping = self.link.case.token();
+            object.insert("casemapping".to_owned(), json!(mapping));
+        }
         self.activity("update", self.service(), Some(me), Some(object))
     }
 

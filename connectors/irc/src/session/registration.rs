@@ -1,5 +1,6 @@
 //! From the first line to the end of the MOTD, <https://modern.ircdocs.horse/#connection-registration>.
 
+use connector::Audience;
 use irc_codec::Message;
 
 use super::Session;
@@ -56,6 +57,11 @@ impl Session {
                 .into_iter()
                 .map(|(nick, text)| (case.fold(&nick), text));
             self.link.away = refolded.collect();
+            if self.is_online() {
+                // Otherwise it is told with the state that is to come.
+                let state = self.state();
+                self.tell(state, Audience::Full);
+            }
         }
         if self.is_online() {
             let paced = !self.link.isupport.has("soju.im/SAFERATE");
