@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{
-    AccountName, Assignment, Assignments, AuthenticateRequest, AuthenticateResponse, EventBatch,
-    EventReceipt, Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer,
-    SessionsQuery, signed_headers,
+    AccountName, Assignment, AuthenticateRequest, AuthenticateResponse, EventBatch, EventReceipt,
+    Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer, SessionsQuery,
+    signed_headers,
 };
 use reqwest::Method;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::clock::{self, Backoff, jitter};
 
@@ -133,20 +135,21 @@ impl FunctionsClient {
         self.request(Method::POST, "/connector/events", body).await
     }
 
-    /// Fetches connections, of one account or of all: `GET /connector/assignments`.
+    /// Fetches connections, of one account or of all: `GET /connector/assignments`. One that cannot be understood stops
+    /// only itself.
     ///
     /// # Errors
     /// See [`FunctionsError`].
     pub async fn assignments(
         &self,
         account: Option<&AccountName>,
-    ) -> Result<Vec<Assignment>, FunctionsError> {
+    ) -> Result<Assigned, FunctionsError> {
         let path = account.map_or_else(
             || "/connector/assignments".to_owned(),
             |account| format!("/connector/assignments?account={account}"),
         );
-        let answer: Assignments = self.request(Method::GET, &path, Bytes::new()).await?;
-        Ok(answer.assignments)
+        let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
+        Ok(Assigned::read(answer.assignments.unwrap_or_default()))
     }
 
     /// Has a connection remembered: `POST /connector/assignments`.
@@ -201,7 +204,22 @@ impl FunctionsClient {
             || "/connector/outbox".to_owned(),
             |id| format!("/connector/outbox?after={id}"),
         );
-        self.request(Method::GET, &path, Bytes::new()).await
+        let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
+        let mut outbox = Outbox {
+            items: Vec::new(),
+            more: answer.more,
+        };
+        for item in answer.items.unwrap_or_default() {
+            let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+            match serde_json::from_value(item) {
+                Ok(item) => outbox.items.push(item),
+                // Another version of this connector may understand it.
+                Err(error) => {
+                    tracing::error!(task = id, %error, "a task cannot be understood; it waits")
+                }
+            }
+        }
+        Ok(outbox)
     }
 
     /// Tells what became of tasks, which then leave the queue: `POST /connector/outbox`.
@@ -335,6 +353,52 @@ impl FunctionsClient {
     }
 }
 
+/// An answer whose entries are understood one by one.
+#[derive(Deserialize)]
+struct Each {
+    assignments: Option<Vec<Value>>,
+    items: Option<Vec<Value>>,
+    #[serde(default)]
+    more: bool,
+}
+
+/// Connections as the functions assign them.
+#[derive(Debug, Default)]
+pub struct Assigned {
+    /// Those that can be understood.
+    pub assignments: Vec<Assignment>,
+    /// Accounts of which something cannot be understood: their connections stay as they are.
+    pub unclear: Vec<AccountName>,
+    /// Something cannot be understood, not even whose it is: nobody's connection is stopped.
+    pub incomplete: bool,
+}
+
+impl Assigned {
+    fn read(entries: Vec<Value>) -> Self {
+        let mut assigned = Self::default();
+        for entry in entries {
+            let account = entry
+                .get("account")
+                .and_then(|name| name.as_str()?.parse().ok());
+            // What is wrong is not logged: a password may stand in it.
+            match (serde_json::from_value(entry), account) {
+                (Ok(assignment), _) => assigned.assignments.push(assignment),
+                (Err(_), Some(account)) => {
+                    tracing::error!(%account, "a connection of an account cannot be understood; its connections stay as they are");
+                    assigned.unclear.push(account);
+                }
+                (Err(_), None) => {
+                    tracing::error!(
+                        "a connection cannot be understood, nor whose it is; none is stopped"
+                    );
+                    assigned.incomplete = true;
+                }
+            }
+        }
+        assigned
+    }
+}
+
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsError> {
     serde_json::to_vec(value)
         .map(Bytes::from)
@@ -353,6 +417,25 @@ fn reason(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_be_understood_stops_only_itself() {
+        let good = serde_json::json!({
+            "account": "alice", "connection": {
+                "version": 1, "id": "c", "platform": "irc", "name": "n", "server": "h", "host": "h", "port": 1,
+                "secure": true, "nick": "a", "sasl": true, "channels": [], "enabled": true, "connector": "irc",
+                "created": "2026-01-15T10:00:00.000Z",
+            },
+        });
+        let mut bad = good.clone();
+        bad["account"] = "bob".into();
+        bad["connection"]["port"] = "secret".into();
+        let read = Assigned::read(vec![bad, good.clone()]);
+        assert_eq!((read.assignments.len(), read.incomplete), (1, false));
+        assert_eq!(read.unclear, ["bob".parse().unwrap()]);
+        let read = Assigned::read(vec![Value::Null, good]);
+        assert!(read.assignments.len() == 1 && read.incomplete && read.unclear.is_empty());
+    }
 
     #[test]
     fn takes_origins_only() {

@@ -67,6 +67,12 @@ pub struct Limits {
     pub sockets_per_account: usize,
     /// Open sockets of one address. Many people may share an address, so it is generous.
     pub sockets_per_ip: usize,
+    /// Sessions of Socket.IO, in all.
+    pub sessions_open: usize,
+    /// Sessions of Socket.IO that have shown no ticket, in all.
+    pub unproven: usize,
+    /// Sessions of Socket.IO that have shown no ticket, of one address.
+    pub unproven_per_ip: usize,
     /// Requests of clients that may wait for one connection.
     pub requests: usize,
     /// Recent activities that a connection keeps for devices that return.
@@ -91,10 +97,14 @@ pub struct Limits {
     pub held_retry: Duration,
     /// How often the list of connections is fetched, plus up to a fifth.
     pub refresh: Duration,
+    /// How often the functions are asked whether sessions ended, plus up to a half.
+    pub sessions: Duration,
     /// How often the queue of tasks is looked into, plus up to a half, if nobody wakes us.
     pub outbox: Duration,
     /// For how long a task waits for its connection before it is refused.
     pub task_age: Duration,
+    /// How long nothing may be heard of a task that is being said before it is tried again.
+    pub task_silence: Duration,
     /// How long a connection may take to end.
     pub stop: Duration,
     /// How long the spool may take to be published when the gateway shuts down.
@@ -115,6 +125,9 @@ impl Default for Limits {
             block: Duration::from_secs(5),
             sockets_per_account: 64,
             sockets_per_ip: 256,
+            sessions_open: 16_384,
+            unproven: 1_024,
+            unproven_per_ip: 64,
             requests: 4_096,
             recent: 1_000,
             in_flight: 1_024,
@@ -127,8 +140,10 @@ impl Default for Limits {
             retry: Duration::from_secs(30),
             held_retry: Duration::from_secs(300),
             refresh: Duration::from_secs(60),
+            sessions: Duration::from_secs(10),
             outbox: Duration::from_secs(10),
             task_age: Duration::from_secs(24 * 60 * 60),
+            task_silence: Duration::from_secs(10 * 60),
             stop: Duration::from_secs(5),
             flush: Duration::from_secs(5),
         }

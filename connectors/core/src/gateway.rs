@@ -4,11 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use model::{AccountName, Activity, Event, Registration};
-use socketioxide::SocketIo;
+use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::calls::{self, Calls};
 use crate::client::{FunctionsClient, FunctionsError};
@@ -18,8 +20,10 @@ use crate::hub::{Account, lock};
 use crate::link::{Status, activity_of};
 use crate::metrics::{Gauges, Metrics};
 use crate::outbox::{Deliverer, Door, Journal};
+use crate::places::Places;
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::service::{GatewayService, NotFound, PATH};
+use crate::sessions::Ended;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
 use crate::{Platform, RequestId, clock, handshake};
 
@@ -41,6 +45,7 @@ pub struct Gateway {
     service: GatewayService,
     publisher: JoinHandle<()>,
     keeper: JoinHandle<()>,
+    watcher: JoinHandle<()>,
     deliverer: JoinHandle<()>,
     registrar: Option<JoinHandle<()>>,
     publish_rest: watch::Sender<bool>,
@@ -64,7 +69,11 @@ pub(crate) struct Shared {
     pub(crate) client: FunctionsClient,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) accounts: Mutex<HashMap<AccountName, Account>>,
+    /// When the list of an account's connections that was applied last was asked for.
+    pub(crate) applied: Mutex<HashMap<AccountName, Instant>>,
     pub(crate) addresses: Mutex<HashMap<IpAddr, usize>>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) ended: Mutex<Ended>,
     pub(crate) calls: Mutex<Calls>,
     pub(crate) fetches: Semaphore,
     pub(crate) outbox: Door,
@@ -77,6 +86,9 @@ pub(crate) struct Shared {
 
 /// Requests to the functions for single accounts at the same time.
 const MAX_FETCHES: usize = 16;
+
+/// How long a session of Socket.IO may take until it is connected to a namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Shared {
     pub(crate) fn is_closing(&self) -> bool {
@@ -118,12 +130,14 @@ impl Shared {
         let age = oldest.map_or(0, |oldest| clock::now().millis() - oldest.millis());
         let accounts = lock(&self.accounts);
         let links = || accounts.values().flat_map(|account| account.links.values());
+        let (sessions, unproven) = self.places.usage();
         let count = |status: Status| links().filter(|link| link.status() == status as u8).count();
         self.metrics.text(&Gauges {
             connections: Status::ALL
                 .iter()
                 .map(|(status, name)| (*name, count(*status)))
                 .collect(),
+            sessions: (sessions.saturating_sub(unproven), unproven),
             spool_records,
             spool_bytes,
             held_accounts,
@@ -195,6 +209,14 @@ impl Gateway {
             .ws_max_message_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
             .ws_max_frame_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
             .max_buffer_size(limits.socket_queue)
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Sockethub has no binary events; what is begun of one would be kept.
+            .with_parser(
+                ParserConfig::common()
+                    .max_incoming_binaries(0)
+                    .max_incoming_binary_buf_size(0)
+                    .packet_completion_timeout(CONNECT_TIMEOUT),
+            )
             .build_with_inner_svc(NotFound);
         let shared = Arc::new(Shared {
             infos,
@@ -206,7 +228,14 @@ impl Gateway {
             client,
             metrics,
             accounts: Mutex::default(),
+            applied: Mutex::default(),
             addresses: Mutex::default(),
+            places: Places::new(
+                limits.sessions_open,
+                limits.unproven,
+                limits.unproven_per_ip,
+            ),
+            ended: Mutex::default(),
             calls: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
             outbox,
@@ -230,6 +259,7 @@ impl Gateway {
             tokio::spawn(shared.client.clone().keep_registered(registration))
         });
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
+        let watcher = tokio::spawn(Arc::clone(&shared).watch_sessions());
         let service = GatewayService {
             shared: Arc::clone(&shared),
             sockets,
@@ -240,6 +270,7 @@ impl Gateway {
             service,
             publisher,
             keeper,
+            watcher,
             deliverer,
             registrar,
             publish_rest,
@@ -261,6 +292,7 @@ impl Gateway {
     pub async fn shutdown(self) {
         self.shared.closing.send_replace(true);
         self.keeper.abort();
+        self.watcher.abort();
         // What it does not hear any more is found out at the next start.
         self.deliverer.abort();
         if let Some(registrar) = self.registrar {

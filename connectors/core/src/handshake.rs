@@ -7,14 +7,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use model::{Ticket, Timestamp};
+use model::{SessionRef, Ticket, Timestamp};
 use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{AckSender, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts};
 use socketioxide::socket::Socket;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::dialect::{Which, error_ack, error_event};
@@ -22,8 +22,10 @@ use crate::gateway::Shared;
 use crate::hub::lock;
 use crate::limiter::{Limiter, Verdict};
 use crate::metrics::add;
+use crate::places::{Place, Proof};
 use crate::service::Peer;
 use crate::session::{Asked, Session};
+use crate::sessions::OVER;
 use crate::socket::{Client, Reply};
 
 /// Events of a socket that may wait: more than the rate limit lets through in a second.
@@ -49,32 +51,41 @@ impl<A: Adapter> FromMessageParts<A> for WantsAck {
     }
 }
 
-/// What a socket asks, from the moment at which it may ask; taken once.
+/// What is known of a socket from the moment at which it may ask; taken once.
 #[derive(Clone)]
-struct Inbox(Arc<Mutex<Option<mpsc::Receiver<Asked>>>>);
+struct Inbox(Arc<Mutex<Option<Comer>>>);
+
+/// A socket that comes.
+struct Comer {
+    asked: mpsc::Receiver<Asked>,
+    ticket: Result<Ticket, String>,
+    proof: Option<Proof>,
+}
 
 /// Registers the gateway's handlers.
 pub(crate) fn listen(io: &SocketIo, shared: &Arc<Shared>) {
     // A middleware runs before the client is told that it is connected, the handler after: what a quick
     // client sends at once must be heard already.
-    let metrics = Arc::clone(shared);
-    let listen = move |socket: SocketRef| {
+    let checks = Arc::clone(shared);
+    let listen = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let (inbox, asked) = mpsc::channel(INBOX);
-        hear(&socket, &metrics, &inbox);
-        let inbox = Inbox(Arc::new(Mutex::new(Some(asked))));
+        hear(&socket, &checks, &inbox);
+        let ticket = ticket(&checks, &socket, &auth.unwrap_or_default());
+        let comer = Comer {
+            proof: ticket.as_ref().ok().and_then(|_| prove(&socket)),
+            asked,
+            ticket,
+        };
+        let inbox = Inbox(Arc::new(Mutex::new(Some(comer))));
         socket.extensions.insert(inbox);
         ready(Ok::<(), Infallible>(()))
     };
     let shared = Arc::clone(shared);
     let welcome = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let inbox = socket.extensions.get::<Inbox>();
-        if let Some(asked) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
-            welcome(
-                Arc::clone(&shared),
-                &socket,
-                &auth.unwrap_or_default(),
-                asked,
-            );
+        if let Some(comer) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
+            let auth = auth.unwrap_or_default();
+            welcome(Arc::clone(&shared), &socket, &auth, comer);
         }
         ready(())
     };
@@ -82,9 +93,14 @@ pub(crate) fn listen(io: &SocketIo, shared: &Arc<Shared>) {
     io.ns("/", welcome.with(listen));
 }
 
-fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value, asked: mpsc::Receiver<Asked>) {
-    let address = address(&shared, socket);
-    let ticket = match ticket(&shared, socket, auth) {
+fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value, comer: Comer) {
+    let Comer {
+        asked,
+        ticket,
+        proof,
+    } = comer;
+    let address = address(socket);
+    let ticket = match ticket {
         Ok(ticket) => ticket,
         Err(error) => return refuse(&shared, socket, &error, asked),
     };
@@ -92,7 +108,25 @@ fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value, asked: mpsc::R
         let text = "too many concurrent connections from this address";
         return refuse(&shared, socket, text, asked);
     }
-    if !shared.enter_account(&ticket) {
+    let full = auth.get("mode").is_some_and(|mode| mode == "full");
+    let since = auth
+        .get("since")
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse::<Timestamp>().ok());
+    let session = SessionRef {
+        account: ticket.account,
+        grant: ticket.grant,
+        since: clock::now(),
+    };
+    let client = Arc::new(Client::new(
+        shared.number(),
+        session,
+        full,
+        since,
+        socket.clone(),
+        Arc::clone(&shared.metrics),
+    ));
+    if !shared.enter_account(&client) {
         address
             .into_iter()
             .for_each(|address| shared.leave_address(address));
@@ -100,32 +134,24 @@ fn welcome(shared: Arc<Shared>, socket: &SocketRef, auth: &Value, asked: mpsc::R
         return refuse(&shared, socket, text, asked);
     }
     shared.metrics.sockets.fetch_add(1, Relaxed);
-    let full = auth.get("mode").is_some_and(|mode| mode == "full");
-    let since = auth
-        .get("since")
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse::<Timestamp>().ok());
-    let client = Arc::new(Client::new(
-        shared.number(),
-        ticket.account,
-        full,
-        since,
-        socket.clone(),
-        Arc::clone(&shared.metrics),
-    ));
-    let gone = Arc::new(Notify::new());
-    let over = Arc::clone(&gone);
+    let over = Arc::clone(&client);
     socket.on_disconnect(move || {
-        over.notify_one();
+        over.gone.notify_one();
         ready(())
     });
     if !socket.connected() {
         // It went before anybody listened for that.
-        gone.notify_one();
+        client.gone.notify_one();
     }
     let session = Session::new(&shared, &client);
     tokio::spawn(async move {
-        session.run(asked, &gone).await;
+        // It is among the account's sockets already: what ends while the functions are asked ends it too.
+        if shared.vouched(Some(&client.session), None).await {
+            session.run(asked).await;
+        } else {
+            client.end(OVER);
+        }
+        drop(proof);
         shared.metrics.sockets.fetch_sub(1, Relaxed);
         shared.leave_account(&client);
         address
@@ -225,14 +251,26 @@ fn ticket(shared: &Shared, socket: &SocketRef, auth: &Value) -> Result<Ticket, S
     Ticket::verify(&text, &config.key, &config.id, clock::now()).map_err(|error| error.to_string())
 }
 
+/// Notes that a socket has shown a ticket; dropped when it has ended.
+pub(crate) fn prove(socket: &SocketRef) -> Option<Proof> {
+    let place = socket.req_parts().extensions.get::<Place>();
+    place.map(|place| place.prove(socket.id.to_string()))
+}
+
 /// Returns the address of a socket's client, as far as it is known.
-pub(crate) fn address(shared: &Shared, socket: &SocketRef) -> Option<IpAddr> {
-    let parts = socket.req_parts();
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
+pub(crate) fn address(socket: &SocketRef) -> Option<IpAddr> {
+    let place = socket.req_parts().extensions.get::<Place>();
+    place.and_then(Place::address)
+}
+
+/// Returns the address of a request's client, as far as it is known.
+pub(crate) fn address_of<B>(shared: &Shared, request: &http::Request<B>) -> Option<IpAddr> {
+    let headers = request.headers();
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
     let forwarded = forwarded
         .filter(|_| shared.config.behind_proxy)
         .and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    forwarded.or_else(|| parts.extensions.get::<Peer>().map(|peer| peer.0))
+    forwarded.or_else(|| request.extensions().get::<Peer>().map(|peer| peer.0))
 }
 
 impl Shared {
@@ -254,19 +292,21 @@ impl Shared {
         }
     }
 
-    fn enter_account(&self, ticket: &Ticket) -> bool {
+    fn enter_account(&self, client: &Arc<Client>) -> bool {
         let mut accounts = lock(&self.accounts);
-        let account = accounts.entry(ticket.account.clone()).or_default();
-        let free = account.sockets < self.config.limits.sockets_per_account;
-        account.sockets += usize::from(free);
+        let account = accounts.entry(client.account.clone()).or_default();
+        let free = account.clients.len() < self.config.limits.sockets_per_account;
+        if free {
+            account.clients.insert(client.id, Arc::clone(client));
+        }
         free
     }
 
     fn leave_account(&self, client: &Client) {
         let mut accounts = lock(&self.accounts);
         if let Some(account) = accounts.get_mut(&client.account) {
-            account.sockets = account.sockets.saturating_sub(1);
-            if account.sockets == 0 && account.links.is_empty() {
+            account.clients.remove(&client.id);
+            if account.clients.is_empty() && account.links.is_empty() {
                 accounts.remove(&client.account);
             }
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use bytes::Bytes;
 use model::{AccountName, EventReceipt, WaitingAccount};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::client::{FunctionsClient, FunctionsError};
 use crate::clock::{Backoff, jitter};
 use crate::metrics::{Metrics, add};
-use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig, batch_body};
+use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig};
 use crate::spool::Spool;
 
 /// Accounts whose messages are tried at the same time.
@@ -220,8 +219,8 @@ impl Drain {
             .map_err(io::Error::other)??;
         let count = records.len();
         if count > 0 {
-            let body: Bytes = batch_body(records.iter().map(Vec::as_slice));
-            match self.client.events_json(body).await {
+            let attempts = self.spool.attempts();
+            match attempts.publish(&self.client, &records).await {
                 Ok(receipt) => {
                     if let Some(waiting) = receipt.waiting.first() {
                         return Ok(Outcome::Wait(pause(&self.config, waiting)));

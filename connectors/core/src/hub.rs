@@ -8,10 +8,12 @@ use model::{AccountName, Assignment, ConnectionId, PersonId};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::client::FunctionsError;
+use crate::SocketId;
+use crate::client::{Assigned, FunctionsError};
 use crate::clock::{Backoff, jitter};
 use crate::gateway::Shared;
 use crate::link::{self, Link, ToLink};
+use crate::socket::Client;
 
 /// Least time between two fetches for one account.
 const FETCH_PAUSE: Duration = Duration::from_millis(500);
@@ -22,7 +24,8 @@ const REMOVED: &str = "the connection was removed";
 #[derive(Default)]
 pub(crate) struct Account {
     pub(crate) links: HashMap<ConnectionId, Arc<Link>>,
-    pub(crate) sockets: usize,
+    /// Sockets with a ticket of the account.
+    pub(crate) clients: HashMap<SocketId, Arc<Client>>,
     /// When the account's connections were fetched last; locked while they are.
     fetched: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
@@ -42,12 +45,12 @@ impl Shared {
             let started = Instant::now();
             let cursor = self.spool.cursor();
             match self.client.assignments(None).await {
-                Ok(assignments) => {
+                Ok(assigned) => {
                     if complained.take().is_some() {
                         tracing::info!("the functions can be reached again");
                     }
                     backoff.reset();
-                    self.reconcile(assignments, None, started, cursor);
+                    self.reconcile(assigned, None, started, cursor);
                     self.forget_recent();
                     self.known.send_replace(true);
                     tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5)).await;
@@ -78,14 +81,31 @@ impl Shared {
     /// Starts, changes and stops connections so that they are those assigned; of one account, or of all.
     fn reconcile(
         self: &Arc<Self>,
-        assignments: Vec<Assignment>,
+        assigned: Assigned,
         only: Option<&AccountName>,
         fetched: Instant,
         cursor: u64,
     ) {
         let mut wanted: HashSet<(AccountName, ConnectionId)> = HashSet::new();
-        for assignment in assignments {
+        // A list may come late: nobody's newer one is undone by it.
+        let newer: HashSet<AccountName> = {
+            let mut applied = lock(&self.applied);
+            if only.is_none() {
+                applied.retain(|_, at| *at > fetched);
+            }
+            let known = applied.iter().filter(|(_, at)| **at > fetched);
+            let mut newer: HashSet<AccountName> = known.map(|(name, _)| name.clone()).collect();
+            // What of theirs is missing may be what cannot be understood.
+            newer.extend(assigned.unclear);
+            if let Some(only) = only {
+                let at = applied.entry(only.clone()).or_insert(fetched);
+                *at = fetched.max(*at);
+            }
+            newer
+        };
+        for assignment in assigned.assignments {
             if only.is_some_and(|only| *only != assignment.account)
+                || newer.contains(&assignment.account)
                 || !assignment.connection.enabled
             {
                 continue;
@@ -95,19 +115,21 @@ impl Shared {
         }
         let mut accounts = lock(&self.accounts);
         for (name, account) in accounts.iter_mut() {
-            if only.is_some_and(|only| only != name) {
+            if only.is_some_and(|only| only != name) || newer.contains(name) {
                 continue;
             }
             account.links.retain(|id, link| {
                 // A connection that is younger than the list cannot be in it.
-                let keep = link.created >= fetched || wanted.contains(&(name.clone(), id.clone()));
+                let keep = assigned.incomplete
+                    || link.created >= fetched
+                    || wanted.contains(&(name.clone(), id.clone()));
                 if !keep {
                     tell(link, ToLink::Stop(REMOVED.to_owned()));
                 }
                 keep && !link.has_ended()
             });
         }
-        accounts.retain(|_, account| !account.links.is_empty() || account.sockets > 0);
+        accounts.retain(|_, account| !account.links.is_empty() || !account.clients.is_empty());
     }
 
     /// Starts a connection, or tells it that its record changed.
@@ -124,9 +146,15 @@ impl Shared {
         let account = accounts.entry(assignment.account.clone()).or_default();
         let known = account.links.get(&assignment.connection.id);
         if let Some(link) = known.filter(|link| !link.has_ended()) {
-            let changed = !link::same(&link.record(), &assignment.connection);
-            // While events that change the record are on their way, the record is old.
-            if changed && link.is_settled(cursor) {
+            let mut assignment = assignment;
+            // While events that change the record are on their way, what they change is old in it.
+            if !link.is_settled(cursor) {
+                let record = link.record();
+                assignment.connection.nick.clone_from(&record.nick);
+                assignment.connection.channels.clone_from(&record.channels);
+            }
+            let folding = link.folding();
+            if !link::same(&link.record(), &assignment.connection, folding) {
                 tell(link, ToLink::Reassign(Box::new(assignment)));
             }
             return Some(Arc::clone(link));
@@ -138,8 +166,12 @@ impl Shared {
         Some(link)
     }
 
-    /// Finds the connection that a client means by its actor.
+    /// Finds the connection that a client means by its actor: by server and nickname, or a lone one with that server.
     pub(crate) fn find(&self, account: &AccountName, actor: &PersonId) -> Option<Arc<Link>> {
+        self.find_named(account, actor, true)
+    }
+
+    fn find_named(&self, account: &AccountName, actor: &PersonId, lone: bool) -> Option<Arc<Link>> {
         let accounts = lock(&self.accounts);
         let links = &accounts.get(account)?.links;
         let mut same: Vec<&Arc<Link>> = links
@@ -150,11 +182,12 @@ impl Shared {
             .collect();
         let named = same.iter().position(|link| {
             let nick = &actor.nick;
-            link.record().nick.eq_ignore_ascii_case(nick) || link.nick().eq_ignore_ascii_case(nick)
+            let folding = link.folding();
+            folding.same(&link.record().nick, nick) || folding.same(&link.nick(), nick)
         });
         match (named, same.len()) {
             (Some(index), _) => Some(Arc::clone(same.swap_remove(index))),
-            (None, 1) => same.pop().map(Arc::clone),
+            (None, 1) if lone => same.pop().map(Arc::clone),
             _ => None,
         }
     }
@@ -164,6 +197,49 @@ impl Shared {
         let accounts = lock(&self.accounts);
         let link = accounts.get(account)?.links.get(id)?;
         (!link.has_ended()).then(|| Arc::clone(link))
+    }
+
+    /// Fetches the connections of one account because they changed. A `connect` that comes meanwhile waits for them.
+    pub(crate) async fn refetch_changed(
+        self: &Arc<Self>,
+        account: &AccountName,
+    ) -> Result<(), FunctionsError> {
+        let fetched = Arc::clone(
+            &lock(&self.accounts)
+                .entry(account.clone())
+                .or_default()
+                .fetched,
+        );
+        let mut fetched = fetched.lock().await;
+        let result = self.refetch(account).await;
+        *fetched = Some(Instant::now());
+        drop(fetched);
+        let unsettled = {
+            let accounts = lock(&self.accounts);
+            let links = accounts.get(account).map(|account| &account.links);
+            let cursor = self.spool.cursor();
+            links.is_some_and(|links| links.values().any(|link| !link.is_settled(cursor)))
+        };
+        if unsettled {
+            // Of such a connection nicknames and channels were left as they are here.
+            tokio::spawn(Arc::clone(self).refetch_settled(account.clone()));
+        }
+        result
+    }
+
+    /// Fetches the connections of an account again once everything that it recorded until now is published.
+    async fn refetch_settled(self: Arc<Self>, account: AccountName) {
+        let (end, mut pause) = (self.spool.end(), Backoff::new(FETCH_PAUSE));
+        // The list of all is fetched each minute anyway.
+        let until = Instant::now() + self.config.limits.refresh;
+        while self.spool.cursor() < end {
+            if Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep(pause.pause()).await;
+        }
+        // If it fails, the list of all is fetched soon.
+        let _ = self.refetch(&account).await;
     }
 
     /// Fetches the connections of one account.
@@ -187,9 +263,6 @@ impl Shared {
         actor: &PersonId,
         credentials: Option<&Value>,
     ) -> Result<Arc<Link>, String> {
-        if let Some(link) = self.find(account, actor) {
-            return Ok(link);
-        }
         let unreachable = |error: FunctionsError| {
             format!(
                 "the connection to {} cannot be looked up now: {error}; try again later",
@@ -202,8 +275,9 @@ impl Shared {
                 .or_default()
                 .fetched,
         );
+        // While they are being fetched because they changed, what is known here is old.
         let mut fetched = fetched.lock().await;
-        if let Some(link) = self.find(account, actor) {
+        if let Some(link) = self.find_named(account, actor, false) {
             return Ok(link);
         }
         if let Some(last) = *fetched {

@@ -4,6 +4,8 @@
 //! them over Socket.IO in both dialects of Sockethub, and publishes what happens to the functions through a
 //! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
 
+mod attempts;
+mod body;
 mod calls;
 mod client;
 mod client_mail;
@@ -19,17 +21,19 @@ mod limiter;
 mod link;
 mod metrics;
 mod outbox;
+mod places;
 mod platform;
 pub mod program;
 mod publisher;
 mod serve;
 mod service;
 mod session;
+mod sessions;
 mod socket;
 mod spool;
 
 pub use ::program::Seldom;
-pub use client::{FunctionsClient, FunctionsError};
+pub use client::{Assigned, FunctionsClient, FunctionsError};
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
 pub use key::{KeyError, connector_key};

@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
 pub(crate) struct Gauges {
     /// Connections by state: name and number.
     pub(crate) connections: Vec<(&'static str, usize)>,
+    /// Sessions of Socket.IO with a ticket, and without.
+    pub(crate) sessions: (usize, usize),
     pub(crate) spool_records: u64,
     pub(crate) spool_bytes: u64,
     pub(crate) held_accounts: u64,
@@ -40,6 +42,15 @@ impl Metrics {
         let mut out = String::new();
         metric(&mut out, "sockets", "gauge", "Open sockets of clients.");
         sample(&mut out, "sockets", self.sockets.load(Relaxed).max(0));
+        metric(
+            &mut out,
+            "sessions",
+            "gauge",
+            "Sessions of Socket.IO, whether they have shown a ticket or not.",
+        );
+        let (shown, none) = gauges.sessions;
+        sample(&mut out, "sessions{ticket=\"shown\"}", shown);
+        sample(&mut out, "sessions{ticket=\"none\"}", none);
         metric(
             &mut out,
             "connections",

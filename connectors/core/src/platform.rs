@@ -94,6 +94,8 @@ pub enum Said {
     Refused(String),
     /// It cannot be said now, and why; try again.
     Later(String),
+    /// The connection ended unexpectedly while it was being said, perhaps because of it; the gateway tells this itself.
+    Lost(String),
 }
 
 /// To whom an activity goes, among the account's sockets on this connection.

@@ -120,8 +120,8 @@ impl Publisher {
                 self.spool.published(next);
                 continue;
             }
-            let body = batch_body(records.iter().map(Vec::as_slice));
-            match self.client.events_json(body).await {
+            let attempts = self.spool.attempts();
+            match attempts.publish(&self.client, &records).await {
                 Ok(receipt) => {
                     if let Err(error) = held.keep(records, &receipt).await {
                         tracing::error!(%error, "messages cannot be held; they wait in the spool");

@@ -13,15 +13,32 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use model::{
-    CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH, verify_request,
+    AccountName, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH,
+    verify_request,
 };
 use socketioxide::service::SocketIoService;
 
+use crate::body::BoundedBody;
 use crate::clock;
 use crate::gateway::Shared;
+use crate::handshake::address_of;
 
 /// Socket.IO's path.
 pub const PATH: &str = "/sockethub";
+
+/// Bytes of a request's head that are taken: it is kept for as long as the session.
+const MAX_HEAD: usize = 8 << 10;
+/// Bytes of a request's body before a ticket was shown.
+const MAX_UNPROVEN: u64 = 16 << 10;
+/// The headers that Socket.IO needs of the request that begins a session.
+const KEPT: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+];
 
 /// The body of answers.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -54,7 +71,14 @@ impl GatewayService {
             return Ok(self.page(request.method(), path));
         }
         if path == WAKE_PATH {
-            return Ok(self.woken(&request));
+            return Ok(match self.signed(&request) {
+                Ok(()) => {
+                    let query = request.uri().query().map(str::to_owned);
+                    drop(request);
+                    self.woken(query).await
+                }
+                Err(refused) => *refused,
+            });
         }
         let origin = self.allowed_origin(request.headers());
         let mut response = if request.method() == Method::OPTIONS {
@@ -65,22 +89,73 @@ impl GatewayService {
                 "the gateway is shutting down",
             )
         } else {
-            tower_service::Service::call(&mut self.sockets, request)
-                .await?
-                .map(BodyExt::boxed_unsync)
+            match self.bounded(request) {
+                Ok(request) => tower_service::Service::call(&mut self.sockets, request)
+                    .await?
+                    .map(BodyExt::boxed_unsync),
+                Err(refused) => *refused,
+            }
         };
         cross_origin(response.headers_mut(), origin);
         Ok(response)
     }
 
-    /// `POST /sockethub/wake`: the functions have queued something for us.
-    fn woken<B>(&self, request: &Request<B>) -> Response<Body> {
+    /// Bounds what a request costs before a ticket was shown: head, body, and the session that it begins.
+    fn bounded<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Request<BoundedBody<B>>, Box<Response<Body>>> {
+        let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |path| path.as_str());
+        let head = target.len() + request.headers().iter().map(length).sum::<usize>();
+        if head > MAX_HEAD {
+            return Err(Box::new(plain(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the head of a request may have 8 KiB here",
+            )));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        // As Socket.IO reads it.
+        let id = query.split('&').find_map(|pair| pair.strip_prefix("sid="));
+        let proven = id.is_some_and(|id| self.shared.places.is_proven(id));
+        let most = if proven { u64::MAX } else { MAX_UNPROVEN };
+        let place = if id.is_none() && request.method() == Method::GET {
+            let place = self.shared.places.enter(address_of(&self.shared, &request));
+            Some(place.ok_or_else(|| {
+                let text = "too many connections without a ticket are open, here or from this address; try again in a moment";
+                let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
+                let after = HeaderValue::from_static("5");
+                response.headers_mut().insert(header::RETRY_AFTER, after);
+                Box::new(response)
+            })?)
+        } else {
+            None
+        };
+        let (mut parts, body) = request.into_parts();
+        if let Some(place) = place {
+            let mut kept = HeaderMap::with_capacity(KEPT.len());
+            for name in KEPT {
+                if let Some(value) = parts.headers.remove(&name) {
+                    kept.insert(name, value);
+                }
+            }
+            parts.headers = kept;
+            parts.extensions.insert(place);
+        }
+        Ok(Request::from_parts(parts, BoundedBody::new(body, most)))
+    }
+
+    /// Checks that the functions wake us.
+    fn signed<B>(&self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
         if request.method() != Method::POST {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only POST");
             let allow = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, allow);
-            return response;
+            return Err(Box::new(response));
         }
         let config = &self.shared.config;
         let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
@@ -97,15 +172,39 @@ impl GatewayService {
             header(SIGNATURE_HEADER).unwrap_or_default(),
             clock::now(),
         );
-        match verified {
-            Ok(()) if header(CONNECTOR_HEADER) == Some(&config.id) => {
-                self.shared.outbox.wake();
-                // It may be that an archive can be written again.
-                self.shared.spool.held().retry();
-                plain(StatusCode::NO_CONTENT, "")
-            }
-            Ok(()) => plain(StatusCode::UNAUTHORIZED, "another connector is meant"),
-            Err(error) => plain(StatusCode::UNAUTHORIZED, error.to_string()),
+        let refused = match verified {
+            Ok(()) if header(CONNECTOR_HEADER) == Some(&config.id) => return Ok(()),
+            Ok(()) => "another connector is meant".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Box::new(plain(StatusCode::UNAUTHORIZED, refused)))
+    }
+
+    /// `POST /sockethub/wake`: the functions have queued something for us, or something that we keep changed.
+    async fn woken(&self, query: Option<String>) -> Response<Body> {
+        if let Some(query) = query {
+            return self.changed(&query).await;
+        }
+        self.shared.outbox.wake();
+        // It may be that an archive can be written again.
+        self.shared.spool.held().retry();
+        plain(StatusCode::NO_CONTENT, "")
+    }
+
+    /// The functions say what changed: it is known here once they are answered.
+    async fn changed(&self, query: &str) -> Response<Body> {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let result = match pairs.next() {
+            Some((name, value)) if name == "account" => match value.parse::<AccountName>() {
+                Ok(account) => self.shared.account_changed(&account).await,
+                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+            },
+            Some((name, value)) if name == "call" => self.shared.call_changed(&value).await,
+            _ => return plain(StatusCode::BAD_REQUEST, "expected account= or call="),
+        };
+        match result {
+            Ok(()) => plain(StatusCode::NO_CONTENT, ""),
+            Err(error) => plain(StatusCode::BAD_GATEWAY, error.to_string()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::Entity;
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::dialect::{Dialect, Request, Which, read, schemas};
 use crate::gateway::Shared;
@@ -45,8 +45,9 @@ impl Session {
         }
     }
 
-    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>, gone: &Notify) {
-        let gone = gone.notified();
+    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
+        let client = Arc::clone(&self.client);
+        let gone = client.gone.notified();
         tokio::pin!(gone);
         loop {
             let next = tokio::select! {

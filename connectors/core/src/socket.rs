@@ -1,14 +1,16 @@
 //! One socket of a client, as connections and sessions see it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{AccountName, RoomSpelling, Timestamp};
+use model::{AccountName, RoomSpelling, SessionRef, Timestamp};
 use serde_json::Value;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::{SendError, SocketError};
+use tokio::sync::Notify;
 
 use crate::SocketId;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, error_event};
 use crate::metrics::{Metrics, add};
 
 /// A socket with a valid ticket.
@@ -16,17 +18,22 @@ use crate::metrics::{Metrics, add};
 pub(crate) struct Client {
     pub(crate) id: SocketId,
     pub(crate) account: AccountName,
+    /// By what it was let in.
+    pub(crate) session: SessionRef,
     pub(crate) full: bool,
     pub(crate) since: Option<Timestamp>,
     socket: SocketRef,
     metrics: Arc<Metrics>,
     manner: Mutex<(Dialect, RoomSpelling)>,
+    ended: AtomicBool,
+    /// Told when the socket is gone or has to go.
+    pub(crate) gone: Notify,
 }
 
 impl Client {
     pub(crate) fn new(
         id: SocketId,
-        account: AccountName,
+        session: SessionRef,
         full: bool,
         since: Option<Timestamp>,
         socket: SocketRef,
@@ -34,12 +41,15 @@ impl Client {
     ) -> Self {
         Self {
             id,
-            account,
+            account: session.account.clone(),
+            session,
             full,
             since,
             socket,
             metrics,
             manner: Mutex::default(),
+            ended: AtomicBool::new(false),
+            gone: Notify::new(),
         }
     }
 
@@ -50,6 +60,9 @@ impl Client {
     }
 
     pub(crate) fn emit(&self, event: &str, value: &Value) {
+        if self.ended.load(Ordering::SeqCst) {
+            return;
+        }
         if let Err(SendError::Socket(SocketError::InternalChannelFull)) =
             self.socket.emit(event, value)
         {
@@ -57,6 +70,17 @@ impl Client {
             tracing::info!(account = %self.account, "a client does not read; its socket is closed");
             self.disconnect();
         }
+    }
+
+    /// Lets it neither receive nor send from now on, tells it why, and closes it.
+    pub(crate) fn end(&self, why: &str) {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Fails only if it is closed or does not read.
+        let _ = self.socket.emit("error", &error_event(why));
+        self.disconnect();
+        self.gone.notify_one();
     }
 
     pub(crate) fn disconnect(&self) {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use common::functions::{Functions, assignment};
 use common::network::Network;
+use common::polling::Polling;
 use common::running::{Running, node, probe};
 use common::until;
 use serde_json::{Value, json};
@@ -28,6 +29,136 @@ fn texts(value: &Value) -> Vec<&str> {
     let sent = got.filter(|activity| activity["type"] == "send");
     sent.map(|activity| activity["object"]["content"].as_str().unwrap())
         .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_everybody_leaves_at_the_end_is_written_nowhere() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    let names: Vec<String> = (0..12).map(|n| format!("user{n}")).collect();
+    functions.state.lock().unwrap().assignments = names
+        .iter()
+        .map(|name| assignment(name, name, &["#c"]))
+        .collect();
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    until("they are there", || {
+        let log = network.log();
+        names
+            .iter()
+            .all(|name| log.contains(&format!("start {name} 0")))
+    })
+    .await;
+    network.say("bob", "#c", "the last word");
+    let heard = || {
+        let stored = functions.stored();
+        let said = stored.iter().filter(|event| {
+            matches!(&event.body, model::EventBody::Message { message, .. } if message.text == "the last word")
+        });
+        said.count()
+    };
+    until("it is stored for all", || heard() == names.len()).await;
+    running.stop().await;
+    assert_eq!(functions.stored().len(), names.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_left_and_joined_again_sees_who_is_there() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    network.join("bob", "#c");
+    let functions = Functions::start().await;
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let auth = json!({
+        "ticket": common::functions::ticket("alice", common::functions::ID, 60_000),
+        "mode": "full", "since": "2026-01-01T00:00:00.000Z",
+    });
+    let act = |kind: &str, room: &str| {
+        json!({
+            "type": kind, "context": "irc",
+            "actor": {"id": "alice@irc.test", "type": "person", "name": "alice"},
+            "target": {"id": format!("{room}@irc.test"), "type": "room", "name": room},
+        })
+    };
+    let connect = || {
+        let mut connect = act("connect", "#c");
+        connect.as_object_mut().unwrap().remove("target");
+        connect
+    };
+    let mut first = Polling::open(&running.url, "", auth.clone()).await;
+    for asked in [connect(), act("leave", "#c"), act("join", "#c")] {
+        let ack = first.ask("message", asked).await.unwrap();
+        assert_eq!(ack["error"], Value::Null, "{ack}");
+    }
+    network.say("bob", "#c", "was said before");
+    let said = async |socket: &mut Polling, text: &str| {
+        let mut got = Vec::new();
+        loop {
+            let activity = socket.event("message").await.unwrap();
+            if activity["object"]["content"] == text {
+                return got;
+            }
+            got.push(activity);
+        }
+    };
+    said(&mut first, "was said before").await;
+    let mut later = Polling::open(&running.url, "", auth).await;
+    later.emit("message", connect()).await;
+    let mut got = said(&mut later, "was said before").await;
+    network.say("bob", "#c", "is said now");
+    got.extend(said(&mut later, "is said now").await);
+    // What tells who is there is not undone by what is told after it.
+    let shown = got
+        .iter()
+        .rposition(|activity| activity["object"]["type"] == "attendance")
+        .expect("it is told who is there");
+    assert_eq!(got[shown]["object"]["members"], json!(["alice", "bob"]));
+    let undone = got[shown..]
+        .iter()
+        .any(|activity| activity["type"] == "join" || activity["type"] == "leave");
+    assert!(!undone, "{got:#?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_are_told_apart_as_the_network_does() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    network.world.lock().unwrap().casemapping = Some("ascii");
+    let functions = Functions::start().await;
+    functions.state.lock().unwrap().assignments =
+        vec![assignment("alice", "alice", &["#x[1]", "#x{1}"])];
+    // The same again after a restart.
+    for round in 0..2 {
+        let running = Running::start(&functions.origin, dir.path(), &network).await;
+        let auth =
+            json!({"ticket": common::functions::ticket("alice", common::functions::ID, 60_000)});
+        let mut socket = Polling::open(&running.url, "", auth).await;
+        let act = |kind: &str, room: Option<&str>| {
+            json!({
+                "type": kind, "context": "irc",
+                "actor": {"id": "alice@irc.test", "type": "person", "name": "alice"},
+                "target": room.map(|room| json!({"id": format!("{room}@irc.test"), "type": "room", "name": room})),
+            })
+        };
+        for (kind, room) in [("connect", None), ("join", Some("#x[1]"))] {
+            let mut asked = act(kind, room);
+            if room.is_none() {
+                asked.as_object_mut().unwrap().remove("target");
+            }
+            let ack = socket.ask("message", asked).await.unwrap();
+            assert_eq!(ack["error"], Value::Null, "{ack}");
+        }
+        network.say("bob", "#x{1}", "elsewhere");
+        network.say("bob", "#X[1]", "nobody is in a room of that name");
+        network.say("bob", "#x[1]", &format!("here {round}"));
+        let said = loop {
+            let got = socket.event("message").await.unwrap();
+            if got["type"] == "send" {
+                break got;
+            }
+        };
+        assert_eq!(said["object"]["content"], format!("here {round}"));
+        running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +277,11 @@ async fn connections_come_change_and_go_as_the_functions_say() {
         json!({"account": "alice", "messages": [["#new", null]]}),
     )
     .await;
-    until("the join is published", || functions.stored().len() == 1).await;
+    until("the join is published", || {
+        let joined = |event: &model::Event| matches!(event.body, model::EventBody::Joined { .. });
+        functions.stored().iter().any(joined)
+    })
+    .await;
     assign(vec![assignment("alice", "alice", &["#new"])]);
     let requests = || functions.state.lock().unwrap().requests;
     assert_eq!(requests(), 1);

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Status;
+use super::folding::Folding;
 use super::requests::{Request, RequestKind};
-use super::roster::{fold, nick};
+use super::roster::nick;
 use super::run::Task;
 use super::viewer::Viewer;
 use crate::dialect::{View, render};
@@ -43,10 +44,10 @@ impl Task {
                 viewer.show(&activity, platform, &server, &own);
             }
         }
-        if records
-            .iter()
-            .any(|(_, body)| matches!(body, EventBody::Message { .. }))
-        {
+        // Only what was said is told again: who came and went since is in the snapshot, and an own departure told after
+        // it would undo it.
+        let recorded = |(_, body): &(String, EventBody)| matches!(body, EventBody::Message { .. });
+        if activity.kind == "send" && records.iter().any(recorded) {
             self.ring.push(activity);
         }
     }
@@ -66,6 +67,10 @@ impl Task {
                     self.came_online();
                 }
             }
+            let folding = object.and_then(|object| Folding::parse(object.get("casemapping")?));
+            if let Some(folding) = folding {
+                self.refold(folding);
+            }
             if let Some(nick) = text("nick").filter(|nick| !nick.is_empty()) {
                 self.link.set_nick(nick);
             }
@@ -73,7 +78,8 @@ impl Task {
         let changed = self.roster.note(activity, &own);
         if activity.kind == "update"
             && activity.object_type() == Some("address")
-            && nick(activity.actor.as_ref()).is_some_and(|nick| fold(nick) == fold(&own))
+            && nick(activity.actor.as_ref())
+                .is_some_and(|nick| self.link.folding().same(nick, &own))
             && let Some(new) = nick(activity.target.as_ref())
         {
             self.link.set_nick(new);
@@ -83,6 +89,18 @@ impl Task {
             self.stale.extend(changed);
             self.attendance_at
                 .get_or_insert_with(|| Instant::now() + ATTENDANCE_PAUSE);
+        }
+    }
+
+    /// The network has said what it takes for the same letter.
+    fn refold(&mut self, folding: Folding) {
+        if self.link.folding() == folding {
+            return;
+        }
+        self.link.set_folding(folding);
+        self.roster.refold(folding);
+        for viewer in self.viewers.values_mut() {
+            viewer.refold(folding);
         }
     }
 

@@ -2,11 +2,11 @@
 
 use model::{ArchiveTarget, EventBody, MessageType};
 
-use super::roster::fold;
+use super::folding::Folding;
 
 /// Tells whether a message calls the one with this nickname: a private message of a person, or the nickname as a
 /// word in a channel. What one says oneself, notices to oneself and what servers say do not.
-pub(super) fn calls(body: &EventBody, own: &str) -> bool {
+pub(super) fn calls(body: &EventBody, own: &str, folding: Folding) -> bool {
     let EventBody::Message {
         target, message, ..
     } = body
@@ -19,12 +19,12 @@ pub(super) fn calls(body: &EventBody, own: &str) -> bool {
         MessageType::Join | MessageType::Leave | MessageType::Topic | MessageType::Nick => false,
     };
     let from = &message.from;
-    if !said || own.is_empty() || from.contains('.') || fold(from) == fold(own) {
+    if !said || own.is_empty() || from.contains('.') || folding.same(from, own) {
         return false;
     }
     match target {
         ArchiveTarget::User(_) => true,
-        ArchiveTarget::Channel(_) => mentions(&fold(&message.text), &fold(own)),
+        ArchiveTarget::Channel(_) => mentions(&folding.fold(&message.text), &folding.fold(own)),
     }
 }
 
@@ -42,9 +42,13 @@ fn mentions(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::ArchiveMessage;
+    use model::{ArchiveMessage, ArchiveTarget, EventBody, MessageType};
 
-    use super::*;
+    use super::Folding;
+
+    fn calls(body: &EventBody, own: &str) -> bool {
+        super::calls(body, own, Folding::default())
+    }
 
     fn said(target: ArchiveTarget, from: &str, text: &str, kind: MessageType) -> EventBody {
         EventBody::Message {

@@ -1,6 +1,7 @@
 //! One always-on connection of an account: between its platform task, the spool and the sockets.
 
 mod deliver;
+mod folding;
 mod missed;
 mod requests;
 mod ring;
@@ -15,6 +16,7 @@ use model::{Activity, Assignment, Connection, EventBody, RoomId, RoomSpelling};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(crate) use self::folding::Folding;
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
 use crate::socket::{Client, Reply};
@@ -71,6 +73,8 @@ pub(crate) struct Link {
     /// The nickname now.
     nick: Mutex<String>,
     status: AtomicU8,
+    /// What the network takes for the same letter, [`Folding`].
+    folding: AtomicU8,
     /// The spool's number after the last event that changes the record.
     changed: AtomicU64,
     /// Becomes true when the task has ended.
@@ -86,6 +90,7 @@ impl Link {
             nick: Mutex::new(record.nick.clone()),
             record: Mutex::new(record.clone()),
             status: AtomicU8::new(Status::Connecting as u8),
+            folding: AtomicU8::new(Folding::default() as u8),
             changed: AtomicU64::new(0),
             ended: watch::Sender::new(false),
         };
@@ -104,6 +109,14 @@ impl Link {
     fn set_nick(&self, new: &str) {
         let mut nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
         new.clone_into(&mut nick);
+    }
+
+    pub(crate) fn folding(&self) -> Folding {
+        Folding::from_number(self.folding.load(Ordering::Relaxed))
+    }
+
+    fn set_folding(&self, folding: Folding) {
+        self.folding.store(folding as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn is_online(&self) -> bool {
@@ -126,7 +139,8 @@ impl Link {
     /// Applies to the record what the functions will apply when they get the event.
     fn note(&self, body: &EventBody, next: u64) {
         let mut record = self.record();
-        let name = |channel: &str| channel.split(' ').next().unwrap_or_default().to_lowercase();
+        let folding = self.folding();
+        let name = |channel: &str| folding.fold(channel.split(' ').next().unwrap_or_default());
         match body {
             EventBody::Message { .. } => return,
             EventBody::Joined { channel } => {
@@ -152,12 +166,20 @@ impl Link {
 }
 
 /// Whether two records ask for the same connection, whatever the order of channels.
-pub(crate) fn same(a: &Connection, b: &Connection) -> bool {
+pub(crate) fn same(a: &Connection, b: &Connection, folding: Folding) -> bool {
     let comparable = |record: &Connection| {
         let mut record = record.clone();
-        record.channels = record.channels.iter().map(|c| c.to_lowercase()).collect();
+        record.channels = record.channels.iter().map(|c| folded(c, folding)).collect();
         record.channels.sort();
         serde_json::to_value(record).ok()
     };
     comparable(a) == comparable(b)
+}
+
+/// A channel's name folded; its key, after a space, is as it is.
+fn folded(channel: &str, folding: Folding) -> String {
+    match channel.split_once(' ') {
+        Some((name, key)) => format!("{} {key}", folding.fold(name)),
+        None => folding.fold(channel),
+    }
 }

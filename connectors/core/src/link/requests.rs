@@ -7,7 +7,6 @@ use model::Activity;
 use tokio::time::Instant;
 
 use super::ToLink;
-use super::roster::fold;
 use super::run::Task;
 use super::viewer::Viewer;
 use crate::socket::{Client, Reply};
@@ -28,7 +27,7 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) enum RequestKind {
     Attach,
-    /// A join: the folded channel; whether it is new to the socket; whether the account was there already.
+    /// A join: the channel; whether it is new to the socket; whether the account was there already.
     Join {
         channel: String,
         new: bool,
@@ -64,7 +63,7 @@ impl Task {
                 {
                     viewer.spells(&room.channel, *spelling);
                 }
-                let channel = room.map(|(room, _)| fold(&room.channel));
+                let channel = room.map(|(room, _)| room.channel);
                 self.perform(&client, activity, channel, reply);
             }
             ToLink::Say(saying) => self.say(saying),
@@ -86,7 +85,7 @@ impl Task {
     fn attach(&mut self, client: Arc<Client>, echo: Activity, nick: &str, reply: Option<Reply>) {
         let (socket, full) = (client.id, attached(&client));
         if let Entry::Vacant(place) = self.viewers.entry(socket) {
-            place.insert(Viewer::new(client, nick));
+            place.insert(Viewer::new(client, nick, self.link.folding()));
             self.tell_audience();
         }
         let waiting = Request {
@@ -126,7 +125,7 @@ impl Task {
                 let viewer = self.viewers.get_mut(&client.id);
                 let new = viewer.is_some_and(|viewer| {
                     viewer.attended.remove(&channel);
-                    viewer.joined.insert(channel.clone())
+                    viewer.joined.insert(&channel, ())
                 });
                 RequestKind::Join {
                     channel,
@@ -149,12 +148,10 @@ impl Task {
             Some("the connection is being started again; try again in a moment".to_owned())
         } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
             Some(TOO_MANY.to_owned())
-        } else if activity.kind == "send" && self.shared.spool.is_full_for(&self.assignment.account)
-        {
-            Some(
-                "messages cannot be recorded at the moment, so nothing was sent; try again later"
-                    .to_owned(),
-            )
+        } else if activity.kind == "send" {
+            let room = self.shared.spool.room_for(&self.assignment.account);
+            room.err()
+                .map(|error| format!("{error}, so nothing was sent; try again later"))
         } else {
             None
         };
@@ -191,10 +188,15 @@ impl Task {
         }
     }
 
-    pub(super) fn fail_requests(&mut self, error: &str) {
+    /// Nothing more will be heard of tasks that were being said.
+    pub(super) fn fail_says(&mut self, how: fn(&str) -> Said, error: &str) {
         for (_, id) in std::mem::take(&mut self.says) {
-            self.shared.outbox.tell(&id, Said::Later(error.to_owned()));
+            self.shared.outbox.tell(&id, how(error));
         }
+    }
+
+    pub(super) fn fail_requests(&mut self, error: &str) {
+        self.fail_says(|error| Said::Later(error.to_owned()), error);
         for (_, request) in std::mem::take(&mut self.requests) {
             self.answer(request, Err(error.to_owned()));
         }

@@ -2,38 +2,35 @@
 //!
 //! Clients of the older kind learn who is there from attendance lists only, so the gateway keeps them.
 
-use std::collections::{BTreeMap, HashMap};
-
 use model::{Activity, Entity};
 use serde_json::{Value, json};
+
+use super::folding::{ByName, Folding};
 
 /// Most members kept of one room.
 const MAX_MEMBERS: usize = 50_000;
 
-/// Folds a name as RFC 1459, section 2.2 does, for comparison.
-pub(crate) fn fold(name: &str) -> String {
-    let lower = |c: char| match c {
-        '[' => '{',
-        ']' => '}',
-        '\\' => '|',
-        '~' => '^',
-        c => c.to_ascii_lowercase(),
-    };
-    name.chars().map(lower).collect()
-}
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Room {
-    /// By folded nickname.
-    members: BTreeMap<String, String>,
+    members: ByName<()>,
     topic: Option<Activity>,
     /// Whether an attendance list was seen.
     complete: bool,
 }
 
-/// Rooms by folded channel.
-#[derive(Debug, Default)]
-pub(crate) struct Roster(HashMap<String, Room>);
+impl Room {
+    fn new(folding: Folding) -> Self {
+        Self {
+            members: ByName::new(folding),
+            topic: None,
+            complete: false,
+        }
+    }
+}
+
+/// Rooms by channel.
+#[derive(Debug)]
+pub(crate) struct Roster(ByName<Room>);
 
 /// Returns the channel of a room.
 pub(crate) fn channel(entity: Option<&Entity>) -> Option<&str> {
@@ -52,11 +49,24 @@ pub(crate) fn nick(entity: Option<&Entity>) -> Option<&str> {
 }
 
 impl Roster {
-    /// Learns from an activity; returns the folded channels of which the list changed because of somebody else.
+    pub(crate) fn new(folding: Folding) -> Self {
+        Self(ByName::new(folding))
+    }
+
+    /// The network takes other names for the same from now on.
+    pub(crate) fn refold(&mut self, folding: Folding) {
+        self.0.refold(folding);
+        for room in self.0.values_mut() {
+            room.members.refold(folding);
+        }
+    }
+
+    /// Learns from an activity; returns the channels of which the list changed because of somebody else.
     pub(crate) fn note(&mut self, activity: &Activity, own: &str) -> Vec<String> {
+        let folding = self.0.folding();
         let target = activity.target.as_ref();
         let who = nick(activity.actor.as_ref()).unwrap_or_default();
-        let is_own = fold(who) == fold(own);
+        let is_own = folding.same(who, own);
         match (
             activity.kind.as_str(),
             activity.object_type(),
@@ -69,35 +79,39 @@ impl Roster {
                 Vec::new()
             }
             ("join", _, Some(channel)) if is_own => {
-                let room = self.0.entry(fold(channel)).or_default();
-                room.members.insert(fold(who), who.to_owned());
+                if !self.0.contains(channel) {
+                    self.0.insert(channel, Room::new(folding));
+                }
+                if let Some(room) = self.0.get_mut(channel) {
+                    room.members.insert(who, ());
+                }
                 Vec::new()
             }
-            ("join", _, Some(channel)) => self.change(&fold(channel), |members| {
-                members.len() < MAX_MEMBERS && members.insert(fold(who), who.to_owned()).is_none()
+            ("join", _, Some(channel)) => self.change(channel, |members| {
+                members.len() < MAX_MEMBERS && members.insert(who, ())
             }),
             ("leave", _, Some(channel)) if is_own => {
-                self.0.remove(&fold(channel));
+                self.0.remove(channel);
                 Vec::new()
             }
-            ("leave", _, Some(channel)) => self.change(&fold(channel), |members| {
-                members.remove(&fold(who)).is_some()
-            }),
-            ("leave", _, None) => self.change_all(|members| members.remove(&fold(who)).is_some()),
+            ("leave", _, Some(channel)) => {
+                self.change(channel, |members| members.remove(who).is_some())
+            }
+            ("leave", _, None) => self.change_all(|members| members.remove(who).is_some()),
             ("update", Some("address"), _) => {
                 let Some(new) = nick(target) else {
                     return Vec::new();
                 };
                 self.change_all(|members| {
-                    let was_there = members.remove(&fold(who)).is_some();
+                    let was_there = members.remove(who).is_some();
                     if was_there {
-                        members.insert(fold(new), new.to_owned());
+                        members.insert(new, ());
                     }
                     was_there
                 })
             }
             ("update", Some("topic"), Some(channel)) => {
-                if let Some(room) = self.0.get_mut(&fold(channel)) {
+                if let Some(room) = self.0.get_mut(channel) {
                     room.topic = Some(activity.clone());
                 }
                 Vec::new()
@@ -110,30 +124,35 @@ impl Roster {
         let Some(members) = object.and_then(|object| object.get("members")?.as_array()) else {
             return;
         };
-        let names = members.iter().filter_map(Value::as_str).take(MAX_MEMBERS);
-        let room = self.0.entry(fold(channel)).or_default();
-        room.members = names.map(|name| (fold(name), name.to_owned())).collect();
+        let folding = self.0.folding();
+        if !self.0.contains(channel) {
+            self.0.insert(channel, Room::new(folding));
+        }
+        let Some(room) = self.0.get_mut(channel) else {
+            return;
+        };
+        room.members.clear();
+        for name in members.iter().filter_map(Value::as_str).take(MAX_MEMBERS) {
+            room.members.insert(name, ());
+        }
         room.complete = true;
     }
 
     fn change(
         &mut self,
         channel: &str,
-        change: impl FnOnce(&mut BTreeMap<String, String>) -> bool,
+        change: impl FnOnce(&mut ByName<()>) -> bool,
     ) -> Vec<String> {
         let room = self.0.get_mut(channel);
         let changed = room.is_some_and(|room| change(&mut room.members));
         changed.then(|| channel.to_owned()).into_iter().collect()
     }
 
-    fn change_all(
-        &mut self,
-        mut change: impl FnMut(&mut BTreeMap<String, String>) -> bool,
-    ) -> Vec<String> {
+    fn change_all(&mut self, mut change: impl FnMut(&mut ByName<()>) -> bool) -> Vec<String> {
         let changed = self
             .0
             .iter_mut()
-            .filter_map(|(channel, room)| change(&mut room.members).then(|| channel.clone()));
+            .filter_map(|(channel, room)| change(&mut room.members).then(|| channel.to_owned()));
         changed.collect()
     }
 
@@ -143,8 +162,8 @@ impl Roster {
     }
 
     /// Whether the list of a channel is known.
-    pub(crate) fn knows(&self, folded: &str) -> bool {
-        self.0.get(folded).is_some_and(|room| room.complete)
+    pub(crate) fn knows(&self, channel: &str) -> bool {
+        self.0.get(channel).is_some_and(|room| room.complete)
     }
 
     /// Returns the attendance answer for a channel, if its list is known.
@@ -155,8 +174,8 @@ impl Roster {
         channel: &str,
         own: &str,
     ) -> Option<Activity> {
-        let room = self.0.get(&fold(channel)).filter(|room| room.complete)?;
-        let members: Vec<&String> = room.members.values().collect();
+        let room = self.0.get(channel).filter(|room| room.complete)?;
+        let members: Vec<&str> = room.members.names().collect();
         let mut activity = Activity::new(platform, "query", Entity::room(channel, server));
         activity.target = Some(Entity::person(own, server));
         activity.object = Some(json!({"type": "attendance", "members": members}));
@@ -165,7 +184,7 @@ impl Roster {
 
     /// Returns the topic of a channel, if it is known.
     pub(crate) fn topic(&self, channel: &str) -> Option<&Activity> {
-        self.0.get(&fold(channel))?.topic.as_ref()
+        self.0.get(channel)?.topic.as_ref()
     }
 }
 
@@ -193,7 +212,7 @@ mod tests {
 
     #[test]
     fn follows_joins_leaves_quits_and_nicks() {
-        let mut roster = Roster::default();
+        let mut roster = Roster::new(Folding::default());
         assert!(
             roster
                 .note(&about("join", "ann", Some("#c")), "me")
@@ -221,5 +240,32 @@ mod tests {
         assert_eq!(roster.note(&about("leave", "ANNA", None), "me"), ["#c"]);
         roster.note(&about("leave", "me", Some("#c")), "me");
         assert!(!roster.knows("#c"));
+    }
+
+    #[test]
+    fn rooms_and_members_are_told_apart_as_the_network_does() {
+        let mut roster = Roster::new(Folding::default());
+        let join = |who: &str, channel: &str| about("join", who, Some(channel));
+        let list = |channel: &str, members: &[&str]| {
+            let mut activity = attendance(members);
+            activity.actor = Some(Entity::room(channel, "h"));
+            activity
+        };
+        roster.refold(Folding::Ascii);
+        roster.note(&join("me", "#a[1]"), "me");
+        roster.note(&join("me", "#a{1}"), "me");
+        roster.note(&list("#a[1]", &["me", "bob[]", "bob{}"]), "me");
+        assert!(roster.knows("#A[1]") && !roster.knows("#a{1}"));
+        roster.note(&about("leave", "bob{}", Some("#a[1]")), "me");
+        let attendance = roster.attendance("irc", "h", "#a[1]", "me").unwrap();
+        assert_eq!(
+            attendance.object.unwrap()["members"],
+            json!(["bob[]", "me"])
+        );
+        // Somebody whose nickname differs from ours in a bracket only is somebody else.
+        let changed = roster.note(&about("leave", "me{}", Some("#a[1]")), "me[]");
+        assert!(changed.is_empty() && roster.knows("#a[1]"));
+        roster.note(&about("leave", "me[]", Some("#a[1]")), "me[]");
+        assert!(!roster.knows("#a[1]"));
     }
 }

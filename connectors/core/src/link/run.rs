@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Activity, Assignment, Event, EventBody};
+use model::{Activity, Assignment, Event, EventBody, MessageType};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -17,8 +17,8 @@ use super::{Link, Status, ToLink, missed};
 use crate::clock::Backoff;
 use crate::gateway::Shared;
 use crate::metrics::add;
-use crate::spool::{Durable, SpoolError};
-use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, SocketId};
+use crate::spool::{Durable, SpoolError, refusal};
+use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, Said, SocketId};
 
 /// How long a full spool may hold a connection before it looks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
@@ -49,10 +49,10 @@ pub(super) struct Task {
     pub(super) viewers: HashMap<SocketId, Viewer>,
     pub(super) ring: Ring,
     pub(super) roster: Roster,
-    /// Folded channels whose list is to be sent to sockets that are not in mode full, and when.
+    /// Channels whose list is to be sent to sockets that are not in mode full, and when.
     pub(super) stale: HashSet<String>,
     pub(super) attendance_at: Option<Instant>,
-    /// Sockets that joined where the account is already, with the folded channel.
+    /// Sockets that joined where the account is already, with the channel.
     pub(super) arrived: Vec<(SocketId, String)>,
     restart_at: Option<Instant>,
     backoff: Backoff,
@@ -85,7 +85,7 @@ pub(crate) fn start(
         says: HashMap::new(),
         viewers: HashMap::new(),
         ring,
-        roster: Roster::default(),
+        roster: Roster::new(link.folding()),
         stale: HashSet::new(),
         attendance_at: None,
         arrived: Vec::new(),
@@ -130,6 +130,7 @@ impl Task {
 
     async fn run(&mut self, mut messages: mpsc::Receiver<ToLink>) {
         let shared = Arc::clone(&self.shared);
+        let mut trouble = shared.spool.trouble();
         let most = shared.config.limits.in_flight;
         loop {
             let reading = self.queue.len() < most && self.blocked.is_none();
@@ -157,6 +158,11 @@ impl Task {
                         self.take(Some(output));
                     }
                 }
+                // Never closed: the spool lives as long as what is shared.
+                Ok(()) = trouble.changed() => {
+                    let kind = *trouble.borrow_and_update();
+                    self.disk_refuses(kind);
+                }
                 () = at(self.restart_at) => self.begin(),
                 () = at(self.attendance_at) => self.send_attendance(),
                 () = at(self.stop_at) => return,
@@ -164,8 +170,29 @@ impl Task {
         }
     }
 
+    /// Whoever has said something waits for the disk; they are told so.
+    fn disk_refuses(&mut self, kind: Option<std::io::ErrorKind>) {
+        match kind {
+            Some(kind) if !self.queue.is_empty() => self.hold_back(&refusal(kind)),
+            Some(_) => {}
+            None => self.held = false,
+        }
+    }
+
+    fn hold_back(&mut self, error: &SpoolError) {
+        if !std::mem::replace(&mut self.held, true) {
+            self.trouble(&format!("messages are held back: {error}"));
+        }
+    }
+
     /// Takes an output of the platform: records it, and lets it wait for the disk.
-    fn take(&mut self, output: Option<Output>) {
+    fn take(&mut self, mut output: Option<Output>) {
+        // That others leave is no news while everybody leaves: it would be written into every archive just then.
+        if (self.stop_at.is_some() || self.shared.is_closing())
+            && let Some(Output::Activity { records, .. }) = &mut output
+        {
+            records.retain(|(_, body)| !is_passage(body));
+        }
         let Some(output) = output else {
             self.outputs = None;
             self.commands = None;
@@ -178,9 +205,10 @@ impl Task {
         let durable = match &output {
             Output::Activity { records, seen, .. } if !records.is_empty() => {
                 let (own, alone) = (self.link.nick(), self.viewers.is_empty());
+                let folding = self.link.folding();
                 let event = |(id, body): &(String, EventBody)| {
                     let mut body = body.clone();
-                    let calls = alone && missed::calls(&body, &own);
+                    let calls = alone && missed::calls(&body, &own, folding);
                     if let EventBody::Message { missed, .. } = &mut body {
                         *missed = calls;
                     }
@@ -206,9 +234,7 @@ impl Task {
                         return;
                     }
                     Err(error) => {
-                        if !std::mem::replace(&mut self.held, true) {
-                            self.trouble(&format!("messages are held back: {error}"));
-                        }
+                        self.hold_back(&error);
                         self.blocked = Some(output);
                         return;
                     }
@@ -241,6 +267,8 @@ impl Task {
                 add(&self.shared.metrics.restarts);
                 let text = "the connection ended unexpectedly and is started again";
                 self.offline(text);
+                // Perhaps it was one of these that did it.
+                self.fail_says(|error| Said::Lost(error.to_owned()), text);
                 self.fail_requests(&format!("{text}; try again in a moment"));
                 self.restart_at = Some(Instant::now() + pause);
             }
@@ -261,6 +289,17 @@ impl Task {
         let sockets = self.viewers.len();
         self.to_send.push_back(Command::Audience { sockets });
     }
+}
+
+/// Whether it says that somebody came, went or changed their name.
+fn is_passage(body: &EventBody) -> bool {
+    let EventBody::Message { message, .. } = body else {
+        return false;
+    };
+    matches!(
+        message.kind,
+        MessageType::Join | MessageType::Leave | MessageType::Nick
+    )
 }
 
 async fn next_output(outputs: &mut Option<mpsc::Receiver<Output>>) -> Option<Output> {

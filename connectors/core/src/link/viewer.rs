@@ -1,12 +1,12 @@
 //! What of a connection one socket gets to see.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{Activity, Entity, RoomSpelling};
 use serde_json::{Value, json};
 
-use super::roster::{channel, fold, nick};
+use super::folding::{ByName, Folding};
+use super::roster::{channel, nick};
 use crate::dialect::{View, render};
 use crate::socket::Client;
 
@@ -16,12 +16,12 @@ pub(super) struct Viewer {
     pub(super) client: Arc<Client>,
     /// The nickname that the client connected as.
     pub(super) asked: String,
-    /// Folded channels that it joined itself.
-    pub(super) joined: HashSet<String>,
-    /// How it spells rooms, by folded channel.
-    pub(super) spellings: HashMap<String, RoomSpelling>,
-    /// Folded channels of which it was sent the list since it last asked to join.
-    pub(super) attended: HashSet<String>,
+    /// Channels that it joined itself.
+    pub(super) joined: ByName<()>,
+    /// How it spells rooms, by channel.
+    pub(super) spellings: ByName<RoomSpelling>,
+    /// Channels of which it was sent the list since it last asked to join.
+    pub(super) attended: ByName<()>,
     /// Whether missed messages are still to be replayed.
     pub(super) replay: bool,
     last_quit: Option<(String, String)>,
@@ -40,11 +40,11 @@ pub(super) enum Pass {
 }
 
 /// Decides what a Sockethub client expects: only rooms it `joined`, never its `own` direct messages.
-pub(super) fn pass(activity: &Activity, own: &str, joined: &HashSet<String>) -> Pass {
+pub(super) fn pass(activity: &Activity, own: &str, joined: &ByName<()>) -> Pass {
     let actor = activity.actor.as_ref();
     let target = activity.target.as_ref();
-    let in_room = |channel: &str| joined.contains(&fold(channel));
-    let is_own = |entity| nick(entity).is_some_and(|nick| fold(nick) == fold(own));
+    let in_room = |channel: &str| joined.contains(channel);
+    let is_own = |entity| nick(entity).is_some_and(|nick| joined.folding().same(nick, own));
     let yes = match (activity.kind.as_str(), activity.object_type()) {
         ("leave", _) if is_quit(activity) => {
             return if channel(target).is_none_or(in_room) && !is_own(actor) {
@@ -85,22 +85,29 @@ fn is_quit(activity: &Activity) -> bool {
 }
 
 impl Viewer {
-    pub(super) fn new(client: Arc<Client>, asked: &str) -> Self {
+    pub(super) fn new(client: Arc<Client>, asked: &str, folding: Folding) -> Self {
         Self {
             client,
             asked: asked.to_owned(),
-            joined: HashSet::new(),
-            spellings: HashMap::new(),
-            attended: HashSet::new(),
+            joined: ByName::new(folding),
+            spellings: ByName::new(folding),
+            attended: ByName::new(folding),
             replay: true,
             last_quit: None,
         }
     }
 
+    /// The network takes other names for the same from now on.
+    pub(super) fn refold(&mut self, folding: Folding) {
+        self.joined.refold(folding);
+        self.spellings.refold(folding);
+        self.attended.refold(folding);
+    }
+
     /// Remembers how the client writes a room.
     pub(super) fn spells(&mut self, channel: &str, spelling: RoomSpelling) {
         if self.spellings.len() < MAX_SPELLINGS {
-            self.spellings.insert(fold(channel), spelling);
+            self.spellings.insert(channel, spelling);
         }
         self.client.set_spelling(spelling);
     }
@@ -117,7 +124,7 @@ impl Viewer {
                 if activity.object_type() == Some("attendance")
                     && let Some(channel) = channel(activity.actor.as_ref())
                 {
-                    self.attended.insert(fold(channel));
+                    self.attended.insert(channel, ());
                 }
                 self.client.message(&self.render(activity, platform, own));
             }
@@ -148,7 +155,7 @@ impl Viewer {
                 platform,
                 full: self.client.full,
                 alias: Some((own, &self.asked)),
-                spelling: &|channel| self.spellings.get(&fold(channel)).copied().unwrap_or(usual),
+                spelling: &|channel| self.spellings.get(channel).copied().unwrap_or(usual),
             },
         )
     }
@@ -166,7 +173,9 @@ mod tests {
     }
 
     fn passes(activity: &Activity) -> Pass {
-        pass(activity, "Me", &HashSet::from(["#in".to_owned()]))
+        let mut joined = ByName::new(Folding::default());
+        joined.insert("#in", ());
+        pass(activity, "Me", &joined)
     }
 
     #[test]

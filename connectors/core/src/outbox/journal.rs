@@ -28,6 +28,10 @@ const MAX_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
 pub(crate) enum Entry {
     /// It is handed to its connection; from here on something of it may be said.
     Begun { id: String, at: Timestamp },
+    /// It is handed to its connection; noted before, and undone by whatever the connection says of it.
+    Tried { id: String },
+    /// The connection said something of it, so that it did not stop there.
+    Back { id: String },
     /// This part is said.
     Said { id: String, part: usize },
     /// It is done; or can never be, and why.
@@ -41,6 +45,8 @@ pub(crate) enum Entry {
 pub(crate) struct Known {
     pub(crate) begun: Timestamp,
     pub(crate) said: BTreeSet<usize>,
+    /// How often it was handed to its connection, which never said a word about it.
+    pub(crate) tries: u32,
     /// How it ended: done, or refused with a reason.
     pub(crate) ended: Option<Option<String>>,
 }
@@ -81,8 +87,12 @@ impl Journal {
             known,
             dirty: false,
         };
-        if !text.is_empty() {
-            journal.rewrite()?;
+        if !text.is_empty()
+            && let Err(error) = journal.rewrite()
+        {
+            // On a full disk everything else goes on; tasks wait until it can be written.
+            tracing::error!(%error, "the journal of tasks cannot be written; tasks wait until it can");
+            journal.dirty = true;
         }
         Ok(journal)
     }
@@ -135,6 +145,7 @@ impl Journal {
                 id: id(),
                 at: task.begun,
             };
+            let tries = (0..task.tries).map(|_| Entry::Tried { id: id() });
             let said = task.said.iter().map(|part| Entry::Said {
                 id: id(),
                 part: *part,
@@ -143,7 +154,8 @@ impl Journal {
                 id: id(),
                 refused: refused.clone(),
             });
-            for entry in std::iter::once(begun).chain(said).chain(ended) {
+            let entries = std::iter::once(begun).chain(said).chain(tries);
+            for entry in entries.chain(ended) {
                 serde_json::to_writer(&mut lines, &entry)?;
                 lines.push(b'\n');
             }
@@ -162,18 +174,31 @@ fn apply(known: &mut BTreeMap<String, Known>, entry: Entry) {
             known.entry(id).or_insert(Known {
                 begun: at,
                 said: BTreeSet::new(),
+                tries: 0,
                 ended: None,
             });
+        }
+        Entry::Tried { id } => {
+            if let Some(task) = known.get_mut(&id) {
+                task.tries += 1;
+            }
+        }
+        Entry::Back { id } => {
+            if let Some(task) = known.get_mut(&id) {
+                task.tries = 0;
+            }
         }
         Entry::Said { id, part } => {
             if let Some(task) = known.get_mut(&id) {
                 task.said.insert(part);
+                task.tries = 0;
             }
         }
         Entry::Ended { id, refused } => {
             let task = known.entry(id).or_insert_with(|| Known {
                 begun: clock::now(),
                 said: BTreeSet::new(),
+                tries: 0,
                 ended: None,
             });
             task.ended = Some(refused);
@@ -216,6 +241,11 @@ mod tests {
             .unwrap();
         let told = Entry::Told { id: "b".to_owned() };
         journal.append(&[told]).unwrap();
+        let tried = || Entry::Tried { id: id() };
+        journal.append(&[tried(), tried()]).unwrap();
+        let back = Entry::Back { id: id() };
+        journal.append(&[back, tried(), tried()]).unwrap();
+        assert_eq!(journal.get("a").unwrap().tries, 2);
         let before = journal.known.clone();
         drop(journal);
         // The last entry was cut off in the middle.

@@ -25,6 +25,8 @@ use crate::{Said, Saying};
 /// Pages of the queue that are looked at: so many times fifty tasks may wait for connections that are away before
 /// others have to wait behind them.
 const MAX_PAGES: usize = 40;
+/// How often a task is tried that stops whatever tries it: together with others, and then alone.
+const MAX_TRIES: u32 = 5;
 /// Tasks of one connection at a time.
 const MAX_OF_LINK: usize = 32;
 /// Tasks at a time.
@@ -66,6 +68,14 @@ impl Door {
 /// Names a connection.
 type Of = (AccountName, String);
 
+/// A task that is being said.
+struct Active {
+    of: Of,
+    since: Instant,
+    /// It was tried before, and nothing was heard of it: nothing else of the connection is tried meanwhile.
+    alone: bool,
+}
+
 /// The task that works the queue off.
 pub(crate) struct Deliverer {
     shared: Arc<Shared>,
@@ -73,7 +83,7 @@ pub(crate) struct Deliverer {
     journal: Option<Journal>,
     told: mpsc::UnboundedReceiver<(String, Said)>,
     /// What is being said.
-    active: HashMap<String, Of>,
+    active: HashMap<String, Active>,
     /// Connections that have as many tasks as they may have, while more wait.
     crowded: HashSet<Of>,
     /// When tasks that wait were seen first.
@@ -185,7 +195,14 @@ impl Deliverer {
                 Said::Part(part) => entries.push(Entry::Said { id, part }),
                 Said::Later(reason) => {
                     tracing::debug!(task = id, reason, "a task waits");
+                    if self.is_over(&id) && self.known(&id).is_some_and(|known| known.tries > 0) {
+                        entries.push(Entry::Back { id });
+                    }
+                }
+                Said::Lost(reason) => {
+                    tracing::warn!(task = id, reason, "a connection stopped at a task");
                     self.is_over(&id);
+                    self.shared.outbox.wake();
                 }
                 Said::Done => {
                     self.is_over(&id);
@@ -206,19 +223,44 @@ impl Deliverer {
         ended
     }
 
-    /// A task is no longer being said; there may be room for others of its connection.
-    fn is_over(&mut self, id: &str) {
-        let Some(of) = self.active.remove(id) else {
-            return;
+    /// A task is no longer being said; there may be room for others of its connection. Returns whether it was.
+    fn is_over(&mut self, id: &str) -> bool {
+        let Some(Active { of, .. }) = self.active.remove(id) else {
+            return false;
         };
         if self.crowded.contains(&of) && self.count(&of) <= MAX_OF_LINK / 2 {
             self.crowded.remove(&of);
             self.shared.outbox.wake();
         }
+        true
+    }
+
+    fn is_suspected(&self, of: &Of) -> bool {
+        self.active
+            .values()
+            .any(|task| task.of == *of && task.alone)
     }
 
     fn count(&self, of: &Of) -> usize {
-        self.active.values().filter(|other| *other == of).count()
+        self.active.values().filter(|task| task.of == *of).count()
+    }
+
+    /// Forgets that tasks are being said of which nothing was heard for so long that nothing will be: they must not
+    /// keep the place of others for ever.
+    fn give_up_silent(&mut self) {
+        let silent: Vec<String> = self
+            .active
+            .iter()
+            .filter(|(_, task)| task.since.elapsed() >= self.shared.config.limits.task_silence)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in silent {
+            tracing::warn!(
+                task = id,
+                "a connection says nothing of a task; it is tried again"
+            );
+            self.is_over(&id);
+        }
     }
 
     /// Tells the functions what became of tasks; returns when to try again if that is needed.
@@ -256,6 +298,7 @@ impl Deliverer {
 
     /// Looks into the queue and begins what can be done now; false if the functions do not answer.
     async fn look(&mut self) -> bool {
+        self.give_up_silent();
         let (mut after, mut seen) = (None::<String>, HashSet::new());
         let mut round = Round::default();
         for _ in 0..MAX_PAGES {
@@ -293,6 +336,12 @@ impl Deliverer {
             let reason = "this connector cannot do that".to_owned();
             return round.refuse(id, reason);
         };
+        let tries = self.known(&id).map_or(0, |known| known.tries);
+        if tries >= MAX_TRIES {
+            let reason =
+                format!("the connection stopped each of the {tries} times that it was to say this");
+            return round.refuse(id, reason);
+        }
         let of: Of = (say.account.clone(), say.connection.clone());
         if round.held.contains(&of) {
             return;
@@ -330,13 +379,20 @@ impl Deliverer {
                 return round.refuse(id, reason);
             }
             round.held.insert(of);
-        } else if of_link + begun >= MAX_OF_LINK
+        } else if tries > 0 && of_link + begun > 0
+            || self.is_suspected(&of)
+            || of_link + begun >= MAX_OF_LINK
             || self.active.len() + round.ready.len() >= MAX_ACTIVE
         {
             // What comes after it for the same connection must not overtake it.
             self.crowded.insert(of.clone());
             round.held.insert(of);
         } else {
+            if tries > 0 {
+                // Alone: if it stops the connection again, it was this one.
+                self.crowded.insert(of.clone());
+                round.held.insert(of.clone());
+            }
             round.ready.push((of, link, id, say));
         }
     }
@@ -367,12 +423,22 @@ impl Deliverer {
             .zip(&before)
             .filter(|(_, before)| before.is_none());
         entries.extend(new.map(|((.., id, _), _)| Entry::Begun { id: id.clone(), at }));
+        // Before it is tried: whatever it does to us, it does not do that for ever.
+        let tried = ready
+            .iter()
+            .map(|(.., id, _)| Entry::Tried { id: id.clone() });
+        entries.extend(tried);
         if !self.note(entries).await {
             return false;
         }
         for ((of, link, id, say), before) in ready.into_iter().zip(before) {
             self.waiting.remove(&id);
-            self.active.insert(id.clone(), of);
+            let task = Active {
+                of,
+                since: Instant::now(),
+                alone: before.as_ref().is_some_and(|known| known.tries > 0),
+            };
+            self.active.insert(id.clone(), task);
             let said = before
                 .as_ref()
                 .map(|known| known.said.iter().copied().collect());

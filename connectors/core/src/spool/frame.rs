@@ -8,6 +8,9 @@ pub(crate) const HEADER: usize = 8;
 /// Largest record, bytes: many times an event's size.
 pub(crate) const MAX_RECORD: usize = 1 << 20;
 
+/// Bytes of which checksums are made while the next record is looked for.
+const MAX_SEARCHED: usize = 64 << 20;
+
 /// Appends a record's frame to `out`. Records longer than [`MAX_RECORD`] must not be given.
 pub(crate) fn write(out: &mut Vec<u8>, record: &[u8]) {
     let length = u32::try_from(record.len())
@@ -26,6 +29,30 @@ pub(crate) fn read(bytes: &[u8]) -> Option<&[u8]> {
     let size = u32::from_le_bytes(length) as usize;
     let record = rest.get(..size).filter(|_| size <= MAX_RECORD)?;
     (checksum(length, record) == u32::from_le_bytes([c0, c1, c2, c3])).then_some(record)
+}
+
+/// Returns where the next whole record begins behind a damaged place, if there is one. Records are JSON objects: only
+/// where one may begin is its checksum looked at, and never over more bytes in all than [`MAX_SEARCHED`].
+pub(crate) fn next(bytes: &[u8]) -> Option<usize> {
+    let mut searched = 0;
+    for at in 1..bytes.len().saturating_sub(HEADER + 1) {
+        if !bytes[at + HEADER..].starts_with(b"{\"") {
+            continue;
+        }
+        let length = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        let size = u32::from_le_bytes(length) as usize;
+        if size > MAX_RECORD || at + HEADER + size > bytes.len() {
+            continue;
+        }
+        searched += size;
+        if searched > MAX_SEARCHED {
+            return None;
+        }
+        if read(&bytes[at..]).is_some() {
+            return Some(at);
+        }
+    }
+    None
 }
 
 fn checksum(length: [u8; 4], record: &[u8]) -> u32 {
@@ -64,7 +91,18 @@ mod tests {
 
         #[test]
         fn noise_never_panics(bytes: Vec<u8>) {
-            let _ = read(&bytes);
+            let _ = (read(&bytes), next(&bytes));
+        }
+
+        #[test]
+        fn the_next_record_is_found_behind_damage(
+            damage in prop::collection::vec(any::<u8>(), 1..200), text in "[a-z]{0,40}",
+        ) {
+            let record = format!("{{\"id\":\"{text}\"}}");
+            let mut bytes = damage.clone();
+            write(&mut bytes, record.as_bytes());
+            prop_assume!(read(&damage).is_none());
+            prop_assert_eq!(next(&bytes), Some(damage.len()));
         }
     }
 }

@@ -66,15 +66,31 @@ impl Held {
             let Some(account) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
+            let account: AccountName = account;
             let mut records = Vec::new();
             let dir = held.dir.join(&name);
-            let store = Store::open(&dir, held.segment_bytes, |number, record| {
+            let opened = Store::open(&dir, held.segment_bytes, |number, record| {
                 records.push((number, record.to_vec()));
-            })?;
+            });
+            let store = match opened {
+                Ok(store) => store,
+                Err(error) => {
+                    // One account's folder is not everybody's trouble.
+                    let aside = held.dir.join(format!("{account}.damaged"));
+                    tracing::error!(%account, %error, aside = %aside.display(),
+                        "messages that wait for an account's archive cannot be read; they are set aside");
+                    if let Err(error) = fs::rename(&dir, &aside) {
+                        tracing::error!(%account, %error, "they cannot be set aside either");
+                    }
+                    continue;
+                }
+            };
             let cursor = store.cursor();
             if cursor >= store.end() {
                 drop(store);
-                fs::remove_dir_all(dir)?;
+                if let Err(error) = fs::remove_dir_all(dir) {
+                    tracing::warn!(%account, %error, "an empty folder of the spool cannot be removed");
+                }
                 continue;
             }
             records.retain(|(number, _)| *number >= cursor);
@@ -247,6 +263,31 @@ mod tests {
         assert!(!dir.path().join("held/alice").exists());
         assert!(held.hold(&alice, &[b"4"]).unwrap());
         assert_eq!(held.read(&alice, 9, 1_000).unwrap().0, [b"4"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_stops_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (alice, bob): (AccountName, AccountName) =
+            ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let (held, _) = open(dir.path());
+        held.hold(&alice, &[b"1"]).unwrap();
+        held.hold(&bob, &[b"2"]).unwrap();
+        drop(held);
+        // No segment, but a folder.
+        let segment = dir.path().join("held/alice/0000000000000000.spool");
+        fs::remove_file(&segment).unwrap();
+        fs::create_dir(&segment).unwrap();
+        let (held, found) = open(dir.path());
+        assert_eq!(found, [b"2"]);
+        assert_eq!(held.accounts(), HashSet::from([bob]));
+        assert!(dir.path().join("held/alice.damaged").exists());
+        // What comes is held anew.
+        assert!(held.hold(&alice, &[b"3"]).unwrap());
+        drop(held);
+        let (_, mut found) = open(dir.path());
+        found.sort();
+        assert_eq!(found, [b"2", b"3"]);
     }
 
     #[test]

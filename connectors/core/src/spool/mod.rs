@@ -26,6 +26,7 @@ use self::seen::{Entry, LastSeen, Stored, stored_seen};
 pub(crate) use self::store::{Reader, write_atomically};
 use self::store::{Segment, Store};
 use crate::Seen;
+use crate::attempts::Attempts;
 use crate::clock;
 
 /// Pause after the disk refused a write.
@@ -47,11 +48,15 @@ pub struct SpoolConfig {
 /// The spool cannot take an event.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// No room until something was published, or the disk refuses.
-    #[error(
-        "the spool is full ({0} bytes): the functions have not taken events for too long, or the disk is full"
-    )]
+    /// No room until something was published.
+    #[error("the spool is full ({0} bytes): the functions have not taken events for too long")]
     Full(u64),
+    /// The disk has no room.
+    #[error("the server's disk is full")]
+    DiskFull,
+    /// The disk refuses.
+    #[error("the server's disk cannot be written ({0})")]
+    Disk(io::ErrorKind),
     /// No room for this account until its archive could be written.
     #[error(
         "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
@@ -88,7 +93,9 @@ struct Inner {
     work: Condvar,
     room: Notify,
     end: watch::Sender<u64>,
+    trouble: watch::Sender<Option<io::ErrorKind>>,
     held: Held,
+    attempts: Attempts,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -107,7 +114,8 @@ struct State {
     notes: Vec<Entry>,
     /// When the oldest record that is not published was appended, with its number.
     oldest: Option<(u64, Timestamp)>,
-    failing: bool,
+    /// What the disk said last, if it refuses.
+    failing: Option<io::ErrorKind>,
     closed: bool,
 }
 
@@ -157,7 +165,9 @@ impl Spool {
             work: Condvar::new(),
             room: Notify::new(),
             end: watch::Sender::new(store.end()),
+            trouble: watch::Sender::new(None),
             held,
+            attempts: Attempts::open(dir),
             state: Mutex::new(state),
             thread: Mutex::new(None),
         });
@@ -202,8 +212,11 @@ impl Spool {
         if state.closed {
             return Err(SpoolError::Closed);
         }
+        if let Some(kind) = state.failing {
+            return Err(refusal(kind));
+        }
         let used = state.used() + frames.len() as u64;
-        if used > self.0.config.max_bytes || state.failing {
+        if used > self.0.config.max_bytes {
             return Err(SpoolError::Full(state.used()));
         }
         state.frames.extend_from_slice(&frames);
@@ -220,17 +233,30 @@ impl Spool {
         Ok((next, durable))
     }
 
-    /// Whether [`Spool::append`] would refuse everything now.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    /// Tells why [`Spool::append`] would refuse everything of this account now.
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn room_for(&self, account: &AccountName) -> Result<(), SpoolError> {
         let state = self.0.state();
-        state.failing || state.used() >= self.0.config.max_bytes
+        if let Some(kind) = state.failing {
+            return Err(refusal(kind));
+        }
+        if state.used() >= self.0.config.max_bytes {
+            return Err(SpoolError::Full(state.used()));
+        }
+        drop(state);
+        self.0.held.check(account)
     }
 
-    /// Whether [`Spool::append`] would refuse everything of this account now.
-    #[must_use]
-    pub fn is_full_for(&self, account: &AccountName) -> bool {
-        self.is_full() || self.0.held.check(account).is_err()
+    /// Returns why the disk refuses, as it changes; nothing while it does not.
+    pub(crate) fn trouble(&self) -> watch::Receiver<Option<io::ErrorKind>> {
+        self.0.trouble.subscribe()
+    }
+
+    /// What must be published through, so that no event ends the process again and again.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
     }
 
     pub(crate) fn held(&self) -> &Held {
@@ -387,15 +413,19 @@ impl Inner {
         loop {
             match store.append(frames, count) {
                 Ok(()) => {
-                    self.state().failing = false;
+                    if self.state().failing.take().is_some() {
+                        tracing::info!("the spool can be written again");
+                        self.trouble.send_replace(None);
+                    }
                     return true;
                 }
                 Err(error) => {
                     let mut state = self.state();
-                    if !state.failing {
+                    if state.failing != Some(error.kind()) {
                         tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
                     }
-                    state.failing = true;
+                    state.failing = Some(error.kind());
+                    self.trouble.send_replace(Some(error.kind()));
                     if state.closed {
                         return false;
                     }
@@ -406,14 +436,38 @@ impl Inner {
     }
 
     fn publish(&self, store: &mut Store, cursor: u64) -> io::Result<()> {
-        store.save_cursor(cursor)?;
+        let saved = store.save_cursor(cursor);
+        if saved.as_ref().is_err_and(|error| !is_full(error)) {
+            return saved;
+        }
         if store.can_trim(cursor) {
             // The newest times must outlive the segments that tell them.
             let seen = self.state().seen.to_json();
-            write_atomically(&self.dir, seen::FILE, &seen)?;
+            let written = write_atomically(&self.dir, seen::FILE, &seen);
+            // But on a full disk it is these segments that make room: without those times, more is asked of servers
+            // after a restart than would be needed. What is removed is published without the cursor's word as well.
+            if written.as_ref().is_err_and(|error| !is_full(error)) {
+                return written;
+            }
             store.trim(cursor)?;
         }
-        Ok(())
+        saved
+    }
+}
+
+/// Whether there is no room on the disk, or no more for us.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// What is said while the disk refuses.
+pub(crate) fn refusal(kind: io::ErrorKind) -> SpoolError {
+    match is_full(&kind.into()) {
+        true => SpoolError::DiskFull,
+        false => SpoolError::Disk(kind),
     }
 }
 

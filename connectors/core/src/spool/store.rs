@@ -33,6 +33,8 @@ pub(crate) struct Store {
     segments: VecDeque<Segment>,
     file: File,
     segment_bytes: u64,
+    /// A write failed: what is behind the last record is to be cut off before anything is appended.
+    broken: bool,
     _lock: File,
 }
 
@@ -65,22 +67,39 @@ impl Store {
         }
         firsts.sort_unstable();
         let mut segments = VecDeque::new();
-        for (index, &first) in firsts.iter().enumerate() {
+        // The number of the first record behind a damaged one: numbers behind it are other ones than they were.
+        let mut moved = None;
+        for &first in &firsts {
             let mut next = segments.back().map_or(first, Segment::end).max(first);
             let path = Segment::path(dir, first);
             let mut bytes = Vec::new();
             File::open(&path)?.read_to_end(&mut bytes)?;
-            let (mut at, mut count) = (0, 0);
-            while let Some(record) = frame::read(&bytes[at..]) {
-                visit(next, record);
-                at += frame::HEADER + record.len();
-                count += 1;
-                next += 1;
+            let (mut at, mut count, mut damaged) = (0, 0, false);
+            loop {
+                while let Some(record) = frame::read(&bytes[at..]) {
+                    visit(next, record);
+                    at += frame::HEADER + record.len();
+                    count += 1;
+                    next += 1;
+                }
+                // A bad record stops only itself: those behind it go on.
+                let Some(gap) = frame::next(&bytes[at..]) else {
+                    break;
+                };
+                damaged = true;
+                let bad = bytes.drain(at..at + gap).collect::<Vec<u8>>();
+                let aside = format!("{first:016x}-{at}.damaged");
+                tracing::error!(segment = %path.display(), bytes = gap, aside,
+                    "a damaged record of the spool is set aside; those behind it go on");
+                write_atomically(dir, &aside, &bad)?;
+                moved.get_or_insert(next);
+            }
+            if damaged {
+                let name = format!("{first:016x}.spool");
+                write_atomically(dir, &name, &bytes[..at])?;
+                bytes.truncate(at);
             }
             if at < bytes.len() {
-                if index + 1 < firsts.len() {
-                    tracing::error!(segment = %path.display(), "a segment of the spool is damaged in the middle; the rest of it cannot be read");
-                }
                 tracing::warn!(segment = %path.display(), cut = bytes.len() - at, "cut an unfinished record off the spool");
                 let file = OpenOptions::new().write(true).open(&path)?;
                 file.set_len(at as u64)?;
@@ -110,8 +129,15 @@ impl Store {
             segments,
             file,
             segment_bytes,
+            broken: false,
             _lock: lock,
         };
+        if let Some(moved) = moved
+            && read_cursor(dir).is_some_and(|cursor| cursor > moved)
+        {
+            // Some are published twice, which their ids make harmless; none is left out.
+            store.save_cursor(moved)?;
+        }
         if read_cursor(dir).is_some_and(|cursor| cursor > store.end()) {
             // Records that were published are lost; the new ones that get their numbers are not published.
             store.save_cursor(store.end())?;
@@ -146,24 +172,48 @@ impl Store {
 
     /// Appends `count` frames and makes them durable. After an error nothing was appended.
     pub(crate) fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
+        self.append_to(frames, count, &mut Real)
+    }
+
+    /// As [`Store::append`], on a disk that may fail.
+    fn append_to(&mut self, frames: &[u8], count: u64, disk: &mut impl Disk) -> io::Result<()> {
+        if self.broken {
+            self.mend(disk)?;
+        }
         let full = |segment: &Segment| segment.bytes >= self.segment_bytes;
         if self.segments.back().is_some_and(full) {
+            disk.may_create()?;
             self.roll()?;
         }
         let Some(segment) = self.segments.back_mut() else {
             return Err(io::Error::other("the spool has no segment"));
         };
-        let written = self
-            .file
-            .write_all(frames)
-            .and_then(|()| self.file.sync_data());
+        let written = disk
+            .write(&mut self.file, frames)
+            .and_then(|()| disk.sync(&self.file));
         if let Err(error) = written {
-            // What was written in part must not stand between the records before and after it.
-            self.file.set_len(segment.bytes)?;
+            self.broken = true;
+            // At once if it can be: what was written in part takes room that somebody else may need.
+            let _ = disk.cut(&self.file, segment.bytes);
             return Err(error);
         }
         segment.bytes += frames.len() as u64;
         segment.count += count;
+        Ok(())
+    }
+
+    /// After a write that failed: what was written in part must not stand between the records before and after it, and
+    /// a file of which the system once could not write everything is not appended to any more.
+    fn mend(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        if let Some(segment) = self.segments.back() {
+            disk.cut(&self.file, segment.bytes)?;
+            disk.sync(&self.file)?;
+        }
+        if self.segments.back().is_some_and(|last| last.count > 0) {
+            disk.may_create()?;
+            self.roll()?;
+        }
+        self.broken = false;
         Ok(())
     }
 
@@ -206,6 +256,27 @@ impl Store {
     }
 }
 
+/// What a store asks of the disk, so that tests can let it fail.
+trait Disk {
+    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+    fn cut(&mut self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
+    fn may_create(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The disk as it is.
+struct Real;
+
+impl Disk for Real {}
+
 fn create(dir: &Path, first: u64) -> io::Result<File> {
     let file = OpenOptions::new()
         .create(true)
@@ -225,10 +296,14 @@ fn read_cursor(dir: &Path) -> Option<u64> {
 /// Replaces a small file so that a crash leaves either the old or the new one.
 pub(crate) fn write_atomically(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.new"));
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    file.sync_data()?;
-    fs::rename(temporary, dir.join(name))?;
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
+        .and_then(|()| fs::rename(&temporary, dir.join(name)));
+    if written.is_err() {
+        // Half of it helps nobody, and on a full disk takes room; if it cannot be removed the next one replaces it.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
     File::open(dir)?.sync_all()
 }
 
@@ -308,3 +383,6 @@ fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
     file.read_exact(&mut bytes[frame::HEADER..])?;
     frame::read(&bytes).map(<[u8]>::to_vec).ok_or_else(damaged)
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,6 +222,57 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
 }
 
 #[test]
+fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let alice: AccountName = "alice".parse().unwrap();
+    let spool = Spool::open(dir.path(), CONFIG, |_, _| {}).unwrap();
+    let mut accepted = 0;
+    while spool.0.state().disk < CONFIG.segment_bytes {
+        let (next, durable) = spool.append(&[event(accepted)]).unwrap();
+        durable.blocking_recv().unwrap();
+        accepted = next;
+    }
+    // There cannot be a next segment.
+    let next = Segment::path(dir.path(), accepted);
+    std::fs::create_dir(&next).unwrap();
+    let mut trouble = spool.trouble();
+    let (_, mut durable) = spool.append(&[event(accepted)]).unwrap();
+    let begin = std::time::Instant::now();
+    while !trouble.has_changed().unwrap() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "the disk refuses"
+        );
+        std::thread::yield_now();
+    }
+    assert!(trouble.borrow_and_update().is_some());
+    assert!(durable.try_recv().is_err());
+    for refused in [spool.room_for(&alice), spool.append(&[event(99)]).map(drop)] {
+        assert!(matches!(refused, Err(SpoolError::Disk(_))), "{refused:?}");
+    }
+    // There is room again.
+    std::fs::remove_dir(&next).unwrap();
+    durable.blocking_recv().unwrap();
+    assert!(trouble.borrow_and_update().is_none());
+    spool.room_for(&alice).unwrap();
+    let (_, durable) = spool.append(&[event(accepted + 1)]).unwrap();
+    durable.blocking_recv().unwrap();
+    spool.close();
+    drop(spool);
+    let mut ids = Vec::new();
+    Spool::open(dir.path(), CONFIG, |_, event| ids.push(event.id)).unwrap();
+    let expected: Vec<String> = (0..accepted + 2).map(|n| format!("e{n}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn what_is_said_of_a_full_disk_is_that_it_is_full() {
+    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+        assert_eq!(refusal(kind).to_string(), "the server's disk is full");
+    }
+}
+
+#[test]
 fn two_processes_cannot_share_a_spool() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Spool::open(dir.path(), CONFIG, |_, _| {}).unwrap();

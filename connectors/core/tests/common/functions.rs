@@ -42,6 +42,18 @@ pub struct State {
     pub refuse: Vec<String>,
     /// Messages of these accounts have to wait.
     pub away: Vec<String>,
+    /// Grants that ended, and calls that are over.
+    pub ended: Vec<String>,
+    pub ended_calls: Vec<String>,
+    /// What the next look at the version of `ended` tells.
+    pub version: String,
+    /// Tasks that wait, as on the wire, and what became of them.
+    pub outbox: Vec<serde_json::Value>,
+    pub receipts: Vec<model::OutboxReceipt>,
+    /// The next answer with all assignments is made at once, and given when this is told so.
+    pub hold: Option<Arc<tokio::sync::Notify>>,
+    /// Answers that are held.
+    pub holding: usize,
 }
 
 pub struct Functions {
@@ -140,6 +152,18 @@ async fn answer(
     )
     .expect("every request is signed");
     let json = |value: serde_json::Value| Ok(Response::new(Full::from(value.to_string())));
+    if parts.uri.path_and_query().unwrap() == "/connector/assignments" && parts.method == "GET" {
+        let (held, answer) = {
+            let mut state = state.lock().unwrap();
+            let assignments = state.assignments.clone();
+            state.holding += usize::from(state.hold.is_some());
+            (state.hold.take(), Assignments { assignments })
+        };
+        if let Some(held) = held {
+            held.notified().await;
+        }
+        return json(serde_json::to_value(answer).unwrap());
+    }
     let mut state = state.lock().unwrap();
     match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/connector/events") => {
@@ -203,6 +227,46 @@ async fn answer(
             let assignments = state.assignments.iter().filter(wanted).cloned().collect();
             json(serde_json::to_value(Assignments { assignments }).unwrap())
         }
+        (&Method::GET, "/connector/outbox") if parts.uri.query().is_none() => {
+            json(serde_json::json!({"items": state.outbox}))
+        }
+        (&Method::GET, "/connector/outbox") => json(serde_json::json!({"items": []})),
+        (&Method::POST, "/connector/outbox") => {
+            let receipt: model::OutboxReceipt = serde_json::from_slice(&body).unwrap();
+            let ended: Vec<&String> = receipt
+                .done
+                .iter()
+                .chain(receipt.refused.iter().map(|refused| &refused.id))
+                .collect();
+            state
+                .outbox
+                .retain(|item| !ended.iter().any(|id| item["id"] == id.as_str()));
+            state.receipts.push(receipt);
+            let response = Response::builder().status(204);
+            Ok(response.body(Full::default()).unwrap())
+        }
+        (&Method::GET, "/connector/sessions") => {
+            json(serde_json::json!({"version": state.version}))
+        }
+        (&Method::POST, "/connector/sessions") => {
+            let query: model::SessionsQuery = serde_json::from_slice(&body).unwrap();
+            let over = |session: &model::SessionRef| {
+                session
+                    .grant
+                    .as_ref()
+                    .is_some_and(|grant| state.ended.contains(grant))
+            };
+            let answer = model::SessionsAnswer {
+                version: state.version.clone(),
+                ended: query.sessions.into_iter().filter(over).collect(),
+                ended_calls: query
+                    .calls
+                    .into_iter()
+                    .filter(|call| state.ended_calls.contains(call))
+                    .collect(),
+            };
+            json(serde_json::to_value(answer).unwrap())
+        }
         (&Method::POST, "/connector/assignments") => {
             let assignment: Assignment = serde_json::from_slice(&body).unwrap();
             state.assignments.push(assignment.clone());
@@ -244,8 +308,29 @@ pub fn call_ticket(call: &str, n: u32) -> String {
     ticket.sign(KEY)
 }
 
+/// Returns the ticket of a member of a call.
+pub fn member_ticket(call: &str, peer: &str, account: &str, moderator: bool) -> String {
+    let ticket = model::CallTicket {
+        call: call.to_owned(),
+        peer: peer.to_owned(),
+        name: account.to_owned(),
+        guest: false,
+        connector: ID.to_owned(),
+        expires: Timestamp::from_millis(4_000_000_000_000),
+        account: Some(account.parse().unwrap()),
+        grant: Some(format!("grant-{account}")),
+        moderator,
+    };
+    ticket.sign(KEY)
+}
+
 /// Makes a ticket for an account, ending in so many milliseconds.
 pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
+    ticket_of(account, &format!("grant-{account}"), connector, millis)
+}
+
+/// Makes a ticket from a grant of an account.
+pub fn ticket_of(account: &str, grant: &str, connector: &str, millis: i64) -> String {
     let now = std::time::SystemTime::UNIX_EPOCH
         .elapsed()
         .unwrap()
@@ -254,7 +339,7 @@ pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
         account: account.parse().unwrap(),
         connector: connector.to_owned(),
         expires: Timestamp::from_millis(now + millis),
-        grant: Some(format!("grant-{account}")),
+        grant: Some(grant.to_owned()),
     };
     ticket.sign(KEY)
 }

@@ -4,6 +4,7 @@
 
 pub mod functions;
 pub mod network;
+pub mod polling;
 pub mod running;
 
 use std::time::Duration;

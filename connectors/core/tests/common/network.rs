@@ -32,6 +32,8 @@ pub struct World {
     members: BTreeMap<String, mpsc::UnboundedSender<Line>>,
     /// What was seen: `quit alice: reason`, `audience alice 1`, `reassign alice …`, `start alice …`.
     pub log: Vec<String>,
+    /// What connections say of their network's CASEMAPPING.
+    pub casemapping: Option<&'static str>,
 }
 
 #[derive(Clone, Default)]
@@ -285,6 +287,12 @@ impl Member {
             }
             Command::Say { request, saying } => {
                 for (part, text) in saying.say.lines.iter().enumerate() {
+                    match text.as_str() {
+                        // The connection ends at it; or never says what became of it.
+                        "poison" => return true,
+                        "mute" => return false,
+                        _ => {}
+                    }
                     self.network
                         .note(format!("task {} {part} {text}", saying.id));
                     self.network.say(&saying.say.from, &saying.say.target, text);
@@ -343,9 +351,9 @@ impl Member {
                         channel: target.clone(),
                     };
                     let id = format!("e{}", self.network.next());
-                    let shown = self.about("join", &self.nick, &target);
-                    self.activity(shown, Audience::All, vec![(id, joined)])
-                        .await;
+                    let (shown, mut records) = self.passage("join", MessageType::Join, &target);
+                    records.push((id, joined));
+                    self.activity(shown, Audience::All, records).await;
                     self.activity(self.attendance(&target), Audience::All, Vec::new())
                         .await;
                 }
@@ -356,8 +364,9 @@ impl Member {
                     channel: target.clone(),
                 };
                 let id = format!("e{}", self.network.next());
-                let shown = self.about("leave", &self.nick, &target);
-                self.activity(shown, Audience::Except(socket), vec![(id, left)])
+                let (shown, mut records) = self.passage("leave", MessageType::Leave, &target);
+                records.push((id, left));
+                self.activity(shown, Audience::Except(socket), records)
                     .await;
             }
             "query" => return Ok(self.attendance(&target)),
@@ -391,6 +400,7 @@ impl Member {
                 activity.kind = "leave".to_owned();
                 activity.object =
                     Some(json!({"type": "message", "content": line.text, "quit": true}));
+                records = self.record(line, MessageType::Leave);
             }
             "topic" => {
                 activity.kind = "update".to_owned();
@@ -434,6 +444,28 @@ impl Member {
         vec![(format!("{}-{}", self.account, line.id), body)]
     }
 
+    /// That we came or went, and its entry in the archive.
+    fn passage(
+        &self,
+        kind: &'static str,
+        entry: MessageType,
+        channel: &str,
+    ) -> (Activity, Vec<(String, EventBody)>) {
+        let (id, time) = (self.network.next(), now());
+        let line = Line {
+            kind,
+            from: self.nick.clone(),
+            target: channel.to_owned(),
+            text: String::new(),
+            time,
+            id,
+        };
+        let mut shown = self.about(kind, &self.nick, channel);
+        shown.published = Some(Timestamp::from_millis(time).to_string());
+        shown.id = Some(format!("m{id}"));
+        (shown, self.record(&line, entry))
+    }
+
     fn about(&self, kind: &str, who: &str, channel: &str) -> Activity {
         let mut activity = Activity::new("irc", kind, Entity::person(who, SERVER));
         activity.target = Some(Entity::room(channel, SERVER));
@@ -452,9 +484,11 @@ impl Member {
     fn state(&self, status: &str) -> Activity {
         let mut activity = Activity::new("irc", "update", Entity::service(SERVER));
         activity.target = Some(Entity::person(&self.nick, SERVER));
-        activity.object = Some(
-            json!({"type": "connection", "status": status, "content": "online", "nick": self.nick}),
-        );
+        let casemapping = self.network.world.lock().unwrap().casemapping;
+        activity.object = Some(json!({
+            "type": "connection", "status": status, "content": "online", "nick": self.nick,
+            "casemapping": casemapping,
+        }));
         activity
     }
 }

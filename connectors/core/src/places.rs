@@ -1,0 +1,208 @@
+//! How many sessions of Socket.IO may be open that have shown no ticket: they cost memory before anybody is known.
+//!
+//! A place is taken at the handshake and lies in the extensions of the request, which Socket.IO keeps for as long as
+//! the session lives: when the session is dropped, so is the place.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use crate::hub::lock;
+
+/// All places.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Sessions, whether they have shown a ticket or not.
+    most: usize,
+    /// Sessions without a ticket.
+    most_unproven: usize,
+    /// Sessions without a ticket of one address.
+    most_of_address: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    sessions: usize,
+    unproven: usize,
+    /// Sessions without a ticket, by address.
+    addresses: HashMap<IpAddr, usize>,
+    /// Ids of sessions that have shown a ticket.
+    proven: HashSet<String>,
+}
+
+impl Places {
+    pub(crate) fn new(most: usize, most_unproven: usize, most_of_address: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            most_unproven,
+            most_of_address,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// Takes a place for a session that begins; nothing if there are too many.
+    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+        let mut counts = lock(&self.counts);
+        if counts.sessions >= self.most || counts.unproven >= self.most_unproven {
+            return None;
+        }
+        if let Some(address) = address {
+            let of_address = counts.addresses.entry(address).or_default();
+            if *of_address >= self.most_of_address {
+                return None;
+            }
+            *of_address += 1;
+        }
+        counts.sessions += 1;
+        counts.unproven += 1;
+        Some(Place(Arc::new(Held {
+            places: Arc::clone(self),
+            address,
+            proofs: Mutex::default(),
+        })))
+    }
+
+    /// Whether the session with this id has shown a ticket.
+    pub(crate) fn is_proven(&self, id: &str) -> bool {
+        lock(&self.counts).proven.contains(id)
+    }
+
+    /// Returns how many sessions there are, and how many of them have shown no ticket.
+    pub(crate) fn usage(&self) -> (usize, usize) {
+        let counts = lock(&self.counts);
+        (counts.sessions, counts.unproven)
+    }
+}
+
+impl Counts {
+    fn add_unproven(&mut self, address: Option<IpAddr>) {
+        self.unproven += 1;
+        if let Some(address) = address {
+            *self.addresses.entry(address).or_default() += 1;
+        }
+    }
+
+    fn remove_unproven(&mut self, address: Option<IpAddr>) {
+        self.unproven = self.unproven.saturating_sub(1);
+        let Some(address) = address else { return };
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+/// The place of one session; free when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    places: Arc<Places>,
+    address: Option<IpAddr>,
+    /// How many of its sockets have shown a ticket.
+    proofs: Mutex<usize>,
+}
+
+impl Place {
+    /// The address of the client, as far as it is known.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
+    /// A socket of the session with this id has shown a ticket. When what is returned is dropped, because that socket
+    /// has ended, the session counts as one that has shown nothing again, though it may still be there.
+    pub(crate) fn prove(&self, id: String) -> Proof {
+        let mut proofs = lock(&self.0.proofs);
+        if *proofs == 0 {
+            let mut counts = lock(&self.0.places.counts);
+            counts.remove_unproven(self.0.address);
+            counts.proven.insert(id.clone());
+        }
+        *proofs += 1;
+        Proof {
+            place: self.clone(),
+            id,
+        }
+    }
+}
+
+/// A socket of a session has shown a ticket, and lives.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    place: Place,
+    id: String,
+}
+
+impl Drop for Proof {
+    fn drop(&mut self) {
+        let held = &self.place.0;
+        let mut proofs = lock(&held.proofs);
+        *proofs = proofs.saturating_sub(1);
+        if *proofs == 0 {
+            let mut counts = lock(&held.places.counts);
+            counts.proven.remove(&self.id);
+            counts.add_unproven(held.address);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Nothing is proven any more: proofs hold the place.
+        let mut counts = lock(&self.places.counts);
+        counts.sessions = counts.sessions.saturating_sub(1);
+        counts.remove_unproven(self.address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    #[test]
+    fn sessions_without_a_ticket_are_few_of_an_address_and_in_all() {
+        let places = Places::new(10, 3, 2);
+        let one = places.enter(HERE).unwrap();
+        let two = places.enter(HERE).unwrap();
+        assert!(places.enter(HERE).is_none(), "two of an address");
+        let other = places.enter(None).unwrap();
+        assert!(places.enter(None).is_none(), "three in all");
+        let proof = one.prove("s1".to_owned());
+        let second = one.prove("s1".to_owned());
+        assert!(places.is_proven("s1") && !places.is_proven("s2"));
+        let three = places.enter(HERE).unwrap();
+        assert!(places.enter(HERE).is_none());
+        // Whose socket has ended counts again, though it may be one too many.
+        drop(proof);
+        assert!(places.is_proven("s1"));
+        drop(second);
+        assert!(!places.is_proven("s1"));
+        assert_eq!(places.usage(), (4, 4));
+        drop((two, other, three));
+        assert_eq!(places.usage(), (1, 1));
+        let again = one.clone();
+        drop(one);
+        assert_eq!(places.usage(), (1, 1));
+        drop(again);
+        assert_eq!(places.usage(), (0, 0));
+        assert!(lock(&places.counts).addresses.is_empty());
+    }
+
+    #[test]
+    fn sessions_are_bounded_in_all() {
+        let places = Places::new(2, 2, 2);
+        let held: Vec<Place> = (0..2).map(|_| places.enter(None).unwrap()).collect();
+        let proofs: Vec<Proof> = held
+            .iter()
+            .map(|place| place.prove("x".to_owned()))
+            .collect();
+        assert!(places.enter(None).is_none());
+        drop(proofs);
+    }
+}

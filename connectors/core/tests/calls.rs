@@ -1,0 +1,221 @@
+//! Who may be in a call, and what they may send.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use common::functions::{Functions, call_ticket, member_ticket};
+use common::network::Network;
+use common::polling::{Polling, wake};
+use common::running::Running;
+use serde_json::{Value, json};
+
+struct World {
+    functions: Functions,
+    running: Running,
+    _dir: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    let network = Network::new();
+    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    World {
+        functions,
+        running,
+        _dir: dir,
+    }
+}
+
+impl World {
+    async fn open(&self, ticket: &str) -> Polling {
+        Polling::open(&self.running.url, "/calls,", json!({"ticket": ticket})).await
+    }
+
+    /// Comes into the call; returns what they are told.
+    async fn enter(&self, ticket: &str) -> (Polling, Value) {
+        let mut socket = self.open(ticket).await;
+        let welcome = socket.event("welcome").await.expect("there is room");
+        (socket, welcome)
+    }
+
+    async fn refused(&self, ticket: &str) -> String {
+        let mut socket = self.open(ticket).await;
+        let refused = socket.event("refused").await.expect("it is said why");
+        refused["error"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_socket_holds_no_seat() {
+    let world = world().await;
+    let mut inside = Vec::new();
+    for n in 0..6 {
+        inside.push(world.enter(&call_ticket("c", n)).await.0);
+    }
+    assert!(world.refused(&call_ticket("c", 6)).await.contains("full"));
+    let mut first = inside.remove(0);
+    for socket in &inside {
+        socket.break_off().await;
+    }
+    for n in 6..11 {
+        // The server hears of the break when it has closed the session.
+        loop {
+            let mut socket = world.open(&call_ticket("c", n)).await;
+            let packet = socket.packet().await.unwrap();
+            if packet.contains("\"welcome\"") {
+                inside.push(socket);
+                break;
+            }
+            assert!(packet.contains("full"), "{packet}");
+        }
+    }
+    let mut left = Vec::new();
+    for _ in 0..5 {
+        let peer = first.event("left").await.unwrap()["peer"].clone();
+        left.push(peer.as_str().unwrap().to_owned());
+    }
+    left.sort();
+    assert_eq!(left, ["p1", "p2", "p3", "p4", "p5"]);
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_two_seats() {
+    let world = world().await;
+    let ticket = |peer: &str| member_ticket("c", peer, "alice", false);
+    let (one, _) = world.enter(&ticket("a1")).await;
+    let (_two, _) = world.enter(&ticket("a2")).await;
+    let text = world.refused(&ticket("a3")).await;
+    assert!(text.contains("two devices"), "{text}");
+    // A page that was loaded again is another participant; its old seat is free.
+    one.break_off().await;
+    loop {
+        let mut socket = world.open(&ticket("a4")).await;
+        let packet = socket.packet().await.unwrap();
+        if packet.contains("\"welcome\"") {
+            assert!(!packet.contains("a1"), "{packet}");
+            break;
+        }
+    }
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_over_ends_for_all() {
+    let world = world().await;
+    let (mut guest, _) = world.enter(&call_ticket("c", 2)).await;
+    let (mut member, _) = world.enter(&member_ticket("c", "m", "alice", true)).await;
+    let (mut elsewhere, _) = world.enter(&call_ticket("d", 2)).await;
+    world.functions.state.lock().unwrap().ended_calls = vec!["c".to_owned()];
+    assert_eq!(wake(&world.running.url, "?call=c").await, 204);
+    for socket in [&mut guest, &mut member] {
+        let refused = socket.event("refused").await.unwrap();
+        assert!(refused["error"].as_str().unwrap().contains("is over"));
+        assert!(socket.ends().await);
+    }
+    assert!(world.refused(&call_ticket("c", 2)).await.contains("over"));
+    // Not known here yet, as after a restart.
+    world.functions.state.lock().unwrap().ended_calls = vec!["e".to_owned()];
+    assert!(world.refused(&call_ticket("e", 1)).await.contains("over"));
+    let (_other, _) = world.enter(&call_ticket("d", 3)).await;
+    assert!(elsewhere.event("joined").await.is_some());
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_ends_its_call() {
+    let world = world().await;
+    let (mut alice, _) = world.enter(&member_ticket("c", "a", "alice", false)).await;
+    let (mut bob, _) = world.enter(&member_ticket("c", "b", "bob", false)).await;
+    world.functions.state.lock().unwrap().ended = vec!["grant-alice".to_owned()];
+    assert_eq!(wake(&world.running.url, "?account=alice").await, 204);
+    assert!(alice.event("refused").await.is_some());
+    assert!(alice.ends().await);
+    assert_eq!(bob.event("left").await.unwrap()["peer"], "a");
+    let again = member_ticket("c", "a", "alice", false);
+    assert!(world.refused(&again).await.contains("over"));
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moderators_put_others_out() {
+    let world = world().await;
+    let (mut starter, welcome) = world.enter(&member_ticket("c", "s", "alice", true)).await;
+    assert_eq!(welcome["moderator"], true);
+    let (mut bob, welcome) = world.enter(&member_ticket("c", "b", "bob", false)).await;
+    assert_eq!(welcome["moderator"], false);
+    let (mut guest, _) = world.enter(&call_ticket("c", 2)).await;
+    // Others may not, and nobody themselves.
+    guest.emit("remove", json!({"peer": "s"})).await;
+    bob.emit("remove", json!({"peer": "p2"})).await;
+    starter.emit("remove", json!({"peer": "s"})).await;
+    starter.emit("remove", json!({"peer": "nobody"})).await;
+    starter.emit("remove", json!({"peer": "b"})).await;
+    let refused = bob.event("refused").await.unwrap();
+    let put_out = json!({"error": "you were put out of this call", "final": true});
+    assert_eq!(refused, put_out);
+    assert!(bob.ends().await);
+    assert_eq!(starter.event("left").await.unwrap()["peer"], "b");
+    assert_eq!(guest.event("left").await.unwrap()["peer"], "b");
+    // Neither that ticket nor a new one of the account lets them in again.
+    for peer in ["b", "b2"] {
+        let text = world.refused(&member_ticket("c", peer, "bob", false)).await;
+        assert!(text.contains("put out"), "{text}");
+    }
+    starter.emit("remove", json!({"peer": "p2"})).await;
+    assert!(guest.event("refused").await.is_some());
+    assert!(
+        world
+            .refused(&call_ticket("c", 2))
+            .await
+            .contains("put out")
+    );
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_breaks_the_bounds_is_put_out() {
+    let world = world().await;
+    let (mut victim, _) = world.enter(&call_ticket("c", 1)).await;
+    let lines = "m=video 9 X 96\r\n".repeat(24);
+    for (n, data) in [
+        (2, json!({"description": {"type": "offer", "sdp": lines}})),
+        (
+            3,
+            json!({"candidates": vec![json!({"candidate": "x"}); 65]}),
+        ),
+        (
+            4,
+            json!({"description": {"type": "offer", "sdp": "x".repeat(64 << 10)}}),
+        ),
+    ] {
+        let (mut bad, _) = world.enter(&call_ticket("c", n)).await;
+        bad.emit("signal", json!({"to": "p1", "data": data})).await;
+        assert!(bad.event("refused").await.is_some());
+        assert!(bad.ends().await);
+        assert_eq!(victim.event("left").await.unwrap()["peer"], format!("p{n}"));
+        assert!(
+            world
+                .refused(&call_ticket("c", n))
+                .await
+                .contains("put out")
+        );
+    }
+    // Whoever left is not heard any more, though the socket is open.
+    let (gone, _) = world.enter(&call_ticket("c", 5)).await;
+    let small = json!({"to": "p1", "data": {"candidates": []}});
+    gone.emit("signal", small.clone()).await;
+    assert_eq!(victim.event("signal").await.unwrap()["from"], "p5");
+    gone.emit("leave", json!({})).await;
+    assert_eq!(victim.event("left").await.unwrap()["peer"], "p5");
+    gone.emit("signal", small.clone()).await;
+    let (next, _) = world.enter(&call_ticket("c", 6)).await;
+    next.emit("signal", small).await;
+    assert_eq!(victim.event("signal").await.unwrap()["from"], "p6");
+    world.running.stop().await;
+}

@@ -1,0 +1,88 @@
+//! Tasks that stop whatever tries them stop only themselves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::functions::{Functions, assignment};
+use common::network::Network;
+use common::running::Running;
+use common::until;
+use serde_json::{Value, json};
+
+fn task(id: &str, text: &str) -> Value {
+    json!({
+        "id": id, "task": "say", "account": "alice", "connection": "alice1", "target": "#c", "from": "hook",
+        "lines": [text]
+    })
+}
+
+/// Lets a gateway work tasks off until none is left; returns those that were done, and those refused with the reasons.
+async fn work_off(tasks: Vec<Value>) -> (Vec<String>, Vec<(String, String)>) {
+    let (functions, dir, network) = (
+        Functions::start().await,
+        tempfile::tempdir().unwrap(),
+        Network::new(),
+    );
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.assignments = vec![assignment("alice", "alice", &["#c"])];
+        state.outbox = tasks;
+    }
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.outbox = Duration::from_millis(20);
+        config.limits.task_silence = Duration::from_millis(200);
+    })
+    .await;
+    until("no task is left that can be understood", || {
+        let state = functions.state.lock().unwrap();
+        state.outbox.iter().all(|task| task["task"] != "say")
+    })
+    .await;
+    running.stop().await;
+    let state = functions.state.lock().unwrap();
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
+    for receipt in &state.receipts {
+        done.extend(receipt.done.iter().cloned());
+        let reasons = receipt.refused.iter();
+        refused.extend(reasons.map(|refused| (refused.id.clone(), refused.reason.clone())));
+    }
+    done.sort();
+    (done, refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_ends_its_connection_is_refused_after_some_tries() {
+    let tasks = [("1", "one"), ("2", "poison"), ("3", "three"), ("4", "four")];
+    let (done, refused) = work_off(tasks.map(|(id, text)| task(id, text)).into()).await;
+    assert_eq!(done, ["1", "3", "4"]);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].0, "2");
+    assert!(
+        refused[0].1.contains("stopped each of the 5 times"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_which_nothing_is_heard_is_refused_after_some_tries() {
+    let tasks = [("1", "one"), ("2", "mute"), ("3", "three")];
+    let (done, refused) = work_off(tasks.map(|(id, text)| task(id, text)).into()).await;
+    assert_eq!(done, ["1", "3"]);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].0, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_understood_waits_alone() {
+    let odd = json!({"id": "2", "task": "sing", "song": 7});
+    let (done, refused) = work_off(vec![odd, Value::Null, task("3", "three")]).await;
+    assert_eq!(done, ["3"]);
+    assert!(refused.is_empty(), "{refused:?}");
+}

@@ -1,0 +1,114 @@
+//! What a client may cost before it has shown a ticket.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use common::functions::{Functions, ID, ticket};
+use common::network::Network;
+use common::polling::{Polling, http};
+use common::running::Running;
+use serde_json::json;
+
+async fn world(most: usize) -> (Functions, Running, tempfile::TempDir) {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    let network = Network::new();
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.unproven_per_ip = most;
+    })
+    .await;
+    (functions, running, dir)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_without_a_ticket_are_counted_by_address() {
+    let (_functions, running, _dir) = world(3).await;
+    let url = &running.url;
+    let auth = json!({"ticket": ticket("alice", ID, 60_000)});
+    // Those with a ticket do not count.
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let mut socket = Polling::open(url, "", auth.clone()).await;
+        assert!(socket.ask("schemas", json!(null)).await.is_some());
+        open.push(socket);
+    }
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        begun.push(Polling::begin(url).await.expect("there is room"));
+    }
+    assert_eq!(Polling::begin(url).await.err(), Some(429));
+    begun[0].break_off().await;
+    let mut again = None;
+    let begins = async {
+        while again.is_none() {
+            again = Polling::begin(url).await.ok();
+        }
+    };
+    tokio::time::timeout(common::TIME_LIMIT, begins)
+        .await
+        .expect("there is room again");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_and_large_bodies_end_the_session() {
+    let (_functions, running, _dir) = world(64).await;
+    let url = &running.url;
+    let mut client = Polling::begin(url).await.unwrap();
+    let placeholder = r#"451-["message",{"_placeholder":true,"num":0}]"#;
+    client.post(placeholder.to_owned()).await;
+    assert!(client.packet().await.is_none(), "the session has ended");
+
+    let large = |n: usize| format!("42{}", json!(["whatever", "x".repeat(n)]));
+    let mut client = Polling::begin(url).await.unwrap();
+    client.post(large(17 << 10)).await;
+    assert!(client.packet().await.is_none(), "the session has ended");
+
+    let auth = json!({"ticket": ticket("alice", ID, 60_000)});
+    let mut client = Polling::open(url, "", auth).await;
+    assert_eq!(client.post(large(200 << 10)).await, 200);
+    assert!(client.ask("schemas", json!(null)).await.is_some());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_are_short() {
+    let (_functions, running, _dir) = world(64).await;
+    let url = format!("{}/sockethub/?EIO=4&transport=polling", running.url);
+    let http = http();
+    let status = |length: usize| {
+        let request = http.get(&url).header("x-long", "x".repeat(length));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(status(7 << 10).await, 200);
+    assert_eq!(status(8 << 10).await, 431);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_of_them() {
+    let (_functions, running, _dir) = world(64).await;
+    let begun = Polling::begin(&running.url).await.unwrap();
+    let http = http();
+    let metrics = async || {
+        let metrics = http.get(format!("{}/metrics", running.url)).send().await;
+        metrics.unwrap().text().await.unwrap()
+    };
+    let text = metrics().await;
+    assert!(text.contains("sessions{ticket=\"none\"} 1\n"), "{text}");
+    begun.break_off().await;
+    let mut text = metrics().await;
+    let gone = async {
+        while !text.contains("sessions{ticket=\"none\"} 0\n") {
+            text = metrics().await;
+        }
+    };
+    tokio::time::timeout(common::TIME_LIMIT, gone)
+        .await
+        .unwrap();
+    running.stop().await;
+}
