@@ -181,26 +181,4 @@ mod tests {
             assert_eq!(code(&mail), if over { expected } else { "250" }, "{shown}");
         }
     }
-
-    #[test]
-    fn twice_the_mail_is_twice_the_work() {
-        let steps = |mail: &str| Tree::of(mail.as_bytes()).map_or(0, |tree| tree.steps);
-        let boundary = "a".repeat(190);
-        let hostile = |count: usize| {
-            let mut mail = String::new();
-            for level in 0..20 {
-                mail.push_str(&format!("Content-Type: multipart/mixed; boundary={boundary}{level}\r\n\r\n--{boundary}{level}\r\n"));
-            }
-            mail + &format!("\r\n{}", format!("--{boundary}x\r\n").repeat(count))
-        };
-        let lines = |count: usize| format!("Subject: x\r\n\r\n{}", "--x\r\n".repeat(count));
-        for make in [
-            &hostile as &dyn Fn(usize) -> String,
-            &lines,
-            &|count: usize| parts(count.min(900)) + &"x\r\n".repeat(count),
-        ] {
-            let (one, two) = (steps(&make(2_000)), steps(&make(4_000)));
-            assert!(one > 0 && two <= one * 21 / 10, "{one} {two}");
-        }
-    }
 }

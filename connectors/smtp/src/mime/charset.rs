@@ -3,8 +3,11 @@
 use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, WINDOWS_1252};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
+use super::work::look;
+
 /// Reads bytes in the characters that a mail names, or in those that they must be.
 pub(crate) fn decode(bytes: &[u8], label: Option<&str>) -> String {
+    look(bytes.len());
     let label = label.map(normal).filter(|label| !label.is_empty());
     let Some(label) = label.filter(|label| {
         !matches!(

@@ -1,11 +1,14 @@
 //! Paragraphs that were broken into lines on the way (`format=flowed`, RFC 3676).
 
+use super::work::look;
+
 /// Joins the lines of paragraphs.
 pub(crate) fn join(text: &str, delete_space: bool) -> String {
     let mut out = String::with_capacity(text.len());
     // The depth of quotation of a paragraph that goes on.
     let mut open: Option<usize> = None;
     for line in text.lines() {
+        look(line.len() + 1);
         let content = line.trim_start_matches('>');
         let depth = line.len() - content.len();
         let content = content.strip_prefix(' ').unwrap_or(content);

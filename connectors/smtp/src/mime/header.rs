@@ -1,5 +1,7 @@
 //! Header fields (RFC 5322 section 2.2), and what becomes readable of them.
 
+use super::work::look;
+
 /// A field as it is in the mail: folded, with its line ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
@@ -33,6 +35,7 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
                     break;
                 }
             }
+            look(end);
             let (field, after) = rest.split_at(end);
             rest = after;
             if let Some(colon) = field.iter().position(|&b| b == b':') {

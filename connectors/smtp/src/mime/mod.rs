@@ -11,6 +11,7 @@ mod people;
 mod transfer;
 mod tree;
 mod words;
+mod work;
 
 use mail_parser::DateTime;
 use model::{MAX_MAIL_FILES, MAX_MAIL_TEXT, MailFile, Timestamp};

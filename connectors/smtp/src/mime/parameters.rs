@@ -3,6 +3,7 @@
 use super::charset;
 use super::tree::Excess;
 use super::words;
+use super::work::look;
 
 /// Most parameters of a field; the pieces of a long name count each.
 pub(crate) const MAX_PARAMETERS: usize = 100;
@@ -163,6 +164,7 @@ impl Reader<'_> {
         let (mut quoted, mut comments) = (false, 0_u32);
         while let Some((&byte, after)) = self.rest.split_first() {
             self.rest = after;
+            look(1);
             match byte {
                 b'\r' | b'\n' => {}
                 b'\\' if quoted || comments > 0 => {

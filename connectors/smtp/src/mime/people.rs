@@ -1,6 +1,7 @@
 //! Who is named in a field (RFC 5322 section 3.4), as far as it is shown.
 
 use super::words;
+use super::work::look;
 
 /// Most people that a mail names.
 pub(crate) const MAX_ADDRESSES: usize = 2_000;
@@ -68,6 +69,7 @@ pub(crate) fn people(value: &[u8], most: usize) -> Vec<Person> {
     let (mut quoted, mut comments) = (false, 0_u32);
     let mut rest = value;
     while let Some((&byte, after)) = rest.split_first() {
+        look(1);
         // Commas in an encoded word separate nobody, although they should not be there.
         if !quoted
             && byte == b'='

@@ -206,6 +206,95 @@ fn a_mail_over_a_bound_is_not_read() {
     assert_eq!(super::read(mail.as_bytes()), Err(Excess::Nesting));
 }
 
+/// Makes a mail of what is to be in it.
+type Shape<'a> = &'a dyn Fn(&str) -> String;
+
+#[test]
+fn twice_the_mail_is_twice_the_work() {
+    let deep = |body: &str| {
+        let boundary = "a".repeat(190);
+        let levels = (0..20).map(|level| {
+            let boundary = format!("{boundary}{level}");
+            format!("Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n--{boundary}\r\n")
+        });
+        let lines = body.len() / 4;
+        format!(
+            "{}\r\n{}",
+            levels.collect::<String>(),
+            format!("--{boundary}x\r\n").repeat(lines)
+        )
+    };
+    let field = |name: &'static str| move |body: &str| format!("{name}: {body}\r\n\r\nx");
+    let typed =
+        |kind: &'static str| move |body: &str| format!("Content-Type: {kind}\r\n\r\n{body}");
+    let encoded = |name: &'static str| {
+        move |body: &str| format!("Content-Transfer-Encoding: {name}\r\n\r\n{body}")
+    };
+    let named =
+        |body: &str| format!("Content-Disposition: attachment; filename=\"{body}\"\r\n\r\nx");
+    let shapes: [(&str, Shape<'_>); 12] = [
+        ("deep", &deep),
+        ("subject", &field("Subject")),
+        ("from", &field("From")),
+        ("to", &field("To")),
+        ("date", &field("Date")),
+        ("name", &named),
+        ("html", &typed("text/html")),
+        ("flowed", &typed("text/plain; format=flowed")),
+        ("japanese", &typed("text/plain; charset=iso-2022-jp")),
+        ("mixed", &typed("multipart/mixed; boundary=x")),
+        ("base64", &encoded("base64")),
+        ("quoted", &encoded("quoted-printable")),
+    ];
+    let units = [
+        "<",
+        "<a ",
+        "<a href='http://x'>",
+        "<!--",
+        "<style>",
+        "<p style='",
+        "<p hidden>",
+        "</",
+        "&",
+        "&#",
+        "&amp",
+        "=?",
+        "=?a?q?",
+        "=?a?q?x?= ",
+        "=",
+        "\"",
+        "\\",
+        "(",
+        "<>",
+        ",",
+        ":",
+        "a@b,",
+        ";a*1*=b",
+        "--x",
+        "--x\r\n",
+        "> \r\n",
+        " \r\n",
+        "\r\n ",
+        "\x1b$B",
+        "\u{fc}",
+        "_",
+    ];
+    for (name, shape) in shapes {
+        for unit in units {
+            let work = |count: usize| {
+                let mail = shape(&unit.repeat(count));
+                // Over a bound is an answer too.
+                work::count(|| drop(super::read(mail.as_bytes())))
+            };
+            let (once, twice) = (work(1_000), work(2_000));
+            assert!(
+                twice <= once * 21 / 10 + 5_000,
+                "{name} {unit:?}: {once} {twice}"
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_bounded_readable_content(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {

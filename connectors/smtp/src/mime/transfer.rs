@@ -1,5 +1,7 @@
 //! Content-Transfer-Encoding (RFC 2045 section 6): whatever comes, something is read.
 
+use super::work::look;
+
 /// The bytes of a part.
 pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Vec<u8> {
     match encoding {
@@ -12,6 +14,7 @@ pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Vec<u8> {
 /// Decodes base64. Bytes outside its alphabet are ignored (section 6.8), padding may be missing, and what a mailing
 /// list puts below is not data.
 pub(crate) fn base64(bytes: &[u8]) -> Vec<u8> {
+    look(bytes.len());
     let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
     let (mut bits, mut count, mut ended) = (0_u32, 0_u8, false);
     for line in bytes.split(|&b| b == b'\n') {
@@ -72,6 +75,7 @@ const fn digit(byte: u8) -> Option<u8> {
 
 /// Decodes quoted-printable; what is none of it stays as it is. In a word of a header `_` is a blank (RFC 2047).
 pub(crate) fn quoted_printable(bytes: &[u8], word: bool) -> Vec<u8> {
+    look(bytes.len());
     let mut out = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|&b| b == b'\n') {
         let text = line

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::header::{self, Field};
 use super::parameters::Parameterized;
+use super::work::look;
 
 /// Deepest nesting: parts in parts, mails in mails.
 pub(crate) const MAX_NESTING: usize = 20;
@@ -79,9 +80,6 @@ pub(crate) struct Part {
 pub(crate) struct Tree<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) parts: Vec<Part>,
-    /// Bytes that were looked at: what the work is measured by.
-    #[cfg(test)]
-    pub(crate) steps: usize,
 }
 
 /// Where the walk is.
@@ -106,8 +104,6 @@ struct Walk<'a> {
     mode: Mode,
     fields: usize,
     header_bytes: usize,
-    #[cfg(test)]
-    steps: std::cell::Cell<usize>,
 }
 
 impl<'a> Tree<'a> {
@@ -123,8 +119,6 @@ impl<'a> Tree<'a> {
             mode: Mode::Header,
             fields: 0,
             header_bytes: 0,
-            #[cfg(test)]
-            steps: std::cell::Cell::new(0),
         };
         walk.begin(0)?;
         let mut at = 0;
@@ -134,6 +128,7 @@ impl<'a> Tree<'a> {
                 .iter()
                 .position(|&b| b == b'\n')
                 .map_or(rest.len(), |n| n + 1);
+            look(length);
             walk.line(at..at + length)?;
             at += length;
         }
@@ -141,8 +136,6 @@ impl<'a> Tree<'a> {
         Ok(Self {
             bytes,
             parts: walk.parts,
-            #[cfg(test)]
-            steps: walk.steps.get() + bytes.len(),
         })
     }
 
@@ -257,9 +250,7 @@ impl Walk<'_> {
             let Some(boundary) = &open.boundary else {
                 continue;
             };
-            #[cfg(test)]
-            self.steps
-                .set(self.steps.get() + boundary.len().min(line.len()));
+            look(boundary.len().min(line.len()));
             match line.strip_prefix(boundary.as_slice()) {
                 Some(b"") => return Some((level, false)),
                 Some(b"--") => return Some((level, true)),

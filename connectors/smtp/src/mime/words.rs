@@ -1,5 +1,6 @@
 //! Encoded words in header fields (RFC 2047), also as they should not be: long, split within a character.
 
+use super::work::look;
 use super::{charset, transfer};
 
 /// Longest encoded word, bytes; RFC 2047 allows 75. With it the work stays linear where words never end.
@@ -23,6 +24,7 @@ pub(crate) fn decode(value: &[u8]) -> String {
     let mut pending: Option<(Vec<u8>, Vec<u8>)> = None;
     let mut rest = value.get(..MAX_VALUE).unwrap_or(value);
     while let Some((&byte, after)) = rest.split_first() {
+        look(1);
         let Some(word) = rest.starts_with(b"=?").then(|| word(rest)).flatten() else {
             if !matches!(byte, b'\r' | b'\n') {
                 plain.push(byte);
@@ -78,7 +80,9 @@ fn word(bytes: &[u8]) -> Option<Word<'_>> {
     if charset.is_empty() || !charset.iter().all(u8::is_ascii_graphic) {
         return None;
     }
-    let end = text.windows(2).position(|pair| pair == b"?=")?;
+    let end = text.windows(2).position(|pair| pair == b"?=");
+    look(end.unwrap_or(text.len()));
+    let end = end?;
     let text = text.get(..end)?;
     let decoded = match encoding {
         b'b' | b'B' => transfer::base64(text),

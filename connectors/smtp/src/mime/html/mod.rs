@@ -8,6 +8,8 @@ mod writer;
 
 use mail_parser::decoders::html::add_html_token;
 
+use super::work::look;
+
 use style::{Classes, is_hidden};
 use tag::Tag;
 use writer::Writer;
@@ -117,6 +119,7 @@ impl<'a> Reader<'a> {
                 self.at += length;
             } else {
                 let end = rest.find(['<', '&']).unwrap_or(rest.len());
+                look(end);
                 self.say(rest.get(..end).unwrap_or_default());
                 self.at += end;
             }
@@ -132,6 +135,7 @@ impl<'a> Reader<'a> {
 
     fn markup(&mut self, rest: &'a str) {
         let all = self.html.len();
+        let before = self.at;
         if let Some(comment) = rest.strip_prefix("<!--") {
             self.at = comment.find("-->").map_or(all, |end| self.at + 4 + end + 3);
         } else if rest.starts_with("<!") || rest.starts_with("<?") {
@@ -150,6 +154,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        look(self.at - before);
     }
 
     fn tag(&mut self, tag: &Tag) {
@@ -243,6 +248,7 @@ impl<'a> Reader<'a> {
 
 /// A character that is written by name, and how long that is.
 fn entity(text: &str) -> (String, usize) {
+    look(MAX_ENTITY.min(text.len()));
     let inner = text.get(1..).unwrap_or_default();
     let length = inner
         .bytes()
