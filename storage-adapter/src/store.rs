@@ -67,6 +67,9 @@ pub enum StoreError {
     /// The store refuses; trying again is useless. Nothing happened.
     #[error("the object store refuses: {0}")]
     Denied(String),
+    /// There is no room: the disk is full, or keeps the rest for what must go on. Nothing happened.
+    #[error("{0}")]
+    Full(String),
     /// This one account's storage cannot be used now: it is being moved, or its own store refuses. The sentence is
     /// for its owner and says what to do. Trying again at once is useless. A write may have happened before that.
     #[error("{0}")]
@@ -116,7 +119,8 @@ pub enum PutMode {
     Overwrite,
     /// There is none: the key was made up just now, and nobody asks for it before this write is
     /// acknowledged. If there is one all the same, it stays. A write that breaks off may leave
-    /// a part of the object behind, which a store can make use of: nothing has to appear at once.
+    /// a part of the object behind, which a store can make use of: nothing has to appear at once. So documents are
+    /// written; a store may refuse them before it is quite full, so that everything else still has room.
     New,
 }
 

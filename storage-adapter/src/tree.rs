@@ -8,10 +8,13 @@
 
 mod cache;
 mod commit;
+mod draft;
 mod folders;
 mod format;
+mod garbage;
 mod heads;
 mod index;
+mod lately;
 mod pack;
 mod pages;
 mod path;
@@ -34,13 +37,14 @@ pub use index::Superseded;
 pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
 pub use queue::Waiting;
 pub use relocate::{Compared, Copied, Missing};
-pub use retention::SweepReport;
+pub use retention::{Kept, SweepReport};
 pub use types::{
     ByteRange, Change, DocumentInfo, DocumentRead, Folder, FolderRead, Host, Item, TreeError,
     Version, WriteCondition, Written,
 };
 
 use cache::Cache;
+use garbage::Garbage;
 use index::Head;
 use queue::Queues;
 use table::Table;
@@ -51,6 +55,9 @@ use table::Table;
 pub struct Options {
     /// How long overwritten and deleted documents are kept, in milliseconds.
     pub keep_millis: i64,
+    /// Of the versions that a document had within one stretch of so many milliseconds only the last one is kept. 0 keeps
+    /// all.
+    pub slot_millis: i64,
     /// The age, in milliseconds, at which bytes that no index names are swept. A write that takes
     /// longer than half of it, from its first byte to its commit, fails.
     pub grace_millis: i64,
@@ -77,6 +84,7 @@ impl Default for Options {
         const DAY: i64 = 24 * 60 * 60 * 1000;
         Self {
             keep_millis: 30 * DAY,
+            slot_millis: 5 * 60 * 1000,
             grace_millis: DAY,
             cache_bytes: cache::DEFAULT_CAPACITY,
             waiting: Waiting::default(),
@@ -100,6 +108,7 @@ struct Shared {
     cache: Cache<Head>,
     pages: Cache<Table>,
     queues: Queues,
+    garbage: Garbage,
 }
 
 impl<S, H> fmt::Debug for Storage<S, H> {
@@ -139,6 +148,7 @@ impl<S, H> Storage<S, H> {
                 cache,
                 pages,
                 queues,
+                garbage: Garbage::default(),
             }),
         }
     }

@@ -359,7 +359,8 @@ fn superseded_documents_are_listed_restored_and_swept() {
     const DAY: i64 = 24 * 60 * 60 * 1000;
     let tree = tree();
     let first = put(&tree, "/n/a", b"one");
-    tree.host().advance(1000);
+    let slot = Options::default().slot_millis;
+    tree.host().advance(slot);
     put(&tree, "/n/a", b"two");
     tree.host().advance(DAY);
     put(&tree, "/n/a", b"three");
@@ -368,9 +369,11 @@ fn superseded_documents_are_listed_restored_and_swept() {
     assert_eq!(superseded("/n/")[0].info.version, first);
     assert_eq!(superseded("/n/a/").len(), 0);
     let none = WriteCondition::None;
+    tree.host().advance(slot);
     let restored = now(tree.restore(&alice(), &document("/n/a"), &first, &none, None)).unwrap();
     assert_ne!(restored.version, first);
     assert_eq!(get(&tree, "/n/a").as_deref(), Some(&b"one"[..]));
+    tree.host().advance(slot);
     delete(&tree, "/n/a").unwrap();
     assert_eq!(superseded("/").len(), 4);
     assert_eq!(
@@ -419,7 +422,17 @@ fn bytes_of_writes_that_broke_off_are_swept_after_the_grace_time() {
 
 #[test]
 fn many_overwrites_stay_listed_and_the_head_stays_small() {
-    let tree = tree();
+    let mut options = Options::default();
+    options.slot_millis = 0;
+    let (store, host) = (
+        storage_adapter::memory::MemoryStore::new(),
+        support::TestHost::new(1),
+    );
+    let tree = storage_adapter::Storage::with_options(
+        std::sync::Arc::new(store),
+        std::sync::Arc::new(host),
+        options,
+    );
     for path in ["/n/a", "/top"] {
         for n in 0..300_u32 {
             put(&tree, path, &n.to_le_bytes());

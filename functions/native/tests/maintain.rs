@@ -66,6 +66,7 @@ async fn only_what_is_due_is_swept() {
     });
     let mut options = Options::default();
     options.keep_millis = 7 * DAY;
+    options.slot_millis = 0;
     let store = Arc::new(MemoryStore::new());
     let storage = Storage::with_options(store, Arc::clone(&host), options);
     let config = Config::new("http://127.0.0.1:1", [7; 32]).unwrap();

@@ -19,6 +19,10 @@ use storage_adapter::{ETag, PutMode, StoreError};
 
 use crate::sync::FolderSync;
 
+/// Said when nothing fits any more.
+const FULL: &str = "the disk is full; the operator must make room";
+/// Said when only documents do not.
+const RESERVED: &str = "the disk is full: what is left is kept for what must go on; delete something, or ask the operator to make room";
 /// Locks that keys share: a power of two.
 const LOCKS: usize = 256;
 const SECOND: i64 = 1_000_000_000;
@@ -35,6 +39,8 @@ pub(crate) struct Files {
     counter: AtomicU64,
     /// Keeps temporary names of processes apart.
     instance: u64,
+    /// Bytes of the disk that documents leave to everything else.
+    reserve: u64,
 }
 
 /// A file that is being written; it goes away unless it is placed.
@@ -46,6 +52,8 @@ pub(crate) struct Temporary {
     placed: bool,
     /// It has its name already, which nobody asks for yet.
     in_place: bool,
+    /// Bytes that it leaves on the disk.
+    reserve: u64,
 }
 
 impl Drop for Temporary {
@@ -57,10 +65,31 @@ impl Drop for Temporary {
     }
 }
 
+/// How many bytes are free on the disk of this file, for whoever is not root.
+fn room(file: &File) -> Result<u64, Errno> {
+    let stat = rustix::fs::fstatvfs(file)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 impl Temporary {
-    pub(crate) fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
+    /// Refuses a document before it takes what is kept for everything else.
+    fn check_room(&self, more: u64) -> Result<(), StoreError> {
+        if self.reserve == 0 {
+            return Ok(());
+        }
+        // A disk that does not say how much is free says it when it is full.
+        match room(&self.file) {
+            Ok(free) if free < self.reserve.saturating_add(more) => {
+                Err(StoreError::Full(RESERVED.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn write(&mut self, chunks: &[Bytes]) -> Result<(), StoreError> {
         for chunk in chunks {
-            self.file.write_all(chunk)?;
+            self.check_room(chunk.len() as u64)?;
+            self.file.write_all(chunk).map_err(before)?;
             self.length += chunk.len() as u64;
         }
         Ok(())
@@ -85,7 +114,8 @@ pub(crate) fn before(error: impl Into<io::Error>) -> StoreError {
     let error = error.into();
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOENT | Errno::NOTDIR) => StoreError::NotFound,
-        Some(Errno::NOSPC | Errno::DQUOT) => StoreError::Denied("the disk is full".to_owned()),
+        // The last one: the file may not grow any more.
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => StoreError::Full(FULL.to_owned()),
         Some(Errno::NAMETOOLONG) => StoreError::Denied("the key is too long".to_owned()),
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => StoreError::Denied(error.to_string()),
         _ => StoreError::Unavailable(error.to_string()),
@@ -102,7 +132,7 @@ pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
 }
 
 impl Files {
-    pub(crate) fn new(root: PathBuf, own: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf, own: PathBuf, reserve: u64) -> Self {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -114,6 +144,7 @@ impl Files {
             last_stamp: AtomicI64::new(0),
             counter: AtomicU64::new(0),
             instance: now.as_nanos() as u64,
+            reserve,
         }
     }
 
@@ -174,6 +205,7 @@ impl Files {
             length: 0,
             placed: false,
             in_place: true,
+            reserve: self.reserve,
         })
     }
 
@@ -201,6 +233,7 @@ impl Files {
             length: 0,
             placed: false,
             in_place: false,
+            reserve: 0,
         })
     }
 
@@ -216,9 +249,10 @@ impl Files {
         if temporary.in_place {
             temporary.file.sync_all().map_err(before)?;
             let stat = rustix::fs::fstat(&temporary.file).map_err(before)?;
-            temporary.placed = true;
+            // Nobody names it before this succeeds, so until then it goes away again.
             self.sync.sync(folder).map_err(after)?;
             self.sync.sync_folders(folder, &self.root).map_err(after)?;
+            temporary.placed = true;
             return Ok(etag(&stat));
         }
         // Most losers are told before they write to the disk.

@@ -119,7 +119,7 @@ async fn gather(body: &mut ByteStream) -> Result<(Vec<Bytes>, bool), BodyError> 
 }
 
 fn write(mut temporary: Temporary, chunks: &[Bytes]) -> Result<Temporary, StoreError> {
-    temporary.write(chunks).map_err(before)?;
+    temporary.write(chunks)?;
     Ok(temporary)
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     NoUpload,
     /// The server does not know what was asked for.
     NotImplemented,
+    /// There is no room. Nothing happened.
+    Full,
     /// Trying again is useless. Nothing happened.
     Refused,
     /// The server had no time. Nothing happened.
@@ -95,6 +97,14 @@ impl Failure {
             (_, "NoSuchUpload") => Kind::NoUpload,
             (_, "NoSuchBucket") => Kind::Refused,
             (404, _) => Kind::NotFound,
+            (507, _)
+            | (
+                _,
+                "XMinioStorageFull"
+                | "QuotaExceeded"
+                | "InsufficientCapacity"
+                | "XMinioAdminBucketQuotaExceeded",
+            ) => Kind::Full,
             (409, _) => Kind::Conflict,
             (412, _) => Kind::Precondition,
             (416, _) => Kind::Range,
@@ -160,6 +170,10 @@ impl Failure {
             Kind::NotFound => StoreError::NotFound,
             Kind::NotModified => StoreError::NotModified,
             Kind::Precondition => StoreError::Precondition,
+            Kind::Full => StoreError::Full(format!(
+                "the disk is full: the object store takes no more ({})",
+                self.words
+            )),
             Kind::Range | Kind::Refused | Kind::NotImplemented => StoreError::Denied(self.words),
             Kind::Conflict | Kind::NoUpload | Kind::Busy | Kind::Unknown => {
                 StoreError::Unavailable(self.words)
@@ -226,6 +240,8 @@ mod tests {
             (502, "", Kind::Unknown),
             (200, "InternalError", Kind::Unknown),
             (501, "NotImplemented", Kind::NotImplemented),
+            (507, "XMinioStorageFull", Kind::Full),
+            (403, "QuotaExceeded", Kind::Full),
         ] {
             assert_eq!(answered(status, code).kind, kind, "{status} {code}");
         }

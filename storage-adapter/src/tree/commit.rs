@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use model::Timestamp;
+use futures_util::{StreamExt, stream};
 
+use super::draft::{Draft, Left};
 use super::heads::whole;
-use super::index::{Allowance, Head, Index, RECENT_COMMITS, Superseded};
+use super::index::{Head, Index};
 use super::pack::{self, Packer};
 use super::pages::page_key;
-use super::queue::{Batch, Intent, Op, Outcome, Queue};
+use super::path::DocumentPath;
+use super::queue::{Batch, Intent, Outcome, Queue};
 use super::quota::{Need, Room};
-use super::shard::names_below;
-use super::table::{self, Loaded, Missing, PageId, State, Table};
-use super::types::{DocumentInfo, Host, TreeError, Version, Written};
+use super::shard::{self, names_below};
+use super::table::{self, Loaded, Missing, PageId, Table};
+use super::types::{DocumentInfo, Host, TreeError};
 use super::{Storage, format, version};
-use crate::store::{BodyError, ETag, ObjectStore, PutMode, StoreError};
+use crate::store::{ETag, ObjectStore, PutMode, StoreError};
 
 /// How often a commit is tried before the module counts as too busy.
 const ATTEMPTS: u32 = 20;
+/// See `page_grace`: an hour. Each commit to a large module leaves pages behind.
+const PAGE_GRACE: i64 = 60 * 60 * 1000;
 /// Pages of one commit that are stored at the same time.
 const PAGE_WRITES: usize = 8;
 
@@ -65,6 +68,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 loaded,
                 commit: version::new(&*self.host),
                 now: self.host.now(),
+                slot: self.shared.options.slot_millis,
+                left: Left::default(),
             };
             if let Some(allowance) = allowance.take() {
                 draft.index.allowance = allowance;
@@ -72,11 +77,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let Decided { outcomes, blocked } = self.decide(&mut draft, batch.open());
             if outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
                 match self.swap(&queue, &head, draft, &outcomes).await {
-                    Ok(()) => {
+                    Ok(discarded) => {
                         outcomes
                             .into_iter()
                             .for_each(|(intent, outcome)| intent.finish(outcome));
                         known = self.shared.cache.get(&queue.key);
+                        self.delete_all(discarded).await;
                         continue;
                     }
                     // Some stores call it so if the object is not there.
@@ -166,17 +172,17 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         decided
     }
 
-    /// Makes the draft the head's successor.
+    /// Makes the draft the head's successor; gives the keys of bytes to be deleted then.
     async fn swap(
         &self,
         queue: &Queue,
         head: &Head,
         draft: Draft,
         outcomes: &[(Arc<Intent>, Outcome)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let options = &self.shared.options;
         let (commit, decided) = (draft.commit.clone(), draft.now);
-        let (mut index, loaded) = draft.finish(options.keep_millis);
+        let (mut index, loaded, left) = draft.finish(options.keep_millis);
         let pages = {
             let new_id = || PageId(version::new(&*self.host).0);
             let mut packer = Packer {
@@ -189,8 +195,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             packer.pages
         };
         let is_paged = !pages.is_empty();
-        self.store_pages(queue, pages).await?;
-        if is_paged && self.host.now() > decided.plus_millis(options.grace_millis / 2) {
+        let added = left.retained + self.store_pages(queue, pages).await?;
+        if is_paged && self.host.now() > decided.plus_millis(self.page_grace() / 2) {
             // They may be swept before the head names them.
             return Err(StoreError::Unavailable("it took too long".to_owned()));
         }
@@ -226,10 +232,20 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 self.shared
                     .cache
                     .insert(&queue.key, &Arc::new(head), length);
-                Ok(())
+                let garbage = &self.shared.garbage;
+                garbage.add(&queue.account, added);
+                let key = |(path, info): &(DocumentPath, DocumentInfo)| {
+                    let key = shard::data_key(&queue.account, path, &info.version);
+                    (key, info.length)
+                };
+                let discarded = left.discarded.iter().map(key).collect();
+                Ok(garbage.discard(&queue.account, discarded))
             }
             Err(error) => {
-                if error == StoreError::Precondition {
+                if matches!(
+                    error,
+                    StoreError::Precondition | StoreError::Denied(_) | StoreError::Full(_)
+                ) {
                     for (intent, _) in outcomes {
                         intent.refused(&commit);
                     }
@@ -241,28 +257,51 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Stores new pages, which nobody names yet.
+    /// Stores new pages, which nobody names yet; gives their bytes. None stays if one cannot be stored.
     async fn store_pages(
         &self,
         queue: &Queue,
         pages: Vec<(PageId, Arc<Table>)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let prefix = queue.shard.pages_prefix(&queue.account);
         let store = |(page, table): (PageId, Arc<Table>)| {
             let key = page_key(&prefix, &page);
             async move {
                 let bytes = format::write_table(&table);
                 let length = bytes.len();
-                self.store.put(&key, whole(bytes), PutMode::New).await?;
+                // A deletion needs pages too: they are not of those that wait until there is room.
+                self.store
+                    .put(&key, whole(bytes), PutMode::Overwrite)
+                    .await?;
                 self.shared.pages.insert(&key, &table, length);
-                Ok(())
+                Ok((key, length as u64))
             }
         };
-        stream::iter(pages)
+        let stored: Vec<Result<(String, u64), StoreError>> = stream::iter(pages)
             .map(store)
             .buffer_unordered(PAGE_WRITES)
-            .try_collect()
-            .await
+            .collect()
+            .await;
+        let (mut keys, mut bytes, mut failed) = (Vec::new(), 0, None);
+        for page in stored {
+            match page {
+                Ok((key, length)) => {
+                    keys.push(key);
+                    bytes += length;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        let Some(error) = failed else {
+            return Ok(bytes);
+        };
+        self.delete_all(keys).await;
+        Err(error)
+    }
+
+    /// The age, in milliseconds, at which a page that no head names is swept. A commit takes no longer than half of it.
+    pub(super) fn page_grace(&self) -> i64 {
+        self.shared.options.grace_millis.min(PAGE_GRACE)
     }
 }
 
@@ -281,138 +320,5 @@ fn settle_attempted(batch: &mut Batch, head: &Head) {
 fn fail_all(batch: &mut Batch, error: &TreeError) {
     for intent in batch.open() {
         intent.fail(error.clone());
-    }
-}
-
-/// The next state of an index.
-struct Draft {
-    index: Index,
-    /// All pages on the paths that are written to.
-    loaded: Loaded,
-    commit: Version,
-    now: Timestamp,
-}
-
-impl Draft {
-    /// Applies an intent or leaves everything as it was. Fails if there has to be room first.
-    fn apply_all(&mut self, intent: &Intent, too_old: Timestamp) -> Result<Outcome, Need> {
-        if let ([op], Some(limit)) = (intent.ops.as_slice(), intent.quota)
-            && let Some(put) = &op.put
-        {
-            let refusal = self.check(op, put, too_old);
-            let old = self.state(op).ok().and_then(|state| state.document);
-            let old = old.map_or(0, |info| info.length);
-            let after = (self.index.bytes - old).saturating_add(put.length);
-            // A refusal for another reason comes first.
-            return match refusal {
-                Err(error) => Ok(Err(error)),
-                Ok(()) => {
-                    self.check_room(self.index.bytes, after, limit)?;
-                    Ok(self.apply(op, too_old).map(|written| vec![written]))
-                }
-            };
-        }
-        let before = (intent.ops.len() > 1).then(|| self.index.clone());
-        let written = intent
-            .ops
-            .iter()
-            .map(|op| self.apply(op, too_old))
-            .collect();
-        if let Some(before) = before {
-            let room = match (&written, intent.quota) {
-                (Ok(_), Some(limit)) => self.check_room(before.bytes, self.index.bytes, limit),
-                _ => Ok(()),
-            };
-            if written.is_err() || room.is_err() {
-                self.index = before;
-            }
-            room?;
-        }
-        Ok(written)
-    }
-
-    /// What does not grow is never refused.
-    fn check_room(&self, before: u64, after: u64, limit: u64) -> Result<(), Need> {
-        let Allowance {
-            limit: known,
-            bytes: allowed,
-        } = self.index.allowance;
-        if after <= before || (known == limit && after <= allowed) {
-            Ok(())
-        } else {
-            Err(Need {
-                limit,
-                bytes: after,
-                grows: after - before,
-                wish: 0,
-            })
-        }
-    }
-
-    fn state(&self, op: &Op) -> Result<State, TreeError> {
-        let found = self.index.state(names_below(&op.path), &self.loaded);
-        // Cannot be: all pages were read, and earlier changes of the draft need no others.
-        found.map_err(|_| TreeError::Busy)
-    }
-
-    fn check(&self, op: &Op, put: &DocumentInfo, too_old: Timestamp) -> Result<(), TreeError> {
-        let state = self.state(op)?;
-        state.check(&op.condition)?;
-        state.check_clash(&op.path, names_below(&op.path).len())?;
-        if version::time(&put.version.0).is_some_and(|made| made < too_old) {
-            let reason = "it took too long to arrive".to_owned();
-            return Err(BodyError::Broken(reason).into());
-        }
-        Ok(())
-    }
-
-    /// Applies one change, unless it is refused.
-    fn apply(&mut self, op: &Op, too_old: Timestamp) -> Result<Written, TreeError> {
-        let names = names_below(&op.path);
-        let Some(put) = &op.put else {
-            let state = self.state(op)?;
-            state.check(&op.condition)?;
-            state.document.ok_or(TreeError::NotFound)?;
-            let old = self
-                .index
-                .remove(names, &self.commit, &self.loaded)
-                .ok_or(TreeError::NotFound)?;
-            let version = old.version.clone();
-            self.supersede(op, old);
-            return Ok(Written {
-                version,
-                created: false,
-            });
-        };
-        self.check(op, put, too_old)?;
-        let info = DocumentInfo {
-            modified: self.now,
-            ..put.clone()
-        };
-        let version = info.version.clone();
-        let old = self.index.insert(names, info, &self.commit, &self.loaded);
-        let created = old.is_none();
-        if let Some(old) = old {
-            self.supersede(op, old);
-        }
-        Ok(Written { version, created })
-    }
-
-    fn supersede(&mut self, op: &Op, info: DocumentInfo) {
-        let (path, since) = (op.path.clone(), self.now);
-        self.index.superseded.push(Superseded { path, info, since });
-    }
-
-    fn finish(self, keep_millis: i64) -> (Index, Loaded) {
-        let mut index = self.index;
-        let expired = self.now.plus_millis(-keep_millis);
-        index.superseded.retain(|entry| entry.since >= expired);
-        index.serial += 1;
-        index.fence = None;
-        index.recent.push(self.commit.clone());
-        let forgotten = index.recent.len().saturating_sub(RECENT_COMMITS);
-        index.recent.drain(..forgotten);
-        index.commit = self.commit;
-        (index, self.loaded)
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Op {
     pub(super) condition: WriteCondition,
     /// The new document; none to delete.
     pub(super) put: Option<DocumentInfo>,
+    /// Whether the version that it replaces is of use to anybody.
+    pub(super) keeps: bool,
 }
 
 /// Changes that happen together or not at all.

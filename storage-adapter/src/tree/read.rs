@@ -15,8 +15,10 @@ use super::types::{
 use super::{Storage, version};
 use crate::store::{GetOptions, Object, ObjectStore, StoreError};
 
-/// How often a read starts again because the bytes were swept or the store failed in between.
+/// How often a read starts again because the store failed in between, or bytes are missing that a head names again and again.
 const ATTEMPTS: u32 = 4;
+/// How often it starts again because others replaced the document in between.
+const REPLACED: u32 = 40;
 
 pub(super) static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
     Arc::new(Folder {
@@ -43,7 +45,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Err(TreeError::NotFound);
         };
         let key = shard.head_key(account);
-        let mut attempt = 0;
+        let (mut attempt, mut replaced) = (0, 0);
+        let mut missing = None;
         loop {
             // The bytes that are probably wanted are opened while the head is revalidated.
             let cached = self.shared.cache.get(&key);
@@ -70,6 +73,17 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 Some(opened) if guess.as_ref() == Some(&info) => opened,
                 _ => self.open(account, path, &info, range).await,
             };
+            if matches!(opened, Err(TreeError::Store(StoreError::NotFound)))
+                && missing.as_ref() != Some(&info.version)
+            {
+                // Replaced and deleted since the head was read, as it seems: the next look tells.
+                missing = Some(info.version);
+                replaced += 1;
+                if replaced > REPLACED {
+                    return Err(TreeError::Busy);
+                }
+                continue;
+            }
             attempt += 1;
             match opened {
                 Ok((object, range)) => {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use model::{AccountName, Timestamp};
 
+use super::draft::OVERHEAD;
 use super::heads::Found;
 use super::index::{Index, Superseded};
 use super::pages::page_key;
@@ -12,7 +13,7 @@ use super::shard::{self, Shard};
 use super::table::{Loaded, Seen};
 use super::types::{Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, format, version};
-use crate::store::{GetOptions, ObjectStore, StoreError};
+use crate::store::{Entry, GetOptions, ObjectStore, StoreError};
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,6 +24,26 @@ pub struct SweepReport {
     pub orphans: usize,
     /// Pages that no index names any more, or never did.
     pub pages: usize,
+    /// Superseded documents that were removed before their time, to keep within the bound.
+    pub trimmed: usize,
+}
+
+/// What is retained of overwritten and deleted documents.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Kept {
+    /// How many versions there are.
+    pub versions: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What there is of an account, listed before what names it.
+struct Survey {
+    data: Vec<Entry>,
+    index_pages: Vec<Entry>,
+    live: HashSet<String>,
+    kept: HashMap<String, Superseded>,
+    pages: Vec<Page>,
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
@@ -44,10 +65,14 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             .host
             .now()
             .plus_millis(-self.shared.options.keep_millis);
+        let data = self.list_all(&shard::data_prefix(account)).await?;
+        let there: HashSet<String> = data.into_iter().map(|entry| entry.key).collect();
         let mut found = Vec::new();
         for shard in shards {
             let (state, _) = self.shard_state(account, &shard).await?;
-            found.extend(state.superseded.into_values());
+            // Heads and lists go on naming what was removed to keep within a bound.
+            let superseded = state.superseded.into_iter();
+            found.extend(superseded.filter_map(|(key, kept)| there.contains(&key).then_some(kept)));
         }
         let above = folder.segments();
         found.retain(|entry| {
@@ -102,30 +127,36 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         account: &AccountName,
         now: Timestamp,
     ) -> Result<SweepReport, TreeError> {
+        self.sweep_to(account, now, None).await
+    }
+
+    /// The same, and removes the oldest superseded documents until the rest takes no more than `most` bytes, of
+    /// which each version counts some more than its own.
+    ///
+    /// # Errors
+    /// As [`Self::sweep`].
+    pub async fn sweep_to(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+        most: Option<u64>,
+    ) -> Result<SweepReport, TreeError> {
         let expired = now.plus_millis(-self.shared.options.keep_millis);
         let grace = now.plus_millis(-self.shared.options.grace_millis);
-        // First what is there, then what is named: whatever is listed here and named by nobody
-        // later was never named, or is not named any more, for good.
-        let data = self.list_all(&shard::data_prefix(account)).await?;
-        let index_pages = self.list_all(&shard::pages_prefix(account)).await?;
+        let page_grace = now.plus_millis(-self.page_grace());
+        self.delete_all(self.shared.garbage.take(account)).await;
+        let Survey {
+            data,
+            index_pages,
+            live,
+            kept,
+            pages,
+        } = self.survey(account).await?;
         let mut report = SweepReport::default();
-        let (mut live, mut kept) = (HashSet::new(), HashMap::new());
-        let mut pages = Vec::new();
-        for shard in self.shards(account).await? {
-            let (state, its_pages) = self.shard_state(account, &shard).await?;
-            live.extend(state.live);
-            kept.extend(state.superseded);
-            pages.extend(its_pages);
-        }
-        for entry in data {
-            if live.contains(&entry.key) {
-                continue;
-            }
+        let mut retained: Vec<(&Entry, &Superseded)> = Vec::new();
+        for entry in data.iter().filter(|entry| !live.contains(&entry.key)) {
             if let Some(superseded) = kept.get(&entry.key) {
-                if superseded.since < expired {
-                    self.store.delete(&entry.key).await?;
-                    report.expired += 1;
-                }
+                retained.push((entry, superseded));
                 continue;
             }
             let made = entry.key.rsplit('@').next().and_then(version::time);
@@ -134,19 +165,88 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                 report.orphans += 1;
             }
         }
-        for entry in index_pages {
+        // Newest first: what does not fit any more is older.
+        retained.sort_by_key(|(_, superseded)| std::cmp::Reverse(superseded.since));
+        let mut there: HashSet<&str> = data.iter().map(|entry| entry.key.as_str()).collect();
+        let mut sum = 0;
+        for (entry, superseded) in retained {
+            sum += entry.length + OVERHEAD;
+            let over = most.is_some_and(|most| sum > most);
+            if superseded.since >= expired && !over {
+                continue;
+            }
+            self.store.delete(&entry.key).await?;
+            there.remove(entry.key.as_str());
+            if superseded.since < expired {
+                report.expired += 1;
+            } else {
+                report.trimmed += 1;
+            }
+        }
+        for entry in &index_pages {
             let made = entry.key.rsplit('/').next().and_then(version::time);
-            if !live.contains(&entry.key) && made.is_some_and(|made| made < grace) {
+            if !live.contains(&entry.key) && made.is_some_and(|made| made < page_grace) {
                 self.store.delete(&entry.key).await?;
                 report.pages += 1;
             }
         }
-        for page in pages {
-            if page.newest < expired {
+        for page in &pages {
+            // What a young list names may have been stored after the bytes were listed.
+            let made = page.key.rsplit('/').next().and_then(version::time);
+            let settled = made.is_some_and(|made| made < page_grace);
+            let empty = settled && !page.names.iter().any(|name| there.contains(name.as_str()));
+            if page.newest < expired || empty {
                 self.store.delete(&page.key).await?;
             }
         }
         Ok(report)
+    }
+
+    /// Tells how much is retained of overwritten and deleted documents.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn kept(&self, account: &AccountName) -> Result<Kept, TreeError> {
+        let Survey {
+            data, live, kept, ..
+        } = self.survey(account).await?;
+        let mut found = Kept::default();
+        for entry in data {
+            if !live.contains(&entry.key) && kept.contains_key(&entry.key) {
+                found.versions += 1;
+                found.bytes += entry.length;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns how many bytes this process has added since the last sweep to what only a sweep removes. Whoever bounds it
+    /// sweeps when they are many.
+    #[must_use]
+    pub fn left_since_sweep(&self, account: &AccountName) -> u64 {
+        self.shared.garbage.added(account)
+    }
+
+    /// First what is there, then what is named: whatever is listed here and named by nobody later was never named, or is not
+    /// named any more, for good.
+    async fn survey(&self, account: &AccountName) -> Result<Survey, TreeError> {
+        let data = self.list_all(&shard::data_prefix(account)).await?;
+        let index_pages = self.list_all(&shard::pages_prefix(account)).await?;
+        let (mut live, mut kept) = (HashSet::new(), HashMap::new());
+        let mut pages = Vec::new();
+        for shard in self.shards(account).await? {
+            let (state, its_pages) = self.shard_state(account, &shard).await?;
+            live.extend(state.live);
+            kept.extend(state.superseded);
+            pages.extend(its_pages);
+        }
+        Ok(Survey {
+            data,
+            index_pages,
+            live,
+            kept,
+            pages,
+        })
     }
 
     async fn shards(&self, account: &AccountName) -> Result<Vec<Shard>, TreeError> {
@@ -180,11 +280,16 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                         .map(|entry| entry.since)
                         .max()
                         .unwrap_or_default();
+                    let name = |entry: &Superseded| {
+                        shard::data_key(account, &entry.path, &entry.info.version)
+                    };
+                    let names = entries.iter().map(name).collect();
                     pages.insert(
                         entry.key.clone(),
                         Page {
                             key: entry.key,
                             newest,
+                            names,
                         },
                     );
                     entries
@@ -235,6 +340,8 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 struct Page {
     key: String,
     newest: Timestamp,
+    /// The keys of the bytes that it names.
+    names: Vec<String>,
 }
 
 /// By the key of the bytes; of pages, those that the head needs.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use model::AccountName;
 
 use super::format::MAX_CONTENT_TYPE;
@@ -16,7 +16,7 @@ use super::shard::{self, Shard};
 use super::table::{self, Loaded, Missing, State};
 use super::types::{Change, DocumentInfo, Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, version};
-use crate::store::{BodyError, ByteStream, ObjectStore, PutMode};
+use crate::store::{BodyError, ByteStream, ObjectStore, PutMode, StoreError};
 
 /// Bodies of one commit that are stored at the same time.
 const UPLOADS: usize = 8;
@@ -71,6 +71,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             path: path.clone(),
             condition: condition.clone(),
             put: Some(info),
+            keeps: true,
         };
         let outcome = self.submit(account, shard, vec![op], quota).await;
         outcome.map(|written| one(&written))
@@ -95,6 +96,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             path: path.clone(),
             condition: condition.clone(),
             put: None,
+            keeps: true,
         };
         let outcome = self.submit(account, shard, vec![op], None).await;
         outcome.map(|written| one(&written).version)
@@ -110,6 +112,30 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         account: &AccountName,
         changes: Vec<Change>,
         quota: Option<u64>,
+    ) -> Result<Vec<Written>, TreeError> {
+        self.commit_as(account, changes, quota, true).await
+    }
+
+    /// The same for a writer that only adds to what is there: the versions that it replaces are not kept as superseded,
+    /// since the new ones say all of it, and no quota counts. The module's head is not asked for again if it is in memory: the
+    /// swap tells.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn append(
+        &self,
+        account: &AccountName,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Written>, TreeError> {
+        self.commit_as(account, changes, None, false).await
+    }
+
+    async fn commit_as(
+        &self,
+        account: &AccountName,
+        changes: Vec<Change>,
+        quota: Option<u64>,
+        keeps: bool,
     ) -> Result<Vec<Written>, TreeError> {
         let mut module: Option<Shard> = None;
         if changes.len() > MAX_CHANGES {
@@ -131,7 +157,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let Some(shard) = module else {
             return Ok(Vec::new());
         };
-        let store = |change| self.store_change(account, change);
+        let store = |change| self.store_change(account, change, keeps);
         let paths: Vec<DocumentPath> = changes
             .iter()
             .map(|(Change::Put { path, .. } | Change::Delete { path, .. })| path.clone())
@@ -140,18 +166,41 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let stored = stream::iter(changes)
             .map(store)
             .buffered(UPLOADS)
-            .try_collect();
-        let (ops, _) = join(stored, self.prepare(account, &shard, &names)).await;
-        let ops: Vec<Op> = ops?;
+            .collect::<Vec<_>>();
+        let prepared = async {
+            if keeps || self.shared.cache.get(&shard.head_key(account)).is_none() {
+                // If that fails, whoever commits tries again.
+                let _ = self.prepare(account, &shard, &names).await;
+            }
+        };
+        let (stored, ()) = join(stored, prepared).await;
+        let (mut ops, mut failed) = (Vec::new(), None);
+        for stored in stored {
+            match stored {
+                Ok(op) => ops.push(op),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            // A full disk must not fill with what nobody names.
+            self.delete_all(keys_of(account, &ops)).await;
+            return Err(error);
+        }
         self.submit(account, shard, ops, quota).await
     }
 
-    async fn store_change(&self, account: &AccountName, change: Change) -> Result<Op, TreeError> {
+    async fn store_change(
+        &self,
+        account: &AccountName,
+        change: Change,
+        keeps: bool,
+    ) -> Result<Op, TreeError> {
         match change {
             Change::Delete { path, condition } => Ok(Op {
                 path,
                 condition,
                 put: None,
+                keeps,
             }),
             Change::Put {
                 path,
@@ -174,6 +223,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     path,
                     condition,
                     put: Some(info),
+                    keeps,
                 })
             }
         }
@@ -245,16 +295,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         ops: Vec<Op>,
         quota: Option<u64>,
     ) -> Outcome {
-        let stored: Vec<String> = ops
-            .iter()
-            .filter_map(|op| {
-                Some(shard::data_key(
-                    account,
-                    &op.path,
-                    &op.put.as_ref()?.version,
-                ))
-            })
-            .collect();
+        let stored = keys_of(account, &ops);
         let intent = Intent::new(ops, quota);
         let (queues, lead) = (&self.shared.queues, |batch| self.lead(batch));
         let outcome = match self.shared.options.waiting {
@@ -267,17 +308,38 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             }
         };
         if outcome.as_ref().is_err_and(nothing_happened) {
-            for key in stored {
-                // What cannot be deleted now is swept later.
-                let _ = self.store.delete(&key).await;
-            }
+            self.delete_all(stored).await;
         }
         outcome
     }
+
+    /// Deletes what nobody names; what cannot be deleted now is swept later.
+    pub(super) async fn delete_all(&self, keys: Vec<String>) {
+        let delete = |key: String| async move { self.store.delete(&key).await };
+        let _swept_later: Vec<Result<(), StoreError>> = stream::iter(keys)
+            .map(delete)
+            .buffer_unordered(UPLOADS)
+            .collect()
+            .await;
+    }
+}
+
+/// The keys of the bytes that were stored for these.
+fn keys_of(account: &AccountName, ops: &[Op]) -> Vec<String> {
+    ops.iter()
+        .filter_map(|op| {
+            let put = op.put.as_ref()?;
+            Some(shard::data_key(account, &op.path, &put.version))
+        })
+        .collect()
 }
 
 fn nothing_happened(error: &TreeError) -> bool {
-    !matches!(error, TreeError::Store(_) | TreeError::Format(_))
+    match error {
+        TreeError::Store(StoreError::Denied(_) | StoreError::Full(_)) => true,
+        TreeError::Store(_) | TreeError::Format(_) => false,
+        _ => true,
+    }
 }
 
 /// There is an answer to each change.

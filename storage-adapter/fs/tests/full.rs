@@ -1,0 +1,262 @@
+//! A disk that is full, and one on which only the reserve is left: what is said, what still works, and that nothing
+//! half-written stays.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests may fail and speak"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use model::{AccountName, Timestamp};
+use storage_adapter::{
+    ByteStream, DocumentPath, GetOptions, Host, ObjectStore, PutMode, Storage, StoreError,
+    TreeError, WriteCondition,
+};
+use storage_fs::FsStore;
+
+/// Set for the test's own child: the folder on the small disk.
+const SMALL: &str = "SUBSPACE_TEST_SMALL_DISK";
+/// The same, where only the length of files is bounded.
+const SHORT: &str = "SUBSPACE_TEST_SHORT_FILES";
+
+struct Machine;
+
+impl Host for Machine {
+    fn now(&self) -> Timestamp {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        Timestamp::from_millis(now.as_millis() as i64)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        use std::io::Read;
+        let mut source = std::fs::File::open("/dev/urandom").unwrap();
+        source.read_exact(bytes).unwrap();
+    }
+
+    async fn sleep(&self, millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+fn body(length: usize) -> ByteStream {
+    let pieces = vec![b'x'; length];
+    let pieces: Vec<_> = pieces
+        .chunks(60_000)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
+    Box::pin(stream::iter(pieces))
+}
+
+/// All files of a store that hold something of an object, and those that are being written.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !path.to_str().unwrap().contains("/locks/") && !path.ends_with("format") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn document(name: &str) -> DocumentPath {
+    DocumentPath::from_segments(vec!["notes".to_owned(), name.to_owned()]).unwrap()
+}
+
+fn is_full<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    match result {
+        Err(StoreError::Full(words)) => assert!(words.starts_with("the disk is full"), "{words}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Fills what documents may take, then everything.
+async fn fill(folder: &Path) {
+    let store = Arc::new(FsStore::open(folder).unwrap());
+    let tree = Storage::new(Arc::clone(&store), Arc::new(Machine));
+    let alice: AccountName = "alice".parse().unwrap();
+    let put = |name: String, length| {
+        let (tree, alice) = (&tree, &alice);
+        async move {
+            let condition = WriteCondition::None;
+            tree.put(
+                alice,
+                &document(&name),
+                "text/plain",
+                body(length),
+                &condition,
+                None,
+            )
+            .await
+        }
+    };
+    put("first".to_owned(), 1_000).await.unwrap();
+    let mut count = 0;
+    let refused = loop {
+        match put(format!("large-{count}"), 700_000).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(refused, TreeError::Store(StoreError::Full(_))),
+        "{refused}"
+    );
+    // Until not even a small one fits.
+    while put(format!("small-{count}"), 20_000).await.is_ok() {
+        count += 1;
+    }
+    let there = files(folder);
+    for _ in 0..3 {
+        put("more".to_owned(), 700_000).await.unwrap_err();
+        put("more".to_owned(), 20_000).await.unwrap_err();
+    }
+    assert_eq!(files(folder), there, "nothing is left of what was refused");
+
+    // Records, and deletions, have what is left.
+    store
+        .put("records/a", body(1_000), PutMode::IfAbsent)
+        .await
+        .unwrap();
+    store
+        .put("records/a", body(1_001), PutMode::Overwrite)
+        .await
+        .unwrap();
+    let condition = WriteCondition::None;
+    tree.delete(&alice, &document("first"), &condition)
+        .await
+        .unwrap();
+
+    // Then that is full too.
+    let mut number = 0;
+    let refused = loop {
+        let key = format!("records/{number}");
+        match store.put(&key, body(60_000), PutMode::IfAbsent).await {
+            Ok(_) => number += 1,
+            refused => break refused,
+        }
+    };
+    is_full(refused);
+    while store
+        .put(
+            &format!("records/{number}"),
+            body(1_000),
+            PutMode::Overwrite,
+        )
+        .await
+        .is_ok()
+    {
+        number += 1;
+    }
+    let there = files(folder);
+    for mode in [PutMode::IfAbsent, PutMode::Overwrite, PutMode::New] {
+        is_full(store.put("records/new", body(60_000), mode).await);
+    }
+    let deleted = tree.delete(&alice, &document("large-0"), &condition).await;
+    assert!(
+        matches!(&deleted, Err(TreeError::Store(StoreError::Full(_)))),
+        "nothing happened, and it says why: {deleted:?}"
+    );
+    assert_eq!(files(folder), there, "nothing is left of what was refused");
+    assert!(
+        tree.document_info(&alice, &document("large-0"))
+            .await
+            .is_ok()
+    );
+
+    // And goes on when there is room.
+    for number in 0..number {
+        store.delete(&format!("records/{number}")).await.unwrap();
+    }
+    tree.delete(&alice, &document("large-0"), &condition)
+        .await
+        .unwrap();
+}
+
+/// Files cannot grow beyond 64 KiB here.
+async fn shorten(folder: &Path) {
+    let store = FsStore::open(folder).unwrap();
+    store
+        .put("a/small", body(1_000), PutMode::New)
+        .await
+        .unwrap();
+    let there = files(folder);
+    for mode in [PutMode::New, PutMode::IfAbsent, PutMode::Overwrite] {
+        for length in [100_000, 700_000] {
+            is_full(store.put("a/large", body(length), mode.clone()).await);
+        }
+    }
+    assert_eq!(files(folder), there);
+    let got = store.get("a/large", GetOptions::default()).await;
+    assert!(matches!(got, Err(StoreError::NotFound)));
+}
+
+/// The other tests run this one again, where there is little room.
+#[test]
+fn where_there_is_little_room() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    if let Some(folder) = std::env::var_os(SMALL) {
+        runtime.block_on(fill(Path::new(&folder)));
+    } else if let Some(folder) = std::env::var_os(SHORT) {
+        runtime.block_on(shorten(Path::new(&folder)));
+    }
+}
+
+/// Runs the test above within a shell; `prepare` makes things small.
+fn within(wrapper: &[&str], prepare: &str, variable: &str, folder: &Path) -> std::process::Output {
+    let own = std::env::current_exe().unwrap();
+    let script = format!("{prepare} && exec \"$0\" --exact where_there_is_little_room --nocapture");
+    let mut command = Command::new(wrapper[0]);
+    command
+        .args(&wrapper[1..])
+        .args(["sh", "-c", &script])
+        .arg(own)
+        .env(variable, folder)
+        .env("FOLDER", folder);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_full_disk_says_so_and_keeps_a_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    // In a name space of its own, so that it goes away with the process; who is not root becomes root there.
+    let mount = "mount -t tmpfs -o size=16m tmpfs \"$FOLDER\"";
+    let mut said = String::new();
+    for wrapper in [
+        &["unshare", "--mount"][..],
+        &["unshare", "--mount", "--map-root-user"],
+    ] {
+        let output = within(wrapper, mount, SMALL, folder.path());
+        if output.status.success() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("panicked"), "{text}");
+        said.push_str(&text);
+    }
+    panic!("no small disk can be mounted here; run it as root or allow user name spaces: {said}");
+}
+
+/// What needs no right to mount.
+#[test]
+fn nothing_half_written_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = "trap '' XFSZ && ulimit -f 128";
+    let output = within(&["env"], small, SHORT, folder.path());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}

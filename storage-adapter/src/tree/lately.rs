@@ -1,0 +1,72 @@
+//! Reading an index as this process saw it last, for whoever commits on it: the swap of the head decides whether that is still
+//! true. Nobody else may rest anything on it.
+
+use std::sync::Arc;
+
+use model::AccountName;
+
+use super::Storage;
+use super::index::{Head, Index};
+use super::path::{DocumentPath, FolderPath};
+use super::read::EMPTY;
+use super::shard::Shard;
+use super::table::Loaded;
+use super::types::{DocumentInfo, Folder, Host, TreeError};
+use crate::store::ObjectStore;
+
+impl<S: ObjectStore, H: Host> Storage<S, H> {
+    /// As [`Self::document_info`], but of a module whose head is in memory without asking the store.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn document_info_lately(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+    ) -> Result<DocumentInfo, TreeError> {
+        let Ok((shard, names)) = Shard::of_document(path) else {
+            return Err(TreeError::NotFound);
+        };
+        let head = self.head_lately(&shard.head_key(account)).await?;
+        let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
+        let (_, state) = self
+            .look(account, &shard, head, &mut Loaded::new(), find)
+            .await?;
+        state.document.ok_or(TreeError::NotFound)
+    }
+
+    /// As [`Self::read_folder`] of a folder in a module, in the same way.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn folder_lately(
+        &self,
+        account: &AccountName,
+        path: &FolderPath,
+    ) -> Result<Arc<Folder>, TreeError> {
+        let Some((shard, names)) = Shard::of_folder(path) else {
+            return Err(TreeError::NotFound);
+        };
+        let head = self.head_lately(&shard.head_key(account)).await?;
+        let list = |index: &Index, loaded: &Loaded| {
+            Ok(match index.folder(names, loaded)? {
+                Some((version, table)) => {
+                    let items = table.list(loaded)?;
+                    Arc::new(Folder { version, items })
+                }
+                None => Arc::clone(&EMPTY),
+            })
+        };
+        let found = self
+            .look(account, &shard, head, &mut Loaded::new(), list)
+            .await?;
+        Ok(found.1)
+    }
+
+    async fn head_lately(&self, key: &str) -> Result<Arc<Head>, TreeError> {
+        match self.shared.cache.get(key) {
+            Some(head) => Ok(head),
+            None => self.head(key).await,
+        }
+    }
+}
