@@ -52,6 +52,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Tells a connector that its queue is not empty. It may not hear it.
     pub(crate) async fn wake(&self, connector: &Connector) {
+        self.wake_unless_silent(connector, WAKE_PATH).await;
+    }
+
+    /// Knocks at a connector unless it did not answer lately.
+    pub(crate) async fn wake_unless_silent(&self, connector: &Connector, target: &str) {
         let now = self.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not for longer than that either, if the clock was set back meanwhile.
@@ -60,7 +65,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if lock().get(&connector.id).is_some_and(paused) {
             return;
         }
-        let Some(heard) = self.knock(connector, WAKE_PATH).await else {
+        let Some(heard) = self.knock(connector, target).await else {
             return;
         };
         let mut unreachable = lock();

@@ -26,8 +26,10 @@ mod grants;
 pub mod guard;
 mod host;
 mod invites;
+mod kept;
 mod keys;
 mod listings;
+mod looks;
 mod maintenance;
 mod oauth;
 mod outgoing;
@@ -65,6 +67,7 @@ pub use guard::ClientAddress;
 pub use host::{Destination, FetchError, FetchLimits, Host};
 pub use maintenance::Maintained;
 pub use password::PasswordCost;
+pub use problem::DiskFull;
 pub use router::{is_blocking, is_ours};
 pub use stores::{
     BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
@@ -85,6 +88,8 @@ pub struct Functions<S, H> {
     bodies: Arc<body::Held>,
     wakes: deliver::Wakes,
     pauses: away::Pauses,
+    looks: looks::Looks,
+    days: connector::Days,
     hook_rates: webhooks::Rates,
     hooks_in_hand: webhooks::InHand,
     registry: connectors::RegistryCache,
@@ -120,6 +125,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             bodies: Arc::default(),
             wakes: deliver::Wakes::default(),
             pauses: away::Pauses::default(),
+            looks: looks::Looks::default(),
+            days: connector::Days::default(),
             hook_rates: webhooks::Rates::default(),
             hooks_in_hand: webhooks::InHand::default(),
             registry: connectors::RegistryCache::default(),

@@ -117,7 +117,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 done.failed.insert(what, error.to_string());
             }
             match self.sweep_tree(&account).await {
-                Ok(report) if report.expired + report.orphans + report.pages > 0 => {
+                Ok(report)
+                    if report.expired + report.orphans + report.pages + report.trimmed > 0 =>
+                {
                     done.swept.push((account, report));
                 }
                 Ok(_) => {}
@@ -138,7 +140,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn sweep_tree(&self, account: &AccountName) -> Result<SweepReport, TreeError> {
         let tree = self.tree(account).await?;
-        tree.sweep(account, self.now()).await
+        let most = self.most_kept(account).await?;
+        tree.sweep_to(account, self.now(), Some(most)).await
     }
 
     async fn maintain_queues(&self, done: &mut Maintained) -> Result<(), StoreError> {

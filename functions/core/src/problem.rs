@@ -20,7 +20,13 @@ pub(crate) struct Failure {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether nobody else is concerned: the account's own store is what fails.
     pub(crate) own: bool,
+    /// Whether the installation's disk is full.
+    full: bool,
 }
+
+/// Among the extensions of an answer: the installation's own disk is full, which its operator has to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskFull;
 
 /// What handlers return.
 pub(crate) type Answer = Result<Response<Body>, Failure>;
@@ -32,6 +38,7 @@ impl Failure {
             detail: detail.into(),
             headers: Vec::new(),
             own: false,
+            full: false,
         }
     }
 
@@ -117,6 +124,9 @@ impl Failure {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
+        if self.full {
+            response.extensions_mut().insert(DiskFull);
+        }
         let headers = response.headers_mut();
         headers.extend(self.headers);
         headers.insert(
@@ -153,6 +163,10 @@ impl From<StoreError> for Failure {
                 Self::busy("others changed the same thing at the same time; please try again")
             }
             StoreError::Account(detail) => Self::own(detail),
+            StoreError::Full(words) => Self {
+                full: true,
+                ..Self::new(StatusCode::INSUFFICIENT_STORAGE, words)
+            },
             StoreError::Unavailable(words) if words.starts_with(OWN) => Self::own(words),
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")

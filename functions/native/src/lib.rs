@@ -3,6 +3,7 @@
 
 mod buckets;
 mod fetch;
+mod full;
 mod host;
 mod maintain;
 mod server;
@@ -10,6 +11,7 @@ mod store;
 mod timed;
 mod whole;
 
+pub use full::full_disk_answers;
 pub use host::NativeHost;
 pub use maintain::maintain;
 pub use server::{handle, handle_timed, serve, serve_with};

@@ -90,6 +90,22 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: std::fmt::Display,
 {
+    let response = handle_somewhere(functions, request, client).await;
+    crate::full::note(&response);
+    response
+}
+
+async fn handle_somewhere<S, H, B>(
+    functions: Arc<Functions<S, H>>,
+    request: Request<B>,
+    client: ClientAddress,
+) -> Response<Body>
+where
+    S: ObjectStore,
+    H: Host,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::fmt::Display,
+{
     if !is_blocking(request.method(), request.uri().path()) {
         return functions.handle(request, client).await;
     }

@@ -138,9 +138,12 @@ async fn with_own_metrics(
         Ok(body) => body.to_bytes().to_vec(),
         Err(never) => match never {},
     };
+    let full = functions_native::full_disk_answers();
     let own = format!(
         "# HELP subspace_damaged_records Records of the functions that could not be read when they were looked at last.\n\
-         # TYPE subspace_damaged_records gauge\nsubspace_damaged_records {damaged}\n"
+         # TYPE subspace_damaged_records gauge\nsubspace_damaged_records {damaged}\n\
+         # HELP subspace_storage_full_total Requests that were refused because the disk is full.\n\
+         # TYPE subspace_storage_full_total counter\nsubspace_storage_full_total {full}\n"
     );
     text.extend_from_slice(own.as_bytes());
     let body = Full::from(text)

@@ -71,6 +71,10 @@ pub struct EventReceipt {
     /// stored, but everything else was. Their messages are to be sent again, later; nobody else's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingAccount>,
+    /// Accounts whose archives are at another server, where they are read without anybody asking for what is not written yet:
+    /// it is to be sent within a minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<AccountName>,
 }
 
 /// An account whose messages cannot be stored at present.

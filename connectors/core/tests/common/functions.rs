@@ -199,6 +199,7 @@ async fn answer(
             let mut away: Vec<_> = waiting.into_iter().map(|event| event.account).collect();
             away.dedup();
             let receipt = EventReceipt {
+                elsewhere: Vec::new(),
                 stored: kept.len() - refused.len(),
                 refused,
                 waiting: away

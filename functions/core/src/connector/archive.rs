@@ -73,11 +73,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     async fn write_groups(&self, account: &AccountName, groups: &[Group]) -> Result<(), TreeError> {
-        let home = Home {
-            functions: self,
-            account,
-        };
         for attempt in 0..MAX_ATTEMPTS {
+            let home = Home::of(self, account).await?;
             // What home says goes together: there is nothing to doubt.
             let mut planned = Plan::default();
             for group in groups {
@@ -87,15 +84,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if changes.is_empty() {
                 return Ok(());
             }
-            // What was accepted must be kept, so archives do not count against the quota.
-            match self
-                .tree(account)
-                .await?
-                .commit(account, changes, None)
-                .await
-            {
+            // What was accepted must be kept, so archives do not count against the quota. All that was there is in
+            // the new documents, so the old ones are not kept beside.
+            match home.append(changes).await {
                 Err(TreeError::Precondition { .. }) => self.back_off(attempt).await,
-                result => return result.map(drop),
+                result => return result,
             }
         }
         Err(TreeError::Busy)
@@ -106,7 +99,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let change = group.recovered()?;
         self.tree(account)
             .await?
-            .commit(account, vec![change], None)
+            .append(account, vec![change])
             .await
             .map(drop)
     }

@@ -1,17 +1,19 @@
 //! Where an archive is read: in the account's storage here, or in one somewhere else.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use model::AccountName;
 use storage_adapter::{
-    DocumentPath, DocumentRead, FolderPath, FolderRead, Item, MaybeSend, MaybeSync, ObjectStore,
-    TreeError, Version,
+    Change, DocumentInfo, DocumentPath, DocumentRead, FolderPath, FolderRead, Item, MaybeSend,
+    MaybeSync, ObjectStore, StoreError, TreeError, Version,
 };
 
+use super::archive_days::Days;
 use crate::away::{self, AwayError, Remote};
 use crate::body::collect;
-use crate::{Functions, Host};
+use crate::{Functions, Host, Tree};
 
 /// A day's document that is larger, in bytes, goes on in another one.
 pub(super) const MAX_DAY: u64 = 16 * 1024 * 1024;
@@ -43,23 +45,85 @@ pub(super) trait Place: MaybeSync {
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + MaybeSend;
 }
 
-/// The account's storage here.
+/// The account's storage here, as this process saw it last: the commit tells whether it still is so. The store is asked
+/// only where something is not there, and then once.
 pub(super) struct Home<'a, S, H> {
-    pub(super) functions: &'a Functions<S, H>,
     pub(super) account: &'a AccountName,
+    tree: Tree<S, H>,
+    days: &'a Days,
+    /// Whether the store was asked.
+    looked: AtomicBool,
+}
+
+impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
+    pub(super) async fn of(
+        functions: &'a Functions<S, H>,
+        account: &'a AccountName,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            account,
+            tree: functions.tree(account).await?,
+            days: &functions.days,
+            looked: AtomicBool::new(false),
+        })
+    }
+
+    /// Does all changes in one commit, and remembers the documents.
+    pub(super) async fn append(&self, changes: Vec<Change>) -> Result<(), TreeError> {
+        let documents: Vec<_> = changes
+            .iter()
+            .map(|change| match change {
+                Change::Put {
+                    path,
+                    content_type,
+                    body,
+                    ..
+                } => Some((path.clone(), content_type.clone(), body.clone())),
+                Change::Delete { .. } => None,
+            })
+            .collect();
+        let written = self.tree.append(self.account, changes).await?;
+        for (document, written) in documents.into_iter().zip(written) {
+            if let Some((path, content_type, body)) = document {
+                let version = written.version;
+                self.days
+                    .keep(self.account, &path, (version, content_type, body));
+            }
+        }
+        Ok(())
+    }
+
+    async fn info(&self, path: &DocumentPath) -> Result<Option<DocumentInfo>, TreeError> {
+        let info = match self.tree.document_info_lately(self.account, path).await {
+            Err(TreeError::NotFound) if !self.looked.swap(true, Ordering::Relaxed) => {
+                self.tree.document_info(self.account, path).await
+            }
+            info => info,
+        };
+        match info {
+            Ok(info) => Ok(Some(info)),
+            Err(TreeError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
     type Error = TreeError;
 
     async fn find(&self, path: &DocumentPath) -> Result<Found, TreeError> {
-        match self
-            .functions
-            .tree(self.account)
-            .await?
-            .read_document(self.account, path, &[], None)
-            .await
-        {
+        match self.info(path).await? {
+            None => return Ok(Found::Absent),
+            Some(info) if info.length > MAX_DAY => return Ok(Found::TooLarge),
+            Some(info) => {
+                if let Some((content_type, bytes)) =
+                    self.days.get(self.account, path, &info.version)
+                {
+                    return Ok(Found::Here(bytes, content_type, info.version));
+                }
+            }
+        }
+        match self.tree.read_document(self.account, path, &[], None).await {
             Ok(DocumentRead::Found { info, body, .. }) if info.length <= MAX_DAY => {
                 let bytes = collect(body, MAX_DAY).await?;
                 Ok(Found::Here(bytes, info.content_type, info.version))
@@ -71,14 +135,14 @@ impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
     }
 
     async fn names(&self, folder: &FolderPath, documents: bool) -> Result<Vec<String>, TreeError> {
-        let read = self
-            .functions
-            .tree(self.account)
-            .await?
-            .read_folder(self.account, folder, &[])
-            .await?;
-        let FolderRead::Found(folder) = read else {
-            return Ok(Vec::new());
+        let folder = if self.looked.swap(true, Ordering::Relaxed) {
+            self.tree.folder_lately(self.account, folder).await?
+        } else {
+            let read = self.tree.read_folder(self.account, folder, &[]).await?;
+            let FolderRead::Found(folder) = read else {
+                return Ok(Vec::new());
+            };
+            folder
         };
         Ok(folder
             .items

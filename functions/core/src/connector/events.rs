@@ -104,6 +104,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         // waits for somebody else's server.
         let until = self.now().plus_millis(AWAY_MS);
         for (account, place, events) in away {
+            receipt.elsewhere.push(account.clone());
             let place = Some((&place, until));
             self.account_events(&account, place, events, &mut receipt)
                 .await?;

@@ -4,6 +4,7 @@ mod access;
 mod archive;
 mod archive_away;
 mod archive_day;
+mod archive_days;
 mod archive_links;
 mod archive_place;
 mod archive_plan;
@@ -17,6 +18,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::archive_days::Days;
 pub(crate) use self::mail::plain;
 use crate::Host;
 use http::Method;

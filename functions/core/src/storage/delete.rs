@@ -25,6 +25,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?
             .delete(account, path, &condition)
             .await?;
+        self.trim_kept(account).await;
         let mut response = Response::new(Body::empty());
         if let Ok(etag) = quoted(&deleted) {
             response.headers_mut().insert(header::ETAG, etag);

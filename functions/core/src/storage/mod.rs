@@ -83,6 +83,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 return Err(failure);
             }
         };
+        if access == Access::Read {
+            self.before_looking_at(&account, &item).await;
+        }
         let public = item.is_public();
         match (&parts.method, item) {
             (&Method::GET | &Method::HEAD, ItemPath::Document(path)) => {

@@ -39,6 +39,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?
             .put(account, path, content_type, stream, &condition, quota)
             .await?;
+        self.trim_kept(account).await;
         let status = if written.created {
             StatusCode::CREATED
         } else {

@@ -112,12 +112,21 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 self.remove_left(&held.account).await?;
                 self.store_view(&held.account).await
             }
+            (Some("kept"), Method::GET) => {
+                let held = self.session(call).await?;
+                self.get_kept(&held.account).await
+            }
+            (Some("kept"), Method::DELETE) => {
+                let held = self.session(call).await?;
+                self.delete_kept(&held.account).await
+            }
             (second, _) => {
                 discard(body).await;
                 Err(match second {
                     None => Failure::method("GET, HEAD, PUT, OPTIONS"),
                     Some("test") => Failure::method("POST, OPTIONS"),
                     Some("move") => Failure::method("POST, DELETE, OPTIONS"),
+                    Some("kept") => Failure::method("GET, HEAD, DELETE, OPTIONS"),
                     Some("left") => Failure::method("DELETE, OPTIONS"),
                     Some(_) => Failure::not_found("there is nothing at this address of the API"),
                 })

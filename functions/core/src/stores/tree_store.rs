@@ -93,6 +93,9 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
             StoreError::Denied(words) => StoreError::Account(format!(
                 "{OWN} refuses: {words}; correct it in the settings, under Storage"
             )),
+            StoreError::Full(words) => StoreError::Account(format!(
+                "{OWN} has no room: {words}; make room there, or choose another place in the settings, under Storage"
+            )),
             StoreError::Unavailable(words) => {
                 StoreError::Unavailable(format!("{OWN} does not answer: {words}"))
             }
@@ -121,7 +124,14 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
         match (self.store.put(key, body, mode).await, head) {
             // No mark can stop a new head, so it counts only if the account is still open.
             (Ok(etag), Some(_)) if makes => {
-                self.check_open(key, true).await?;
+                // The head is there already: nobody may conclude that nothing happened.
+                let open = self.check_open(key, true).await;
+                open.map_err(|error| match error {
+                    StoreError::Denied(words) | StoreError::Full(words) => {
+                        StoreError::Unavailable(words)
+                    }
+                    error => error,
+                })?;
                 Ok(etag)
             }
             (Ok(etag), _) => Ok(etag),

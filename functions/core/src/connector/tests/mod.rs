@@ -1,6 +1,7 @@
 //! What connectors see, and what becomes of it in the storage.
 
 mod away;
+mod costs;
 mod faults;
 mod sessions;
 mod signed;
