@@ -91,6 +91,9 @@ pub struct Limits {
     pub batch_bytes: usize,
     /// Least time between batches, so that writes to archives are grouped.
     pub publish_interval: Duration,
+    /// Longest time for which what was said waits in the spool for more, so that archives are written seldom. Who reads
+    /// an archive through the functions has it published at once.
+    pub publish_age: Duration,
     /// Longest pause before something that failed is tried again.
     pub retry: Duration,
     /// Longest pause before messages of an account whose archive cannot be written are sent again.
@@ -137,6 +140,7 @@ impl Default for Limits {
             batch_events: 500,
             batch_bytes: 512 << 10,
             publish_interval: Duration::from_millis(500),
+            publish_age: Duration::from_secs(300),
             retry: Duration::from_secs(30),
             held_retry: Duration::from_secs(300),
             refresh: Duration::from_secs(60),

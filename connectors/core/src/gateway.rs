@@ -21,7 +21,7 @@ use crate::link::{Status, activity_of};
 use crate::metrics::{Gauges, Metrics};
 use crate::outbox::{Deliverer, Door, Journal};
 use crate::places::Places;
-use crate::publisher::{Publisher, PublisherConfig};
+use crate::publisher::{Looks, Publisher, PublisherConfig};
 use crate::service::{GatewayService, NotFound, PATH};
 use crate::sessions::Ended;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
@@ -77,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) calls: Mutex<Calls>,
     pub(crate) fetches: Semaphore,
     pub(crate) outbox: Door,
+    pub(crate) looks: Looks,
     /// Whether the connections have been fetched once.
     pub(crate) known: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -192,10 +193,11 @@ impl Gateway {
             batch_events: limits.batch_events,
             batch_bytes: limits.batch_bytes,
             interval: limits.publish_interval,
+            age: limits.publish_age,
             retry: limits.retry,
             held_retry: limits.held_retry,
         };
-        let publisher = Publisher::with_metrics(
+        let (publisher, looks) = Publisher::with_metrics(
             spool.clone(),
             client.clone(),
             publisher_config,
@@ -239,6 +241,7 @@ impl Gateway {
             calls: Mutex::default(),
             fetches: Semaphore::new(MAX_FETCHES),
             outbox,
+            looks,
             known: watch::Sender::new(false),
             closing: watch::Sender::new(false),
             recent: Mutex::new(recent),

@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use model::{AccountName, EventReceipt, WaitingAccount};
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::client::{FunctionsClient, FunctionsError};
 use crate::clock::{Backoff, jitter};
 use crate::metrics::{Metrics, add};
+use crate::pending::Head;
 use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig};
 use crate::spool::Spool;
 
@@ -21,14 +21,6 @@ use crate::spool::Spool;
 const MAX_AT_ONCE: usize = 4;
 /// Least pause between two tries of one account, whoever asks for more.
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
-
-/// What of an event decides where it goes.
-#[derive(Deserialize)]
-pub(crate) struct Head {
-    id: String,
-    account: AccountName,
-    event: String,
-}
 
 /// The accounts that are being waited for.
 pub(crate) struct HeldPublisher {
@@ -64,15 +56,19 @@ impl HeldPublisher {
     }
 
     /// Takes the messages of accounts that are held out of a batch, and makes them durable beside the spool.
-    /// Returns what is left.
-    pub(crate) async fn divert(&mut self, records: Vec<Vec<u8>>) -> io::Result<Vec<Vec<u8>>> {
+    /// Returns what is left; all have their numbers.
+    pub(crate) async fn divert(
+        &mut self,
+        records: Vec<(u64, Vec<u8>)>,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
         let held = self.spool.held().accounts();
         if held.is_empty() {
             return Ok(records);
         }
-        let (aside, rest) = records
+        let (aside, rest): (Vec<_>, Vec<_>) = records
             .into_iter()
-            .partition(|record| message_of(record).is_some_and(|(_, a)| held.contains(&a)));
+            .partition(|(_, record)| message_of(record).is_some_and(|(_, a)| held.contains(&a)));
+        let aside = aside.into_iter().map(|(_, record)| record).collect();
         self.hold(aside, &[]).await?;
         Ok(rest)
     }
@@ -155,8 +151,8 @@ fn pause(config: &PublisherConfig, waiting: &WaitingAccount) -> Duration {
 
 /// Returns id and account of a message; nothing for other events.
 fn message_of(record: &[u8]) -> Option<(String, AccountName)> {
-    let head: Head = serde_json::from_slice(record).ok()?;
-    (head.event == "message").then_some((head.id, head.account))
+    let head = Head::of(record).filter(Head::is_message)?;
+    Some((head.id, head.account))
 }
 
 /// The task of one account; it ends when nothing of it is held any more.

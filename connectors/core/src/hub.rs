@@ -43,7 +43,7 @@ impl Shared {
         let mut complained = None;
         loop {
             let started = Instant::now();
-            let cursor = self.spool.cursor();
+            let cursor = self.spool.settled_until();
             match self.client.assignments(None).await {
                 Ok(assigned) => {
                     if complained.take().is_some() {
@@ -73,7 +73,7 @@ impl Shared {
     /// Waits until what an earlier run recorded is published: a channel that was joined belongs in the record.
     async fn publish_first(&self) {
         let (end, mut pause) = (self.spool.end(), Backoff::new(FETCH_PAUSE));
-        while self.spool.cursor() < end {
+        while self.spool.settled_until() < end {
             tokio::time::sleep(pause.pause()).await;
         }
     }
@@ -217,7 +217,7 @@ impl Shared {
         let unsettled = {
             let accounts = lock(&self.accounts);
             let links = accounts.get(account).map(|account| &account.links);
-            let cursor = self.spool.cursor();
+            let cursor = self.spool.settled_until();
             links.is_some_and(|links| links.values().any(|link| !link.is_settled(cursor)))
         };
         if unsettled {
@@ -232,7 +232,7 @@ impl Shared {
         let (end, mut pause) = (self.spool.end(), Backoff::new(FETCH_PAUSE));
         // The list of all is fetched each minute anyway.
         let until = Instant::now() + self.config.limits.refresh;
-        while self.spool.cursor() < end {
+        while self.spool.settled_until() < end {
             if Instant::now() >= until {
                 return;
             }
@@ -248,7 +248,7 @@ impl Shared {
         account: &AccountName,
     ) -> Result<(), FunctionsError> {
         let _place = self.fetches.acquire().await;
-        let (started, cursor) = (Instant::now(), self.spool.cursor());
+        let (started, cursor) = (Instant::now(), self.spool.settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
         self.reconcile(assignments, Some(account), started, cursor);
         Ok(())
@@ -284,7 +284,7 @@ impl Shared {
             tokio::time::sleep_until(last + FETCH_PAUSE).await;
         }
         let place = self.fetches.acquire().await;
-        let (started, cursor) = (Instant::now(), self.spool.cursor());
+        let (started, cursor) = (Instant::now(), self.spool.settled_until());
         let assignments = self.client.assignments(Some(account)).await;
         *fetched = Some(Instant::now());
         self.reconcile(

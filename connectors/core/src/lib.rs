@@ -21,6 +21,7 @@ mod limiter;
 mod link;
 mod metrics;
 mod outbox;
+mod pending;
 mod places;
 mod platform;
 pub mod program;

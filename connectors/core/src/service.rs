@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -22,6 +23,10 @@ use crate::body::BoundedBody;
 use crate::clock;
 use crate::gateway::Shared;
 use crate::handshake::address_of;
+
+/// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
+/// for an answer.
+const LOOK: Duration = Duration::from_millis(1_200);
 
 /// Socket.IO's path.
 pub const PATH: &str = "/sockethub";
@@ -159,10 +164,7 @@ impl GatewayService {
         }
         let config = &self.shared.config;
         let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("", |path| path.as_str());
+        let target = uri.path_and_query().map_or("", |path| path.as_str());
         let verified = verify_request(
             &config.key,
             "POST",
@@ -200,7 +202,20 @@ impl GatewayService {
                 Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
             },
             Some((name, value)) if name == "call" => self.shared.call_changed(&value).await,
-            _ => return plain(StatusCode::BAD_REQUEST, "expected account= or call="),
+            Some((name, value)) if name == "archive" => match value.parse::<AccountName>() {
+                // Somebody is about to look at it.
+                Ok(account) => {
+                    self.shared.looks.look(&account, LOOK).await;
+                    Ok(())
+                }
+                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+            },
+            _ => {
+                return plain(
+                    StatusCode::BAD_REQUEST,
+                    "expected account=, call= or archive=",
+                );
+            }
         };
         match result {
             Ok(()) => plain(StatusCode::NO_CONTENT, ""),

@@ -11,7 +11,7 @@ mod common;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::functions::{Functions, assignment};
+use common::functions::{Functions, ID, KEY, assignment};
 use common::network::Network;
 use common::polling::Polling;
 use common::running::{Running, node, probe};
@@ -424,18 +424,81 @@ async fn a_full_spool_takes_nothing_and_loses_nothing() {
     running.stop().await;
 }
 
-async fn reqwest_text(url: &str) -> String {
+fn http() -> reqwest::Client {
     reqwest::Client::builder()
         .tls_backend_preconfigured(Arc::unwrap_or_clone(no_tls()))
         .build()
         .unwrap()
-        .get(url)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap()
+}
+
+/// As the functions knock before somebody reads an archive.
+async fn look(url: &str, account: &str) -> u16 {
+    let target = format!("{}?archive={account}", model::WAKE_PATH);
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let time = model::Timestamp::from_millis(since.as_millis() as i64);
+    let signature = model::sign_request(KEY, "POST", &target, time, b"");
+    let request = http()
+        .post(format!("{url}{target}"))
+        .header(model::CONNECTOR_HEADER, ID)
+        .header(model::TIME_HEADER, time.millis().to_string())
+        .header(model::SIGNATURE_HEADER, signature);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_published_is_published_before_somebody_looks() {
+    let (network, dir) = (Network::new(), tempfile::tempdir().unwrap());
+    let functions = Functions::start().await;
+    functions.state.lock().unwrap().assignments = vec![
+        assignment("alice", "alice", &["#c"]),
+        assignment("bob", "bob", &["#c"]),
+    ];
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        // Twice that, and longer than this test may take.
+        config.limits.publish_interval = std::time::Duration::from_secs(600);
+        config.limits.publish_age = std::time::Duration::from_secs(3_600);
+    })
+    .await;
+    let started = |nick| network.log().contains(&format!("start {nick} 0"));
+    until("both start", || started("alice") && started("bob")).await;
+    let seen = probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#c", "one"], ["#c", "two"]]}),
+    )
+    .await;
+    assert_eq!(seen["acks"][1]["error"], Value::Null);
+    assert_eq!(functions.stored().len(), 0, "it waits for more");
+    assert_eq!(look(&running.url, "alice").await, 204);
+    let stored = functions.stored();
+    assert_eq!(stored.len(), 2, "{stored:?}");
+    assert!(stored.iter().all(|event| event.account.as_str() == "alice"));
+    // A device that comes is shown what is not published, and the end publishes it.
+    let since = model::Timestamp::from_millis(1).to_string();
+    probe(
+        &running.url,
+        json!({"account": "alice", "messages": [["#c", "three"]]}),
+    )
+    .await;
+    let returned = probe(
+        &running.url,
+        json!({"account": "alice", "auth": {"mode": "full", "since": since}, "until": "three"}),
+    )
+    .await;
+    assert!(texts(&returned).contains(&"three"), "{returned}");
+    running.stop().await;
+    let texts: Vec<String> = functions
+        .stored()
+        .iter()
+        .filter_map(|event| match &event.body {
+            model::EventBody::Message { message, .. } => Some(message.text.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(texts.contains(&"three".to_owned()), "{texts:?}");
+}
+
+async fn reqwest_text(url: &str) -> String {
+    http().get(url).send().await.unwrap().text().await.unwrap()
 }
 
 fn no_tls() -> Arc<rustls::ClientConfig> {

@@ -24,6 +24,7 @@ const CONFIG: PublisherConfig = PublisherConfig {
     batch_events: 7,
     batch_bytes: 2_000,
     interval: Duration::from_millis(1),
+    age: Duration::from_millis(5),
     retry: Duration::from_millis(20),
     held_retry: Duration::from_millis(20),
 };

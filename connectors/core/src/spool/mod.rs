@@ -108,6 +108,7 @@ struct State {
     next: u64,
     disk: u64,
     cursor: u64,
+    settled: u64,
     segments: Vec<Segment>,
     seen: LastSeen,
     /// What `seen` learns when the queued frames are durable.
@@ -286,21 +287,35 @@ impl Spool {
         self.0.end.subscribe()
     }
 
-    /// Reads durable records that are not published, as JSON with their numbers: at most `count`, and `bytes` bytes, but at least one.
+    /// Reads durable records that are not published, as JSON with their numbers, from one on: at most `count`, and `bytes` bytes, but
+    /// at least one.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn read(
         &self,
         reader: &mut Reader,
+        from: u64,
         count: usize,
         bytes: usize,
     ) -> io::Result<Vec<(u64, Vec<u8>)>> {
         let (from, segments) = {
             let state = self.0.state();
-            (state.cursor, state.segments.clone())
+            (from.max(state.cursor), state.segments.clone())
         };
         reader.read(&self.0.dir, &segments, from, count, bytes)
+    }
+
+    /// Says that all records before number `next` that change connections are published.
+    pub(crate) fn settled(&self, next: u64) {
+        let mut state = self.0.state();
+        state.settled = next.clamp(state.settled, self.end().max(state.settled));
+    }
+
+    /// Returns the number before which everything is published that changes connections.
+    pub(crate) fn settled_until(&self) -> u64 {
+        let state = self.0.state();
+        state.settled.max(state.cursor)
     }
 
     /// Marks all records before number `next` as published.

@@ -278,14 +278,16 @@ struct Real;
 impl Disk for Real {}
 
 fn create(dir: &Path, first: u64) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(Segment::path(dir, first))?;
-    file.set_len(0)?;
-    file.sync_all()?;
-    File::open(dir)?.sync_all()?;
-    Ok(file)
+    let path = Segment::path(dir, first);
+    let create = || {
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        file.set_len(0)?;
+        file.sync_all()?;
+        File::open(dir)?.sync_all()?;
+        Ok(file)
+    };
+    // It has nothing in it: on a full disk it must not stay.
+    create().inspect_err(|_| drop(fs::remove_file(&path)))
 }
 
 fn read_cursor(dir: &Path) -> Option<u64> {

@@ -102,7 +102,7 @@ impl Model {
         let mut reader = Reader::default();
         let unread = self
             .spool
-            .read(&mut reader, usize::MAX, usize::MAX)
+            .read(&mut reader, self.cursor, usize::MAX, usize::MAX)
             .unwrap();
         let unread: Vec<(u64, Event)> = unread
             .into_iter()

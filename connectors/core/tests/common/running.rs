@@ -34,6 +34,7 @@ impl Running {
         let mut config = GatewayConfig::new(ID, KEY, origin, spool);
         config.limits.refresh = Duration::from_millis(100);
         config.limits.publish_interval = Duration::from_millis(5);
+        config.limits.publish_age = Duration::from_millis(10);
         config.limits.retry = Duration::from_millis(50);
         config.limits.flush = Duration::from_millis(500);
         change(&mut config);

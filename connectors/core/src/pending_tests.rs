@@ -1,0 +1,143 @@
+use super::*;
+
+const AGES: Ages = Ages {
+    first: Duration::from_secs(1),
+    watched: Duration::from_secs(60),
+    longest: Duration::from_secs(300),
+};
+
+fn name(number: usize) -> AccountName {
+    format!("member{number}").parse().unwrap()
+}
+
+fn message(account: &AccountName, text: &str) -> Vec<u8> {
+    format!(r#"{{"id":"1","account":"{account}","event":"message","message":{{"text":"{text}"}}}}"#)
+        .into_bytes()
+}
+
+fn change(account: &AccountName) -> Vec<u8> {
+    format!(r#"{{"id":"1","account":"{account}","event":"joined","channel":"a"}}"#).into_bytes()
+}
+
+/// What a run of a channel came to.
+#[derive(Debug, Default)]
+struct Run {
+    /// Publications of an account: each is one commit.
+    commits: usize,
+    /// The longest that a message waited.
+    oldest: Duration,
+    /// The most messages of an account that waited at once.
+    most: usize,
+}
+
+/// One message each `every`, to all members, for so many of them; `looks` at the archives of all each so many messages.
+fn run(pending: &mut Pending, members: usize, messages: u32, every: Duration, looks: u32) -> Run {
+    // Later than everything before.
+    let last = pending.habits.values().filter_map(|habit| habit.published);
+    let start = last.max().unwrap_or_else(Instant::now) + every;
+    let (mut run, mut number) = (Run::default(), pending.next());
+    let mut before = start;
+    for round in 0..messages {
+        let now = start + every * round;
+        publish(pending, before, now, &mut run);
+        for member in 0..members {
+            pending.add(number, message(&name(member), "hello"), now);
+            number += 1;
+        }
+        if looks > 0 && round % looks == 0 {
+            (0..members).for_each(|member| pending.look(&name(member), now));
+        }
+        publish(pending, now, now, &mut run);
+        before = now;
+    }
+    publish(pending, before, before + AGES.longest, &mut run);
+    run
+}
+
+/// Publishes what is due until then.
+fn publish(pending: &mut Pending, from: Instant, until: Instant, run: &mut Run) {
+    let mut now = from;
+    while let Some(at) = pending.due(now, false).filter(|at| *at <= until) {
+        now = now.max(at);
+        for lane in pending.lanes.values() {
+            run.most = run.most.max(lane.records.len());
+        }
+        let batch = pending.batch(now, false, 500, 512 << 10);
+        for (account, _) in &batch.messages {
+            run.oldest = run.oldest.max(now - pending.lanes[account].since);
+        }
+        run.commits += batch.messages.len();
+        pending.done(&batch, now);
+    }
+}
+
+/// A commit costs four requests to the store, and a deletion now and then.
+#[test]
+fn a_channel_of_ten_costs_a_tenth_of_a_request_a_member_and_message() {
+    let mut pending = Pending::new(AGES, 0, 0);
+    let second = Duration::from_secs(1);
+    let run_of = run(&mut pending, 10, 1_200, second, 0);
+    assert!(run_of.commits * 5 * 10 <= 10 * 1_200, "{run_of:?}");
+    assert!(
+        run_of.oldest <= AGES.longest && run_of.most <= 500,
+        "{run_of:?}"
+    );
+    // Looked at, too; and nothing is older than a minute then.
+    let watched = run(&mut pending, 10, 1_200, second, 55);
+    assert!(watched.commits * 5 * 10 <= 10 * 1_200, "{watched:?}");
+    assert!(watched.oldest <= AGES.watched, "{watched:?}");
+}
+
+#[test]
+fn where_waiting_gathers_nothing_nobody_waits() {
+    let mut pending = Pending::new(AGES, 0, 0);
+    run(&mut pending, 1, 1_000, Duration::from_secs(1), 0);
+    assert!(pending.habits[&name(0)].age > AGES.watched);
+    // One message each ten minutes.
+    let slow = run(&mut pending, 1, 30, Duration::from_secs(600), 0);
+    assert!(slow.commits >= 28, "{slow:?}");
+    assert_eq!(pending.habits[&name(0)].age, AGES.first);
+}
+
+#[test]
+fn many_messages_do_not_wait() {
+    let mut pending = Pending::new(AGES, 0, 0);
+    run(&mut pending, 1, 600, Duration::from_secs(1), 0);
+    let fast = run(&mut pending, 1, 20_000, Duration::from_millis(1), 0);
+    assert!(fast.most <= MOST_MESSAGES + 1, "{fast:?}");
+    assert!(fast.commits <= 20_000 / 250 * 2, "{fast:?}");
+}
+
+#[test]
+fn changes_go_at_once_and_the_cursor_stays_behind_what_waits() {
+    let (mut pending, now) = (Pending::new(AGES, 7, 0), Instant::now());
+    pending.add(7, message(&name(0), "a"), now);
+    pending.add(8, change(&name(0)), now);
+    pending.add(9, message(&name(1), "b"), now);
+    assert_eq!((pending.cursor(), pending.settled()), (7, 8));
+    let batch = pending.batch(now, false, 10, 1_000);
+    assert_eq!(batch.records, [change(&name(0))]);
+    pending.done(&batch, now);
+    assert_eq!((pending.cursor(), pending.settled()), (7, 10));
+    assert_eq!(pending.due(now, false), Some(now + AGES.first));
+    assert_eq!(pending.due(now, true), Some(now));
+    // Whoever looks has only their own.
+    pending.look(&name(1), now);
+    assert!(pending.has(&name(1), 10) && !pending.has(&name(2), 10));
+    let batch = pending.batch(now, false, 10, 1_000);
+    assert_eq!(batch.records, [message(&name(1), "b")]);
+    pending.done(&batch, now);
+    assert!(!pending.has(&name(1), 10) && pending.has(&name(1), 11));
+    assert_eq!(pending.cursor(), 7);
+    pending.forget(&name(0));
+    assert_eq!((pending.cursor(), pending.bytes), (10, 0));
+}
+
+#[test]
+fn what_an_earlier_run_left_does_not_wait() {
+    let (mut pending, now) = (Pending::new(AGES, 3, 4), Instant::now());
+    pending.add(3, message(&name(0), "a"), now);
+    pending.add(4, message(&name(1), "b"), now);
+    let batch = pending.batch(now, false, 10, 1_000);
+    assert_eq!(batch.records, [message(&name(0), "a")]);
+}
