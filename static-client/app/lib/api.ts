@@ -151,6 +151,14 @@ export type StorePlace =
       'region' | 'secret_access_key'
     >);
 
+/** What is kept of overwritten and deleted documents. */
+export interface KeptVersions {
+  versions: number;
+  bytes: number;
+  most_bytes: number;
+  days: number;
+}
+
 export interface StoreView {
   place: StorePlace;
   moving?: {
@@ -349,6 +357,9 @@ export class ApiClient {
       undefined,
       STORE_TIMEOUT,
     );
+  keptVersions = () => this.#request<KeptVersions>('GET', '/api/store/kept');
+  removeKeptVersions = () =>
+    this.#request<void>('DELETE', '/api/store/kept', undefined, STORE_TIMEOUT);
   cancelMove = () => this.#request<StoreView>('DELETE', '/api/store/move');
   removeLeft = () =>
     this.#request<StoreView>(

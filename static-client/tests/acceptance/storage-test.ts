@@ -20,6 +20,9 @@ module('Acceptance | storage', function (hooks) {
   const view = (more: object) => ({
     body: { place: home, left: [], available: true, ...more },
   });
+  const kept = (versions: number) => ({
+    body: { versions, bytes: versions * 1_572_864, most_bytes: 9e8, days: 30 },
+  });
   const moving = {
     to: bucket,
     phase: 'copying',
@@ -33,6 +36,7 @@ module('Acceptance | storage', function (hooks) {
     server.start();
     this.owner.lookup('service:gateway').openSocket = server.openSocket;
     server.answers['GET /api/store'] = view({});
+    server.answers['GET /api/store/kept'] = kept(0);
     server.signIn();
   });
 
@@ -46,6 +50,19 @@ module('Acceptance | storage', function (hooks) {
     await fillIn('#store-key', 'AKID');
     await fillIn('#store-secret', 'secret');
   }
+
+  test('old versions are told and removed', async function (assert) {
+    server.answers['GET /api/store/kept'] = kept(2);
+    server.answers['DELETE /api/store/kept'] = { status: 204 };
+    await visit('/settings/storage');
+    await waitFor('[data-test-remove-kept]');
+    assert.dom('[data-test-kept]').includesText('2 old versions');
+    assert.dom('[data-test-kept]').includesText('3.0 MiB');
+    server.answers['GET /api/store/kept'] = kept(0);
+    await click('[data-test-remove-kept]');
+    await waitUntil(() => !document.querySelector('[data-test-kept]'));
+    assert.dom('[data-test-remove-kept]').doesNotExist();
+  });
 
   test('a bucket is tested, the documents move there, and the old copy goes', async function (assert) {
     server.answers['POST /api/store/test'] = {
