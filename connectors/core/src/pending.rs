@@ -83,6 +83,8 @@ struct Habit {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Vec<u8>>,
+    /// Bytes of all records.
+    size: usize,
     changes: usize,
     messages: Vec<(AccountName, usize)>,
     /// The number of the last record, to name it.
@@ -220,12 +222,11 @@ impl Pending {
     pub(crate) fn batch(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Batch {
         let at_once = all || self.is_full();
         let mut batch = Batch::default();
-        let mut size = 0;
-        let mut put = |batch: &mut Batch, record: &Record| {
+        let put = |batch: &mut Batch, record: &Record| {
             let fits = batch.records.is_empty()
-                || (batch.records.len() < most && size + record.bytes.len() <= bytes);
+                || (batch.records.len() < most && batch.size + record.bytes.len() <= bytes);
             if fits {
-                size += record.bytes.len();
+                batch.size += record.bytes.len();
                 batch.last = record.number;
                 batch.records.push(record.bytes.clone());
             }
@@ -245,6 +246,12 @@ impl Pending {
             .collect();
         due.sort_unstable_by_key(|(number, ..)| *number);
         for (_, account, lane) in due {
+            // Each part of an account's messages costs a commit: rather all of them in the next batch.
+            let fits = batch.records.len() + lane.records.len() <= most
+                && batch.size + lane.bytes <= bytes;
+            if !fits && !batch.records.is_empty() {
+                break;
+            }
             let mut count = 0;
             for record in &lane.records {
                 if !put(&mut batch, record) {
