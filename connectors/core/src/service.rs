@@ -164,7 +164,10 @@ impl GatewayService {
         }
         let config = &self.shared.config;
         let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
-        let target = uri.path_and_query().map_or("", |path| path.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |path| path.as_str());
         let verified = verify_request(
             &config.key,
             "POST",
