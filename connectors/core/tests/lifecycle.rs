@@ -69,7 +69,7 @@ async fn whoever_left_and_joined_again_sees_who_is_there() {
     functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
     let running = Running::start(&functions.origin, dir.path(), &network).await;
     let auth = json!({
-        "ticket": common::functions::ticket("alice", common::functions::ID, 60_000),
+        "ticket": common::functions::ticket("alice", ID, 60_000),
         "mode": "full", "since": "2026-01-01T00:00:00.000Z",
     });
     let act = |kind: &str, room: &str| {
@@ -129,8 +129,7 @@ async fn rooms_are_told_apart_as_the_network_does() {
     // The same again after a restart.
     for round in 0..2 {
         let running = Running::start(&functions.origin, dir.path(), &network).await;
-        let auth =
-            json!({"ticket": common::functions::ticket("alice", common::functions::ID, 60_000)});
+        let auth = json!({"ticket": common::functions::ticket("alice", ID, 60_000)});
         let mut socket = Polling::open(&running.url, "", auth).await;
         let act = |kind: &str, room: Option<&str>| {
             json!({
