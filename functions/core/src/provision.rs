@@ -8,7 +8,7 @@ use crate::grants::CreateGrantError;
 use crate::{Functions, keys};
 
 /// Names the connection to the private server within every account.
-const PRIVATE_CONNECTION: &str = "private";
+pub(crate) const PRIVATE_CONNECTION: &str = "private";
 /// The platform of the private server.
 const PLATFORM: &str = "irc";
 

@@ -10,6 +10,7 @@ use super::fields::{self, InvalidField};
 use super::{Call, is_id};
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
+use crate::provision::PRIVATE_CONNECTION;
 use crate::records::Edit;
 use crate::request::{answer, empty, json};
 use crate::{Functions, keys};
@@ -26,14 +27,17 @@ struct ConnectionView {
     #[serde(flatten)]
     connection: Connection,
     has_password: bool,
+    /// Leads to the server's own network: the server says where that is, and it cannot be removed.
+    managed: bool,
 }
 
-impl From<Connection> for ConnectionView {
-    fn from(mut connection: Connection) -> Self {
+impl ConnectionView {
+    fn new(mut connection: Connection, managed: bool) -> Self {
         let has_password = connection.password.take().is_some();
         Self {
             connection,
             has_password,
+            managed,
         }
     }
 }
@@ -60,6 +64,33 @@ struct Changes {
     enabled: Option<bool>,
 }
 
+impl Changes {
+    /// Changes nothing but what is the account's own on any network: its channels, and whether it is switched on.
+    fn leave_it_where_it_is(&self) -> bool {
+        let Self {
+            platform,
+            name,
+            host,
+            port,
+            secure,
+            nick,
+            username,
+            realname,
+            sasl,
+            password,
+            channels: _,
+            enabled: _,
+        } = self;
+        let texts = [platform, name, host, nick];
+        let optional = [username, realname, password];
+        texts.iter().all(|text| text.is_none())
+            && optional.iter().all(|text| text.is_none())
+            && port.is_none()
+            && secure.is_none()
+            && sasl.is_none()
+    }
+}
+
 fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(d).map(Some)
 }
@@ -80,7 +111,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let held = self.session(call).await?;
         let mut connections = self.connections(&held.account).await?;
         connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        let views: Vec<ConnectionView> = connections.into_iter().map(Into::into).collect();
+        let mut views = Vec::with_capacity(connections.len());
+        for connection in connections {
+            let managed = self.is_managed(&connection.id).await?;
+            views.push(ConnectionView::new(connection, managed));
+        }
         Ok(answer(
             StatusCode::OK,
             &serde_json::json!({"connections": views}),
@@ -91,7 +126,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn get_connection(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = self.session(call).await?;
         let connection = self.connection(&held.account, id).await?;
-        Ok(answer(StatusCode::OK, &ConnectionView::from(connection)))
+        let managed = self.is_managed(id).await?;
+        Ok(answer(
+            StatusCode::OK,
+            &ConnectionView::new(connection, managed),
+        ))
     }
 
     /// `POST /api/connections`.
@@ -137,7 +176,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?;
         Ok(answer(
             StatusCode::CREATED,
-            &ConnectionView::from(connection),
+            &ConnectionView::new(connection, false),
         ))
     }
 
@@ -150,6 +189,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Answer {
         let held = self.session(call).await?;
         let changes: Changes = json(body).await?;
+        let managed = self.is_managed(id).await?;
+        if managed && !changes.leave_it_where_it_is() {
+            return Err(Failure::forbidden(
+                "this network is managed by the server; only its channels can be changed, and whether it is switched on",
+            ));
+        }
         let account = &held.account;
         // Checked once to tell what is wrong, then applied to whatever is current.
         let mut others = self.connections(account).await?;
@@ -193,18 +238,31 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         // One that kept it until now has to let go of it.
         self.connections_changed(account, &[&before.connector, &connection.connector])
             .await?;
-        Ok(answer(StatusCode::OK, &ConnectionView::from(connection)))
+        Ok(answer(
+            StatusCode::OK,
+            &ConnectionView::new(connection, managed),
+        ))
     }
 
     /// `DELETE /api/connections/<id>`.
     pub(super) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = self.session(call).await?;
         let removed = self.connection(&held.account, id).await?;
+        if self.is_managed(id).await? {
+            return Err(Failure::forbidden(
+                "this network is managed by the server and cannot be removed; switch it off instead",
+            ));
+        }
         let key = keys::connection(&held.account, id);
         self.storage.store().delete(&key).await?;
         self.connections_changed(&held.account, &[&removed.connector])
             .await?;
         Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Whether a connection leads to the server's own network, as long as the server has one.
+    async fn is_managed(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(id == PRIVATE_CONNECTION && self.network().await?.is_some())
     }
 
     /// Reads all connections of an account, secrets sealed.

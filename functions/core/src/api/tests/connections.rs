@@ -24,17 +24,46 @@ fn a_new_account_is_connected_to_the_private_network() {
         (&connection["has_password"], connection.get("password")),
         (&true.into(), None)
     );
-    // What was deleted does not come back at the next sign-in.
-    let path = format!("/api/connections/{}", connection["id"].as_str().unwrap());
+}
+
+#[test]
+fn the_private_network_is_managed_by_the_server() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let path = "/api/connections/private";
+    let api = |method: &str, body: Value| functions.api(method, path, &session, body);
+    let before = api("GET", NOTHING).json();
+    assert_eq!(before["managed"], true);
+    for change in [
+        json!({"host": "evil.example", "password": null}),
+        json!({"port": 7000}),
+        json!({"secure": true}),
+        json!({"nick": "bob"}),
+        json!({"name": "Mine"}),
+        json!({"username": null}),
+        json!({"realname": "Alice"}),
+        json!({"sasl": false}),
+        json!({"password": null}),
+        json!({"platform": "irc"}),
+    ] {
+        let refused = api("PATCH", change.clone());
+        assert_eq!(refused.status, 403, "{change}");
+        assert!(refused.detail().contains("managed by the server"));
+    }
+    let refused = api("DELETE", NOTHING);
+    assert_eq!(refused.status, 403);
+    assert!(refused.detail().contains("managed by the server"));
+    assert_eq!(api("GET", NOTHING).json(), before);
+    let changed = api("PATCH", json!({"channels": ["#tea"], "enabled": false}));
+    assert_eq!(changed.status, 200, "{changed:?}");
     assert_eq!(
-        functions.api("DELETE", &path, &session, NOTHING).status,
-        204
+        (&changed.json()["channels"], &changed.json()["enabled"]),
+        (&json!(["#tea"]), &false.into())
     );
-    functions.sign_in("alice");
-    let listed = functions
-        .api("GET", "/api/connections", &session, NOTHING)
-        .json();
-    assert_eq!(listed["connections"], json!([]));
+    // One's own are one's own.
+    let wanted = json!({"platform": "irc", "host": "irc.libera.chat"});
+    let made = functions.api("POST", "/api/connections", &session, wanted);
+    assert_eq!(made.json()["managed"], false);
 }
 
 #[test]
