@@ -241,6 +241,15 @@ test('the switcher finds people and channels that are not open', async () => {
   await alice.open(GENERAL);
 });
 
+test("the server's own network cannot be changed or removed", async () => {
+  const { page } = alice;
+  await page.locator('[data-test-edit-network]').first().click();
+  await page.locator('[data-test-network-managed]').waitFor();
+  assert.equal(await page.locator('[data-test-remove-network]').count(), 0);
+  await alice.picture('pictures-managed');
+  await alice.closeDialog();
+});
+
 test('a network that cannot be reached says so on its page', async () => {
   const port = await freePort();
   await alice.addNetwork({ name: 'Nowhere', host: '127.0.0.1', port, channels: '#x' });
