@@ -78,6 +78,7 @@ impl Changes {
             realname,
             sasl,
             password,
+            without_account,
             channels: _,
             enabled: _,
         } = self;
@@ -88,6 +89,7 @@ impl Changes {
             && port.is_none()
             && secure.is_none()
             && sasl.is_none()
+            && without_account.is_none()
     }
 }
 

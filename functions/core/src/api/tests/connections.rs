@@ -43,6 +43,7 @@ fn the_private_network_is_managed_by_the_server() {
         json!({"username": null}),
         json!({"realname": "Alice"}),
         json!({"sasl": false}),
+        json!({"without_account": true}),
         json!({"password": null}),
         json!({"platform": "irc"}),
     ] {
