@@ -1,5 +1,5 @@
 //! What is retained of overwritten and deleted documents, and what that costs.
-#![allow(clippy::unwrap_used, reason = "tests may fail")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may fail")]
 
 mod support;
 
@@ -151,7 +151,8 @@ fn appending_costs_two_writes_and_keeps_nothing() {
         condition: WriteCondition::IfMatch(version.into_iter().collect()),
     };
     // It waits a little before it looks again.
-    let mut lost = std::pin::pin!(tree.append(&alice(), vec![change]));
+    let alice = alice();
+    let mut lost = std::pin::pin!(tree.append(&alice, vec![change]));
     let lost = loop {
         if let Some(lost) = lost.as_mut().now_or_never() {
             break lost;
