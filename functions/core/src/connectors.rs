@@ -191,7 +191,8 @@ impl Registry {
         Self {
             version: 1,
             connectors: connectors
-                .filter_map(|entry| serde_json::from_value(entry.clone()).ok())
+                // From its text, as everything is read: reading a value is code of its own, which the edge would carry.
+                .filter_map(|entry| serde_json::from_slice(entry.to_string().as_bytes()).ok())
                 .collect(),
         }
     }

@@ -4,6 +4,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::SerializeMap as _;
 
 use crate::body::{Body, Incoming};
 use crate::problem::Failure;
@@ -29,7 +30,12 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure
 
 /// Answers with JSON that nobody may keep.
 pub(crate) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
-    let mut response = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
+    // What does not depend on the type is there once: the edge carries every copy.
+    answer_json(status, serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn answer_json(status: StatusCode, json: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -38,6 +44,17 @@ pub(crate) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response<Bo
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// An object with one member.
+pub(crate) struct Member<'a, T>(pub(crate) &'static str, pub(crate) &'a T);
+
+impl<T: Serialize> Serialize for Member<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(1))?;
+        object.serialize_entry(self.0, self.1)?;
+        object.end()
+    }
 }
 
 /// Answers without a body.

@@ -154,7 +154,8 @@ pub fn internal(json: &str) -> Result<BTreeMap<String, String>, ConfigError> {
             "{\"id\":\"http://host:port\"} with an origin for the id of each connector",
         )
     };
-    let given: BTreeMap<String, String> = serde_json::from_str(json).map_err(|_| refused())?;
+    let given: BTreeMap<String, String> =
+        serde_json::from_slice(json.as_bytes()).map_err(|_| refused())?;
     let checked = given.into_iter().map(|(id, origin)| {
         let origin = Config::parse_origin(&origin).map_err(|_| refused())?;
         Ok((id, origin))
@@ -224,7 +225,7 @@ pub fn mail(json: &str) -> Result<MailService, ConfigError> {
             "{\"domain\",\"connector\"} with a domain name",
         )
     };
-    let entry: Entry = serde_json::from_str(json).map_err(|_| refused())?;
+    let entry: Entry = serde_json::from_slice(json.as_bytes()).map_err(|_| refused())?;
     let domain = entry.domain.to_ascii_lowercase();
     let fits = (1..=253).contains(&domain.len())
         && domain
@@ -285,7 +286,7 @@ pub fn connectors(json: &str, mail: Option<&MailService>) -> Result<Vec<Connecto
     }
     let expected = "[{\"id\",\"kind\",\"url\",\"platforms\",\"key\"}] with a kind of irc, ircd or smtp, platforms only of irc, and keys of at least 32 hexadecimal digits";
     let refused = || wrong("SUBSPACE_CONNECTORS", expected);
-    let list: Vec<Entry> = serde_json::from_str(json).map_err(|_| refused())?;
+    let list: Vec<Entry> = serde_json::from_slice(json.as_bytes()).map_err(|_| refused())?;
     list.into_iter()
         .map(|entry| {
             let takes_mail = mail.is_some_and(|mail| mail.connector == entry.id);
@@ -324,7 +325,7 @@ pub fn network(json: &str) -> Result<DefaultNetwork, ConfigError> {
     }
     let expected = "{\"name\",\"server\",\"host\",\"port\",\"secure\",\"channels\"}";
     let entry: Entry =
-        serde_json::from_str(json).map_err(|_| wrong("SUBSPACE_NETWORK", expected))?;
+        serde_json::from_slice(json.as_bytes()).map_err(|_| wrong("SUBSPACE_NETWORK", expected))?;
     Ok(DefaultNetwork {
         name: entry.name,
         server: entry.server,

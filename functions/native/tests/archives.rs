@@ -97,11 +97,14 @@ async fn archives_are_written_there_linked_and_once() {
         message("bob", "home", 10, 1),
     ];
     for _ in 0..2 {
-        assert_eq!(w.send(&events).await, json!({"stored": 4}));
+        assert_eq!(
+            w.send(&events).await,
+            json!({"stored": 4, "elsewhere": ["alice"]})
+        );
     }
     assert_eq!(
         w.send(&[message("alice", "4", 11, 4)]).await,
-        json!({"stored": 1})
+        json!({"stored": 1, "elsewhere": ["alice"]})
     );
     assert_eq!(w.ids(&token, "2026/01/10"), ["1", "2"]);
     let day = |day: &str| {
@@ -134,7 +137,7 @@ async fn archives_are_written_there_linked_and_once() {
     w.api("DELETE", "archive", &Value::Null).await;
     assert_eq!(
         w.send(&[message("alice", "5", 12, 5)]).await,
-        json!({"stored": 1})
+        json!({"stored": 1, "elsewhere": ["alice"]})
     );
     assert_eq!(w.ids(&token, "2026/01/12"), ["3"]);
 }
@@ -267,6 +270,9 @@ async fn after_the_token_was_revoked_the_user_renews_it() {
     let renewed = w.away.authorise(SCOPE);
     assert_eq!(w.connect(&renewed).await.0, 200);
     assert_eq!(w.state().await["state"], "ok");
-    assert_eq!(w.send(&[mine]).await, json!({"stored": 1}));
+    assert_eq!(
+        w.send(&[mine]).await,
+        json!({"stored": 1, "elsewhere": ["alice"]})
+    );
     assert_eq!(w.ids(&renewed, "2026/01/10"), ["1", "2"]);
 }

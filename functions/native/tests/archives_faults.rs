@@ -57,7 +57,11 @@ async fn one_fault_at_any_request_loses_and_doubles_nothing() {
             // One fault is no reason to wait.
             let new = message("alice", &format!("m{day}"), day, 0);
             let receipt = w.send(&[new]).await;
-            assert_eq!(receipt, json!({"stored": 1}), "at {at}");
+            assert_eq!(
+                receipt,
+                json!({"stored": 1, "elsewhere": ["alice"]}),
+                "at {at}"
+            );
             if w.proxy.seen().len() <= at {
                 break;
             }
@@ -98,7 +102,7 @@ async fn at_random_every_accepted_message_is_there_once_and_in_order() {
             let receipt = w.send(&events).await;
             // Whatever there is about alice's, bob's is stored.
             let Some(waiting) = receipt.get("waiting") else {
-                assert_eq!(receipt, json!({"stored": 2}));
+                assert_eq!(receipt, json!({"stored": 2, "elsewhere": ["alice"]}));
                 break;
             };
             assert_eq!(receipt["stored"], 1, "{receipt}");
@@ -162,7 +166,10 @@ async fn a_server_that_says_when_is_asked_then_and_not_before() {
         assert_eq!(receipt["stored"], 0, "{receipt}");
         assert_eq!(w.proxy.seen(), Vec::<String>::new());
         w.server.advance(10);
-        assert_eq!(w.send(&[new]).await, json!({"stored": 1}));
+        assert_eq!(
+            w.send(&[new]).await,
+            json!({"stored": 1, "elsewhere": ["alice"]})
+        );
         assert_eq!(w.state().await["state"], "ok");
     }
     assert_eq!(w.ids(&token, "2026/01/01"), ["0", "1"]);
@@ -186,7 +193,10 @@ async fn without_room_messages_wait_until_there_is_some() {
     assert!(reason.contains("make room there"), "{reason}");
     w.proxy.well();
     w.server.advance(60);
-    assert_eq!(w.send(&events).await, json!({"stored": 2}));
+    assert_eq!(
+        w.send(&events).await,
+        json!({"stored": 2, "elsewhere": ["alice"]})
+    );
     let told = w.state().await;
     assert_eq!((&told["state"], told.get("reason")), (&json!("ok"), None));
     assert_eq!(w.ids(&token, "2026/01/01"), ["1"]);
@@ -208,12 +218,12 @@ async fn nobody_waits_for_a_server_that_does_not_answer() {
         .await
         .unwrap();
         let receipt = w.send(&[message("bob", "2", 1, 1)]).await;
-        assert_eq!(receipt, json!({"stored": 1}));
+        assert_eq!(receipt, json!({"stored": 1, "elsewhere": ["alice"]}));
         assert_eq!(w.away.read(&token, &format!("{CHANNEL}/2026/01/01")), None);
         w.proxy.release();
     };
     let (receipt, ()) = tokio::join!(w.send(&both), others);
-    assert_eq!(receipt, json!({"stored": 2}));
+    assert_eq!(receipt, json!({"stored": 2, "elsewhere": ["alice"]}));
     assert_eq!(w.ids(&token, "2026/01/01"), ["1"]);
     assert_eq!(of_bob(&w, "2026/01/01").await, ["1", "2"]);
 }

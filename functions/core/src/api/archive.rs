@@ -12,7 +12,7 @@ use crate::away::{DiscoveryError, Found, Remote, discover, probe, storage_root};
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
 use crate::records::Edit;
-use crate::request::{answer, empty, json, query};
+use crate::request::{Member, answer, empty, json, query};
 use crate::{Functions, Host, keys};
 
 /// The longest token, in bytes.
@@ -31,7 +31,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn get_archive(&self, call: &Call<'_>) -> Answer {
         let (_, record) = self.session_account(call).await?;
         let archive = record.archive.as_ref().map(ArchiveView::from);
-        Ok(answer(StatusCode::OK, &json!({"archive": archive})))
+        Ok(answer(StatusCode::OK, &Member("archive", &archive)))
     }
 
     /// `GET /api/archive/discovery?address=…`: where somebody's storage is, and where they authorise.

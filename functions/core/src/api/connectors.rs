@@ -9,7 +9,7 @@ use super::Call;
 use crate::body::Incoming;
 use crate::connectors::Registered;
 use crate::problem::{Answer, Failure};
-use crate::request::{answer, empty, json};
+use crate::request::{Member, answer, empty, json};
 use crate::{Config, Functions, Host};
 
 /// Connectors that an admin can make.
@@ -67,10 +67,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .iter()
             .map(|registered| self.view(registered));
         let all: Vec<ConnectorView> = configured.chain(made).collect();
-        Ok(answer(
-            StatusCode::OK,
-            &serde_json::json!({"connectors": all}),
-        ))
+        Ok(answer(StatusCode::OK, &Member("connectors", &all)))
     }
 
     fn view(&self, registered: &Registered) -> ConnectorView {

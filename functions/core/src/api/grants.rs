@@ -10,7 +10,7 @@ use super::{Call, is_id};
 use crate::body::Incoming;
 use crate::grants::MAX_CLIENT;
 use crate::problem::{Answer, Failure};
-use crate::request::{answer, empty, json};
+use crate::request::{Member, answer, empty, json};
 use crate::{Functions, keys};
 
 /// A grant as the API shows it.
@@ -56,10 +56,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .map(|grant| GrantView::new(grant, &held.grant.id))
             .collect();
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        Ok(answer(
-            StatusCode::OK,
-            &serde_json::json!({"grants": views}),
-        ))
+        Ok(answer(StatusCode::OK, &Member("grants", &views)))
     }
 
     /// `POST /api/grants`.

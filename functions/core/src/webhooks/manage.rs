@@ -16,7 +16,7 @@ use crate::api::{Call, is_id};
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
 use crate::records::Edit;
-use crate::request::{answer, empty, json};
+use crate::request::{Member, answer, empty, json};
 use crate::router::discard;
 use crate::{Functions, Host, keys};
 
@@ -121,7 +121,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         hooks.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let views: Vec<HookView> = hooks.into_iter().map(Into::into).collect();
-        Ok(answer(StatusCode::OK, &serde_json::json!({"hooks": views})))
+        Ok(answer(StatusCode::OK, &Member("hooks", &views)))
     }
 
     /// `POST /api/hooks`.
