@@ -276,16 +276,18 @@ async fn connections_come_change_and_go_as_the_functions_say() {
         json!({"account": "alice", "messages": [["#new", null]]}),
     )
     .await;
-    until("the join is published", || {
-        let joined = |event: &model::Event| matches!(event.body, model::EventBody::Joined { .. });
-        functions.stored().iter().any(joined)
-    })
-    .await;
+    let joins = || {
+        let joined = |event: &&model::Event| matches!(event.body, model::EventBody::Joined { .. });
+        functions.stored().iter().filter(joined).count()
+    };
+    until("the join is published", || joins() > 0).await;
     assign(vec![assignment("alice", "alice", &["#new"])]);
-    let requests = || functions.state.lock().unwrap().requests;
-    assert_eq!(requests(), 1);
+    assert_eq!(joins(), 1);
     assign(vec![assignment("alice", "alice", &["#new", "#more"])]);
     until("it is told", || logged("reassign alice #new,#more")).await;
+    let told = network.log();
+    let told = told.iter().filter(|line| line.starts_with("reassign "));
+    assert_eq!(told.count(), 1);
     assign(vec![]);
     until("it ends", || {
         logged("quit alice: the connection was removed")
