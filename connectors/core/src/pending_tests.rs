@@ -1,3 +1,5 @@
+//! When messages are published, and what they wait for.
+
 use super::*;
 
 const AGES: Ages = Ages {

@@ -1,3 +1,5 @@
+//! Senders checked against a name server that the test plays.
+
 use std::net::UdpSocket;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! HTML as people read it.
+
 use super::*;
 
 #[test]

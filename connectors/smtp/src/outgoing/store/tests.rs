@@ -1,3 +1,5 @@
+//! The queue of mails that leave, on disks that fail.
+
 use super::*;
 use crate::disk::tests::faults;
 
