@@ -202,6 +202,11 @@ export class ApiClient {
     this.#request<SessionResponse>('POST', '/api/session', { name, password });
   session = () => this.#request<SessionResponse>('GET', '/api/session');
   signOut = () => this.#request<void>('DELETE', '/api/session');
+  /** Ends all sessions of the account but this one. */
+  endOtherSessions = () => this.#request<void>('DELETE', '/api/sessions');
+  /** The same, with another password. */
+  changePassword = (old: string, wanted: string) =>
+    this.#request<void>('PUT', '/api/password', { old, new: wanted });
 
   grants = async () =>
     (await this.#request<{ grants: Grant[] }>('GET', '/api/grants')).grants;

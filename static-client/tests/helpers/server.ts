@@ -120,6 +120,7 @@ export class FakeServer {
     },
   };
   readonly #requests: string[] = [];
+  readonly #bodies: [request: string, body: unknown][] = [];
   sockets: FakeSocket[] = [];
   server = SERVER;
   #fetch: typeof fetch = window.fetch.bind(window);
@@ -135,6 +136,9 @@ export class FakeServer {
       );
       const request = `${init?.method ?? 'GET'} ${url.pathname}`;
       this.#requests.push(request);
+      if (typeof init?.body === 'string') {
+        this.#bodies.push([request, JSON.parse(init.body) as unknown]);
+      }
       const answer = this.answers[request] ??
         this.#folder(request) ?? {
           status: 404,
@@ -176,6 +180,13 @@ export class FakeServer {
       timeout: PATIENCE,
       timeoutMessage: `the page has not asked for ${request}`,
     });
+  }
+
+  /** What the page has sent with these requests, in order. */
+  told(request: string): unknown[] {
+    return this.#bodies
+      .filter(([asked]) => asked === request)
+      .map(([, body]) => body);
   }
 
   /** Whether the page has not asked for this so far; that it will not is for what the page shows. */

@@ -1,0 +1,11 @@
+/** What the server asks of a password, told before it is sent. */
+
+const SHORTEST = 10;
+
+/** Tells what is wrong with a new password in one sentence; nothing if it will do. */
+export function passwordTrouble(password: string): string {
+  const { length } = [...password];
+  return length < SHORTEST
+    ? `The password has ${length} characters; it takes at least ${SHORTEST}.`
+    : '';
+}

@@ -1,0 +1,119 @@
+import { click, fillIn, find, visit, waitFor } from '@ember/test-helpers';
+import { module, test } from 'qunit';
+import { setupApplicationTest } from '../helpers';
+import { FakeServer } from '../helpers/server';
+
+const OLD = 'correct horse battery';
+const NEW = 'staple of my diet';
+
+module('Acceptance | account', function (hooks) {
+  setupApplicationTest(hooks);
+
+  let server: FakeServer;
+
+  hooks.beforeEach(async function () {
+    server = new FakeServer();
+    server.start();
+    this.owner.lookup('service:gateway').openSocket = server.openSocket;
+    server.signIn();
+    await visit('/settings/account');
+  });
+
+  hooks.afterEach(() => server.stop());
+
+  async function change(old: string, wanted: string, again = wanted) {
+    await fillIn('#password-old', old);
+    await fillIn('#password-new', wanted);
+    await fillIn('#password-again', again);
+    await click('[data-test-change-password]');
+  }
+
+  const error = (part: string) => `[data-test-field-error="password-${part}"]`;
+
+  test('what is typed wrong is said at its field, and the server is spared', async function (assert) {
+    await change('', NEW);
+    assert.dom(error('old')).hasText('Type the password that you have now.');
+    assert.dom('#password-old').isFocused();
+    await change(OLD, 'short');
+    assert.dom(error('old')).doesNotExist();
+    assert
+      .dom(error('new'))
+      .hasText('The password has 5 characters; it takes at least 10.');
+    assert.dom('#password-new').isFocused();
+    assert.dom('#password-new').hasAttribute('aria-invalid', 'true');
+    assert
+      .dom('#password-new')
+      .hasAttribute('aria-describedby', /password-new-error/);
+    await change(OLD, NEW, `${NEW}r`);
+    assert.dom(error('new')).doesNotExist();
+    assert
+      .dom(error('again'))
+      .hasText('This is not the same as the new password.');
+    assert.dom('#password-again').isFocused();
+    assert.true(server.spared('PUT /api/password'));
+  });
+
+  test('what the server refuses is said at its field, and one stays signed in', async function (assert) {
+    const refusals: [number, string, string][] = [
+      [403, 'the old password is wrong', 'old'],
+      [429, 'there were too many wrong passwords; try again later', 'old'],
+      [422, 'the new password is the old one; choose another one', 'new'],
+    ];
+    for (const [status, detail, part] of refusals) {
+      server.answers['PUT /api/password'] = { status, body: { detail } };
+      await change(OLD, NEW);
+      assert.dom(error(part)).includesText(detail.slice(1));
+      assert.dom(`#password-${part}`).isFocused();
+      assert.dom('[data-test-field-error]').exists({ count: 1 });
+      assert.dom('#password-new').hasValue(NEW, 'nothing is typed twice');
+    }
+    server.answers['PUT /api/password'] = {
+      status: 409,
+      body: { detail: 'the password was changed a moment ago, elsewhere' },
+    };
+    await change(OLD, NEW);
+    assert.dom('[data-test-field-error]').doesNotExist();
+    assert.dom('[data-test-error]').includesText('changed a moment ago');
+    assert.dom('[data-test-settings="account"]').exists();
+  });
+
+  test('the password is changed', async function (assert) {
+    server.answers['PUT /api/password'] = { status: 204 };
+    await change(OLD, NEW);
+    await waitFor('[data-test-password-changed]');
+    assert.deepEqual(server.told('PUT /api/password'), [
+      { old: OLD, new: NEW },
+    ]);
+    for (const part of ['old', 'new', 'again']) {
+      assert.dom(`#password-${part}`).hasValue('');
+    }
+    // Who keeps passwords is told whose it is.
+    assert.dom('[autocomplete="username"]').hasValue('alice');
+    assert.dom('[data-test-settings="account"]').exists();
+  });
+
+  test('all other sessions are ended', async function (assert) {
+    server.answers['DELETE /api/sessions'] = {
+      status: 503,
+      body: { detail: 'the store does not answer' },
+    };
+    await click('[data-test-end-sessions]');
+    assert.dom('[data-test-error]').hasText('The store does not answer.');
+    assert.dom('[data-test-sessions-ended]').doesNotExist();
+    server.answers['DELETE /api/sessions'] = { status: 204 };
+    await click('[data-test-end-sessions]');
+    await waitFor('[data-test-sessions-ended]');
+    assert.dom('[data-test-error]').doesNotExist();
+    assert.dom('[data-test-settings="account"]').exists();
+  });
+
+  test('a session that is over leads to the sign-in page', async function (assert) {
+    server.answers['PUT /api/password'] = {
+      status: 401,
+      body: { detail: 'the session is over' },
+    };
+    await change(OLD, NEW);
+    await waitFor('[data-test-sign-in]');
+    assert.notOk(find('[data-test-settings]'));
+  });
+});
