@@ -103,6 +103,8 @@ export interface NewConnection {
   secure?: boolean;
   nick?: string;
   sasl?: boolean;
+  /** Channels are joined also while the network offers no sign-in. */
+  without_account?: boolean;
   password?: string;
   channels?: string[];
 }

@@ -40,6 +40,7 @@ export function readNetworkForm(form: FormData): NewConnection | string {
     platform: 'irc',
     host,
     secure: form.get('secure') !== null,
+    without_account: form.get('without_account') !== null,
     channels,
     ...(text('name') ? { name: text('name') } : {}),
     ...(port ? { port: Number(port) } : {}),

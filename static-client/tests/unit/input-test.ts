@@ -202,16 +202,19 @@ module('Unit | forms and words', function () {
         host: 'irc.example',
         port: 6667,
         secure: false,
+        without_account: false,
         nick: 'alice',
         channels: ['#kosmos', '#b key'],
         password: ' pass ',
         sasl: true,
       },
     );
-    assert.deepEqual(readNetworkForm(form({ host: '::1', secure: 'on' })), {
+    const ticked = { host: '::1', secure: 'on', without_account: 'on' };
+    assert.deepEqual(readNetworkForm(form(ticked)), {
       platform: 'irc',
       host: '::1',
       secure: true,
+      without_account: true,
       channels: [],
     });
   });

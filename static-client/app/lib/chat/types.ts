@@ -109,6 +109,8 @@ export interface Connection {
   username?: string;
   realname?: string;
   sasl: boolean;
+  /** Channels are joined also while the network offers no sign-in. */
+  without_account?: boolean;
   has_password?: boolean;
   /** Leads to the server's own network: only its channels and whether it is on can be changed. */
   managed?: boolean;
