@@ -1,5 +1,6 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
+import { buildWaiter } from '@ember/test-waiters';
 import type RouterService from '@ember/routing/router-service';
 import type { Connection } from '../lib/chat/types.ts';
 
@@ -27,12 +28,20 @@ const TOAST_TIME = 10_000;
 interface Transition {
   from?: { name: string } | null;
   to?: { name: string } | null;
+  isAborted: boolean;
+  abort(): unknown;
+  retry(): { finally(done: () => void): unknown };
   method(how: 'replace'): unknown;
 }
 
+/** Tests wait until the history is what it will be. */
+const waiter = buildWaiter('subspace:history');
+
 /**
  * What is open on the screen. A dialog or a drawer has an entry of its own in the browser's history, so the button
- * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry.
+ * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
+ * closed by hand takes its entry away by going back, which the browser does in its own time and which would undo a
+ * change of the page that comes meanwhile: that one waits.
  */
 export default class UiService extends Service {
   @service declare router: RouterService;
@@ -50,6 +59,8 @@ export default class UiService extends Service {
   #entered = false;
   /** That entry is being taken away, which the browser does in its own time. */
   #leaving = false;
+  /** The change of the page that waits for that, the latest one. */
+  #waiting: Transition | undefined;
   #listening = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -95,6 +106,7 @@ export default class UiService extends Service {
 
   willDestroy() {
     clearTimeout(this.#timer);
+    this.#left();
     if (this.#listening) {
       window.removeEventListener('popstate', this.#back);
       this.router.off('routeWillChange', this.#goes);
@@ -119,21 +131,38 @@ export default class UiService extends Service {
 
   /** Takes the entry away, unless what was chosen leads to another page, which takes it over. */
   #leave() {
+    const token = waiter.beginAsync();
     setTimeout(() => {
       if (this.isDestroying || !this.#entered || this.dialog || this.drawer) {
+        waiter.endAsync(token);
         return;
       }
       this.#entered = false;
       this.#leaving = true;
+      this.#left = () => {
+        this.#left = () => {};
+        waiter.endAsync(token);
+      };
       history.back();
     }, 0);
   }
 
+  #left = () => {};
+
+  /** What was opened while an entry was taken away has its own now. */
+  #reopened = () => {
+    if (this.isDestroying || this.#entered) return;
+    if (this.dialog || this.drawer) this.#push();
+  };
+
   #back = () => {
     if (this.#leaving) {
       this.#leaving = false;
-      // What was opened meanwhile has its entry now.
-      if (this.dialog || this.drawer) this.#push();
+      this.#left();
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      if (waiting) waiting.retry().finally(this.#reopened);
+      else this.#reopened();
       return;
     }
     if (!this.#entered) return;
@@ -144,6 +173,12 @@ export default class UiService extends Service {
 
   #goes = (transition: unknown) => {
     const change = transition as Transition;
+    if (change.isAborted) return;
+    if (this.#leaving) {
+      this.#waiting = change;
+      change.abort();
+      return;
+    }
     const { from, to } = change;
     // The chat looking for its first room is nobody's choice.
     if (!this.#entered || !to || from?.name === 'chat.index') return;
