@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::Timestamp;
+use protocol::Timestamp;
 use storage_adapter::memory::MemoryStore;
 use storage_adapter::{Host, Storage, TreeError, WriteCondition, Written};
 use support::requests::now;

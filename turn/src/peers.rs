@@ -66,7 +66,7 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
-    /// The public internet ([`model::is_public_address`]), without `denied`, and with `allowed`, which wins over
+    /// The public internet ([`protocol::is_public_address`]), without `denied`, and with `allowed`, which wins over
     /// everything.
     #[must_use]
     pub fn public(allowed: Vec<Network>, denied: Vec<Network>) -> Self {
@@ -123,7 +123,8 @@ impl PeerPolicy {
 
     fn is_public(&self, ip: IpAddr) -> bool {
         let denied = |ip| {
-            !model::is_public_address(ip) || self.denied.iter().any(|network| network.contains(ip))
+            !protocol::is_public_address(ip)
+                || self.denied.iter().any(|network| network.contains(ip))
         };
         // An IPv6 address may stand for an IPv4 address that is denied.
         !denied(ip)
@@ -135,7 +136,7 @@ impl PeerPolicy {
 /// The IPv4 address that an IPv6 address leads to.
 fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
     match ip {
-        IpAddr::V6(ip) => model::wrapped_v4(ip),
+        IpAddr::V6(ip) => protocol::wrapped_v4(ip),
         IpAddr::V4(_) => None,
     }
 }

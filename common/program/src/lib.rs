@@ -1,10 +1,17 @@
-//! What programs that serve the open network have in common.
+//! What programs that serve the open network have in common: how they begin and end, descriptors,
+//! places by address, log lines that strangers can cause.
 
 mod allocator;
 mod descriptors;
 mod places;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod seldom;
+mod start;
 
 pub use descriptors::raise_descriptors;
 pub use places::{Place, Places};
+#[cfg(feature = "tokio")]
+pub use runtime::{run, stop_signal};
 pub use seldom::Seldom;
+pub use start::{end, log, say};

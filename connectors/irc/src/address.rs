@@ -23,7 +23,7 @@ impl AddressPolicy {
         match self {
             Self::Any => true,
             Self::Public { except } => {
-                is_named(except, host, port) || model::is_public_address(address)
+                is_named(except, host, port) || protocol::is_public_address(address)
             }
         }
     }

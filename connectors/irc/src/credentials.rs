@@ -1,12 +1,12 @@
 //! Connection records from what Sockethub clients send as `credentials`.
 
-use model::{Connection, PersonId, Timestamp};
+use protocol::{Connection, PersonId, Timestamp};
 use serde_json::Value;
 
 /// The longest text taken, in bytes.
 const MAX_TEXT: usize = 500;
 
-/// Makes the record; see `connector::Platform::credentials`.
+/// Makes the record; see `gateway::Platform::credentials`.
 pub(crate) fn connection(
     actor: &PersonId,
     object: &Value,

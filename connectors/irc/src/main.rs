@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use connector::{Gateway, GatewayConfig, program};
+use gateway::{Gateway, GatewayConfig};
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use tokio::net::TcpListener;
 
@@ -54,11 +54,11 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::run("error", run(Options::parse())).await
+    program::run("subspace-irc-connector", run(Options::parse())).await
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let key = connector::connector_key(options.key_file.as_deref())?;
+    let key = connector_kit::connector_key(options.key_file.as_deref())?;
     let config = GatewayConfig {
         origins: options.origins,
         public_url: options.public_url,
@@ -82,7 +82,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
         .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
     let stop = program::stop_signal()?;
     let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
-    program::say_ready(format_args!("http://{}", listener.local_addr()?));
-    connector::serve(listener, gateway, stop).await?;
+    program::say(format_args!("ready http://{}", listener.local_addr()?));
+    gateway::serve(listener, gateway, stop).await?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use connector::{ConnectionHandle, Platform};
-use model::{Assignment, Connection, PersonId, Timestamp};
+use gateway::{ConnectionHandle, Platform};
+use protocol::{Assignment, Connection, PersonId, Timestamp};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;

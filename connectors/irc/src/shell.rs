@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Command, Output};
+use gateway::{Command, Output};
 use irc_codec::{LineBuffer, MAX_TAGS};
-use model::{Assignment, Timestamp};
+use protocol::{Assignment, Timestamp};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

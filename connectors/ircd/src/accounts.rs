@@ -4,8 +4,8 @@ use std::future::{Future, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use connector::Seldom;
-use model::{AccountName, SessionRef, SessionsQuery, Timestamp};
+use program::Seldom;
+use protocol::{AccountName, SessionRef, SessionsQuery, Timestamp};
 
 /// What a right password proves.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,7 +53,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// Returns a text that changes whenever something ended that somebody was let in by.
     fn version(&self) -> Answered<'_, String>;
 
-    /// Finds out what of that is over; at most [`model::MAX_SESSIONS_ASKED`].
+    /// Finds out what of that is over; at most [`protocol::MAX_SESSIONS_ASKED`].
     fn ended(&self, sessions: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>>;
 }
 
@@ -86,7 +86,7 @@ static REFUSED: Seldom = Seldom::new();
 static UNREACHABLE: Seldom = Seldom::new();
 
 /// Asks the functions.
-impl Accounts for connector::FunctionsClient {
+impl Accounts for connector_kit::FunctionsClient {
     fn authenticate<'a>(
         &'a self,
         name: &'a str,
@@ -94,7 +94,7 @@ impl Accounts for connector::FunctionsClient {
         address: Option<IpAddr>,
     ) -> Authentication<'a> {
         Box::pin(async move {
-            let request = model::AuthenticateRequest {
+            let request = protocol::AuthenticateRequest {
                 name: name.to_owned(),
                 password: password.to_owned(),
                 address: address.map(|address| address.to_string()),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use model::AccountName;
+use protocol::AccountName;
 use serde::{Deserialize, Serialize};
 
 use crate::addresses::AddressRange;

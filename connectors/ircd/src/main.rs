@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use connector::{FunctionsClient, program};
+use connector_kit::FunctionsClient;
 use ircd::server::Secret;
 use ircd::{Accounts, AddressRange, Guests, IrcdConfig, NoAccounts, TlsConfig};
-use model::{NetworkInfo, Registration};
+use protocol::{NetworkInfo, Registration};
 use tokio::net::TcpListener;
 
 /// The IRC server of Subspace, for private spaces.
@@ -97,7 +97,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     if let (Some(client), Some(registration)) = (client, registration) {
         tokio::spawn(client.keep_registered(registration));
     }
-    program::say_ready(format_args!("irc://{}", server.address()));
+    program::say(format_args!("ready irc://{}", server.address()));
     stop.await;
     server.shutdown().await;
     Ok(())
@@ -188,7 +188,7 @@ fn functions(options: &Options) -> anyhow::Result<Option<FunctionsClient>> {
     let Some(origin) = &options.functions else {
         return Ok(None);
     };
-    let key = connector::connector_key(options.key_file.as_deref())
+    let key = connector_kit::connector_key(options.key_file.as_deref())
         .with_context(|| format!("functions is {origin}"))?;
     Ok(Some(FunctionsClient::new(
         origin,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AccountName, TASK_TAG, Timestamp};
+use protocol::{AccountName, TASK_TAG, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the log.

@@ -15,7 +15,7 @@ use mail_auth::hickory_resolver::config::{
 };
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{AuthenticatedMessage, DkimResult, DmarcResult, MessageAuthenticator, SpfResult};
-use model::MailChecks;
+use protocol::MailChecks;
 
 use crate::session::Mail;
 use crate::trace;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use connector::{FunctionsClient, Seldom};
+use connector_kit::FunctionsClient;
+use program::Seldom;
 
 use crate::outgoing::Outgoing;
 use crate::session::Recipient;

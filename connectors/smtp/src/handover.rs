@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use connector::{FunctionsClient, FunctionsError, Seldom};
-use model::{MAIL_DOCUMENT, MailArrival};
+use connector_kit::{FunctionsClient, FunctionsError};
+use program::Seldom;
+use protocol::{MAIL_DOCUMENT, MailArrival};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 

@@ -26,8 +26,8 @@ mod workshop;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use connector::FunctionsClient;
-use model::{MailInfo, Registration};
+use connector_kit::FunctionsClient;
+use protocol::{MailInfo, Registration};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use connector::program;
 use smtp_connector::{OutgoingConfig, OutgoingKeys, Smtp, SmtpConfig, TlsFiles};
 use tokio::net::TcpListener;
 
@@ -95,11 +94,11 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::run("error", run(Options::parse())).await
+    program::run("subspace-smtp-connector", run(Options::parse())).await
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let key = connector::connector_key(options.key_file.as_deref())?;
+    let key = connector_kit::connector_key(options.key_file.as_deref())?;
     let mut config = SmtpConfig::new(
         &options.connector,
         &key,
@@ -151,7 +150,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let stop = program::stop_signal()?;
     let address = listener.local_addr()?;
     let smtp = Smtp::start(config, listener)?;
-    program::say_ready(format_args!("smtp://{address}"));
+    program::say(format_args!("ready smtp://{address}"));
     let metrics = async {
         match metrics {
             Some(listener) => smtp.serve_metrics(listener).await,

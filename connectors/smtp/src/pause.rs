@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use model::Timestamp;
+use protocol::Timestamp;
 
 /// Returns the present time.
 pub(crate) fn now() -> Timestamp {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{MailChecks, Timestamp};
+use protocol::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{self, Breaker, SUFFIX};

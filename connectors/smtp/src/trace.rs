@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::Timestamp;
+use protocol::Timestamp;
 
 use crate::session::Mail;
 

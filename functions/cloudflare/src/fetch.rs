@@ -47,7 +47,7 @@ pub(crate) async fn fetch(
 fn may_be_public(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return model::is_public_address(address);
+        return protocol::is_public_address(address);
     }
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let private = |end: &str| {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use functions_core::{FetchError, FetchLimits, Host};
 use http::{Request, Response};
 use js_sys::{Date, Function, Reflect, Uint8Array};
-use model::Timestamp;
+use protocol::Timestamp;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Delay;
 use worker::send::SendFuture;

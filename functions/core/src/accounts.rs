@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Host;
+use crate::records::{AccountRecord, Grant};
 use futures_util::future::try_join_all;
-use model::{AccountName, AccountRecord, Grant, GrantKind, InvalidName, Timestamp};
+use protocol::{AccountName, GrantKind, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
 

@@ -236,7 +236,7 @@ impl Config {
 
     /// Returns the storage root of an account, without a slash at its end.
     #[must_use]
-    pub fn storage_root(&self, account: &model::AccountName) -> String {
+    pub fn storage_root(&self, account: &protocol::AccountName) -> String {
         format!("{}/storage/{account}", self.storage_origin())
     }
 

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use model::{NetworkInfo, Registration, Timestamp};
+use protocol::{NetworkInfo, Registration, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 

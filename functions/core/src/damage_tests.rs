@@ -1,7 +1,7 @@
 //! One record that is damaged, of every kind that there is, stops what it belongs to and nobody else.
 
 use bytes::Bytes;
-use model::{AccountName, Say, Task};
+use protocol::{AccountName, Say, Task};
 use serde_json::{Value, json};
 use storage_adapter::{GetOptions, ObjectStore as _, PutMode};
 

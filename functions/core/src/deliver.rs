@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use model::{Task, Timestamp, WAKE_PATH, signed_headers};
+use protocol::{Task, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::{Connector, Destination, FetchLimits, Functions, Host};
@@ -118,7 +118,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use model::Say;
+    use protocol::Say;
 
     use super::*;
     use crate::testing::{block_on, functions};

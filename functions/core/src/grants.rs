@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Host;
+use crate::records::Grant;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use model::{AccountName, BearerToken, Grant, GrantKind, Scopes, Timestamp};
+use protocol::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 

@@ -1,7 +1,8 @@
 //! Invites: one person each, for seven days.
 
 use crate::Host;
-use model::{AccountName, BearerToken, EmailAddress, Invite};
+use crate::records::Invite;
+use protocol::{AccountName, BearerToken, EmailAddress};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::problem::Failure;

@@ -1,7 +1,7 @@
 //! Versions of documents that were overwritten or deleted: how much of them is retained, told and emptied.
 
 use http::StatusCode;
-use model::AccountName;
+use protocol::AccountName;
 use serde_json::json;
 use storage_adapter::{Kept, ObjectStore, StoreError, TreeError};
 

@@ -1,6 +1,6 @@
 //! Names of the records in the object store, besides the trees (storage-adapter).
 
-use model::{AccountName, EmailAddress, Timestamp};
+use protocol::{AccountName, EmailAddress, Timestamp};
 
 /// Claimed by whoever makes the first account.
 pub(crate) const SETUP: &str = "setup.json";

@@ -147,7 +147,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self.storage
     }
 
-    pub(crate) fn now(&self) -> model::Timestamp {
+    pub(crate) fn now(&self) -> protocol::Timestamp {
         self.storage.host().now()
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use storage_adapter::{DocumentInfo, Folder, FolderPath, Item, Version};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use model::{AccountName, Timestamp, WAKE_PATH};
+use protocol::{AccountName, Timestamp, WAKE_PATH};
 use storage_adapter::{ItemPath, ObjectStore};
 
 use crate::{Functions, Host};

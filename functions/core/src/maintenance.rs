@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use model::{AccountName, Maintenance, Timestamp};
+use protocol::{AccountName, Maintenance, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
 
@@ -188,7 +188,7 @@ fn is_too_old(id: &str, now: Timestamp) -> bool {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use model::{Say, Task};
+    use protocol::{Say, Task};
 
     use super::*;
     use crate::testing::{block_on, functions};

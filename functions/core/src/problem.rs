@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
-use model::Problem;
+use protocol::Problem;
 use storage_adapter::{BodyError, StoreError, TreeError};
 
 use crate::body::Body;

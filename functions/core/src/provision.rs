@@ -1,7 +1,7 @@
 //! What every new account gets: a connection to the private IRC server.
 
 use crate::Host;
-use model::{AccountName, Connection, GrantKind};
+use protocol::{AccountName, Connection, GrantKind};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::grants::CreateGrantError;

@@ -3,7 +3,7 @@
 //! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it.
 
 use bytes::Bytes;
-use model::{OutboxItem, Task};
+use protocol::{OutboxItem, Task};
 use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::body::collect;
@@ -109,7 +109,7 @@ mod tests {
         let f = functions();
         let connector = f.config.connectors[0].clone();
         let say = |text: &str| {
-            Task::Say(model::Say {
+            Task::Say(protocol::Say {
                 account: "alice".parse().unwrap(),
                 connection: "c1".to_owned(),
                 target: "#lobby".to_owned(),

@@ -6,7 +6,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use model::AccountName;
+use protocol::AccountName;
 use sha2::Sha256;
 
 /// Bytes of a nonce of XChaCha20-Poly1305.

@@ -11,7 +11,7 @@ use crate::Host;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use model::Timestamp;
+use protocol::Timestamp;
 use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
@@ -310,7 +310,7 @@ impl TestFunctions {
         body: impl Into<Bytes>,
     ) -> Reply {
         let body = body.into();
-        let signed = model::signed_headers(id, key, (method, target), self.now(), &body);
+        let signed = protocol::signed_headers(id, key, (method, target), self.now(), &body);
         let headers: Vec<(&str, &str)> = signed
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

@@ -302,7 +302,7 @@ pub fn connectors(json: &str, mail: Option<&MailService>) -> Result<Vec<Connecto
                 kind,
                 url: Config::parse_origin(&entry.url)?,
                 platforms: entry.platforms,
-                key: model::connector_key(&entry.key).map_err(|_| refused())?,
+                key: protocol::connector_key(&entry.key).map_err(|_| refused())?,
             })
         })
         .collect()

@@ -3,7 +3,7 @@
 use crate::Host;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
-use model::AccountName;
+use protocol::AccountName;
 use serde_json::json;
 use storage_adapter::ObjectStore;
 

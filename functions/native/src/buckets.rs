@@ -29,10 +29,10 @@ impl Clients {
             };
             return Ok(kept.get_or_init(|| native_http(settings)).clone());
         }
-        settings.check_public(model::is_public_address)?;
+        settings.check_public(protocol::is_public_address)?;
         let client = self
             .public
-            .get_or_init(|| guarded_http(model::is_public_address));
+            .get_or_init(|| guarded_http(protocol::is_public_address));
         Ok(client.clone())
     }
 

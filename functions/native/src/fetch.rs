@@ -47,7 +47,7 @@ impl Fetcher {
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             let forbidden = bare
                 .parse::<IpAddr>()
-                .is_ok_and(|address| !model::is_public_address(address));
+                .is_ok_and(|address| !protocol::is_public_address(address));
             if forbidden {
                 return Err(FetchError::Forbidden(host));
             }
@@ -140,7 +140,7 @@ impl Resolve for PublicOnly {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found
-                .filter(|address| model::is_public_address(address.ip()))
+                .filter(|address| protocol::is_public_address(address.ip()))
                 .collect();
             if public.is_empty() {
                 return Err(NotPublic.into());

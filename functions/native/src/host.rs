@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use functions_core::{BucketError, BucketSettings, FetchError, FetchLimits, Host, OpenedBucket};
 use http::{Request, Response};
-use model::Timestamp;
+use protocol::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::buckets::Clients;

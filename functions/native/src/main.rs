@@ -1,7 +1,6 @@
 //! `subspace-functions`: the functions alone, over a folder of files or a bucket.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -84,23 +83,7 @@ enum Store {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            // What an operator has to know is said unless they say otherwise.
-            tracing_subscriber::EnvFilter::builder()
-                .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-                .from_env_lossy(),
-        )
-        .init();
-    match run(&Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One sentence; whoever closed standard error does not want it.
-            drop(writeln!(std::io::stderr(), "subspace-functions: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    program::run("subspace-functions", run(&Options::parse())).await
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {
@@ -115,14 +98,15 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let host = Arc::new(NativeHost::new(variables.any_network));
     let storage = Storage::with_options(Arc::new(store), host, keeping);
     let functions = Arc::new(Functions::new(storage, variables.config));
-    announce(&functions.config().origin)?;
+    let stop = program::stop_signal()?;
+    program::say(format_args!("ready {}", functions.config().origin));
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
     let limits = Limits {
         behind_proxy: variables.behind_proxy,
         ..Limits::default()
     }
     .within(program::raise_descriptors()?);
-    serve_with(listener, functions, limits, stop()).await?;
+    serve_with(listener, functions, limits, stop).await?;
     // A sweep may stop anywhere.
     sweeping.abort();
     Ok(())
@@ -198,25 +182,4 @@ fn configure(options: &Options, address: SocketAddr) -> anyhow::Result<Variables
         given.or_else(|| std::env::var(name).ok())
     };
     Ok(Variables::read(&get)?)
-}
-
-/// Says that the server is ready, for whoever has started it.
-fn announce(origin: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "ready {origin}")?;
-    std::io::stdout().flush()
-}
-
-/// Comes true when the process is asked to stop.
-async fn stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be caught");
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use functions_core::{Config, Functions, Host};
 use functions_native::maintain;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::memory::MemoryStore;
 use storage_adapter::{DocumentPath, FolderPath, Options, Storage, WriteCondition, contract};
 use tokio::sync::{mpsc, oneshot};

@@ -21,7 +21,7 @@ pub(crate) async fn open(
     let settings = S3Settings::from_variables(|name| wanted.variable(name))
         .map_err(|error| refused(error.to_string()))?;
     if !wanted.trusted && !host.any_network {
-        let checked = settings.check_public(model::is_public_address);
+        let checked = settings.check_public(protocol::is_public_address);
         checked.map_err(refused)?;
     }
     let (http, host) = (SharedHttpClient::new(WasiHttp), Arc::new(host));

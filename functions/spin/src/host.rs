@@ -11,7 +11,7 @@ use functions_core::{
 use futures_util::future::{Either, select};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use model::Timestamp;
+use protocol::Timestamp;
 
 /// What is around the component.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl Host for WasiHost {
             && (bare.eq_ignore_ascii_case("localhost")
                 || bare
                     .parse::<IpAddr>()
-                    .is_ok_and(|address| !model::is_public_address(address)));
+                    .is_ok_and(|address| !protocol::is_public_address(address)));
         if forbidden {
             return Err(FetchError::Forbidden(host));
         }

@@ -182,7 +182,9 @@ async fn while_it_fails(server: &Server, bucket: &s3::Server, token: &str) {
 
 /// What a connector is told about a message of each of the two.
 async fn said(server: &Server) -> Value {
-    let timestamp = "2026-01-10T10:00:00Z".parse::<model::Timestamp>().unwrap();
+    let timestamp = "2026-01-10T10:00:00Z"
+        .parse::<protocol::Timestamp>()
+        .unwrap();
     let message = |account: &str| {
         json!({
             "id": "1", "account": account, "connection": "private", "event": "message", "server": "irc.example",

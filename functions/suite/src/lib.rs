@@ -39,7 +39,7 @@ mod writers;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use model::{Timestamp, signed_headers};
+use protocol::{Timestamp, signed_headers};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! What the server shows to whoever stands outside: the table of `infra/SECURITY.md`, line by line.
 
 use futures_util::StreamExt;
-use model::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
+use protocol::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{CONNECTOR, KEY, LIMIT, PASSWORD, Server, client, header, text};
 
 /// A page that has nothing to do with the server.
 const ELSEWHERE: &str = "https://elsewhere.example";
-/// Lines about what other parts answer; they are tested there (`infra/standalone/tests`, `connectors/core`).
+/// Lines about what other parts answer; they are tested there (`infra/standalone/tests`, `connectors/gateway`).
 const OF_OTHERS: [&str; 5] = [
     "`/`, `/assets/…`",
     "`/sockethub/`",

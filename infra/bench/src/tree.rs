@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use futures_util::StreamExt;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::memory::MemoryStore;
 use storage_adapter::{
     Change, DocumentPath, DocumentRead, FolderPath, FolderRead, GetOptions, Host, ItemPath,

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use anyhow::{Context as _, bail};
-use model::{AccountName, Scopes};
+use protocol::{AccountName, Scopes};
 use storage_s3::S3Settings;
 
 use crate::data::DataFolder;

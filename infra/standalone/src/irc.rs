@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use connector::FunctionsClient;
+use connector_kit::FunctionsClient;
 use ircd::server::Secret;
 use ircd::{AddressRange, DefaultChannel, Guests, Ircd, IrcdConfig, StartError, TlsConfig};
 use tokio::net::TcpListener;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::Args;
 use functions_core::{BucketSettings, NewPlace};
-use model::AccountName;
+use protocol::AccountName;
 
 use crate::serve::Functions;
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use connector::{GatewayService, Peer};
+use gateway::{GatewayService, Peer};
 use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -59,7 +59,7 @@ impl Router {
         peer: SocketAddr,
     ) -> Response<Body> {
         let path = request.uri().path();
-        if path.starts_with("/connector/") || path == model::WAKE_PATH {
+        if path.starts_with("/connector/") || path == protocol::WAKE_PATH {
             return self.answer(request, peer).await;
         }
         let mut response = text("Only parts of this server meet here.\n");

@@ -4,16 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use connector::{Gateway, GatewayConfig};
 use functions_core::{Config, Connector, ConnectorKind, DefaultNetwork};
 use functions_native::{NativeHost, NativeStore, maintain};
+use gateway::{Gateway, GatewayConfig};
 use http_server::Limits;
 use irc_connector::{AddressPolicy, Irc, IrcConfig};
 use storage_adapter::Storage;
 use storage_fs::FsStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use crate::data::DataFolder;
 use crate::irc::{self, IRCD};
@@ -39,16 +38,7 @@ const INNER_CONNECTIONS: usize = 256;
 /// One sentence that says why it cannot start.
 pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
     let settings = keys.resolve()?;
-    let filter: EnvFilter = settings.log.parse().with_context(|| {
-        format!(
-            "log: found \"{}\", expected a filter like info or warn,ircd=debug",
-            settings.log
-        )
-    })?;
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter)
-        .init();
+    program::log(Some(&settings.log)).map_err(anyhow::Error::msg)?;
     let folder = DataFolder::open(&settings.data)?;
     let _lock = folder.lock()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -152,7 +142,7 @@ pub(crate) async fn functions(
 }
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
-    let stopped = connector::program::stop_signal()?;
+    let stopped = program::stop_signal()?;
     let descriptors = program::raise_descriptors()?;
     let web = bind("listen", settings.listen).await?;
     // However many strangers hold the web port, the parts of this process reach each other.

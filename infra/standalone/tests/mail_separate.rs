@@ -185,18 +185,21 @@ fn what_is_wrong_is_one_sentence() {
     let key = temp.path().join("key.pem");
     std::fs::write(&key, "no key").unwrap();
     for (flags, said) in [
-        (vec!["--mail-out", "a b"], "error: mail-out: found \"a b\""),
+        (
+            vec!["--mail-out", "a b"],
+            "subspace-smtp-connector: mail-out: found \"a b\"",
+        ),
         (
             vec!["--mail-out", "a:1", "--mail-out-tls", "ssl"],
-            "error: mail-out-tls: found \"ssl\"",
+            "subspace-smtp-connector: mail-out-tls: found \"ssl\"",
         ),
         (
             vec!["--mail-out", "a:1", "--mail-out-user", "u"],
-            "error: mail-out-user: there is no password",
+            "subspace-smtp-connector: mail-out-user: there is no password",
         ),
         (
             vec!["--mail-out", "direct", "--mail-dkim-key", "/nowhere/key"],
-            "error: mail-dkim-key: cannot read /nowhere/key",
+            "subspace-smtp-connector: mail-dkim-key: cannot read /nowhere/key",
         ),
         (
             vec![
@@ -205,15 +208,15 @@ fn what_is_wrong_is_one_sentence() {
                 "--mail-dkim-key",
                 key.to_str().unwrap(),
             ],
-            "error: mail-dkim-key: found no key that can sign",
+            "subspace-smtp-connector: mail-dkim-key: found no key that can sign",
         ),
         (
             vec!["--mail-out", "direct", "--mail-dkim-selector", "x"],
-            "error: mail-dkim-selector: there is no key",
+            "subspace-smtp-connector: mail-dkim-selector: there is no key",
         ),
         (
             vec!["--mail-out", "direct", "--mail-from", "nobody"],
-            "error: mail-from: found \"nobody\"",
+            "subspace-smtp-connector: mail-from: found \"nobody\"",
         ),
     ] {
         let output = Command::new(program())

@@ -18,7 +18,7 @@ use common::random::{self, Random};
 use common::{PASSWORD, Space, archives, server, until, until_or};
 use functions_core::{Config, Connector, Functions};
 use functions_native::NativeHost;
-use model::{Say, Task};
+use protocol::{Say, Task};
 use storage_adapter::{ObjectStore, Storage};
 use storage_fs::FsStore;
 use tokio::runtime::Runtime;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::{
     ByteStream, DocumentPath, DocumentRead, FolderPath, FolderRead, Host, Item, Storage, Version,
     WriteCondition, contract,

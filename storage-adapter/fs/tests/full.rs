@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::{
     ByteStream, DocumentPath, GetOptions, Host, ObjectStore, PutMode, Storage, StoreError,
     TreeError, WriteCondition,

@@ -13,7 +13,7 @@ use common::process::{PATIENCE, Running, tool};
 use common::{Machine, body, open, read, settings};
 use free_ports::free_ports;
 use futures_util::future::join_all;
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{
     DocumentPath, DocumentRead, ObjectStore, PutMode, Storage, WriteCondition, contract,
 };

@@ -1,6 +1,6 @@
 //! The next state of an index: intents applied one after the other, and what they leave behind.
 
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::index::{Allowance, Index, RECENT_COMMITS, Superseded};
 use super::path::DocumentPath;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::AccountName;
+use protocol::AccountName;
 
 /// Documents that nobody can get any more are deleted in groups of so many …
 const GROUP: usize = 16;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::path::DocumentPath;
 use super::table::{self, Clash, Loaded, Missing, Seen, State, Table};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::Storage;
 use super::index::{Head, Index};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::AccountName;
+use protocol::AccountName;
 
 use super::heads::Found;
 use super::index::{Head, Index};

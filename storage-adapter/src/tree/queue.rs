@@ -17,7 +17,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::index::RECENT_COMMITS;
 use super::path::DocumentPath;

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::AccountName;
+use protocol::AccountName;
 use serde::{Deserialize, Serialize};
 
 use super::commit::mode;

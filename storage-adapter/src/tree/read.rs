@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use futures_util::future::join;
-use model::AccountName;
+use protocol::AccountName;
 
 use super::index::Index;
 use super::path::{DocumentPath, FolderPath};

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
-use model::AccountName;
+use protocol::AccountName;
 use sha2::{Digest, Sha256};
 
 use super::commit::mode;

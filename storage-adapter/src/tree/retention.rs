@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 
 use super::draft::OVERHEAD;
 use super::heads::Found;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::format::{self, MIN_DOCUMENT_HEAD, MIN_MODULE_HEAD};
 use super::heads::Found;

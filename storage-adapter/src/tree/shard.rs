@@ -1,6 +1,6 @@
 //! Which index a path belongs to, and the keys of everything an account is made of.
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::path::{DocumentPath, FolderPath, PUBLIC};
 use super::types::{TreeError, Version};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::path::DocumentPath;
 use crate::maybe_send::{MaybeSend, MaybeSync};

@@ -1,6 +1,6 @@
 //! Versions: unique, in order of time, never a hash of content.
 
-use model::Timestamp;
+use protocol::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::types::{Host, Version};

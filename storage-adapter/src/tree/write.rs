@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use model::AccountName;
+use protocol::AccountName;
 
 use super::format::MAX_CONTENT_TYPE;
 use super::heads::whole;

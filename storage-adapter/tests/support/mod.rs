@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::StreamExt;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::{ByteStream, DocumentPath, FolderPath, Host, ItemPath};
 
 /// A repeatable source of numbers: SplitMix64.

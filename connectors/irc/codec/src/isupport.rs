@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{CaseMapping, work};
+use protocol::Folding;
+
+use crate::work;
 
 /// More tokens than this are not kept.
 const MAX_TOKENS: usize = 256;
@@ -68,9 +70,11 @@ impl Isupport {
 
     /// How names are compared.
     #[must_use]
-    pub fn case_mapping(&self) -> CaseMapping {
+    pub fn case_mapping(&self) -> Folding {
         self.get("CASEMAPPING")
-            .map_or_else(CaseMapping::default, CaseMapping::from_token)
+            .map_or_else(Folding::default, |token| {
+                Folding::parse(token).unwrap_or(Folding::Ascii)
+            })
     }
 
     /// Tells whether a name is that of a channel (CHANTYPES, `#&` if not said).

@@ -2,7 +2,6 @@
 //!
 //! Knows syntax only: no commands, no state, no I/O. Both the client session and the IRC server build on it.
 
-mod casemapping;
 mod ctcp;
 mod isupport;
 mod lines;
@@ -13,7 +12,6 @@ mod split;
 mod tags;
 mod work;
 
-pub use casemapping::CaseMapping;
 pub use ctcp::Ctcp;
 pub use isupport::{Isupport, ModeKind};
 pub use lines::{LineBuffer, LineTooLong, MAX_BODY, MAX_TAGS};

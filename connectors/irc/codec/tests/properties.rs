@@ -1,10 +1,10 @@
 //! What holds for any input.
 
 use irc_codec::{
-    CaseMapping, Ctcp, Isupport, LineBuffer, Message, Source, Tags, mask_matches, parse_modes,
-    split_text,
+    Ctcp, Isupport, LineBuffer, Message, Source, Tags, mask_matches, parse_modes, split_text,
 };
 use proptest::prelude::*;
+use protocol::Folding;
 
 prop_compose! {
     fn any_message()(
@@ -110,7 +110,7 @@ proptest! {
 
     #[test]
     fn folding_twice_is_folding_once(name in "\\PC{0,20}") {
-        for mapping in [CaseMapping::Ascii, CaseMapping::Rfc1459, CaseMapping::Rfc1459Strict] {
+        for mapping in [Folding::Ascii, Folding::Rfc1459, Folding::Strict] {
             let folded = mapping.fold(&name);
             prop_assert_eq!(mapping.fold(&folded), folded);
         }

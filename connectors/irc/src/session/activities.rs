@@ -1,7 +1,9 @@
 //! The shapes of activities, as `SOCKETHUB.md` lists them.
 
-use connector::{Audience, Output, Seen};
-use model::{Activity, ArchiveMessage, ArchiveTarget, Entity, EventBody, MessageType, Timestamp};
+use gateway::{Audience, Output, Seen};
+use protocol::{
+    Activity, ArchiveMessage, ArchiveTarget, Entity, EventBody, MessageType, Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::Session;

@@ -1,6 +1,6 @@
 //! Sockets that come, and what they are shown.
 
-use connector::{Attached, Audience, RequestId};
+use gateway::{Attached, Audience, RequestId};
 
 use super::Session;
 use super::activities::PLATFORM;
@@ -39,7 +39,7 @@ impl Session {
     }
 
     fn attached(&mut self, request: RequestId) {
-        let mut activity = model::Activity::new(PLATFORM, "connect", self.me());
+        let mut activity = protocol::Activity::new(PLATFORM, "connect", self.me());
         activity.published = Some(self.now.wall.to_string());
         self.done(request, Ok(activity));
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Audience, RequestId};
+use gateway::{Attached, Audience, RequestId};
 use irc_codec::Message;
-use model::Activity;
+use protocol::Activity;
 use serde_json::json;
 
 use super::Session;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use irc_codec::Message;
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::Session;
 

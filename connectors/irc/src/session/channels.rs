@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use connector::{Attached, Audience, RequestId};
-use irc_codec::{CaseMapping, Message, Source};
-use model::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
+use gateway::{Attached, Audience, RequestId};
+use irc_codec::{Message, Source};
+use protocol::{Activity, ArchiveTarget, EventBody, Folding, MessageType, Timestamp};
 use serde_json::{Value, json};
 
 use super::activities::{Happening, stamp};
@@ -39,7 +39,7 @@ pub(super) struct Member {
 }
 
 impl Channel {
-    pub(super) fn refolded(mut self, case: CaseMapping) -> Self {
+    pub(super) fn refolded(mut self, case: Folding) -> Self {
         let members = std::mem::take(&mut self.members);
         self.members = members
             .into_values()
@@ -65,7 +65,7 @@ impl Session {
             .map_or_else(|| name.to_owned(), |channel| channel.name.clone())
     }
 
-    pub(super) fn entity(&self, name: &str) -> model::Entity {
+    pub(super) fn entity(&self, name: &str) -> protocol::Entity {
         if self.is_conversation(name) {
             self.room(&self.spelled(name))
         } else {
@@ -142,7 +142,7 @@ impl Session {
             return Ok(());
         }
         let known = self.wanted.iter().any(|w| self.same(&w.name, &channel));
-        if !known && self.wanted.len() >= model::MAX_CHANNELS {
+        if !known && self.wanted.len() >= protocol::MAX_CHANNELS {
             return Err(too_many(&channel, self.server()));
         }
         let key = ["key", "password"].iter().find_map(|field| {
@@ -251,7 +251,7 @@ impl Session {
                 None => name.clone(),
             };
             records.push(record);
-            if self.wanted.len() < model::MAX_CHANNELS {
+            if self.wanted.len() < protocol::MAX_CHANNELS {
                 let joined = format!("joined-{id}");
                 records.push((
                     self.record_id(&name, &joined),
@@ -400,6 +400,6 @@ impl Session {
 fn too_many(channel: &str, server: &str) -> String {
     format!(
         "A connection remembers at most {} channels, and yours to {server} has as many: {channel} is one too many; leave another first.",
-        model::MAX_CHANNELS
+        protocol::MAX_CHANNELS
     )
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connector::Audience;
+use gateway::Audience;
 use irc_codec::Message;
-use model::{Assignment, Connection};
+use protocol::{Assignment, Connection};
 
 use super::{Action, Link, Session, Wanted};
 

@@ -1,7 +1,7 @@
 //! Which chapter a line belongs to.
 
 use irc_codec::Message;
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::Session;
 

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use connector::{PERSONS, Seen};
-use irc_codec::{CaseMapping, Message};
-use model::{EventBody, Timestamp};
+use gateway::{PERSONS, Seen};
+use irc_codec::Message;
+use protocol::{EventBody, Folding, Timestamp};
 
 use super::Session;
 use super::batches::Batch;
@@ -46,7 +46,7 @@ pub(super) struct History {
 }
 
 fn key(name: &str) -> String {
-    CaseMapping::Ascii.fold(name)
+    Folding::Ascii.fold(name)
 }
 
 impl History {

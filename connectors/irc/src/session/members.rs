@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use connector::Audience;
+use gateway::Audience;
 use irc_codec::Message;
 use serde_json::json;
 

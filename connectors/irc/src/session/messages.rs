@@ -1,8 +1,8 @@
 //! What people say: PRIVMSG and NOTICE.
 
-use connector::Audience;
+use gateway::Audience;
 use irc_codec::{Ctcp, Message, Source};
-use model::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
+use protocol::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
 use serde_json::json;
 
 use super::Session;
@@ -46,7 +46,7 @@ impl Session {
         }
         let relayed = message.tags.get("draft/relaymsg");
         let mine = self.is_me(from) || relayed.is_some_and(|nick| self.is_me(nick));
-        let task = message.tags.get(model::TASK_TAG).filter(|_| mine);
+        let task = message.tags.get(protocol::TASK_TAG).filter(|_| mine);
         let (manner, text) = match Ctcp::parse(text) {
             Some(ctcp) if ctcp.command == "ACTION" && !notice => (Manner::Action, ctcp.text),
             Some(ctcp) => {

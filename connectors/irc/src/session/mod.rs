@@ -36,9 +36,9 @@ mod tasks;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use connector::{Command, Output};
-use irc_codec::{CaseMapping, Isupport, Message};
-use model::{Assignment, Timestamp};
+use gateway::{Command, Output};
+use irc_codec::{Isupport, Message};
+use protocol::{Assignment, Folding, Timestamp};
 
 pub(crate) use activities::PLATFORM;
 
@@ -122,7 +122,7 @@ struct Link {
     capabilities: capabilities::Capabilities,
     sasl: sasl::Sasl,
     isupport: Isupport,
-    case: CaseMapping,
+    case: Folding,
     channels: BTreeMap<String, Channel>,
     people: members::People,
     /// Who is away, with the text, by folded nickname.

@@ -1,8 +1,8 @@
 //! Roles within channels: MODE.
 
-use connector::{Audience, SocketId};
+use gateway::{Audience, SocketId};
 use irc_codec::{Message, ModeChange, ModeKind, parse_modes};
-use model::EventBody;
+use protocol::EventBody;
 use serde_json::json;
 
 use super::activities::stamp;

@@ -1,8 +1,8 @@
 //! NAMES, topics, and what a socket is shown of a room.
 
-use connector::{Attached, Audience, RequestId};
+use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
-use model::{Activity, ArchiveTarget, MessageType, ROLE_MEMBER, Timestamp};
+use protocol::{Activity, ArchiveTarget, MessageType, ROLE_MEMBER, Timestamp};
 use serde_json::{Value, json};
 
 use super::Session;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connector::Audience;
+use gateway::Audience;
 use irc_codec::Message;
-use model::{EventBody, MessageType};
+use protocol::{EventBody, MessageType};
 use serde_json::json;
 
 use super::Session;
@@ -169,7 +169,7 @@ impl Session {
                 from: old,
                 text: format!("{old} is now known as {new}"),
             };
-            records.push(self.record(model::ArchiveTarget::Channel(channel), &happening));
+            records.push(self.record(protocol::ArchiveTarget::Channel(channel), &happening));
         }
         let activity = self.activity(
             "update",

@@ -1,7 +1,7 @@
 //! Who says something: a person, or a server.
 
 use irc_codec::{Message, Source};
-use model::Entity;
+use protocol::Entity;
 
 use super::Session;
 

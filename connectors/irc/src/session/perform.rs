@@ -1,8 +1,8 @@
 //! What clients ask for, turned into lines.
 
-use connector::{Attached, RequestId};
+use gateway::{Attached, RequestId};
 use irc_codec::Message;
-use model::{Activity, Entity, EventBody, PersonId, RoomId, RoomSpelling};
+use protocol::{Activity, Entity, EventBody, PersonId, RoomId, RoomSpelling};
 use serde_json::{Map, Value};
 
 use super::Session;
@@ -159,7 +159,7 @@ impl Session {
                 },
             );
             let told = self.activity("leave", self.me(), Some(self.room(&channel)), None);
-            self.tell_recorded(told, connector::Audience::Full, vec![record]);
+            self.tell_recorded(told, gateway::Audience::Full, vec![record]);
         }
         self.done(request, Ok(activity));
         Ok(())

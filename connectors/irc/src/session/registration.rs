@@ -1,6 +1,6 @@
 //! From the first line to the end of the MOTD, <https://modern.ircdocs.horse/#connection-registration>.
 
-use connector::Audience;
+use gateway::Audience;
 use irc_codec::Message;
 
 use super::Session;

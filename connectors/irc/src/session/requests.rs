@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Output, RequestId};
+use gateway::{Attached, Output, RequestId};
 use irc_codec::{Message, ModeKind};
-use model::Activity;
+use protocol::Activity;
 use serde_json::{Map, Value};
 
 use super::{Session, Wanted};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Audience, RequestId};
+use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Ctcp, Message, split_text};
-use model::{Activity, Timestamp};
+use protocol::{Activity, Timestamp};
 
 use super::Session;
 use super::messages::Manner;
@@ -98,7 +98,7 @@ impl Session {
             None => Message::new("PRIVMSG", [target, text]),
         };
         if self.can("message-tags") {
-            message.tags.set(model::TASK_TAG, part.tag());
+            message.tags.set(protocol::TASK_TAG, part.tag());
         }
         let label = self.next_label();
         if let Some(label) = &label {

@@ -1,6 +1,6 @@
 //! Tasks: lines that the functions want said, each exactly once if the network makes that possible.
 //!
-//! Every part carries a client-only tag that names it ([`model::TASK_TAG`]). What may be said already (a crash or a
+//! Every part carries a client-only tag that names it ([`protocol::TASK_TAG`]). What may be said already (a crash or a
 //! lost connection came between) is looked for in the server's history first. Then it is sent again: a server of
 //! Subspace says it no second time; on others with history it was found there; on those without it may be
 //! said twice, which for news is better than not at all.
@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use connector::{Output, RequestId, Said, Saying};
+use gateway::{Output, RequestId, Said, Saying};
 use irc_codec::split_text;
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::Session;
 use super::messages::Manner;

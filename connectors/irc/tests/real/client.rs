@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Command, ConnectionHandle, Output, Platform, RequestId};
+use gateway::{Attached, Command, ConnectionHandle, Output, Platform, RequestId};
 use irc_connector::{Irc, IrcConfig, Settings};
-use model::{Activity, Assignment, Connection, EventBody, Timestamp};
+use protocol::{Activity, Assignment, Connection, EventBody, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

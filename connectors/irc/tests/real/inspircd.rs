@@ -1,6 +1,6 @@
 //! The full story with InspIRCd, and sign-in with Atheme.
 
-use model::EventBody;
+use protocol::EventBody;
 use serde_json::json;
 
 use crate::client::{Client, SERVER, assignment};

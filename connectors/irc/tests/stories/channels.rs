@@ -1,7 +1,7 @@
 //! Joining, leaving, kicks, topics, roles, presence.
 
-use connector::{Audience, Command, RequestId};
-use model::EventBody;
+use gateway::{Audience, Command, RequestId};
+use protocol::EventBody;
 use serde_json::{Value, json};
 
 use crate::common::{SOCKET, Story, assignment};
@@ -375,7 +375,9 @@ fn a_changed_key_is_learned() {
 #[test]
 fn more_channels_than_are_remembered_are_told() {
     let mut record = assignment();
-    record.connection.channels = (0..model::MAX_CHANNELS).map(|n| format!("#c{n}")).collect();
+    record.connection.channels = (0..protocol::MAX_CHANNELS)
+        .map(|n| format!("#c{n}"))
+        .collect();
     let mut story = Story::online(record, "", "CHANTYPES=#");
     let request = story.perform(room("join"));
     assert!(story.sent.is_empty());
@@ -402,7 +404,7 @@ fn more_channels_than_are_remembered_are_told() {
     story.pass(std::time::Duration::from_secs(20));
     let joined = story.sent.iter().filter(|line| line.starts_with("JOIN"));
     let names: usize = joined.map(|line| line.split(',').count()).sum();
-    assert_eq!(names, model::MAX_CHANNELS);
+    assert_eq!(names, protocol::MAX_CHANNELS);
 }
 
 #[test]

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use connector::{Attached, Audience, Command, Output, RequestId, Said};
+use gateway::{Attached, Audience, Command, Output, RequestId, Said};
 use irc_connector::Settings;
 use irc_connector::session::{Action, Clock, Session};
-use model::{Activity, Assignment, Connection, EventBody, Timestamp};
+use protocol::{Activity, Assignment, Connection, EventBody, Timestamp};
 use serde_json::{Value, json};
 
 pub const START: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z

@@ -1,7 +1,7 @@
 //! What was said while we were away.
 
 use irc_connector::Settings;
-use model::{ArchiveTarget, EventBody, Timestamp};
+use protocol::{ArchiveTarget, EventBody, Timestamp};
 
 use crate::common::{START, Story, assignment};
 
@@ -13,7 +13,7 @@ fn story(last_seen: Vec<(String, Timestamp)>) -> Story {
         ..Settings::default()
     };
     let mut story = Story::with(assignment(), last_seen, settings);
-    story.command(connector::Command::Audience { sockets: 1 });
+    story.command(gateway::Command::Audience { sockets: 1 });
     story.connect();
     story.server(&format!(":irc.test CAP * LS :{CAPS}"));
     story.server(&format!(":irc.test CAP * ACK :{CAPS}"));
@@ -223,7 +223,7 @@ fn what_is_said_while_a_gap_is_filled_does_not_hide_the_gap() {
         .outputs
         .iter()
         .filter_map(|output| match output {
-            connector::Output::Activity { activity, seen, .. } if activity.kind == "send" => {
+            gateway::Output::Activity { activity, seen, .. } if activity.kind == "send" => {
                 Some((activity.content().unwrap(), seen.target, seen.persons))
             }
             _ => None,

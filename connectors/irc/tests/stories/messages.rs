@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use connector::Audience;
-use model::{ArchiveTarget, EventBody, MessageType};
+use gateway::Audience;
+use protocol::{ArchiveTarget, EventBody, MessageType};
 use serde_json::json;
 
 use crate::common::{SOCKET, START, Story, assignment};
@@ -57,7 +57,7 @@ fn a_message_is_acknowledged_by_its_echo_after_its_record() {
         ("alice", "hello :) x")
     );
     // The record comes first, then the ack.
-    assert!(matches!(story.outputs[1], connector::Output::Done { .. }));
+    assert!(matches!(story.outputs[1], gateway::Output::Done { .. }));
     let ack = story.answer(request).unwrap().unwrap();
     assert_eq!(ack.id.as_deref(), Some("m1"));
     // A repeat of the echo is known.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{Story, assignment};
-use model::EventBody;
+use protocol::EventBody;
 use serde_json::json;
 
 #[test]

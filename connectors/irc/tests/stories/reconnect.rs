@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{Story, assignment};
-use connector::{Attached, Audience, Command, RequestId};
+use gateway::{Attached, Audience, Command, RequestId};
 use serde_json::json;
 
 fn waits(story: &mut Story, losses: usize) -> Vec<Duration> {

@@ -130,7 +130,7 @@ fn capabilities_come_and_go() {
     assert!(story.answer(told).unwrap().is_ok());
 }
 
-fn with_password() -> model::Assignment {
+fn with_password() -> protocol::Assignment {
     let mut record = assignment();
     record.connection.sasl = true;
     record.connection.password = Some("secret".to_owned());
@@ -172,7 +172,7 @@ fn one_capability_that_is_not_granted_costs_no_other() {
 fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
     for refusal in ["LS :batch", "LS :sasl=PLAIN"] {
         let mut story = Story::new(with_password());
-        story.command(connector::Command::Audience { sockets: 1 });
+        story.command(gateway::Command::Audience { sockets: 1 });
         story.connect();
         story.server(&format!(":irc.test CAP * {refusal}"));
         story.server(":irc.test CAP * NAK :batch");
@@ -205,7 +205,7 @@ fn without_a_sign_in_nothing_is_joined_until_there_is_one() {
 #[test]
 fn services_that_come_back_without_a_word_are_found() {
     let mut story = Story::new(with_password());
-    story.command(connector::Command::Audience { sockets: 1 });
+    story.command(gateway::Command::Audience { sockets: 1 });
     story.connect();
     story.server(":irc.test CAP * LS :sasl=PLAIN batch");
     story.server(":irc.test CAP * NAK :batch");
@@ -257,7 +257,7 @@ fn joining_without_the_account_is_the_persons_choice() {
     // And by the setting.
     let mut record = with_password();
     record.connection.without_account = true;
-    story.command(connector::Command::Reassign(Box::new(record)));
+    story.command(gateway::Command::Reassign(Box::new(record)));
     assert_eq!(story.sent, ["JOIN #b", "JOIN #a"]);
 }
 

@@ -1,6 +1,6 @@
 //! What is said to services and by them, and the nicknames that they take away.
 
-use model::EventBody;
+use protocol::EventBody;
 use serde_json::json;
 
 use crate::common::{Story, assignment};

@@ -1,7 +1,7 @@
 //! Who speaks, to whom, and what is shown that no request asked for.
 
-use connector::Audience;
-use model::{ArchiveTarget, EventBody};
+use gateway::Audience;
+use protocol::{ArchiveTarget, EventBody};
 use serde_json::json;
 
 use crate::common::{Story, assignment};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use connector::{Command, RequestId, Said, Saying};
-use model::{Say, Timestamp};
+use gateway::{Command, RequestId, Said, Saying};
+use protocol::{Say, Timestamp};
 
 use crate::common::{START, Story, assignment};
 
@@ -78,10 +78,7 @@ fn parts_are_tagged_and_confirmed_by_their_echo_after_it_is_recorded() {
         (story.texts(), records),
         (vec!["one".to_owned(), "two".to_owned()], vec![1, 1])
     );
-    assert!(matches!(
-        story.outputs[0],
-        connector::Output::Activity { .. }
-    ));
+    assert!(matches!(story.outputs[0], gateway::Output::Activity { .. }));
 }
 
 #[test]

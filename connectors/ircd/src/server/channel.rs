@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::client::{User, UserId};
 use super::names;

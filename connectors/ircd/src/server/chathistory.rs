@@ -1,7 +1,7 @@
 //! CHATHISTORY: what is asked (<https://ircv3.net/specs/extensions/chathistory>).
 
 use irc_codec::Message;
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};

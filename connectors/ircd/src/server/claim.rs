@@ -2,7 +2,7 @@
 //! like a program that speaks here, is for no guest.
 
 use irc_codec::Message;
-use model::AccountName;
+use protocol::AccountName;
 
 use super::client::{Busy, Then};
 use super::deliver::{Reply, Response};

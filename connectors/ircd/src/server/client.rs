@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use irc_codec::{Message, Source};
-use model::{AccountName, SessionRef, Timestamp};
+use protocol::{AccountName, SessionRef, Timestamp};
 
 use super::caps::Caps;
 use super::missed::Missed;

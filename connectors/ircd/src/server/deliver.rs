@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use irc_codec::Message;
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 
 use super::caps::Caps;
 use super::client::UserId;

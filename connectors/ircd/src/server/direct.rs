@@ -1,6 +1,6 @@
 //! Messages to one person, who may be under another nickname, or not be connected.
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::client::{User, UserId};
 use super::deliver::Reply;

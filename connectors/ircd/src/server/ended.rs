@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use model::SessionRef;
+use protocol::SessionRef;
 
 use super::{ClientId, Now, Server};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use irc_codec::Message;
-use model::AccountName;
+use protocol::AccountName;
 
 use super::caps::Caps;
 use super::channel::{Channel, Member};

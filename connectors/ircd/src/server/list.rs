@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn filters() {
-        let channel = Channel::new(Channel::fresh("#General", model::Timestamp::default()));
+        let channel = Channel::new(Channel::fresh("#General", protocol::Timestamp::default()));
         let check = |text: &str| {
             let filters: Vec<_> = text
                 .split(',')

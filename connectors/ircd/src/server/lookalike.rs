@@ -1,6 +1,6 @@
 //! Names that look like others, and characters that nobody sees.
 
-use model::AccountName;
+use protocol::AccountName;
 
 /// Under these names services, programs and administrators speak on IRC networks, or webhooks and mail do here. They
 /// belong to nobody, unless an account has the name.

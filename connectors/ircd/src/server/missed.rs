@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use irc_codec::{Message, Source};
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};

@@ -54,7 +54,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::config::IrcdConfig;

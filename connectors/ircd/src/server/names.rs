@@ -1,9 +1,9 @@
 //! Names: what is a nickname, a channel, a mask; how they compare (CASEMAPPING=ascii).
 
-use irc_codec::CaseMapping;
+use protocol::Folding;
 
 /// How names compare here.
-pub(crate) const MAPPING: CaseMapping = CaseMapping::Ascii;
+pub(crate) const MAPPING: Folding = Folding::Ascii;
 
 /// Returns the form under which names are compared.
 pub(crate) fn fold(name: &str) -> String {

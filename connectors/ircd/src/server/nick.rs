@@ -1,7 +1,7 @@
 //! NICK and SETNAME: who may have which name.
 
 use irc_codec::Message;
-use model::AccountName;
+use protocol::AccountName;
 
 use super::caps::Caps;
 use super::claim::Claim;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::{AppendId, ClientId, NotStored, Output, Recipients};
 use crate::record::{Query, Record};

@@ -1,6 +1,6 @@
 //! What a password in PASS or SASL is for: which account, by which of its clients.
 
-use model::{AccountName, BearerToken};
+use protocol::{AccountName, BearerToken};
 
 use super::names;
 use super::seen::MAX_NAME;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::channel::Channel;
 use super::lookalike::outline;

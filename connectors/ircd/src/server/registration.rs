@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use irc_codec::Message;
-use model::SessionRef;
+use protocol::SessionRef;
 
 use super::client::{Busy, User, UserId, address_key};
 use super::deliver::Reply;

@@ -1,7 +1,7 @@
 //! CHATHISTORY: what is answered, as a batch.
 
 use irc_codec::{Message, Source};
-use model::Timestamp;
+use protocol::Timestamp;
 
 use super::caps::Caps;
 use super::client::Busy;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use irc_codec::Message;
-use model::AccountName;
+use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::Busy;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::AccountName;
+use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::UserId;

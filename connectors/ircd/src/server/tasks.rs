@@ -1,4 +1,4 @@
-//! Lines that are said once only, however often they are sent (see [`model::TASK_TAG`]).
+//! Lines that are said once only, however often they are sent (see [`protocol::TASK_TAG`]).
 
 use std::collections::{HashMap, VecDeque};
 

@@ -2,7 +2,7 @@
 //! ISUPPORT, <https://modern.ircdocs.horse/#feature-advertisement>).
 
 use super::deliver::Reply;
-use super::names::USER_LENGTH;
+use super::names::{self, USER_LENGTH};
 use super::{ClientId, Server};
 
 /// What the server calls itself.
@@ -57,7 +57,7 @@ impl Server {
         let limits = &self.config.limits;
         let tokens = [
             format!("NETWORK={}", self.config.network),
-            "CASEMAPPING=ascii".to_owned(),
+            format!("CASEMAPPING={}", names::MAPPING.token()),
             "CHANTYPES=#".to_owned(),
             "PREFIX=(ov)@+".to_owned(),
             "CHANMODES=b,k,l,imnst".to_owned(),

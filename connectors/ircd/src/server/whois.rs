@@ -19,7 +19,7 @@ pub(super) struct Gone {
     name: String,
     host: String,
     real: String,
-    at: model::Timestamp,
+    at: protocol::Timestamp,
 }
 
 impl Server {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::Seldom;
-use model::{MAX_SESSIONS_ASKED, SessionRef};
+use program::Seldom;
+use protocol::{MAX_SESSIONS_ASKED, SessionRef};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 

@@ -365,7 +365,7 @@ impl History {
                 newest,
                 limit,
             } => {
-                let account = account.as_ref().map(model::AccountName::as_str);
+                let account = account.as_ref().map(protocol::AccountName::as_str);
                 let mut found = self.index.targets(channels, account, *before, *after);
                 let excess = found.len().saturating_sub(*limit);
                 if *newest {

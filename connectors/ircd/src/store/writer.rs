@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::mpsc;
 use std::thread;
 
-use connector::Seldom;
+use program::Seldom;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::History;

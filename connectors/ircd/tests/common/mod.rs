@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ircd::{Accounts, Answered, Authentication, Ircd, IrcdConfig, Proof, Refusal};
-use model::{AccountName, SessionRef};
+use protocol::{AccountName, SessionRef};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;

@@ -1,6 +1,6 @@
 //! Which parts of a mail are its text, and which are attachments.
 
-use model::MAX_MAIL_TEXT;
+use protocol::MAX_MAIL_TEXT;
 
 use super::tree::{Kind, Part, Tree};
 use super::{charset, flowed, html, transfer};

@@ -14,7 +14,7 @@ mod words;
 mod work;
 
 use mail_parser::DateTime;
-use model::{MAX_MAIL_FILES, MAX_MAIL_TEXT, MailFile, Timestamp};
+use protocol::{MAX_MAIL_FILES, MAX_MAIL_TEXT, MailFile, Timestamp};
 
 use body::Body;
 pub(crate) use bounds::{Refusal, check};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
-use model::{EmailAddress, OutgoingMail};
+use protocol::{EmailAddress, OutgoingMail};
 
 /// Makes the mail of a task. The same task gives the same `Message-ID` and `Date`.
 ///
@@ -84,8 +84,8 @@ fn token(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use mail_parser::{HeaderValue, MessageParser};
-    use model::Timestamp;
     use proptest::prelude::*;
+    use protocol::Timestamp;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use model::EmailAddress;
+use protocol::EmailAddress;
 
 use super::dkim::Dkim;
 

@@ -19,10 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use connector::{FunctionsClient, FunctionsError, Seldom};
+use connector_kit::{FunctionsClient, FunctionsError};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::MessageAuthenticator;
-use model::{
+use program::Seldom;
+use protocol::{
     MAIL_RANDOM_LENGTH, MailResult, OutboxItem, OutboxReceipt, RefusedEvent, Task, mail_local_part,
 };
 use tokio::sync::{Semaphore, mpsc};

@@ -15,7 +15,7 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::{DnsError, MessageAuthenticator};
-use model::EmailAddress;
+use protocol::EmailAddress;
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
@@ -159,7 +159,7 @@ impl Transport {
                 }
             };
             for address in addresses.into_iter().take(MAX_ADDRESSES) {
-                if !private && !model::is_public_address(address) {
+                if !private && !protocol::is_public_address(address) {
                     problem = format!("{server} is not on the public internet");
                     continue;
                 }

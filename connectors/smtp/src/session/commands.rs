@@ -225,7 +225,7 @@ impl Session {
         let address = format!("{local}@{}", self.config.mail_domain);
         self.state = State::Lookup(address);
         // Who never had an address here needs no question to anybody.
-        if local != POSTMASTER && !model::is_mail_local_part(&local) {
+        if local != POSTMASTER && !protocol::is_mail_local_part(&local) {
             self.recipient(super::Recipient::Unknown);
         }
     }

@@ -1,8 +1,9 @@
 //! `/api/accounts`: signing up.
 
 use crate::Host;
+use crate::records::AccountRecord;
 use http::StatusCode;
-use model::{AccountName, AccountRecord, NewAccount};
+use protocol::{AccountName, NewAccount};
 use sha2::{Digest, Sha256};
 use storage_adapter::ObjectStore;
 use subtle::ConstantTimeEq;

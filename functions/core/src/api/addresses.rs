@@ -2,7 +2,7 @@
 //! can be changed.
 
 use http::StatusCode;
-use model::{AccountName, MailAddress, MailAddressOwner, Timestamp, mail_local_part};
+use protocol::{AccountName, MailAddress, MailAddressOwner, Timestamp, mail_local_part};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -308,7 +308,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if local == POSTMASTER {
             return self.postmaster().await;
         }
-        if !model::is_mail_local_part(&local) {
+        if !protocol::is_mail_local_part(&local) {
             return Ok(None);
         }
         let owner = self

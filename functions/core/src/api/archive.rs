@@ -1,9 +1,8 @@
 //! `/api/archive`: where the account's chat archives are kept, if not here. The token goes in sealed.
 
+use crate::records::{AccountRecord, ArchivePlace};
 use http::StatusCode;
-use model::{
-    AccountRecord, ArchivePlace, ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace,
-};
+use protocol::{ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace};
 use serde_json::json;
 use storage_adapter::ObjectStore;
 

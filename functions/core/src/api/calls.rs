@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use model::{AccountName, BearerToken, CallTicket, Timestamp, readable_name};
+use protocol::{AccountName, BearerToken, CallTicket, Timestamp, readable_name};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -274,7 +274,7 @@ mod tests {
     use super::CALL_MS;
     use crate::api::open_calls::MAX_CALLS;
     use crate::keys;
-    use model::CallTicket;
+    use protocol::CallTicket;
     use serde_json::{Value, json};
 
     use crate::testing::{KEY, TestFunctions, functions};

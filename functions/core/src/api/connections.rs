@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::StatusCode;
-use model::{AccountName, Connection, NewConnection};
+use protocol::{AccountName, Connection, NewConnection};
 use serde::{Deserialize, Deserializer, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 

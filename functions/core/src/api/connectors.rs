@@ -1,7 +1,7 @@
 //! `/api/connectors`: an admin makes connectors and sees how they are.
 
 use http::StatusCode;
-use model::{ConnectorView, NewConnector, Registration};
+use protocol::{ConnectorView, NewConnector, Registration};
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     fn view(&self, registered: &Registered) -> ConnectorView {
-        let silent = |seen: model::Timestamp| self.now().millis() - seen.millis() > SILENT_MS;
+        let silent = |seen: protocol::Timestamp| self.now().millis() - seen.millis() > SILENT_MS;
         let state = match registered.seen {
             None => "waiting",
             Some(seen) if silent(seen) => "silent",
@@ -289,7 +289,7 @@ mod tests {
     }
 
     fn register(f: &TestFunctions, made: &Value, body: &Value) -> crate::testing::Reply {
-        let key = model::connector_key(made["key"].as_str().unwrap()).unwrap();
+        let key = protocol::connector_key(made["key"].as_str().unwrap()).unwrap();
         let body = body.to_string();
         let id = made["id"].as_str().unwrap();
         f.signed_with(id, &key, ("POST", "/connector/register"), body)

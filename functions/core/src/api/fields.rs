@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{MAX_CHANNELS, UnreadableName, readable_name};
+use protocol::{Folding, MAX_CHANNELS, UnreadableName, readable_name};
 
 /// A field that will not do: which one and why, one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -203,21 +203,10 @@ pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str) -> bool {
 
 /// Compares the names before the keys by CASEMAPPING rfc1459, the widest that is in use.
 pub(crate) fn same_channel(a: &str, b: &str) -> bool {
-    let name = |entry: &str| {
-        let name = entry.split(' ').next().unwrap_or_default();
-        name.chars().map(fold).collect::<String>()
-    };
-    name(a) == name(b)
-}
-
-fn fold(c: char) -> char {
-    match c {
-        '[' => '{',
-        ']' => '}',
-        '\\' => '|',
-        '~' => '^',
-        c => c.to_ascii_lowercase(),
+    fn name(entry: &str) -> &str {
+        entry.split(' ').next().unwrap_or_default()
     }
+    Folding::Rfc1459.same(name(a), name(b))
 }
 
 #[cfg(test)]

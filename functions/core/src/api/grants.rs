@@ -1,8 +1,9 @@
 //! `/api/grants`: which apps and programs may use the account.
 
 use crate::Host;
+use crate::records::Grant;
 use http::StatusCode;
-use model::{Grant, GrantKind, NewGrant, Scopes, Timestamp, readable_name};
+use protocol::{GrantKind, NewGrant, Scopes, Timestamp, readable_name};
 use serde::Serialize;
 use storage_adapter::ObjectStore;
 

@@ -1,8 +1,9 @@
 //! `/api/invites`: every member may invite.
 
 use crate::Host;
+use crate::records::Invite;
 use http::StatusCode;
-use model::{AccountName, EmailAddress, InvalidEmail, Invite, MailResult, Timestamp};
+use protocol::{AccountName, EmailAddress, InvalidEmail, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::ObjectStore;
 

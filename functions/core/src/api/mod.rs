@@ -21,9 +21,10 @@ mod turn;
 use std::sync::Arc;
 
 use crate::Host;
+use crate::records::AccountRecord;
 use http::Method;
 use http::request::Parts;
-use model::{AccountRecord, GrantKind};
+use protocol::GrantKind;
 use storage_adapter::ObjectStore;
 
 use crate::Functions;

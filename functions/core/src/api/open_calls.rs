@@ -1,6 +1,6 @@
 //! Which calls of an account are open, so that there are not too many.
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 

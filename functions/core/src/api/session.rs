@@ -1,8 +1,9 @@
 //! `/api/session`: signing in and out.
 
 use crate::Host;
+use crate::records::AccountRecord;
 use http::StatusCode;
-use model::{AccountRecord, ArchiveView, GrantKind, NewSession, SessionResponse};
+use protocol::{ArchiveView, GrantKind, NewSession, SessionResponse};
 use storage_adapter::ObjectStore;
 
 use super::Call;

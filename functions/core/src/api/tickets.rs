@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::StatusCode;
-use model::{ConnectorAddress, Ticket, TicketResponse};
+use protocol::{ConnectorAddress, Ticket, TicketResponse};
 use storage_adapter::ObjectStore;
 
 use super::Call;

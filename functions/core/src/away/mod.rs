@@ -11,7 +11,8 @@ mod retry_after;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use model::{AccountName, AccountRecord, ArchivePlace, ArchiveState, Timestamp};
+use crate::records::{AccountRecord, ArchivePlace};
+use protocol::{AccountName, ArchiveState, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::records::Edit;

@@ -1,7 +1,7 @@
 //! When another server wants to be asked again: `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date.
 
 use http::{HeaderMap, header};
-use model::Timestamp;
+use protocol::Timestamp;
 
 /// The longest that is obeyed, in seconds.
 const MAX: i64 = 3_600;

@@ -11,7 +11,8 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use model::{AccountName, Grant, Timestamp};
+use crate::records::Grant;
+use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 

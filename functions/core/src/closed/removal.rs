@@ -1,6 +1,7 @@
 //! Removing an account and all that it had.
 
-use model::{AccountName, Invite, MailAddress, MailAddressOwner};
+use crate::records::Invite;
+use protocol::{AccountName, MailAddress, MailAddressOwner};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::{ChangeAccountError, State};

@@ -1,6 +1,6 @@
 //! Passwords that are changed, accounts that are closed, and what ends with them.
 
-use model::{AccountName, CallTicket};
+use protocol::{AccountName, CallTicket};
 use serde_json::{Value, json};
 use storage_adapter::ObjectStore as _;
 

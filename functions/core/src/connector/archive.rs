@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::Host;
 use bytes::Bytes;
-use model::{
+use protocol::{
     AccountName, ArchiveMessage, ArchiveTarget, Day, Event, EventBody, RefusedEvent, Timestamp,
 };
 use sha2::{Digest, Sha256};

@@ -8,8 +8,9 @@
 //! its old version, or a folder is empty. A document that seems absent is created only where there is none
 //! (`If-None-Match: *`), and what does not go together is looked at again before anything rests on it.
 
+use crate::records::ArchivePlace;
 use futures_util::future::join_all;
-use model::{AccountName, ArchivePlace, Event, RefusedEvent, Timestamp};
+use protocol::{AccountName, Event, RefusedEvent, Timestamp};
 use storage_adapter::{Change, ObjectStore, WriteCondition};
 
 use super::archive::{Group, MAX_ATTEMPTS, group};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, Timestamp};
+use protocol::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, Timestamp};
 use serde_json::{Map, Value};
 
 /// A day's document that can be added to.
@@ -93,7 +93,7 @@ fn time_of(message: &Value) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use model::MessageType;
+    use protocol::MessageType;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{DocumentPath, Version};
 
 /// Bytes in memory.

@@ -1,6 +1,6 @@
 //! Finding the days before and after a new one, nearest first: the month's folder, the year's, the rest.
 
-use model::Day;
+use protocol::Day;
 use storage_adapter::{FolderPath, TreeError};
 
 use super::archive_place::Place;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{
     Change, DocumentInfo, DocumentPath, DocumentRead, FolderPath, FolderRead, Item, MaybeSend,
     MaybeSync, ObjectStore, StoreError, TreeError, Version,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use model::{ArchiveMeta, Day};
+use protocol::{ArchiveMeta, Day};
 use serde_json::{Map, Value};
 use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
 

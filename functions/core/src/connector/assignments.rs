@@ -4,7 +4,7 @@ use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use model::{AccountName, Assignment, Assignments, Connection};
+use protocol::{AccountName, Assignment, Assignments, Connection};
 use storage_adapter::ObjectStore;
 
 use crate::api::fields;

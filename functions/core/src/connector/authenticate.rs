@@ -3,7 +3,7 @@
 use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
-use model::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
+use protocol::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
 use storage_adapter::ObjectStore;
 
 use crate::Functions;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::Host;
+use crate::records::ArchivePlace;
 use bytes::Bytes;
 use http::StatusCode;
-use model::{
-    AccountName, ArchivePlace, Connection, Event, EventBatch, EventBody, EventReceipt,
-    RefusedEvent, Timestamp, WaitingAccount,
+use protocol::{
+    AccountName, Connection, Event, EventBatch, EventBody, EventReceipt, RefusedEvent, Timestamp,
+    WaitingAccount,
 };
 use storage_adapter::{ObjectStore, StoreError};
 

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use model::{
+use protocol::{
     Connection, MAIL_SUMMARY, MAX_MAIL_FILES, MAX_MAIL_TEXT, MailAddress, MailAddressAnswer,
     MailArrival, Say, Task, Timestamp,
 };
@@ -120,7 +120,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    async fn addressed(&self, address: &str) -> Result<(model::AccountName, MailAddress), Failure> {
+    async fn addressed(
+        &self,
+        address: &str,
+    ) -> Result<(protocol::AccountName, MailAddress), Failure> {
         self.find_address(address).await?.ok_or_else(|| {
             Failure::not_found("there is no such mail address (any more); the mail has no reader")
         })

@@ -23,7 +23,7 @@ pub(crate) use self::mail::plain;
 use crate::Host;
 use http::Method;
 use http::request::Parts;
-use model::{
+use protocol::{
     BODY_HEADER, BodyHash, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_head,
 };
 use storage_adapter::ObjectStore;

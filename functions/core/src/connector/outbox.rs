@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use model::{Outbox, OutboxReceipt, Task};
+use protocol::{Outbox, OutboxReceipt, Task};
 use storage_adapter::ObjectStore;
 
 use crate::problem::{Answer, Failure};
@@ -64,7 +64,7 @@ fn check_id(id: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Say, Task};
+    use protocol::{Say, Task};
     use serde_json::{Value, json};
 
     use crate::testing::{TestFunctions, block_on, functions};

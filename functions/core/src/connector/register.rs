@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use model::{MailInfo, NetworkInfo, Registration};
+use protocol::{MailInfo, NetworkInfo, Registration};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::api::fields;
@@ -33,7 +33,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let changed = known.registration != told;
         let recent =
-            |seen: model::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
+            |seen: protocol::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
         if !changed && known.seen.is_some_and(recent) {
             return Ok(empty(StatusCode::NO_CONTENT));
         }

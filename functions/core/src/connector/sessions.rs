@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::records::{AccountRecord, Grant};
 use bytes::Bytes;
 use http::StatusCode;
-use model::{
-    AccountName, AccountRecord, Grant, MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer,
-    SessionsQuery,
-};
+use protocol::{AccountName, MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 

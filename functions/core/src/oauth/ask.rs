@@ -1,6 +1,6 @@
 //! What an app asks for at the authorization endpoint.
 
-use model::Scopes;
+use protocol::Scopes;
 use url::{Host, Url};
 
 use super::encode_pairs;

@@ -4,7 +4,7 @@ use crate::Host;
 use http::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use model::{AccountName, GrantKind};
+use protocol::{AccountName, GrantKind};
 use storage_adapter::ObjectStore;
 
 use super::ask::{Ask, Flow, Refusal};

@@ -3,7 +3,7 @@
 use crate::Host;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
+use protocol::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, PutMode, StoreError};

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Response, StatusCode, header};
-use model::{Access, AccountName, Scope};
+use protocol::{Access, AccountName, Scope};
 use sha2::{Digest, Sha256};
 
 use super::ask::Ask;

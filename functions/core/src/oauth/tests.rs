@@ -228,8 +228,8 @@ fn the_cookie_opens_the_consent_page_and_nothing_else() {
     // One that was made when cookies were sessions is a cookie all the same.
     let id = token.split('.').nth(1).unwrap();
     let key = crate::keys::grant(&"alice".parse().unwrap(), id);
-    block_on(f.edit::<model::Grant, ()>(&key, |grant| {
-        grant.kind = model::GrantKind::Session;
+    block_on(f.edit::<crate::records::Grant, ()>(&key, |grant| {
+        grant.kind = protocol::GrantKind::Session;
         crate::records::Edit::Write(())
     }))
     .unwrap();

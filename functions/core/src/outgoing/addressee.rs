@@ -1,7 +1,7 @@
 //! How much mail is sent on whose behalf and to whom, and which addresses refused it. Without bounds anybody with
 //! an account could have strangers flooded.
 
-use model::{AccountName, EmailAddress, Timestamp};
+use protocol::{AccountName, EmailAddress, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use http::StatusCode;
-use model::{AccountName, DigestsAnswer, OutgoingMail, Task, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use protocol::{AccountName, DigestsAnswer, OutgoingMail, Task, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::pending::{Missed, Pending, Sending};

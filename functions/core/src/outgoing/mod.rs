@@ -9,11 +9,10 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::records::Invite;
 use bytes::Bytes;
 use http::StatusCode;
-use model::{
-    AccountName, EmailAddress, Invite, MailOutcome, MailResult, OutgoingMail, Task, Timestamp,
-};
+use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, OutgoingMail, Task, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 pub(crate) use self::pending::Missed;

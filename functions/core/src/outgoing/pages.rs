@@ -3,7 +3,7 @@
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use model::{AccountName, BearerToken};
+use protocol::{AccountName, BearerToken};
 use storage_adapter::ObjectStore;
 
 use crate::body::{Body, Incoming};

@@ -3,7 +3,7 @@
 //! While anything waits there is a mark `notifications/due/<when>-<account>`, so that whoever sends digests finds
 //! what is due by one listing. The mark comes first: a mark without anything that waits does no harm.
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 

@@ -2,7 +2,7 @@
 //! followed a link that was mailed there.
 
 use http::StatusCode;
-use model::{AccountName, BearerToken, EmailAddress, Task, Timestamp};
+use protocol::{AccountName, BearerToken, EmailAddress, Task, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -128,7 +128,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .filter(|email| !email.trim().is_empty())
             .map(|email| email.parse())
             .transpose()
-            .map_err(|error: model::InvalidEmail| {
+            .map_err(|error: protocol::InvalidEmail| {
                 Failure::unprocessable(format!("email: {error}"))
             })?;
         if wanted.minutes > MAX_MINUTES {

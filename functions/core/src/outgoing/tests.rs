@@ -487,7 +487,7 @@ fn a_mail_connector_that_registers_takes_and_sends() {
         f.api("GET", "/api/addresses", &admin, NOTHING).json()["domain"],
         NOTHING
     );
-    let key = model::connector_key(made["key"].as_str().unwrap()).unwrap();
+    let key = protocol::connector_key(made["key"].as_str().unwrap()).unwrap();
     let body =
         json!({"version": "1", "mail": {"domain": "Mail.example.org", "sends": true}}).to_string();
     let asked = ("POST", "/connector/register");

@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::HeaderMap;
-use model::{Access, AccountName, GrantKind};
+use protocol::{Access, AccountName, GrantKind};
 use storage_adapter::{ItemPath, ObjectStore};
 
 use crate::Functions;

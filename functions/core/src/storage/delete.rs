@@ -3,7 +3,7 @@
 use crate::Host;
 use http::request::Parts;
 use http::{Response, header};
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{DocumentPath, ObjectStore};
 
 use super::conditions::write_condition;

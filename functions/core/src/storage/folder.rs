@@ -3,7 +3,7 @@
 use crate::Host;
 use http::request::Parts;
 use http::{HeaderValue, Response, header};
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{FolderPath, FolderRead, ObjectStore};
 
 use super::conditions::Tags;

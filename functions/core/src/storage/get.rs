@@ -3,7 +3,7 @@
 use crate::Host;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{ByteRange, DocumentInfo, DocumentPath, DocumentRead, ObjectStore, Version};
 
 use super::conditions::{IfRange, Tags, if_range};

@@ -14,7 +14,7 @@ use crate::Host;
 use http::header::{self, InvalidHeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use model::{Access, AccountName};
+use protocol::{Access, AccountName};
 use storage_adapter::{InvalidPath, ItemPath, ObjectStore, Version};
 
 use crate::Functions;

@@ -3,7 +3,7 @@
 use crate::Host;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{BodyError, DocumentPath, ObjectStore, WriteCondition};
 
 use super::conditions::write_condition;

@@ -1,7 +1,7 @@
 //! `/api/store`: where the documents of the session's account are kept.
 
 use http::{Method, StatusCode};
-use model::Timestamp;
+use protocol::Timestamp;
 use serde::Serialize;
 use storage_adapter::ObjectStore;
 
@@ -156,7 +156,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(answer(StatusCode::OK, &tested))
     }
 
-    async fn store_view(&self, account: &model::AccountName) -> Answer {
+    async fn store_view(&self, account: &protocol::AccountName) -> Answer {
         let known = self.places.known(account, true).await?;
         let StoreRecord {
             place,

@@ -20,7 +20,7 @@ mod tree_store;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
 
 pub use fields::{BucketSettings, NewPlace};

@@ -1,7 +1,7 @@
 //! Moving an account to another store, step by step: it can be stopped anywhere, and goes on where it was.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{
     AnyStore, Copied, ETag, ObjectStore, PutMode, Storage, StoreError, TreeError,
 };

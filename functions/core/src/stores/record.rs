@@ -1,6 +1,6 @@
 //! `accounts/<account>/store.json`: where the account's tree is, and where it is on its way to.
 
-use model::Timestamp;
+use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage_adapter::StoreError;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{
     AnyStore, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
     Versions,

@@ -1,6 +1,6 @@
 //! Quiet hours: a time of the day, every day, in which nothing is said.
 
-use model::Timestamp;
+use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const MINUTE_MS: i64 = 60_000;

@@ -1,6 +1,6 @@
 //! Records of deliveries: written, shown, and told what became of them.
 
-use model::{AccountName, Say, Timestamp};
+use protocol::{AccountName, Say, Timestamp};
 use serde::Serialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -120,7 +120,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         match self.find_connector(connector).await? {
             Some(connector) => {
-                self.deliver(&connector, id, model::Task::Say(say.clone()))
+                self.deliver(&connector, id, protocol::Task::Say(say.clone()))
                     .await
             }
             None => Err(StoreError::Unavailable(

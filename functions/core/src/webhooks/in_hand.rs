@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use http::StatusCode;
-use model::AccountName;
+use protocol::AccountName;
 
 use crate::Host;
 use crate::body::Incoming;

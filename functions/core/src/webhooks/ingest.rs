@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hooks::Source;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use model::{AccountName, BearerToken, Connection, Say};
+use protocol::{AccountName, BearerToken, Connection, Say};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::deliveries::Taken;

@@ -3,7 +3,7 @@
 //! The hooks that are in the store are listed. Those that are being made are in one record, the ledger, which is changed by
 //! compare and swap: who adds to it has seen all who added before, and none can be made without it.
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 

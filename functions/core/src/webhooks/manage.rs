@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hooks::Source;
 use http::{Method, StatusCode};
-use model::{AccountName, BearerToken, Connection, Timestamp};
+use protocol::{AccountName, BearerToken, Connection, Timestamp};
 use serde::Serialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 

@@ -29,7 +29,7 @@ mod sweep;
 mod tests;
 
 use hooks::{Filter, Source};
-use model::{AccountName, Say, Timestamp};
+use protocol::{AccountName, Say, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use clock::QuietHours;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::AccountName;
+use protocol::AccountName;
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::{Delivery, key};

@@ -3,7 +3,7 @@
 use functions_suite::armadietto::Armadietto;
 use functions_suite::proxy::Proxy;
 use functions_suite::{PASSWORD, client};
-use model::Timestamp;
+use protocol::Timestamp;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 

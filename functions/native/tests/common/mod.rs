@@ -21,7 +21,7 @@ use functions_native::{NativeHost, serve_with};
 use functions_suite::{CONNECTOR, KEY, PASSWORD};
 use http::{Request, Response};
 use http_server::Limits;
-use model::Timestamp;
+use protocol::Timestamp;
 use reqwest::RequestBuilder;
 use storage_adapter::{Host as _, Storage};
 use storage_fs::FsStore;

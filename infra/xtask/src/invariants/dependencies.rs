@@ -12,7 +12,7 @@ const PURE: &[&str] = &[
     "functions-core",
     "hooks",
     "irc-codec",
-    "model",
+    "protocol",
     "storage-adapter",
 ];
 
@@ -42,13 +42,23 @@ const APART: &[(&[&str], &[&str])] = &[
     (STORAGE, CONNECTORS),
     (STORAGE, FUNCTIONS),
     (
-        &["model"],
-        &["storage-adapter", "storage-*", "functions-*", "connector"],
+        &["protocol"],
+        &[
+            "storage-adapter",
+            "storage-*",
+            "functions-*",
+            "connector-kit",
+        ],
     ),
-    (&["irc-codec"], &["model", "connector", "storage-adapter"]),
+    (&["irc-codec"], &["connector-kit", "storage-adapter"]),
+    // Who speaks to browsers is one thing, who runs a server of its own another.
+    (
+        &["connector-kit", "ircd", "smtp-connector"],
+        &["gateway", "socketioxide"],
+    ),
     (&["turn-server"], FUNCTIONS),
     (&["turn-server"], CONNECTORS),
-    (COMMON, &["model"]),
+    (COMMON, &["protocol"]),
     (COMMON, STORAGE),
     (COMMON, FUNCTIONS),
     (COMMON, CONNECTORS),
@@ -56,7 +66,13 @@ const APART: &[(&[&str], &[&str])] = &[
 const COMMON: &[&str] = &["http-server", "program"];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
-const CONNECTORS: &[&str] = &["connector", "irc-connector", "ircd", "smtp-connector"];
+const CONNECTORS: &[&str] = &[
+    "connector-kit",
+    "gateway",
+    "irc-connector",
+    "ircd",
+    "smtp-connector",
+];
 const STORAGE: &[&str] = &["storage-adapter", "storage-fs", "storage-r2", "storage-s3"];
 
 /// Returns one line for each dependency that should not be.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
-use model::Timestamp;
+use protocol::Timestamp;
 use storage_adapter::{ByteStream, GetOptions, Host, ObjectStore, StoreError};
 use storage_s3::{Limits, OpenError, S3Settings, S3Store, native_http};
 

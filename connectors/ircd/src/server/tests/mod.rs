@@ -15,7 +15,7 @@ mod relay;
 
 use std::collections::HashMap;
 
-use model::{AccountName, Timestamp};
+use protocol::{AccountName, Timestamp};
 
 use super::*;
 use crate::accounts::{Proof, Refusal};

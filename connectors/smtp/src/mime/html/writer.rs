@@ -1,7 +1,7 @@
 //! Text with borders that are written only once something follows.
 
 /// Longest text that is made, bytes; more is not shown anyway.
-const MAX_TEXT: usize = 4 * model::MAX_MAIL_TEXT;
+const MAX_TEXT: usize = 4 * protocol::MAX_MAIL_TEXT;
 
 #[derive(Debug, Default)]
 pub(super) struct Writer {

@@ -1,6 +1,6 @@
 //! Connections and tickets.
 
-use model::{Ticket, Timestamp};
+use protocol::{Ticket, Timestamp};
 use serde_json::{Value, json};
 use storage_adapter::Host;
 

@@ -1,7 +1,7 @@
 //! What archives cost: requests to the store, and bytes at rest.
 
 use futures_util::FutureExt;
-use model::Timestamp;
+use protocol::Timestamp;
 use serde_json::Value;
 use storage_adapter::ObjectStore;
 

@@ -6,7 +6,7 @@ mod faults;
 mod sessions;
 mod signed;
 
-use model::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
+use protocol::{ArchiveMeta, DailyArchive, Event, EventBody, Timestamp, sign_request};
 use serde_json::{Value, json};
 use storage_adapter::Host;
 

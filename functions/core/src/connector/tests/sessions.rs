@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use model::{CallTicket, Ticket};
+use protocol::{CallTicket, Ticket};
 use serde_json::{Value, json};
 
 use super::signed;
@@ -100,7 +100,7 @@ fn a_revoked_grant_is_over() {
 #[test]
 fn questions_are_bounded() {
     let f = functions();
-    let many = vec!["c1"; model::MAX_SESSIONS_ASKED + 1];
+    let many = vec!["c1"; protocol::MAX_SESSIONS_ASKED + 1];
     let reply = signed(&f, "POST", "/connector/sessions", &json!({"calls": many}));
     assert_eq!(reply.status, 422);
 }

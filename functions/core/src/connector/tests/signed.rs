@@ -45,7 +45,7 @@ fn nothing_of_a_body_is_kept_before_it_is_known_who_sends_it() {
     let whole = vec![0; PIECE * usize::try_from(PIECES).unwrap()];
     let path = "/connector/mail/document";
     let sign = |id: &str, key: &[u8]| {
-        model::signed_headers(id, key, ("POST", path), f.now(), &whole).to_vec()
+        protocol::signed_headers(id, key, ("POST", path), f.now(), &whole).to_vec()
     };
     let mut late = sign("smtp-1", KEY);
     late[1].1 = (f.now().millis() - 600_000).to_string();
@@ -73,7 +73,7 @@ fn the_body_is_the_one_whose_hash_was_signed() {
     let path = "/connector/events";
     let asked = ("POST", path);
     let send = |signed: &str, sent: &str, hash: Option<&str>| {
-        let mut headers = model::signed_headers("irc-1", KEY, asked, f.now(), signed.as_bytes());
+        let mut headers = protocol::signed_headers("irc-1", KEY, asked, f.now(), signed.as_bytes());
         if let Some(hash) = hash {
             headers[2].1 = hash.to_owned();
         }
@@ -85,7 +85,7 @@ fn the_body_is_the_one_whose_hash_was_signed() {
     let other = send(&events, r#"{"events":[] }"#, None);
     assert_eq!(other.status, 401);
     assert!(other.detail().contains("not the one whose hash"));
-    let hash = model::BodyHash::of(b"[]").to_string();
+    let hash = protocol::BodyHash::of(b"[]").to_string();
     assert_eq!(send(&events, "[]", Some(&hash)).status, 401);
     let bad = send(&events, &events, Some("nonsense"));
     assert!(bad.detail().contains("x-subspace-body"), "{bad:?}");

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use model::AccountName;
 use proptest::prelude::*;
+use protocol::AccountName;
 use serde_json::Value;
 use storage_adapter::memory::Faults;
 

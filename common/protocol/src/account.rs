@@ -1,0 +1,260 @@
+//! Accounts, their connections and archives, as connectors and clients see them.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Timestamp;
+
+/// The name of an account: `^[a-z][a-z0-9_-]{0,30}$`, so that it is also an IRC nickname
+/// (RFC 2812, section 2.3.1), a path segment and the local part of a user address.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AccountName(String);
+
+/// The text cannot be the name of an account.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "\"{0}\" cannot be an account name: it takes 1 to 31 of the characters a-z, 0-9, _ and -, \
+     and begins with a letter"
+)]
+pub struct InvalidName(pub String);
+
+impl AccountName {
+    /// The longest name, in bytes.
+    pub const MAX_LENGTH: usize = 31;
+
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let valid = text.len() <= Self::MAX_LENGTH
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(
+                text.chars().filter(|c| !c.is_control()).take(40).collect(),
+            ))
+        }
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for AccountName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for AccountName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How writing archives to a storage elsewhere goes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArchiveState {
+    /// Well.
+    Ok,
+    /// The server cannot be reached; messages wait and are written later.
+    Unreachable,
+    /// The server has no room left; messages wait.
+    Full,
+    /// The token opens nothing any more: the user has to authorise again; messages wait.
+    Renew,
+}
+
+/// A storage elsewhere as the API shows it: all but its token.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ArchiveView {
+    /// The user's address there.
+    pub user_address: String,
+    /// The storage's address.
+    pub root: String,
+    /// The page on which the user authorises apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorize: Option<String>,
+    /// How it goes.
+    pub state: ArchiveState,
+    /// Why it does not go well, one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Since when the state is what it is.
+    pub since: Timestamp,
+    /// When the user connected it.
+    pub connected: Timestamp,
+}
+
+/// `PUT /api/archive`.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct NewArchivePlace {
+    /// The user's address, `alice@example.org`.
+    pub user_address: String,
+    /// The storage as the client found it; it must be what the server's WebFinger says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// A bearer token with the scope `chat-messages:rw`.
+    pub token: String,
+}
+
+impl fmt::Debug for NewArchivePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewArchivePlace")
+            .field("user_address", &self.user_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answer to `GET /api/archive/token`.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct ArchiveToken {
+    /// The storage's address, without a slash at its end.
+    pub root: String,
+    /// The bearer token.
+    pub token: String,
+}
+
+impl fmt::Debug for ArchiveToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveToken")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a grant is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantKind {
+    /// A signed-in browser: may use `/api`.
+    Session,
+    /// An app or a program with remoteStorage scopes.
+    App,
+    /// A password for IRC clients and connectors; opens nothing else.
+    Irc,
+    /// The cookie of the consent page: lets its owner answer apps there, and nothing else.
+    Consent,
+}
+
+/// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.
+pub type ConnectionId = String;
+
+/// The most channels that a connection remembers.
+pub const MAX_CHANNELS: usize = 200;
+
+/// `accounts/<account>/connections/<id>.json`: an always-on connection.
+///
+/// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
+/// itself; in answers of the API it is absent.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Connection {
+    /// Version of this record's format; 1.
+    pub version: u32,
+    /// Names the connection within the account.
+    pub id: ConnectionId,
+    /// The platform, `irc`.
+    pub platform: String,
+    /// What people call the network.
+    pub name: String,
+    /// The server as it appears in ids and archives: `nick@server`. Unique within an account
+    /// for one nick; usually the host.
+    pub server: String,
+    /// The host that is dialled.
+    pub host: String,
+    /// The port that is dialled.
+    pub port: u16,
+    /// TLS.
+    pub secure: bool,
+    /// The nickname wanted.
+    pub nick: String,
+    /// The user name; the nickname if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The real name; the nickname if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realname: Option<String>,
+    /// Sign in with SASL PLAIN if there is a password; else the password is sent with PASS.
+    pub sasl: bool,
+    /// Join the channels also while the network offers no such sign-in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_account: bool,
+    /// The secret (see above).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Channels to be in, each with its key after a space if it has one.
+    pub channels: Vec<String>,
+    /// Whether it should be connected.
+    pub enabled: bool,
+    /// The connector that keeps it.
+    pub connector: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl fmt::Debug for Connection {
+    /// Without its secrets: the password, and the keys of channels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("platform", &self.platform)
+            .field("server", &self.server)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("nick", &self.nick)
+            .field("enabled", &self.enabled)
+            .field("connector", &self.connector)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_nicknames_and_path_segments() {
+        for good in ["a", "alice", "alice-2", "a_b", &"a".repeat(31)] {
+            assert!(good.parse::<AccountName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "Alice",
+            "1a",
+            "-a",
+            "a.b",
+            "a/b",
+            "..",
+            "ä",
+            "a\0",
+            &"a".repeat(32),
+        ] {
+            assert!(bad.parse::<AccountName>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! How names compare: they are the same whatever their case, and what case is depends on the network.
+//!
+//! This is the only place that folds names of rooms and persons. Names are kept as they were said; what is looked up by
+//! name is in a [`FoldedMap`], which can only be asked through its folding.
+
+use std::collections::BTreeMap;
+
+/// What a network takes for the same letter; on IRC the ISUPPORT token CASEMAPPING.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Folding {
+    /// ASCII letters.
+    Ascii,
+    /// Also `[]\~` and `{}|^` (RFC 1459, section 2.2): what is taken until the network has said something else.
+    #[default]
+    Rfc1459,
+    /// As RFC 1459 has it by the word: without `~` and `^`.
+    Strict,
+}
+
+impl Folding {
+    const ALL: [Self; 3] = [Self::Ascii, Self::Rfc1459, Self::Strict];
+
+    /// Reads CASEMAPPING's value, in any case; none if it is not a known one.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        match value.to_ascii_lowercase().as_str() {
+            "ascii" => Some(Self::Ascii),
+            "rfc1459" => Some(Self::Rfc1459),
+            "rfc1459-strict" | "strict-rfc1459" => Some(Self::Strict),
+            _ => None,
+        }
+    }
+
+    /// Returns CASEMAPPING's value.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Ascii => "ascii",
+            Self::Rfc1459 => "rfc1459",
+            Self::Strict => "rfc1459-strict",
+        }
+    }
+
+    /// Returns the folding that `number` was cast from; the default if there is none.
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        let known = Self::ALL.into_iter().find(|one| *one as u8 == number);
+        known.unwrap_or_default()
+    }
+
+    /// Returns the form under which names are compared.
+    #[must_use]
+    pub fn fold(self, name: &str) -> String {
+        let lower = |c: char| match c {
+            '[' if self != Self::Ascii => '{',
+            ']' if self != Self::Ascii => '}',
+            '\\' if self != Self::Ascii => '|',
+            '~' if self == Self::Rfc1459 => '^',
+            c => c.to_ascii_lowercase(),
+        };
+        name.chars().map(lower).collect()
+    }
+
+    /// Returns whether two names are the same.
+    #[must_use]
+    pub fn same(self, a: &str, b: &str) -> bool {
+        self.fold(a) == self.fold(b)
+    }
+}
+
+/// A map by name that finds names whatever their case. It keeps them as they were said, so that they can be folded
+/// anew when the network has said how it compares.
+#[derive(Clone, Debug)]
+pub struct FoldedMap<T> {
+    folding: Folding,
+    /// By folded name: the name, and what is known.
+    known: BTreeMap<String, (String, T)>,
+}
+
+impl<T> FoldedMap<T> {
+    /// Makes an empty map.
+    #[must_use]
+    pub const fn new(folding: Folding) -> Self {
+        Self {
+            folding,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Returns how names compare.
+    #[must_use]
+    pub const fn folding(&self) -> Folding {
+        self.folding
+    }
+
+    /// Takes another folding; of names that are the same now, one is kept.
+    pub fn refold(&mut self, folding: Folding) {
+        self.folding = folding;
+        let known = std::mem::take(&mut self.known).into_values();
+        self.known = known
+            .map(|(name, value)| (folding.fold(&name), (name, value)))
+            .collect();
+    }
+
+    /// Returns what is known by a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.known
+            .get(&self.folding.fold(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Returns what is known by a name, to change it.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        let known = self.known.get_mut(&self.folding.fold(name));
+        known.map(|(_, value)| value)
+    }
+
+    /// Returns whether something is known by a name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Notes something; returns whether the name is new.
+    pub fn insert(&mut self, name: &str, value: T) -> bool {
+        let entry = (name.to_owned(), value);
+        self.known.insert(self.folding.fold(name), entry).is_none()
+    }
+
+    /// Forgets a name; returns what was known.
+    pub fn remove(&mut self, name: &str) -> Option<T> {
+        let known = self.known.remove(&self.folding.fold(name));
+        known.map(|(_, value)| value)
+    }
+
+    /// Returns how many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Returns whether there are no names.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Forgets all names.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.values().map(|(name, _)| name.as_str())
+    }
+
+    /// All names with what is known, in order, to change it.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
+        let known = self.known.values_mut();
+        known.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// What is known, in the order of names, to change it.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.known.values_mut().map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_fold_as_they_say() {
+        for (name, folding, folded) in [
+            ("ascii", Folding::Ascii, "#a[]\\~{}|^"),
+            ("rfc1459", Folding::Rfc1459, "#a{}|^{}|^"),
+            ("rfc1459-strict", Folding::Strict, "#a{}|~{}|^"),
+        ] {
+            assert_eq!(Folding::parse(name), Some(folding));
+            assert_eq!(folding.token(), name);
+            assert_eq!(folding.fold("#A[]\\~{}|^"), folded);
+            assert_eq!(Folding::from_number(folding as u8), folding);
+        }
+        assert_eq!(Folding::parse("utf-8"), None);
+        assert_eq!(Folding::parse("RFC1459"), Some(Folding::Rfc1459));
+    }
+
+    #[test]
+    fn names_are_found_again_under_another_folding() {
+        let mut known = FoldedMap::new(Folding::default());
+        assert!(known.insert("#A[b]", 1));
+        assert!(!known.insert("#a{b}", 2));
+        known.refold(Folding::Ascii);
+        assert_eq!((known.get("#A{B}"), known.get("#a[b]")), (Some(&2), None));
+        assert!(known.insert("#a[b]", 3));
+        assert_eq!(known.names().collect::<Vec<_>>(), ["#a[b]", "#a{b}"]);
+        known.refold(Folding::Strict);
+        assert_eq!((known.len(), known.contains("#a{B]")), (1, true));
+    }
+}

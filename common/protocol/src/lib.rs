@@ -1,0 +1,65 @@
+//! What functions, connectors and clients say to each other.
+//!
+//! Everything that two parts of Subspace exchange is defined here once: the names of accounts, their
+//! connections, activities, chat archives, tickets, signed connector requests and event batches. What only
+//! one part knows, such as the records of the store, is not here. Only serde and keyed hashes are used;
+//! there is no clock, no randomness and no I/O: time and random bytes are handed in.
+
+mod account;
+mod activity;
+mod api;
+mod archive;
+mod events;
+mod folding;
+mod internet;
+mod mail;
+mod names;
+mod outbox;
+mod outgoing;
+mod registration;
+mod room;
+mod scope;
+mod sessions;
+mod signed;
+mod ticket;
+mod time;
+mod token;
+
+pub use account::{
+    AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
+    InvalidName, MAX_CHANNELS, NewArchivePlace,
+};
+pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
+pub use api::{
+    AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewConnection,
+    NewGrant, NewSession, Problem, SessionResponse, TicketResponse,
+};
+pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
+pub use events::{
+    Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
+    WaitingAccount,
+};
+pub use folding::{FoldedMap, Folding};
+pub use internet::{is_public_address, wrapped_v4};
+pub use mail::{
+    MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,
+    MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
+    MailFile, is_mail_local_part, mail_local_part,
+};
+pub use names::{UnreadableName, is_invisible, readable_name};
+pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
+pub use outgoing::{
+    DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
+};
+pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
+pub use room::{PersonId, RoomId, RoomSpelling};
+pub use scope::{Access, InvalidScope, Scope, Scopes};
+pub use sessions::{MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};
+pub use signed::{
+    BODY_HEADER, BodyHash, CONNECTOR_HEADER, InvalidKey, MAX_CLOCK_SKEW_MS, MIN_KEY,
+    SIGNATURE_HEADER, SignatureError, TIME_HEADER, WAKE_PATH, connector_key, sign_request,
+    signed_headers, verify_head, verify_request,
+};
+pub use ticket::{CallTicket, Ticket, TicketError};
+pub use time::{Day, InvalidTime, Timestamp};
+pub use token::{BearerToken, InvalidToken};

@@ -1,0 +1,295 @@
+//! Who is in which call.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use protocol::{CallTicket, SessionRef, Timestamp};
+use serde_json::{Value, json};
+use socketioxide::extract::SocketRef;
+
+use super::bounds::Budget;
+use super::{refuse, say};
+
+/// Participants of a call: everybody sends to everybody, and that is what a line upstream carries.
+const MAX_PARTICIPANTS: usize = 6;
+/// Devices of one account in a call.
+const MAX_OF_ACCOUNT: usize = 2;
+/// Guests from one address in a call, so that one of them cannot take all seats.
+const MAX_GUESTS_OF_ADDRESS: usize = 3;
+/// Calls at the same time.
+const MAX_CALLS: usize = 1_000;
+/// Calls of which it is remembered who was put out of them, or that they are over.
+const MAX_REMEMBERED: usize = 10_000;
+/// People put out of one call that are remembered.
+const MAX_REMOVED: usize = 1_000;
+/// How long it is remembered that a call is over, in milliseconds: longer than its tickets live.
+const OVER_MS: i64 = 25 * 60 * 60 * 1000;
+
+/// Somebody in a call.
+#[derive(Debug)]
+pub(super) struct Participant {
+    pub(super) peer: String,
+    pub(super) name: String,
+    pub(super) guest: bool,
+    pub(super) moderator: bool,
+    /// By what a member was let in.
+    session: Option<SessionRef>,
+    address: Option<IpAddr>,
+    /// What they send: `{"audio":true,"video":true,"screen":false}`.
+    pub(super) media: Value,
+    pub(super) socket: SocketRef,
+    /// Names this socket among those that the participant had.
+    pub(super) entry: u64,
+    /// Since when the socket is broken.
+    away: Option<Instant>,
+    pub(super) budget: Budget,
+}
+
+impl Participant {
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "peer": self.peer, "name": self.name, "guest": self.guest, "media": self.media,
+        })
+    }
+
+    /// Whether they are the same person, as far as that can be told.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.session, &other.session) {
+            (Some(own), Some(other)) => own.account == other.account,
+            (None, None) => self.address == other.address && self.name == other.name,
+            _ => false,
+        }
+    }
+
+    /// By what they are known when they come back after they were put out.
+    fn identity(&self) -> String {
+        match &self.session {
+            Some(session) => format!("@{}", session.account),
+            None => self.peer.clone(),
+        }
+    }
+}
+
+/// All calls.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    calls: HashMap<String, Vec<Participant>>,
+    /// Who was put out of a call, and until when that matters.
+    removed: HashMap<String, (Timestamp, HashSet<String>)>,
+    /// Calls that are over, and until when that matters.
+    over: HashMap<String, Timestamp>,
+}
+
+/// Who comes into a call.
+pub(super) struct Comer<'a> {
+    pub(super) ticket: &'a CallTicket,
+    pub(super) session: Option<SessionRef>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) socket: &'a SocketRef,
+    pub(super) entry: u64,
+}
+
+impl Calls {
+    /// Puts a participant into the call, and tells everybody in it.
+    pub(super) fn enter(&mut self, comer: Comer<'_>) -> Result<(), &'static str> {
+        let ticket = comer.ticket;
+        let new = Participant {
+            peer: ticket.peer.clone(),
+            name: ticket.name.clone(),
+            guest: ticket.guest,
+            moderator: ticket.moderator,
+            session: comer.session,
+            address: comer.address,
+            media: json!({}),
+            socket: comer.socket.clone(),
+            entry: comer.entry,
+            away: None,
+            budget: Budget::new(Instant::now()),
+        };
+        if self.over.contains_key(&ticket.call) {
+            return Err(super::OVER);
+        }
+        let removed = self.removed.get(&ticket.call);
+        if removed
+            .is_some_and(|(_, who)| who.contains(&new.identity()) || who.contains(&ticket.peer))
+        {
+            return Err("you were put out of this call");
+        }
+        if self.calls.len() >= MAX_CALLS && !self.calls.contains_key(&ticket.call) {
+            return Err("too many calls are going on; try again later");
+        }
+        let participants = self.calls.entry(ticket.call.clone()).or_default();
+        let known = participants.iter().position(|p| p.peer == ticket.peer);
+        let own = if let Some(at) = known {
+            let own = &mut participants[at];
+            let old = std::mem::replace(&mut own.socket, new.socket);
+            own.entry = new.entry;
+            own.away = None;
+            // Fails only if it is closed already.
+            let _ = old.disconnect();
+            at
+        } else {
+            make_room(participants, &new)?;
+            participants.push(new);
+            participants.len() - 1
+        };
+        let others: Vec<Value> = participants
+            .iter()
+            .filter(|other| other.peer != ticket.peer)
+            .map(Participant::view)
+            .collect();
+        say(
+            comer.socket,
+            "welcome",
+            &json!({"peer": ticket.peer, "peers": others, "moderator": ticket.moderator}),
+        );
+        let event = if known.is_some() {
+            "returned"
+        } else {
+            "joined"
+        };
+        let view = participants[own].view();
+        tell(participants, &ticket.peer, event, &view);
+        Ok(())
+    }
+
+    pub(super) fn participants(&mut self, call: &str) -> &mut [Participant] {
+        self.calls.get_mut(call).map_or(&mut [], |of| &mut of[..])
+    }
+
+    /// Returns whoever uses this socket, unless they left or have come back with another one.
+    pub(super) fn own(&mut self, call: &str, peer: &str, entry: u64) -> Option<&mut Participant> {
+        let mut all = self.participants(call).iter_mut();
+        all.find(|p| p.peer == peer && p.entry == entry)
+    }
+
+    /// The socket of a participant broke.
+    pub(super) fn away(&mut self, call: &str, peer: &str, entry: u64) {
+        if let Some(own) = self.own(call, peer, entry) {
+            own.away = Some(Instant::now());
+        }
+    }
+
+    /// Takes a participant out of the call, unless they have come back with another socket.
+    pub(super) fn leave(&mut self, call: &str, peer: &str, entry: u64) {
+        self.take_out(call, |p| p.peer == peer && p.entry == entry);
+    }
+
+    /// Puts a participant out for good, and tells them why.
+    pub(super) fn remove(&mut self, ticket: &CallTicket, peer: &str, why: &str) {
+        let taken = self.take_out(&ticket.call, |p| p.peer == peer);
+        let now = connector_kit::now();
+        for participant in taken {
+            if self.removed.len() >= MAX_REMEMBERED {
+                self.removed.retain(|_, (until, _)| *until > now);
+            }
+            if self.removed.len() < MAX_REMEMBERED || self.removed.contains_key(&ticket.call) {
+                let entry = self.removed.entry(ticket.call.clone());
+                let (_, who) = entry.or_insert_with(|| (ticket.expires, HashSet::new()));
+                if who.len() < MAX_REMOVED {
+                    who.insert(participant.identity());
+                    who.insert(participant.peer.clone());
+                }
+            }
+            refuse(&participant.socket, why);
+        }
+    }
+
+    /// Ends a call for everybody.
+    pub(super) fn end(&mut self, call: &str) {
+        let now = connector_kit::now();
+        if self.over.len() >= MAX_REMEMBERED {
+            self.over.retain(|_, until| *until > now);
+        }
+        if self.over.len() < MAX_REMEMBERED {
+            self.over.insert(call.to_owned(), now.plus_millis(OVER_MS));
+        }
+        self.removed.remove(call);
+        for participant in self.calls.remove(call).unwrap_or_default() {
+            refuse(&participant.socket, super::OVER);
+        }
+    }
+
+    /// Takes those out whose session has ended.
+    pub(crate) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool) {
+        let ends = |p: &Participant| p.session.as_ref().is_some_and(&ends);
+        let calls: Vec<String> = self
+            .calls
+            .iter()
+            .filter(|(_, participants)| participants.iter().any(ends))
+            .map(|(call, _)| call.clone())
+            .collect();
+        for call in calls {
+            for participant in self.take_out(&call, ends) {
+                refuse(&participant.socket, crate::sessions::OVER);
+            }
+        }
+    }
+
+    /// Returns by what participants were let in, and all calls.
+    pub(crate) fn sessions(&self) -> (Vec<SessionRef>, Vec<String>) {
+        let sessions = self.calls.values().flatten();
+        let sessions = sessions.filter_map(|p| p.session.clone()).collect();
+        (sessions, self.calls.keys().cloned().collect())
+    }
+
+    fn take_out(&mut self, call: &str, goes: impl Fn(&Participant) -> bool) -> Vec<Participant> {
+        let Some(participants) = self.calls.get_mut(call) else {
+            return Vec::new();
+        };
+        let taken = take_out(participants, goes);
+        if participants.is_empty() {
+            self.calls.remove(call);
+        }
+        taken
+    }
+}
+
+/// Makes room for somebody new: seats of sockets that broke are free.
+fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(), &'static str> {
+    // Their owner is back, with another page perhaps.
+    take_out(participants, |p| p.away.is_some() && p.is_same(new));
+    let of_account = |p: &&Participant| p.session.is_some() && p.is_same(new);
+    if participants.iter().filter(of_account).count() >= MAX_OF_ACCOUNT {
+        return Err("you are in this call with two devices already");
+    }
+    // On this machine itself, or behind a proxy of it, everybody has the same address.
+    let address = new.address.filter(|address| !address.is_loopback());
+    let beside = |p: &&Participant| p.guest && p.address.is_some() && p.address == address;
+    if new.guest && participants.iter().filter(beside).count() >= MAX_GUESTS_OF_ADDRESS {
+        return Err("too many guests from your address are in this call");
+    }
+    if participants.len() >= MAX_PARTICIPANTS {
+        let gone = participants.iter().filter_map(|p| Some((p.away?, p.entry)));
+        if let Some((_, entry)) = gone.min() {
+            take_out(participants, |p| p.entry == entry);
+        }
+    }
+    if participants.len() >= MAX_PARTICIPANTS {
+        return Err("this call is full; six people can take part");
+    }
+    Ok(())
+}
+
+/// Takes participants out, and tells those who stay.
+fn take_out(
+    participants: &mut Vec<Participant>,
+    goes: impl Fn(&Participant) -> bool,
+) -> Vec<Participant> {
+    let (taken, stay) = std::mem::take(participants).into_iter().partition(goes);
+    *participants = stay;
+    for participant in &taken {
+        let participant: &Participant = participant;
+        let peer = &participant.peer;
+        tell(participants, peer, "left", &json!({"peer": peer}));
+    }
+    taken
+}
+
+/// Tells everybody in a call but one.
+pub(super) fn tell(participants: &[Participant], except: &str, event: &str, value: &Value) {
+    for other in participants.iter().filter(|other| other.peer != except) {
+        say(&other.socket, event, value);
+    }
+}

@@ -1,0 +1,411 @@
+//! From a client's JSON to a checked activity.
+
+use std::collections::HashMap;
+
+use protocol::{Activity, Entity, PersonId, RoomId, RoomSpelling, context};
+use serde_json::{Map, Value, json};
+
+use super::{Dialect, error_ack};
+
+/// A platform as far as requests are concerned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlatformInfo {
+    pub(crate) id: &'static str,
+    pub(crate) types: &'static [&'static str],
+}
+
+/// The event that carried a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Which {
+    Credentials,
+    Message,
+}
+
+/// A request that was understood.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Current form; rooms as `#chan@server`.
+    pub(crate) activity: Activity,
+    /// Who acts.
+    pub(crate) actor: PersonId,
+    /// The marks that the message carried.
+    pub(crate) dialect: Dialect,
+    /// The platform.
+    pub(crate) platform: &'static str,
+    /// The room that is the target, with the client's spelling.
+    pub(crate) room: Option<(RoomId, RoomSpelling)>,
+}
+
+/// A request that was not.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) dialect: Dialect,
+    /// The request with `error`; never with a secret.
+    pub(crate) ack: Value,
+}
+
+/// Types the gateway itself understands.
+const GATEWAY_TYPES: [&str; 2] = ["connect", "disconnect"];
+
+/// Checks a request, expanding what the dialects may leave out. `registered` holds what the socket
+/// introduced by `activity-object`.
+pub(crate) fn read(
+    value: Value,
+    which: Which,
+    platforms: &[PlatformInfo],
+    registered: &HashMap<String, Entity>,
+) -> Result<Request, Refusal> {
+    let Value::Object(mut map) = value else {
+        return Err(Refusal {
+            dialect: Dialect::default(),
+            ack: error_ack("message received is not an object."),
+        });
+    };
+    map.retain(|_, value| !value.is_null());
+    let dialect = Dialect {
+        current: map.contains_key("@context"),
+        old: map.get("context").is_some_and(Value::is_string),
+    };
+    parse(&map, which, dialect, platforms, registered).map_err(|error| Refusal {
+        dialect,
+        ack: echo(map, which, &error),
+    })
+}
+
+/// The request again, with what was wrong.
+fn echo(mut map: Map<String, Value>, which: Which, error: &str) -> Value {
+    if which == Which::Credentials || map.get("type").is_some_and(|kind| kind == "credentials") {
+        map.remove("object");
+    }
+    for key in ["actor", "target"] {
+        if let Some(id @ Value::String(_)) = map.get(key) {
+            let entity = json!({ "id": id });
+            map.insert(key.to_owned(), entity);
+        }
+    }
+    map.insert("error".to_owned(), error.into());
+    map.into()
+}
+
+fn parse(
+    map: &Map<String, Value>,
+    which: Which,
+    dialect: Dialect,
+    platforms: &[PlatformInfo],
+    registered: &HashMap<String, Entity>,
+) -> Result<Request, String> {
+    let platform = platform(map, platforms)?;
+    let kind = map
+        .get("type")
+        .and_then(Value::as_str)
+        .ok_or("activity stream must contain a type property.")?;
+    let actor = entity(map.get("actor"), "actor", registered)?
+        .ok_or("activity stream must contain an actor property.")?;
+    match which {
+        Which::Credentials if kind != "credentials" => {
+            return Err("credentials must have the type credentials.".to_owned());
+        }
+        Which::Message if !GATEWAY_TYPES.contains(&kind) && !platform.types.contains(&kind) => {
+            let types = platform.types.join(", ");
+            let id = platform.id;
+            return Err(format!(
+                "platform type {kind} not supported by {id} platform. (types: {types})"
+            ));
+        }
+        _ => {}
+    }
+    let person: PersonId = actor.id.parse().map_err(|()| {
+        format!(
+            "actor id \"{}\" must have the form nick@server.",
+            short(&actor.id)
+        )
+    })?;
+    let mut activity = Activity::new(
+        platform.id,
+        kind,
+        Entity::person(&person.nick, &person.server),
+    );
+    activity.id = map.get("id").and_then(Value::as_str).map(str::to_owned);
+    activity.object = object(map.get("object"), kind)?;
+    let target = entity(map.get("target"), "target", registered)?;
+    let mut room = None;
+    if let Some(target) = target {
+        let (target, found) = resolve(target, kind, activity.object_type(), &person.server)?;
+        room = found;
+        activity.target = Some(target);
+    }
+    complete(&activity, room.is_some())?;
+    if let Some(inner) = activity.object.as_mut().filter(|_| which == Which::Message) {
+        canonical_rooms(inner);
+    }
+    Ok(Request {
+        activity,
+        actor: person,
+        dialect,
+        platform: platform.id,
+        room,
+    })
+}
+
+fn platform(map: &Map<String, Value>, platforms: &[PlatformInfo]) -> Result<PlatformInfo, String> {
+    let known = |id: &str| platforms.iter().copied().find(|platform| platform.id == id);
+    let disabled = |id: &str| {
+        format!(
+            "platform {} resolved from @context is not enabled in this Sockethub instance.",
+            short(id)
+        )
+    };
+    let Some(contexts) = map.get("@context") else {
+        let old = map.get("context").and_then(Value::as_str);
+        let id = old.ok_or("activity stream must contain an @context array.")?;
+        return known(id).ok_or_else(|| disabled(id));
+    };
+    let contexts: Option<Vec<&str>> = contexts
+        .as_array()
+        .and_then(|contexts| contexts.iter().map(Value::as_str).collect());
+    let contexts = contexts.ok_or("activity stream must contain an @context array.")?;
+    let base = [context::ACTIVITYSTREAMS, context::SOCKETHUB];
+    let others: Vec<&str> = contexts
+        .iter()
+        .copied()
+        .filter(|url| !base.contains(url))
+        .collect();
+    let ([url], true) = (
+        others.as_slice(),
+        contexts.len() == 3 && base.iter().all(|b| contexts.contains(b)),
+    ) else {
+        return Err(format!(
+            "activity stream must contain an @context array of {}, {} and one platform context URL.",
+            base[0], base[1]
+        ));
+    };
+    if let Some(found) = platforms.iter().find(|p| context::platform(p.id) == **url) {
+        return Ok(*found);
+    }
+    let id = url
+        .strip_prefix("https://sockethub.org/ns/context/platform/")
+        .and_then(|rest| rest.strip_suffix("/v1.jsonld"));
+    Err(id.map_or_else(
+        || {
+            let registered: Vec<String> = platforms.iter().map(|p| context::platform(p.id)).collect();
+            format!(
+                "platform context URL not registered with this Sockethub instance. (url: {}, registered: {})",
+                short(url),
+                registered.join(", ")
+            )
+        },
+        disabled,
+    ))
+}
+
+/// Reads an actor or a target: an object with an id, or an id.
+fn entity(
+    value: Option<&Value>,
+    name: &str,
+    registered: &HashMap<String, Entity>,
+) -> Result<Option<Entity>, String> {
+    let wrong =
+        || format!("activity stream property {name} must be an id or an object with an id.");
+    let entity = match value {
+        None => return Ok(None),
+        Some(Value::String(id)) => Entity {
+            id: id.clone(),
+            ..Entity::default()
+        },
+        Some(Value::Object(map)) => {
+            let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
+            Entity {
+                id: text("id").ok_or_else(wrong)?,
+                kind: text("type").unwrap_or_default(),
+                name: text("name"),
+                // A channel's key, for instance.
+                rest: map
+                    .iter()
+                    .filter(|(key, value)| {
+                        !["id", "type", "name"].contains(&key.as_str()) && !value.is_null()
+                    })
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            }
+        }
+        Some(_) => return Err(wrong()),
+    };
+    let entity = match registered.get(&entity.id) {
+        Some(known) if entity.kind.is_empty() => known.clone(),
+        _ => entity,
+    };
+    Ok(Some(entity))
+}
+
+/// Reads the object: an object, or text.
+fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
+    let mut map = match value {
+        None => return Ok(None),
+        Some(Value::String(text)) => Map::from_iter([("content".to_owned(), text.clone().into())]),
+        Some(Value::Object(map)) => map.clone(),
+        Some(_) => {
+            return Err("activity stream property object must be an object or a text.".to_owned());
+        }
+    };
+    map.retain(|_, value| !value.is_null());
+    if kind == "credentials" {
+        return Ok(Some(map.into()));
+    }
+    // The topic travels as `topic` in hyperchannel, as `content` in Sockethub.
+    for (from, to) in [("topic", "content"), ("content", "topic")] {
+        if map.get("type").is_some_and(|kind| kind == "topic")
+            && let (Some(text), false) = (map.get(from).cloned(), map.contains_key(to))
+        {
+            map.insert(to.to_owned(), text);
+        }
+    }
+    if map
+        .get("content")
+        .is_some_and(|content| !content.is_string())
+    {
+        return Err("activity stream property object.content must be a text.".to_owned());
+    }
+    let default = match kind {
+        "send" => Some("message"),
+        "query" => Some("attendance"),
+        _ => None,
+    };
+    if let (Some(default), false) = (default, map.contains_key("type")) {
+        map.insert("type".to_owned(), default.into());
+    }
+    Ok(Some(map.into()))
+}
+
+/// Makes a target a room or a person.
+fn resolve(
+    target: Entity,
+    kind: &str,
+    object: Option<&str>,
+    server: &str,
+) -> Result<(Entity, Option<(RoomId, RoomSpelling)>), String> {
+    let hashed = |text: &str| text.starts_with(['#', '&', '+', '!']);
+    let slash = target
+        .id
+        .split_once('/')
+        .filter(|(start, _)| !start.contains('@') && !hashed(start));
+    let is_room = match target.kind.as_str() {
+        "room" => true,
+        "person" => false,
+        _ => {
+            matches!(kind, "join" | "leave")
+                || (kind == "query" && matches!(object, None | Some("attendance")))
+                || object == Some("topic")
+                || hashed(&target.id)
+                || slash.is_some_and(|(_, channel)| hashed(channel))
+                || target.name.as_deref().is_some_and(hashed)
+        }
+    };
+    let on_server = |found: &str| {
+        found
+            .eq_ignore_ascii_case(server)
+            .then_some(())
+            .ok_or_else(|| {
+                let id = short(&target.id);
+                format!("target {id} is not on {server}, where the actor is.")
+            })
+    };
+    if is_room {
+        let (mut room, spelling) = RoomId::parse(&target.id)
+            .ok_or_else(|| format!("no such channel {}", short(&target.id)))?;
+        on_server(&room.server)?;
+        server.clone_into(&mut room.server);
+        let entity = Entity {
+            rest: target.rest,
+            ..Entity::room(&room.channel, server)
+        };
+        return Ok((entity, Some((room, spelling))));
+    }
+    let person = match (target.id.parse::<PersonId>(), slash) {
+        (Ok(person), _) => person,
+        // Sockethub 5.0.0-alpha.22 writes `server/nick`; a bare nick is on the actor's server.
+        (_, Some((server, nick))) => PersonId {
+            nick: nick.to_owned(),
+            server: server.to_owned(),
+        },
+        _ => PersonId {
+            nick: target.id.clone(),
+            server: server.to_owned(),
+        },
+    };
+    on_server(&person.server)?;
+    // Parsed again: neither part may be empty or hold blanks.
+    let person: PersonId = format!("{}@{server}", person.nick).parse().map_err(|()| {
+        format!(
+            "target id \"{}\" must have the form nick@server.",
+            short(&target.id)
+        )
+    })?;
+    Ok((Entity::person(&person.nick, server), None))
+}
+
+/// Whether everything is there that the type needs.
+fn complete(activity: &Activity, room: bool) -> Result<(), String> {
+    let kind = activity.kind.as_str();
+    let object = activity.object_type();
+    let needs_target = match kind {
+        "send" | "join" | "leave" | "invite" | "add" | "remove" => true,
+        "update" => matches!(object, Some("topic" | "address")),
+        "query" => matches!(object, None | Some("attendance" | "whois")),
+        _ => false,
+    };
+    let needs_object = matches!(
+        kind,
+        "send" | "update" | "invite" | "add" | "remove" | "credentials"
+    );
+    if kind == "query" && matches!(object, None | Some("attendance")) && !room {
+        return Err("cannot query attendance without a valid channel name".to_owned());
+    }
+    if needs_target && activity.target.is_none() {
+        return Err(format!(
+            "activity of type {kind} must contain a target property."
+        ));
+    }
+    if kind == "send" && activity.content().is_none() {
+        return Err("cannot send message with no object.content".to_owned());
+    }
+    if needs_object && activity.object.is_none() {
+        return Err(format!(
+            "activity of type {kind} must contain an object property."
+        ));
+    }
+    if object == Some("topic") && kind == "update" && (activity.content().is_none() || !room) {
+        return Err("cannot set a topic without a channel and object.content".to_owned());
+    }
+    Ok(())
+}
+
+/// Rewrites the ids of rooms inside an object.
+fn canonical_rooms(value: &mut Value) {
+    let Some(map) = value.as_object_mut() else {
+        return;
+    };
+    if map.get("type").is_some_and(|kind| kind == "room")
+        && let Some((room, _)) = map
+            .get("id")
+            .and_then(Value::as_str)
+            .and_then(RoomId::parse)
+    {
+        map.insert("id".to_owned(), room.to_string().into());
+        map.insert("name".to_owned(), room.channel.into());
+    }
+    if let Some(inner) = map
+        .get_mut("object")
+        .filter(|inner| inner.get("object").is_none())
+    {
+        canonical_rooms(inner);
+    }
+}
+
+/// A client's text as it may stand in an error.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,277 @@
+//! Publishes the messages of accounts whose archive could not be written, each account at its own pace.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use protocol::{AccountName, EventReceipt, WaitingAccount};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::metrics::{Metrics, add};
+use crate::pending::Head;
+use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig};
+use crate::spool::Spool;
+use connector_kit::{Backoff, jitter};
+use connector_kit::{FunctionsClient, FunctionsError};
+
+/// Accounts whose messages are tried at the same time.
+const MAX_AT_ONCE: usize = 4;
+/// Least pause between two tries of one account, whoever asks for more.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The accounts that are being waited for.
+pub(crate) struct HeldPublisher {
+    spool: Spool,
+    client: FunctionsClient,
+    config: PublisherConfig,
+    metrics: Arc<Metrics>,
+    permits: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+impl HeldPublisher {
+    /// Begins with what is held from before.
+    pub(crate) fn new(
+        spool: Spool,
+        client: FunctionsClient,
+        config: PublisherConfig,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let accounts = spool.held().accounts();
+        let mut publisher = Self {
+            spool,
+            client,
+            config,
+            metrics,
+            permits: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            tasks: JoinSet::new(),
+        };
+        for account in accounts {
+            publisher.start(account, Duration::ZERO);
+        }
+        publisher
+    }
+
+    /// Takes the messages of accounts that are held out of a batch, and makes them durable beside the spool.
+    /// Returns what is left; all have their numbers.
+    pub(crate) async fn divert(
+        &mut self,
+        records: Vec<(u64, Vec<u8>)>,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let held = self.spool.held().accounts();
+        if held.is_empty() {
+            return Ok(records);
+        }
+        let (aside, rest): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|(_, record)| message_of(record).is_some_and(|(_, a)| held.contains(&a)));
+        let aside = aside.into_iter().map(|(_, record)| record).collect();
+        self.hold(aside, &[]).await?;
+        Ok(rest)
+    }
+
+    /// Holds what the functions could not store.
+    pub(crate) async fn keep(
+        &mut self,
+        records: Vec<Vec<u8>>,
+        receipt: &EventReceipt,
+    ) -> io::Result<()> {
+        if receipt.waiting.is_empty() {
+            return Ok(());
+        }
+        let refused: HashSet<&str> = receipt.refused.iter().map(|r| r.id.as_str()).collect();
+        let waits = |account: &AccountName| receipt.waiting.iter().any(|w| w.account == *account);
+        let aside = records
+            .into_iter()
+            .filter(|record| {
+                message_of(record)
+                    .is_some_and(|(id, account)| waits(&account) && !refused.contains(&*id))
+            })
+            .collect();
+        self.hold(aside, &receipt.waiting).await
+    }
+
+    async fn hold(&mut self, records: Vec<Vec<u8>>, waiting: &[WaitingAccount]) -> io::Result<()> {
+        let mut accounts: HashMap<AccountName, Vec<Vec<u8>>> = HashMap::new();
+        for record in records {
+            if let Some((_, account)) = message_of(&record) {
+                accounts.entry(account).or_default().push(record);
+            }
+        }
+        for (account, records) in accounts {
+            let (spool, whose) = (self.spool.clone(), account.clone());
+            let hold = move || {
+                let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+                spool.held().hold(&whose, &records)
+            };
+            if tokio::task::spawn_blocking(hold)
+                .await
+                .map_err(io::Error::other)??
+            {
+                let told = waiting.iter().find(|waiting| waiting.account == account);
+                if let Some(told) = told {
+                    tracing::warn!(%account, reason = told.reason,
+                        "an account's archive cannot be written; its messages wait");
+                }
+                let pause = told.map_or(LEAST_PAUSE, |told| self.pause(told));
+                self.start(account, pause);
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&self, waiting: &WaitingAccount) -> Duration {
+        pause(&self.config, waiting)
+    }
+
+    fn start(&mut self, account: AccountName, pause: Duration) {
+        // Forget those that are done.
+        while self.tasks.try_join_next().is_some() {}
+        let drain = Drain {
+            account,
+            spool: self.spool.clone(),
+            client: self.client.clone(),
+            config: self.config,
+            metrics: Arc::clone(&self.metrics),
+            permits: Arc::clone(&self.permits),
+            most: self.config.batch_events,
+        };
+        self.tasks.spawn(drain.run(pause));
+    }
+}
+
+/// How long an account waits: as told, but no longer than a failed batch does.
+fn pause(config: &PublisherConfig, waiting: &WaitingAccount) -> Duration {
+    let told = Duration::from_secs(waiting.retry_after).min(MAX_RETRY_AFTER);
+    told.min(config.held_retry)
+}
+
+/// Returns id and account of a message; nothing for other events.
+fn message_of(record: &[u8]) -> Option<(String, AccountName)> {
+    let head = Head::of(record).filter(Head::is_message)?;
+    Some((head.id, head.account))
+}
+
+/// The task of one account; it ends when nothing of it is held any more.
+struct Drain {
+    account: AccountName,
+    spool: Spool,
+    client: FunctionsClient,
+    config: PublisherConfig,
+    metrics: Arc<Metrics>,
+    permits: Arc<Semaphore>,
+    /// How many events the next batch may have: fewer after the functions found one too large.
+    most: usize,
+}
+
+impl Drain {
+    async fn run(mut self, first: Duration) {
+        let mut backoff = Backoff::new(self.config.retry);
+        let mut rest = first;
+        let mut retried = self.spool.held().retried();
+        loop {
+            if !rest.is_zero() {
+                tokio::time::sleep(rest.min(LEAST_PAUSE)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(jitter(rest.saturating_sub(LEAST_PAUSE))) => {}
+                    _ = retried.changed() => {}
+                }
+            }
+            retried.mark_unchanged();
+            // Never closed.
+            let Ok(_permit) = Arc::clone(&self.permits).acquire_owned().await else {
+                return;
+            };
+            match self.batch().await {
+                Ok(Outcome::Empty) => {
+                    tracing::info!(account = %self.account, "an account's archive is written again");
+                    return;
+                }
+                Ok(Outcome::More) => {
+                    backoff.reset();
+                    rest = self.config.interval;
+                }
+                Ok(Outcome::Wait(least)) => {
+                    add(&self.metrics.publish_retries);
+                    rest = least.max(backoff.pause());
+                }
+                Err(error) => {
+                    tracing::error!(account = %self.account, %error, "held messages cannot be read or marked");
+                    rest = backoff.pause();
+                }
+            }
+        }
+    }
+
+    async fn batch(&mut self) -> io::Result<Outcome> {
+        let (spool, account) = (self.spool.clone(), self.account.clone());
+        let (most, bytes) = (self.most, self.config.batch_bytes);
+        let read = move || spool.held().read(&account, most, bytes);
+        let (records, next) = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(io::Error::other)??;
+        let count = records.len();
+        if count > 0 {
+            let attempts = self.spool.attempts();
+            match attempts.publish(&self.client, &records).await {
+                Ok(receipt) => {
+                    if let Some(waiting) = receipt.waiting.first() {
+                        return Ok(Outcome::Wait(pause(&self.config, waiting)));
+                    }
+                    receipt.refused.iter().for_each(|refused| {
+                        tracing::error!(
+                            id = refused.id,
+                            reason = refused.reason,
+                            "the functions refused an event for good"
+                        );
+                    });
+                    let refused = receipt.refused.len() as u64;
+                    self.metrics.refused.fetch_add(refused, Relaxed);
+                    let stored = (count as u64).saturating_sub(refused);
+                    self.metrics.published.fetch_add(stored, Relaxed);
+                    self.most = (self.most * 2).min(self.config.batch_events);
+                }
+                Err(error) => match &error {
+                    FunctionsError::Status {
+                        status: 400 | 413 | 422,
+                        ..
+                    } if count > 1 => {
+                        self.most = count / 2;
+                        return Ok(Outcome::More);
+                    }
+                    FunctionsError::Status {
+                        status: 400 | 413 | 422,
+                        ..
+                    } => {
+                        tracing::error!(%error, "the functions cannot take an event; it is dropped");
+                        add(&self.metrics.refused);
+                    }
+                    FunctionsError::Status {
+                        retry_after: Some(after),
+                        ..
+                    } => return Ok(Outcome::Wait((*after).min(MAX_RETRY_AFTER))),
+                    _ => return Ok(Outcome::Wait(Duration::ZERO)),
+                },
+            }
+        }
+        let (spool, account) = (self.spool.clone(), self.account.clone());
+        let done = move || spool.held().published(&account, next);
+        let empty = tokio::task::spawn_blocking(done)
+            .await
+            .map_err(io::Error::other)??;
+        Ok(if empty { Outcome::Empty } else { Outcome::More })
+    }
+}
+
+/// What became of a batch.
+enum Outcome {
+    /// That was all.
+    Empty,
+    /// Go on.
+    More,
+    /// Try again, not sooner than this.
+    Wait(Duration),
+}

@@ -1,0 +1,306 @@
+//! What happens to outputs once they are durable.
+
+use std::time::Duration;
+
+use protocol::{Activity, Entity, EventBody, Folding};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Status;
+use super::requests::{Request, RequestKind};
+use super::roster::nick;
+use super::run::Task;
+use super::viewer::Viewer;
+use crate::dialect::{View, render};
+use crate::{Audience, RequestId};
+
+/// Attendance lists are sent at most this often: a netsplit must not send thousands.
+const ATTENDANCE_PAUSE: Duration = Duration::from_millis(200);
+
+impl Task {
+    /// Shows an activity to the sockets it is for.
+    pub(super) fn deliver(
+        &mut self,
+        mut activity: Activity,
+        audience: Audience,
+        records: &[(String, EventBody)],
+    ) {
+        activity
+            .published
+            .get_or_insert_with(|| connector_kit::now().to_string());
+        self.learn(&activity);
+        let own = self.link.nick();
+        let platform = self.platform.id();
+        let server = self.assignment.connection.server.clone();
+        for (&socket, viewer) in &mut self.viewers {
+            let meant = match audience {
+                Audience::All => true,
+                Audience::Except(other) => socket != other,
+                Audience::Only(only) => socket == only,
+                Audience::Full => viewer.client.full,
+            };
+            if meant {
+                viewer.show(&activity, platform, &server, &own);
+            }
+        }
+        // Only what was said is told again: who came and went since is in the snapshot, and an own departure told after
+        // it would undo it.
+        let recorded = |(_, body): &(String, EventBody)| matches!(body, EventBody::Message { .. });
+        if activity.kind == "send" && records.iter().any(recorded) {
+            self.ring.push(activity);
+        }
+    }
+
+    /// Keeps nickname, state and lists of members up to date.
+    fn learn(&mut self, activity: &Activity) {
+        let own = self.link.nick();
+        let object = activity.object.as_ref();
+        let text = |key: &str| object.and_then(|object| object.get(key)?.as_str());
+        if activity.object_type() == Some("connection") {
+            let status = Status::ALL
+                .iter()
+                .find(|(_, name)| text("status") == Some(name));
+            if let Some((status, _)) = status {
+                self.link.set_status(*status);
+                if *status == Status::Online {
+                    self.came_online();
+                }
+            }
+            let folding =
+                object.and_then(|object| Folding::parse(object.get("casemapping")?.as_str()?));
+            if let Some(folding) = folding {
+                self.refold(folding);
+            }
+            if let Some(nick) = text("nick").filter(|nick| !nick.is_empty()) {
+                self.link.set_nick(nick);
+            }
+        }
+        let changed = self.roster.note(activity, &own);
+        if activity.kind == "update"
+            && activity.object_type() == Some("address")
+            && nick(activity.actor.as_ref())
+                .is_some_and(|nick| self.link.folding().same(nick, &own))
+            && let Some(new) = nick(activity.target.as_ref())
+        {
+            self.link.set_nick(new);
+        }
+        let anybody = self.viewers.values().any(|viewer| !viewer.client.full);
+        if anybody && !changed.is_empty() {
+            self.stale.extend(changed);
+            self.attendance_at
+                .get_or_insert_with(|| Instant::now() + ATTENDANCE_PAUSE);
+        }
+    }
+
+    /// The network has said what it takes for the same letter.
+    fn refold(&mut self, folding: Folding) {
+        if self.link.folding() == folding {
+            return;
+        }
+        self.link.set_folding(folding);
+        self.roster.refold(folding);
+        for viewer in self.viewers.values_mut() {
+            viewer.refold(folding);
+        }
+    }
+
+    /// Sends lists that changed to sockets that are not in mode full.
+    pub(super) fn send_attendance(&mut self) {
+        self.attendance_at = None;
+        let sockets: Vec<_> = self
+            .viewers
+            .iter()
+            .filter(|(_, v)| !v.client.full)
+            .map(|(id, _)| *id)
+            .collect();
+        for channel in std::mem::take(&mut self.stale) {
+            for socket in &sockets {
+                self.show_attendance(*socket, &channel);
+            }
+        }
+        for (socket, channel) in std::mem::take(&mut self.arrived) {
+            self.show_room(socket, &channel);
+        }
+    }
+
+    fn show_attendance(&mut self, socket: u64, channel: &str) {
+        let own = self.link.nick();
+        let server = self.assignment.connection.server.clone();
+        let list = self
+            .roster
+            .attendance(self.platform.id(), &server, channel, &own);
+        if let (Some(mut list), Some(viewer)) = (list, self.viewers.get_mut(&socket)) {
+            list.published = Some(connector_kit::now().to_string());
+            viewer.show(&list, self.platform.id(), &server, &own);
+        }
+    }
+
+    /// A request is done.
+    pub(super) fn done(&mut self, id: RequestId, result: Result<Box<Activity>, String>) {
+        let Some(request) = self.requests.remove(&id) else {
+            return;
+        };
+        let socket = request.socket;
+        match (&request.kind, &result) {
+            (RequestKind::Attach, Ok(_)) => {
+                self.answer(request, result);
+                self.replay(socket);
+            }
+            (
+                RequestKind::Join {
+                    channel,
+                    known: true,
+                    ..
+                },
+                Ok(_),
+            ) => {
+                let channel = channel.clone();
+                self.answer(request, result);
+                // The platform has a moment to tell what the socket cannot have heard.
+                self.arrived.push((socket, channel));
+                self.attendance_at
+                    .get_or_insert_with(|| Instant::now() + ATTENDANCE_PAUSE);
+            }
+            (
+                RequestKind::Join {
+                    channel, new: true, ..
+                },
+                Err(_),
+            ) => {
+                if let Some(viewer) = self.viewers.get_mut(&socket) {
+                    viewer.joined.remove(channel);
+                }
+                self.answer(request, result);
+            }
+            (RequestKind::Leave(channel), Ok(_)) => {
+                if let Some(viewer) = self.viewers.get_mut(&socket) {
+                    viewer.joined.remove(channel);
+                }
+                self.answer(request, result);
+            }
+            _ => {
+                if let Ok(activity) = &result {
+                    // An answer may tell who is in a room.
+                    self.learn(activity);
+                }
+                self.answer(request, result);
+            }
+        }
+    }
+
+    /// A socket joined where the account is already: nothing happens on the network that would tell it,
+    /// so it is told here unless the platform did.
+    fn show_room(&mut self, socket: u64, channel: &str) {
+        let untold = |viewer: &Viewer| !viewer.client.full && !viewer.attended.contains(channel);
+        if !self.viewers.get(&socket).is_some_and(untold) {
+            return;
+        }
+        self.show_attendance(socket, channel);
+        let own = self.link.nick();
+        let server = self.assignment.connection.server.clone();
+        if let (Some(topic), Some(viewer)) =
+            (self.roster.topic(channel), self.viewers.get_mut(&socket))
+        {
+            viewer.show(topic, self.platform.id(), &server, &own);
+        }
+    }
+
+    /// Sends what a full socket missed.
+    fn replay(&mut self, socket: u64) {
+        let own = self.link.nick();
+        let Some(viewer) = self.viewers.get_mut(&socket) else {
+            return;
+        };
+        let first = std::mem::replace(&mut viewer.replay, false);
+        let Some(since) = viewer.client.since.filter(|_| first && viewer.client.full) else {
+            return;
+        };
+        for activity in self.ring.since(since) {
+            viewer
+                .client
+                .message(&viewer.render(activity, self.platform.id(), &own));
+        }
+    }
+
+    /// Sends the ack: what came of the request, or the request with an error.
+    pub(super) fn answer(&self, request: Request, result: Result<Box<Activity>, String>) {
+        let Some(reply) = request.reply else {
+            return;
+        };
+        let activity = match result {
+            Ok(mut activity) => {
+                // Clients take the ack of connect for a message, which always has an actor.
+                if activity.actor.is_none() {
+                    activity.actor = request.echo.actor;
+                }
+                *activity
+            }
+            Err(error) => Activity {
+                error: Some(error),
+                ..request.echo
+            },
+        };
+        let ack = match self.viewers.get(&request.socket) {
+            Some(viewer) => viewer.render(&activity, self.platform.id(), &self.link.nick()),
+            None => self.plain(&activity),
+        };
+        reply.send(&ack);
+    }
+
+    fn plain(&self, activity: &Activity) -> Value {
+        let view = View {
+            dialect: crate::dialect::Dialect::default(),
+            platform: self.platform.id(),
+            full: true,
+            alias: None,
+            spelling: &|_| protocol::RoomSpelling::HashAt,
+        };
+        render(activity, &view)
+    }
+
+    /// Tells full sockets about trouble that answers no request.
+    pub(super) fn trouble(&self, text: &str) {
+        let actor = Entity::service(&self.assignment.connection.server);
+        let mut activity = Activity::new(self.platform.id(), "error", actor);
+        activity.error = Some(text.to_owned());
+        self.tell_full(activity);
+    }
+
+    /// Tells full sockets that the connection is not there.
+    pub(super) fn offline(&self, text: &str) {
+        self.link.set_status(Status::Offline);
+        let activity = self.offline_state(text);
+        self.tell_full(activity);
+    }
+
+    /// Tells one full socket so.
+    pub(super) fn tell_offline(&self, socket: u64) {
+        let mut activity = self.offline_state("the connection is being started again");
+        activity.published = Some(connector_kit::now().to_string());
+        if let Some(viewer) = self.viewers.get(&socket) {
+            let own = self.link.nick();
+            viewer
+                .client
+                .message(&viewer.render(&activity, self.platform.id(), &own));
+        }
+    }
+
+    fn offline_state(&self, text: &str) -> Activity {
+        let (server, nick) = (&self.assignment.connection.server, self.link.nick());
+        let mut activity = Activity::new(self.platform.id(), "update", Entity::service(server));
+        activity.target = Some(Entity::person(&nick, server));
+        activity.object =
+            Some(json!({"type": "connection", "status": "offline", "content": text, "nick": nick}));
+        activity
+    }
+
+    fn tell_full(&self, mut activity: Activity) {
+        activity.published = Some(connector_kit::now().to_string());
+        let own = self.link.nick();
+        for viewer in self.viewers.values().filter(|viewer| viewer.client.full) {
+            viewer
+                .client
+                .message(&viewer.render(&activity, self.platform.id(), &own));
+        }
+    }
+}

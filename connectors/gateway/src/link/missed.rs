@@ -1,0 +1,104 @@
+//! What somebody would want to be told about: written to them, or with their name in it.
+
+use protocol::{ArchiveTarget, EventBody, Folding, MessageType};
+
+/// Tells whether a message calls the one with this nickname: a private message of a person, or the nickname as a
+/// word in a channel. What one says oneself, notices to oneself and what servers say do not.
+pub(super) fn calls(body: &EventBody, own: &str, folding: Folding) -> bool {
+    let EventBody::Message {
+        target, message, ..
+    } = body
+    else {
+        return false;
+    };
+    let said = match message.kind {
+        MessageType::Text | MessageType::Action => true,
+        MessageType::Notice => matches!(target, ArchiveTarget::Channel(_)),
+        MessageType::Join | MessageType::Leave | MessageType::Topic | MessageType::Nick => false,
+    };
+    let from = &message.from;
+    if !said || own.is_empty() || from.contains('.') || folding.same(from, own) {
+        return false;
+    }
+    match target {
+        ArchiveTarget::User(_) => true,
+        ArchiveTarget::Channel(_) => mentions(&folding.fold(&message.text), &folding.fold(own)),
+    }
+}
+
+/// Whether a word stands in a text, both folded; what may be part of a nickname is no boundary.
+fn mentions(text: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || "_-{}|^`".contains(c);
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text
+            .get(at + word.len()..)
+            .and_then(|text| text.chars().next());
+        !before.is_some_and(inside) && !after.is_some_and(inside)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{ArchiveMessage, ArchiveTarget, EventBody, MessageType};
+
+    use protocol::Folding;
+
+    fn calls(body: &EventBody, own: &str) -> bool {
+        super::calls(body, own, Folding::default())
+    }
+
+    fn said(target: ArchiveTarget, from: &str, text: &str, kind: MessageType) -> EventBody {
+        EventBody::Message {
+            server: "h".to_owned(),
+            target,
+            message: ArchiveMessage {
+                id: None,
+                timestamp: 1,
+                from: from.to_owned(),
+                text: text.to_owned(),
+                kind,
+            },
+            missed: false,
+        }
+    }
+
+    #[test]
+    fn names_and_private_messages_call() {
+        let channel = || ArchiveTarget::Channel("#c".to_owned());
+        let person = || ArchiveTarget::User("bob".to_owned());
+        let text = MessageType::Text;
+        for (text, calls_alice) in [
+            ("alice: look", true),
+            ("hello ALICE", true),
+            ("(alice)", true),
+            ("@alice, hi", true),
+            ("malice", false),
+            ("alice2 and alice_", false),
+            ("alice-alice", false),
+            ("nothing", false),
+            ("", false),
+        ] {
+            let body = said(channel(), "bob", text, MessageType::Text);
+            assert_eq!(calls(&body, "Alice"), calls_alice, "{text}");
+        }
+        assert!(calls(&said(person(), "bob", "hi", text), "alice"));
+        assert!(!calls(&said(person(), "Alice", "hi", text), "alice"));
+        assert!(!calls(&said(channel(), "alice", "alice", text), "alice"));
+        let notice = MessageType::Notice;
+        assert!(!calls(
+            &said(person(), "NickServ", "alice", notice),
+            "alice"
+        ));
+        assert!(!calls(
+            &said(person(), "irc.example.org", "alice", text),
+            "alice"
+        ));
+        assert!(calls(&said(channel(), "hook", "alice", notice), "alice"));
+        let join = MessageType::Join;
+        assert!(!calls(
+            &said(channel(), "bob", "alice joined", join),
+            "alice"
+        ));
+    }
+}

@@ -1,0 +1,183 @@
+//! One always-on connection of an account: between its platform task, the spool and the sockets.
+
+mod deliver;
+mod missed;
+mod requests;
+mod ring;
+mod roster;
+mod run;
+mod viewer;
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::{Activity, Assignment, Connection, EventBody, Folding, RoomId, RoomSpelling};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+pub(crate) use self::ring::activity_of;
+pub(crate) use self::run::start;
+use crate::socket::{Client, Reply};
+use crate::{Saying, SocketId};
+
+/// Messages that may wait for a connection's task.
+const INBOX: usize = 1_024;
+
+/// What a connection's task is told.
+#[derive(Debug)]
+pub(crate) enum ToLink {
+    Attach {
+        client: Arc<Client>,
+        echo: Activity,
+        nick: String,
+        reply: Option<Reply>,
+    },
+    Detach(SocketId),
+    Perform {
+        client: Arc<Client>,
+        activity: Activity,
+        room: Option<(RoomId, RoomSpelling)>,
+        reply: Reply,
+    },
+    Say(Box<Saying>),
+    Reassign(Box<Assignment>),
+    Stop(String),
+}
+
+/// Whether a connection is there, for metrics.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    Connecting,
+    Online,
+    Offline,
+}
+
+impl Status {
+    pub(crate) const ALL: [(Self, &'static str); 3] = [
+        (Self::Connecting, "connecting"),
+        (Self::Online, "online"),
+        (Self::Offline, "offline"),
+    ];
+}
+
+/// A connection as the rest of the gateway sees it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) created: Instant,
+    pub(crate) inbox: mpsc::Sender<ToLink>,
+    /// The record as the functions have it once the spool is published.
+    record: Mutex<Connection>,
+    /// The nickname now.
+    nick: Mutex<String>,
+    status: AtomicU8,
+    /// What the network takes for the same letter, [`Folding`].
+    folding: AtomicU8,
+    /// The spool's number after the last event that changes the record.
+    changed: AtomicU64,
+    /// Becomes true when the task has ended.
+    ended: watch::Sender<bool>,
+}
+
+impl Link {
+    fn new(record: &Connection) -> (Arc<Self>, mpsc::Receiver<ToLink>) {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let link = Self {
+            created: Instant::now(),
+            inbox,
+            nick: Mutex::new(record.nick.clone()),
+            record: Mutex::new(record.clone()),
+            status: AtomicU8::new(Status::Connecting as u8),
+            folding: AtomicU8::new(Folding::default() as u8),
+            changed: AtomicU64::new(0),
+            ended: watch::Sender::new(false),
+        };
+        (Arc::new(link), messages)
+    }
+
+    pub(crate) fn record(&self) -> MutexGuard<'_, Connection> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn nick(&self) -> String {
+        let nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
+        nick.clone()
+    }
+
+    fn set_nick(&self, new: &str) {
+        let mut nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
+        new.clone_into(&mut nick);
+    }
+
+    pub(crate) fn folding(&self) -> Folding {
+        Folding::from_number(self.folding.load(Ordering::Relaxed))
+    }
+
+    fn set_folding(&self, folding: Folding) {
+        self.folding.store(folding as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.status() == Status::Online as u8
+    }
+
+    pub(crate) fn status(&self) -> u8 {
+        self.status.load(Ordering::Relaxed)
+    }
+
+    fn set_status(&self, status: Status) {
+        self.status.store(status as u8, Ordering::Relaxed);
+    }
+
+    /// Whether a record fetched when everything before `cursor` was published tells something new.
+    pub(crate) fn is_settled(&self, cursor: u64) -> bool {
+        self.changed.load(Ordering::SeqCst) <= cursor
+    }
+
+    /// Applies to the record what the functions will apply when they get the event.
+    fn note(&self, body: &EventBody, next: u64) {
+        let mut record = self.record();
+        let folding = self.folding();
+        let name = |channel: &str| folding.fold(channel.split(' ').next().unwrap_or_default());
+        match body {
+            EventBody::Message { .. } => return,
+            EventBody::Joined { channel } => {
+                record.channels.retain(|known| name(known) != name(channel));
+                record.channels.push(channel.clone());
+            }
+            EventBody::Left { channel } => {
+                record.channels.retain(|known| name(known) != name(channel))
+            }
+            EventBody::Nick { nick } => record.nick.clone_from(nick),
+        }
+        self.changed.store(next, Ordering::SeqCst);
+    }
+
+    /// Waits until the task has ended.
+    pub(crate) async fn ended(&self) {
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+}
+
+/// Whether two records ask for the same connection, whatever the order of channels.
+pub(crate) fn same(a: &Connection, b: &Connection, folding: Folding) -> bool {
+    let comparable = |record: &Connection| {
+        let mut record = record.clone();
+        record.channels = record.channels.iter().map(|c| folded(c, folding)).collect();
+        record.channels.sort();
+        serde_json::to_value(record).ok()
+    };
+    comparable(a) == comparable(b)
+}
+
+/// A channel's name folded; its key, after a space, is as it is.
+fn folded(channel: &str, folding: Folding) -> String {
+    match channel.split_once(' ') {
+        Some((name, key)) => format!("{} {key}", folding.fold(name)),
+        None => folding.fold(channel),
+    }
+}

@@ -1,0 +1,211 @@
+//! What clients ask of a connection.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use protocol::Activity;
+use tokio::time::Instant;
+
+use super::ToLink;
+use super::run::Task;
+use super::viewer::Viewer;
+use crate::socket::{Client, Reply};
+use crate::{Attached, Command, RequestId, Said, Saying, SocketId};
+
+/// What a request is told that would make the queue too long.
+const TOO_MANY: &str = "too many requests wait for this connection; try again later";
+
+/// A request that the platform has not answered.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) socket: SocketId,
+    pub(super) echo: Activity,
+    pub(super) reply: Option<Reply>,
+    pub(super) kind: RequestKind,
+}
+
+#[derive(Debug)]
+pub(super) enum RequestKind {
+    Attach,
+    /// A join: the channel; whether it is new to the socket; whether the account was there already.
+    Join {
+        channel: String,
+        new: bool,
+        known: bool,
+    },
+    Leave(String),
+    Other,
+}
+
+impl Task {
+    pub(super) fn handle(&mut self, message: ToLink) {
+        match message {
+            ToLink::Attach {
+                client,
+                echo,
+                nick,
+                reply,
+            } => self.attach(client, echo, &nick, reply),
+            ToLink::Detach(socket) => {
+                if self.viewers.remove(&socket).is_some() {
+                    self.requests.retain(|_, request| request.socket != socket);
+                    self.tell_audience();
+                }
+            }
+            ToLink::Perform {
+                client,
+                activity,
+                room,
+                reply,
+            } => {
+                if let Some((room, spelling)) = &room
+                    && let Some(viewer) = self.viewers.get_mut(&client.id)
+                {
+                    viewer.spells(&room.channel, *spelling);
+                }
+                let channel = room.map(|(room, _)| room.channel);
+                self.perform(&client, activity, channel, reply);
+            }
+            ToLink::Say(saying) => self.say(saying),
+            ToLink::Reassign(assignment) => {
+                *self.link.record() = assignment.connection.clone();
+                self.assignment = (*assignment).clone();
+                self.to_send.push_back(Command::Reassign(assignment));
+            }
+            ToLink::Stop(reason) => {
+                self.stop_at = Some(Instant::now() + self.shared.config.limits.stop);
+                if self.commands.is_none() {
+                    self.stop_at = Some(Instant::now());
+                }
+                self.to_send.push_back(Command::Stop { reason });
+            }
+        }
+    }
+
+    fn attach(&mut self, client: Arc<Client>, echo: Activity, nick: &str, reply: Option<Reply>) {
+        let (socket, full) = (client.id, attached(&client));
+        if let Entry::Vacant(place) = self.viewers.entry(socket) {
+            place.insert(Viewer::new(client, nick, self.link.folding()));
+            self.tell_audience();
+        }
+        let waiting = Request {
+            socket,
+            echo,
+            reply,
+            kind: RequestKind::Attach,
+        };
+        if self.requests.len() >= self.shared.config.limits.requests {
+            return self.answer(waiting, Err(TOO_MANY.to_owned()));
+        }
+        let request = self.shared.request_id();
+        let is_full = full.full;
+        let echo = Box::new(waiting.echo.clone());
+        self.requests.insert(request, waiting);
+        if self.commands.is_some() {
+            self.to_send.push_back(Command::Attach {
+                request,
+                socket: full,
+            });
+        } else if is_full {
+            self.tell_offline(socket);
+            self.done(request, Ok(echo));
+        }
+    }
+
+    fn perform(
+        &mut self,
+        client: &Client,
+        activity: Activity,
+        channel: Option<String>,
+        reply: Reply,
+    ) {
+        let kind = match (activity.kind.as_str(), channel) {
+            ("join", Some(channel)) => {
+                let known = self.roster.knows(&channel);
+                let viewer = self.viewers.get_mut(&client.id);
+                let new = viewer.is_some_and(|viewer| {
+                    viewer.attended.remove(&channel);
+                    viewer.joined.insert(&channel, ())
+                });
+                RequestKind::Join {
+                    channel,
+                    new,
+                    known,
+                }
+            }
+            ("leave", Some(channel)) => RequestKind::Leave(channel),
+            _ => RequestKind::Other,
+        };
+        let mut echo = activity.clone();
+        echo.object = echo.object.filter(|_| activity.kind != "credentials");
+        let request = Request {
+            socket: client.id,
+            echo,
+            reply: Some(reply),
+            kind,
+        };
+        let trouble = if self.commands.is_none() {
+            Some("the connection is being started again; try again in a moment".to_owned())
+        } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
+            Some(TOO_MANY.to_owned())
+        } else if activity.kind == "send" {
+            let room = self.shared.spool.room_for(&self.assignment.account);
+            room.err()
+                .map(|error| format!("{error}, so nothing was sent; try again later"))
+        } else {
+            None
+        };
+        if let Some(error) = trouble {
+            return self.answer(request, Err(error));
+        }
+        let id = self.shared.request_id();
+        self.requests.insert(id, request);
+        self.to_send.push_back(Command::Perform {
+            request: id,
+            socket: attached(client),
+            activity,
+        });
+    }
+
+    fn say(&mut self, saying: Box<Saying>) {
+        if self.commands.is_none() || self.stop_at.is_some() {
+            let later = Said::Later("the connection is being started again".to_owned());
+            return self.shared.outbox.tell(&saying.id, later);
+        }
+        let request = self.shared.request_id();
+        self.says.insert(request, saying.id.clone());
+        self.to_send.push_back(Command::Say { request, saying });
+    }
+
+    /// Something became of a task, and what it said is recorded.
+    pub(super) fn said(&mut self, request: RequestId, said: Said) {
+        let id = match &said {
+            Said::Part(_) => self.says.get(&request).cloned(),
+            _ => self.says.remove(&request),
+        };
+        if let Some(id) = id {
+            self.shared.outbox.tell(&id, said);
+        }
+    }
+
+    /// Nothing more will be heard of tasks that were being said.
+    pub(super) fn fail_says(&mut self, how: fn(&str) -> Said, error: &str) {
+        for (_, id) in std::mem::take(&mut self.says) {
+            self.shared.outbox.tell(&id, how(error));
+        }
+    }
+
+    pub(super) fn fail_requests(&mut self, error: &str) {
+        self.fail_says(|error| Said::Later(error.to_owned()), error);
+        for (_, request) in std::mem::take(&mut self.requests) {
+            self.answer(request, Err(error.to_owned()));
+        }
+    }
+}
+
+pub(super) fn attached(client: &Client) -> Attached {
+    Attached {
+        socket: client.id,
+        full: client.full,
+    }
+}

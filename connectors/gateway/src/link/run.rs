@@ -1,0 +1,347 @@
+//! The task of a connection: commands to the platform, outputs through the spool.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Activity, Assignment, Event, EventBody, MessageType};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::requests::{Request, RequestKind, attached};
+use super::ring::Ring;
+use super::roster::Roster;
+use super::viewer::Viewer;
+use super::{Link, Status, ToLink, missed};
+use crate::gateway::Shared;
+use crate::metrics::add;
+use crate::spool::{Durable, SpoolError, refusal};
+use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, Said, SocketId};
+use connector_kit::Backoff;
+
+/// How long a full spool may hold a connection before it looks again.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
+
+/// An output on its way through the spool.
+struct Waiting {
+    durable: Option<Durable>,
+    /// None: the platform's task ended here.
+    output: Option<Output>,
+}
+
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) platform: Arc<dyn Platform>,
+    pub(super) link: Arc<Link>,
+    pub(super) assignment: Assignment,
+    pub(super) commands: Option<mpsc::Sender<Command>>,
+    outputs: Option<mpsc::Receiver<Output>>,
+    pub(super) to_send: VecDeque<Command>,
+    queue: VecDeque<Waiting>,
+    /// An output that found the spool full.
+    blocked: Option<Output>,
+    /// Whether people were told so.
+    held: bool,
+    pub(super) requests: HashMap<RequestId, Request>,
+    /// Tasks that the platform says, by request.
+    pub(super) says: HashMap<RequestId, String>,
+    pub(super) viewers: HashMap<SocketId, Viewer>,
+    pub(super) ring: Ring,
+    pub(super) roster: Roster,
+    /// Channels whose list is to be sent to sockets that are not in mode full, and when.
+    pub(super) stale: HashSet<String>,
+    pub(super) attendance_at: Option<Instant>,
+    /// Sockets that joined where the account is already, with the channel.
+    pub(super) arrived: Vec<(SocketId, String)>,
+    restart_at: Option<Instant>,
+    backoff: Backoff,
+    pub(super) stop_at: Option<Instant>,
+}
+
+/// Starts the task of a connection.
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    platform: Arc<dyn Platform>,
+    assignment: Assignment,
+    recent: Vec<Activity>,
+) -> Arc<Link> {
+    let (link, messages) = Link::new(&assignment.connection);
+    let mut ring = Ring::new(shared.config.limits.recent);
+    recent.into_iter().for_each(|activity| ring.push(activity));
+    let mut task = Task {
+        backoff: Backoff::new(shared.config.limits.retry),
+        shared: Arc::clone(shared),
+        platform,
+        link: Arc::clone(&link),
+        assignment,
+        commands: None,
+        outputs: None,
+        to_send: VecDeque::new(),
+        queue: VecDeque::new(),
+        blocked: None,
+        held: false,
+        requests: HashMap::new(),
+        says: HashMap::new(),
+        viewers: HashMap::new(),
+        ring,
+        roster: Roster::new(link.folding()),
+        stale: HashSet::new(),
+        attendance_at: None,
+        arrived: Vec::new(),
+        restart_at: None,
+        stop_at: None,
+    };
+    tokio::spawn(async move {
+        task.begin();
+        task.run(messages).await;
+        task.fail_requests("the connection was stopped");
+        task.link.set_status(Status::Offline);
+        task.link.ended.send_replace(true);
+    });
+    link
+}
+
+impl Task {
+    /// Lets the platform begin.
+    fn begin(&mut self) {
+        let (account, id) = (&self.assignment.account, &self.assignment.connection.id);
+        let last_seen = self.shared.spool.last_seen(account, id);
+        let ConnectionHandle { commands, outputs } =
+            self.platform.start(self.assignment.clone(), last_seen);
+        self.commands = Some(commands);
+        self.outputs = Some(outputs);
+        self.restart_at = None;
+        self.roster.clear();
+        self.to_send.clear();
+        self.link.set_status(Status::Connecting);
+        self.tell_audience();
+        let sockets: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
+        for socket in sockets {
+            // A socket that came meanwhile waits for its answer.
+            let waits = |request: &Request| {
+                request.socket == socket.socket && matches!(request.kind, RequestKind::Attach)
+            };
+            let waiting = self.requests.iter().find(|(_, request)| waits(request));
+            let request = waiting.map_or_else(|| self.shared.request_id(), |(id, _)| *id);
+            self.to_send.push_back(Command::Attach { request, socket });
+        }
+    }
+
+    async fn run(&mut self, mut messages: mpsc::Receiver<ToLink>) {
+        let shared = Arc::clone(&self.shared);
+        let mut trouble = shared.spool.trouble();
+        let most = shared.config.limits.in_flight;
+        loop {
+            let reading = self.queue.len() < most && self.blocked.is_none();
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.handle(message),
+                    None => return,
+                },
+                output = next_output(&mut self.outputs), if reading => self.take(output),
+                shown = front(&mut self.queue) => {
+                    if let Some(waiting) = self.queue.pop_front()
+                        && shown
+                        && self.release(waiting)
+                    {
+                        return;
+                    }
+                }
+                permit = place(self.commands.clone()), if !self.to_send.is_empty() => {
+                    if let (Some(permit), Some(command)) = (permit, self.to_send.pop_front()) {
+                        permit.send(command);
+                    }
+                }
+                () = room(&shared), if self.blocked.is_some() => {
+                    if let Some(output) = self.blocked.take() {
+                        self.take(Some(output));
+                    }
+                }
+                // Never closed: the spool lives as long as what is shared.
+                Ok(()) = trouble.changed() => {
+                    let kind = *trouble.borrow_and_update();
+                    self.disk_refuses(kind);
+                }
+                () = at(self.restart_at) => self.begin(),
+                () = at(self.attendance_at) => self.send_attendance(),
+                () = at(self.stop_at) => return,
+            }
+        }
+    }
+
+    /// Whoever has said something waits for the disk; they are told so.
+    fn disk_refuses(&mut self, kind: Option<std::io::ErrorKind>) {
+        match kind {
+            Some(kind) if !self.queue.is_empty() => self.hold_back(&refusal(kind)),
+            Some(_) => {}
+            None => self.held = false,
+        }
+    }
+
+    fn hold_back(&mut self, error: &SpoolError) {
+        if !std::mem::replace(&mut self.held, true) {
+            self.trouble(&format!("messages are held back: {error}"));
+        }
+    }
+
+    /// Takes an output of the platform: records it, and lets it wait for the disk.
+    fn take(&mut self, mut output: Option<Output>) {
+        // That others leave is no news while everybody leaves: it would be written into every archive just then.
+        if (self.stop_at.is_some() || self.shared.is_closing())
+            && let Some(Output::Activity { records, .. }) = &mut output
+        {
+            records.retain(|(_, body)| !is_passage(body));
+        }
+        let Some(output) = output else {
+            self.outputs = None;
+            self.commands = None;
+            self.queue.push_back(Waiting {
+                durable: None,
+                output: None,
+            });
+            return;
+        };
+        let durable = match &output {
+            Output::Activity { records, seen, .. } if !records.is_empty() => {
+                let (own, alone) = (self.link.nick(), self.viewers.is_empty());
+                let folding = self.link.folding();
+                let event = |(id, body): &(String, EventBody)| {
+                    let mut body = body.clone();
+                    let calls = alone && missed::calls(&body, &own, folding);
+                    if let EventBody::Message { missed, .. } = &mut body {
+                        *missed = calls;
+                    }
+                    Event {
+                        id: id.clone(),
+                        account: self.assignment.account.clone(),
+                        connection: self.assignment.connection.id.clone(),
+                        body,
+                    }
+                };
+                let events: Vec<Event> = records.iter().map(event).collect();
+                match self.shared.spool.append_seen(&events, *seen) {
+                    Ok((next, durable)) => {
+                        self.held = false;
+                        events
+                            .iter()
+                            .for_each(|event| self.link.note(&event.body, next));
+                        Some(durable)
+                    }
+                    Err(error @ SpoolError::TooLarge(_)) => {
+                        // No line of IRC is that long; nothing that cannot be recorded is shown.
+                        tracing::error!(%error, "an event is dropped");
+                        return;
+                    }
+                    Err(error) => {
+                        self.hold_back(&error);
+                        self.blocked = Some(output);
+                        return;
+                    }
+                }
+            }
+            _ => None,
+        };
+        self.queue.push_back(Waiting {
+            durable,
+            output: Some(output),
+        });
+    }
+
+    /// Lets an output that is durable out; true if the task is over.
+    fn release(&mut self, waiting: Waiting) -> bool {
+        match waiting.output {
+            Some(Output::Activity {
+                activity,
+                audience,
+                records,
+                ..
+            }) => self.deliver(*activity, audience, &records),
+            Some(Output::Done { request, result }) => self.done(request, result),
+            Some(Output::Said { request, said }) => self.said(request, said),
+            None if self.stop_at.is_some() => return true,
+            None => {
+                let pause = self.backoff.pause();
+                tracing::warn!(account = %self.assignment.account, connection = self.assignment.connection.id,
+                    "a connection's task ended unexpectedly; it is started again");
+                add(&self.shared.metrics.restarts);
+                let text = "the connection ended unexpectedly and is started again";
+                self.offline(text);
+                // Perhaps it was one of these that did it.
+                self.fail_says(|error| Said::Lost(error.to_owned()), text);
+                self.fail_requests(&format!("{text}; try again in a moment"));
+                self.restart_at = Some(Instant::now() + pause);
+            }
+        }
+        false
+    }
+
+    pub(super) fn came_online(&mut self) {
+        self.backoff.reset();
+        // Tasks may have waited for it.
+        self.shared.outbox.wake();
+    }
+
+    pub(super) fn tell_audience(&mut self) {
+        // Only the newest number counts.
+        self.to_send
+            .retain(|command| !matches!(command, Command::Audience { .. }));
+        let sockets = self.viewers.len();
+        self.to_send.push_back(Command::Audience { sockets });
+    }
+}
+
+/// Whether it says that somebody came, went or changed their name.
+fn is_passage(body: &EventBody) -> bool {
+    let EventBody::Message { message, .. } = body else {
+        return false;
+    };
+    matches!(
+        message.kind,
+        MessageType::Join | MessageType::Leave | MessageType::Nick
+    )
+}
+
+async fn next_output(outputs: &mut Option<mpsc::Receiver<Output>>) -> Option<Output> {
+    match outputs {
+        Some(outputs) => outputs.recv().await,
+        None => pending().await,
+    }
+}
+
+/// Waits until the first output may be shown; false if it never may.
+async fn front(queue: &mut VecDeque<Waiting>) -> bool {
+    match queue.front_mut() {
+        None => pending().await,
+        Some(Waiting {
+            durable: Some(durable),
+            ..
+        }) => durable.await.is_ok(),
+        Some(_) => true,
+    }
+}
+
+/// Waits for a place in the platform's queue; nothing if its task has ended, which its outputs tell.
+async fn place(commands: Option<mpsc::Sender<Command>>) -> Option<mpsc::OwnedPermit<Command>> {
+    match commands {
+        Some(commands) => match commands.reserve_owned().await {
+            Ok(permit) => Some(permit),
+            Err(_) => pending().await,
+        },
+        None => pending().await,
+    }
+}
+
+async fn room(shared: &Shared) {
+    tokio::select! {
+        () = shared.spool.room() => {}
+        () = tokio::time::sleep(ROOM_PAUSE) => {}
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => pending().await,
+    }
+}

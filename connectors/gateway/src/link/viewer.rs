@@ -1,0 +1,265 @@
+//! What of a connection one socket gets to see.
+
+use std::sync::Arc;
+
+use protocol::{Activity, Entity, FoldedMap, Folding, RoomSpelling};
+use serde_json::{Value, json};
+
+use super::roster::{channel, nick};
+use crate::dialect::{View, render};
+use crate::socket::Client;
+
+/// A socket that is attached to a connection.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    pub(super) client: Arc<Client>,
+    /// The nickname that the client connected as.
+    pub(super) asked: String,
+    /// Channels that it joined itself.
+    pub(super) joined: FoldedMap<()>,
+    /// How it spells rooms, by channel.
+    pub(super) spellings: FoldedMap<RoomSpelling>,
+    /// Channels of which it was sent the list since it last asked to join.
+    pub(super) attended: FoldedMap<()>,
+    /// Whether missed messages are still to be replayed.
+    pub(super) replay: bool,
+    last_quit: Option<(String, String)>,
+}
+
+/// Most rooms of which a socket's spelling is kept.
+const MAX_SPELLINGS: usize = 10_000;
+
+/// Whether a socket that is not in mode full gets an activity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pass {
+    No,
+    Yes,
+    /// As a `leave` with the server as target, once.
+    Quit,
+}
+
+/// Decides what a Sockethub client expects: only rooms it `joined`, never its `own` direct messages.
+pub(super) fn pass(activity: &Activity, own: &str, joined: &FoldedMap<()>) -> Pass {
+    let actor = activity.actor.as_ref();
+    let target = activity.target.as_ref();
+    let in_room = |channel: &str| joined.contains(channel);
+    let is_own = |entity| nick(entity).is_some_and(|nick| joined.folding().same(nick, own));
+    let yes = match (activity.kind.as_str(), activity.object_type()) {
+        ("leave", _) if is_quit(activity) => {
+            return if channel(target).is_none_or(in_room) && !is_own(actor) {
+                Pass::Quit
+            } else {
+                Pass::No
+            };
+        }
+        ("send", _) => channel(target).map_or_else(|| !is_own(actor), in_room),
+        ("join" | "leave", _) => channel(target).is_some_and(in_room),
+        ("update", Some("presence")) => channel(target).is_some_and(in_room),
+        ("update", Some("topic")) => channel(target).is_none_or(in_room),
+        ("update", Some("address")) => !is_own(actor) && !is_own(target),
+        ("update" | "invite" | "error", _) => false,
+        ("query", Some("attendance")) => channel(actor).is_some_and(in_room),
+        ("add" | "remove", _) => {
+            let room = activity
+                .object
+                .as_ref()
+                .and_then(|object| object.get("object")?.get("name"));
+            room.and_then(Value::as_str).is_some_and(in_room)
+        }
+        _ => true,
+    };
+    if yes { Pass::Yes } else { Pass::No }
+}
+
+fn is_quit(activity: &Activity) -> bool {
+    let marked = activity
+        .object
+        .as_ref()
+        .and_then(|object| object.get("quit"));
+    let service = activity
+        .target
+        .as_ref()
+        .is_some_and(|target| target.kind == "service");
+    marked == Some(&Value::Bool(true)) || service
+}
+
+impl Viewer {
+    pub(super) fn new(client: Arc<Client>, asked: &str, folding: Folding) -> Self {
+        Self {
+            client,
+            asked: asked.to_owned(),
+            joined: FoldedMap::new(folding),
+            spellings: FoldedMap::new(folding),
+            attended: FoldedMap::new(folding),
+            replay: true,
+            last_quit: None,
+        }
+    }
+
+    /// The network takes other names for the same from now on.
+    pub(super) fn refold(&mut self, folding: Folding) {
+        self.joined.refold(folding);
+        self.spellings.refold(folding);
+        self.attended.refold(folding);
+    }
+
+    /// Remembers how the client writes a room.
+    pub(super) fn spells(&mut self, channel: &str, spelling: RoomSpelling) {
+        if self.spellings.len() < MAX_SPELLINGS {
+            self.spellings.insert(channel, spelling);
+        }
+        self.client.set_spelling(spelling);
+    }
+
+    /// Sends an activity if the client is to have it.
+    pub(super) fn show(&mut self, activity: &Activity, platform: &str, server: &str, own: &str) {
+        if self.client.full {
+            self.client.message(&self.render(activity, platform, own));
+            return;
+        }
+        match pass(activity, own, &self.joined) {
+            Pass::No => {}
+            Pass::Yes => {
+                if activity.object_type() == Some("attendance")
+                    && let Some(channel) = channel(activity.actor.as_ref())
+                {
+                    self.attended.insert(channel, ());
+                }
+                self.client.message(&self.render(activity, platform, own));
+            }
+            Pass::Quit => {
+                let who = nick(activity.actor.as_ref()).unwrap_or_default().to_owned();
+                let when = activity.published.clone().unwrap_or_default();
+                let quit = Some((who, when));
+                if self.last_quit == quit {
+                    return;
+                }
+                self.last_quit = quit;
+                let mut once = activity.clone();
+                let reason = activity.content().unwrap_or("user has quit");
+                once.object = Some(json!({"type": "message", "content": reason}));
+                once.target = Some(Entity::service(server));
+                self.client.message(&self.render(&once, platform, own));
+            }
+        }
+    }
+
+    /// Writes an activity as the client reads it.
+    pub(super) fn render(&self, activity: &Activity, platform: &str, own: &str) -> Value {
+        let usual = self.client.spelling();
+        render(
+            activity,
+            &View {
+                dialect: self.client.dialect(),
+                platform,
+                full: self.client.full,
+                alias: Some((own, &self.asked)),
+                spelling: &|channel| self.spellings.get(channel).copied().unwrap_or(usual),
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(kind: &str, who: &str, target: Entity, object: Value) -> Activity {
+        let mut activity = Activity::new("irc", kind, Entity::person(who, "h"));
+        activity.target = Some(target);
+        activity.object = Some(object);
+        activity
+    }
+
+    fn passes(activity: &Activity) -> Pass {
+        let mut joined = FoldedMap::new(Folding::default());
+        joined.insert("#in", ());
+        pass(activity, "Me", &joined)
+    }
+
+    #[test]
+    fn rooms_are_seen_only_when_joined() {
+        for (channel, expected) in [("#IN", Pass::Yes), ("#out", Pass::No)] {
+            let room = || Entity::room(channel, "h");
+            let text = || json!({"type": "message", "content": "x"});
+            for seen in [
+                activity("send", "ann", room(), text()),
+                activity("send", "me", room(), text()),
+                activity("join", "ann", room(), json!({})),
+                activity("leave", "ann", room(), text()),
+                activity(
+                    "update",
+                    "ann",
+                    room(),
+                    json!({"type": "topic", "content": "x"}),
+                ),
+                activity(
+                    "update",
+                    "ann",
+                    room(),
+                    json!({"type": "presence", "role": "owner"}),
+                ),
+                activity(
+                    "add",
+                    "ann",
+                    Entity::person("bob", "h"),
+                    json!({"type": "relationship", "object": room()}),
+                ),
+            ] {
+                assert_eq!(passes(&seen), expected, "{seen:?}");
+            }
+            let mut quit = activity(
+                "leave",
+                "ann",
+                room(),
+                json!({"type": "message", "quit": true}),
+            );
+            let expected = if expected == Pass::Yes {
+                Pass::Quit
+            } else {
+                Pass::No
+            };
+            assert_eq!(passes(&quit), expected);
+            quit.kind = "query".into();
+            quit.actor = Some(room());
+            quit.object = Some(json!({"type": "attendance", "members": []}));
+            assert_eq!(passes(&quit) == Pass::Yes, channel == "#IN");
+        }
+    }
+
+    #[test]
+    fn own_direct_messages_nick_changes_and_states_are_not_seen() {
+        let person = |nick| Entity::person(nick, "h");
+        let text = || json!({"type": "message", "content": "x"});
+        assert_eq!(
+            passes(&activity("send", "ann", person("me"), text())),
+            Pass::Yes
+        );
+        assert_eq!(
+            passes(&activity("send", "me", person("ann"), text())),
+            Pass::No
+        );
+        let address = || json!({"type": "address"});
+        assert_eq!(
+            passes(&activity("update", "ann", person("bob"), address())),
+            Pass::Yes
+        );
+        assert_eq!(
+            passes(&activity("update", "me", person("me2"), address())),
+            Pass::No
+        );
+        assert_eq!(
+            passes(&activity("update", "me2", person("ME"), address())),
+            Pass::No
+        );
+        let state = json!({"type": "connection", "status": "online"});
+        assert_eq!(
+            passes(&activity("update", "h", person("me"), state)),
+            Pass::No
+        );
+        assert_eq!(
+            passes(&activity("invite", "ann", person("me"), json!({}))),
+            Pass::No
+        );
+    }
+}

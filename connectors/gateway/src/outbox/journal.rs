@@ -1,0 +1,279 @@
+//! What is known of tasks, durable before it matters: which were begun, which parts are said, how they ended.
+//!
+//! One file in the spool's folder, a JSON entry a line, appended and synced; written anew when it has grown.
+//! Blocking.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::spool::write_atomically;
+
+/// The file's name.
+const FILE: &str = "outbox.journal";
+/// Bytes from which on the file is written anew.
+const MAX_BYTES: u64 = 256 * 1024;
+/// Milliseconds after which a task that was begun and never ended is forgotten: 30 days.
+const MAX_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// A line of the file.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Entry {
+    /// It is handed to its connection; from here on something of it may be said.
+    Begun { id: String, at: Timestamp },
+    /// It is handed to its connection; noted before, and undone by whatever the connection says of it.
+    Tried { id: String },
+    /// The connection said something of it, so that it did not stop there.
+    Back { id: String },
+    /// This part is said.
+    Said { id: String, part: usize },
+    /// It is done; or can never be, and why.
+    Ended { id: String, refused: Option<String> },
+    /// The functions know how it ended.
+    Told { id: String },
+}
+
+/// What is known of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) begun: Timestamp,
+    pub(crate) said: BTreeSet<usize>,
+    /// How often it was handed to its connection, which never said a word about it.
+    pub(crate) tries: u32,
+    /// How it ended: done, or refused with a reason.
+    pub(crate) ended: Option<Option<String>>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    dir: PathBuf,
+    file: Option<File>,
+    bytes: u64,
+    known: BTreeMap<String, Known>,
+    /// Not everything that is known is durable.
+    dirty: bool,
+}
+
+impl Journal {
+    /// Reads the journal of a spool, which is opened and so locked.
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+        let mut known = BTreeMap::new();
+        let text = match fs::read(dir.join(FILE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            match serde_json::from_slice::<Entry>(line) {
+                Ok(entry) if line.ends_with(b"\n") => apply(&mut known, entry),
+                // The process ended while it was written, so nothing follows from it yet.
+                _ => tracing::warn!("an unfinished entry of the journal of tasks is left out"),
+            }
+        }
+        let oldest = connector_kit::now().plus_millis(-MAX_AGE);
+        known.retain(|_, task: &mut Known| task.ended.is_some() || task.begun > oldest);
+        let mut journal = Self {
+            dir: dir.to_owned(),
+            file: None,
+            bytes: 0,
+            known,
+            dirty: false,
+        };
+        if !text.is_empty()
+            && let Err(error) = journal.rewrite()
+        {
+            // On a full disk everything else goes on; tasks wait until it can be written.
+            tracing::error!(%error, "the journal of tasks cannot be written; tasks wait until it can");
+            journal.dirty = true;
+        }
+        Ok(journal)
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Known> {
+        self.known.get(id)
+    }
+
+    /// Tasks that ended and of which the functions do not know it, at most `count`.
+    pub(crate) fn ended(&self, count: usize) -> Vec<(String, Option<String>)> {
+        let ended = |(id, task): (&String, &Known)| Some((id.clone(), task.ended.clone()?));
+        self.known.iter().filter_map(ended).take(count).collect()
+    }
+
+    /// Notes entries; they are durable when this returns. After an error they are noted for this process only, and
+    /// the next call makes them durable as well.
+    pub(crate) fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            apply(&mut self.known, entry.clone());
+            serde_json::to_writer(&mut lines, entry)?;
+            lines.push(b'\n');
+        }
+        let written = match &mut self.file {
+            Some(file) if self.bytes < MAX_BYTES => {
+                self.bytes += lines.len() as u64;
+                file.write_all(&lines).and_then(|()| file.sync_data())
+            }
+            _ => self.rewrite(),
+        };
+        self.dirty = written.is_err();
+        if self.dirty {
+            self.file = None;
+        }
+        written
+    }
+
+    /// Whether something that was noted is not durable.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Writes what is known, and nothing else.
+    fn rewrite(&mut self) -> io::Result<()> {
+        self.file = None;
+        let mut lines = Vec::new();
+        for (id, task) in &self.known {
+            let id = || id.clone();
+            let begun = Entry::Begun {
+                id: id(),
+                at: task.begun,
+            };
+            let tries = (0..task.tries).map(|_| Entry::Tried { id: id() });
+            let said = task.said.iter().map(|part| Entry::Said {
+                id: id(),
+                part: *part,
+            });
+            let ended = task.ended.iter().map(|refused| Entry::Ended {
+                id: id(),
+                refused: refused.clone(),
+            });
+            let entries = std::iter::once(begun).chain(said).chain(tries);
+            for entry in entries.chain(ended) {
+                serde_json::to_writer(&mut lines, &entry)?;
+                lines.push(b'\n');
+            }
+        }
+        write_atomically(&self.dir, FILE, &lines)?;
+        let mut options = OpenOptions::new();
+        self.file = Some(options.append(true).mode(0o600).open(self.dir.join(FILE))?);
+        self.bytes = lines.len() as u64;
+        Ok(())
+    }
+}
+
+fn apply(known: &mut BTreeMap<String, Known>, entry: Entry) {
+    match entry {
+        Entry::Begun { id, at } => {
+            known.entry(id).or_insert(Known {
+                begun: at,
+                said: BTreeSet::new(),
+                tries: 0,
+                ended: None,
+            });
+        }
+        Entry::Tried { id } => {
+            if let Some(task) = known.get_mut(&id) {
+                task.tries += 1;
+            }
+        }
+        Entry::Back { id } => {
+            if let Some(task) = known.get_mut(&id) {
+                task.tries = 0;
+            }
+        }
+        Entry::Said { id, part } => {
+            if let Some(task) = known.get_mut(&id) {
+                task.said.insert(part);
+                task.tries = 0;
+            }
+        }
+        Entry::Ended { id, refused } => {
+            let task = known.entry(id).or_insert_with(|| Known {
+                begun: connector_kit::now(),
+                said: BTreeSet::new(),
+                tries: 0,
+                ended: None,
+            });
+            task.ended = Some(refused);
+        }
+        Entry::Told { id } => {
+            known.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(id: &str) -> Entry {
+        Entry::Begun {
+            id: id.to_owned(),
+            at: connector_kit::now(),
+        }
+    }
+
+    #[test]
+    fn what_was_noted_is_known_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal
+            .append(&[begun("a"), begun("b"), begun("c")])
+            .unwrap();
+        let id = || "a".to_owned();
+        journal
+            .append(&[Entry::Said { id: id(), part: 1 }])
+            .unwrap();
+        let refused = Some("no".to_owned());
+        let ended = |id: &str, refused| Entry::Ended {
+            id: id.to_owned(),
+            refused,
+        };
+        journal
+            .append(&[ended("b", None), ended("c", refused.clone())])
+            .unwrap();
+        let told = Entry::Told { id: "b".to_owned() };
+        journal.append(&[told]).unwrap();
+        let tried = || Entry::Tried { id: id() };
+        journal.append(&[tried(), tried()]).unwrap();
+        let back = Entry::Back { id: id() };
+        journal.append(&[back, tried(), tried()]).unwrap();
+        assert_eq!(journal.get("a").unwrap().tries, 2);
+        let before = journal.known.clone();
+        drop(journal);
+        // The last entry was cut off in the middle.
+        let path = dir.path().join(FILE);
+        let mut text = fs::read(&path).unwrap();
+        text.extend_from_slice(b"{\"begun\":{\"id\":\"z\"");
+        fs::write(&path, text).unwrap();
+        for _ in 0..2 {
+            let journal = Journal::open(dir.path()).unwrap();
+            assert_eq!(journal.known, before);
+            assert_eq!(journal.get("a").unwrap().said, BTreeSet::from([1]));
+            assert_eq!(journal.ended(9), [("c".to_owned(), refused.clone())]);
+        }
+    }
+
+    #[test]
+    fn it_does_not_grow_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal.append(&[begun("kept")]).unwrap();
+        let long = "x".repeat(1_000);
+        for number in 0..600 {
+            let id = format!("{number}-{long}");
+            journal.append(&[begun(&id), Entry::Told { id }]).unwrap();
+        }
+        let size = fs::metadata(dir.path().join(FILE)).unwrap().len();
+        assert!(size < 2 * MAX_BYTES, "{size}");
+        drop(journal);
+        let journal = Journal::open(dir.path()).unwrap();
+        assert_eq!(journal.known.keys().collect::<Vec<_>>(), ["kept"]);
+    }
+}

@@ -1,0 +1,496 @@
+//! Does what the functions have queued for this connector: says things over the connections of accounts, each
+//! exactly once.
+//!
+//! A task leaves the functions' queue only by our receipt. That it was begun is durable before anything of it goes
+//! to a network, and what became of it before the functions are told; so after a crash at any point it is
+//! known whether something of it may be said already, and the platform finds out what.
+
+mod journal;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{AccountName, OutboxItem, OutboxReceipt, RefusedEvent, Say, Task, Timestamp};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+pub(crate) use self::journal::{Entry, Journal};
+use crate::gateway::Shared;
+use crate::hub::tell;
+use crate::link::{Link, ToLink};
+use crate::{Said, Saying};
+use connector_kit::{Backoff, jitter};
+
+/// Pages of the queue that are looked at: so many times fifty tasks may wait for connections that are away before
+/// others have to wait behind them.
+const MAX_PAGES: usize = 40;
+/// How often a task is tried that stops whatever tries it: together with others, and then alone.
+const MAX_TRIES: u32 = 5;
+/// Tasks of one connection at a time.
+const MAX_OF_LINK: usize = 32;
+/// Tasks at a time.
+const MAX_ACTIVE: usize = 512;
+/// Outcomes of one receipt.
+const MAX_OUTCOMES: usize = 500;
+/// Tasks that are remembered after their receipt.
+const MAX_RECENT: usize = 1_000;
+/// Least time between two looks into the queue.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+
+/// Where the rest of the gateway reaches the deliverer.
+#[derive(Debug)]
+pub(crate) struct Door {
+    woken: Notify,
+    /// Bounded in effect by the parts of [`MAX_ACTIVE`] tasks.
+    told: mpsc::UnboundedSender<(String, Said)>,
+}
+
+impl Door {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<(String, Said)>) {
+        let (told, receiver) = mpsc::unbounded_channel();
+        let woken = Notify::new();
+        (Self { woken, told }, receiver)
+    }
+
+    /// The queue may have something, or a connection came online. Calls while it is looked into count as one.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Something became of a task.
+    pub(crate) fn tell(&self, id: &str, said: Said) {
+        // Nobody listens only while the gateway ends.
+        let _ = self.told.send((id.to_owned(), said));
+    }
+}
+
+/// Names a connection.
+type Of = (AccountName, String);
+
+/// A task that is being said.
+struct Active {
+    of: Of,
+    since: Instant,
+    /// It was tried before, and nothing was heard of it: nothing else of the connection is tried meanwhile.
+    alone: bool,
+}
+
+/// The task that works the queue off.
+pub(crate) struct Deliverer {
+    shared: Arc<Shared>,
+    /// None only while it is written.
+    journal: Option<Journal>,
+    told: mpsc::UnboundedReceiver<(String, Said)>,
+    /// What is being said.
+    active: HashMap<String, Active>,
+    /// Connections that have as many tasks as they may have, while more wait.
+    crowded: HashSet<Of>,
+    /// When tasks that wait were seen first.
+    waiting: HashMap<String, Timestamp>,
+    /// What the functions have a receipt for, so that an older answer of theirs starts nothing again.
+    recent: VecDeque<String>,
+    backoff: Backoff,
+    complained: Option<String>,
+}
+
+impl Deliverer {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        journal: Journal,
+        told: mpsc::UnboundedReceiver<(String, Said)>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            journal: Some(journal),
+            told,
+            active: HashMap::new(),
+            crowded: HashSet::new(),
+            waiting: HashMap::new(),
+            recent: VecDeque::new(),
+            backoff: Backoff::new(shared.config.limits.retry),
+            complained: None,
+        }
+    }
+
+    /// Runs until it is dropped, which may be at any time.
+    pub(crate) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        // Whether a connection exists is known only then.
+        let _ = shared.known.subscribe().wait_for(|known| *known).await;
+        let every = shared.config.limits.outbox;
+        let mut look_at = Instant::now();
+        let mut post_at = self.has_ended().then(Instant::now);
+        loop {
+            tokio::select! {
+                told = self.told.recv() => {
+                    let Some(told) = told else { return };
+                    if self.hear(told).await {
+                        post_at = Some(post_at.unwrap_or_else(Instant::now));
+                    }
+                }
+                () = at(post_at) => {
+                    post_at = self.post().await.map(|pause| Instant::now() + pause);
+                }
+                () = shared.outbox.woken.notified() => look_at = Instant::now(),
+                () = tokio::time::sleep_until(look_at) => {
+                    let pause = match self.look().await {
+                        true => every + jitter(every / 2),
+                        false => self.backoff.pause(),
+                    };
+                    look_at = Instant::now() + pause.max(LEAST_PAUSE);
+                    if post_at.is_none() && self.has_ended() {
+                        post_at = Some(Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    fn known(&self, id: &str) -> Option<&journal::Known> {
+        self.journal.as_ref()?.get(id)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.journal
+            .as_ref()
+            .is_some_and(|journal| !journal.ended(1).is_empty())
+    }
+
+    /// Notes entries; false if the disk refuses.
+    async fn note(&mut self, entries: Vec<Entry>) -> bool {
+        let clean = self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| !journal.is_dirty());
+        if entries.is_empty() && clean {
+            return true;
+        }
+        let Some(mut journal) = self.journal.take() else {
+            return false;
+        };
+        let written = tokio::task::spawn_blocking(move || {
+            let written = journal.append(&entries);
+            (journal, written)
+        });
+        match written.await {
+            Ok((journal, written)) => {
+                self.journal = Some(journal);
+                if let Err(error) = &written {
+                    tracing::error!(%error, "the journal of tasks cannot be written");
+                }
+                written.is_ok()
+            }
+            // The thread panicked or the runtime ends: nothing more is begun.
+            Err(_) => false,
+        }
+    }
+
+    /// Notes what became of tasks; true if the functions have something to be told.
+    async fn hear(&mut self, first: (String, Said)) -> bool {
+        let (mut entries, mut ended) = (Vec::new(), false);
+        let mut next = Some(first);
+        while let Some((id, said)) = next {
+            match said {
+                Said::Part(part) => entries.push(Entry::Said { id, part }),
+                Said::Later(reason) => {
+                    tracing::debug!(task = id, reason, "a task waits");
+                    if self.is_over(&id) && self.known(&id).is_some_and(|known| known.tries > 0) {
+                        entries.push(Entry::Back { id });
+                    }
+                }
+                Said::Lost(reason) => {
+                    tracing::warn!(task = id, reason, "a connection stopped at a task");
+                    self.is_over(&id);
+                    self.shared.outbox.wake();
+                }
+                Said::Done => {
+                    self.is_over(&id);
+                    ended = true;
+                    entries.push(Entry::Ended { id, refused: None });
+                }
+                Said::Refused(reason) => {
+                    tracing::info!(task = id, reason, "a task was refused");
+                    self.is_over(&id);
+                    ended = true;
+                    let refused = Some(reason);
+                    entries.push(Entry::Ended { id, refused });
+                }
+            }
+            next = self.told.try_recv().ok();
+        }
+        self.note(entries).await;
+        ended
+    }
+
+    /// A task is no longer being said; there may be room for others of its connection. Returns whether it was.
+    fn is_over(&mut self, id: &str) -> bool {
+        let Some(Active { of, .. }) = self.active.remove(id) else {
+            return false;
+        };
+        if self.crowded.contains(&of) && self.count(&of) <= MAX_OF_LINK / 2 {
+            self.crowded.remove(&of);
+            self.shared.outbox.wake();
+        }
+        true
+    }
+
+    fn is_suspected(&self, of: &Of) -> bool {
+        self.active
+            .values()
+            .any(|task| task.of == *of && task.alone)
+    }
+
+    fn count(&self, of: &Of) -> usize {
+        self.active.values().filter(|task| task.of == *of).count()
+    }
+
+    /// Forgets that tasks are being said of which nothing was heard for so long that nothing will be: they must not
+    /// keep the place of others for ever.
+    fn give_up_silent(&mut self) {
+        let silent: Vec<String> = self
+            .active
+            .iter()
+            .filter(|(_, task)| task.since.elapsed() >= self.shared.config.limits.task_silence)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in silent {
+            tracing::warn!(
+                task = id,
+                "a connection says nothing of a task; it is tried again"
+            );
+            self.is_over(&id);
+        }
+    }
+
+    /// Tells the functions what became of tasks; returns when to try again if that is needed.
+    async fn post(&mut self) -> Option<Duration> {
+        let ended = self.journal.as_ref()?.ended(MAX_OUTCOMES);
+        if ended.is_empty() {
+            return None;
+        }
+        let mut receipt = OutboxReceipt::default();
+        for (id, refused) in &ended {
+            match refused {
+                None => receipt.done.push(id.clone()),
+                Some(reason) => receipt.refused.push(RefusedEvent {
+                    id: id.clone(),
+                    reason: reason.clone(),
+                }),
+            }
+        }
+        if let Err(error) = self.shared.client.outbox_receipt(&receipt).await {
+            self.complain(&format!("what became of tasks cannot be told: {error}"));
+            return Some(self.backoff.pause());
+        }
+        self.complained = None;
+        self.backoff.reset();
+        for (id, _) in &ended {
+            self.recent.push_back(id.clone());
+        }
+        while self.recent.len() > MAX_RECENT {
+            self.recent.pop_front();
+        }
+        let told = ended.into_iter().map(|(id, _)| Entry::Told { id });
+        self.note(told.collect()).await;
+        self.has_ended().then_some(Duration::ZERO)
+    }
+
+    /// Looks into the queue and begins what can be done now; false if the functions do not answer.
+    async fn look(&mut self) -> bool {
+        self.give_up_silent();
+        let (mut after, mut seen) = (None::<String>, HashSet::new());
+        let mut round = Round::default();
+        for _ in 0..MAX_PAGES {
+            let page = match self.shared.client.outbox(after.as_deref()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.complain(&format!("the queue of tasks cannot be fetched: {error}"));
+                    return false;
+                }
+            };
+            after = page.items.last().map(|item| item.id.clone());
+            for item in page.items {
+                seen.insert(item.id.clone());
+                self.consider(item, &mut round).await;
+            }
+            if !self.begin(&mut round).await || !page.more || after.is_none() {
+                break;
+            }
+        }
+        self.waiting.retain(|id, _| seen.contains(id));
+        self.complained = None;
+        self.backoff.reset();
+        true
+    }
+
+    /// Decides what to do with a task.
+    async fn consider(&mut self, item: OutboxItem, round: &mut Round) {
+        let OutboxItem { id, task } = item;
+        let ended = self.known(&id).is_some_and(|known| known.ended.is_some());
+        if ended || self.active.contains_key(&id) || self.recent.contains(&id) {
+            return;
+        }
+        // Other kinds are for other connectors.
+        let Task::Say(say) = task else {
+            let reason = "this connector cannot do that".to_owned();
+            return round.refuse(id, reason);
+        };
+        let tries = self.known(&id).map_or(0, |known| known.tries);
+        if tries >= MAX_TRIES {
+            let reason =
+                format!("the connection stopped each of the {tries} times that it was to say this");
+            return round.refuse(id, reason);
+        }
+        let of: Of = (say.account.clone(), say.connection.clone());
+        if round.held.contains(&of) {
+            return;
+        }
+        let now = connector_kit::now();
+        let since = *self.waiting.entry(id.clone()).or_insert(now);
+        let link = match self.link(&of, round).await {
+            Ok(Some(link)) => link,
+            Ok(None) => {
+                let reason = format!(
+                    "the account {} has no connection \"{}\" that is switched on",
+                    say.account, say.connection
+                );
+                return round.refuse(id, reason);
+            }
+            Err(()) => {
+                round.held.insert(of);
+                return;
+            }
+        };
+        let of_link = self.count(&of);
+        let begun = round
+            .ready
+            .iter()
+            .filter(|(other, ..)| *other == of)
+            .count();
+        if !link.is_online() {
+            let age = now.millis() - made(&id).map_or(since, |made| made.min(since)).millis();
+            let most = self.shared.config.limits.task_age;
+            if u128::from(age.max(0).unsigned_abs()) > most.as_millis() && self.known(&id).is_none()
+            {
+                let hours = most.as_secs() / 3600;
+                let server = link.record().server.clone();
+                let reason = format!("there was no connection to {server} for {hours} hours");
+                return round.refuse(id, reason);
+            }
+            round.held.insert(of);
+        } else if tries > 0 && of_link + begun > 0
+            || self.is_suspected(&of)
+            || of_link + begun >= MAX_OF_LINK
+            || self.active.len() + round.ready.len() >= MAX_ACTIVE
+        {
+            // What comes after it for the same connection must not overtake it.
+            self.crowded.insert(of.clone());
+            round.held.insert(of);
+        } else {
+            if tries > 0 {
+                // Alone: if it stops the connection again, it was this one.
+                self.crowded.insert(of.clone());
+                round.held.insert(of.clone());
+            }
+            round.ready.push((of, link, id, say));
+        }
+    }
+
+    /// Finds a connection, asking the functions once a round; an error if they do not answer.
+    async fn link(&self, of: &Of, round: &mut Round) -> Result<Option<Arc<Link>>, ()> {
+        let find = || self.shared.find_by_id(&of.0, &of.1);
+        if let Some(link) = find() {
+            return Ok(Some(link));
+        }
+        if round.asked.insert(of.0.clone()) {
+            self.shared.refetch(&of.0).await.map_err(drop)?;
+        }
+        Ok(find())
+    }
+
+    /// Begins what is ready, once that is durable; false if the disk refuses.
+    async fn begin(&mut self, round: &mut Round) -> bool {
+        let ready = std::mem::take(&mut round.ready);
+        let at = connector_kit::now();
+        let mut entries = std::mem::take(&mut round.refused);
+        let before: Vec<Option<journal::Known>> = ready
+            .iter()
+            .map(|(.., id, _)| self.known(id).cloned())
+            .collect();
+        let new = ready
+            .iter()
+            .zip(&before)
+            .filter(|(_, before)| before.is_none());
+        entries.extend(new.map(|((.., id, _), _)| Entry::Begun { id: id.clone(), at }));
+        // Before it is tried: whatever it does to us, it does not do that for ever.
+        let tried = ready
+            .iter()
+            .map(|(.., id, _)| Entry::Tried { id: id.clone() });
+        entries.extend(tried);
+        if !self.note(entries).await {
+            return false;
+        }
+        for ((of, link, id, say), before) in ready.into_iter().zip(before) {
+            self.waiting.remove(&id);
+            let task = Active {
+                of,
+                since: Instant::now(),
+                alone: before.as_ref().is_some_and(|known| known.tries > 0),
+            };
+            self.active.insert(id.clone(), task);
+            let said = before
+                .as_ref()
+                .map(|known| known.said.iter().copied().collect());
+            let saying = Saying {
+                said: said.unwrap_or_default(),
+                begun: before.map(|known| known.begun),
+                id,
+                say,
+            };
+            tell(&link, ToLink::Say(Box::new(saying)));
+        }
+        true
+    }
+
+    fn complain(&mut self, text: &str) {
+        if self.complained.as_deref() != Some(text) {
+            tracing::warn!("{text}");
+            self.complained = Some(text.to_owned());
+        }
+    }
+}
+
+/// One look into the queue.
+#[derive(Default)]
+struct Round {
+    ready: Vec<(Of, Arc<Link>, String, Say)>,
+    refused: Vec<Entry>,
+    /// Connections whose tasks have to wait.
+    held: HashSet<Of>,
+    /// Accounts whose connections were fetched.
+    asked: HashSet<AccountName>,
+}
+
+impl Round {
+    fn refuse(&mut self, id: String, reason: String) {
+        tracing::info!(task = id, reason, "a task was refused");
+        let refused = Some(reason);
+        self.refused.push(Entry::Ended { id, refused });
+    }
+}
+
+/// When a task was made, if its id tells: milliseconds, hexadecimal, before the first hyphen.
+fn made(id: &str) -> Option<Timestamp> {
+    let (time, _) = id.split_once('-').filter(|(time, _)| time.len() == 12)?;
+    i64::from_str_radix(time, 16)
+        .ok()
+        .map(Timestamp::from_millis)
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

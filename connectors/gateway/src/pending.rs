@@ -1,0 +1,350 @@
+//! What was read from the spool and is not published yet, and whose turn it is when.
+//!
+//! Every publication of an account rewrites the day's documents, so messages wait until they are many, or for an
+//! age that adapts: a second after some minutes of silence, and twice as long each time while it goes on, up to some
+//! minutes. Nothing is lost meanwhile: the spool has them, and the gateway replays them. Whoever is about to
+//! look at an archive has it published at once. What changes connections does not wait.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use protocol::AccountName;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// Messages of one account that are published without waiting any longer: fewer than a connection replays.
+const MOST_MESSAGES: usize = 750;
+/// The same in bytes.
+const MOST_BYTES: usize = 256 << 10;
+/// Bytes in memory of all accounts together; beyond it everything is published.
+const MOST_IN_MEMORY: usize = 16 << 20;
+/// For how long an account counts as looked at.
+const WATCHED_FOR: Duration = Duration::from_secs(15 * 60);
+/// Accounts whose age is remembered; the others begin anew.
+const MOST_HABITS: usize = 100_000;
+
+/// What of an event decides where it goes.
+#[derive(Deserialize)]
+pub(crate) struct Head {
+    pub(crate) id: String,
+    pub(crate) account: AccountName,
+    pub(crate) event: String,
+    /// Somebody may have to be told about it.
+    #[serde(default)]
+    pub(crate) missed: bool,
+}
+
+impl Head {
+    /// Reads it; nothing if the record is no event.
+    pub(crate) fn of(record: &[u8]) -> Option<Self> {
+        serde_json::from_slice(record).ok()
+    }
+
+    pub(crate) fn is_message(&self) -> bool {
+        self.event == "message"
+    }
+}
+
+/// For how long messages wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ages {
+    /// At first.
+    pub(crate) first: Duration,
+    /// At the longest, if somebody may look at the archive.
+    pub(crate) watched: Duration,
+    /// At the longest.
+    pub(crate) longest: Duration,
+}
+
+#[derive(Debug)]
+struct Record {
+    number: u64,
+    bytes: Vec<u8>,
+}
+
+/// The messages of an account.
+#[derive(Debug)]
+struct Lane {
+    records: VecDeque<Record>,
+    bytes: usize,
+    since: Instant,
+    urgent: bool,
+    missed: bool,
+}
+
+#[derive(Debug)]
+struct Habit {
+    age: Duration,
+    published: Option<Instant>,
+    watched: Option<Instant>,
+}
+
+/// What is published together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Vec<u8>>,
+    /// Bytes of all records.
+    size: usize,
+    changes: usize,
+    messages: Vec<(AccountName, usize)>,
+    /// The number of the last record, to name it.
+    pub(crate) last: u64,
+}
+
+/// What was read from the spool and is not published yet.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    ages: Ages,
+    changes: VecDeque<Record>,
+    lanes: HashMap<AccountName, Lane>,
+    habits: HashMap<AccountName, Habit>,
+    bytes: usize,
+    /// The number after the last record that was read.
+    next: u64,
+    /// What an earlier run left behind ends before this number; it does not wait.
+    old: u64,
+}
+
+impl Pending {
+    /// Begins with the record of this number; those before `old` were left by an earlier run.
+    pub(crate) fn new(ages: Ages, next: u64, old: u64) -> Self {
+        Self {
+            ages,
+            changes: VecDeque::new(),
+            lanes: HashMap::new(),
+            habits: HashMap::new(),
+            bytes: 0,
+            next,
+            old,
+        }
+    }
+
+    /// The number of the next record to be read.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Goes on with a record that somebody else takes care of.
+    pub(crate) fn skip(&mut self, number: u64) {
+        self.next = number + 1;
+    }
+
+    /// Takes a record that was read.
+    pub(crate) fn add(&mut self, number: u64, bytes: Vec<u8>, now: Instant) {
+        self.skip(number);
+        self.bytes += bytes.len();
+        let head = Head::of(&bytes).filter(Head::is_message);
+        let record = Record { number, bytes };
+        let Some(head) = head else {
+            self.changes.push_back(record);
+            return;
+        };
+        let lane = self.lanes.entry(head.account).or_insert_with(|| Lane {
+            records: VecDeque::new(),
+            bytes: 0,
+            since: now,
+            urgent: false,
+            missed: false,
+        });
+        lane.bytes += record.bytes.len();
+        lane.urgent |= number < self.old;
+        lane.missed |= head.missed;
+        lane.records.push_back(record);
+    }
+
+    /// Somebody is about to look at an account's archive.
+    pub(crate) fn look(&mut self, account: &AccountName, now: Instant) {
+        if let Some(lane) = self.lanes.get_mut(account) {
+            lane.urgent = true;
+        }
+        if let Some(habit) = self.habit(account) {
+            habit.watched = Some(now + WATCHED_FOR);
+        }
+    }
+
+    /// An account's archive is read without our being told.
+    pub(crate) fn is_elsewhere(&mut self, account: &AccountName) {
+        if let Some(habit) = self.habit(account) {
+            habit.watched = Some(Instant::now() + WATCHED_FOR);
+        }
+    }
+
+    fn habit(&mut self, account: &AccountName) -> Option<&mut Habit> {
+        if !self.habits.contains_key(account) {
+            if self.habits.len() >= MOST_HABITS {
+                self.habits.clear();
+            }
+            let habit = Habit {
+                age: self.ages.first,
+                published: None,
+                watched: None,
+            };
+            self.habits.insert(account.clone(), habit);
+        }
+        self.habits.get_mut(account)
+    }
+
+    /// When the messages of an account are due.
+    fn due_at(&self, account: &AccountName, lane: &Lane, now: Instant) -> Instant {
+        if lane.urgent || lane.records.len() >= MOST_MESSAGES || lane.bytes >= MOST_BYTES {
+            return lane.since;
+        }
+        let (age, watched) = match self.habits.get(account) {
+            Some(habit) => (habit.age, habit.watched.is_some_and(|until| now < until)),
+            None => (self.ages.first, false),
+        };
+        let most = if watched || lane.missed {
+            self.ages.watched
+        } else {
+            self.ages.longest
+        };
+        lane.since + age.min(most)
+    }
+
+    /// Tells whether nothing more is to be read before something was published.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.bytes >= MOST_IN_MEMORY
+    }
+
+    /// When there is something to publish next; nothing if nothing waits.
+    pub(crate) fn due(&self, now: Instant, all: bool) -> Option<Instant> {
+        let at_once = all || self.is_full();
+        if !self.changes.is_empty() || (at_once && !self.lanes.is_empty()) {
+            return Some(now);
+        }
+        let lanes = self.lanes.iter();
+        lanes
+            .map(|(account, lane)| self.due_at(account, lane, now))
+            .min()
+    }
+
+    /// Makes a batch of what is due, whoever waits longest first; it stays here until [`Self::done`].
+    pub(crate) fn batch(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Batch {
+        let at_once = all || self.is_full();
+        let mut batch = Batch::default();
+        let put = |batch: &mut Batch, record: &Record| {
+            let fits = batch.records.is_empty()
+                || (batch.records.len() < most && batch.size + record.bytes.len() <= bytes);
+            if fits {
+                batch.size += record.bytes.len();
+                batch.last = record.number;
+                batch.records.push(record.bytes.clone());
+            }
+            fits
+        };
+        for record in &self.changes {
+            if !put(&mut batch, record) {
+                return batch;
+            }
+            batch.changes += 1;
+        }
+        let mut due: Vec<(u64, &AccountName, &Lane)> = self
+            .lanes
+            .iter()
+            .filter(|(account, lane)| at_once || self.due_at(account, lane, now) <= now)
+            .filter_map(|(account, lane)| Some((lane.records.front()?.number, account, lane)))
+            .collect();
+        due.sort_unstable_by_key(|(number, ..)| *number);
+        for (_, account, lane) in due {
+            // Each part of an account's messages costs a commit: rather all of them in the next batch.
+            let fits = batch.records.len() + lane.records.len() <= most
+                && batch.size + lane.bytes <= bytes;
+            if !fits && !batch.records.is_empty() {
+                break;
+            }
+            let mut count = 0;
+            for record in &lane.records {
+                if !put(&mut batch, record) {
+                    break;
+                }
+                count += 1;
+            }
+            if count > 0 {
+                batch.messages.push((account.clone(), count));
+            }
+            if count < lane.records.len() {
+                break;
+            }
+        }
+        batch
+    }
+
+    /// A batch was published.
+    pub(crate) fn done(&mut self, batch: &Batch, now: Instant) {
+        for record in self.changes.drain(..batch.changes) {
+            self.bytes -= record.bytes.len();
+        }
+        let (first, longest) = (self.ages.first, self.ages.longest);
+        for (account, count) in &batch.messages {
+            let since = self.lanes.get(account).map_or(now, |lane| lane.since);
+            if let Some(habit) = self.habit(account) {
+                let quiet = habit.published.map(|published| since - published);
+                habit.age = if quiet.is_some_and(|quiet| quiet < longest) {
+                    (habit.age * 2).min(longest)
+                } else {
+                    first
+                };
+                habit.published = Some(now);
+            }
+            let Some(lane) = self.lanes.get_mut(account) else {
+                continue;
+            };
+            for record in lane.records.drain(..*count) {
+                lane.bytes -= record.bytes.len();
+                self.bytes -= record.bytes.len();
+            }
+            if lane.records.is_empty() {
+                self.lanes.remove(account);
+            } else if !lane.urgent {
+                lane.since = now;
+            }
+        }
+    }
+
+    /// Returns the messages of an account.
+    pub(crate) fn of(&self, account: &AccountName) -> Vec<Vec<u8>> {
+        let lane = self.lanes.get(account);
+        lane.map_or_else(Vec::new, |lane| {
+            lane.records
+                .iter()
+                .map(|record| record.bytes.clone())
+                .collect()
+        })
+    }
+
+    /// Forgets the messages of an account: somebody else takes care of them.
+    pub(crate) fn forget(&mut self, account: &AccountName) {
+        if let Some(lane) = self.lanes.remove(account) {
+            self.bytes -= lane.bytes;
+        }
+    }
+
+    /// Whether messages of an account wait that were recorded before this number.
+    pub(crate) fn has(&self, account: &AccountName, before: u64) -> bool {
+        let first = self
+            .lanes
+            .get(account)
+            .and_then(|lane| lane.records.front());
+        self.next < before || first.is_some_and(|record| record.number < before)
+    }
+
+    /// Everything before this number is published.
+    pub(crate) fn cursor(&self) -> u64 {
+        let fronts = self.lanes.values().filter_map(|lane| lane.records.front());
+        let first = fronts
+            .chain(self.changes.front())
+            .map(|record| record.number);
+        first.min().unwrap_or(self.next)
+    }
+
+    /// Everything before this number that changes connections is published.
+    pub(crate) fn settled(&self) -> u64 {
+        self.changes
+            .front()
+            .map_or(self.next, |record| record.number)
+    }
+}
+
+#[cfg(test)]
+#[path = "pending_tests.rs"]
+mod tests;

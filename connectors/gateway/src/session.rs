@@ -1,0 +1,241 @@
+//! What one socket asks, one thing after the other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::Entity;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::dialect::{Dialect, Request, Which, read, schemas};
+use crate::gateway::Shared;
+use crate::link::{Link, ToLink};
+use crate::socket::{Client, Reply};
+
+/// Objects that a socket may introduce by `activity-object`.
+const MAX_REGISTERED: usize = 2_000;
+/// Credentials that a socket may have.
+const MAX_CREDENTIALS: usize = 32;
+/// An event of a client.
+pub(crate) enum Asked {
+    Schemas(Value, Option<Reply>),
+    Register(Value, Reply),
+    Activity(Which, Value, Reply),
+}
+
+/// The state of a socket; its events are handled one after the other.
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    client: Arc<Client>,
+    registered: HashMap<String, Entity>,
+    /// Credentials by actor; they live as long as the socket.
+    credentials: HashMap<String, Value>,
+    /// Connections by the actor that the client connected as.
+    links: HashMap<String, Arc<Link>>,
+}
+
+impl Session {
+    pub(crate) fn new(shared: &Arc<Shared>, client: &Arc<Client>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            client: Arc::clone(client),
+            registered: HashMap::new(),
+            credentials: HashMap::new(),
+            links: HashMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
+        let client = Arc::clone(&self.client);
+        let gone = client.gone.notified();
+        tokio::pin!(gone);
+        loop {
+            let next = tokio::select! {
+                () = &mut gone => break,
+                next = asked.recv() => next,
+            };
+            let Some(next) = next else {
+                break;
+            };
+            tokio::select! {
+                () = &mut gone => break,
+                () = self.handle(next) => {}
+            }
+        }
+        for link in self.links.into_values() {
+            // Must not be lost: a connection without sockets is marked away.
+            let _ = link.inbox.send(ToLink::Detach(self.client.id)).await;
+        }
+    }
+
+    async fn handle(&mut self, asked: Asked) {
+        match asked {
+            Asked::Schemas(known, reply) => self.schemas(&known, reply),
+            Asked::Register(value, reply) => self.register(&value, reply),
+            Asked::Activity(which, value, reply) => {
+                match read(value, which, &self.shared.infos, &self.registered) {
+                    Ok(request) => {
+                        self.client.speaks(request.dialect);
+                        self.activity(which, request, reply).await;
+                    }
+                    Err(refusal) => {
+                        self.client.speaks(refusal.dialect);
+                        reply.send(&refusal.ack);
+                    }
+                }
+            }
+        }
+    }
+
+    fn schemas(&self, known: &Value, reply: Option<Reply>) {
+        self.client.speaks(Dialect {
+            current: true,
+            old: false,
+        });
+        let answer = schemas(&self.shared.infos, known.as_str());
+        match reply {
+            Some(reply) => reply.send(&answer),
+            None => self.client.emit("schemas", &answer),
+        }
+    }
+
+    /// Takes an `activity-object`; the ack's first argument is an error.
+    fn register(&mut self, value: &Value, reply: Reply) {
+        self.client.speaks(Dialect {
+            current: false,
+            old: true,
+        });
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let Some(id) = text("id") else {
+            return reply.send(&"activity object must contain an id property.".into());
+        };
+        if self.registered.len() < MAX_REGISTERED || self.registered.contains_key(&id) {
+            let entity = Entity {
+                id: id.clone(),
+                kind: text("type").unwrap_or_default(),
+                name: text("name"),
+                ..Entity::default()
+            };
+            self.registered.insert(id, entity);
+        }
+        reply.send_nothing();
+    }
+
+    async fn activity(&mut self, which: Which, request: Request, reply: Reply) {
+        let actor = request.actor.to_string();
+        match (which, request.activity.kind.as_str()) {
+            (Which::Credentials, _) => self.keep_credentials(request, reply),
+            (_, "connect") => self.connect(request, reply).await,
+            (_, "disconnect") => {
+                if let Some(link) = self.links.remove(&actor)
+                    // Under another nickname it may be attached still.
+                    && !self.links.values().any(|other| Arc::ptr_eq(other, &link))
+                {
+                    let _ = link.inbox.send(ToLink::Detach(self.client.id)).await;
+                }
+                reply.send(&self.echo(&request, None));
+            }
+            _ => {
+                let Some(link) = self.link_of(&request) else {
+                    let error =
+                        "no client found, and no credentials specified. you must connect first";
+                    return reply.send(&self.echo(&request, Some(error)));
+                };
+                let message = ToLink::Perform {
+                    client: Arc::clone(&self.client),
+                    activity: request.activity,
+                    room: request.room,
+                    reply,
+                };
+                if let Err(mpsc::error::SendError(ToLink::Perform {
+                    activity, reply, ..
+                })) = link.inbox.send(message).await
+                {
+                    self.links.remove(&actor);
+                    reply.send(&self.echo_of(
+                        activity,
+                        request.platform,
+                        Some("the connection has ended. you must connect first"),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Finds the connection that the socket attached to as this actor, or as an earlier nickname of it.
+    fn link_of(&self, request: &Request) -> Option<Arc<Link>> {
+        if let Some(link) = self.links.get(&request.actor.to_string()) {
+            return Some(Arc::clone(link));
+        }
+        let link = self.shared.find(&self.client.account, &request.actor)?;
+        self.links
+            .values()
+            .any(|attached| Arc::ptr_eq(attached, &link))
+            .then_some(link)
+    }
+
+    fn keep_credentials(&mut self, mut request: Request, reply: Reply) {
+        let object = request.activity.object.take().unwrap_or_default();
+        let platform = self.shared.platforms.get(request.platform);
+        let error =
+            platform.and_then(|platform| platform.credentials(&request.actor, &object).err());
+        let actor = request.actor.to_string();
+        if error.is_none()
+            && (self.credentials.len() < MAX_CREDENTIALS || self.credentials.contains_key(&actor))
+        {
+            self.credentials.insert(actor, object);
+        }
+        if error.is_none() && self.client.dialect().only_old() {
+            // There the first argument of the ack is an error.
+            return reply.send_nothing();
+        }
+        reply.send(&self.echo(&request, error.as_deref()));
+    }
+
+    async fn connect(&mut self, request: Request, reply: Reply) {
+        let actor = request.actor.to_string();
+        let credentials = self.credentials.get(&actor);
+        let account = &self.client.account;
+        let found = self
+            .shared
+            .find_or_make(account, request.platform, &request.actor, credentials)
+            .await;
+        let link = match found {
+            Ok(link) => link,
+            Err(error) => return reply.send(&self.echo(&request, Some(&error))),
+        };
+        let message = ToLink::Attach {
+            client: Arc::clone(&self.client),
+            echo: request.activity,
+            nick: request.actor.nick,
+            reply: Some(reply),
+        };
+        if link.inbox.send(message).await.is_ok() {
+            self.links.insert(actor, link);
+        }
+    }
+
+    fn echo(&self, request: &Request, error: Option<&str>) -> Value {
+        self.echo_of(request.activity.clone(), request.platform, error)
+    }
+
+    fn echo_of(
+        &self,
+        mut activity: protocol::Activity,
+        platform: &str,
+        error: Option<&str>,
+    ) -> Value {
+        activity.error = error.map(str::to_owned);
+        let spelling = self.client.spelling();
+        crate::dialect::render(
+            &activity,
+            &crate::dialect::View {
+                dialect: self.client.dialect(),
+                platform,
+                full: self.client.full,
+                alias: None,
+                spelling: &|_| spelling,
+            },
+        )
+    }
+}

@@ -1,0 +1,134 @@
+//! One socket of a client, as connections and sessions see it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::{AccountName, RoomSpelling, SessionRef, Timestamp};
+use serde_json::Value;
+use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::{SendError, SocketError};
+use tokio::sync::Notify;
+
+use crate::SocketId;
+use crate::dialect::{Dialect, error_event};
+use crate::metrics::{Metrics, add};
+
+/// A socket with a valid ticket.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: SocketId,
+    pub(crate) account: AccountName,
+    /// By what it was let in.
+    pub(crate) session: SessionRef,
+    pub(crate) full: bool,
+    pub(crate) since: Option<Timestamp>,
+    socket: SocketRef,
+    metrics: Arc<Metrics>,
+    manner: Mutex<(Dialect, RoomSpelling)>,
+    ended: AtomicBool,
+    /// Told when the socket is gone or has to go.
+    pub(crate) gone: Notify,
+}
+
+impl Client {
+    pub(crate) fn new(
+        id: SocketId,
+        session: SessionRef,
+        full: bool,
+        since: Option<Timestamp>,
+        socket: SocketRef,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            id,
+            account: session.account.clone(),
+            session,
+            full,
+            since,
+            socket,
+            metrics,
+            manner: Mutex::default(),
+            ended: AtomicBool::new(false),
+            gone: Notify::new(),
+        }
+    }
+
+    /// Sends an activity. A client that does not read fast enough is cut off: it returns and asks for what it missed.
+    pub(crate) fn message(&self, activity: &Value) {
+        add(&self.metrics.activities_sent);
+        self.emit("message", activity);
+    }
+
+    pub(crate) fn emit(&self, event: &str, value: &Value) {
+        if self.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Err(SendError::Socket(SocketError::InternalChannelFull)) =
+            self.socket.emit(event, value)
+        {
+            add(&self.metrics.sockets_too_slow);
+            tracing::info!(account = %self.account, "a client does not read; its socket is closed");
+            self.disconnect();
+        }
+    }
+
+    /// Lets it neither receive nor send from now on, tells it why, and closes it.
+    pub(crate) fn end(&self, why: &str) {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Fails only if it is closed or does not read.
+        let _ = self.socket.emit("error", &error_event(why));
+        self.disconnect();
+        self.gone.notify_one();
+    }
+
+    pub(crate) fn disconnect(&self) {
+        // Fails only if the socket is closed already or its queue is full; the ping timeout ends it then.
+        let _ = self.socket.clone().disconnect();
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.manner.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Remembers that the client showed marks of a dialect.
+    pub(crate) fn speaks(&self, dialect: Dialect) {
+        let mut manner = self.manner.lock().unwrap_or_else(PoisonError::into_inner);
+        manner.0 = manner.0.or(dialect);
+    }
+
+    pub(crate) fn spelling(&self) -> RoomSpelling {
+        self.manner.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    pub(crate) fn set_spelling(&self, spelling: RoomSpelling) {
+        self.manner.lock().unwrap_or_else(PoisonError::into_inner).1 = spelling;
+    }
+}
+
+/// Answers one request; does nothing if the client wants no answer.
+pub(crate) struct Reply(AckSender);
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+impl Reply {
+    pub(crate) fn new(ack: AckSender) -> Self {
+        Self(ack)
+    }
+
+    pub(crate) fn send(self, value: &Value) {
+        // Fails only if the socket is gone.
+        let _ = self.0.send(value);
+    }
+
+    /// Answers without a value, as callbacks whose first argument is an error expect.
+    pub(crate) fn send_nothing(self) {
+        let nothing: [u8; 0] = [];
+        let _ = self.0.send(&nothing);
+    }
+}

@@ -1,0 +1,309 @@
+//! Messages of accounts whose archive cannot be written: one folder of segments each, `held/<account>`.
+//!
+//! The rest of the spool goes on without them. Here, too, a record is gone only once it was published; it may be
+//! here and in the spool at once after a crash, which is harmless, since events have ids.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use protocol::AccountName;
+use tokio::sync::watch;
+
+use super::store::{Reader, Store};
+use super::{SpoolConfig, SpoolError, frame, lock};
+
+/// The folder's name.
+const FOLDER: &str = "held";
+/// Segments of one account are this part of [`SpoolConfig::held_bytes`], so that space is given back in steps.
+const SEGMENTS: u64 = 16;
+
+/// What is held, by account.
+#[derive(Debug)]
+pub(crate) struct Held {
+    dir: PathBuf,
+    segment_bytes: u64,
+    account_bytes: u64,
+    total_bytes: u64,
+    accounts: Mutex<HashMap<AccountName, Folder>>,
+    /// Bytes by account, so that nobody who appends waits for the disk.
+    sizes: Mutex<HashMap<AccountName, u64>>,
+    retry: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    store: Store,
+    reader: Reader,
+    cursor: u64,
+}
+
+impl Held {
+    /// Opens what is there; every record that is not published is shown to `visit`.
+    pub(super) fn open(
+        spool: &Path,
+        config: &SpoolConfig,
+        mut visit: impl FnMut(&[u8]),
+    ) -> io::Result<Self> {
+        let held = Self {
+            dir: spool.join(FOLDER),
+            segment_bytes: (config.held_bytes / SEGMENTS).max(1),
+            account_bytes: config.held_bytes,
+            total_bytes: config.max_bytes,
+            accounts: Mutex::default(),
+            sizes: Mutex::default(),
+            retry: watch::Sender::new(()),
+        };
+        let entries = match fs::read_dir(&held.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(held),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some(account) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let account: AccountName = account;
+            let mut records = Vec::new();
+            let dir = held.dir.join(&name);
+            let opened = Store::open(&dir, held.segment_bytes, |number, record| {
+                records.push((number, record.to_vec()));
+            });
+            let store = match opened {
+                Ok(store) => store,
+                Err(error) => {
+                    // One account's folder is not everybody's trouble.
+                    let aside = held.dir.join(format!("{account}.damaged"));
+                    tracing::error!(%account, %error, aside = %aside.display(),
+                        "messages that wait for an account's archive cannot be read; they are set aside");
+                    if let Err(error) = fs::rename(&dir, &aside) {
+                        tracing::error!(%account, %error, "they cannot be set aside either");
+                    }
+                    continue;
+                }
+            };
+            let cursor = store.cursor();
+            if cursor >= store.end() {
+                drop(store);
+                if let Err(error) = fs::remove_dir_all(dir) {
+                    tracing::warn!(%account, %error, "an empty folder of the spool cannot be removed");
+                }
+                continue;
+            }
+            records.retain(|(number, _)| *number >= cursor);
+            records.iter().for_each(|(_, record)| visit(record));
+            held.insert(account, store, cursor);
+        }
+        Ok(held)
+    }
+
+    fn insert(&self, account: AccountName, store: Store, cursor: u64) {
+        lock(&self.sizes).insert(account.clone(), store.bytes());
+        let folder = Folder {
+            store,
+            reader: Reader::default(),
+            cursor,
+        };
+        lock(&self.accounts).insert(account, folder);
+    }
+
+    /// Refuses if the account has used up its room, or all together theirs.
+    pub(super) fn check(&self, account: &AccountName) -> Result<(), SpoolError> {
+        let sizes = lock(&self.sizes);
+        let Some(&size) = sizes.get(account) else {
+            return Ok(());
+        };
+        if size >= self.account_bytes || sizes.values().sum::<u64>() >= self.total_bytes {
+            return Err(SpoolError::Held(account.clone(), size));
+        }
+        Ok(())
+    }
+
+    /// Whose messages are held.
+    pub(crate) fn accounts(&self) -> HashSet<AccountName> {
+        lock(&self.sizes).keys().cloned().collect()
+    }
+
+    /// How many accounts there are, and how many bytes they have on disk.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        let sizes = lock(&self.sizes);
+        (sizes.len() as u64, sizes.values().sum())
+    }
+
+    /// Makes records of an account durable here; true if it had none. Blocks for a sync.
+    pub(crate) fn hold(&self, account: &AccountName, records: &[&[u8]]) -> io::Result<bool> {
+        let mut frames = Vec::new();
+        for record in records {
+            frame::write(&mut frames, record);
+        }
+        let mut accounts = lock(&self.accounts);
+        let new = !accounts.contains_key(account);
+        if new {
+            let store = Store::open(
+                &self.dir.join(account.as_str()),
+                self.segment_bytes,
+                |_, _| {},
+            )?;
+            let cursor = store.cursor();
+            let folder = Folder {
+                store,
+                reader: Reader::default(),
+                cursor,
+            };
+            accounts.insert(account.clone(), folder);
+        }
+        if let Some(folder) = accounts.get_mut(account) {
+            // An account counts as held even if this fails: what follows must not overtake it for ever.
+            let written = folder.store.append(&frames, records.len() as u64);
+            lock(&self.sizes).insert(account.clone(), folder.store.bytes());
+            written?;
+        }
+        Ok(new)
+    }
+
+    /// Reads the oldest records of an account; returns them with the number after the last.
+    pub(crate) fn read(
+        &self,
+        account: &AccountName,
+        count: usize,
+        bytes: usize,
+    ) -> io::Result<(Vec<Vec<u8>>, u64)> {
+        let mut accounts = lock(&self.accounts);
+        let Some(folder) = accounts.get_mut(account) else {
+            return Ok((Vec::new(), 0));
+        };
+        let (dir, segments) = (self.dir.join(account.as_str()), folder.store.segments());
+        let records = folder
+            .reader
+            .read(&dir, &segments, folder.cursor, count, bytes);
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                folder.reader = Reader::default();
+                return Err(error);
+            }
+        };
+        let next = records
+            .last()
+            .map_or(folder.cursor, |(number, _)| number + 1);
+        let records = records.into_iter().map(|(_, record)| record).collect();
+        Ok((records, next))
+    }
+
+    /// Marks the records before number `next` as published; true if that was all, and nothing is held any more.
+    pub(crate) fn published(&self, account: &AccountName, next: u64) -> io::Result<bool> {
+        let mut accounts = lock(&self.accounts);
+        let Some(folder) = accounts.get_mut(account) else {
+            return Ok(true);
+        };
+        folder.cursor = next.clamp(folder.cursor, folder.store.end());
+        if folder.cursor == folder.store.end() {
+            accounts.remove(account);
+            lock(&self.sizes).remove(account);
+            fs::remove_dir_all(self.dir.join(account.as_str()))?;
+            return Ok(true);
+        }
+        folder.store.save_cursor(folder.cursor)?;
+        folder.store.trim(folder.cursor)?;
+        lock(&self.sizes).insert(account.clone(), folder.store.bytes());
+        Ok(false)
+    }
+
+    /// Something may have changed: whoever waits to try again need not wait any longer.
+    pub(crate) fn retry(&self) {
+        self.retry.send_replace(());
+    }
+
+    /// Returns what changes at every [`Held::retry`], also at one that comes while nobody waits for it.
+    pub(crate) fn retried(&self) -> watch::Receiver<()> {
+        self.retry.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: SpoolConfig = SpoolConfig {
+        max_bytes: 1_000,
+        segment_bytes: 100,
+        held_bytes: 160,
+    };
+
+    fn open(dir: &Path) -> (Held, Vec<Vec<u8>>) {
+        let mut found = Vec::new();
+        let held = Held::open(dir, &CONFIG, |record| found.push(record.to_vec())).unwrap();
+        (held, found)
+    }
+
+    #[test]
+    fn what_is_held_outlives_a_restart_until_it_is_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let (alice, bob): (AccountName, AccountName) =
+            ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let (held, found) = open(dir.path());
+        assert!(found.is_empty());
+        assert!(held.hold(&alice, &[b"1", b"2"]).unwrap());
+        assert!(!held.hold(&alice, &[b"3"]).unwrap());
+        assert!(held.hold(&bob, &[b"x"]).unwrap());
+        let (records, next) = held.read(&alice, 2, 1_000).unwrap();
+        assert_eq!(records, [b"1", b"2"]);
+        assert!(!held.published(&alice, next).unwrap());
+        assert_eq!(held.read(&alice, 9, 1_000).unwrap().0, [b"3"]);
+        drop(held);
+        let (held, mut found) = open(dir.path());
+        found.sort();
+        assert_eq!(found, [b"3", b"x"]);
+        let (_, next) = held.read(&alice, 9, 1_000).unwrap();
+        assert!(held.published(&alice, next).unwrap());
+        assert_eq!(held.accounts(), HashSet::from([bob]));
+        assert!(!dir.path().join("held/alice").exists());
+        assert!(held.hold(&alice, &[b"4"]).unwrap());
+        assert_eq!(held.read(&alice, 9, 1_000).unwrap().0, [b"4"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_stops_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (alice, bob): (AccountName, AccountName) =
+            ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let (held, _) = open(dir.path());
+        held.hold(&alice, &[b"1"]).unwrap();
+        held.hold(&bob, &[b"2"]).unwrap();
+        drop(held);
+        // No segment, but a folder.
+        let segment = dir.path().join("held/alice/0000000000000000.spool");
+        fs::remove_file(&segment).unwrap();
+        fs::create_dir(&segment).unwrap();
+        let (held, found) = open(dir.path());
+        assert_eq!(found, [b"2"]);
+        assert_eq!(held.accounts(), HashSet::from([bob]));
+        assert!(dir.path().join("held/alice.damaged").exists());
+        // What comes is held anew.
+        assert!(held.hold(&alice, &[b"3"]).unwrap());
+        drop(held);
+        let (_, mut found) = open(dir.path());
+        found.sort();
+        assert_eq!(found, [b"2", b"3"]);
+    }
+
+    #[test]
+    fn an_account_that_has_used_up_its_room_is_refused_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (alice, bob): (AccountName, AccountName) =
+            ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let (held, _) = open(dir.path());
+        held.hold(&alice, &[&[b'x'; 100]]).unwrap();
+        held.check(&alice).unwrap();
+        held.hold(&alice, &[&[b'x'; 100]]).unwrap();
+        assert!(matches!(held.check(&alice), Err(SpoolError::Held(name, 216)) if name == alice));
+        held.check(&bob).unwrap();
+        // Room comes back as it is published.
+        let (_, next) = held.read(&alice, 1, 1_000).unwrap();
+        held.published(&alice, next).unwrap();
+        held.check(&alice).unwrap();
+    }
+}

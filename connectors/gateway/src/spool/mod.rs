@@ -1,0 +1,495 @@
+//! The spool: events that happened and are not published yet, durable on disk.
+//!
+//! One thread writes: it takes everything that waits, appends it and syncs once, so that many
+//! connections share one sync. Records have consecutive numbers; the cursor is the number of the first
+//! record that is not published. Segments behind the cursor are removed.
+//!
+//! Messages of an account whose archive cannot be written are moved aside ([`held`]), so that they neither
+//! hold up nor crowd out those of others.
+
+mod frame;
+mod held;
+mod seen;
+mod store;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use protocol::{AccountName, Event, Timestamp};
+use tokio::sync::{Notify, oneshot, watch};
+
+use self::held::Held;
+use self::seen::{Entry, LastSeen, Stored, stored_seen};
+pub(crate) use self::store::{Reader, write_atomically};
+use self::store::{Segment, Store};
+use crate::Seen;
+use crate::attempts::Attempts;
+
+/// Pause after the disk refused a write.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+/// Bounds of a [`Spool`].
+#[derive(Clone, Copy, Debug)]
+pub struct SpoolConfig {
+    /// Bytes on disk; when they are used up nothing is accepted until something was published.
+    pub max_bytes: u64,
+    /// Size at which a segment is closed, bytes.
+    pub segment_bytes: u64,
+    /// Bytes on disk of one account whose archive cannot be written; when they are used up nothing of that
+    /// account is accepted until something was published. All such accounts together may use
+    /// [`SpoolConfig::max_bytes`] once more.
+    pub held_bytes: u64,
+}
+
+/// The spool cannot take an event.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// No room until something was published.
+    #[error("the spool is full ({0} bytes): the functions have not taken events for too long")]
+    Full(u64),
+    /// The disk has no room.
+    #[error("the server's disk is full")]
+    DiskFull,
+    /// The disk refuses.
+    #[error("the server's disk cannot be written ({0})")]
+    Disk(io::ErrorKind),
+    /// No room for this account until its archive could be written.
+    #[error(
+        "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
+    )]
+    Held(AccountName, u64),
+    /// The event is too large.
+    #[error("an event of {0} bytes is too large to be kept; at most 1 MiB fits")]
+    TooLarge(usize),
+    /// The spool is closed.
+    #[error("the spool is closed")]
+    Closed,
+    /// The folder cannot be used.
+    #[error("the spool {path} cannot be opened: {error}")]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Becomes true when the events are durable.
+pub type Durable = oneshot::Receiver<()>;
+
+/// The spool; clones are the same spool.
+#[derive(Clone, Debug)]
+pub struct Spool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    config: SpoolConfig,
+    state: Mutex<State>,
+    work: Condvar,
+    room: Notify,
+    end: watch::Sender<u64>,
+    trouble: watch::Sender<Option<io::ErrorKind>>,
+    held: Held,
+    attempts: Attempts,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: Vec<u8>,
+    count: u64,
+    waiting: Vec<oneshot::Sender<()>>,
+    writing: u64,
+    next: u64,
+    disk: u64,
+    cursor: u64,
+    settled: u64,
+    segments: Vec<Segment>,
+    seen: LastSeen,
+    /// What `seen` learns when the queued frames are durable.
+    notes: Vec<Entry>,
+    /// When the oldest record that is not published was appended, with its number.
+    oldest: Option<(u64, Timestamp)>,
+    /// What the disk said last, if it refuses.
+    failing: Option<io::ErrorKind>,
+    closed: bool,
+}
+
+impl Spool {
+    /// Opens a spool, making its folder if needed. A record that a crash cut is removed; every whole
+    /// record that is still there is shown to `visit`, with its number.
+    ///
+    /// # Errors
+    /// [`SpoolError::Open`], also if another process has it open.
+    pub fn open(
+        dir: &Path,
+        config: SpoolConfig,
+        mut visit: impl FnMut(u64, Event),
+    ) -> Result<Self, SpoolError> {
+        let failed = |error| SpoolError::Open {
+            path: dir.to_owned(),
+            error,
+        };
+        let mut seen = LastSeen::load(dir);
+        let mut found = |number: u64, record: &[u8]| match serde_json::from_slice::<Event>(record) {
+            Ok(event) => {
+                Entry::of(&event, stored_seen(record))
+                    .into_iter()
+                    .for_each(|entry| seen.note(entry));
+                visit(number, event);
+            }
+            Err(error) => {
+                tracing::error!(number, %error, "a record of the spool is no event");
+            }
+        };
+        // What is held is older than what is not.
+        let held = Held::open(dir, &config, |record| found(0, record)).map_err(failed)?;
+        let store = Store::open(dir, config.segment_bytes, found).map_err(failed)?;
+        let cursor = store.cursor();
+        let state = State {
+            next: store.end(),
+            disk: store.bytes(),
+            cursor,
+            segments: store.segments(),
+            seen,
+            oldest: (cursor < store.end()).then(|| (store.end(), connector_kit::now())),
+            ..State::default()
+        };
+        let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
+            config,
+            work: Condvar::new(),
+            room: Notify::new(),
+            end: watch::Sender::new(store.end()),
+            trouble: watch::Sender::new(None),
+            held,
+            attempts: Attempts::open(dir),
+            state: Mutex::new(state),
+            thread: Mutex::new(None),
+        });
+        let writer = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("spool".to_owned())
+            .spawn(move || writer.run(store))
+            .map_err(failed)?;
+        *lock(&inner.thread) = Some(thread);
+        Ok(Self(inner))
+    }
+
+    /// Queues events; returns the number after the last of them, and a receiver that fires when they are durable.
+    /// Events become durable in the order of these calls.
+    ///
+    /// # Errors
+    /// [`SpoolError::Full`], [`SpoolError::Held`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then
+    /// none is queued.
+    pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
+        self.append_seen(events, Seen::ALL)
+    }
+
+    /// As [`Spool::append`]; `seen` tells what follows for [`Spool::last_seen`].
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn append_seen(&self, events: &[Event], seen: Seen) -> Result<(u64, Durable), SpoolError> {
+        let mut frames = Vec::new();
+        for event in events {
+            let record = serde_json::to_vec(&Stored::new(event, seen))
+                .map_err(|_| SpoolError::TooLarge(0))?;
+            if record.len() > frame::MAX_RECORD {
+                return Err(SpoolError::TooLarge(record.len()));
+            }
+            frame::write(&mut frames, &record);
+        }
+        for event in events {
+            self.0.held.check(&event.account)?;
+        }
+        let (done, durable) = oneshot::channel();
+        let mut state = self.0.state();
+        if state.closed {
+            return Err(SpoolError::Closed);
+        }
+        if let Some(kind) = state.failing {
+            return Err(refusal(kind));
+        }
+        let used = state.used() + frames.len() as u64;
+        if used > self.0.config.max_bytes {
+            return Err(SpoolError::Full(state.used()));
+        }
+        state.frames.extend_from_slice(&frames);
+        state.count += events.len() as u64;
+        state.next += events.len() as u64;
+        state.waiting.push(done);
+        let notes = events.iter().flat_map(|event| Entry::of(event, seen));
+        state.notes.extend(notes);
+        let next = state.next;
+        if state.oldest.is_none() {
+            state.oldest = Some((next, connector_kit::now()));
+        }
+        self.0.work.notify_one();
+        Ok((next, durable))
+    }
+
+    /// Tells why [`Spool::append`] would refuse everything of this account now.
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn room_for(&self, account: &AccountName) -> Result<(), SpoolError> {
+        let state = self.0.state();
+        if let Some(kind) = state.failing {
+            return Err(refusal(kind));
+        }
+        if state.used() >= self.0.config.max_bytes {
+            return Err(SpoolError::Full(state.used()));
+        }
+        drop(state);
+        self.0.held.check(account)
+    }
+
+    /// Returns why the disk refuses, as it changes; nothing while it does not.
+    pub(crate) fn trouble(&self) -> watch::Receiver<Option<io::ErrorKind>> {
+        self.0.trouble.subscribe()
+    }
+
+    /// What must be published through, so that no event ends the process again and again.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    pub(crate) fn held(&self) -> &Held {
+        &self.0.held
+    }
+
+    /// Waits until there may be room again.
+    pub async fn room(&self) {
+        self.0.room.notified().await;
+    }
+
+    /// Returns the number of the first record that is not published.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.0.state().cursor
+    }
+
+    /// Returns the number after the last durable record.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        *self.0.end.borrow()
+    }
+
+    /// Returns a receiver of the number after the last durable record.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.end.subscribe()
+    }
+
+    /// Reads durable records that are not published, as JSON with their numbers, from one on: at most `count`, and `bytes` bytes, but
+    /// at least one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(
+        &self,
+        reader: &mut Reader,
+        from: u64,
+        count: usize,
+        bytes: usize,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let (from, segments) = {
+            let state = self.0.state();
+            (from.max(state.cursor), state.segments.clone())
+        };
+        reader.read(&self.0.dir, &segments, from, count, bytes)
+    }
+
+    /// Says that all records before number `next` that change connections are published.
+    pub(crate) fn settled(&self, next: u64) {
+        let mut state = self.0.state();
+        state.settled = next.clamp(state.settled, self.end().max(state.settled));
+    }
+
+    /// Returns the number before which everything is published that changes connections.
+    pub(crate) fn settled_until(&self) -> u64 {
+        let state = self.0.state();
+        state.settled.max(state.cursor)
+    }
+
+    /// Marks all records before number `next` as published.
+    pub fn published(&self, next: u64) {
+        let mut state = self.0.state();
+        state.cursor = next.clamp(state.cursor, self.end());
+        let (cursor, next) = (state.cursor, state.next);
+        match state.oldest {
+            _ if cursor == next => state.oldest = None,
+            Some((number, _)) if cursor >= number => {
+                state.oldest = Some((next, connector_kit::now()))
+            }
+            _ => {}
+        }
+        self.0.work.notify_one();
+    }
+
+    /// Returns, by target, the time of the newest message of a connection.
+    #[must_use]
+    pub fn last_seen(&self, account: &AccountName, connection: &str) -> Vec<(String, Timestamp)> {
+        self.0.state().seen.of(account, connection)
+    }
+
+    /// Returns how many records wait to be published, how many bytes the spool takes, and since when the oldest waits.
+    #[must_use]
+    pub fn usage(&self) -> (u64, u64, Option<Timestamp>) {
+        let state = self.0.state();
+        let waiting = state.next - state.cursor;
+        (waiting, state.used(), state.oldest.map(|(_, time)| time))
+    }
+
+    /// Writes what waits and ends the thread. Blocks for a sync or two.
+    pub fn close(&self) {
+        self.0.state().closed = true;
+        self.0.work.notify_all();
+        if let Some(thread) = lock(&self.0.thread).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the spool's thread panicked");
+        }
+    }
+}
+
+impl State {
+    fn used(&self) -> u64 {
+        self.disk + self.writing + self.frames.len() as u64
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The thread: writes, then keeps house.
+    fn run(&self, mut store: Store) {
+        let (mut saved, mut failed) = (store.cursor(), false);
+        loop {
+            let mut state = self.state();
+            while state.frames.is_empty() && state.cursor == saved && !state.closed {
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            let (frames, count) = (
+                std::mem::take(&mut state.frames),
+                std::mem::take(&mut state.count),
+            );
+            let waiting = std::mem::take(&mut state.waiting);
+            let notes = std::mem::take(&mut state.notes);
+            state.writing = frames.len() as u64;
+            let (cursor, closed) = (state.cursor, state.closed);
+            drop(state);
+            if !frames.is_empty() && !self.write(&mut store, &frames, count) {
+                return;
+            }
+            if !notes.is_empty() {
+                let mut state = self.state();
+                notes.into_iter().for_each(|entry| state.seen.note(entry));
+            }
+            if cursor != saved {
+                saved = cursor;
+                match self.publish(&mut store, cursor) {
+                    Ok(()) => failed = false,
+                    Err(error) if !failed => {
+                        failed = true;
+                        tracing::warn!(%error, "the spool cannot be trimmed; events may be published again after a restart");
+                    }
+                    Err(_) => {}
+                }
+            }
+            let mut state = self.state();
+            state.writing = 0;
+            state.disk = store.bytes();
+            state.segments = store.segments();
+            let done = closed && state.frames.is_empty() && state.cursor == saved;
+            drop(state);
+            self.end.send_replace(store.end());
+            for waiter in waiting {
+                let _ = waiter.send(());
+            }
+            self.room.notify_waiters();
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Writes, again and again if the disk refuses; false if the spool was closed meanwhile.
+    fn write(&self, store: &mut Store, frames: &[u8], count: u64) -> bool {
+        loop {
+            match store.append(frames, count) {
+                Ok(()) => {
+                    if self.state().failing.take().is_some() {
+                        tracing::info!("the spool can be written again");
+                        self.trouble.send_replace(None);
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    let mut state = self.state();
+                    if state.failing != Some(error.kind()) {
+                        tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
+                    }
+                    state.failing = Some(error.kind());
+                    self.trouble.send_replace(Some(error.kind()));
+                    if state.closed {
+                        return false;
+                    }
+                    drop(self.work.wait_timeout(state, DISK_RETRY));
+                }
+            }
+        }
+    }
+
+    fn publish(&self, store: &mut Store, cursor: u64) -> io::Result<()> {
+        let saved = store.save_cursor(cursor);
+        if saved.as_ref().is_err_and(|error| !is_full(error)) {
+            return saved;
+        }
+        if store.can_trim(cursor) {
+            // The newest times must outlive the segments that tell them.
+            let seen = self.state().seen.to_json();
+            let written = write_atomically(&self.dir, seen::FILE, &seen);
+            // But on a full disk it is these segments that make room: without those times, more is asked of servers
+            // after a restart than would be needed. What is removed is published without the cursor's word as well.
+            if written.as_ref().is_err_and(|error| !is_full(error)) {
+                return written;
+            }
+            store.trim(cursor)?;
+        }
+        saved
+    }
+}
+
+/// Whether there is no room on the disk, or no more for us.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// What is said while the disk refuses.
+pub(crate) fn refusal(kind: io::ErrorKind) -> SpoolError {
+    match is_full(&kind.into()) {
+        true => SpoolError::DiskFull,
+        false => SpoolError::Disk(kind),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

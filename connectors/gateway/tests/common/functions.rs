@@ -1,0 +1,348 @@
+//! A small stand-in for the functions: takes signed requests, and fails when told to.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use protocol::{
+    Assignment, Assignments, Event, EventBatch, EventReceipt, Timestamp, verify_request,
+};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+pub const KEY: &[u8] = b"the key of tests";
+pub const ID: &str = "irc";
+
+/// How an answer to a batch goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// This status, nothing stored.
+    Status(u16),
+    /// 429 with `Retry-After: 0`.
+    Later,
+    /// The connection is cut before anything is read.
+    Cut,
+    /// Everything is stored, but the answer is lost.
+    Lost,
+    /// The answer is no JSON.
+    Garbage,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub assignments: Vec<Assignment>,
+    pub failures: VecDeque<Failure>,
+    /// Every batch that was stored, repeats included.
+    pub batches: Vec<Vec<Event>>,
+    pub requests: usize,
+    /// Events with these ids are refused.
+    pub refuse: Vec<String>,
+    /// Messages of these accounts have to wait.
+    pub away: Vec<String>,
+    /// Grants that ended, and calls that are over.
+    pub ended: Vec<String>,
+    pub ended_calls: Vec<String>,
+    /// What the next look at the version of `ended` tells.
+    pub version: String,
+    /// Tasks that wait, as on the wire, and what became of them.
+    pub outbox: Vec<serde_json::Value>,
+    pub receipts: Vec<protocol::OutboxReceipt>,
+    /// The next answer with all assignments is made at once, and given when this is told so.
+    pub hold: Option<Arc<tokio::sync::Notify>>,
+    /// Answers that are held.
+    pub holding: usize,
+}
+
+pub struct Functions {
+    pub origin: String,
+    pub address: SocketAddr,
+    pub state: Arc<Mutex<State>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Functions {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Functions {
+    pub async fn start() -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::<Mutex<State>>::default();
+        let shared = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                let cut = {
+                    let mut state = state.lock().unwrap();
+                    let cut = matches!(state.failures.front(), Some(Failure::Cut));
+                    if cut {
+                        state.failures.pop_front();
+                        state.requests += 1;
+                    }
+                    cut
+                };
+                connections.spawn(async move {
+                    if cut {
+                        let _ = stream.read(&mut [0; 10]).await;
+                        return;
+                    }
+                    let service = hyper::service::service_fn(move |request| {
+                        answer(Arc::clone(&state), request)
+                    });
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .keep_alive(false)
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self {
+            origin: format!("http://{address}"),
+            address,
+            state,
+            task,
+        }
+    }
+
+    /// Every event that was stored, the first time it was.
+    pub fn stored(&self) -> Vec<Event> {
+        let mut stored: Vec<Event> = Vec::new();
+        for event in self.state.lock().unwrap().batches.iter().flatten() {
+            if !stored.iter().any(|known| known.id == event.id) {
+                stored.push(event.clone());
+            }
+        }
+        stored
+    }
+}
+
+async fn answer(
+    state: Arc<Mutex<State>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let header = |name| parts.headers.get(name).unwrap().to_str().unwrap();
+    let path = parts.uri.path_and_query().unwrap().as_str();
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_millis() as i64;
+    let time = Timestamp::from_millis(header(protocol::TIME_HEADER).parse().unwrap());
+    assert_eq!(header(protocol::CONNECTOR_HEADER), ID);
+    verify_request(
+        KEY,
+        parts.method.as_str(),
+        path,
+        time,
+        &body,
+        header(protocol::SIGNATURE_HEADER),
+        Timestamp::from_millis(now),
+    )
+    .expect("every request is signed");
+    let json = |value: serde_json::Value| Ok(Response::new(Full::from(value.to_string())));
+    if parts.uri.path_and_query().unwrap() == "/connector/assignments" && parts.method == "GET" {
+        let (held, answer) = {
+            let mut state = state.lock().unwrap();
+            let assignments = state.assignments.clone();
+            state.holding += usize::from(state.hold.is_some());
+            (state.hold.take(), Assignments { assignments })
+        };
+        if let Some(held) = held {
+            held.notified().await;
+        }
+        return json(serde_json::to_value(answer).unwrap());
+    }
+    let mut state = state.lock().unwrap();
+    match (&parts.method, parts.uri.path()) {
+        (&Method::POST, "/connector/events") => {
+            state.requests += 1;
+            let failure = state.failures.pop_front();
+            let status = |status: u16| {
+                let response = Response::builder()
+                    .status(status)
+                    .header("retry-after", "0");
+                Ok(response.body(Full::from("{}")).unwrap())
+            };
+            match failure {
+                Some(Failure::Status(code)) => return status(code),
+                Some(Failure::Later) => return status(429),
+                Some(Failure::Cut) => return Err(std::io::Error::other("cut")),
+                _ => {}
+            }
+            let batch: EventBatch = serde_json::from_slice(&body).unwrap();
+            let refused: Vec<_> = batch
+                .events
+                .iter()
+                .filter(|event| state.refuse.contains(&event.id))
+                .map(|event| protocol::RefusedEvent {
+                    id: event.id.clone(),
+                    reason: "it is a test".to_owned(),
+                })
+                .collect();
+            let (kept, waiting): (Vec<Event>, Vec<Event>) =
+                batch.events.into_iter().partition(|event| {
+                    let message = matches!(event.body, protocol::EventBody::Message { .. });
+                    !message || !state.away.iter().any(|away| event.account.as_str() == away)
+                });
+            let mut away: Vec<_> = waiting.into_iter().map(|event| event.account).collect();
+            away.dedup();
+            let receipt = EventReceipt {
+                elsewhere: Vec::new(),
+                stored: kept.len() - refused.len(),
+                refused,
+                waiting: away
+                    .into_iter()
+                    .map(|account| protocol::WaitingAccount {
+                        account,
+                        reason: "it is a test".to_owned(),
+                        retry_after: 0,
+                    })
+                    .collect(),
+            };
+            state.batches.push(kept);
+            match failure {
+                Some(Failure::Lost) => Err(std::io::Error::other("lost")),
+                Some(Failure::Garbage) => Ok(Response::new(Full::from("<html>"))),
+                _ => json(serde_json::to_value(receipt).unwrap()),
+            }
+        }
+        (&Method::GET, "/connector/assignments") => {
+            let account = parts
+                .uri
+                .query()
+                .and_then(|query| query.strip_prefix("account="));
+            let wanted =
+                |a: &&Assignment| account.is_none_or(|account| a.account.as_str() == account);
+            let assignments = state.assignments.iter().filter(wanted).cloned().collect();
+            json(serde_json::to_value(Assignments { assignments }).unwrap())
+        }
+        (&Method::GET, "/connector/outbox") if parts.uri.query().is_none() => {
+            json(serde_json::json!({"items": state.outbox}))
+        }
+        (&Method::GET, "/connector/outbox") => json(serde_json::json!({"items": []})),
+        (&Method::POST, "/connector/outbox") => {
+            let receipt: protocol::OutboxReceipt = serde_json::from_slice(&body).unwrap();
+            let ended: Vec<&String> = receipt
+                .done
+                .iter()
+                .chain(receipt.refused.iter().map(|refused| &refused.id))
+                .collect();
+            state
+                .outbox
+                .retain(|item| !ended.iter().any(|id| item["id"] == id.as_str()));
+            state.receipts.push(receipt);
+            let response = Response::builder().status(204);
+            Ok(response.body(Full::default()).unwrap())
+        }
+        (&Method::GET, "/connector/sessions") => {
+            json(serde_json::json!({"version": state.version}))
+        }
+        (&Method::POST, "/connector/sessions") => {
+            let query: protocol::SessionsQuery = serde_json::from_slice(&body).unwrap();
+            let over = |session: &protocol::SessionRef| {
+                session
+                    .grant
+                    .as_ref()
+                    .is_some_and(|grant| state.ended.contains(grant))
+            };
+            let answer = protocol::SessionsAnswer {
+                version: state.version.clone(),
+                ended: query.sessions.into_iter().filter(over).collect(),
+                ended_calls: query
+                    .calls
+                    .into_iter()
+                    .filter(|call| state.ended_calls.contains(call))
+                    .collect(),
+            };
+            json(serde_json::to_value(answer).unwrap())
+        }
+        (&Method::POST, "/connector/assignments") => {
+            let assignment: Assignment = serde_json::from_slice(&body).unwrap();
+            state.assignments.push(assignment.clone());
+            json(serde_json::to_value(assignment).unwrap())
+        }
+        _ => Ok(Response::builder()
+            .status(404)
+            .body(Full::from("{}"))
+            .unwrap()),
+    }
+}
+
+/// Makes an assignment on the test network.
+pub fn assignment(account: &str, nick: &str, channels: &[&str]) -> Assignment {
+    serde_json::from_value(serde_json::json!({
+        "account": account,
+        "connection": {
+            "version": 1, "id": format!("{account}1"), "platform": "irc", "name": "Test", "server": "irc.test",
+            "host": "irc.test", "port": 6697, "secure": true, "nick": nick, "sasl": true,
+            "channels": channels, "enabled": true, "connector": ID, "created": "2026-01-15T10:00:00.000Z"
+        }
+    }))
+    .unwrap()
+}
+
+/// Returns the ticket of the `n`th participant of a call.
+pub fn call_ticket(call: &str, n: u32) -> String {
+    let ticket = protocol::CallTicket {
+        call: call.to_owned(),
+        peer: format!("p{n}"),
+        name: format!("name {n}"),
+        guest: n > 1,
+        connector: ID.to_owned(),
+        expires: Timestamp::from_millis(4_000_000_000_000),
+        account: None,
+        grant: None,
+        moderator: n == 1,
+    };
+    ticket.sign(KEY)
+}
+
+/// Returns the ticket of a member of a call.
+pub fn member_ticket(call: &str, peer: &str, account: &str, moderator: bool) -> String {
+    let ticket = protocol::CallTicket {
+        call: call.to_owned(),
+        peer: peer.to_owned(),
+        name: account.to_owned(),
+        guest: false,
+        connector: ID.to_owned(),
+        expires: Timestamp::from_millis(4_000_000_000_000),
+        account: Some(account.parse().unwrap()),
+        grant: Some(format!("grant-{account}")),
+        moderator,
+    };
+    ticket.sign(KEY)
+}
+
+/// Makes a ticket for an account, ending in so many milliseconds.
+pub fn ticket(account: &str, connector: &str, millis: i64) -> String {
+    ticket_of(account, &format!("grant-{account}"), connector, millis)
+}
+
+/// Makes a ticket from a grant of an account.
+pub fn ticket_of(account: &str, grant: &str, connector: &str, millis: i64) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_millis() as i64;
+    let ticket = protocol::Ticket {
+        account: account.parse().unwrap(),
+        connector: connector.to_owned(),
+        expires: Timestamp::from_millis(now + millis),
+        grant: Some(grant.to_owned()),
+    };
+    ticket.sign(KEY)
+}

@@ -1,0 +1,160 @@
+//! A client of Socket.IO over polling: every request is one of the test's own.
+
+use std::collections::VecDeque;
+
+use protocol::Timestamp;
+use serde_json::{Value, json};
+
+use super::TIME_LIMIT;
+use super::functions::{ID, KEY};
+
+/// A client of HTTP.
+pub fn http() -> reqwest::Client {
+    // Fails if a test of this process did it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A session of Engine.IO, with at most one namespace in use.
+pub struct Polling {
+    http: reqwest::Client,
+    url: String,
+    namespace: &'static str,
+    packets: VecDeque<String>,
+    acks: u32,
+}
+
+impl Polling {
+    /// Begins a session; the status if that is refused.
+    pub async fn begin(url: &str) -> Result<Self, u16> {
+        let http = http();
+        let url = format!("{url}/sockethub/?EIO=4&transport=polling");
+        let response = http.get(&url).send().await.unwrap();
+        if !response.status().is_success() {
+            return Err(response.status().as_u16());
+        }
+        let text = response.text().await.unwrap();
+        let open: Value = serde_json::from_str(text.strip_prefix('0').unwrap()).unwrap();
+        Ok(Self {
+            http,
+            url: format!("{url}&sid={}", open["sid"].as_str().unwrap()),
+            namespace: "",
+            packets: VecDeque::new(),
+            acks: 0,
+        })
+    }
+
+    /// Begins a session and connects to a namespace, `""` or `"/calls,"`.
+    pub async fn open(url: &str, namespace: &'static str, auth: Value) -> Self {
+        let mut client = Self::begin(url).await.unwrap();
+        client.namespace = namespace;
+        assert_eq!(client.post(format!("40{namespace}{auth}")).await, 200);
+        let connected = client.packet().await;
+        assert!(
+            connected.is_some_and(|packet| packet.starts_with(&format!("40{namespace}"))),
+            "a session connects"
+        );
+        client
+    }
+
+    /// Sends a packet of Engine.IO; returns the status.
+    pub async fn post(&self, packet: String) -> u16 {
+        let request = self.http.post(&self.url).body(packet);
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    pub async fn emit(&self, event: &str, value: Value) {
+        let packet = format!("42{}{}", self.namespace, json!([event, value]));
+        self.post(packet).await;
+    }
+
+    /// Sends an event and returns the first argument of its ack; nothing if the session ends before.
+    pub async fn ask(&mut self, event: &str, value: Value) -> Option<Value> {
+        self.acks += 1;
+        let (namespace, id) = (self.namespace, self.acks);
+        let event = json!([event, value]);
+        self.post(format!("42{namespace}{id}{event}")).await;
+        let ack = format!("43{namespace}{id}");
+        // What comes before it is for those who ask for events.
+        let mut before = VecDeque::new();
+        let answer = loop {
+            let packet = self.packet().await?;
+            if let Some(arguments) = packet.strip_prefix(&ack) {
+                let arguments: Value = serde_json::from_str(arguments).unwrap();
+                break arguments[0].clone();
+            }
+            before.push_back(packet);
+        };
+        before.append(&mut self.packets);
+        self.packets = before;
+        Some(answer)
+    }
+
+    /// Returns the next event with this name; nothing if the session ends before.
+    pub async fn event(&mut self, name: &str) -> Option<Value> {
+        let start = format!("42{}", self.namespace);
+        loop {
+            let packet = self.packet().await?;
+            if let Some(event) = packet.strip_prefix(&start) {
+                let event: Value = serde_json::from_str(event).unwrap();
+                if event[0] == name {
+                    return Some(event[1].clone());
+                }
+            }
+        }
+    }
+
+    /// Whether the server ends the namespace.
+    pub async fn ends(&mut self) -> bool {
+        while self.packet().await.is_some() {}
+        true
+    }
+
+    /// Returns the next packet but pings; nothing once the namespace or the session has ended.
+    pub async fn packet(&mut self) -> Option<String> {
+        let next = tokio::time::timeout(TIME_LIMIT, self.next_packet()).await;
+        next.expect("something comes in time")
+    }
+
+    async fn next_packet(&mut self) -> Option<String> {
+        loop {
+            while let Some(packet) = self.packets.pop_front() {
+                match packet.as_str() {
+                    "2" => {
+                        self.post("3".to_owned()).await;
+                    }
+                    "" | "6" => {}
+                    end if end == "1" || end == format!("41{}", self.namespace) => return None,
+                    _ => return Some(packet),
+                }
+            }
+            let poll = self.http.get(&self.url).timeout(TIME_LIMIT).send().await;
+            let response = poll.unwrap();
+            if !response.status().is_success() {
+                return None;
+            }
+            let text = response.text().await.unwrap();
+            self.packets.extend(text.split('\u{1e}').map(str::to_owned));
+        }
+    }
+
+    /// Breaks off without a word to the namespace.
+    pub async fn break_off(&self) {
+        self.post("1".to_owned()).await;
+    }
+}
+
+/// Wakes the gateway as the functions do; returns the status.
+pub async fn wake(url: &str, query: &str) -> u16 {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let now = Timestamp::from_millis(now.as_millis() as i64);
+    let target = format!("{}{query}", protocol::WAKE_PATH);
+    let signature = protocol::sign_request(KEY, "POST", &target, now, b"");
+    let http = http();
+    let request = http
+        .post(format!("{url}{target}"))
+        .header(protocol::CONNECTOR_HEADER, ID)
+        .header(protocol::TIME_HEADER, now.millis().to_string())
+        .header(protocol::SIGNATURE_HEADER, signature);
+    request.send().await.unwrap().status().as_u16()
+}

@@ -1,0 +1,244 @@
+//! The publisher against functions that fail in every way: every event arrives, in order, with the same id.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::functions::{Failure, Functions, ID, KEY};
+use connector_kit::FunctionsClient;
+use gateway::{Publisher, PublisherConfig, Spool, SpoolConfig};
+use protocol::{ArchiveMessage, ArchiveTarget, Event, EventBody, MessageType};
+use tokio::sync::watch;
+
+const SPOOL: SpoolConfig = SpoolConfig {
+    max_bytes: 1 << 20,
+    segment_bytes: 4 << 10,
+    held_bytes: 1 << 16,
+};
+const CONFIG: PublisherConfig = PublisherConfig {
+    batch_events: 7,
+    batch_bytes: 2_000,
+    interval: Duration::from_millis(1),
+    age: Duration::from_millis(5),
+    retry: Duration::from_millis(20),
+    held_retry: Duration::from_millis(20),
+};
+
+fn event(number: usize) -> Event {
+    event_of("alice", number)
+}
+
+fn event_of(account: &str, number: usize) -> Event {
+    Event {
+        id: format!("event-{number}"),
+        account: account.parse().unwrap(),
+        connection: "c1".to_owned(),
+        body: EventBody::Message {
+            server: "irc.test".to_owned(),
+            target: ArchiveTarget::Channel("#c".to_owned()),
+            message: ArchiveMessage {
+                id: Some(format!("m{number}")),
+                timestamp: 1_000 + number as i64,
+                from: "bob".to_owned(),
+                text: "x".repeat(number % 300 + 1),
+                kind: MessageType::Text,
+            },
+            missed: false,
+        },
+    }
+}
+
+fn client(origin: &str) -> FunctionsClient {
+    FunctionsClient::new(origin, ID, KEY).unwrap()
+}
+
+/// Publishes until everything has arrived; returns the spool and what stops the publisher.
+fn publish(spool: &Spool, origin: &str) -> (watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+    let closing = watch::Sender::new(false);
+    let publisher = Publisher::new(spool.clone(), client(origin), CONFIG);
+    let task = tokio::spawn(publisher.run(closing.subscribe()));
+    (closing, task)
+}
+
+fn numbers(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| event.id.clone()).collect()
+}
+
+#[tokio::test]
+async fn every_event_arrives_in_order_whatever_fails() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().failures = [
+        Failure::Status(500),
+        Failure::Cut,
+        Failure::Lost,
+        Failure::Later,
+        Failure::Status(503),
+        Failure::Lost,
+        Failure::Status(401),
+        Failure::Garbage,
+        Failure::Status(413),
+        Failure::Cut,
+        Failure::Lost,
+    ]
+    .into();
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    let events: Vec<Event> = (0..100).map(event).collect();
+    for chunk in events.chunks(9) {
+        let (_, durable) = spool.append(chunk).unwrap();
+        durable.await.unwrap();
+    }
+    common::until("all published", || spool.cursor() == 100).await;
+    assert_eq!(functions.stored(), events);
+    {
+        let state = functions.state.lock().unwrap();
+        assert!(state.failures.is_empty(), "every failure happened");
+        let sent: usize = state.batches.iter().map(Vec::len).sum();
+        assert!(sent > events.len(), "lost answers make repeats");
+        assert!(
+            state
+                .batches
+                .iter()
+                .all(|batch| batch.len() <= CONFIG.batch_events)
+        );
+    }
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_publishes_the_rest_with_the_same_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let events: Vec<Event> = (0..50).map(event).collect();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (_closing, task) = publish(&spool, &format!("http://{address}"));
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    task.abort();
+    let _ = task.await;
+    spool.close();
+    drop(spool);
+    let functions = Functions::start().await;
+    functions.state.lock().unwrap().failures = [Failure::Lost].into();
+    let mut found = Vec::new();
+    let spool = Spool::open(dir.path(), SPOOL, |_, event| found.push(event)).unwrap();
+    assert_eq!(found, events);
+    let (closing, task) = publish(&spool, &functions.origin);
+    common::until("all published", || spool.cursor() == 50).await;
+    assert_eq!(functions.stored(), events);
+    closing.send_replace(true);
+    task.await.unwrap();
+    assert!(
+        spool
+            .last_seen(&"alice".parse().unwrap(), "c1")
+            .iter()
+            .any(|(target, time)| target == "#c" && time.millis() == 1_049)
+    );
+}
+
+#[tokio::test]
+async fn refused_events_do_not_hold_up_the_others() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.refuse = vec!["event-3".to_owned()];
+        // A batch of one that can never be taken.
+        state.failures = [422, 422, 422, 422].map(Failure::Status).into();
+    }
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let events: Vec<Event> = (0..8).map(event).collect();
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    common::until("all published", || spool.cursor() == 8).await;
+    let stored = numbers(&functions.stored());
+    assert!(
+        stored
+            .ends_with(&["event-3", "event-4", "event-5", "event-6", "event-7"].map(String::from))
+    );
+    assert!(
+        !stored.contains(&"event-0".to_owned()),
+        "the one that was too much is dropped"
+    );
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().away = vec!["bob".to_owned()];
+    let whose = |n: usize| if n.is_multiple_of(2) { "alice" } else { "bob" };
+    let mut events: Vec<Event> = (0..60).map(|n| event_of(whose(n), n)).collect();
+    // What is no message does not wait.
+    events.push(Event {
+        id: "joined".to_owned(),
+        account: "bob".parse().unwrap(),
+        connection: "c1".to_owned(),
+        body: EventBody::Joined {
+            channel: "#new".to_owned(),
+        },
+    });
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (_closing, task) = publish(&spool, &functions.origin);
+    for chunk in events.chunks(10) {
+        let (_, durable) = spool.append(chunk).unwrap();
+        durable.await.unwrap();
+    }
+    common::until("all are published or held", || spool.cursor() == 61).await;
+    let arrived: Vec<Event> = functions.stored();
+    assert_eq!(arrived.len(), 31);
+    assert!(arrived.iter().any(|event| event.id == "joined"));
+    // A restart changes nothing; what is held is shown like the rest of the spool.
+    task.abort();
+    let _ = task.await;
+    spool.close();
+    drop(spool);
+    let mut found = Vec::new();
+    let spool = Spool::open(dir.path(), SPOOL, |_, event| found.push(event.id)).unwrap();
+    for event in events
+        .iter()
+        .filter(|event| event.account.as_str() == "bob")
+    {
+        assert!(found.contains(&event.id) || event.id == "joined");
+    }
+    let (closing, task) = publish(&spool, &functions.origin);
+    let requests = functions.state.lock().unwrap().requests;
+    common::until("it is tried again", || {
+        functions.state.lock().unwrap().requests > requests
+    })
+    .await;
+    assert_eq!(functions.stored().len(), 31);
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.away.clear();
+        state.failures = [Failure::Lost, Failure::Status(500), Failure::Cut].into();
+    }
+    common::until("everything arrived", || functions.stored().len() == 61).await;
+    let bobs: Vec<String> = numbers(&functions.stored())
+        .into_iter()
+        .filter(|id| {
+            events
+                .iter()
+                .any(|e| e.id == *id && e.account.as_str() == "bob")
+        })
+        .filter(|id| id != "joined")
+        .collect();
+    let expected: Vec<String> = (0..30).map(|n| format!("event-{}", 2 * n + 1)).collect();
+    assert_eq!(bobs, expected, "in order");
+    common::until("nothing is held any more", || {
+        std::fs::read_dir(dir.path().join("held")).is_ok_and(|mut held| held.next().is_none())
+    })
+    .await;
+    closing.send_replace(true);
+    task.await.unwrap();
+}

@@ -1,0 +1,182 @@
+//! What ends a session ends its sockets; what changes a connection is known before anybody uses it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::functions::{Functions, ID, assignment, ticket, ticket_of};
+use common::network::Network;
+use common::polling::{Polling, wake};
+use common::running::Running;
+use common::until;
+use serde_json::{Value, json};
+
+/// A gateway that learns of nothing by itself within a test, but of what `change` says.
+async fn world(
+    change: impl FnOnce(&mut gateway::Limits),
+) -> (Functions, Arc<Network>, Running, tempfile::TempDir) {
+    let (functions, dir, network) = (
+        Functions::start().await,
+        tempfile::tempdir().unwrap(),
+        Network::new(),
+    );
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &[])];
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        config.limits.refresh = Duration::from_secs(3600);
+        config.limits.sessions = Duration::from_secs(3600);
+        change(&mut config.limits);
+    })
+    .await;
+    until("the connection starts", || {
+        network.log().contains(&"start alice 0".to_owned())
+    })
+    .await;
+    (functions, network, running, dir)
+}
+
+fn connect(nick: &str) -> Value {
+    json!({
+        "type": "connect", "context": "irc",
+        "actor": {"id": format!("{nick}@irc.test"), "type": "person", "name": nick}
+    })
+}
+
+fn say(text: &str) -> Value {
+    json!({
+        "type": "send", "context": "irc",
+        "actor": {"id": "alice@irc.test", "type": "person", "name": "alice"},
+        "target": {"id": "bob@irc.test", "type": "person", "name": "bob"},
+        "object": {"type": "message", "content": text}
+    })
+}
+
+async fn open(url: &str, grant: &str) -> Polling {
+    let ticket = ticket_of("alice", grant, ID, 60_000);
+    let mut socket = Polling::open(url, "", json!({"ticket": ticket, "mode": "full"})).await;
+    let ack = socket.ask("message", connect("alice")).await.unwrap();
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
+    let (functions, network, running, _dir) = world(|_| {}).await;
+    let url = &running.url;
+    let (mut one, mut two) = (open(url, "g1").await, open(url, "g1").await);
+    let mut other = open(url, "g2").await;
+    functions.state.lock().unwrap().ended = vec!["g1".to_owned()];
+    assert_eq!(wake(url, "?account=alice").await, 204);
+    for ended in [&mut one, &mut two] {
+        let error = ended.event("error").await.expect("it is told why");
+        assert_eq!(error["summary"], "the session has ended; sign in again");
+        assert!(ended.ends().await);
+        // What it sends now is not said.
+        ended.emit("message", say("too late")).await;
+    }
+    network.say("bob", "alice", "a secret");
+    let got = other.event("message").await.unwrap();
+    let secret = |value: &Value| value["object"]["content"] == "a secret";
+    let mut got = got;
+    while !secret(&got) {
+        got = other.event("message").await.unwrap();
+    }
+    assert!(one.packet().await.is_none() && two.packet().await.is_none());
+    let ack = other.ask("message", say("still here")).await.unwrap();
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    // Its ticket is worth nothing, nor when the functions cannot be asked.
+    let ticket = ticket_of("alice", "g1", ID, 60_000);
+    let mut again = Polling::open(url, "", json!({"ticket": ticket})).await;
+    assert!(again.event("error").await.is_some());
+    assert!(again.ends().await);
+    drop(functions);
+    let ticket = ticket_of("alice", "g1", ID, 60_000);
+    let mut again = Polling::open(url, "", json!({"ticket": ticket})).await;
+    assert!(again.event("error").await.is_some());
+    drop(open(url, "g3").await);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_knock_that_is_not_heard_is_made_up_for() {
+    let (functions, _network, running, _dir) =
+        world(|limits| limits.sessions = Duration::from_millis(20)).await;
+    let mut socket = open(&running.url, "g1").await;
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.ended = vec!["g1".to_owned()];
+        state.version = "2".to_owned();
+    }
+    assert!(socket.event("error").await.is_some());
+    assert!(socket.ends().await);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_connection_is_known_when_the_functions_are_answered() {
+    let (functions, network, running, _dir) = world(|_| {}).await;
+    let url = &running.url;
+    // alice is removed, and beth made in her place.
+    let mut new = assignment("alice", "beth", &[]);
+    new.connection.id = "alice2".to_owned();
+    functions.state.lock().unwrap().assignments = vec![new];
+    assert_eq!(wake(url, "?account=alice").await, 204);
+    let auth = json!({"ticket": ticket("alice", ID, 60_000), "mode": "full"});
+    let mut socket = Polling::open(url, "", auth).await;
+    let ack = socket.ask("message", connect("beth")).await.unwrap();
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    let state = |nick: &'static str| {
+        move |value: &Value| {
+            value["object"]["type"] == "connection" && value["object"]["nick"] == nick
+        }
+    };
+    let mut got = socket.event("message").await.unwrap();
+    while got["object"]["type"] != "connection" {
+        got = socket.event("message").await.unwrap();
+    }
+    assert!(state("beth")(&got), "{got}");
+    until("alice has left", || {
+        let quit = "quit alice: the connection was removed".to_owned();
+        network.log().contains(&quit)
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_comes_late_undoes_nothing() {
+    let (functions, network, running, _dir) =
+        world(|limits| limits.refresh = Duration::from_millis(20)).await;
+    let hold = Arc::new(tokio::sync::Notify::new());
+    functions.state.lock().unwrap().hold = Some(Arc::clone(&hold));
+    until("a list is on its way", || {
+        functions.state.lock().unwrap().holding == 1
+    })
+    .await;
+    functions.state.lock().unwrap().assignments.clear();
+    assert_eq!(wake(&running.url, "?account=alice").await, 204);
+    until("alice has left", || {
+        let quit = "quit alice: the connection was removed".to_owned();
+        network.log().contains(&quit)
+    })
+    .await;
+    // Two more lists, of which the first is the late one.
+    let next = Arc::new(tokio::sync::Notify::new());
+    functions.state.lock().unwrap().hold = Some(Arc::clone(&next));
+    hold.notify_one();
+    until("the late list is taken", || {
+        functions.state.lock().unwrap().holding == 2
+    })
+    .await;
+    next.notify_one();
+    let starts = network.log();
+    let starts = starts.iter().filter(|line| line.starts_with("start alice"));
+    assert_eq!(starts.count(), 1);
+    running.stop().await;
+}

@@ -1,0 +1,460 @@
+//! Signed requests to the functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::{
+    AccountName, Assignment, AuthenticateRequest, AuthenticateResponse, EventBatch, EventReceipt,
+    Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer, SessionsQuery,
+    signed_headers,
+};
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::clock::{self, Backoff, jitter};
+
+/// How long a request may take, the answer's body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to reach the functions.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a connector registers, at the longest.
+const REGISTER_EVERY: Duration = Duration::from_secs(60 * 60);
+/// The longest pause after it could not.
+const REGISTER_RETRY: Duration = Duration::from_secs(60);
+/// Largest answer, bytes: assignments of all accounts.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// A request to the functions failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FunctionsError {
+    /// The origin cannot be used.
+    #[error(
+        "\"{0}\" is not the origin of the functions; expected a form like https://chat.example.org"
+    )]
+    Origin(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// No answer, or a broken one.
+    #[error("the functions cannot be reached: {0}")]
+    Unreachable(String),
+    /// An answer that is no success.
+    #[error("the functions answered {status}: {detail}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The problem's detail.
+        detail: String,
+        /// What `Retry-After` asked for.
+        retry_after: Option<Duration>,
+    },
+    /// A success that cannot be understood.
+    #[error("the functions' answer cannot be understood: {0}")]
+    Answer(String),
+}
+
+/// A client of the functions' `/connector/…`. Clones share connections.
+#[derive(Clone)]
+pub struct FunctionsClient {
+    http: reqwest::Client,
+    origin: String,
+    id: String,
+    key: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for FunctionsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionsClient")
+            .field("origin", &self.origin)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FunctionsClient {
+    /// Makes a client for the functions at `origin`, as the connector `id` with its `key`.
+    ///
+    /// Certificates are checked against those of the system.
+    ///
+    /// # Errors
+    /// [`FunctionsError::Origin`] or [`FunctionsError::Tls`].
+    pub fn new(origin: &str, id: &str, key: &[u8]) -> Result<Self, FunctionsError> {
+        let invalid = || FunctionsError::Origin(origin.to_owned());
+        let url = url::Url::parse(origin).map_err(|_| invalid())?;
+        let is_origin = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        if !is_origin {
+            return Err(invalid());
+        }
+        let tls = |error: &dyn std::fmt::Display| FunctionsError::Tls(error.to_string());
+        let mut roots = rustls::RootCertStore::empty();
+        if url.scheme() == "https" {
+            // Certificates of the system that cannot be read do not make the others useless.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        // The provider is named here instead of installed for the process: that can be done only once.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| tls(&error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .timeout(REQUEST_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| tls(&error))?;
+        Ok(Self {
+            http,
+            origin: url.origin().ascii_serialization(),
+            id: id.to_owned(),
+            key: key.into(),
+        })
+    }
+
+    /// Publishes events: `POST /connector/events`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; the batch may or may not have been stored.
+    pub async fn events(&self, batch: &EventBatch) -> Result<EventReceipt, FunctionsError> {
+        self.events_json(to_json(batch)?).await
+    }
+
+    /// As [`FunctionsClient::events`], with a body that is written already.
+    pub async fn events_json(&self, body: Bytes) -> Result<EventReceipt, FunctionsError> {
+        self.request(Method::POST, "/connector/events", body).await
+    }
+
+    /// Fetches connections, of one account or of all: `GET /connector/assignments`. One that cannot be understood stops
+    /// only itself.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn assignments(
+        &self,
+        account: Option<&AccountName>,
+    ) -> Result<Assigned, FunctionsError> {
+        let path = account.map_or_else(
+            || "/connector/assignments".to_owned(),
+            |account| format!("/connector/assignments?account={account}"),
+        );
+        let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
+        Ok(Assigned::read(answer.assignments.unwrap_or_default()))
+    }
+
+    /// Has a connection remembered: `POST /connector/assignments`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn remember(&self, assignment: &Assignment) -> Result<Assignment, FunctionsError> {
+        let body = to_json(assignment)?;
+        self.request(Method::POST, "/connector/assignments", body)
+            .await
+    }
+
+    /// Asks for a version that changes whenever sessions end: `GET /connector/sessions`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn sessions_version(&self) -> Result<String, FunctionsError> {
+        let answer: SessionsAnswer = self
+            .request(Method::GET, "/connector/sessions", Bytes::new())
+            .await?;
+        Ok(answer.version)
+    }
+
+    /// Asks which sessions and calls are over, at most [`protocol::MAX_SESSIONS_ASKED`] of each: `POST /connector/sessions`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn sessions(&self, query: &SessionsQuery) -> Result<SessionsAnswer, FunctionsError> {
+        self.request(Method::POST, "/connector/sessions", to_json(query)?)
+            .await
+    }
+
+    /// Asks whether a password is right: `POST /connector/authenticate`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; a wrong password is an answer without account, no error.
+    pub async fn authenticate(
+        &self,
+        request: &AuthenticateRequest,
+    ) -> Result<AuthenticateResponse, FunctionsError> {
+        let body = to_json(request)?;
+        self.request(Method::POST, "/connector/authenticate", body)
+            .await
+    }
+
+    /// Fetches tasks, the oldest or those after one: `GET /connector/outbox`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn outbox(&self, after: Option<&str>) -> Result<Outbox, FunctionsError> {
+        let path = after.map_or_else(
+            || "/connector/outbox".to_owned(),
+            |id| format!("/connector/outbox?after={id}"),
+        );
+        let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
+        let mut outbox = Outbox {
+            items: Vec::new(),
+            more: answer.more,
+        };
+        for item in answer.items.unwrap_or_default() {
+            let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+            match serde_json::from_value(item) {
+                Ok(item) => outbox.items.push(item),
+                // Another version of this connector may understand it.
+                Err(error) => {
+                    tracing::error!(task = id, %error, "a task cannot be understood; it waits")
+                }
+            }
+        }
+        Ok(outbox)
+    }
+
+    /// Tells what became of tasks, which then leave the queue: `POST /connector/outbox`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; the tasks may have left it all the same.
+    pub async fn outbox_receipt(&self, receipt: &OutboxReceipt) -> Result<(), FunctionsError> {
+        let body = to_json(receipt)?;
+        self.request(Method::POST, "/connector/outbox", body).await
+    }
+
+    /// Says where this connector is: `POST /connector/register`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`].
+    pub async fn register(&self, registration: &Registration) -> Result<(), FunctionsError> {
+        let body = to_json(registration)?;
+        self.request(Method::POST, "/connector/register", body)
+            .await
+    }
+
+    /// Has done what is due from time to time: `POST /connector/maintain`.
+    ///
+    /// # Errors
+    /// See [`FunctionsError`]; it may have been done, or half.
+    pub async fn maintain(&self) -> Result<Maintenance, FunctionsError> {
+        self.request(Method::POST, "/connector/maintain", Bytes::new())
+            .await
+    }
+
+    /// Asks for maintenance and tells the operator what the functions could not do.
+    async fn maintain_and_tell(&self) {
+        match self.maintain().await {
+            Ok(done) => {
+                for (what, error) in done.failed {
+                    tracing::warn!(
+                        what,
+                        error,
+                        "the functions could not maintain it; it is tried again every hour"
+                    );
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                tracing::warn!(
+                    error,
+                    "the functions did not say whether they maintained what is due"
+                );
+            }
+        }
+    }
+
+    /// Registers now and each hour, for as long as it runs; after a failure sooner. Each time the functions
+    /// are asked to do what is due: not every host of theirs has a clock that wakes them.
+    pub async fn keep_registered(self, registration: Registration) {
+        let mut backoff = Backoff::new(REGISTER_RETRY);
+        let mut complained = None;
+        loop {
+            let pause = match self.register(&registration).await {
+                Ok(()) => {
+                    backoff.reset();
+                    complained = None;
+                    self.maintain_and_tell().await;
+                    jitter(REGISTER_EVERY)
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    if complained.as_ref() != Some(&text) {
+                        tracing::warn!(
+                            error = text,
+                            "this connector cannot register; trying again"
+                        );
+                        complained = Some(text);
+                    }
+                    backoff.pause()
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    pub(crate) async fn request<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, FunctionsError> {
+        let unreachable = |error: reqwest::Error| FunctionsError::Unreachable(reason(&error));
+        let time = clock::now();
+        let asked = (method.as_str(), path);
+        let signed = signed_headers(&self.id, &self.key, asked, time, &body);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.origin))
+            .header("content-type", "application/json");
+        for (name, value) in signed {
+            request = request.header(name, value);
+        }
+        let mut response = request.body(body).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if answer.len() + chunk.len() > MAX_ANSWER {
+                return Err(FunctionsError::Answer(format!(
+                    "it is longer than {MAX_ANSWER} bytes"
+                )));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            let detail = serde_json::from_slice::<Problem>(&answer).map_or_else(
+                |_| status.canonical_reason().unwrap_or("an error").to_owned(),
+                |problem| problem.detail,
+            );
+            return Err(FunctionsError::Status {
+                status: status.as_u16(),
+                detail,
+                retry_after,
+            });
+        }
+        if answer.is_empty() {
+            // 204: nothing to say.
+            answer.extend_from_slice(b"null");
+        }
+        serde_json::from_slice(&answer).map_err(|error| FunctionsError::Answer(error.to_string()))
+    }
+}
+
+/// An answer whose entries are understood one by one.
+#[derive(Deserialize)]
+struct Each {
+    assignments: Option<Vec<Value>>,
+    items: Option<Vec<Value>>,
+    #[serde(default)]
+    more: bool,
+}
+
+/// Connections as the functions assign them.
+#[derive(Debug, Default)]
+pub struct Assigned {
+    /// Those that can be understood.
+    pub assignments: Vec<Assignment>,
+    /// Accounts of which something cannot be understood: their connections stay as they are.
+    pub unclear: Vec<AccountName>,
+    /// Something cannot be understood, not even whose it is: nobody's connection is stopped.
+    pub incomplete: bool,
+}
+
+impl Assigned {
+    fn read(entries: Vec<Value>) -> Self {
+        let mut assigned = Self::default();
+        for entry in entries {
+            let account = entry
+                .get("account")
+                .and_then(|name| name.as_str()?.parse().ok());
+            // What is wrong is not logged: a password may stand in it.
+            match (serde_json::from_value(entry), account) {
+                (Ok(assignment), _) => assigned.assignments.push(assignment),
+                (Err(_), Some(account)) => {
+                    tracing::error!(%account, "a connection of an account cannot be understood; its connections stay as they are");
+                    assigned.unclear.push(account);
+                }
+                (Err(_), None) => {
+                    tracing::error!(
+                        "a connection cannot be understood, nor whose it is; none is stopped"
+                    );
+                    assigned.incomplete = true;
+                }
+            }
+        }
+        assigned
+    }
+}
+
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<Bytes, FunctionsError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| FunctionsError::Answer(error.to_string()))
+}
+
+/// The innermost reason says most: "Connection refused".
+fn reason(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_be_understood_stops_only_itself() {
+        let good = serde_json::json!({
+            "account": "alice", "connection": {
+                "version": 1, "id": "c", "platform": "irc", "name": "n", "server": "h", "host": "h", "port": 1,
+                "secure": true, "nick": "a", "sasl": true, "channels": [], "enabled": true, "connector": "irc",
+                "created": "2026-01-15T10:00:00.000Z",
+            },
+        });
+        let mut bad = good.clone();
+        bad["account"] = "bob".into();
+        bad["connection"]["port"] = "secret".into();
+        let read = Assigned::read(vec![bad, good.clone()]);
+        assert_eq!((read.assignments.len(), read.incomplete), (1, false));
+        assert_eq!(read.unclear, ["bob".parse().unwrap()]);
+        let read = Assigned::read(vec![Value::Null, good]);
+        assert!(read.assignments.len() == 1 && read.incomplete && read.unclear.is_empty());
+    }
+
+    #[test]
+    fn takes_origins_only() {
+        for good in [
+            "http://127.0.0.1:6700",
+            "https://chat.example.org/",
+            "http://[::1]:1",
+        ] {
+            assert!(FunctionsClient::new(good, "irc", b"key").is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "chat.example.org",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+            "https://u@a",
+        ] {
+            assert!(FunctionsClient::new(bad, "irc", b"key").is_err(), "{bad}");
+        }
+    }
+}
