@@ -101,6 +101,7 @@ export default class LifeService extends Service {
     this.#generation += 1;
     clearTimeout(this.#timer);
     this.#markers.clear();
+    this.#dirty.clear();
     this.gateway.stop();
     this.storage.stop();
     this.archives.stop();
@@ -127,6 +128,11 @@ export default class LifeService extends Service {
     const at = this.chat.markRead(key);
     if (at === undefined) return;
     this.#markers.set(key, at);
+    this.#write(key);
+  }
+
+  /** Markers have one writer, which takes the latest of what is to be written. */
+  #write(key: string) {
     this.#dirty.add(key);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#writeMarkers, MARKER_PAUSE);
@@ -155,7 +161,7 @@ export default class LifeService extends Service {
     this.#markers.set(change.key, newest);
     // The other device had read less: ours is the truth.
     if (newest > change.at && change.lost !== undefined) {
-      void this.storage.storeMarker(change.key, newest);
+      this.#write(change.key);
     }
     this.chat.applyMarkers(this.#markers);
   };

@@ -7,12 +7,22 @@ import {
   type SubspaceModule,
   type SyncedSettings,
 } from '../lib/storage-module.ts';
+import { settleUnanswered, type Cache } from '../lib/unanswered.ts';
 import type SessionService from './session.ts';
 
 /** After this time the settings known here are used, even if the storage is silent; in ms. */
 const FIRST_SYNC_PATIENCE = 6000;
+/** How long a folder may take to be listed before anything is written, in ms. */
+const LIST_TIMEOUT = 6000;
+/** Where remotestorage.js remembers where it was connected to, and begins with that by itself. */
+const REMEMBERED = 'remotestorage:wireclient';
 const STORAGE_API = 'draft-dejong-remotestorage-26';
 const STORAGE_VERSION_PROPERTY = 'http://remotestorage.io/spec/version';
+
+/** A folder as the storage lists it. */
+interface Listing {
+  items?: Record<string, { ETag: string }>;
+}
 
 /** The user's remoteStorage: settings both ways, archives read-only. */
 export default class StorageService extends Service {
@@ -38,12 +48,43 @@ export default class StorageService extends Service {
     const rs = (this.#rs ??= this.#create());
     const synced = new Promise<void>((resolve) => {
       rs.on('sync-done', () => resolve());
-      setTimeout(resolve, FIRST_SYNC_PATIENCE);
     });
     this.#synced = synced;
-    await this.#configure(false);
-    await synced;
+    try {
+      await this.#settleUnanswered(rs);
+      await this.#configure(false);
+    } catch (error) {
+      // What is written waits in the cache for a storage that answers.
+      this.#synced = Promise.resolve();
+      throw error;
+    }
+    await Promise.race([
+      synced,
+      new Promise((done) => setTimeout(done, FIRST_SYNC_PATIENCE)),
+    ]);
     if (!this.isDestroying) this.ready = true;
+  }
+
+  /** Before anything is written: looks what the storage has of that which the page wrote last time. */
+  async #settleUnanswered(rs: RemoteStorage) {
+    await new Promise<void>((ready) => rs.on('ready', () => ready()));
+    const root = this.session.current?.storage;
+    const token = await this.session.storageToken();
+    const cache = rs.local as unknown as Cache;
+    const paths = await settleUnanswered(cache, async (folder) => {
+      const answer = await fetch(`${root}${folder}`, {
+        headers: { Authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(LIST_TIMEOUT),
+      });
+      const listing = answer.ok ? ((await answer.json()) as Listing) : {};
+      return new Map(
+        Object.entries(listing.items ?? {}).map(([name, { ETag }]) => [
+          name,
+          ETag,
+        ]),
+      );
+    }).catch(() => []);
+    for (const path of paths) rs.sync.addTask(path);
   }
 
   stop() {
@@ -132,6 +173,11 @@ export default class StorageService extends Service {
   }
 
   #create(): RemoteStorage {
+    try {
+      localStorage.removeItem(REMEMBERED);
+    } catch {
+      // A browser that keeps nothing has nothing to forget.
+    }
     const rs = new RemoteStorage({
       cache: true,
       changeEvents: {
