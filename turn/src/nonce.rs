@@ -44,7 +44,7 @@ impl Nonces {
         self.text(client, now.seconds() + LIFETIME)
     }
 
-    /// Tells whether a nonce was made for this client and has not expired.
+    /// Returns whether a nonce was made for this client and has not expired.
     pub(crate) fn check(&self, client: IpAddr, now: Time, nonce: &[u8]) -> bool {
         if nonce.len() != LENGTH {
             return false;

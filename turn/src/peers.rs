@@ -40,7 +40,7 @@ impl FromStr for Network {
 }
 
 impl Network {
-    /// Tells whether an address belongs to the network.
+    /// Returns whether an address belongs to the network.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
         let (own, other, width) = match (self.address, ip) {
@@ -89,7 +89,7 @@ impl PeerPolicy {
         self
     }
 
-    /// Tells whether a permission for this address may be made.
+    /// Returns whether a permission for this address may be made.
     #[must_use]
     pub fn permits(&self, ip: IpAddr) -> bool {
         if self.is_allowed(ip) || self.relays.contains(&ip) {
@@ -98,7 +98,7 @@ impl PeerPolicy {
         !self.own.contains(&ip) && self.is_public(ip)
     }
 
-    /// Tells whether data may be sent to this address.
+    /// Returns whether data may be sent to this address.
     #[must_use]
     pub fn permits_socket(&self, peer: SocketAddr) -> bool {
         let ip = peer.ip();

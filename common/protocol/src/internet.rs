@@ -52,7 +52,7 @@ const fn v6(first: [u16; 8], prefix: u32) -> (Ipv6Addr, u32) {
     (Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
 }
 
-/// Tells whether an address is one of the public internet: not of this machine, of a private network, or for a
+/// Returns whether an address is one of the public internet: not of this machine, of a private network, or for a
 /// special purpose, also if it is wrapped in IPv6.
 #[must_use]
 pub fn is_public_address(address: IpAddr) -> bool {

@@ -61,7 +61,7 @@ pub fn mail_local_part(channel: &str, random: &[u8; MAIL_RANDOM_LENGTH]) -> Stri
     format!("{name}.{random}")
 }
 
-/// Tells whether [`mail_local_part`] could have made a text.
+/// Returns whether [`mail_local_part`] could have made a text.
 #[must_use]
 pub fn is_mail_local_part(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(name, random)| {

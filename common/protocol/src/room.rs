@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// What the names of channels begin with (RFC 2811, section 2.1).
 pub(crate) const CHANNEL_PREFIXES: [char; 4] = ['#', '&', '+', '!'];
 
-/// Tells whether a name is that of a channel by its first character, perhaps after the ranks that a message in it is
+/// Returns whether a name is that of a channel by its first character, perhaps after the ranks that a message in it is
 /// for (`@#channel`).
 pub(crate) fn is_channel_name(name: &str) -> bool {
     name.trim_start_matches(['@', '%', '~'])

@@ -69,7 +69,7 @@ impl fmt::Display for Scope {
 pub struct Scopes(pub Vec<Scope>);
 
 impl Scopes {
-    /// Tells whether `access` to `module` is granted; `None` asks for the root, above all modules.
+    /// Returns whether `access` to `module` is granted; `None` asks for the root, above all modules.
     #[must_use]
     pub fn allow(&self, module: Option<&str>, access: Access) -> bool {
         self.0.iter().any(|scope| {
@@ -77,7 +77,7 @@ impl Scopes {
         })
     }
 
-    /// Tells whether everything that `other` grants is granted here too.
+    /// Returns whether everything that `other` grants is granted here too.
     #[must_use]
     pub fn include(&self, other: &Self) -> bool {
         other.0.iter().all(|scope| {

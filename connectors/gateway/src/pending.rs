@@ -124,7 +124,7 @@ impl Pending {
         self.next
     }
 
-    /// Goes on with a record that somebody else takes care of.
+    /// Skips a record that somebody else takes care of.
     pub(crate) fn skip(&mut self, number: u64) {
         self.next = number + 1;
     }
@@ -201,7 +201,7 @@ impl Pending {
         lane.since + age.min(most)
     }
 
-    /// Tells whether nothing more is to be read before something was published.
+    /// Returns whether nothing more is to be read before something was published.
     pub(crate) const fn is_full(&self) -> bool {
         self.bytes >= MOST_IN_MEMORY
     }

@@ -17,7 +17,7 @@ pub enum AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Tells whether an address that `host` was resolved to may be connected to.
+    /// Returns whether an address that `host` was resolved to may be connected to.
     #[must_use]
     pub fn allows(&self, host: &str, port: u16, address: IpAddr) -> bool {
         match self {
@@ -29,7 +29,7 @@ impl AddressPolicy {
     }
 }
 
-/// Tells whether a server is in a list of `host:port`, addresses of IPv6 in brackets.
+/// Returns whether a server is in a list of `host:port`, addresses of IPv6 in brackets.
 pub(crate) fn is_named(list: &[String], host: &str, port: u16) -> bool {
     let host = host.trim_end_matches('.');
     let named = if host.contains(':') && !host.starts_with('[') {

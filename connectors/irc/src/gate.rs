@@ -58,7 +58,7 @@ impl Gate {
         }
     }
 
-    /// Tells whether a server is the operator's own.
+    /// Returns whether a server is the operator's own.
     pub(crate) fn is_own(&self, host: &str, port: u16) -> bool {
         is_named(&self.own, host, port)
     }

@@ -16,7 +16,7 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Tells whether an address is in it; an IPv4 address written as IPv6 is one of IPv4.
+    /// Returns whether an address is in it; an IPv4 address written as IPv6 is one of IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let shift = |most: u8| u32::from(most - self.bits);

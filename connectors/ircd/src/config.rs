@@ -38,7 +38,7 @@ impl std::str::FromStr for Guests {
 }
 
 impl Guests {
-    /// Tells whether a client at this address may stay without an account.
+    /// Returns whether a client at this address may stay without an account.
     #[must_use]
     pub fn admit(self, address: IpAddr) -> bool {
         match self {
@@ -226,12 +226,12 @@ impl Default for Limits {
 }
 
 impl IrcdConfig {
-    /// Tells whether an address is a proxy's or a gateway's.
+    /// Returns whether an address is a proxy's or a gateway's.
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|range| range.contains(address))
     }
 
-    /// Tells whether many people may come from an address: this machine, connectors, proxies. Nothing is counted
+    /// Returns whether many people may come from an address: this machine, connectors, proxies. Nothing is counted
     /// against it.
     pub(crate) fn is_shared(&self, address: IpAddr) -> bool {
         is_loopback(address)

@@ -90,7 +90,7 @@ impl Stored {
         task_key(account, tags.get(TASK_TAG)?)
     }
 
-    /// Tells whether clients without draft/event-playback are sent it too.
+    /// Returns whether clients without draft/event-playback are sent it too.
     #[must_use]
     pub fn is_text(&self) -> bool {
         matches!(self.command.as_str(), "PRIVMSG" | "NOTICE")

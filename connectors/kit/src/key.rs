@@ -19,7 +19,7 @@ pub enum KeyError {
         /// Why it cannot be read.
         error: std::io::Error,
     },
-    /// What was found is none.
+    /// The value is not a valid key.
     #[error(transparent)]
     Invalid(#[from] protocol::InvalidKey),
 }

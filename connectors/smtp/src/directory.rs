@@ -46,7 +46,7 @@ impl Directory {
         }
     }
 
-    /// Tells whether there is an address. Who cannot tell says so; that is never a no.
+    /// Returns whether there is an address. An unknown answer is reported as unknown, never as a no.
     pub(crate) async fn find(&self, address: &str) -> Recipient {
         if self
             .outgoing

@@ -52,7 +52,7 @@ pub(crate) fn count(bytes: &[u8], name: &str) -> usize {
         .count()
 }
 
-/// Tells whether the mail has a `Message-ID`: if so, the same bytes twice are the same mail twice.
+/// Returns whether the mail has a `Message-ID`: if so, the same bytes twice are the same mail twice.
 pub(crate) fn has_message_id(bytes: &[u8]) -> bool {
     count(bytes, "message-id") > 0
 }

@@ -116,7 +116,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Makes an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
     ///
     /// # Errors
-    /// If the name or the password will not do, the name is taken, or the store fails.
+    /// If the name or the password is not valid, the name is taken, or the store fails.
     pub async fn create_account(
         &self,
         name: &str,
@@ -140,7 +140,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(name)
     }
 
-    /// Tells whether a name is somebody's, or was.
+    /// Returns whether a name is somebody's, or was.
     pub(crate) async fn is_taken(&self, name: &AccountName) -> Result<bool, StoreError> {
         Ok(self.is_closed(name).await? || self.account(name).await?.is_some())
     }
@@ -222,7 +222,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(record)
     }
 
-    /// Tells whether the first account is still to be made.
+    /// Returns whether the first account is still to be made.
     ///
     /// # Errors
     /// If the store fails.

@@ -47,7 +47,7 @@ pub trait Host: storage_adapter::Host {
     /// Tells the operator of a record that cannot be read, in one sentence that names it; at most once an hour for each.
     fn tell_damaged(&self, _sentence: &str) {}
 
-    /// Tells whether [`Self::open_bucket`] can do it.
+    /// Returns whether [`Self::open_bucket`] can do it.
     fn opens_buckets(&self) -> bool {
         false
     }

@@ -37,7 +37,7 @@ struct Look {
 }
 
 impl Looks {
-    /// Tells whether connectors are to be asked now.
+    /// Returns whether connectors are to be asked now.
     fn is_due(&self, account: &AccountName, now: Timestamp) -> bool {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = match looks.get(account) {

@@ -130,7 +130,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    /// Goes on with a move that nobody goes on with: the account must not stay closed.
+    /// Resumes a move that nobody carries on: the account must not stay closed.
     async fn finish_move(&self, account: &AccountName) -> Result<(), MoveError> {
         if self.is_being_moved(account).await? {
             self.move_on(account, Some(MOVE_MS)).await?;

@@ -15,7 +15,7 @@ use crate::{Functions, cors};
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
 
-/// Tells whether a path belongs to the functions; a host may serve all others itself.
+/// Returns whether a path belongs to the functions; a host may serve all others itself.
 #[must_use]
 pub fn is_ours(path: &str) -> bool {
     let below = |prefix: &str| {
@@ -36,7 +36,7 @@ pub fn is_ours(path: &str) -> bool {
         .any(below)
 }
 
-/// Tells whether a request may take some 20 ms of processor time at a stretch (hashing a password), so
+/// Returns whether a request may take some 20 ms of processor time at a stretch (hashing a password), so
 /// that a host with threads may want to handle it on one of its own.
 #[must_use]
 pub fn is_blocking(method: &Method, path: &str) -> bool {

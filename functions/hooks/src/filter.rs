@@ -26,7 +26,7 @@ pub struct Filter {
     pub branches: Vec<String>,
 }
 
-/// A filter that will not do. One sentence.
+/// An invalid filter; one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidFilter {
     /// Too many.
@@ -34,7 +34,7 @@ pub enum InvalidFilter {
     TooMany(&'static str),
     /// Not a pattern.
     #[error(
-        "{0} has the pattern \"{1}\", which will not do: expected 1 to {MAX_PATTERN} characters without spaces"
+        "{0} has the pattern \"{1}\", which is not valid: expected 1 to {MAX_PATTERN} characters without spaces"
     )]
     Pattern(&'static str, String),
 }

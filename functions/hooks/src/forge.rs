@@ -54,7 +54,7 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Tells whether an id stands for no commit.
+/// Returns whether an id stands for no commit.
 pub(crate) fn is_zero(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte == b'0')
 }

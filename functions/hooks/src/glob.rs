@@ -49,7 +49,7 @@ impl Glob {
         Some(glob)
     }
 
-    /// Tells whether the whole text fits.
+    /// Returns whether the whole text fits.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let mut states: u128 = 1;
         for c in text.chars() {

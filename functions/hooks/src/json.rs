@@ -49,7 +49,7 @@ pub(crate) fn scalar_at(value: &Value, path: &str) -> String {
     scalar(at(value, path))
 }
 
-/// Tells whether there is `true`.
+/// Returns whether there is `true`.
 pub(crate) fn is_true(value: &Value, path: &str) -> bool {
     at(value, path) == &Value::Bool(true)
 }

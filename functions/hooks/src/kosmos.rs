@@ -6,7 +6,7 @@ use crate::json::{at, scalar};
 use crate::text::MAX_RAW;
 use crate::{Call, Event, Unreadable, payload, uptime};
 
-/// Tells whether a GET of the hook's address is an event: UptimeRobot sends some that way.
+/// Returns whether a GET of the hook's address is an event: UptimeRobot sends some that way.
 #[must_use]
 pub fn is_get(source: crate::Source, rest: &str, query: &str) -> bool {
     match source {

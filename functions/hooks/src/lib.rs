@@ -118,7 +118,7 @@ impl Source {
         }
     }
 
-    /// Tells whether one chooses a secret here and gives it to the service, which then proves that it knows it.
+    /// Returns whether one chooses a secret here and gives it to the service, which then proves that it knows it.
     #[must_use]
     pub const fn signs_with_our_secret(self) -> bool {
         matches!(self, Self::GitHub | Self::GitLab | Self::Gitea)

@@ -45,7 +45,7 @@ enum Filter {
     Default(String),
 }
 
-/// A template that will not do. One sentence.
+/// An invalid template; one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// Too much of something.

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 /// Secrets come from the environment or from files, never from the command line:
 /// SUBSPACE_MASTER_KEY (64 hexadecimal digits) or --master-key-file, and SUBSPACE_SETUP_TOKEN, which lets
 /// somebody make the first account. SUBSPACE_NAME, _NETWORK, _CONNECTORS, _MAIL, _TURN_URLS, _TURN_SECRET (or
-/// --turn-secret-file) and _PASSWORD_COST are those of the other hosts, see infra/functions/README.md. A bucket is
+/// --turn-secret-file) and _PASSWORD_COST are those of the other hosts, see docs/operate/functions.md. A bucket is
 /// configured by SUBSPACE_S3_BUCKET, _REGION, _ENDPOINT, _PREFIX, _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN, _PATH_STYLE and _SINGLE_WRITER; the secrets also by files, named by
 /// SUBSPACE_S3_SECRET_ACCESS_KEY_FILE and SUBSPACE_S3_SESSION_TOKEN_FILE.
 #[derive(Debug, Parser)]

@@ -1,4 +1,4 @@
-//! Archives at somebody else's remoteStorage server: armadietto, stopped, emptied of tokens, written to by others.
+//! Archives on an external remoteStorage server: armadietto, stopped, emptied of tokens, written to by others.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking and says why")]
 

@@ -1,4 +1,4 @@
-//! Archives at somebody else's server, and everything that goes wrong on the way to it.
+//! Archives on an external server, and everything that goes wrong on the way to it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking and says why")]
 

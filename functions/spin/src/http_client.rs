@@ -45,7 +45,7 @@ impl HttpConnector for WasiHttp {
     }
 }
 
-/// Tells whether a request was sent at all: only then it may have been carried out.
+/// Returns whether a request was sent at all: only then it may have been carried out.
 fn refused(error: ErrorCode) -> ConnectorError {
     match error {
         ErrorCode::ConnectionTimeout | ErrorCode::HttpResponseTimeout => {

@@ -1,13 +1,13 @@
-//! What `infra/SECURITY.md` and `functions/API.md` say of addresses, read from them: the suite tests their words.
+//! What `SECURITY.md` and `functions/API.md` say of addresses, read from them: the suite tests their words.
 
 use reqwest::Method;
 
 /// The page on what the server answers to whom.
-const SECURITY: &str = include_str!("../../../infra/SECURITY.md");
+const SECURITY: &str = include_str!("../../../SECURITY.md");
 /// The page on every address.
 const API: &str = include_str!("../../API.md");
 
-/// One line of the table of `infra/SECURITY.md`.
+/// One line of the table of `SECURITY.md`.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     /// What the first cell says, as it is written.
@@ -36,7 +36,7 @@ pub(crate) enum Opens {
 }
 
 impl Line {
-    /// Tells whether an answer without a token is a refusal.
+    /// Returns whether an answer without a token is a refusal.
     pub(crate) fn is_closed(&self) -> bool {
         self.without.starts_with("401")
     }
@@ -117,7 +117,7 @@ pub(crate) fn line_of<'a>(lines: &'a [Line], method: &Method, path: &str) -> &'a
     let best = lines.iter().max_by_key(fits).unwrap();
     assert!(
         fits(&best).is_some(),
-        "infra/SECURITY.md has no line for {method} {path}"
+        "SECURITY.md has no line for {method} {path}"
     );
     best
 }

@@ -1,4 +1,4 @@
-//! What the server shows to whoever stands outside: the table of `infra/SECURITY.md`, line by line.
+//! What the server shows to whoever stands outside: the table of `SECURITY.md`, line by line.
 
 use futures_util::StreamExt;
 use protocol::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
@@ -231,7 +231,7 @@ pub async fn every_address_opens_to_whom_the_table_says(server: Server) {
     for line in &lines {
         assert!(
             tested.contains(&line.text.as_str()),
-            "nothing tests the line {} of infra/SECURITY.md",
+            "nothing tests the line {} of SECURITY.md",
             line.text
         );
     }

@@ -1,4 +1,4 @@
-//! A proxy between the functions and somebody else's server, on which requests and answers get lost.
+//! A proxy between the functions and an external server, on which requests and answers get lost.
 //!
 //! It hands on the `Host` of a request, so servers that make addresses of it name the proxy. One request a connection.
 

@@ -1,4 +1,4 @@
-//! Archives at somebody else's server, through the whole: said in a channel, kept in the spool while that server
+//! Archives on an external server, through the whole: said in a channel, kept in the spool while that server
 //! is down or the token is revoked, and written there once.
 
 #![allow(

@@ -123,7 +123,7 @@ pub(crate) fn npm(folder: &Path) -> Command {
     npm
 }
 
-/// Tells whether the package.json of `folder` has a script of that name.
+/// Returns whether the package.json of `folder` has a script of that name.
 pub(crate) fn has_script(folder: &Path, script: &str) -> bool {
     let list = process::output(npm(folder).args(["pkg", "get", &format!("scripts.{script}")]));
     list.is_ok_and(|value| value.trim().starts_with('"'))

@@ -84,7 +84,7 @@ impl Places {
     }
 }
 
-/// Tells whether this is a run of CI.
+/// Returns whether this is a run of CI.
 pub(crate) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }

@@ -34,7 +34,7 @@ pub(crate) fn watch_signals() -> Result<()> {
     Ok(())
 }
 
-/// Tells whether one of the signals has come.
+/// Returns whether one of the signals has come.
 pub(crate) fn interrupted() -> bool {
     let came = |flag: &Arc<AtomicUsize>| flag.load(Ordering::SeqCst) != 0;
     RECEIVED.get().is_some_and(came)

@@ -50,7 +50,7 @@ pub(crate) fn files_below(folder: &Path, skip: &[&str]) -> Result<Vec<PathBuf>> 
     Ok(files)
 }
 
-/// Tells whether `stamp` holds `fingerprint`.
+/// Returns whether `stamp` holds `fingerprint`.
 pub(crate) fn is_current(stamp: &Path, fingerprint: &str) -> bool {
     std::fs::read_to_string(stamp).is_ok_and(|text| text.trim() == fingerprint)
 }

@@ -127,7 +127,7 @@ export function publishedAt(activity: Activity, now: number): number {
   return Number.isNaN(at) ? now : at;
 }
 
-/** Tells whether a value that came over the wire can be an activity. */
+/** Returns whether a value that came over the wire can be an activity. */
 export function isActivity(value: unknown): value is Activity {
   return (
     typeof value === 'object' &&

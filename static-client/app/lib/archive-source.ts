@@ -1,4 +1,4 @@
-/** Where archives are read: in the account's own storage, or in one at somebody else's server. */
+/** Where archives are read: in the account's own storage, or on an external server. */
 
 import { Listings } from './listings.ts';
 

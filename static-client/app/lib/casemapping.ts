@@ -25,7 +25,7 @@ export function fold(name: string, mapping: Casemapping = 'rfc1459'): string {
   return out;
 }
 
-/** Tells whether two names are the same name. */
+/** Returns whether two names are the same name. */
 export function same(
   a: string,
   b: string,
@@ -39,12 +39,12 @@ export function parseCasemapping(value: unknown): Casemapping {
   return value === 'ascii' || value === 'rfc1459-strict' ? value : 'rfc1459';
 }
 
-/** Tells whether a name is that of a channel, or of those within it who have a rank (`@#channel`). */
+/** Returns whether a name is that of a channel, or of those within it who have a rank (`@#channel`). */
 export function isChannel(name: string): boolean {
   return /^[@%~]*[#&+!]/.test(name);
 }
 
-/** Tells whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
+/** Returns whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
 export function isPartOfChannel(name: string): boolean {
   return /^[@%~]+[#&+!]/.test(name);
 }

@@ -5,7 +5,7 @@ export function archiveDay(at: number): string {
   return new Date(at).toISOString().slice(0, 10).replaceAll('-', '/');
 }
 
-/** Tells whether a text is such a day. */
+/** Returns whether a text is such a day. */
 export function isArchiveDay(text: unknown): text is string {
   return typeof text === 'string' && /^\d{4}\/\d{2}\/\d{2}$/.test(text);
 }

@@ -105,7 +105,7 @@ async fn blocking<T: Send + 'static>(
     joined.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
 }
 
-/// Gathers pieces of a body until they are worth a write. Tells whether there may be more.
+/// Gathers pieces of a body until they are worth a write. Returns whether there may be more.
 async fn gather(body: &mut ByteStream) -> Result<(Vec<Bytes>, bool), BodyError> {
     let (mut chunks, mut length) = (Vec::new(), 0);
     while let Some(chunk) = body.next().await.transpose()? {

@@ -13,7 +13,7 @@ const MAX_KEY_BYTES: usize = 1024;
 /// Digits of an escaped character.
 const DIGITS: usize = 6;
 
-/// Tells whether a text is in normal form C.
+/// Returns whether a text is in normal form C.
 pub(crate) type IsNormal = fn(&str) -> bool;
 
 /// Returns the key in the bucket.

@@ -104,7 +104,7 @@ impl<H: Host> S3Store<H> {
 }
 
 impl<H: Host> S3Store<H> {
-    /// Tells whether the server takes `If-Match` for an object that is not there: then a head that somebody
+    /// Returns whether the server takes `If-Match` for an object that is not there: then a head that somebody
     /// deleted would be written over nothing.
     async fn makes_what_it_should_match(
         &self,
@@ -123,7 +123,7 @@ impl<H: Host> S3Store<H> {
 }
 
 impl<H: Host> Inner<H> {
-    /// Tells whether a write with this condition happens.
+    /// Returns whether a write with this condition happens.
     async fn is_written(&self, key: &str, mode: &PutMode) -> Result<bool, StoreError> {
         let headers = Headers::of(mode);
         let send = || {
@@ -147,7 +147,7 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// Tells whether an upload in parts replaces an object although it must not.
+    /// Returns whether an upload in parts replaces an object although it must not.
     async fn is_completed(&self, key: &str) -> Result<bool, Failure> {
         let upload = self.begin(key, &self.write_id()).await?;
         let piece = Piece {

@@ -88,7 +88,7 @@ impl ItemPath {
         segments.get(at).filter(|_| below).map(String::as_str)
     }
 
-    /// Tells whether everybody may read it: `/public/` and all below.
+    /// Returns whether everybody may read it: `/public/` and all below.
     #[must_use]
     pub fn is_public(&self) -> bool {
         match self {
@@ -126,7 +126,7 @@ impl DocumentPath {
         &self.segments
     }
 
-    /// Tells whether everybody may read it: it lies below `/public/`.
+    /// Returns whether everybody may read it: it lies below `/public/`.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.segments.len() > 1 && self.segments.first().is_some_and(|first| first == PUBLIC)
@@ -158,7 +158,7 @@ impl FolderPath {
         &self.segments
     }
 
-    /// Tells whether it is `/public/` or lies below.
+    /// Returns whether it is `/public/` or lies below.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.segments.first().is_some_and(|first| first == PUBLIC)

@@ -160,7 +160,7 @@ impl Intent {
         }
     }
 
-    /// Tells whether somebody has decided it.
+    /// Returns whether somebody has decided it.
     pub(super) fn is_decided(&self) -> bool {
         self.state().result.is_some()
     }

@@ -66,7 +66,7 @@ fn immutable(account: &AccountName) -> [String; 3] {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Tells whether nothing of the account's tree is in this store.
+    /// Returns whether nothing of the account's tree is in this store.
     ///
     /// # Errors
     /// Those of the store.
@@ -80,7 +80,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         Ok(true)
     }
 
-    /// Tells whether the other store is another place than this one, and not the same by another name: what is
+    /// Returns whether the other store is another place than this one, and not the same by another name: what is
     /// written there must not be here.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use protocol::{ArchiveTarget, EventBody, Folding, MessageType};
 
-/// Tells whether a message calls the one with this nickname: a private message of a person, or the nickname as a
+/// Returns whether a message calls the one with this nickname: a private message of a person, or the nickname as a
 /// word in a channel. What one says oneself, notices to oneself and what servers say do not.
 pub(super) fn calls(body: &EventBody, own: &str, folding: Folding) -> bool {
     let EventBody::Message {

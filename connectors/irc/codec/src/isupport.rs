@@ -56,7 +56,7 @@ impl Isupport {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Tells whether a token was given.
+    /// Returns whether a token was given.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
@@ -77,7 +77,7 @@ impl Isupport {
             })
     }
 
-    /// Tells whether a name is that of a channel (CHANTYPES, `#&` if not said).
+    /// Returns whether a name is that of a channel (CHANTYPES, `#&` if not said).
     #[must_use]
     pub fn is_channel(&self, name: &str) -> bool {
         let types = self.get("CHANTYPES").unwrap_or("#&");

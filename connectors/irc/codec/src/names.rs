@@ -1,6 +1,6 @@
 //! Masks and host names.
 
-/// Tells whether a name fits a mask: `*` stands for any text, `?` for one character, all else for itself
+/// Returns whether a name fits a mask: `*` stands for any text, `?` for one character, all else for itself
 /// (RFC 2812, section 2.5). Case counts: fold both first.
 #[must_use]
 pub fn mask_matches(mask: &str, name: &str) -> bool {
@@ -32,7 +32,7 @@ pub fn mask_matches(mask: &str, name: &str) -> bool {
     mask.iter().skip(m).all(|&c| c == '*')
 }
 
-/// Tells whether a text can be the name of a host as servers show it: RFC 952 and 1123, with at least one dot.
+/// Returns whether a text can be the name of a host as servers show it: RFC 952 and 1123, with at least one dot.
 #[must_use]
 pub fn is_hostname(text: &str) -> bool {
     let label = |label: &str| {

@@ -52,7 +52,7 @@ fn cluster_boundary(text: &str, limit: usize) -> usize {
 
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
 
-/// Tells whether a character is shown together with the one before it: combining marks of the common
+/// Returns whether a character is shown together with the one before it: combining marks of the common
 /// blocks, variation selectors, joiners and the modifiers of emoji.
 const fn joins(c: char) -> bool {
     matches!(c,

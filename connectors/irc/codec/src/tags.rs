@@ -65,7 +65,7 @@ impl Tags {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Tells whether there are none.
+    /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

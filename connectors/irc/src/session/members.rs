@@ -35,7 +35,7 @@ impl People {
         }
     }
 
-    /// Tells whether it was the last of our channels.
+    /// Returns whether it was the last of our channels.
     fn went(&mut self, key: &str) -> bool {
         self.memberships = self.memberships.saturating_sub(1);
         match self.shared.get_mut(key) {

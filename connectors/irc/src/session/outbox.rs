@@ -46,7 +46,7 @@ impl Outbox {
         self.paced = true;
     }
 
-    /// Tells whether the server asked for a pace.
+    /// Returns whether the server asked for a pace.
     pub(super) const fn set_paced(&mut self, paced: bool) {
         self.paced = paced;
     }

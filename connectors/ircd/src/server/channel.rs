@@ -63,7 +63,7 @@ impl Channel {
         }
     }
 
-    /// Tells whether it stays when everybody has gone: it belongs to an account or the configuration.
+    /// Returns whether it stays when everybody has gone: it belongs to an account or the configuration.
     pub(super) fn is_lasting(&self) -> bool {
         self.record.permanent || !self.record.members.is_empty()
     }
@@ -88,7 +88,7 @@ impl Channel {
             .any(|ban| names::matches(&ban.mask, &whole) || names::matches(&ban.mask, &bare))
     }
 
-    /// Tells whether somebody may send to the channel.
+    /// Returns whether somebody may send to the channel.
     pub(super) fn may_speak(&self, id: UserId, user: &User) -> bool {
         match self.members.get(&id) {
             Some(member) if member.operator || member.voice => true,
@@ -97,7 +97,7 @@ impl Channel {
         }
     }
 
-    /// Tells whether somebody may know that the channel is there.
+    /// Returns whether somebody may know that the channel is there.
     pub(super) fn is_visible(&self, user: UserId) -> bool {
         !self.record.secret || self.members.contains_key(&user)
     }

@@ -21,7 +21,7 @@ pub(super) enum Claim {
 }
 
 impl Server {
-    /// Tells whether somebody else has a claim on a nickname, whether or not they are here.
+    /// Returns whether somebody else has a claim on a nickname, whether or not they are here.
     pub(super) fn claim(&self, nick: &str, account: Option<&AccountName>) -> Option<Claim> {
         let folded = names::fold(nick);
         if account.is_some_and(|account| account.as_str() == folded) {

@@ -96,7 +96,7 @@ impl Server {
         }
     }
 
-    /// Tells whether a client's lines have to wait for an answer that it asked for before.
+    /// Returns whether a client's lines have to wait for an answer that it asked for before.
     #[must_use]
     pub fn is_busy(&self, id: ClientId) -> bool {
         self.clients

@@ -68,7 +68,7 @@ impl Server {
         self.enter(user_id, name, folded.into());
     }
 
-    /// Tells whether an account holds as many channels as it may: they stay when it disconnects.
+    /// Returns whether an account holds as many channels as it may: they stay when it disconnects.
     fn belongs_to_many(&self, user_id: UserId) -> bool {
         let Some(account) = self
             .users

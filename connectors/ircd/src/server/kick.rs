@@ -69,7 +69,7 @@ impl Server {
         self.relay(audience, &event, When::Always);
     }
 
-    /// Tells whether somebody is operator of a channel, and says so if not.
+    /// Returns whether somebody is operator of a channel, and says so if not.
     pub(super) fn check_operator(
         &mut self,
         id: ClientId,

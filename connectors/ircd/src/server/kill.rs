@@ -28,7 +28,7 @@ impl Server {
         }
     }
 
-    /// Tells whether one of a user's sessions was proved to be an administrator's.
+    /// Returns whether one of a user's sessions was proved to be an administrator's.
     pub(super) fn is_administrator(&self, user_id: UserId) -> bool {
         self.users.get(&user_id).is_some_and(|user| {
             let named = |account| self.config.operators.contains(account);

@@ -78,13 +78,13 @@ pub(super) fn likely_accounts(nick: &str) -> Vec<AccountName> {
     found.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Tells whether a nickname looks like a name under which programs speak.
+/// Returns whether a nickname looks like a name under which programs speak.
 pub(super) fn is_speaker(nick: &str) -> bool {
     let wanted = outline(nick);
     SPEAKERS.iter().any(|name| outline(name) == wanted)
 }
 
-/// Tells whether a character shows nothing, or changes the direction of what stands around it.
+/// Returns whether a character shows nothing, or changes the direction of what stands around it.
 pub(super) fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -283,7 +283,7 @@ fn is_key(key: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'))
 }
 
-/// Tells whether a message is kept: texts, and tags that mean something later (reactions), not typing.
+/// Returns whether a message is kept: texts, and tags that mean something later (reactions), not typing.
 pub(super) fn is_lasting(command: &str, tags: &str) -> bool {
     command != "TAGMSG"
         || tags.split(';').any(|tag| {

@@ -10,7 +10,7 @@ pub(crate) fn fold(name: &str) -> String {
     MAPPING.fold(name)
 }
 
-/// Tells whether a text is a nickname (RFC 2812, section 2.3.1).
+/// Returns whether a text is a nickname (RFC 2812, section 2.3.1).
 pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
     let special = |b: u8| {
         matches!(
@@ -41,7 +41,7 @@ fn in_user_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Tells whether something of a text can be a user name.
+/// Returns whether something of a text can be a user name.
 pub(crate) fn is_user_name(text: &str) -> bool {
     text.chars().any(in_user_name)
 }

@@ -87,7 +87,7 @@ impl Server {
             .is_some_and(|user| user.account.as_ref() != account)
     }
 
-    /// Tells whether somebody with this account may have a nickname; whoever holds the name of
+    /// Returns whether somebody with this account may have a nickname; whoever holds the name of
     /// an account that is not theirs is given another for it.
     pub(super) fn is_nick_free(
         &mut self,

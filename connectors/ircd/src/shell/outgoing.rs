@@ -91,7 +91,7 @@ impl Outgoing {
         self.notify.notify_one();
     }
 
-    /// Tells whether nothing more will come.
+    /// Returns whether nothing more will come.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -115,7 +115,7 @@ impl Outgoing {
         }
     }
 
-    /// Tells whether it was aborted.
+    /// Returns whether it was aborted.
     pub(super) fn is_aborted(&self) -> bool {
         self.lock().aborted
     }

@@ -1,4 +1,4 @@
-//! A connection to somebody else's server that says only so much: an answer without an end would fill the memory.
+//! A connection to a remote server that says only so much: an answer without an end would fill the memory.
 
 use std::io;
 use std::net::SocketAddr;

@@ -149,7 +149,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(answer(StatusCode::CREATED, &view(address, service)))
     }
 
-    /// `POST /api/addresses/<id>`: another address for the same channel; the old one is none any more.
+    /// `POST /api/addresses/<id>`: another address for the same channel; the old address stops working.
     pub(super) async fn rotate_address(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = self.session(call).await?;
         let (service, account) = (&self.must_take_mail().await?, &held.account);

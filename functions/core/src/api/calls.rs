@@ -181,7 +181,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(answer(StatusCode::OK, &admission))
     }
 
-    /// Tells whether the link of a call still holds.
+    /// Returns whether the link of a call still holds.
     pub(crate) async fn call_goes_on(&self, id: &str) -> Result<bool, StoreError> {
         if !super::is_id(id) {
             return Ok(false);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use protocol::{Folding, MAX_CHANNELS, UnreadableName, readable_name};
 
-/// A field that will not do: which one and why, one sentence.
+/// An invalid field: which one and why, one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidField(String);
@@ -30,7 +30,7 @@ fn invalid(field: &str, value: &str, expected: &str) -> InvalidField {
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .take(60)
         .collect();
-    InvalidField(format!("{field} \"{shown}\" will not do: {expected}"))
+    InvalidField(format!("{field} \"{shown}\" is not valid: {expected}"))
 }
 
 /// Checks the host that is dialled; returns it in lower case.
@@ -127,7 +127,7 @@ pub(crate) fn password(text: &str) -> Result<String, InvalidField> {
         return Ok(text.to_owned());
     }
     Err(InvalidField(format!(
-        "password will not do: expected 1 to {MAX_PASSWORD} bytes without line breaks and NUL"
+        "password is not valid: expected 1 to {MAX_PASSWORD} bytes without line breaks and NUL"
     )))
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn channel(text: &str) -> Result<String, InvalidField> {
         }
         // A key is a secret: it is not repeated.
         Some(_) => Err(InvalidField(format!(
-            "the key of channel \"{name}\" will not do: it has no spaces or commas, and at most {MAX_KEY} bytes"
+            "the key of channel \"{name}\" is not valid: it has no spaces or commas, and at most {MAX_KEY} bytes"
         ))),
     }
 }
@@ -168,7 +168,7 @@ pub(crate) fn channels(list: &[String]) -> Result<Vec<String>, InvalidField> {
         checked.push(entry);
         if checked.len() > MAX_CHANNELS {
             return Err(InvalidField(format!(
-                "channels will not do: a connection takes at most {MAX_CHANNELS}"
+                "channels are not valid: a connection takes at most {MAX_CHANNELS}"
             )));
         }
     }

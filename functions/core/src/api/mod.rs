@@ -198,7 +198,7 @@ async fn refuse(body: Incoming, allow: &'static str) -> Answer {
     Err(Failure::method(allow))
 }
 
-/// Tells whether a text can be the id of a record: the characters of base64url.
+/// Returns whether a text can be the id of a record: the characters of base64url.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text

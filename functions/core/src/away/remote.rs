@@ -1,4 +1,4 @@
-//! A client of somebody else's remoteStorage server (draft-dejong-remotestorage), over [`Host::fetch`].
+//! A client of an external remoteStorage server (draft-dejong-remotestorage), over [`Host::fetch`].
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};

@@ -56,7 +56,7 @@ pub enum ChangeAccountError {
         "\"{0}\" is the only admin here; make another one first (`subspace account add NAME --admin`)"
     )]
     OnlyAdmin(AccountName),
-    /// The password will not do.
+    /// The password is not valid.
     #[error(transparent)]
     Password(#[from] CreateAccountError),
     /// The documents in a bucket of the account's own cannot be removed.
@@ -79,12 +79,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    /// Tells whether an account is disabled or removed.
+    /// Returns whether an account is disabled or removed.
     pub(crate) async fn is_closed(&self, account: &AccountName) -> Result<bool, StoreError> {
         Ok(self.closed(account).await?.is_some())
     }
 
-    /// Tells whether a name belonged to somebody who was removed, or is being removed.
+    /// Returns whether a name belonged to somebody who was removed, or is being removed.
     pub(crate) async fn is_tombstone(&self, account: &AccountName) -> Result<bool, StoreError> {
         let state = self.closed(account).await?;
         Ok(matches!(state, Some(State::Removing | State::Removed)))
@@ -166,7 +166,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// that showed the old one too. Tokens of apps and IRC passwords stay.
     ///
     /// # Errors
-    /// If there is no such account, the password will not do, or the store fails.
+    /// If there is no such account, the password is not valid, or the store fails.
     pub async fn set_password(
         &self,
         account: &AccountName,

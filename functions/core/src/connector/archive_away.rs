@@ -1,4 +1,4 @@
-//! Writing archives into a storage at somebody else's server: document by document, since nobody offers more.
+//! Writing archives into a storage on an external server: document by document, since nobody offers more.
 //!
 //! Every document is merged by the ids of its messages and written under a condition; whoever loses the
 //! race reads again. So repeats, lost answers and other writers neither lose nor double a message. Links and `meta` are
@@ -126,7 +126,7 @@ struct Doubted {
 }
 
 impl Doubted {
-    /// Tells whether to look again before this is believed.
+    /// Returns whether to look again before this is believed.
     fn look_again(&mut self, doubts: Vec<Doubt>) -> bool {
         if doubts.is_empty() {
             return false;

@@ -153,7 +153,7 @@ impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
     }
 }
 
-/// A storage at somebody else's server.
+/// A storage on an external server.
 impl<H: Host> Place for Remote<'_, H> {
     type Error = AwayError;
 

@@ -102,7 +102,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
         // Those whose archives are elsewhere come last, and have only so much time together: nobody
-        // waits for somebody else's server.
+        // waits for an external server.
         let until = self.now().plus_millis(AWAY_MS);
         for (account, place, events) in away {
             receipt.elsewhere.push(account.clone());

@@ -81,7 +81,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(answer(StatusCode::OK, &answered))
     }
 
-    /// Tells whether nobody may act by this any more.
+    /// Returns whether nobody may act by this any more.
     async fn is_over(
         &self,
         record: Option<&AccountRecord>,

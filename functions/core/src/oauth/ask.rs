@@ -179,13 +179,13 @@ impl Ask {
     }
 }
 
-/// Tells whether an address is that of an app on the user's device, by a scheme that is its own: a domain name, reversed
+/// Returns whether an address is that of an app on the user's device, by a scheme that is its own: a domain name, reversed
 /// (RFC 8252, section 7.1).
 fn is_of_a_native_app(uri: &Url) -> bool {
     uri.scheme().contains('.')
 }
 
-/// Tells whether an address without TLS does not leave the machine (RFC 8252, section 7.3).
+/// Returns whether an address without TLS does not leave the machine (RFC 8252, section 7.3).
 fn is_loopback(uri: &Url) -> bool {
     match uri.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

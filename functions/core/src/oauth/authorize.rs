@@ -217,7 +217,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }))
     }
 
-    /// Tells whether a form comes from this page: browsers say so in `Origin` and `Sec-Fetch-Site`.
+    /// Returns whether a form comes from this page: browsers say so in `Origin` and `Sec-Fetch-Site`.
     fn is_own_page(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {

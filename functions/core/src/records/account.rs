@@ -32,7 +32,7 @@ pub(crate) struct AccountRecord {
     pub(crate) password_changed: Option<Timestamp>,
 }
 
-/// A storage at somebody else's remoteStorage server in which an account's chat archives are kept.
+/// A storage on an external remoteStorage server in which an account's chat archives are kept.
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct ArchivePlace {
     /// The user's address there, `alice@example.org`.

@@ -117,7 +117,7 @@ fn invalid(error: &InvalidPath) -> Failure {
     Failure::new(status, error.to_string())
 }
 
-/// Tells whether a page of this very origin wants to run the document: the client's own policy allows
+/// Returns whether a page of this very origin wants to run the document: the client's own policy allows
 /// scripts of its origin, and what somebody has stored must not become one (Fetch Metadata).
 fn is_for_running(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

@@ -103,7 +103,7 @@ impl BucketSettings {
             && (self.prefix.len() > MAX_PREFIX || !self.prefix.split('/').all(fits))
         {
             return Err(format!(
-                "prefix will not do: it takes names joined by /, without a leading one, at most {MAX_PREFIX} bytes"
+                "prefix is not valid: it takes names joined by /, without a leading one, at most {MAX_PREFIX} bytes"
             ));
         }
         let elsewhere = self.endpoint.is_some();

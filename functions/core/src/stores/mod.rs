@@ -238,7 +238,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(opened.store)
     }
 
-    /// Tells whether the account is on its way to another store.
+    /// Returns whether the account is on its way to another store.
     ///
     /// # Errors
     /// If the installation's store fails.
@@ -247,7 +247,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(known.record.moving.is_some())
     }
 
-    /// Tells whether the account's documents lie in the installation's store, whose quota is the operator's.
+    /// Returns whether the account's documents lie in the installation's store, whose quota is the operator's.
     pub(crate) async fn is_at_home(&self, account: &AccountName) -> Result<bool, StoreError> {
         let known = self.places.known(account, false).await?;
         Ok(matches!(known.record.place, Place::Installation))

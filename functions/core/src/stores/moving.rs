@@ -33,7 +33,7 @@ pub enum MoveError {
     /// No such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(AccountName),
-    /// A field of the new place will not do, or the account does not fit there.
+    /// A field of the new place is not valid, or the account does not fit there.
     #[error("{0}")]
     Refused(String),
     /// Something is in the way: another move, or what is left of an earlier one.
@@ -163,7 +163,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.must_save(account, &mut session).await
     }
 
-    /// Goes on with the move of an account until it is done, or for about so many milliseconds.
+    /// Resumes the move of an account until it is done, or for about so many milliseconds.
     ///
     /// # Errors
     /// One sentence; repeating it goes on.

@@ -8,7 +8,7 @@ const DAY: i64 = 24 * 60;
 /// The largest distance of a time zone from UTC, in minutes.
 const MAX_OFFSET: i64 = 14 * 60;
 
-/// From one time of the day to another, which may be on the next day. What comes meanwhile is not said; it is in
+/// From one time of the day to another, which may be on the next day. Messages that arrive meanwhile are dropped; they are in
 /// the list of deliveries and can be said later from there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -27,21 +27,21 @@ impl QuietHours {
     pub(crate) fn check(&self) -> Result<(), String> {
         let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
             return Err(
-                "quiet_hours will not do: \"from\" and \"to\" are times like 22:00".to_owned(),
+                "quiet_hours is not valid: \"from\" and \"to\" are times like 22:00".to_owned(),
             );
         };
         if from == to {
-            return Err("quiet_hours will not do: they would last the whole day; switch the hook off instead".to_owned());
+            return Err("quiet_hours is not valid: they would last the whole day; switch the hook off instead".to_owned());
         }
         if self.offset.abs() > MAX_OFFSET {
             return Err(format!(
-                "quiet_hours will not do: \"offset\" is in minutes, from -{MAX_OFFSET} to {MAX_OFFSET}"
+                "quiet_hours is not valid: \"offset\" is in minutes, from -{MAX_OFFSET} to {MAX_OFFSET}"
             ));
         }
         Ok(())
     }
 
-    /// Tells whether nothing is said at this time.
+    /// Returns whether nothing is said at this time.
     pub(crate) fn contain(&self, now: Timestamp) -> bool {
         let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
             return false;

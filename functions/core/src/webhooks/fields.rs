@@ -73,7 +73,7 @@ pub(super) fn channel(text: &str) -> Result<String, Failure> {
     let channel = fields::channel(text)?;
     if channel.contains(' ') {
         return Err(Failure::unprocessable(
-            "channel will not do: expected its name alone, without a key",
+            "channel is not valid: expected its name alone, without a key",
         ));
     }
     Ok(channel)
@@ -85,7 +85,7 @@ pub(super) fn secret(text: &str) -> Result<String, Failure> {
         && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !fits {
         return Err(Failure::unprocessable(format!(
-            "secret will not do: expected {MIN_SECRET} to {MAX_SECRET} ASCII characters without spaces"
+            "secret is not valid: expected {MIN_SECRET} to {MAX_SECRET} ASCII characters without spaces"
         )));
     }
     signature::check_secret(text).map_err(|error| Failure::unprocessable(error.to_string()))?;
@@ -95,7 +95,7 @@ pub(super) fn secret(text: &str) -> Result<String, Failure> {
 /// Checks the options.
 pub(super) fn options(mut options: Options) -> Result<Options, Failure> {
     let checked = options.filter.check();
-    checked.map_err(|error| Failure::unprocessable(format!("filter will not do: {error}")))?;
+    checked.map_err(|error| Failure::unprocessable(format!("filter is not valid: {error}")))?;
     if let Some(hours) = &options.quiet_hours {
         hours.check().map_err(Failure::unprocessable)?;
     }

@@ -148,7 +148,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let connection = keys::connection(account, &wanted.connection);
         if !known || self.load::<Connection>(&connection).await?.is_none() {
             return Err(Failure::unprocessable(
-                "connection will not do: expected the id of one of your connections",
+                "connection is not valid: expected the id of one of your connections",
             ));
         }
         let token = BearerToken::new(account.clone(), &self.random());

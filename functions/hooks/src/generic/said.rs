@@ -167,7 +167,7 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Tells whether a line has a word already.
+/// Returns whether a line has a word already.
 fn holds(line: &str, word: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric());
     words.any(|found| found.eq_ignore_ascii_case(word))

@@ -51,7 +51,7 @@ pub(super) fn fit(mut lines: Vec<String>, cut: bool) -> Vec<String> {
     lines
 }
 
-/// Tells whether the next line says all that a line says.
+/// Returns whether the next line says all that a line says.
 fn repeats(line: &str, next: &str) -> bool {
     let signs =
         |c: char| c.is_whitespace() || matches!(c, ':' | '.' | '!' | '…' | '*' | '-' | '–' | '#');

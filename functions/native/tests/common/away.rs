@@ -1,4 +1,4 @@
-//! Archives at somebody else's server: armadietto, behind a proxy.
+//! Archives on an external server: armadietto, behind a proxy.
 
 use functions_suite::armadietto::Armadietto;
 use functions_suite::proxy::Proxy;

@@ -1,7 +1,9 @@
 //! What ARCHITECTURE.md promises, checked by a machine.
 
 mod dependencies;
+mod links;
 mod text;
+mod words;
 
 use anyhow::{Result, bail};
 
@@ -25,6 +27,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
         // A file that is no text (or was deleted but not yet committed) has no lines to check.
         if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
             broken.extend(text::check(name, &content));
+            broken.extend(links::check(&places.root, name, &content));
             checked += 1;
         }
     }

@@ -1,5 +1,7 @@
 //! What every file must be like.
 
+use super::words;
+
 /// Most lines of a source file without its tests.
 const MAX_LINES: usize = 600;
 
@@ -25,7 +27,8 @@ pub(super) fn check(name: &str, content: &str) -> Vec<String> {
         }
     }
     for (number, line) in (1..).zip(content.lines()) {
-        if let Some(trouble) = trouble_in(name, line) {
+        let trouble = trouble_in(name, line).or_else(|| words::trouble_in(name, line));
+        if let Some(trouble) = trouble {
             broken.push(format!("{name}:{number}: {trouble}"));
         }
     }

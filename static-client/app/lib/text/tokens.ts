@@ -69,7 +69,7 @@ export function mentions(text: string, nick: string): [number, number][] {
   return where;
 }
 
-/** Tells whether a message speaks to somebody. */
+/** Returns whether a message speaks to somebody. */
 export function isMention(text: string, nick: string): boolean {
   return mentions(stripIrc(text), nick).length > 0;
 }

@@ -1,0 +1,45 @@
+//! How we write: phrases that have a plainer form (the glossary is in CONTRIBUTING.md).
+
+/// A phrase, and what to write instead.
+const PHRASES: &[(&str, &str)] = &[
+    ("Tells whether", "Returns whether"),
+    ("is none any more", "stops working, no longer exists"),
+    ("are none any more", "stop working, no longer exist"),
+    ("What was found is none", "The value is not a valid …"),
+    ("will not do:", "is not valid:"),
+    ("that will not do", "invalid"),
+    ("Goes on with the", "Resumes the"),
+    ("at somebody else's server", "on an external server"),
+    ("somebody else's remoteStorage", "an external remoteStorage"),
+    ("Who cannot tell", "An unknown answer"),
+    ("is not said, and not later", "is dropped"),
+    ("Make the webhook", "Create webhook"),
+];
+
+/// Returns a line for each phrase that a line of text holds.
+pub(super) fn trouble_in(name: &str, line: &str) -> Option<String> {
+    let written = [".rs", ".md", ".ts", ".gts", ".mjs"];
+    // This file has to name them.
+    if name.ends_with("invariants/words.rs") || !written.iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    let (phrase, better) = PHRASES.iter().find(|(phrase, _)| line.contains(phrase))?;
+    Some(format!("says \"{phrase}\"; write: {better}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_are_found_in_what_is_written_only() {
+        let line = "/// Tells whether it is there.";
+        let said = trouble_in("a/b.rs", line).unwrap();
+        assert!(said.contains("Returns whether"), "{said}");
+        assert_eq!(trouble_in("a/b.json", line), None);
+        assert_eq!(
+            trouble_in("a/b.rs", "/// Returns whether it is there."),
+            None
+        );
+    }
+}
