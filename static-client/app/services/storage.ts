@@ -12,6 +12,8 @@ import type SessionService from './session.ts';
 
 /** After this time the settings known here are used, even if the storage is silent; in ms. */
 const FIRST_SYNC_PATIENCE = 6000;
+/** How long the cache may take to open before the storage is used without a look into it, in ms. */
+const CACHE_PATIENCE = 2000;
 /** How long a folder may take to be listed before anything is written, in ms. */
 const LIST_TIMEOUT = 6000;
 /** Where remotestorage.js remembers where it was connected to, and begins with that by itself. */
@@ -50,6 +52,14 @@ export default class StorageService extends Service {
       rs.on('sync-done', () => resolve());
     });
     this.#synced = synced;
+    const patience = new Promise<void>((done) =>
+      setTimeout(done, FIRST_SYNC_PATIENCE),
+    );
+    await Promise.race([this.#begin(rs).then(() => synced), patience]);
+    if (!this.isDestroying) this.ready = true;
+  }
+
+  async #begin(rs: RemoteStorage) {
     try {
       await this.#settleUnanswered(rs);
       await this.#configure(false);
@@ -58,16 +68,16 @@ export default class StorageService extends Service {
       this.#synced = Promise.resolve();
       throw error;
     }
-    await Promise.race([
-      synced,
-      new Promise((done) => setTimeout(done, FIRST_SYNC_PATIENCE)),
-    ]);
-    if (!this.isDestroying) this.ready = true;
   }
 
   /** Before anything is written: looks what the storage has of that which the page wrote last time. */
   async #settleUnanswered(rs: RemoteStorage) {
-    await new Promise<void>((ready) => rs.on('ready', () => ready()));
+    await Promise.race([
+      new Promise<void>((ready) => rs.on('ready', () => ready())),
+      new Promise<void>((late) => setTimeout(late, CACHE_PATIENCE)),
+    ]);
+    // Without the cache nothing can be told; the chat goes on.
+    if (!rs.local) return;
     const root = this.session.current?.storage;
     const token = await this.session.storageToken();
     const cache = rs.local as unknown as Cache;

@@ -1,4 +1,4 @@
-import { click, fillIn, find, visit, waitFor } from '@ember/test-helpers';
+import { click, fillIn, visit, waitFor } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
 import { FakeServer } from '../helpers/server';
@@ -105,15 +105,5 @@ module('Acceptance | account', function (hooks) {
     await waitFor('[data-test-sessions-ended]');
     assert.dom('[data-test-error]').doesNotExist();
     assert.dom('[data-test-settings="account"]').exists();
-  });
-
-  test('a session that is over leads to the sign-in page', async function (assert) {
-    server.answers['PUT /api/password'] = {
-      status: 401,
-      body: { detail: 'the session is over' },
-    };
-    await change(OLD, NEW);
-    await waitFor('[data-test-sign-in]');
-    assert.notOk(find('[data-test-settings]'));
   });
 });
