@@ -99,6 +99,21 @@ export default defineConfig([
     },
   },
   {
+    // Names of people and channels are compared as their network does it, `lib/casemapping.ts` and `lib/folded.ts`.
+    files: ['app/**/*.{ts,gts}'],
+    ignores: ['app/lib/casemapping.ts', 'app/lib/lower.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'MemberExpression[property.name=/^to(Locale)?LowerCase$/]',
+          message:
+            'Compare names with lib/casemapping.ts and the mapping of their network; for anything else see lib/lower.ts.',
+        },
+      ],
+    },
+  },
+  {
     ...qunit.configs.recommended,
     files: ['tests/**/*-test.{js,gjs,ts,gts}'],
     plugins: {

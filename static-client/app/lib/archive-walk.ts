@@ -1,6 +1,6 @@
 /** Going back through the days of one archive, which may be in parts at several places. */
 
-import { parseDay, parseMeta } from './archive.ts';
+import { parseMeta, previousDay } from './archive.ts';
 import type { ArchiveSource } from './archive-source.ts';
 
 export class Walk {
@@ -54,7 +54,7 @@ export class Walk {
     await this.#each(having, async (source) => {
       const document = await source.read(this.#folder + day);
       documents.push(document);
-      this.cursors[source.id] = parseDay(document, '', false)?.previous;
+      this.cursors[source.id] = previousDay(document);
     });
     return documents;
   }

@@ -1,8 +1,9 @@
 /** Chat archives in remoteStorage, format `chat-messages`: paths, and documents to entries. */
 
 import { isChannel, same } from './casemapping.ts';
-import type { Entry, EntryKind } from './chat/types.ts';
+import type { Entry, EntryKind, Network } from './chat/types.ts';
 import { isArchiveDay } from './days.ts';
+import { hostKey } from './lower.ts';
 import { isMention } from './text/tokens.ts';
 
 function encode(name: string, special: string): string {
@@ -19,7 +20,7 @@ function encode(name: string, special: string): string {
 
 /** The folder of a channel's or a person's archive, below the storage root. */
 export function archiveFolder(server: string, name: string): string {
-  const base = `/chat-messages/${encode(server.toLowerCase(), '/')}`;
+  const base = `/chat-messages/${encode(hostKey(server), '/')}`;
   if (!isChannel(name)) return `${base}/users/${encode(name, '/%')}/`;
   const single = /^#(?![#&+!])/.test(name);
   const item = single ? encode(name.slice(1), '/%') : encode(name, '/%#&+!');
@@ -28,7 +29,7 @@ export function archiveFolder(server: string, name: string): string {
 
 /** The folder that lists the people with whom there are direct messages. */
 export function peopleFolder(server: string): string {
-  return `/chat-messages/${encode(server.toLowerCase(), '/')}/users/`;
+  return `/chat-messages/${encode(hostKey(server), '/')}/users/`;
 }
 
 /** Reads a nickname out of an item name of that folder. */
@@ -62,32 +63,46 @@ export function parseMeta(value: unknown): string | undefined {
   return isArchiveDay(last) ? last : undefined;
 }
 
+/** Whose archive it is, and how the network compares names. */
+export type Reader = Pick<Network, 'nick' | 'casemapping'>;
+
 /** Reads a day's document; what cannot be read in it is left out. */
 export function parseDay(
   value: unknown,
-  nick: string,
+  reader: Reader,
   direct: boolean,
 ): ArchiveDay | undefined {
-  const today = record(record(value)?.['today']);
-  const day = today?.['@id'];
-  if (!today || !isArchiveDay(day)) return undefined;
+  const today = dayOf(value);
+  if (!today) return undefined;
   const messages = Array.isArray(today['messages']) ? today['messages'] : [];
   const entries: Entry[] = [];
   for (const message of messages) {
-    const entry = toEntry(record(message), nick, direct);
+    const entry = toEntry(record(message), reader, direct);
     if (entry) entries.push(entry);
   }
-  const previous = today['previous'];
-  return {
-    day,
-    previous: isArchiveDay(previous) && previous < day ? previous : undefined,
-    entries,
-  };
+  return { day: today['@id'], previous: previousDay(value), entries };
+}
+
+/** Reads the day before out of a day's document. */
+export function previousDay(value: unknown): string | undefined {
+  const today = dayOf(value);
+  const previous = today?.['previous'];
+  return today && isArchiveDay(previous) && previous < today['@id']
+    ? previous
+    : undefined;
+}
+
+function dayOf(
+  value: unknown,
+): (Record<string, unknown> & { '@id': string }) | undefined {
+  const today = record(record(value)?.['today']);
+  const day = today?.['@id'];
+  return today && isArchiveDay(day) ? { ...today, '@id': day } : undefined;
 }
 
 function toEntry(
   message: Record<string, unknown> | undefined,
-  nick: string,
+  { nick, casemapping }: Reader,
   direct: boolean,
 ): Entry | undefined {
   if (!message) return undefined;
@@ -99,7 +114,7 @@ function toEntry(
   const from = string(message['from']) || string(message['user']);
   const archived = string(message['text']);
   const kind = KINDS[string(message['type'])] ?? 'message';
-  const own = same(from, nick);
+  const own = same(from, nick, casemapping);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
   return {
     id: string(message['id']) || `archive:${at}:${from}:${archived}`,
@@ -114,7 +129,7 @@ function toEntry(
     mention:
       said &&
       !own &&
-      ((direct && kind !== 'notice') || isMention(archived, nick)),
+      ((direct && kind !== 'notice') || isMention(archived, nick, casemapping)),
   };
 }
 

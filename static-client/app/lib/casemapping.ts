@@ -15,7 +15,7 @@ const EXTRA: Record<Casemapping, Record<string, string>> = {
 };
 
 /** Returns the form of a name by which names are compared. */
-export function fold(name: string, mapping: Casemapping = 'rfc1459'): string {
+export function fold(name: string, mapping: Casemapping): string {
   const extra = EXTRA[mapping];
   let out = '';
   for (const char of name) {
@@ -26,11 +26,7 @@ export function fold(name: string, mapping: Casemapping = 'rfc1459'): string {
 }
 
 /** Returns whether two names are the same name. */
-export function same(
-  a: string,
-  b: string,
-  mapping: Casemapping = 'rfc1459',
-): boolean {
+export function same(a: string, b: string, mapping: Casemapping): boolean {
   return a === b || fold(a, mapping) === fold(b, mapping);
 }
 

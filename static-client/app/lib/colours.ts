@@ -1,5 +1,6 @@
 /** Colours of nicknames: the hue of XEP-0392, section 5.1, at a lightness that each theme can read. */
 
+import { forColour } from './lower.ts';
 import { sha1 } from './sha1.ts';
 
 const cache = new Map<string, number>();
@@ -7,7 +8,7 @@ const CACHE_LIMIT = 5000;
 
 /** Returns the hue of a name in degrees: the first two bytes of its SHA-1, little end first. */
 export function nickHue(name: string): number {
-  const key = name.toLowerCase();
+  const key = forColour(name);
   let hue = cache.get(key);
   if (hue === undefined) {
     const digest = sha1(key);

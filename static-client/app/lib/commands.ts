@@ -1,6 +1,7 @@
 /** What is typed into the composer: messages and slash commands. */
 
 import { isChannel } from './casemapping.ts';
+import { keyword } from './lower.ts';
 
 export type Command =
   | { kind: 'say'; text: string }
@@ -68,7 +69,7 @@ export function parseCommand(input: string, room: string): Command {
   if (input.startsWith('//')) return say(input.slice(1), room);
   if (!input.startsWith('/')) return say(input, room);
   const [, typed = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
-  const lower = typed.toLowerCase();
+  const lower = keyword(typed);
   const name = ALIASES[lower] ?? lower;
   const [first = '', ...more] = rest.trim().split(/\s+/);
   const after = rest.trim().slice(first.length).trim();

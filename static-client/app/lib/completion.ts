@@ -1,8 +1,10 @@
 /** Tab completion in the composer: nicknames, channels, commands. */
 
-import { fold } from './casemapping.ts';
+import { fold, type Casemapping } from './casemapping.ts';
 
 export interface Completable {
+  /** How the network compares names. */
+  casemapping: Casemapping;
   /** Who spoke last first, then the others. */
   nicks: readonly string[];
   channels: readonly string[];
@@ -26,7 +28,7 @@ export function complete(
   const word = before.slice(start);
   if (!word) return undefined;
   const begins = (name: string, prefix: string) =>
-    fold(name).startsWith(fold(prefix));
+    fold(name, what.casemapping).startsWith(fold(prefix, what.casemapping));
   let candidates: string[];
   if (start === 0 && word.startsWith('/')) {
     candidates = what.commands

@@ -1,8 +1,10 @@
+import { forSearch } from './lower.ts';
+
 /** How well a name fits what was typed: negative not at all, higher is better. */
 export function rank(name: string, typed: string): number {
-  const wanted = typed.trim().toLowerCase();
+  const wanted = forSearch(typed.trim());
   if (!wanted) return 0;
-  const lower = name.toLowerCase();
+  const lower = forSearch(name);
   const bare = lower.replace(/^[#&+!]+/, '');
   if (lower === wanted || bare === wanted) return 4;
   if (lower.startsWith(wanted) || bare.startsWith(wanted)) return 3;

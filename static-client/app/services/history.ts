@@ -150,7 +150,7 @@ export default class HistoryService extends Service {
       ) {
         for (const document of await walk.step()) {
           if (!wanted()) return;
-          const day = parseDay(document, network.nick, room.kind === 'direct');
+          const day = parseDay(document, network, room.kind === 'direct');
           if (!day) continue;
           found += day.entries.filter(isSpoken).length;
           this.chat.mergeArchive(key, day.entries);
@@ -197,7 +197,7 @@ export default class HistoryService extends Service {
       days++
     ) {
       for (const document of await walk.step()) {
-        const day = parseDay(document, network.nick, room.kind === 'direct');
+        const day = parseDay(document, network, room.kind === 'direct');
         if (day) this.chat.mergeArchive(room.key, day.entries);
       }
     }

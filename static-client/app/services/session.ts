@@ -7,6 +7,7 @@ import {
 } from '../lib/api.ts';
 import { loadConfig } from '../lib/config.ts';
 import { LocalStore } from '../lib/local-store.ts';
+import { accountName } from '../lib/lower.ts';
 
 /** What the client asks of the user's storage. */
 export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r mail:r subspace:rw';
@@ -77,7 +78,7 @@ export default class SessionService extends Service {
   }
 
   async signIn(name: string, password: string) {
-    this.#begin(await this.api.signIn(name.trim().toLowerCase(), password));
+    this.#begin(await this.api.signIn(accountName(name), password));
   }
 
   async signUp(account: NewAccount) {

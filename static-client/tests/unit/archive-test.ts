@@ -8,6 +8,8 @@ import {
 } from 'subspace-client/lib/archive';
 import { markerKey, markerPath } from 'subspace-client/lib/storage-module';
 
+const ALICE = { nick: 'alice', casemapping: 'rfc1459' } as const;
+
 module('Unit | archives', function () {
   test('folders are those of the format', function (assert) {
     const base = '/chat-messages/irc.libera.chat';
@@ -55,7 +57,7 @@ module('Unit | archives', function () {
           ],
         },
       },
-      'alice',
+      ALICE,
       false,
     );
     assert.strictEqual(day?.day, '2026/01/15');
@@ -88,7 +90,7 @@ module('Unit | archives', function () {
         { timestamp: 2, from: 'bob', text: 'beep', type: 'notice' },
       ],
     };
-    const day = parseDay({ today }, 'alice', true);
+    const day = parseDay({ today }, ALICE, true);
     assert.deepEqual(
       day?.entries.map(({ mention }) => mention),
       [true, false],
@@ -105,14 +107,14 @@ module('Unit | archives', function () {
       { today: null },
       { today: { '@id': 'x' } },
     ]) {
-      assert.strictEqual(parseDay(value, 'a', false), undefined);
+      assert.strictEqual(parseDay(value, ALICE, false), undefined);
     }
     const today = {
       '@id': '2026/01/15',
       previous: '2026/01/15',
       messages: 'x',
     };
-    const day = parseDay({ today }, 'a', false);
+    const day = parseDay({ today }, ALICE, false);
     assert.strictEqual(day?.previous, undefined, 'no endless loop');
     assert.deepEqual(day?.entries, []);
     assert.strictEqual(parseMeta({ last: '2026/01/15' }), '2026/01/15');

@@ -1,6 +1,10 @@
 import { module, test } from 'qunit';
 import { COMMANDS, parseCommand } from 'subspace-client/lib/commands';
-import { complete, Completer } from 'subspace-client/lib/completion';
+import {
+  type Completable,
+  complete,
+  Completer,
+} from 'subspace-client/lib/completion';
 import {
   InputHistory,
   INPUT_HISTORY_LIMIT,
@@ -117,7 +121,8 @@ module('Unit | commands', function () {
 });
 
 module('Unit | completion', function () {
-  const what = {
+  const what: Completable = {
+    casemapping: 'rfc1459',
     nicks: ['carol', 'Carl', 'bob', '[x]'],
     channels: ['#general', '#gardening'],
     commands: Object.keys(COMMANDS),

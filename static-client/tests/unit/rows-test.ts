@@ -6,7 +6,7 @@ const NOON = new Date(2026, 0, 15, 12).getTime();
 const DAY = 86_400_000;
 const MINUTE = 60_000;
 
-const options = { now: NOON };
+const options = { now: NOON, casemapping: 'rfc1459' } as const;
 const types = (rows: { type: string }[]) => rows.map(({ type }) => type);
 
 module('Unit | rows', function () {

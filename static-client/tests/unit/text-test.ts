@@ -18,11 +18,11 @@ function hex(bytes: Uint8Array): string {
 
 module('Unit | names', function () {
   test('names compare by the casemapping of the server', function (assert) {
-    assert.strictEqual(fold('Nick[a]\\~'), 'nick{a}|^');
+    assert.strictEqual(fold('Nick[a]\\~', 'rfc1459'), 'nick{a}|^');
     assert.strictEqual(fold('Nick[a]~', 'ascii'), 'nick[a]~');
     assert.strictEqual(fold('[~', 'rfc1459-strict'), '{~');
-    assert.true(same('#Chan', '#chan'));
-    assert.false(same('Ärger', 'ärger'), 'only ASCII letters fold');
+    assert.true(same('#Chan', '#chan', 'rfc1459'));
+    assert.false(same('Ärger', 'ärger', 'rfc1459'), 'only ASCII letters fold');
   });
 
   test('channels begin with one of four signs', function (assert) {
@@ -138,7 +138,7 @@ module('Unit | formatting', function () {
         .join('');
       assert.true(joined.length <= text.length);
       assert.notOk(/[\x00-\x08\x0b-\x1f\x7f]/.test(joined)); // eslint-disable-line no-control-regex
-      const shown = tokenize(text, 'nick')
+      const shown = tokenize(text, 'nick', 'rfc1459')
         .map((token) => token.text)
         .join('');
       assert.strictEqual(shown, joined.replace(/`([^`\n]+)`/g, '$1'));
@@ -193,24 +193,29 @@ module('Unit | links', function () {
 module('Unit | mentions', function () {
   test('a nickname counts as a word of its own', function (assert) {
     for (const text of ['bob: hi', 'hi Bob!', '@bob', '(bob)', 'x, bob']) {
-      assert.true(isMention(text, 'bob'), text);
+      assert.true(isMention(text, 'bob', 'rfc1459'), text);
     }
     for (const text of ['bobby', 'kabob', 'bob-two', 'bob_', '']) {
-      assert.false(isMention(text, 'bob'), text);
+      assert.false(isMention(text, 'bob', 'rfc1459'), text);
     }
-    assert.true(isMention('\x02bob\x02: hi', 'bob'), 'through formatting');
-    assert.false(isMention('anything', ''));
+    assert.true(
+      isMention('\x02bob\x02: hi', 'bob', 'rfc1459'),
+      'through formatting',
+    );
+    assert.false(isMention('anything', '', 'rfc1459'));
   });
 
   test('a mention inside a link is no mention', function (assert) {
-    const marked = tokenize('https://x.example/bob bob', 'bob').filter(
-      (token) => token.mention,
-    );
+    const marked = tokenize(
+      'https://x.example/bob bob',
+      'bob',
+      'rfc1459',
+    ).filter((token) => token.mention);
     assert.strictEqual(marked.length, 1);
   });
 
   test('inline code is not looked into', function (assert) {
-    assert.deepEqual(tokenize('run `https://x.example` now'), [
+    assert.deepEqual(tokenize('run `https://x.example` now', '', 'rfc1459'), [
       { text: 'run ' },
       { text: 'https://x.example', code: true },
       { text: ' now' },

@@ -3,7 +3,9 @@
  * place until `finish`. A batch of a thousand messages to one room copies its list once.
  */
 
-import { fold, isChannel } from '../casemapping.ts';
+import { fold, isChannel, type Casemapping } from '../casemapping.ts';
+import { FoldedMap } from '../folded.ts';
+import { hostKey } from '../lower.ts';
 import {
   SERVER_ROOM,
   type ChatState,
@@ -18,7 +20,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export interface DraftRoom extends Mutable<
   Omit<Room, 'members' | 'entries' | 'ids'>
 > {
-  members: Map<string, Member>;
+  members: FoldedMap<Member>;
   entries: Entry[];
   ids: Set<string>;
 }
@@ -30,11 +32,12 @@ export interface DraftNetwork extends Mutable<Omit<Network, 'rooms'>> {
 /** A room in a draft. Its members and entries are copied when they are asked for: most changes touch only one of them. */
 class RoomCopy implements DraftRoom {
   readonly #base: Room;
-  #members: Map<string, Member> | undefined;
+  #members: FoldedMap<Member> | undefined;
   #entries: Entry[] | undefined;
   #ids: Set<string> | undefined;
   key: string;
   networkId: string;
+  casemapping: Casemapping;
   kind: Room['kind'];
   name: string;
   topic: string;
@@ -45,6 +48,7 @@ class RoomCopy implements DraftRoom {
     this.#base = base;
     this.key = base.key;
     this.networkId = base.networkId;
+    this.casemapping = base.casemapping;
     this.kind = base.kind;
     this.name = base.name;
     this.topic = base.topic;
@@ -52,11 +56,11 @@ class RoomCopy implements DraftRoom {
     this.readAt = base.readAt;
   }
 
-  get members(): Map<string, Member> {
-    return (this.#members ??= new Map(this.#base.members));
+  get members(): FoldedMap<Member> {
+    return (this.#members ??= this.#base.members.copy());
   }
 
-  set members(members: Map<string, Member>) {
+  set members(members: FoldedMap<Member>) {
     this.#members = members;
   }
 
@@ -78,10 +82,12 @@ class RoomCopy implements DraftRoom {
 
   /** The room as it is published. */
   finish(): Room {
-    const { key, networkId, kind, name, topic, joined, readAt } = this;
+    const { key, networkId, casemapping, kind } = this;
+    const { name, topic, joined, readAt } = this;
     return {
       key,
       networkId,
+      casemapping,
       kind,
       name,
       topic,
@@ -114,9 +120,9 @@ export class Draft {
 
   /** The network that an id's server belongs to. */
   networkOf(server: string): Network | undefined {
-    const wanted = server.toLowerCase();
+    const wanted = hostKey(server);
     for (const network of this.networks.values()) {
-      if (network.server.toLowerCase() === wanted) return network;
+      if (hostKey(network.server) === wanted) return network;
     }
     return undefined;
   }
@@ -174,11 +180,12 @@ export class Draft {
     const room: DraftRoom = {
       key: roomKey(network, name),
       networkId,
+      casemapping: network.casemapping,
       kind,
       name,
       topic: '',
       joined: false,
-      members: new Map(),
+      members: new FoldedMap(network.casemapping),
       entries: [],
       ids: new Set(),
       readAt: undefined,
@@ -202,11 +209,12 @@ export class Draft {
       const room = this.roomByKey(old);
       if (!room) continue;
       const key = roomKey(network, room.name);
-      const folded = new Map<string, Member>();
-      for (const member of room.members.values()) {
-        folded.set(fold(member.nick, network.casemapping), member);
-      }
-      room.members = folded;
+      const members = [...room.members.values()];
+      room.casemapping = network.casemapping;
+      room.members = new FoldedMap(
+        network.casemapping,
+        members.map((member) => [member.nick, member]),
+      );
       if (key === old) continue;
       moved.set(old, key);
       const other = this.roomByKey(key);

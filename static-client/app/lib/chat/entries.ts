@@ -68,7 +68,7 @@ function hasTwin(room: DraftRoom, entry: Entry): boolean {
       near &&
       anonymous &&
       other.kind === entry.kind &&
-      same(other.from, entry.from)
+      same(other.from, entry.from, room.casemapping)
     ) {
       return true;
     }

@@ -2,10 +2,16 @@
 
 import type { Activity, Entity } from '../activities.ts';
 import { publishedAt } from '../activities.ts';
-import { fold, isChannel, parseCasemapping, same } from '../casemapping.ts';
+import { isChannel, parseCasemapping, same } from '../casemapping.ts';
+import { FoldedMap } from '../folded.ts';
 import { splitId } from '../ids.ts';
 import { isMention } from '../text/tokens.ts';
-import type { Draft, DraftNetwork, DraftRoom } from './draft.ts';
+import {
+  roomKey,
+  type Draft,
+  type DraftNetwork,
+  type DraftRoom,
+} from './draft.ts';
 import { addEntry, settle } from './entries.ts';
 import {
   SERVER_ROOM,
@@ -105,7 +111,8 @@ function entryOf(
     from,
     text: content,
     own,
-    mention: said && !own && isMention(content, network.nick),
+    mention:
+      said && !own && isMention(content, network.nick, network.casemapping),
   };
 }
 
@@ -131,7 +138,7 @@ function send(context: Context) {
   if (
     kind === 'notice' &&
     !isChannel(name) &&
-    !draft.rooms.has(`${network.id}/${fold(name, network.casemapping)}`)
+    !draft.rooms.has(roomKey(network, name))
   ) {
     name = SERVER_ROOM;
   }
@@ -161,20 +168,14 @@ function send(context: Context) {
   }
 }
 
-function setMember(
-  room: DraftRoom,
-  network: Network,
-  nickname: string,
-  change: Partial<Member>,
-) {
-  const key = fold(nickname, network.casemapping);
-  const known = room.members.get(key) ?? {
+function setMember(room: DraftRoom, nickname: string, change: Partial<Member>) {
+  const known = room.members.get(nickname) ?? {
     nick: nickname,
     role: 'member' as Role,
     away: false,
     awayText: '',
   };
-  room.members.set(key, { ...known, ...change });
+  room.members.set(nickname, { ...known, ...change });
 }
 
 function join(context: Context) {
@@ -187,10 +188,10 @@ function join(context: Context) {
     ? draft.openRoom(network.id, channel)
     : draft.room(network.id, channel);
   if (!room) return;
-  setMember(room, network, who, { nick: who });
+  setMember(room, who, { nick: who });
   if (own) {
     if (!room.joined) room.members.clear();
-    setMember(room, network, who, { nick: who });
+    setMember(room, who, { nick: who });
     room.joined = true;
     room.name = channel;
   }
@@ -210,7 +211,7 @@ function leave(context: Context) {
     : sharedRooms(draft, network, who);
   for (const room of rooms) {
     if (!room) continue;
-    room.members.delete(fold(who, network.casemapping));
+    room.members.delete(who);
     if (isOwn(network, who)) {
       room.joined = false;
       room.members.clear();
@@ -220,9 +221,8 @@ function leave(context: Context) {
 }
 
 function sharedRooms(draft: Draft, network: Network, who: string) {
-  const key = fold(who, network.casemapping);
   return network.rooms
-    .filter((room) => draft.rooms.get(room)?.members.has(key))
+    .filter((room) => draft.rooms.get(room)?.members.has(who))
     .map((room) => draft.roomByKey(room));
 }
 
@@ -232,11 +232,11 @@ function query({ draft, network, activity }: Context) {
   const members = activity.object['members'];
   if (!room || !Array.isArray(members)) return;
   const before = room.members;
-  room.members = new Map();
+  room.members = new FoldedMap(room.casemapping);
   for (const member of members) {
     if (typeof member !== 'string') continue;
-    const known = before.get(fold(member, network.casemapping));
-    setMember(room, network, member, known ? { ...known, nick: member } : {});
+    const known = before.get(member);
+    setMember(room, member, known ? { ...known, nick: member } : {});
   }
 }
 
@@ -258,11 +258,11 @@ function presence({ draft, network, activity }: Context) {
   const channel = nameOf(activity.target);
   if (activity.target && isChannel(channel)) {
     const room = draft.room(network.id, channel);
-    if (room) setMember(room, network, who, change);
+    if (room) setMember(room, who, change);
     return;
   }
   for (const room of sharedRooms(draft, network, who)) {
-    if (room) setMember(room, network, who, change);
+    if (room) setMember(room, who, change);
   }
 }
 
@@ -273,7 +273,7 @@ function role({ draft, network, activity }: Context) {
   const subject = object['subject'] as { role?: string } | undefined;
   if (!room || !subject?.role || !ROLES.includes(subject.role)) return;
   const given = activity.type === 'add';
-  setMember(room, network, nameOf(activity.target), {
+  setMember(room, nameOf(activity.target), {
     role: given ? (subject.role as Role) : 'member',
   });
 }
@@ -301,16 +301,14 @@ function nick(context: Context) {
     const changed = draft.network(network.id);
     if (changed) changed.nick = to;
   }
-  const old = fold(from, network.casemapping);
-  const key = fold(to, network.casemapping);
   const rooms = sharedRooms(draft, network, from);
   const direct = draft.room(network.id, from);
   for (const room of direct ? [...rooms, direct] : rooms) {
     if (!room) continue;
-    const member = room.members.get(old);
+    const member = room.members.get(from);
     if (member) {
-      room.members.delete(old);
-      room.members.set(key, { ...member, nick: to });
+      room.members.delete(from);
+      room.members.set(to, { ...member, nick: to });
     }
     const entry = entryOf(context, 'nick', from, to);
     addEntry(room, entry);

@@ -1,6 +1,6 @@
 /** What the timeline shows: entries with day separators, grouped, and with the divider. */
 
-import { same } from '../casemapping.ts';
+import { same, type Casemapping } from '../casemapping.ts';
 import { dayLabel, localDay } from '../days.ts';
 import { isSpoken, type Entry } from './types.ts';
 
@@ -30,6 +30,8 @@ export type Row =
 
 export interface RowOptions {
   now: number;
+  /** How the network compares names. */
+  casemapping: Casemapping;
   /** Entries after this time were unread when the room was opened. */
   dividerAt?: number | undefined;
 }
@@ -40,6 +42,7 @@ export function buildRows(
   options: RowOptions,
 ): Row[] {
   const rows: Row[] = [];
+  const { casemapping } = options;
   let day = '';
   let divided = options.dividerAt === undefined;
   let last: Entry | undefined;
@@ -66,8 +69,8 @@ export function buildRows(
       rows.push({ type: 'divider', key: 'divider' });
     }
     if (isSpoken(entry)) {
-      const head = !last || !belongsTo(last, entry);
-      const block = codeBlock(entries, i);
+      const head = !last || !belongsTo(last, entry, casemapping);
+      const block = codeBlock(entries, i, casemapping);
       if (block) {
         rows.push({ type: 'code', key: entry.id, entry, head, ...block });
         i += block.entries.length - 1;
@@ -112,6 +115,8 @@ export interface RowContext {
   channel: boolean;
   /** The reader's own. */
   nick: string;
+  /** How the network compares names. */
+  casemapping: Casemapping;
 }
 
 /** A row with everything that it is rendered from. */
@@ -137,9 +142,10 @@ export class RowKeeper {
     start: number,
     end: number,
     context: RowContext,
-    options: RowOptions,
+    when: Omit<RowOptions, 'casemapping'>,
   ): ShownRow[] {
     const kept = this.#keep(context);
+    const options = { ...when, casemapping: context.casemapping };
     const range = `${start} ${end} ${options.dividerAt}`;
     const same = this.#entries === entries && this.#range === range;
     if (same && kept === this.#rows[0]?.context) return this.#rows;
@@ -161,7 +167,8 @@ export class RowKeeper {
       before?.roomKey === context.roomKey &&
       before.networkId === context.networkId &&
       before.channel === context.channel &&
-      before.nick === context.nick
+      before.nick === context.nick &&
+      before.casemapping === context.casemapping
     ) {
       return before;
     }
@@ -197,11 +204,15 @@ function saysTheSame(a: Row, b: Row): boolean {
   }
 }
 
-function belongsTo(before: Entry, entry: Entry): boolean {
+function belongsTo(
+  before: Entry,
+  entry: Entry,
+  casemapping: Casemapping,
+): boolean {
   return (
     before.kind === 'message' &&
     entry.kind === 'message' &&
-    same(before.from, entry.from) &&
+    same(before.from, entry.from, casemapping) &&
     entry.at - before.at < GROUP_WINDOW
   );
 }
@@ -213,6 +224,7 @@ const CODE_BLOCK_LIMIT = 100;
 function codeBlock(
   entries: readonly Entry[],
   start: number,
+  casemapping: Casemapping,
 ): { code: string; entries: Entry[] } | undefined {
   const first = entries[start]!;
   if (first.kind !== 'message' || !/^```\S*$/.test(first.text.trim())) {
@@ -225,7 +237,8 @@ function codeBlock(
     i++
   ) {
     const entry = entries[i]!;
-    if (!belongsTo(entries[i - 1]!, entry) || entry.delivery) return undefined;
+    if (!belongsTo(entries[i - 1]!, entry, casemapping) || entry.delivery)
+      return undefined;
     if (entry.text.trim() === '```') {
       return lines.length
         ? { code: lines.join('\n'), entries: entries.slice(start, i + 1) }

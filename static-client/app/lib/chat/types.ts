@@ -1,6 +1,7 @@
 /** The state of the chat: plain data, replaced and never changed in place once it is published. */
 
 import type { Casemapping } from '../casemapping.ts';
+import type { ReadonlyFoldedMap } from '../folded.ts';
 
 export type EntryKind =
   | 'message'
@@ -52,14 +53,16 @@ export interface Room {
   /** `<network id>/<folded name>`. */
   key: string;
   networkId: string;
+  /** How the network compares names. */
+  casemapping: Casemapping;
   kind: RoomKind;
   /** `#channel`, a nickname, or `*`. */
   name: string;
   topic: string;
   /** In the channel now. */
   joined: boolean;
-  /** By folded nickname. */
-  members: ReadonlyMap<string, Member>;
+  /** By nickname. */
+  members: ReadonlyFoldedMap<Member>;
   /** In order of time, no id twice. */
   entries: readonly Entry[];
   ids: ReadonlySet<string>;
