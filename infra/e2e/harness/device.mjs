@@ -91,6 +91,44 @@ export class Device {
     return (await this.#at('[data-test-auth-lead]').innerText()).trim();
   }
 
+  /** Waits until this browser is signed out, and returns why. */
+  async signedOut() {
+    await this.#at('[data-test-sign-in]').waitFor();
+    return (await this.#at('[data-test-notice]').innerText()).trim();
+  }
+
+  // The account
+
+  async openSettings(section) {
+    await this.#at('[data-test-open-settings]').click();
+    await this.#at(`[data-test-settings-link=${quoted(section)}]`).click();
+    await this.#at(`[data-test-settings=${quoted(section)}]`).waitFor();
+  }
+
+  async changePassword(old, wanted) {
+    const form = this.#at('[data-test-password-form]');
+    await form.locator('#password-old').fill(old);
+    await form.locator('#password-new').fill(wanted);
+    await form.locator('#password-again').fill(wanted);
+    await form.locator('[data-test-change-password]').click();
+  }
+
+  async passwordChanged() {
+    await this.#at('[data-test-password-changed]').waitFor();
+  }
+
+  /** Waits for what is said to be wrong in a field, and returns it. */
+  async fieldError(id) {
+    const error = this.#at(`[data-test-field-error=${quoted(id)}]`);
+    await error.waitFor();
+    return (await error.innerText()).trim();
+  }
+
+  async endOtherSessions() {
+    await this.#at('[data-test-end-sessions]').click();
+    await this.#at('[data-test-sessions-ended]').waitFor();
+  }
+
   /** Makes an invite and returns its link. */
   async invite() {
     await this.#at('[data-test-open-invite]').click();
