@@ -268,6 +268,9 @@ export class ApiClient {
       `/api/calls/${encodeURIComponent(token)}`,
       name === undefined ? {} : { name },
     );
+  /** Takes the link of a call back, which ends it for everybody. */
+  endCall = (token: string) =>
+    this.#request<void>('DELETE', `/api/calls/${encodeURIComponent(token)}`);
   connectors = async () =>
     (
       await this.#request<{ connectors: ConnectorView[] }>(

@@ -10,4 +10,8 @@ export default class CallRoute extends Route {
     void this.call.enter(token);
     return token;
   }
+
+  deactivate() {
+    this.call.leavePage();
+  }
 }

@@ -1,9 +1,11 @@
+import type Owner from '@ember/owner';
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
 import { io } from 'socket.io-client';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import { Mesh } from '../lib/call/mesh.ts';
+import { shownName, troubleWithName } from '../lib/call/names.ts';
 import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
 import { isSpeaking, type Person } from '../lib/call/person.ts';
 import type {
@@ -11,7 +13,7 @@ import type {
   CallAdmission,
   CallMedia,
   PeerView,
-  SignalData,
+  Welcome,
 } from '../lib/call/types.ts';
 import type { Room } from '../lib/chat/types.ts';
 import type ActionsService from './actions.ts';
@@ -19,6 +21,11 @@ import type SessionService from './session.ts';
 
 /** How long it takes until connections are measured again, in ms; that is work for all of them. */
 const MEASURE = 1000;
+/** After what part of their time the credentials for relays are renewed, and how soon again if that fails, in ms. */
+const RENEW_AFTER = 0.8;
+const RENEW_AGAIN = 60_000;
+/** The longest time that a browser's clock takes, in ms. */
+const LONGEST = 2 ** 31 - 1;
 
 /** What is used of a socket. */
 export interface CallSocket {
@@ -61,6 +68,8 @@ export default class CallService extends Service {
   /** What went wrong with the call. */
   @tracked sentence = '';
   @tracked choices: CallChoices = {};
+  /** Whether one may put others out. */
+  @tracked moderator = false;
 
   readonly own = new OwnDevices(
     () => this.choices,
@@ -70,12 +79,24 @@ export default class CallService extends Service {
   openSocket = openSocket;
 
   #socket: CallSocket | undefined;
+  /** Whether the connector hears us: what is sent before or after is of no use to anybody. */
+  #heard = false;
   readonly #mesh = new Mesh(this.own, (to, data) =>
-    this.#socket?.emit('signal', { to, data }),
+    this.#tell('signal', { to, data }),
   );
   #timer: ReturnType<typeof setInterval> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   #measuring = false;
   #arrived = false;
+  /** Whether the page of the call is shown. */
+  #shown = false;
+  /** Counts calls, so that what an old one still waits for is ignored. */
+  #generation = 0;
+
+  constructor(owner: Owner) {
+    super(owner);
+    this.session.onChanged.add(this.#sessionChanged);
+  }
 
   get name(): string {
     return this.session.account || this.choices.name || '';
@@ -89,6 +110,19 @@ export default class CallService extends Service {
     return !this.own.muted && isSpeaking(this.ownLevel);
   }
 
+  /** Where the link was said. */
+  get target(): string {
+    const target = this.about?.target;
+    return target ? shownName(target) : '';
+  }
+
+  /** Whether one has started it, and so may end it for everybody. */
+  get isStarter(): boolean {
+    return Boolean(
+      this.about && this.about.account === this.session.current?.account,
+    );
+  }
+
   /** Starts a call and says its link in the room. */
   async start(room: Room, guests: boolean) {
     const target = room.kind === 'server' ? '' : room.name;
@@ -99,24 +133,33 @@ export default class CallService extends Service {
 
   /** Opens the page of a call; the one that is going on stays if it is that. */
   async enter(token: string) {
-    if (token === this.token && this.phase !== 'over') return;
+    this.#shown = true;
+    const going = this.phase !== 'over' && this.phase !== 'none';
+    if (token === this.token && going) return;
     this.hangUp();
     this.token = token;
     this.about = undefined;
     this.sentence = '';
     this.choices = (this.session.store.get('call') as CallChoices) ?? {};
     this.phase = 'lobby';
+    const generation = this.#generation;
     try {
-      this.about = await this.session.api.call(token);
+      const about = await this.session.api.call(token);
+      if (generation !== this.#generation) return;
+      this.about = about;
     } catch (error) {
-      this.sentence = sentenceOf(error);
-      this.phase = 'over';
+      if (generation === this.#generation) this.#end(sentenceOf(error));
       return;
     }
-    const here = () => token === this.token && this.phase !== 'over';
     await this.own.toggleMicrophone(true);
     // Who has left the page meanwhile is not asked for more.
-    if (here()) await this.own.toggleCamera(true);
+    if (generation === this.#generation) await this.own.toggleCamera(true);
+  }
+
+  /** The page of the call is left: whoever is in the call stays, nobody else keeps a camera on. */
+  leavePage() {
+    this.#shown = false;
+    if (this.phase !== 'in') this.#forget();
   }
 
   choose(choices: CallChoices) {
@@ -126,41 +169,55 @@ export default class CallService extends Service {
 
   async join() {
     if (this.phase !== 'lobby') return;
+    this.sentence = this.session.signedIn ? '' : troubleWithName(this.name);
+    if (this.sentence) return;
     this.phase = 'joining';
-    this.sentence = '';
+    const generation = this.#generation;
     let admission: CallAdmission;
     try {
-      admission = await this.session.api.joinCall(
-        this.token,
-        this.session.signedIn ? undefined : this.name,
-      );
+      admission = await this.#ask();
     } catch (error) {
+      if (generation !== this.#generation) return;
       this.sentence = sentenceOf(error);
       this.phase = 'lobby';
       return;
     }
-    this.#mesh.configuration = {
-      iceServers: admission.ice_servers,
-      // Pictures and sound go one way: half the ports and allocations.
-      bundlePolicy: 'max-bundle',
-      ...(this.choices.relay ? { iceTransportPolicy: 'relay' } : {}),
-    };
+    if (generation !== this.#generation) return;
+    this.#configure(admission);
     this.#connect(admission);
   }
 
   /** Leaves the call, and gives the devices back. */
   hangUp() {
-    clearInterval(this.#timer);
-    window.removeEventListener('online', this.#mesh.restart);
-    window.removeEventListener('pagehide', this.#leave);
-    this.#leave();
-    this.#socket?.disconnect();
-    this.#socket = undefined;
-    this.#mesh.close();
+    this.#generation += 1;
+    this.#disconnect();
     this.own.close();
     this.interrupted = false;
     this.ownLevel = 0;
+    this.moderator = false;
     if (this.phase !== 'none') this.phase = 'over';
+  }
+
+  /** Takes the link back, which ends the call for everybody. */
+  async endForAll() {
+    const generation = this.#generation;
+    await this.session.api.endCall(this.token);
+    if (generation === this.#generation) {
+      this.#end(
+        'You have ended the call for everybody; its link opens nothing any more.',
+      );
+    }
+  }
+
+  /** Puts somebody out of the call. */
+  putOut({ peer, name }: Person) {
+    this.#tell('remove', { peer });
+    this.sentence = `You have put ${name} out of the call.`;
+  }
+
+  /** What was said of a call that is over is read. */
+  dismiss() {
+    if (this.phase === 'over') this.#forget();
   }
 
   async useMicrophone(id: string) {
@@ -174,47 +231,119 @@ export default class CallService extends Service {
   }
 
   willDestroy() {
+    this.session.onChanged.delete(this.#sessionChanged);
     this.hangUp();
     super.willDestroy();
   }
 
+  /** One has left for a reason that is told. */
+  #end(sentence: string) {
+    this.hangUp();
+    this.phase = 'over';
+    this.sentence = sentence;
+  }
+
+  /** Leaves, and nothing of the call stays. */
+  #forget() {
+    this.hangUp();
+    this.phase = 'none';
+    this.token = '';
+    this.about = undefined;
+    this.sentence = '';
+    this.choices = {};
+  }
+
+  /** Whoever is here now has not joined. */
+  #sessionChanged = () => {
+    const shown = this.#shown && this.phase !== 'none';
+    this.#forget();
+    if (shown) {
+      this.#end(this.session.notice || 'You have left the call.');
+    }
+  };
+
   /** Sends what there is now, and says so. */
   async #changed() {
     await this.#mesh.fit();
-    this.#socket?.emit('media', this.own.media);
+    this.#tell('media', this.own.media);
+  }
+
+  #tell(event: string, data: unknown) {
+    if (this.#heard) this.#socket?.emit(event, data);
+  }
+
+  #ask(): Promise<CallAdmission> {
+    return this.session.api.joinCall(
+      this.token,
+      this.session.signedIn ? undefined : this.name,
+    );
+  }
+
+  /** Uses the relays that the server names, and asks for new credentials before these end. */
+  #configure({ ice_servers, ice_ttl }: CallAdmission) {
+    this.#mesh.configure({
+      iceServers: ice_servers,
+      // Pictures and sound go one way: half the ports and allocations.
+      bundlePolicy: 'max-bundle',
+      ...(this.choices.relay ? { iceTransportPolicy: 'relay' } : {}),
+    });
+    if (ice_ttl) this.#renewIn(ice_ttl * 1000 * RENEW_AFTER);
+  }
+
+  #renewIn(ms: number) {
+    clearTimeout(this.#renewal);
+    const generation = this.#generation;
+    this.#renewal = setTimeout(
+      () => {
+        this.#ask().then(
+          (admission) => {
+            if (generation === this.#generation) this.#configure(admission);
+          },
+          () => {
+            // Those who talk go on; it is tried again.
+            if (generation === this.#generation) this.#renewIn(RENEW_AGAIN);
+          },
+        );
+      },
+      Math.min(ms, LONGEST),
+    );
   }
 
   #connect({ url, ticket }: CallAdmission) {
     const socket = this.openSocket(`${url}/calls`, { ticket });
     this.#socket = socket;
     this.#arrived = false;
-    socket.on('welcome', ({ peers }: { peers: PeerView[] }) => {
-      const back = this.#arrived;
+    /** What an old socket still says is not heard. */
+    const on = <T>(event: string, heard: (value: T) => void) =>
+      socket.on(event, (value: T) => {
+        if (socket === this.#socket) heard(value);
+      });
+    on('welcome', (welcome: Welcome) => {
       this.#arrived = true;
+      this.#heard = true;
       this.interrupted = false;
       this.phase = 'in';
-      this.#mesh.welcome(peers, back);
-      socket.emit('media', this.own.media);
+      this.moderator = Boolean(welcome.moderator);
+      this.#mesh.welcome(welcome);
+      this.#tell('media', this.own.media);
     });
-    socket.on('joined', (view: PeerView) => this.#mesh.joined(view));
-    socket.on('returned', (view: PeerView) => this.#mesh.returned(view));
-    socket.on('left', ({ peer }: { peer: string }) => this.#mesh.left(peer));
-    socket.on('media', (of: { peer: string; media: CallMedia }) =>
+    on('joined', (view: PeerView) => this.#mesh.joined(view));
+    on('returned', (view: PeerView) => this.#mesh.joined(view));
+    on('left', ({ peer }: { peer: string }) => this.#mesh.left(peer));
+    on('media', (of: { peer: string; media: CallMedia }) =>
       this.#mesh.media(of.peer, of.media),
     );
-    socket.on('signal', (signal: { from: string; data: SignalData }) =>
+    on('signal', (signal: { from: string; data: unknown }) =>
       this.#mesh.receive(signal.from, signal.data),
     );
-    socket.on('refused', ({ error }: { error: string }) => {
-      this.sentence = asSentence(error);
-      if (this.#arrived) return;
-      socket.disconnect();
-      this.phase = 'lobby';
-    });
-    socket.on('connect_error', () => {
+    on('refused', (refused: { error: string; final?: boolean }) =>
+      this.#refused(asSentence(refused.error), Boolean(refused.final)),
+    );
+    on('connect_error', () => {
       this.interrupted = true;
     });
-    socket.on('disconnect', (reason: string) => {
+    on('disconnect', (reason: string) => {
+      this.#heard = false;
       this.interrupted = reason !== 'io client disconnect';
       // A server that restarts closes sockets in order; only then none comes back by itself.
       if (reason === 'io server disconnect' && this.phase === 'in') {
@@ -226,9 +355,36 @@ export default class CallService extends Service {
     this.#timer = setInterval(() => void this.#measure(), MEASURE);
   }
 
-  #leave = () => {
-    this.#socket?.emit('leave', {});
-  };
+  #refused(sentence: string, final: boolean) {
+    if (!this.#arrived) {
+      // The door is closed, for now perhaps; who stands before it may try again.
+      this.#disconnect();
+      this.phase = 'lobby';
+      this.sentence = sentence;
+    } else if (final) {
+      // Nobody is let in again by asking again.
+      this.#end(sentence);
+    } else {
+      this.sentence = sentence;
+    }
+  }
+
+  /** Leaves the connector and everybody in the call. */
+  #disconnect() {
+    clearInterval(this.#timer);
+    clearTimeout(this.#renewal);
+    window.removeEventListener('online', this.#mesh.restart);
+    window.removeEventListener('pagehide', this.#leave);
+    const socket = this.#socket;
+    if (this.#heard) socket?.emit('leave', {});
+    this.#heard = false;
+    this.#socket = undefined;
+    socket?.disconnect();
+    this.#mesh.close();
+  }
+
+  /** The page goes; if the browser brings it back, the call is over. */
+  #leave = () => this.hangUp();
 
   async #measure() {
     // A machine that is slower than that is not made even slower.

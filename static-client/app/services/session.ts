@@ -31,6 +31,9 @@ export default class SessionService extends Service {
   /** Called when the server says that the session is over. */
   onEnded: () => void = () => {};
 
+  /** Called when whoever was signed in here no longer is, or somebody else is, for whatever reason. */
+  readonly onChanged = new Set<() => void>();
+
   #restored: Promise<void> | undefined;
 
   get signedIn(): boolean {
@@ -86,6 +89,8 @@ export default class SessionService extends Service {
   }
 
   async signOut() {
+    // Nobody's camera stays on while the server is asked.
+    this.#tell();
     try {
       // `<account>.<id>.<secret>`: the storage's token ends with the session.
       const grant = this.current?.storageToken?.split('.')[1];
@@ -118,11 +123,17 @@ export default class SessionService extends Service {
     this.current = undefined;
     this.store.set('session', undefined);
     this.store.removeAll('cache:');
+    this.#tell();
   }
 
   #begin(answer: SessionResponse) {
     this.notice = '';
     this.#keep({ ...answer, functions: this.api.origin });
+    this.#tell();
+  }
+
+  #tell() {
+    for (const changed of this.onChanged) changed();
   }
 
   #keep(session: StoredSession) {

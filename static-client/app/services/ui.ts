@@ -11,6 +11,8 @@ export type Dialog =
   | { kind: 'switcher' }
   | { kind: 'topic'; key: string }
   | { kind: 'call'; key: string }
+  | { kind: 'put-out'; peer: string }
+  | { kind: 'end-call' }
   | { kind: 'webhooks'; key: string }
   | { kind: 'mail'; key: string }
   | { kind: 'help' };

@@ -89,9 +89,7 @@ module('Acceptance | calls', function (hooks) {
     await waitFor('[data-test-call-interrupted]');
     const before = arrived('bob', 'audio');
     await waitUntil(() => arrived('bob', 'audio') > before + 5, PATIENCE);
-    calls.call.tell('welcome', {
-      peers: [calls.call.silent('bob'), calls.call.silent('zoe')],
-    });
+    calls.call.greet([calls.call.silent('bob'), calls.call.silent('zoe')]);
     await settled();
     assert.dom('[data-test-call-interrupted]').doesNotExist();
     assert.dom('[data-test-call-person]').exists({ count: 2 });
@@ -116,19 +114,20 @@ module('Acceptance | calls', function (hooks) {
     // Through the relay only, and there is none.
     await click('[data-test-call-relay]');
     await join();
-    calls.call.tell('welcome', { peers: [calls.call.silent('bob')] });
+    // Zoe would have to offer, and never does.
+    calls.call.greet([calls.call.silent('bob'), calls.call.silent('zoe')]);
     await waitFor('[data-test-call-trouble]');
     assert.dom('[data-test-call-trouble]').hasText('Connecting…');
-    await waitUntil(
-      () =>
-        find('[data-test-call-trouble]')?.textContent?.includes(
-          'the network blocks calls',
-        ),
-      NO_WAY,
-    );
-    assert
-      .dom('[data-test-call-trouble]')
-      .hasText('No way to them was found: the network blocks calls.');
+    for (const name of ['bob', 'zoe']) {
+      const trouble = `[data-test-call-person="${name}"] [data-test-call-trouble]`;
+      await waitUntil(
+        () => find(trouble)?.textContent?.includes('the network blocks calls'),
+        NO_WAY,
+      );
+      assert
+        .dom(trouble)
+        .hasText('No way to them was found: the network blocks calls.');
+    }
   });
 
   test('guests give a name where guests are allowed', async function (assert) {

@@ -20,10 +20,14 @@ interface Other {
   link: PeerLink;
 }
 
+/** The page's own id. Of two, the one with the greater id offers: the page to bob, and zoe to the page. */
+const ME = 'me';
+
 export class FakeCall implements CallSocket {
   /** What the page emitted. */
   readonly #emitted: { event: string; data: unknown }[] = [];
   opened = 0;
+  closed = 0;
   #listeners = new Map<string, ((...args: never[]) => void)[]>();
   #others = new Map<string, Other>();
   #tracks: MediaStreamTrack[] = [];
@@ -48,9 +52,23 @@ export class FakeCall implements CallSocket {
     this.#others.get(signal.to)?.link.receive(signal.data);
   }
 
-  connect() {}
+  connect() {
+    this.opened += 1;
+  }
 
-  disconnect() {}
+  disconnect() {
+    this.closed += 1;
+  }
+
+  /** How often the page emitted something. */
+  count(event: string) {
+    return this.#emitted.filter((one) => one.event === event).length;
+  }
+
+  /** What the page emitted last, of one kind. */
+  last(event: string) {
+    return this.#emitted.filter((one) => one.event === event).at(-1)?.data;
+  }
 
   // What the test does
 
@@ -60,16 +78,21 @@ export class FakeCall implements CallSocket {
     }
   }
 
-  /** The page is in, and finds these people, whom it offers connections. */
+  /** The page is in, and finds these people. */
   async welcome(...names: string[]) {
     const peers = [];
-    for (const name of names) peers.push((await this.#other(name, false)).view);
-    this.tell('welcome', { peers });
+    for (const name of names) peers.push((await this.#other(name)).view);
+    this.greet(peers);
   }
 
-  /** Somebody comes, and offers the page a connection. */
+  /** The page is in, with these people. */
+  greet(peers: PeerView[], more: { seat?: string; moderator?: boolean } = {}) {
+    this.tell('welcome', { peer: ME, peers, ...more });
+  }
+
+  /** Somebody comes. */
   async comes(name: string) {
-    const { view } = await this.#other(name, true);
+    const { view } = await this.#other(name);
     this.tell('joined', view);
   }
 
@@ -114,7 +137,7 @@ export class FakeCall implements CallSocket {
     for (const track of this.#tracks) track.stop();
   }
 
-  async #other(name: string, offers: boolean): Promise<Other> {
+  async #other(name: string): Promise<Other> {
     const audio = await openMicrophone('');
     const video = await openCamera('');
     this.#tracks.push(audio, video);
@@ -124,16 +147,51 @@ export class FakeCall implements CallSocket {
     };
     const link = new PeerLink(
       {},
-      offers,
+      name > ME,
       { audio, video },
       {
         send: (data) => this.tell('signal', { from: name, data }),
         changed: () => {},
+        broken: (why) => {
+          throw new Error(`the page breaks the bounds: ${why}`);
+        },
       },
     );
     const other = { view, link };
     this.#others.set(name, other);
     return other;
+  }
+}
+
+/** What is seen in a video made now: the width of its picture, and whether it changes. */
+export async function seen(stream: MediaStream) {
+  const video = document.createElement('video');
+  video.muted = true;
+  video.autoplay = true;
+  video.srcObject = stream;
+  document.querySelector('#ember-testing')!.append(video);
+  const canvas = document.createElement('canvas');
+  canvas.width = 64;
+  canvas.height = 36;
+  const context = canvas.getContext('2d', { willReadFrequently: true })!;
+  const shot = () => {
+    context.drawImage(video, 0, 0, 64, 36);
+    return context.getImageData(0, 0, 64, 36).data.join();
+  };
+  try {
+    await waitUntil(() => video.videoWidth > 0, {
+      ...PATIENCE,
+      timeoutMessage: 'the picture stays black',
+    });
+    const first = shot();
+    await waitUntil(() => shot() !== first, {
+      ...PATIENCE,
+      timeoutMessage: 'the picture stands still',
+    });
+    return video.videoWidth;
+  } finally {
+    video.srcObject = null;
+    video.remove();
   }
 }
 

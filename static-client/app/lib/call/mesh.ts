@@ -3,13 +3,20 @@
 import { tracked } from '@glimmer/tracking';
 import type { OwnDevices } from './own-devices.ts';
 import { Person } from './person.ts';
-import type { CallMedia, PeerView, SignalData } from './types.ts';
+import type { CallMedia, PeerView, SignalData, Welcome } from './types.ts';
+
+/** How many of those who broke the bounds are remembered. */
+const MAX_BROKEN = 1000;
 
 export class Mesh {
   @tracked people: Person[] = [];
-  configuration: RTCConfiguration = {};
+  #configuration: RTCConfiguration = {};
   readonly #own: OwnDevices;
   readonly #send: (to: string, data: SignalData) => void;
+  #peer = '';
+  #seat: string | undefined;
+  /** Who broke the bounds, and how: they are not let in again. */
+  readonly #broken = new Map<string, string>();
 
   constructor(own: OwnDevices, send: (to: string, data: SignalData) => void) {
     this.#own = own;
@@ -21,36 +28,33 @@ export class Mesh {
     return Math.max(0, ...this.people.map(({ measured }) => measured.ownLevel));
   }
 
-  /** Takes who is in the call; `back` if one was in it before. */
-  welcome(peers: PeerView[], back: boolean) {
+  /** Uses these servers, also for the connections that there are. */
+  configure(configuration: RTCConfiguration) {
+    this.#configuration = configuration;
+    for (const { link, measured } of this.people) {
+      link.configure(configuration);
+      // What goes through a relay would end with what it was made with.
+      if (measured.path === 'relay') link.restart();
+    }
+  }
+
+  /** Takes who is in the call, first and after every break. */
+  welcome({ peer, seat, peers }: Welcome) {
+    // To the others one is a newcomer.
+    if (seat !== this.#seat) this.#removeAll();
+    this.#peer = peer;
+    this.#seat = seat;
     for (const { peer } of this.people) {
       if (!peers.some((view) => view.peer === peer)) this.#remove(peer);
     }
-    for (const view of peers) {
-      const known = this.#person(view.peer);
-      if (known) {
-        known.media = view.media;
-        known.link.restart();
-      } else {
-        // Whoever came while we were away has offered already, and does so again.
-        this.#add(view, !back);
-      }
-    }
+    for (const view of peers) this.#take(view);
     void this.fit();
   }
 
-  /** Somebody has come, and offers a connection. */
+  /** Somebody has come, or their socket broke and is there again. */
   joined(view: PeerView) {
-    if (this.#person(view.peer)) return;
-    this.#add(view, false);
+    this.#take(view);
     void this.fit();
-  }
-
-  /** Somebody's socket broke and is there again. */
-  returned(view: PeerView) {
-    const known = this.#person(view.peer);
-    if (known) known.link.restart();
-    else this.joined(view);
   }
 
   left(peer: string) {
@@ -63,8 +67,9 @@ export class Mesh {
     if (person) person.media = media;
   }
 
-  receive(from: string, data: SignalData) {
-    this.#person(from)?.link.receive(data);
+  receive(from: string, data: unknown) {
+    const person = this.#person(from);
+    if (!person?.broken) person?.link.receive(data);
   }
 
   /** Looks for other ways to everybody. */
@@ -83,8 +88,11 @@ export class Mesh {
   }
 
   close() {
-    for (const person of this.people) person.close();
-    this.people = [];
+    this.#removeAll();
+    this.#broken.clear();
+    this.#configuration = {};
+    this.#peer = '';
+    this.#seat = undefined;
   }
 
   async #share() {
@@ -94,17 +102,43 @@ export class Mesh {
     await Promise.all(this.people.map(({ link }) => link.setMedia(media)));
   }
 
-  #add(view: PeerView, offers: boolean) {
-    const send = (data: SignalData) => this.#send(view.peer, data);
-    this.people = [
-      ...this.people,
-      new Person(view, this.configuration, offers, send),
-    ];
+  /** Goes on with somebody who is known; what was sent meanwhile is lost. */
+  #take(view: PeerView) {
+    const known = this.#person(view.peer);
+    if (known && known.seat === view.seat) {
+      known.media = view.media;
+      known.link.restart();
+      return;
+    }
+    if (known) this.#remove(view.peer);
+    this.#add(view);
+  }
+
+  #add(view: PeerView) {
+    const { peer } = view;
+    // Both sides see it alike, whoever of them came first and whatever either has missed.
+    const owns = this.#peer > peer;
+    const person: Person = new Person(view, this.#configuration, owns, {
+      send: (data) => this.#send(peer, data),
+      broken: () => {
+        if (this.#broken.size < MAX_BROKEN) {
+          this.#broken.set(peer, person.broken);
+        }
+      },
+    });
+    const why = this.#broken.get(peer);
+    if (why !== undefined) person.shutOut(why);
+    this.people = [...this.people, person];
   }
 
   #remove(peer: string) {
     this.#person(peer)?.close();
     this.people = this.people.filter((person) => person.peer !== peer);
+  }
+
+  #removeAll() {
+    for (const person of this.people) person.close();
+    this.people = [];
   }
 
   #person(peer: string): Person | undefined {

@@ -1,19 +1,29 @@
-/** The connection to one other participant: negotiated as the WebRTC specification recommends ("perfect negotiation"). */
+/**
+ * The connection to one other participant. One of the two owns its negotiation: only that one ever offers, first and after
+ * every break, and the other one asks for it. So offers never meet, and none has to be taken back: in Chromium a video that
+ * is made after an own offer was taken back stays black.
+ */
 
 import { limited, type Source } from './limits.ts';
+import { measure } from './measure.ts';
+import { Breach, Inspector, MAX_WAITING } from './signals.ts';
 import type { Measured, SignalData } from './types.ts';
 
-/** A connection that is interrupted for so long is negotiated anew, in ms. */
+/** A connection that is interrupted for so long, or has failed so long ago, is negotiated anew, in ms. */
 const PATIENCE = 3000;
 /** A connection that is not there after so long may never be: without any way browsers do not call it failed. In ms. */
 const LATE = 20_000;
 /** Ways that are found within so long are told together: a connector counts what one sends. In ms. */
 const GATHER = 50;
+/** Whoever asks to negotiate anew is heard that often, in ms. */
+const WISHES = 2000;
 
 export interface PeerLinkEvents {
   send(data: SignalData): void;
   /** Something about the connection or its media changed. */
   changed(): void;
+  /** The other one sends what a call does not need; the connection is closed. */
+  broken(why: string): void;
 }
 
 /** What one sends, and to how many. */
@@ -30,35 +40,42 @@ export class PeerLink {
   /** What the other one says and shows: two streams, since an element with a picture plays the sound too, if only silently. */
   readonly sound = new MediaStream();
   readonly picture = new MediaStream();
+  /** Whether no way was found, until there is one. */
+  blocked = false;
   readonly #connection: RTCPeerConnection;
   readonly #events: PeerLinkEvents;
-  /** The newcomer offers; the other one gives way if both do at once. */
-  readonly #offers: boolean;
+  readonly #owns: boolean;
+  readonly #inspector = new Inspector(performance.now());
   #own: OwnMedia;
-  #sending: Promise<void> = Promise.resolve();
-  #offering = false;
-  #ignoring = false;
+  /** The number of the newest offer: an answer has that of its offer. */
+  #round = 0;
+  /** While a description is made, ways wait: they belong to it. */
+  #describing = false;
   #waiting: RTCIceCandidateInit[] = [];
   #found: RTCIceCandidateInit[] = [];
   #telling: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #late: ReturnType<typeof setTimeout> | undefined;
-  /** Whether no way was found, until there is one. */
-  blocked = false;
+  #wish: ReturnType<typeof setTimeout> | undefined;
+  #heard = -WISHES;
+  #sending: Promise<void> = Promise.resolve();
   #work: Promise<void> = Promise.resolve();
 
+  /** `owns`: whether this side offers; the other side must not. */
   constructor(
     configuration: RTCConfiguration,
-    offers: boolean,
+    owns: boolean,
     own: OwnMedia,
     events: PeerLinkEvents,
   ) {
-    this.#offers = offers;
+    this.#owns = owns;
     this.#own = own;
     this.#events = events;
     const connection = new RTCPeerConnection(configuration);
     this.#connection = connection;
-    connection.onnegotiationneeded = () => void this.#offer();
+    connection.onnegotiationneeded = () => {
+      if (this.#owns) this.#do(() => this.#offer());
+    };
     connection.onicecandidate = ({ candidate }) => {
       if (candidate) this.#tell(candidate.toJSON());
     };
@@ -77,16 +94,16 @@ export class PeerLink {
       } else {
         this.#await();
       }
-      if (connection.connectionState === 'disconnected') {
+      const failed = connection.connectionState === 'failed';
+      if (failed) this.blocked = true;
+      if (failed || connection.connectionState === 'disconnected') {
+        // Not at once: where everything fails soon, the other one would hear of nothing but offers.
         this.#timer = setTimeout(() => this.restart(), PATIENCE);
-      } else if (connection.connectionState === 'failed') {
-        this.blocked = true;
-        this.restart();
       }
       events.changed();
     };
     this.#await();
-    if (offers) {
+    if (owns) {
       for (const kind of ['audio', 'video'] as const) {
         connection.addTransceiver(kind, { direction: 'sendrecv' });
       }
@@ -108,70 +125,63 @@ export class PeerLink {
     return this.#send();
   }
 
+  /** Uses other servers, from the next negotiation on. */
+  configure(configuration: RTCConfiguration) {
+    if (!this.#closed) this.#connection.setConfiguration(configuration);
+  }
+
   /** Takes what the other one sent; in order, one after the other. */
-  receive(data: SignalData) {
-    this.#work = this.#work
-      .then(() => this.#take(data))
-      .catch((error: unknown) => {
-        // What belongs to a negotiation that was given up is of no use any more.
-        if (!this.#ignoring && !this.#closed) {
-          console.warn('call:', String(error));
-        }
-      });
+  receive(data: unknown) {
+    if (this.#closed) return;
+    let signal: SignalData;
+    try {
+      signal = this.#inspector.read(data, performance.now());
+    } catch (error) {
+      return this.#break(error);
+    }
+    this.#do(() => this.#take(signal));
   }
 
   /** Finds another way, after the network changed or what was sent may be lost. */
   restart() {
     const connection = this.#connection;
     if (this.#closed) return;
-    if (
-      connection.signalingState === 'have-local-offer' &&
-      connection.localDescription
-    ) {
-      this.#sendDescription();
+    if (!this.#owns) {
+      this.#events.send({ restart: true, round: this.#round });
+    } else if (connection.signalingState === 'have-local-offer') {
+      // The offer or its answer may be lost; whoever has answered it answers the same.
+      this.#describe();
     } else {
       connection.restartIce();
     }
   }
 
-  async measure(): Promise<Measured> {
-    const measured: Measured = {
-      frames: 0,
-      audioPackets: 0,
-      level: 0,
-      ownLevel: 0,
-      path: '',
-    };
-    const report = await this.#connection.getStats();
-    const all = new Map<string, Record<string, unknown>>();
-    report.forEach((entry: Record<string, unknown>) =>
-      all.set(entry['id'] as string, entry),
-    );
-    const number = (value: unknown) => (typeof value === 'number' ? value : 0);
-    for (const entry of all.values()) {
-      const { type, kind } = entry;
-      if (type === 'inbound-rtp' && kind === 'video') {
-        measured.frames += number(entry['framesDecoded']);
-      } else if (type === 'inbound-rtp' && kind === 'audio') {
-        measured.audioPackets += number(entry['packetsReceived']);
-        measured.level = number(entry['audioLevel']);
-      } else if (type === 'media-source' && kind === 'audio') {
-        measured.ownLevel = number(entry['audioLevel']);
-      } else if (type === 'transport') {
-        const pair = all.get(String(entry['selectedCandidatePairId']));
-        const local = all.get(String(pair?.['localCandidateId']));
-        const path = local?.['candidateType'];
-        if (typeof path === 'string') measured.path = path;
-      }
-    }
-    return measured;
+  measure(): Promise<Measured> {
+    return measure(this.#connection);
   }
 
   close() {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#late);
-    clearTimeout(this.#telling);
+    for (const timer of [this.#timer, this.#late, this.#telling, this.#wish]) {
+      clearTimeout(timer);
+    }
+    this.#found = [];
+    this.#waiting = [];
     this.#connection.close();
+  }
+
+  /** One step of the negotiation after the other. */
+  #do(step: () => Promise<void>) {
+    this.#work = this.#work
+      .then(() => (this.#closed ? undefined : step()))
+      .catch((error: unknown) => {
+        if (error instanceof Breach) this.#break(error);
+        else if (!this.#closed) console.warn('call:', String(error));
+      });
+  }
+
+  #break(error: unknown) {
+    this.close();
+    this.#events.broken(error instanceof Error ? error.message : String(error));
   }
 
   /** Gives each sender its track and its limits; one after the other, since parameters are read and written in pairs. */
@@ -211,6 +221,7 @@ export class PeerLink {
     this.#found.push(candidate);
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined;
+      if (this.#describing || !this.#found.length) return;
       this.#events.send({ candidates: this.#found.splice(0) });
     }, GATHER);
   }
@@ -228,51 +239,88 @@ export class PeerLink {
   }
 
   async #offer() {
-    const connection = this.#connection;
-    try {
-      this.#offering = true;
-      await connection.setLocalDescription();
-      this.#sendDescription();
-    } finally {
-      this.#offering = false;
-    }
+    // Otherwise the browser asks again as soon as this one is answered.
+    if (this.#connection.signalingState !== 'stable') return;
+    await this.#makeDescription(this.#round + 1);
   }
 
-  async #take({ description, candidates = [] }: SignalData) {
-    const connection = this.#connection;
-    if (description) {
-      const collision =
-        description.type === 'offer' &&
-        (this.#offering || connection.signalingState !== 'stable');
-      this.#ignoring = this.#offers && collision;
-      if (this.#ignoring) return;
-      await connection.setRemoteDescription(description);
-      for (const waiting of this.#waiting.splice(0)) {
-        await connection.addIceCandidate(waiting);
-      }
-      if (description.type === 'offer') {
-        for (const transceiver of connection.getTransceivers()) {
-          transceiver.direction = 'sendrecv';
-        }
-        await this.#send();
-        await connection.setLocalDescription();
-        this.#sendDescription();
-      }
-      // What was negotiated may have encoders of its own.
-      await this.#send();
-    }
+  async #take({ description, candidates = [], round, restart }: SignalData) {
+    if (restart) this.#grant(round);
+    if (description?.type === 'offer') await this.#answer(description, round);
+    if (description?.type === 'answer') await this.#agree(description, round);
     for (const candidate of candidates) {
-      // Candidates may overtake the description that they belong to.
-      if (connection.remoteDescription) {
-        await connection.addIceCandidate(candidate);
-      } else {
-        this.#waiting.push(candidate);
+      if (this.#connection.remoteDescription) await this.#add(candidate);
+      else if (this.#waiting.push(candidate) > MAX_WAITING) {
+        throw new Breach('ways to them were named, and nothing else');
       }
     }
   }
 
-  #sendDescription() {
+  /** Negotiates anew for the other one, who may ask for it more often than that; not if that is under way. */
+  #grant(round = this.#round) {
+    if (!this.#owns || round < this.#round || this.#wish !== undefined) return;
+    const wait = Math.max(0, this.#heard + WISHES - performance.now());
+    this.#wish = setTimeout(() => {
+      this.#wish = undefined;
+      this.#heard = performance.now();
+      this.restart();
+    }, wait);
+  }
+
+  async #answer(offer: RTCSessionDescriptionInit, round = this.#round + 1) {
+    const connection = this.#connection;
+    // Ours to make, and what was overtaken.
+    if (this.#owns || round < this.#round) return;
+    if (round === this.#round) return this.#describe();
+    await connection.setRemoteDescription(offer);
+    await this.#addWaiting();
+    for (const transceiver of connection.getTransceivers()) {
+      transceiver.direction = 'sendrecv';
+    }
+    await this.#send();
+    if (this.#closed) return;
+    await this.#makeDescription(round);
+    // What was negotiated may have encoders of its own.
+    await this.#send();
+  }
+
+  async #agree(answer: RTCSessionDescriptionInit, round = this.#round) {
+    const waits = this.#connection.signalingState === 'have-local-offer';
+    // An offer that was sent again is answered again.
+    if (!this.#owns || !waits || round !== this.#round) return;
+    await this.#connection.setRemoteDescription(answer);
+    await this.#addWaiting();
+    await this.#send();
+  }
+
+  async #addWaiting() {
+    for (const waiting of this.#waiting.splice(0)) await this.#add(waiting);
+  }
+
+  async #add(candidate: RTCIceCandidateInit) {
+    try {
+      await this.#connection.addIceCandidate(candidate);
+    } catch {
+      // One of an earlier negotiation, or one that this browser does not know: there are others.
+    }
+  }
+
+  async #makeDescription(round: number) {
+    this.#describing = true;
+    try {
+      await this.#connection.setLocalDescription();
+      this.#round = round;
+    } finally {
+      this.#describing = false;
+    }
+    this.#describe();
+  }
+
+  /** Sends the own description; the ways that are known by now are in it. */
+  #describe() {
     const description = this.#connection.localDescription?.toJSON();
-    if (description) this.#events.send({ description });
+    if (!description || this.#closed) return;
+    this.#found = [];
+    this.#events.send({ description, round: this.#round });
   }
 }

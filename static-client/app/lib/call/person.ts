@@ -1,27 +1,32 @@
 /** Somebody else in a call, as shown. */
 
 import { tracked } from '@glimmer/tracking';
+import { NOTHING_YET } from './measure.ts';
+import { shownName } from './names.ts';
 import { PeerLink } from './peer-link.ts';
 import type { CallMedia, Measured, PeerView, SignalData } from './types.ts';
 
 /** From this level on somebody is speaking. */
 const SPEAKING = 0.02;
 
+export interface PersonEvents {
+  send(data: SignalData): void;
+  /** They broke the bounds. */
+  broken(): void;
+}
+
 export class Person {
   readonly peer: string;
+  readonly seat: string | undefined;
   readonly name: string;
   readonly guest: boolean;
   @tracked media: CallMedia;
   @tracked state: RTCPeerConnectionState = 'new';
   /** Whether no way to them was found yet. */
   @tracked blocked = false;
-  @tracked measured: Measured = {
-    frames: 0,
-    audioPackets: 0,
-    level: 0,
-    ownLevel: 0,
-    path: '',
-  };
+  /** Why they are shut out here, if they are. */
+  @tracked broken = '';
+  @tracked measured: Measured = NOTHING_YET;
   readonly link: PeerLink;
   /** Plays what they say, also while another page of the client is shown. */
   readonly #sound = new Audio();
@@ -29,22 +34,27 @@ export class Person {
   constructor(
     view: PeerView,
     configuration: RTCConfiguration,
-    offers: boolean,
-    send: (data: SignalData) => void,
+    owns: boolean,
+    events: PersonEvents,
   ) {
     this.peer = view.peer;
-    this.name = view.name;
+    this.seat = view.seat;
+    this.name = shownName(view.name);
     this.guest = view.guest;
     this.media = view.media;
     this.link = new PeerLink(
       configuration,
-      offers,
+      owns,
       {},
       {
-        send,
+        send: (data) => events.send(data),
         changed: () => {
           this.state = this.link?.state ?? 'new';
           this.blocked = this.link?.blocked ?? false;
+        },
+        broken: (why) => {
+          this.shutOut(why);
+          events.broken();
         },
       },
     );
@@ -69,6 +79,7 @@ export class Person {
 
   /** Why there is nothing to see or hear, if so. */
   get sentence(): string {
+    if (this.broken) return `They are shut out on this device: ${this.broken}.`;
     switch (this.state) {
       case 'connected':
         return '';
@@ -87,7 +98,15 @@ export class Person {
   }
 
   async measure() {
-    this.measured = await this.link.measure();
+    if (!this.broken) this.measured = await this.link.measure();
+  }
+
+  /** Neither hears nor sees them any more, nor is heard or seen. */
+  shutOut(why: string) {
+    this.broken = why;
+    this.measured = NOTHING_YET;
+    this.close();
+    this.state = 'closed';
   }
 
   close() {

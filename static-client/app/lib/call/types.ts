@@ -8,15 +8,30 @@ export interface CallMedia {
 
 export interface PeerView {
   peer: string;
+  /** Another one after they were out of the call: what was negotiated before is of no use any more. */
+  seat?: string;
   name: string;
   guest: boolean;
   media: CallMedia;
+}
+
+/** What one is told when one is in, first and after every break. */
+export interface Welcome {
+  peer: string;
+  seat?: string;
+  peers: PeerView[];
+  /** Whether one may put others out. */
+  moderator?: boolean;
 }
 
 /** What two browsers negotiate. */
 export interface SignalData {
   description?: RTCSessionDescriptionInit;
   candidates?: RTCIceCandidateInit[];
+  /** The number of the offer that a description is, or answers; of a wish, that of the newest one that came. */
+  round?: number;
+  /** The other side is asked to negotiate anew. */
+  restart?: boolean;
 }
 
 /** What is behind a link, `GET /api/calls/<token>`. */
@@ -35,6 +50,8 @@ export interface CallAdmission {
   url: string;
   ticket: string;
   ice_servers: RTCIceServer[];
+  /** For how many seconds these may be used, if not for ever. */
+  ice_ttl?: number;
   expires: string;
 }
 
