@@ -195,6 +195,7 @@ export default class CallService extends Service {
     this.interrupted = false;
     this.ownLevel = 0;
     this.moderator = false;
+    this.sentence = '';
     if (this.phase !== 'none') this.phase = 'over';
   }
 

@@ -107,6 +107,9 @@ module('Acceptance | calls', function (hooks) {
       devices.map(({ readyState }) => readyState),
       ['ended', 'ended'],
     );
+    await click('[data-test-call-again]');
+    await waitFor('[data-test-call-lobby]', PATIENCE);
+    await waitFor('[data-test-call-camera="on"]', PATIENCE);
   });
 
   test('a network without any way is said to be one', async function (assert) {

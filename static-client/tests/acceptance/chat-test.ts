@@ -528,6 +528,8 @@ module('Acceptance | chat', function (hooks) {
 
   test('Back closes what is open first, and only then leaves the page', async function (assert) {
     await arrive(['alice', 'bob']);
+    // Other tests have gone back, too; what they left ahead ends here.
+    history.pushState(history.state, '');
     const before = history.length;
     await click('[data-test-open-switcher]');
     assert.dom('[data-test-dialog="switcher"]').exists();
