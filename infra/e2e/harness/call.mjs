@@ -92,3 +92,30 @@ export async function receives(device, name, { path = 'relay', what = ['frames',
   const taken = await person(device, name).getAttribute('data-test-call-path');
   if (path) assert.equal(taken, path);
 }
+
+/** The picture of somebody is seen: it has a width, and what is on it changes; or there is none. */
+export async function sees(device, name, shown = true) {
+  const video = person(device, name).locator('video');
+  if (!shown) return video.waitFor({ state: 'detached' });
+  await video.waitFor();
+  const shot = () =>
+    video.evaluate((video) => {
+      const canvas = video.ownerDocument.createElement('canvas');
+      [canvas.width, canvas.height] = [64, 36];
+      const context = canvas.getContext('2d');
+      context.drawImage(video, 0, 0, 64, 36);
+      return [video.videoWidth, context.getImageData(0, 0, 64, 36).data.join()];
+    });
+  const pictures = new Set();
+  await until(
+    `the picture of ${name} at ${device.name}`,
+    async () => {
+      const [width, picture] = await shot();
+      assert.ok(width > 0, 'it is black');
+      pictures.add(picture);
+      assert.ok(pictures.size > 2, 'it stands still');
+      return true;
+    },
+    PATIENCE,
+  );
+}

@@ -6,8 +6,10 @@ import { startBrowser } from '../harness/browser.mjs';
 import {
   PATIENCE,
   count,
+  enter,
   fakeDevices,
   join,
+  lobby,
   person,
   receives,
   startCall,
@@ -18,6 +20,7 @@ import { Subspace } from '../harness/subspace.mjs';
 import { until } from '../harness/until.mjs';
 
 const PASSWORD = 'correct horse battery';
+const PHONE = { width: 390, height: 844 };
 
 let browser;
 let subspace;
@@ -33,6 +36,20 @@ after(async () => {
   await browser?.close();
   await subspace?.stop();
 });
+
+/** What can be seen as a whole, and touched if it is a button. */
+async function whole(locator, what) {
+  const box = await locator.boundingBox();
+  assert.ok(box, `${what} is not shown`);
+  assert.ok(
+    box.x >= 0 &&
+      box.y >= 0 &&
+      box.x + box.width <= PHONE.width &&
+      box.y + box.height <= PHONE.height,
+    `${what} is cut: ${JSON.stringify(box)}`,
+  );
+  assert.ok(box.height >= 32 && box.width >= 32, `${what} is small: ${JSON.stringify(box)}`);
+}
 
 test('a call in a channel', { timeout: 300_000 }, async (t) => {
   const chapter = chapters(t, () => devices);
@@ -107,6 +124,42 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await receives(bob, 'alice');
   });
 
+  await chapter('on a telephone everything of the call is within reach', async () => {
+    await alice.page.setViewportSize(PHONE);
+    for (const selector of [
+      '[data-test-call-to-chat]',
+      '[data-test-call-end]',
+      '[data-test-call-put-out]',
+      '[data-test-call-hang-up]',
+    ]) {
+      for (const found of await alice.page.locator(selector).all()) await whole(found, selector);
+    }
+    await alice.page.locator('[data-test-call-end]').click();
+    await whole(alice.page.locator('[data-test-dialog="end-call"]'), 'the dialog');
+    await alice.picture('call-end-narrow');
+    await alice.closeDialog();
+  });
+
+  await chapter('who started it puts the guest out', async () => {
+    await person(alice, 'Zoë').locator('[data-test-call-put-out]').click();
+    const dialog = alice.page.locator('[data-test-dialog="put-out"]');
+    await whole(dialog, 'the dialog');
+    await alice.picture('call-put-out-narrow');
+    assert.equal(await person(bob, 'Zoë').locator('[data-test-call-put-out]').count(), 0);
+    await dialog.locator('[data-test-submit]').click();
+    await zoe.page.getByText('You were put out of this call.').waitFor();
+    for (const device of [alice, bob]) await person(device, 'Zoë').waitFor({ state: 'detached' });
+    await alice.page.getByText('You have put Zoë out of the call.').waitFor();
+    await alice.page.setViewportSize({ width: 1440, height: 900 });
+  });
+
+  await chapter('who was put out does not come in again by the same link', async () => {
+    await zoe.page.reload();
+    await lobby(zoe, link);
+    await enter(zoe, { name: 'Zoë' });
+    assert.equal(await zoe.error(), 'You were put out of this call.');
+  });
+
   await chapter('the call goes on beside the chat, until one leaves', async () => {
     await bob.page.locator('[data-test-call-to-chat]').click();
     await bob.page.locator('[data-test-call-bar]').waitFor();
@@ -114,8 +167,35 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await until('sound of bob', async () => (await count(alice, 'bob', 'audio')) > before);
     await bob.page.locator('[data-test-call-bar] button').click();
     await person(alice, 'bob').waitFor({ state: 'detached' });
-    await zoe.page.locator('[data-test-call-hang-up]').click();
-    await person(alice, 'Zoë').waitFor({ state: 'detached' });
+  });
+
+  await chapter('who signs out is not in the call any more', async () => {
+    await join(bob, link);
+    await person(alice, 'bob').waitFor();
+    await bob.page.locator('[data-test-call-to-chat]').click();
+    await bob.page.locator('[data-test-open-settings]').click();
+    await bob.page.locator('[data-test-sign-out]').click();
+    await bob.page.locator('[data-test-sign-in]').waitFor();
+    await person(alice, 'bob').waitFor({ state: 'detached' });
+    await bob.signIn(subspace.origin, 'bob', PASSWORD);
+    await bob.chat();
+    assert.equal(await bob.page.locator('[data-test-call-bar]').count(), 0);
+  });
+
+  await chapter('whoever started it ends it for everybody, and its link', async () => {
+    await join(bob, link);
+    await person(alice, 'bob').waitFor();
+    await bob.page.locator('[data-test-call-to-chat]').click();
+    await alice.page.locator('[data-test-call-end]').click();
+    await alice.page.locator('[data-test-dialog="end-call"] [data-test-submit]').click();
+    await bob.page.locator('[data-test-call-over]').waitFor();
+    const said = await bob.page.locator('[data-test-call-over]').innerText();
+    assert.match(said, /This call is over; ask for a new link\./);
+    await bob.picture('call-over-bar');
+    await alice.page.locator('[data-test-call]').waitFor({ state: 'detached' });
+    await zoe.page.goto('about:blank');
+    await zoe.page.goto(link);
+    await zoe.page.getByText('This call is over, or its link is not complete').waitFor();
   });
 
   await chapter('a link that is not complete opens nothing', async () => {
