@@ -43,7 +43,7 @@ pub struct Maintained {
     pub waiting: usize,
     /// Tasks that were given up.
     pub given_up: usize,
-    /// What failed, by what it was: an account's name, its hooks, `accounts`, `counters`, `queues`, `set-aside` or `uploads`. It is done in the
+    /// What failed, by what it was: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `set-aside` or `uploads`. It is done in the
     /// next round.
     pub failed: BTreeMap<String, String>,
 }
@@ -111,6 +111,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if let Err(error) = self.sweep_hooks(&account).await {
                 let what = format!("{account}/hooks");
                 done.failed.insert(what, error.to_string());
+            }
+            if let Err(error) = self.count_call(&account, None).await {
+                let what = format!("{account}/calls");
+                done.failed.insert(what, error.detail.into_owned());
             }
             if let Err(error) = self.finish_move(&account).await {
                 let what = format!("{account}/store");

@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             created: now,
             expires: now.plus_millis(CALL_MS),
         };
-        self.count_call(&call.account, &call.id, call.expires)
+        self.count_call(&call.account, Some((&call.id, call.expires)))
             .await?;
         self.store(&keys::call(&call.id), &call, PutMode::IfAbsent)
             .await?;
@@ -156,7 +156,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.count_attempt(&joins).await?;
         let peer = self.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
-        let ice_servers = self.ice_servers(&name, guest, &call);
+        let ttl = if guest { GUEST_TTL } else { TTL };
+        let ice_servers = self.ice_servers(&name, ttl, &call);
         let ticket = CallTicket {
             call: call.id,
             peer: peer.clone(),
@@ -176,6 +177,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             "url": connector.url,
             "ticket": ticket.sign(&connector.key),
             "ice_servers": ice_servers,
+            "ice_ttl": ttl,
             "expires": call.expires,
         });
         Ok(answer(StatusCode::OK, &admission))
@@ -214,11 +216,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
     /// there.
-    fn ice_servers(&self, name: &str, guest: bool, call: &Call) -> serde_json::Value {
-        let (user, ttl) = if guest {
-            (format!("guest:{}/{}", call.account, call.id), GUEST_TTL)
+    fn ice_servers(&self, name: &str, ttl: i64, call: &Call) -> serde_json::Value {
+        let user = if ttl == GUEST_TTL {
+            format!("guest:{}/{}", call.account, call.id)
         } else {
-            (name.to_owned(), TTL)
+            name.to_owned()
         };
         match self.turn_credentials(&user, ttl) {
             Ok(turn) => serde_json::json!([{
@@ -277,7 +279,7 @@ mod tests {
     use protocol::CallTicket;
     use serde_json::{Value, json};
 
-    use crate::testing::{KEY, TestFunctions, functions};
+    use crate::testing::{KEY, TestFunctions, block_on, functions};
 
     fn start(f: &TestFunctions, token: &str, guests: bool) -> String {
         let body = json!({"target": "#lobby", "guests": guests});
@@ -350,9 +352,14 @@ mod tests {
         let hour = f.now().millis() / 1000 + 3600;
         let id = call.split('.').nth(1).unwrap();
         assert_eq!(user, format!("{hour}:guest:alice/{id}"));
-        // Whoever opens the link again gets the same quota.
+        // Whoever opens the link again gets the same quota; so they renew them while a call goes on.
         let again = join(&f, &call, &json!({"name": "Zoë"})).json();
         assert_eq!(again["ice_servers"][0]["username"], user);
+        assert_eq!(again["ice_ttl"], 3600);
+        f.host().advance(3_000_000);
+        let later = join(&f, &call, &json!({"name": "Zoë"})).json();
+        let ends = format!("{}:guest:alice/{id}", hour + 3000);
+        assert_eq!(later["ice_servers"][0]["username"], ends);
         let path = format!("/api/calls/{call}");
         let member = f.api("POST", &path, &alice, json!({})).json()["ice_servers"][0].clone();
         assert!(member["username"].as_str().unwrap().ends_with(":alice"));
@@ -398,6 +405,13 @@ mod tests {
         assert_eq!(more().status, 201);
         let left = |id: &str| f.memory().keys().contains(&keys::call(id));
         assert!(!left(second.split('.').nth(1).unwrap()), "its day is over");
+        let third = start(&f, &alice, false);
+        let third = third.split('.').nth(1).unwrap();
+        block_on(f.maintain());
+        assert!(left(third));
+        f.host().advance(CALL_MS);
+        assert!(block_on(f.maintain()).failed.is_empty());
+        assert!(!left(third), "nobody starts another one");
 
         let open = start(&f, &alice, true);
         let guest = || join(&f, &open, &json!({"name": "Zoë"})).status;

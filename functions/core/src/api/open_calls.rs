@@ -39,12 +39,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(calls.into_iter().map(|call| call.id).collect())
     }
 
-    /// Notes one more open call of an account; forgets those whose day is over, and their links.
-    pub(super) async fn count_call(
+    /// Notes one more open call of an account, if there is one; forgets those whose day is over, and their links.
+    pub(crate) async fn count_call(
         &self,
         account: &AccountName,
-        id: &str,
-        expires: Timestamp,
+        new: Option<(&str, Timestamp)>,
     ) -> Result<(), Failure> {
         let now = self.now();
         let key = keys::calls_of(account);
@@ -53,8 +52,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 open.version = 1;
                 let over = |one: &OpenCall| one.expires <= now;
                 let ended = open.calls.iter().filter(|one| over(one));
-                let ended = ended.map(|one| one.id.clone()).collect();
+                let ended: Vec<_> = ended.map(|one| one.id.clone()).collect();
                 open.calls.retain(|one| !over(one));
+                let Some((id, expires)) = new else {
+                    return match ended.is_empty() {
+                        true => Edit::Keep(Ok(ended)),
+                        false => Edit::Write(Ok(ended)),
+                    };
+                };
                 if open.calls.len() >= MAX_CALLS {
                     return Edit::Keep(Err(()));
                 }
