@@ -10,7 +10,7 @@ mod seldom;
 mod start;
 
 pub use descriptors::raise_descriptors;
-pub use places::{Place, Places};
+pub use places::{Place, Places, network};
 #[cfg(feature = "tokio")]
 pub use runtime::{run, stop_signal};
 pub use seldom::Seldom;

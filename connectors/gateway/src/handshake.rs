@@ -257,20 +257,21 @@ pub(crate) fn prove(socket: &SocketRef) -> Option<Proof> {
     place.map(|place| place.prove(socket.id.to_string()))
 }
 
-/// Returns the address of a socket's client, as far as it is known.
+/// Returns the address of a socket's client, as far as it is known; see [`address_of`].
 pub(crate) fn address(socket: &SocketRef) -> Option<IpAddr> {
     let place = socket.req_parts().extensions.get::<Place>();
     place.and_then(Place::address)
 }
 
-/// Returns the address of a request's client, as far as it is known.
+/// Returns the address of a request's client, as far as it is known: what one customer gets of addresses counts as one.
 pub(crate) fn address_of<B>(shared: &Shared, request: &http::Request<B>) -> Option<IpAddr> {
     let headers = request.headers();
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
     let forwarded = forwarded
         .filter(|_| shared.config.behind_proxy)
         .and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    forwarded.or_else(|| request.extensions().get::<Peer>().map(|peer| peer.0))
+    let address = forwarded.or_else(|| request.extensions().get::<Peer>().map(|peer| peer.0));
+    address.map(program::network)
 }
 
 impl Shared {

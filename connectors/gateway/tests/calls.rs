@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::functions::{Functions, call_ticket, member_ticket};
+use common::functions::{Functions, call_ticket, guest_ticket, member_ticket};
 use common::network::Network;
 use common::polling::{Polling, wake};
 use common::running::Running;
@@ -21,9 +21,14 @@ struct World {
 }
 
 async fn world() -> World {
+    world_with(false).await
+}
+
+async fn world_with(behind_proxy: bool) -> World {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
     let network = Network::new();
-    let running = Running::start(&functions.origin, dir.path(), &network).await;
+    let change = |config: &mut gateway::GatewayConfig| config.behind_proxy = behind_proxy;
+    let running = Running::start_with(&functions.origin, dir.path(), &network, change).await;
     World {
         functions,
         running,
@@ -44,7 +49,19 @@ impl World {
     }
 
     async fn refused(&self, ticket: &str) -> String {
-        let mut socket = self.open(ticket).await;
+        Self::reason(self.open(ticket).await).await
+    }
+
+    /// Comes from an address; returns what the connector says first.
+    async fn comes_from(&self, address: &str, ticket: &str) -> (Polling, String) {
+        let auth = json!({"ticket": ticket});
+        let url = &self.running.url;
+        let mut socket = Polling::open_from(url, Some(address), "/calls,", auth).await;
+        let packet = socket.packet().await.unwrap();
+        (socket, packet)
+    }
+
+    async fn reason(mut socket: Polling) -> String {
         let refused = socket.event("refused").await.expect("it is said why");
         refused["error"].as_str().unwrap().to_owned()
     }
@@ -175,6 +192,79 @@ async fn moderators_put_others_out() {
             .await
             .contains("put out")
     );
+    // Here everybody has the address of this machine: a guest who opens the link again is known by the name.
+    let again = guest_ticket("c", "p9", "name 2");
+    assert!(world.refused(&again).await.contains("put out"));
+    world.enter(&guest_ticket("c", "p10", "name 10")).await;
+    world.enter(&guest_ticket("d", "p9", "name 2")).await;
+    world.running.stop().await;
+}
+
+async fn put_out(starter: &mut Polling, peer: &str) {
+    starter.emit("remove", json!({"peer": peer})).await;
+    while starter.event("left").await.unwrap()["peer"] != peer {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_who_were_put_out_are_known_by_their_network() {
+    let world = world_with(true).await;
+    let (mut starter, _) = world.enter(&member_ticket("c", "s", "alice", true)).await;
+    for (n, address, same, other) in [
+        (1, "203.0.113.7", "::ffff:203.0.113.7", "203.0.113.8"),
+        (
+            2,
+            "2001:db8:0:1::1",
+            "2001:db8:0:1:2:3:4:5",
+            "2001:db8:0:2::1",
+        ),
+    ] {
+        let guest = |peer: &str, name: &str| guest_ticket("c", &format!("{peer}{n}"), name);
+        let (_, packet) = world.comes_from(address, &guest("bad", "Eve")).await;
+        assert!(packet.contains("\"welcome\""), "{packet}");
+        assert!(starter.event("joined").await.is_some());
+        put_out(&mut starter, &format!("bad{n}")).await;
+        // Another ticket and another name, from the same network.
+        let (_, packet) = world.comes_from(same, &guest("again", "Mallory")).await;
+        assert!(packet.contains("put out"), "{packet}");
+        // Members are known by their accounts, wherever they are.
+        let member = member_ticket("c", &format!("m{n}"), &format!("bob{n}"), false);
+        let (member, packet) = world.comes_from(address, &member).await;
+        assert!(packet.contains("\"welcome\""), "{packet}");
+        member.emit("leave", json!({})).await;
+        let (_, packet) = world.comes_from(other, &guest("good", "Eve")).await;
+        assert!(packet.contains("\"welcome\""), "{packet}");
+    }
+    // A member who was put out does not come back as a guest.
+    let member = member_ticket("c", "m3", "carol", false);
+    let (_, packet) = world.comes_from("203.0.113.9", &member).await;
+    assert!(packet.contains("\"welcome\""), "{packet}");
+    put_out(&mut starter, "m3").await;
+    let guest = guest_ticket("c", "g3", "Carol");
+    let (_, packet) = world.comes_from("203.0.113.9", &guest).await;
+    assert!(packet.contains("put out"), "{packet}");
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_is_another_one_after_its_owner_was_out() {
+    let world = world().await;
+    let (mut one, welcome) = world.enter(&call_ticket("c", 1)).await;
+    let seat = welcome["seat"].as_str().unwrap().to_owned();
+    let (two, welcome) = world.enter(&call_ticket("c", 2)).await;
+    assert_eq!(welcome["peers"][0]["seat"], seat);
+    let second = welcome["seat"].clone();
+    assert_eq!(one.event("joined").await.unwrap()["seat"], second);
+    assert_ne!(second, seat);
+    // Another socket takes the same seat.
+    let (again, welcome) = world.enter(&call_ticket("c", 2)).await;
+    assert_eq!(welcome["seat"], second);
+    assert_eq!(one.event("returned").await.unwrap()["seat"], second);
+    drop(two);
+    again.emit("leave", json!({})).await;
+    assert!(one.event("left").await.is_some());
+    let (_third, welcome) = world.enter(&call_ticket("c", 2)).await;
+    assert_ne!(welcome["seat"], second);
+    assert_eq!(one.event("joined").await.unwrap()["seat"], welcome["seat"]);
     world.running.stop().await;
 }
 

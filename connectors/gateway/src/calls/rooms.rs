@@ -16,7 +16,7 @@ const MAX_PARTICIPANTS: usize = 6;
 /// Devices of one account in a call.
 const MAX_OF_ACCOUNT: usize = 2;
 /// Guests from one address in a call, so that one of them cannot take all seats.
-const MAX_GUESTS_OF_ADDRESS: usize = 3;
+const MAX_GUESTS_OF_PLACE: usize = 3;
 /// Calls at the same time.
 const MAX_CALLS: usize = 1_000;
 /// Calls of which it is remembered who was put out of them, or that they are over.
@@ -39,6 +39,8 @@ pub(super) struct Participant {
     /// What they send: `{"audio":true,"video":true,"screen":false}`.
     pub(super) media: Value,
     pub(super) socket: SocketRef,
+    /// Another one whenever they were out of the call: what browsers have negotiated holds as long as both seats.
+    seat: String,
     /// Names this socket among those that the participant had.
     pub(super) entry: u64,
     /// Since when the socket is broken.
@@ -49,7 +51,8 @@ pub(super) struct Participant {
 impl Participant {
     pub(super) fn view(&self) -> Value {
         json!({
-            "peer": self.peer, "name": self.name, "guest": self.guest, "media": self.media,
+            "peer": self.peer, "seat": self.seat, "name": self.name, "guest": self.guest,
+            "media": self.media,
         })
     }
 
@@ -62,12 +65,19 @@ impl Participant {
         }
     }
 
-    /// By what they are known when they come back after they were put out.
+    /// By what they are known when they come back after they were put out. Guests have no account: they are known by
+    /// their network, and where everybody has the same address by their name as well.
     fn identity(&self) -> String {
-        match &self.session {
-            Some(session) => format!("@{}", session.account),
-            None => self.peer.clone(),
+        match (&self.session, self.place()) {
+            (Some(session), _) => format!("@{}", session.account),
+            (None, Some(place)) => place.to_string(),
+            (None, None) => format!("guest {}", self.name),
         }
+    }
+
+    /// Their address, unless it is that of this machine itself: there, or behind a proxy of it, everybody has the same.
+    fn place(&self) -> Option<IpAddr> {
+        self.address.filter(|address| !address.is_loopback())
     }
 }
 
@@ -103,6 +113,8 @@ impl Calls {
             address: comer.address,
             media: json!({}),
             socket: comer.socket.clone(),
+            // The numbers of sockets begin anew with each process.
+            seat: format!("{}-{}", connector_kit::now().millis(), comer.entry),
             entry: comer.entry,
             away: None,
             budget: Budget::new(Instant::now()),
@@ -142,7 +154,10 @@ impl Calls {
         say(
             comer.socket,
             "welcome",
-            &json!({"peer": ticket.peer, "peers": others, "moderator": ticket.moderator}),
+            &json!({
+                "peer": ticket.peer, "seat": participants[own].seat, "peers": others,
+                "moderator": ticket.moderator,
+            }),
         );
         let event = if known.is_some() {
             "returned"
@@ -188,6 +203,8 @@ impl Calls {
                 let entry = self.removed.entry(ticket.call.clone());
                 let (_, who) = entry.or_insert_with(|| (ticket.expires, HashSet::new()));
                 if who.len() < MAX_REMOVED {
+                    // A member does not come back as a guest either.
+                    who.extend(participant.place().map(|place| place.to_string()));
                     who.insert(participant.identity());
                     who.insert(participant.peer.clone());
                 }
@@ -254,10 +271,9 @@ fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(
     if participants.iter().filter(of_account).count() >= MAX_OF_ACCOUNT {
         return Err("you are in this call with two devices already");
     }
-    // On this machine itself, or behind a proxy of it, everybody has the same address.
-    let address = new.address.filter(|address| !address.is_loopback());
-    let beside = |p: &&Participant| p.guest && p.address.is_some() && p.address == address;
-    if new.guest && participants.iter().filter(beside).count() >= MAX_GUESTS_OF_ADDRESS {
+    let place = new.place();
+    let beside = |p: &&Participant| p.guest && place.is_some() && p.place() == place;
+    if new.guest && participants.iter().filter(beside).count() >= MAX_GUESTS_OF_PLACE {
         return Err("too many guests from your address are in this call");
     }
     if participants.len() >= MAX_PARTICIPANTS {

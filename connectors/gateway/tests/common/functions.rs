@@ -297,16 +297,25 @@ pub fn assignment(account: &str, nick: &str, channels: &[&str]) -> Assignment {
 
 /// Returns the ticket of the `n`th participant of a call.
 pub fn call_ticket(call: &str, n: u32) -> String {
+    ticket_without_account(call, &format!("p{n}"), &format!("name {n}"), n == 1)
+}
+
+/// Returns the ticket of a guest of a call.
+pub fn guest_ticket(call: &str, peer: &str, name: &str) -> String {
+    ticket_without_account(call, peer, name, false)
+}
+
+fn ticket_without_account(call: &str, peer: &str, name: &str, moderator: bool) -> String {
     let ticket = protocol::CallTicket {
         call: call.to_owned(),
-        peer: format!("p{n}"),
-        name: format!("name {n}"),
-        guest: n > 1,
+        peer: peer.to_owned(),
+        name: name.to_owned(),
+        guest: !moderator,
         connector: ID.to_owned(),
         expires: Timestamp::from_millis(4_000_000_000_000),
         account: None,
         grant: None,
-        moderator: n == 1,
+        moderator,
     };
     ticket.sign(KEY)
 }

@@ -27,9 +27,18 @@ pub struct Polling {
 impl Polling {
     /// Begins a session; the status if that is refused.
     pub async fn begin(url: &str) -> Result<Self, u16> {
+        Self::begin_from(url, None).await
+    }
+
+    /// Begins a session behind a proxy, which says from where.
+    async fn begin_from(url: &str, address: Option<&str>) -> Result<Self, u16> {
         let http = http();
         let url = format!("{url}/sockethub/?EIO=4&transport=polling");
-        let response = http.get(&url).send().await.unwrap();
+        let mut request = http.get(&url);
+        if let Some(address) = address {
+            request = request.header("x-forwarded-for", address);
+        }
+        let response = request.send().await.unwrap();
         if !response.status().is_success() {
             return Err(response.status().as_u16());
         }
@@ -46,7 +55,17 @@ impl Polling {
 
     /// Begins a session and connects to a namespace, `""` or `"/calls,"`.
     pub async fn open(url: &str, namespace: &'static str, auth: Value) -> Self {
-        let mut client = Self::begin(url).await.unwrap();
+        Self::open_from(url, None, namespace, auth).await
+    }
+
+    /// The same, behind a proxy which says from where.
+    pub async fn open_from(
+        url: &str,
+        address: Option<&str>,
+        namespace: &'static str,
+        auth: Value,
+    ) -> Self {
+        let mut client = Self::begin_from(url, address).await.unwrap();
         client.namespace = namespace;
         assert_eq!(client.post(format!("40{namespace}{auth}")).await, 200);
         let connected = client.packet().await;
