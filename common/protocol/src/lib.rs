@@ -16,6 +16,7 @@ mod mail;
 mod names;
 mod outbox;
 mod outgoing;
+pub mod paths;
 mod registration;
 mod room;
 mod scope;

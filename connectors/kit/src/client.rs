@@ -7,7 +7,7 @@ use bytes::Bytes;
 use protocol::{
     AccountName, Assignment, AuthenticateRequest, AuthenticateResponse, EventBatch, EventReceipt,
     Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer, SessionsQuery,
-    signed_headers,
+    paths, signed_headers,
 };
 use reqwest::Method;
 use serde::Deserialize;
@@ -132,7 +132,7 @@ impl FunctionsClient {
 
     /// As [`FunctionsClient::events`], with a body that is written already.
     pub async fn events_json(&self, body: Bytes) -> Result<EventReceipt, FunctionsError> {
-        self.request(Method::POST, "/connector/events", body).await
+        self.request(Method::POST, paths::EVENTS, body).await
     }
 
     /// Fetches connections, of one account or of all: `GET /connector/assignments`. One that cannot be understood stops
@@ -145,8 +145,8 @@ impl FunctionsClient {
         account: Option<&AccountName>,
     ) -> Result<Assigned, FunctionsError> {
         let path = account.map_or_else(
-            || "/connector/assignments".to_owned(),
-            |account| format!("/connector/assignments?account={account}"),
+            || paths::ASSIGNMENTS.to_owned(),
+            |account| format!("{}?account={account}", paths::ASSIGNMENTS),
         );
         let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
         Ok(Assigned::read(answer.assignments.unwrap_or_default()))
@@ -158,8 +158,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn remember(&self, assignment: &Assignment) -> Result<Assignment, FunctionsError> {
         let body = to_json(assignment)?;
-        self.request(Method::POST, "/connector/assignments", body)
-            .await
+        self.request(Method::POST, paths::ASSIGNMENTS, body).await
     }
 
     /// Asks for a version that changes whenever sessions end: `GET /connector/sessions`.
@@ -168,7 +167,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn sessions_version(&self) -> Result<String, FunctionsError> {
         let answer: SessionsAnswer = self
-            .request(Method::GET, "/connector/sessions", Bytes::new())
+            .request(Method::GET, paths::SESSIONS, Bytes::new())
             .await?;
         Ok(answer.version)
     }
@@ -178,7 +177,7 @@ impl FunctionsClient {
     /// # Errors
     /// See [`FunctionsError`].
     pub async fn sessions(&self, query: &SessionsQuery) -> Result<SessionsAnswer, FunctionsError> {
-        self.request(Method::POST, "/connector/sessions", to_json(query)?)
+        self.request(Method::POST, paths::SESSIONS, to_json(query)?)
             .await
     }
 
@@ -191,8 +190,7 @@ impl FunctionsClient {
         request: &AuthenticateRequest,
     ) -> Result<AuthenticateResponse, FunctionsError> {
         let body = to_json(request)?;
-        self.request(Method::POST, "/connector/authenticate", body)
-            .await
+        self.request(Method::POST, paths::AUTHENTICATE, body).await
     }
 
     /// Fetches tasks, the oldest or those after one: `GET /connector/outbox`.
@@ -201,8 +199,8 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn outbox(&self, after: Option<&str>) -> Result<Outbox, FunctionsError> {
         let path = after.map_or_else(
-            || "/connector/outbox".to_owned(),
-            |id| format!("/connector/outbox?after={id}"),
+            || paths::OUTBOX.to_owned(),
+            |id| format!("{}?after={id}", paths::OUTBOX),
         );
         let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
         let mut outbox = Outbox {
@@ -228,7 +226,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`]; the tasks may have left it all the same.
     pub async fn outbox_receipt(&self, receipt: &OutboxReceipt) -> Result<(), FunctionsError> {
         let body = to_json(receipt)?;
-        self.request(Method::POST, "/connector/outbox", body).await
+        self.request(Method::POST, paths::OUTBOX, body).await
     }
 
     /// Says where this connector is: `POST /connector/register`.
@@ -237,8 +235,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn register(&self, registration: &Registration) -> Result<(), FunctionsError> {
         let body = to_json(registration)?;
-        self.request(Method::POST, "/connector/register", body)
-            .await
+        self.request(Method::POST, paths::REGISTER, body).await
     }
 
     /// Has done what is due from time to time: `POST /connector/maintain`.
@@ -246,7 +243,7 @@ impl FunctionsClient {
     /// # Errors
     /// See [`FunctionsError`]; it may have been done, or half.
     pub async fn maintain(&self) -> Result<Maintenance, FunctionsError> {
-        self.request(Method::POST, "/connector/maintain", Bytes::new())
+        self.request(Method::POST, paths::MAINTAIN, Bytes::new())
             .await
     }
 

@@ -1,7 +1,7 @@
 //! What the mail connector asks of the functions.
 
 use bytes::Bytes;
-use protocol::{DigestsAnswer, MailAddressAnswer, MailArrival, MailOutcome, Timestamp};
+use protocol::{DigestsAnswer, MailAddressAnswer, MailArrival, MailOutcome, Timestamp, paths};
 use reqwest::Method;
 use serde::de::IgnoredAny;
 use url::form_urlencoded::Serializer;
@@ -15,7 +15,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`]; no such address is an answer, no error.
     pub async fn mail_address(&self, address: &str) -> Result<bool, FunctionsError> {
         let query = query(&[("address", address)]);
-        let path = format!("/connector/addresses?{query}");
+        let path = format!("{}?{query}", paths::ADDRESSES);
         let answer: MailAddressAnswer = self.request(Method::GET, &path, Bytes::new()).await?;
         Ok(answer.known)
     }
@@ -41,7 +41,7 @@ impl FunctionsClient {
             ("name", name),
             ("type", content_type),
         ]);
-        let path = format!("/connector/mail/document?{query}");
+        let path = format!("{}?{query}", paths::MAIL_DOCUMENT);
         let _: IgnoredAny = self.request(Method::POST, &path, bytes).await?;
         Ok(())
     }
@@ -52,7 +52,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn mail(&self, arrival: &MailArrival) -> Result<(), FunctionsError> {
         let _: IgnoredAny = self
-            .request(Method::POST, "/connector/mail", to_json(arrival)?)
+            .request(Method::POST, paths::MAIL, to_json(arrival)?)
             .await?;
         Ok(())
     }
@@ -63,7 +63,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn mail_outcome(&self, outcome: &MailOutcome) -> Result<(), FunctionsError> {
         let _: IgnoredAny = self
-            .request(Method::POST, "/connector/mail/outcome", to_json(outcome)?)
+            .request(Method::POST, paths::MAIL_OUTCOME, to_json(outcome)?)
             .await?;
         Ok(())
     }
@@ -74,7 +74,7 @@ impl FunctionsClient {
     /// See [`FunctionsError`].
     pub async fn digests(&self) -> Result<usize, FunctionsError> {
         let answer: DigestsAnswer = self
-            .request(Method::POST, "/connector/notifications", Bytes::new())
+            .request(Method::POST, paths::NOTIFICATIONS, Bytes::new())
             .await?;
         Ok(answer.queued)
     }

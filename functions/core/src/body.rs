@@ -152,6 +152,8 @@ impl http_body::Body for Body {
 pub(crate) struct Incoming {
     stream: Option<ByteStream>,
     held: Arc<Held>,
+    /// The largest that is read into memory, in bytes: none before it is known who asks for what.
+    most: u64,
 }
 
 impl Incoming {
@@ -166,7 +168,19 @@ impl Incoming {
         Self {
             stream,
             held: Arc::clone(held),
+            most: 0,
         }
+    }
+
+    /// Lets [`Self::whole`] read so many bytes.
+    pub(crate) fn at_most(self, most: u64) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Reads the whole body, within the limit of the table of routes.
+    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
+        let most = self.most;
+        self.collect(most).await
     }
 
     /// Returns the bytes as a stream that fails once they exceed `limit`.
@@ -183,7 +197,7 @@ impl Incoming {
     }
 
     /// Reads the whole body. It counts among [`MAX_HELD`] until its last byte is dropped.
-    pub(crate) async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
+    async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
         let mut share = Share {
             of: Arc::clone(&self.held),
             bytes: 0,

@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::body::Body;
+use crate::routes::Methods;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Content-Length, Content-Type, Content-Range, Accept-Ranges, Last-Modified, Retry-After, \
@@ -29,8 +30,8 @@ pub(crate) fn open(origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
 }
 
 /// Answers OPTIONS, preflight or not.
-pub(crate) fn preflight(path: &str) -> Response<Body> {
-    let methods = HeaderValue::from_static(methods(path));
+pub(crate) fn preflight(methods: Methods) -> Response<Body> {
+    let methods = methods.value();
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -39,16 +40,6 @@ pub(crate) fn preflight(path: &str) -> Response<Body> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     response
-}
-
-fn methods(path: &str) -> &'static str {
-    if path.starts_with("/storage/") {
-        "GET, HEAD, PUT, DELETE, OPTIONS"
-    } else if path.starts_with("/api") {
-        "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-    } else {
-        "GET, HEAD, POST, OPTIONS"
-    }
 }
 
 /// Makes the answer to HEAD of the answer to GET: no body, but the length that it would have.

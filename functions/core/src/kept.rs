@@ -5,6 +5,7 @@ use protocol::AccountName;
 use serde_json::json;
 use storage_adapter::{Kept, ObjectStore, StoreError, TreeError};
 
+use crate::api::Call;
 use crate::problem::Answer;
 use crate::request::{answer, empty};
 use crate::{DEFAULT_QUOTA, Functions, Host};
@@ -43,7 +44,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `GET /api/store/kept`: what of old versions is retained.
-    pub(crate) async fn get_kept(&self, account: &AccountName) -> Answer {
+    pub(crate) async fn get_kept(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
         let most = self.most_kept(account).await?;
         let Kept { versions, bytes } = self.tree(account).await?.kept(account).await?;
         let days = self.storage.options().keep_millis / (24 * 60 * 60 * 1000);
@@ -54,7 +56,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `DELETE /api/store/kept`: removes all of them.
-    pub(crate) async fn delete_kept(&self, account: &AccountName) -> Answer {
+    pub(crate) async fn delete_kept(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
         let tree = self.tree(account).await?;
         tree.sweep_to(account, self.now(), Some(0)).await?;
         Ok(empty(StatusCode::NO_CONTENT))

@@ -40,6 +40,7 @@ mod queue;
 mod records;
 mod request;
 mod router;
+mod routes;
 mod seal;
 mod storage;
 mod stores;
@@ -68,7 +69,7 @@ pub use host::{Destination, FetchError, FetchLimits, Host};
 pub use maintenance::Maintained;
 pub use password::PasswordCost;
 pub use problem::DiskFull;
-pub use router::{is_blocking, is_ours};
+pub use routes::{is_blocking, is_ours};
 pub use stores::{
     BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
 };

@@ -8,6 +8,7 @@ use protocol::Problem;
 use storage_adapter::{BodyError, StoreError, TreeError};
 
 use crate::body::Body;
+use crate::routes::Methods;
 use crate::storage::quoted;
 use crate::stores::OWN;
 
@@ -90,13 +91,13 @@ impl Failure {
         named.next()?.1.to_str().ok()?.parse().ok()
     }
 
-    /// The method is not offered there; `allow` lists those that are.
-    pub(crate) fn method(allow: &'static str) -> Self {
-        Self::new(
+    /// The method is not offered there; `methods` are.
+    pub(crate) fn method(methods: Methods) -> Self {
+        let failure = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            format!("this address does not take this method; it takes {allow}"),
-        )
-        .with(header::ALLOW, HeaderValue::from_static(allow))
+            format!("this address does not take this method; it takes {methods}"),
+        );
+        failure.with(header::ALLOW, methods.value())
     }
 
     pub(crate) fn busy(detail: impl Into<Cow<'static, str>>) -> Self {

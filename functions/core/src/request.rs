@@ -9,13 +9,9 @@ use serde::ser::SerializeMap as _;
 use crate::body::{Body, Incoming};
 use crate::problem::Failure;
 
-/// The largest JSON or form body of `/api` and `/oauth`, in bytes.
-pub(crate) const MAX_FORM: u64 = 64 * 1024;
-
 /// Reads a JSON body.
 pub(crate) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
-    let bytes = body.collect(MAX_FORM).await?;
-    parse_json(&bytes)
+    parse_json(&body.whole().await?)
 }
 
 /// Reads JSON; shape errors name the place.

@@ -10,47 +10,11 @@ use crate::body::{Body, Incoming};
 use crate::guard::ClientAddress;
 use crate::problem::{Answer, Failure};
 use crate::request::{answer, empty};
-use crate::{Functions, cors};
+use crate::routes::{Methods, Route};
+use crate::{Functions, cors, routes};
 
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
-
-/// Returns whether a path belongs to the functions; a host may serve all others itself.
-#[must_use]
-pub fn is_ours(path: &str) -> bool {
-    let below = |prefix: &str| {
-        path.strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    path == "/healthz"
-        || path == "/.well-known/webfinger"
-        || [
-            "/storage",
-            "/api",
-            "/oauth",
-            "/connector",
-            "/hooks",
-            "/notifications",
-        ]
-        .into_iter()
-        .any(below)
-}
-
-/// Returns whether a request may take some 20 ms of processor time at a stretch (hashing a password), so
-/// that a host with threads may want to handle it on one of its own.
-#[must_use]
-pub fn is_blocking(method: &Method, path: &str) -> bool {
-    match *method {
-        Method::PUT => path == "/api/password",
-        Method::POST => {
-            matches!(
-                path,
-                "/api/accounts" | "/api/session" | "/connector/authenticate"
-            ) || path.starts_with("/oauth/authorize/")
-        }
-        _ => false,
-    }
-}
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers a request.
@@ -84,31 +48,39 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 format!("the address is longer than {MAX_TARGET} bytes"),
             ));
         }
+        let found = routes::find(path);
         if parts.method == Method::OPTIONS {
-            return Ok(cors::preflight(path));
+            let methods = found.map_or(Methods::ALL, |(address, _)| address.methods());
+            return Ok(cors::preflight(methods));
         }
-        if let Some(rest) = path.strip_prefix("/storage/") {
-            return self.answer_storage(parts, rest, body, client).await;
+        let Some((address, values)) = found else {
+            discard(body).await;
+            return Err(Failure::not_found("there is nothing at this address"));
+        };
+        let on = address.on(&parts.method);
+        if let Some(kinds) = address.connectors() {
+            return self.connector(parts, address, kinds, on, body).await;
         }
-        match path {
-            "/.well-known/webfinger" => self.webfinger(parts).await,
-            "/oauth/token" => self.oauth_token(parts, body).await,
-            "/healthz" => health(parts),
-            _ => {
-                if let Some(account) = path.strip_prefix("/oauth/authorize/") {
-                    self.authorize(parts, account, body, client).await
-                } else if path == "/api" || path.starts_with("/api/") {
-                    self.answer_api(parts, body, client).await
-                } else if let Some(rest) = path.strip_prefix("/connector/") {
-                    self.connector(parts, rest, body).await
-                } else if let Some(rest) = path.strip_prefix("/notifications/") {
-                    self.answer_notifications(parts, rest, body, client).await
-                } else if let Some(rest) = path.strip_prefix("/hooks/") {
-                    self.answer_hook(parts, rest, body, client).await
-                } else {
-                    Err(Failure::not_found("there is nothing at this address"))
-                }
+        let Some(on) = on else {
+            discard(body).await;
+            return Err(Failure::method(address.methods()));
+        };
+        let body = body.at_most(on.most());
+        let [value, _] = values;
+        match on.route {
+            Route::Storage => self.answer_storage(parts, value, body, client).await,
+            Route::Hook => self.answer_hook(parts, value, body, client).await,
+            Route::Health => Ok(health()),
+            Route::Webfinger => self.webfinger(parts).await,
+            Route::Authorize => self.authorize(parts, value, body, client).await,
+            Route::Token => self.oauth_token(body).await,
+            Route::Notifications => self.answer_notifications(parts, body, client).await,
+            Route::Api(route) => {
+                let call = self.admit(parts, client, on.who).await?;
+                self.answer_api(route, &call, values, body).await
             }
+            // Its addresses are for connectors, which have been told from others above.
+            Route::Connector(_) => Err(Failure::method(address.methods())),
         }
     }
 
@@ -140,13 +112,10 @@ pub(crate) fn protect(headers: &mut HeaderMap) {
         ));
 }
 
-fn health(parts: &Parts) -> Answer {
-    if !matches!(parts.method, Method::GET | Method::HEAD) {
-        return Err(Failure::method("GET, HEAD, OPTIONS"));
-    }
+fn health() -> Response<Body> {
     let mut response = empty(StatusCode::OK);
     *response.body_mut() = Body::from(&b"ok"[..]);
-    Ok(response)
+    response
 }
 
 /// Forgets a body that will not be used, within bounds.

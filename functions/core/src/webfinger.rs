@@ -2,7 +2,7 @@
 
 use crate::Host;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use protocol::AccountName;
 use serde_json::json;
 use storage_adapter::ObjectStore;
@@ -21,9 +21,6 @@ const MAX_SHOWN: usize = 100;
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /.well-known/webfinger?resource=acct:alice@chat.example.org`.
     pub(crate) async fn webfinger(&self, parts: &Parts) -> Answer {
-        if !matches!(parts.method, Method::GET | Method::HEAD) {
-            return Err(Failure::method("GET, HEAD, OPTIONS"));
-        }
         let resource = resource(parts)?;
         let unknown = || {
             let shown: String = resource.chars().take(MAX_SHOWN).collect();

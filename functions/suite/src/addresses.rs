@@ -107,8 +107,17 @@ pub(crate) fn documented() -> Vec<(Method, String)> {
     let rows = API.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.filter_map(|row| row.trim_start_matches('|').split('|').next());
     let all = cells.flat_map(addresses);
-    all.filter_map(|(method, path)| Some((method?, example(&path))))
-        .collect()
+    let mut all: Vec<_> = all
+        .filter_map(|(method, path)| Some((method?, example(&path))))
+        .collect();
+    // What is in the list and described as well is tried once; the order is that of the page.
+    let mut seen = Vec::new();
+    all.retain(|one| {
+        let first = !seen.contains(one);
+        seen.push(one.clone());
+        first
+    });
+    all
 }
 
 /// Returns the line of the table that is about an address.

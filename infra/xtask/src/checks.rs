@@ -7,7 +7,9 @@ use clap::Args;
 
 use crate::places::{Places, find_program, in_ci};
 use crate::report::{Steps, say};
-use crate::{client, install, invariants, npm, process, python, spin, stamp, tools, worker};
+use crate::{
+    client, generate, install, invariants, npm, process, python, spin, stamp, tools, worker,
+};
 
 /// CI's builds are thrown away when they have grown beyond this, in bytes.
 const MAX_CI_TARGET: u64 = 20 << 30;
@@ -93,6 +95,8 @@ pub(crate) fn lint(places: &Places) -> Result<()> {
         npm::install_all(places)
     });
     lint_steps(places, &mut steps);
+    // Among the tests it is one of them.
+    steps.step("generated files", || generate::check(places));
     steps.finish()
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod checks;
 mod client;
+mod generate;
 mod install;
 mod invariants;
 mod npm;
@@ -53,6 +54,8 @@ enum Action {
     Test(TestOptions),
     /// Run what needs no test: formatting, lints, licences, invariants.
     Lint,
+    /// Write the files that follow from the sources of others: lists of requests, the web client's types.
+    Generate,
     /// Build the web client.
     Client,
     /// Build the component for Spin, without Spin's own variables, and print where it and wasmtime are.
@@ -133,6 +136,7 @@ fn main() -> ExitCode {
             Action::Run { serve } => run::run(&places, serve),
             Action::Test(options) => checks::test(&places, &options),
             Action::Lint => checks::lint(&places),
+            Action::Generate => generate::write(&places),
             Action::Client => client::build(&places),
             Action::Spin { deploy } => spin::run(&places, deploy),
             Action::Worker { tests } => worker::build(&places, tests),

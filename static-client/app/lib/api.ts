@@ -2,6 +2,8 @@
 
 import type { CallAbout, CallAdmission } from './call/types.ts';
 import type { Connection } from './chat/types.ts';
+import type { Bare, Filled } from './request.ts';
+import { to } from './request.ts';
 import type { Delivery, Hook, HookChanges, NewHook } from './webhooks.ts';
 
 /** A request that failed, with a sentence for people. */
@@ -197,75 +199,65 @@ export class ApiClient {
     this.#fetch = fetcher;
   }
 
-  info = () => this.#request<ServerInfo>('GET', '/api');
+  info = () => this.#request<ServerInfo>('GET /api');
   signUp = (body: NewAccount) =>
-    this.#request<SessionResponse>('POST', '/api/accounts', body);
+    this.#request<SessionResponse>('POST /api/accounts', body);
   signIn = (name: string, password: string) =>
-    this.#request<SessionResponse>('POST', '/api/session', { name, password });
-  session = () => this.#request<SessionResponse>('GET', '/api/session');
-  signOut = () => this.#request<void>('DELETE', '/api/session');
+    this.#request<SessionResponse>('POST /api/session', { name, password });
+  session = () => this.#request<SessionResponse>('GET /api/session');
+  signOut = () => this.#request<void>('DELETE /api/session');
   /** Ends all sessions of the account but this one. */
-  endOtherSessions = () => this.#request<void>('DELETE', '/api/sessions');
+  endOtherSessions = () => this.#request<void>('DELETE /api/sessions');
   /** The same, with another password. */
   changePassword = (old: string, wanted: string) =>
-    this.#request<void>('PUT', '/api/password', { old, new: wanted });
+    this.#request<void>('PUT /api/password', { old, new: wanted });
 
   grants = async () =>
-    (await this.#request<{ grants: Grant[] }>('GET', '/api/grants')).grants;
+    (await this.#request<{ grants: Grant[] }>('GET /api/grants')).grants;
   addGrant = (kind: 'app' | 'irc', client: string, scopes?: string) =>
-    this.#request<Grant>('POST', '/api/grants', {
+    this.#request<Grant>('POST /api/grants', {
       kind,
       client,
       ...(scopes ? { scopes } : {}),
     });
   revokeGrant = (id: string) =>
-    this.#request<void>('DELETE', `/api/grants/${encodeURIComponent(id)}`);
+    this.#request<void>(to('DELETE /api/grants/<id>', { id }));
 
   /** Invitations, and whether this server can mail them. */
   invites = () =>
-    this.#request<{ invites: Invite[]; mail?: boolean }>('GET', '/api/invites');
+    this.#request<{ invites: Invite[]; mail?: boolean }>('GET /api/invites');
   addInvite = (email?: string) =>
-    this.#request<Invite>('POST', '/api/invites', email ? { email } : {});
+    this.#request<Invite>('POST /api/invites', email ? { email } : {});
   invite = (token: string) =>
     this.#request<{ inviter: string; expires: string }>(
-      'GET',
-      `/api/invites/${encodeURIComponent(token)}`,
+      to('GET /api/invites/<id>', { id: token }),
     );
   revokeInvite = (id: string) =>
-    this.#request<void>('DELETE', `/api/invites/${encodeURIComponent(id)}`);
+    this.#request<void>(to('DELETE /api/invites/<id>', { id }));
 
   connections = async () =>
-    (
-      await this.#request<{ connections: Connection[] }>(
-        'GET',
-        '/api/connections',
-      )
-    ).connections;
+    (await this.#request<{ connections: Connection[] }>('GET /api/connections'))
+      .connections;
   addConnection = (body: NewConnection) =>
-    this.#request<Connection>('POST', '/api/connections', body);
+    this.#request<Connection>('POST /api/connections', body);
   changeConnection = (
     id: string,
     body: Partial<NewConnection> & { enabled?: boolean },
   ) =>
-    this.#request<Connection>(
-      'PATCH',
-      `/api/connections/${encodeURIComponent(id)}`,
-      body,
-    );
+    this.#request<Connection>(to('PATCH /api/connections/<id>', { id }), body);
   removeConnection = (id: string) =>
-    this.#request<void>('DELETE', `/api/connections/${encodeURIComponent(id)}`);
+    this.#request<void>(to('DELETE /api/connections/<id>', { id }));
 
   addCall = (target: string, guests: boolean) =>
-    this.#request<{ token: string; link: string }>('POST', '/api/calls', {
+    this.#request<{ token: string; link: string }>('POST /api/calls', {
       target,
       guests,
     });
   call = (token: string) =>
-    this.#request<CallAbout>('GET', `/api/calls/${encodeURIComponent(token)}`);
+    this.#request<CallAbout>(to('GET /api/calls/<token>', { token }));
   joinCall = (token: string, name?: string) =>
     this.#request<CallAdmission>(
-      'POST',
-      `/api/calls/${encodeURIComponent(token)}`,
+      to('POST /api/calls/<token>', { token }),
       name === undefined ? {} : { name },
     );
   /** Takes the link of a call back, which ends it for everybody. */
@@ -274,119 +266,104 @@ export class ApiClient {
   connectors = async () =>
     (
       await this.#request<{ connectors: ConnectorView[] }>(
-        'GET',
-        '/api/connectors',
+        'GET /api/connectors',
       )
     ).connectors;
   addConnector = (kind: ConnectorKind, url: string) =>
-    this.#request<ConnectorView>('POST', '/api/connectors', { kind, url });
+    this.#request<ConnectorView>('POST /api/connectors', { kind, url });
   rotateConnector = (id: string) =>
-    this.#request<ConnectorView>(
-      'PATCH',
-      `/api/connectors/${encodeURIComponent(id)}`,
-      { rotate: true },
-    );
+    this.#request<ConnectorView>(to('PATCH /api/connectors/<id>', { id }), {
+      rotate: true,
+    });
   removeConnector = (id: string) =>
-    this.#request<void>('DELETE', `/api/connectors/${encodeURIComponent(id)}`);
+    this.#request<void>(to('DELETE /api/connectors/<id>', { id }));
 
   hooks = async () =>
-    (await this.#request<{ hooks: Hook[] }>('GET', '/api/hooks')).hooks;
-  addHook = (body: NewHook) => this.#request<Hook>('POST', '/api/hooks', body);
-  hook = (id: string) => this.#request<Hook>('GET', hookPath(id));
+    (await this.#request<{ hooks: Hook[] }>('GET /api/hooks')).hooks;
+  addHook = (body: NewHook) => this.#request<Hook>('POST /api/hooks', body);
+  hook = (id: string) => this.#request<Hook>(to('GET /api/hooks/<id>', { id }));
   changeHook = (id: string, body: HookChanges) =>
-    this.#request<Hook>('PATCH', hookPath(id), body);
-  removeHook = (id: string) => this.#request<void>('DELETE', hookPath(id));
+    this.#request<Hook>(to('PATCH /api/hooks/<id>', { id }), body);
+  removeHook = (id: string) =>
+    this.#request<void>(to('DELETE /api/hooks/<id>', { id }));
   renewHookAddress = (id: string) =>
-    this.#request<Hook>('POST', `${hookPath(id)}/token`);
+    this.#request<Hook>(to('POST /api/hooks/<id>/token', { id }));
   renewHookSecret = (id: string) =>
-    this.#request<Hook>('POST', `${hookPath(id)}/secret`);
+    this.#request<Hook>(to('POST /api/hooks/<id>/secret', { id }));
   repeatDelivery = (id: string, delivery: string) =>
     this.#request<Delivery>(
-      'POST',
-      `${hookPath(id)}/deliveries/${encodeURIComponent(delivery)}/again`,
+      to('POST /api/hooks/<id>/deliveries/<delivery>/again', { id, delivery }),
     );
 
   mailAddresses = () =>
     this.#request<{ domain: string | null; addresses: MailAddress[] }>(
-      'GET',
-      '/api/addresses',
+      'GET /api/addresses',
     );
   addMailAddress = (connection: string, channel: string) =>
-    this.#request<MailAddress>('POST', '/api/addresses', {
+    this.#request<MailAddress>('POST /api/addresses', {
       connection,
       channel,
     });
   changeMailAddress = (id: string) =>
-    this.#request<MailAddress>(
-      'POST',
-      `/api/addresses/${encodeURIComponent(id)}`,
-    );
+    this.#request<MailAddress>(to('POST /api/addresses/<id>', { id }));
   removeMailAddress = (id: string) =>
-    this.#request<void>('DELETE', `/api/addresses/${encodeURIComponent(id)}`);
+    this.#request<void>(to('DELETE /api/addresses/<id>', { id }));
 
   findArchive = (address: string) =>
     this.#request<{ user_address: string; root: string; authorize?: string }>(
-      'GET',
-      `/api/archive/discovery?address=${encodeURIComponent(address)}`,
+      to('GET /api/archive/discovery', {}, { address }),
     );
   keepArchive = (body: { user_address: string; root: string; token: string }) =>
-    this.#request<ArchivePlace>('PUT', '/api/archive', body);
-  removeArchive = () => this.#request<void>('DELETE', '/api/archive');
+    this.#request<ArchivePlace>('PUT /api/archive', body);
+  removeArchive = () => this.#request<void>('DELETE /api/archive');
   archiveToken = () =>
-    this.#request<{ root: string; token: string }>('GET', '/api/archive/token');
+    this.#request<{ root: string; token: string }>('GET /api/archive/token');
   mailNotifications = () =>
-    this.#request<MailNotifications>('GET', '/api/notifications');
+    this.#request<MailNotifications>('GET /api/notifications');
   setMailNotifications = (
     email: string | null,
     enabled: boolean,
     minutes: number,
   ) =>
-    this.#request<MailNotifications>('PUT', '/api/notifications', {
+    this.#request<MailNotifications>('PUT /api/notifications', {
       email,
       enabled,
       minutes,
     });
   confirmMailAgain = () =>
-    this.#request<MailNotifications>('POST', '/api/notifications');
+    this.#request<MailNotifications>('POST /api/notifications');
 
-  store = () => this.#request<StoreView>('GET', '/api/store');
+  store = () => this.#request<StoreView>('GET /api/store');
   testStore = (bucket: NewBucket) =>
     this.#request<{ works: boolean; detail: string }>(
-      'POST',
-      '/api/store/test',
+      'POST /api/store/test',
       bucket,
       STORE_TIMEOUT,
     );
   moveTo = (
     place: { kind: 'installation' } | ({ kind: 'bucket' } & NewBucket),
-  ) => this.#request<StoreView>('PUT', '/api/store', place, STORE_TIMEOUT);
+  ) => this.#request<StoreView>('PUT /api/store', place, STORE_TIMEOUT);
   continueMove = () =>
-    this.#request<StoreView>(
-      'POST',
-      '/api/store/move',
-      undefined,
-      STORE_TIMEOUT,
-    );
-  keptVersions = () => this.#request<KeptVersions>('GET', '/api/store/kept');
+    this.#request<StoreView>('POST /api/store/move', undefined, STORE_TIMEOUT);
+  keptVersions = () => this.#request<KeptVersions>('GET /api/store/kept');
   removeKeptVersions = () =>
-    this.#request<void>('DELETE', '/api/store/kept', undefined, STORE_TIMEOUT);
-  cancelMove = () => this.#request<StoreView>('DELETE', '/api/store/move');
+    this.#request<void>('DELETE /api/store/kept', undefined, STORE_TIMEOUT);
+  cancelMove = () => this.#request<StoreView>('DELETE /api/store/move');
   removeLeft = () =>
     this.#request<StoreView>(
-      'DELETE',
-      '/api/store/left',
+      'DELETE /api/store/left',
       undefined,
       STORE_TIMEOUT,
     );
 
-  tickets = () => this.#request<TicketResponse>('POST', '/api/tickets');
+  tickets = () => this.#request<TicketResponse>('POST /api/tickets');
 
   async #request<T>(
-    method: string,
-    path: string,
+    request: Bare | Filled,
     body?: unknown,
     timeout = REQUEST_TIMEOUT,
   ): Promise<T> {
+    const [method, path] = request.split(' ') as [string, string];
     const token = this.#token();
     let response: Response;
     try {
@@ -420,10 +397,6 @@ export class ApiClient {
       );
     }
   }
-}
-
-function hookPath(id: string): string {
-  return `/api/hooks/${encodeURIComponent(id)}`;
 }
 
 async function problem(response: Response): Promise<ApiError> {

@@ -67,7 +67,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api/addresses`.
     pub(super) async fn get_addresses(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let Some(service) = self.mail_service().await? else {
             let none = serde_json::json!({"domain": null, "addresses": []});
             return Ok(answer(StatusCode::OK, &none));
@@ -151,7 +151,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/addresses/<id>`: another address for the same channel; the old address stops working.
     pub(super) async fn rotate_address(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let (service, account) = (&self.must_take_mail().await?, &held.account);
         let old = self.address(account, id).await?.ok_or_else(missing)?;
         let mut new = old.clone();
@@ -186,7 +186,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/addresses/<id>`.
     pub(super) async fn delete_address(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let address = self.address(&held.account, id).await?.ok_or_else(missing)?;
         let key = keys::mail_address(&held.account, id);
         self.storage.store().delete(&key).await?;

@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api/archive/discovery?address=…`: where somebody's storage is, and where they authorise.
     pub(super) async fn get_archive_discovery(&self, call: &Call<'_>) -> Answer {
-        self.session(call).await?;
+        call.session()?;
         let address = query(call.parts, "address").ok_or_else(|| {
             Failure::bad_request("the query lacks address; expected ?address=alice@example.org")
         })?;

@@ -11,7 +11,7 @@ use super::Call as Request;
 use crate::body::Incoming;
 use crate::guard::Subject;
 use crate::problem::{Answer, Failure};
-use crate::request::{MAX_FORM, answer, empty, parse_json};
+use crate::request::{answer, empty, parse_json};
 use crate::turn::{GUEST_TTL, TTL};
 use crate::{Functions, Host, keys};
 
@@ -64,7 +64,7 @@ fn over() -> Failure {
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `POST /api/calls`: 201 with the token that makes the link.
     pub(super) async fn post_call(&self, request: &Request<'_>, body: Incoming) -> Answer {
-        let held = self.session(request).await?;
+        let held = request.session()?;
         let new: NewCall = crate::request::json(body).await?;
         if new.target.len() > MAX_TARGET || new.target.chars().any(char::is_control) {
             return Err(Failure::unprocessable(format!(
@@ -121,7 +121,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         token: &str,
         body: Incoming,
     ) -> Answer {
-        let bytes: Bytes = body.collect(MAX_FORM).await?;
+        let bytes: Bytes = body.whole().await?;
         let join: Join = if bytes.is_empty() {
             Join::default()
         } else {
@@ -133,7 +133,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .headers
             .contains_key(http::header::AUTHORIZATION);
         let (name, member, moderator) = if signed_in {
-            let (held, record) = self.session_account(request).await?;
+            let held = self.find_session(request.parts, request.client).await?;
+            let record = self.account_of(&held).await?;
             let moderator = record.admin || held.account == call.account;
             (held.account.to_string(), Some(held), moderator)
         } else if call.guests {
@@ -203,7 +204,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/calls/<token>`: whoever started it ends it, for everybody who is in it as well.
     pub(super) async fn delete_call(&self, request: &Request<'_>, token: &str) -> Answer {
-        let held = self.session(request).await?;
+        let held = request.session()?;
         let call = self.open_call(request, token).await?;
         if call.account != held.account {
             return Err(Failure::forbidden("only who started the call may end it"));

@@ -110,7 +110,7 @@ fn missing() -> Failure {
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/connections`.
     pub(super) async fn get_connections(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let mut connections = self.connections(&held.account).await?;
         connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let mut views = Vec::with_capacity(connections.len());
@@ -126,7 +126,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api/connections/<id>`.
     pub(super) async fn get_connection(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let connection = self.connection(&held.account, id).await?;
         let managed = self.is_managed(id).await?;
         Ok(answer(
@@ -137,7 +137,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/connections`.
     pub(super) async fn post_connection(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let wanted: NewConnection = json(body).await?;
         let account = &held.account;
         let host = fields::host(&wanted.host)?;
@@ -189,7 +189,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         id: &str,
         body: Incoming,
     ) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let changes: Changes = json(body).await?;
         let managed = self.is_managed(id).await?;
         if managed && !changes.leave_it_where_it_is() {
@@ -248,7 +248,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/connections/<id>`.
     pub(super) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let removed = self.connection(&held.account, id).await?;
         if self.is_managed(id).await? {
             return Err(Failure::forbidden(

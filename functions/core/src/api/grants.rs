@@ -48,7 +48,7 @@ impl GrantView {
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/grants`.
     pub(super) async fn get_grants(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let now = self.now();
         let grants: Vec<Grant> = self.load_all(&keys::grants(&held.account)).await?;
         let mut views: Vec<GrantView> = grants
@@ -62,7 +62,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/grants`.
     pub(super) async fn post_grant(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let wanted: NewGrant = json(body).await?;
         let client = readable_name(&wanted.client, MAX_CLIENT).map_err(|error| {
             Failure::unprocessable(format!(
@@ -97,7 +97,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/grants/<id>`.
     pub(super) async fn delete_grant(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let missing =
             || Failure::not_found("there is no such grant; perhaps it was revoked already");
         if !is_id(id) {

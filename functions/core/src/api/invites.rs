@@ -11,7 +11,7 @@ use super::{Call, is_id};
 use crate::body::Incoming;
 use crate::guard::Subject;
 use crate::problem::{Answer, Failure};
-use crate::request::{MAX_FORM, answer, empty, parse_json};
+use crate::request::{answer, empty, parse_json};
 use crate::{Functions, keys};
 
 /// An invite as the API shows it.
@@ -82,8 +82,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/invites`.
     pub(super) async fn post_invite(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
-        let bytes = body.collect(MAX_FORM).await?;
+        let held = call.session()?;
+        let bytes = body.whole().await?;
         let wanted: NewInvite = if bytes.is_empty() {
             NewInvite::default()
         } else {

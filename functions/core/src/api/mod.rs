@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use crate::Host;
 use crate::records::AccountRecord;
-use http::Method;
 use http::request::Parts;
 use protocol::GrantKind;
 use storage_adapter::ObjectStore;
@@ -32,122 +31,116 @@ use crate::body::Incoming;
 use crate::grants::Held;
 use crate::guard::{ClientAddress, Subject};
 use crate::problem::{Answer, Failure};
-use crate::router::discard;
+use crate::routes::{Api, Who};
 
 /// A request to `/api` that has found its handler.
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) client: ClientAddress,
+    /// The session that it belongs to, where the table of routes wants one.
+    session: Option<Arc<Held>>,
+}
+
+impl Call<'_> {
+    /// Returns the session that the request belongs to.
+    pub(crate) fn session(&self) -> Result<&Arc<Held>, Failure> {
+        // The table decides who is let in; a handler that wants more than it finds nobody.
+        self.session
+            .as_ref()
+            .ok_or_else(|| Failure::unauthorized("this takes a session; sign in", false))
+    }
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers everything below `/api`.
+    /// Lets in whom the table of routes lets in.
+    pub(crate) async fn admit<'a>(
+        &self,
+        parts: &'a Parts,
+        client: ClientAddress,
+        who: Who,
+    ) -> Result<Call<'a>, Failure> {
+        let mut call = Call {
+            parts,
+            client,
+            session: None,
+        };
+        if matches!(who, Who::Session | Who::Admin) {
+            call.session = Some(self.find_session(parts, client).await?);
+        }
+        if who == Who::Admin && !self.session_account(&call).await?.1.admin {
+            return Err(Failure::forbidden(
+                "only an admin may see and change connectors",
+            ));
+        }
+        Ok(call)
+    }
+
+    /// Answers a request below `/api`; `id` and `delivery` are what stands in the address.
     pub(crate) async fn answer_api(
         &self,
-        parts: &Parts,
+        route: Api,
+        call: &Call<'_>,
+        [id, delivery]: [&str; 2],
         body: Incoming,
-        client: ClientAddress,
     ) -> Answer {
-        let call = Call { parts, client };
-        let path = parts.uri.path();
-        let path = path.strip_prefix("/api").unwrap_or(path);
-        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-        let (first, second, more) = (segments.next(), segments.next(), segments.next());
-        if first == Some("hooks") {
-            let rest: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).skip(1).collect();
-            return self.answer_hooks_api(&call, &rest, body).await;
-        }
-        if first == Some("store") && more.is_none() {
-            return self.answer_store_api(&call, second, body).await;
-        }
-        if more.is_some() {
-            discard(body).await;
-            return Err(nothing());
-        }
-        let method = match parts.method {
-            Method::HEAD => Method::GET,
-            ref other => other.clone(),
-        };
-        match (first, second, method) {
-            (None, None, Method::GET) => self.about().await,
-            (None, None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
-            (Some("accounts"), None, Method::POST) => self.post_account(&call, body).await,
-            (Some("accounts"), None, _) => refuse(body, "POST, OPTIONS").await,
-            (Some("session"), None, Method::POST) => self.post_session(&call, body).await,
-            (Some("session"), None, Method::GET) => self.get_session(&call).await,
-            (Some("session"), None, Method::DELETE) => self.delete_session(&call).await,
-            (Some("session"), None, _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
-            (Some("sessions"), None, Method::DELETE) => self.delete_sessions(&call).await,
-            (Some("sessions"), None, _) => refuse(body, "DELETE, OPTIONS").await,
-            (Some("password"), None, Method::PUT) => self.put_password(&call, body).await,
-            (Some("password"), None, _) => refuse(body, "PUT, OPTIONS").await,
-            (Some("grants"), None, Method::GET) => self.get_grants(&call).await,
-            (Some("grants"), None, Method::POST) => self.post_grant(&call, body).await,
-            (Some("grants"), Some(id), Method::DELETE) => self.delete_grant(&call, id).await,
-            (Some("invites"), None, Method::GET) => self.get_invites(&call).await,
-            (Some("invites"), None, Method::POST) => self.post_invite(&call, body).await,
-            (Some("invites"), Some(token), Method::GET) => self.get_invite(&call, token).await,
-            (Some("invites"), Some(id), Method::DELETE) => self.delete_invite(&call, id).await,
-            (Some("connections"), None, Method::GET) => self.get_connections(&call).await,
-            (Some("connections"), None, Method::POST) => self.post_connection(&call, body).await,
-            (Some("connections"), Some(id), Method::GET) => self.get_connection(&call, id).await,
-            (Some("connections"), Some(id), Method::PATCH) => {
-                self.patch_connection(&call, id, body).await
-            }
-            (Some("connections"), Some(id), Method::DELETE) => {
-                self.delete_connection(&call, id).await
-            }
-            (Some("connectors"), None, Method::GET) => self.get_connectors(&call).await,
-            (Some("connectors"), None, Method::POST) => self.post_connector(&call, body).await,
-            (Some("connectors"), Some(id), Method::PATCH) => {
-                self.patch_connector(&call, id, body).await
-            }
-            (Some("connectors"), Some(id), Method::DELETE) => {
-                self.delete_connector(&call, id).await
-            }
-            (Some("connectors"), Some(_), _) => refuse(body, "PATCH, DELETE, OPTIONS").await,
-            (Some("addresses"), None, Method::GET) => self.get_addresses(&call).await,
-            (Some("addresses"), None, Method::POST) => self.post_address(&call, body).await,
-            (Some("addresses"), Some(id), Method::POST) => self.rotate_address(&call, id).await,
-            (Some("addresses"), Some(id), Method::DELETE) => self.delete_address(&call, id).await,
-            (Some("addresses"), Some(_), _) => refuse(body, "POST, DELETE, OPTIONS").await,
-            (Some("archive"), None, Method::GET) => self.get_archive(&call).await,
-            (Some("archive"), None, Method::PUT) => self.put_archive(&call, body).await,
-            (Some("archive"), None, Method::DELETE) => self.delete_archive(&call).await,
-            (Some("archive"), None, _) => refuse(body, "GET, HEAD, PUT, DELETE, OPTIONS").await,
-            (Some("archive"), Some("discovery"), Method::GET) => {
-                self.get_archive_discovery(&call).await
-            }
-            (Some("archive"), Some("token"), Method::GET) => self.get_archive_token(&call).await,
-            (Some("archive"), Some("discovery" | "token"), _) => {
-                refuse(body, "GET, HEAD, OPTIONS").await
-            }
-            (Some("tickets"), None, Method::POST) => self.post_ticket(&call).await,
-            (Some("turn"), None, Method::GET) => self.get_turn(&call).await,
-            (Some("notifications"), None, Method::GET) => self.get_notifications(&call).await,
-            (Some("notifications"), None, Method::PUT) => self.put_notifications(&call, body).await,
-            (Some("notifications"), None, Method::POST) => self.post_notifications(&call).await,
-            (Some("notifications"), None, _) => refuse(body, "GET, HEAD, PUT, POST, OPTIONS").await,
-            (Some("turn"), None, _) => refuse(body, "GET, HEAD, OPTIONS").await,
-            (Some("tickets"), None, _) => refuse(body, "POST, OPTIONS").await,
-            (Some("calls"), None, Method::POST) => self.post_call(&call, body).await,
-            (Some("calls"), None, _) => refuse(body, "POST, OPTIONS").await,
-            (Some("calls"), Some(token), Method::GET) => self.get_call(&call, token).await,
-            (Some("calls"), Some(token), Method::POST) => self.join_call(&call, token, body).await,
-            (Some("calls"), Some(token), Method::DELETE) => self.delete_call(&call, token).await,
-            (Some("calls"), Some(_), _) => refuse(body, "GET, HEAD, POST, DELETE, OPTIONS").await,
-            (Some("addresses" | "grants" | "invites" | "connections" | "connectors"), None, _) => {
-                refuse(body, "GET, HEAD, POST, OPTIONS").await
-            }
-            (Some("grants"), Some(_), _) => refuse(body, "DELETE, OPTIONS").await,
-            (Some("invites"), Some(_), _) => refuse(body, "GET, HEAD, DELETE, OPTIONS").await,
-            (Some("connections"), Some(_), _) => {
-                refuse(body, "GET, HEAD, PATCH, DELETE, OPTIONS").await
-            }
-            _ => {
-                discard(body).await;
-                Err(nothing())
-            }
+        match route {
+            Api::About => self.about().await,
+            Api::PostAccount => self.post_account(call, body).await,
+            Api::GetSession => self.get_session(call).await,
+            Api::PostSession => self.post_session(call, body).await,
+            Api::DeleteSession => self.delete_session(call).await,
+            Api::DeleteSessions => self.delete_sessions(call).await,
+            Api::PutPassword => self.put_password(call, body).await,
+            Api::GetGrants => self.get_grants(call).await,
+            Api::PostGrant => self.post_grant(call, body).await,
+            Api::DeleteGrant => self.delete_grant(call, id).await,
+            Api::GetInvites => self.get_invites(call).await,
+            Api::PostInvite => self.post_invite(call, body).await,
+            Api::GetInvite => self.get_invite(call, id).await,
+            Api::DeleteInvite => self.delete_invite(call, id).await,
+            Api::GetConnections => self.get_connections(call).await,
+            Api::PostConnection => self.post_connection(call, body).await,
+            Api::GetConnection => self.get_connection(call, id).await,
+            Api::PatchConnection => self.patch_connection(call, id, body).await,
+            Api::DeleteConnection => self.delete_connection(call, id).await,
+            Api::PostCall => self.post_call(call, body).await,
+            Api::GetCall => self.get_call(call, id).await,
+            Api::JoinCall => self.join_call(call, id, body).await,
+            Api::DeleteCall => self.delete_call(call, id).await,
+            Api::GetConnectors => self.get_connectors().await,
+            Api::PostConnector => self.post_connector(body).await,
+            Api::PatchConnector => self.patch_connector(id, body).await,
+            Api::DeleteConnector => self.delete_connector(id).await,
+            Api::GetAddresses => self.get_addresses(call).await,
+            Api::PostAddress => self.post_address(call, body).await,
+            Api::RotateAddress => self.rotate_address(call, id).await,
+            Api::DeleteAddress => self.delete_address(call, id).await,
+            Api::GetNotifications => self.get_notifications(call).await,
+            Api::PutNotifications => self.put_notifications(call, body).await,
+            Api::PostNotifications => self.post_notifications(call).await,
+            Api::GetArchive => self.get_archive(call).await,
+            Api::PutArchive => self.put_archive(call, body).await,
+            Api::DeleteArchive => self.delete_archive(call).await,
+            Api::GetArchiveDiscovery => self.get_archive_discovery(call).await,
+            Api::GetArchiveToken => self.get_archive_token(call).await,
+            Api::PostTicket => self.post_ticket(call).await,
+            Api::GetTurn => self.get_turn(call),
+            Api::GetStore => self.get_store(call).await,
+            Api::PutStore => self.put_store(call, body).await,
+            Api::TestStore => self.test_store(call, body).await,
+            Api::ContinueMove => self.continue_move(call).await,
+            Api::CancelMove => self.give_up_move(call).await,
+            Api::GetKept => self.get_kept(call).await,
+            Api::DeleteKept => self.delete_kept(call).await,
+            Api::DeleteLeft => self.delete_left(call).await,
+            Api::GetHooks => self.get_hooks(call).await,
+            Api::PostHook => self.post_hook(call, body).await,
+            Api::GetHook => self.get_hook(call, id).await,
+            Api::PatchHook => self.patch_hook(call, id, body).await,
+            Api::DeleteHook => self.delete_hook(call, id).await,
+            Api::RenewHookToken => self.renew_token(call, id).await,
+            Api::RenewHookSecret => self.renew_secret(call, id).await,
+            Api::DeliverAgain => self.deliver_again(call, id, delivery).await,
         }
     }
 
@@ -162,9 +155,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         ))
     }
 
-    /// Returns the session that the request belongs to.
-    pub(crate) async fn session(&self, call: &Call<'_>) -> Result<Arc<Held>, Failure> {
-        let held = self.bearer(&call.parts.headers, call.client).await?;
+    /// Returns the session whose token a request shows.
+    pub(crate) async fn find_session(
+        &self,
+        parts: &Parts,
+        client: ClientAddress,
+    ) -> Result<Arc<Held>, Failure> {
+        let held = self.bearer(&parts.headers, client).await?;
         if held.grant.kind == GrantKind::Session {
             return Ok(held);
         }
@@ -173,29 +170,25 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         ))
     }
 
-    /// Returns the record of the session's account.
-    pub(crate) async fn session_account(
+    /// Returns the session that the request belongs to, and the record of its account.
+    pub(crate) async fn session_account<'a>(
         &self,
-        call: &Call<'_>,
-    ) -> Result<(Arc<Held>, AccountRecord), Failure> {
-        let held = self.session(call).await?;
+        call: &'a Call<'_>,
+    ) -> Result<(&'a Held, AccountRecord), Failure> {
+        let held = call.session()?;
+        Ok((held, self.account_of(held).await?))
+    }
+
+    /// Returns the record of a session's account.
+    async fn account_of(&self, held: &Held) -> Result<AccountRecord, Failure> {
         match self.account(&held.account).await? {
-            Some((record, _)) => Ok((held, record)),
+            Some((record, _)) => Ok(record),
             None => Err(Failure::unauthorized(
                 "the account does not exist any more",
                 true,
             )),
         }
     }
-}
-
-fn nothing() -> Failure {
-    Failure::not_found("there is nothing at this address of the API")
-}
-
-async fn refuse(body: Incoming, allow: &'static str) -> Answer {
-    discard(body).await;
-    Err(Failure::method(allow))
 }
 
 /// Returns whether a text can be the id of a record: the characters of base64url.

@@ -25,7 +25,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `PUT /api/password`: asks for the old one, since whoever finds a browser open must not keep its owner out; ends all
     /// other sessions.
     pub(super) async fn put_password(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let wanted: NewPassword = json(body).await?;
         let account = &held.account;
         check_password_of(account, &wanted.new)?;
@@ -56,7 +56,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/sessions`: ends all other sessions; `?all=true` this one too.
     pub(super) async fn delete_sessions(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let all = match query(call.parts, "all").as_deref() {
             None | Some("false") => false,
             Some("true") => true,

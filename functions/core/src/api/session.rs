@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/session`.
     pub(super) async fn delete_session(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         self.revoke(&held.account, &held.grant.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }

@@ -16,7 +16,7 @@ pub(crate) const TICKET_MS: i64 = 5 * 60 * 1000;
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `POST /api/tickets`.
     pub(super) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         // Whoever asks for one opens a socket and sees what there is.
         self.browser_came(&held.account).await?;
         let expires = self.now().plus_millis(TICKET_MS);

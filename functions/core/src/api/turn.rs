@@ -11,8 +11,8 @@ use crate::{Functions, Host};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/turn`.
-    pub(super) async fn get_turn(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+    pub(super) fn get_turn(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
         let credentials = self.turn_credentials(held.account.as_str(), TTL)?;
         Ok(answer(StatusCode::OK, &credentials))
     }

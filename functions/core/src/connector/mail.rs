@@ -18,8 +18,6 @@ use crate::problem::{Answer, Failure};
 use crate::request::{answer, parse_json, query};
 use crate::{Functions, Host, keys};
 
-/// The largest document of a mail, in bytes: a mail of 25 MiB with what is added on its way.
-pub(super) const MAX_DOCUMENT: u64 = 26 * 1024 * 1024;
 /// Lines of the text that are shown.
 const TEXT_LINES: usize = 2;
 /// Longest line that is shown, in characters.

@@ -1,6 +1,5 @@
 //! `/connector/…`: for connectors only, every request signed with the connector's key.
 
-mod access;
 mod archive;
 mod archive_away;
 mod archive_day;
@@ -21,7 +20,6 @@ mod tests;
 pub(crate) use self::archive_days::Days;
 pub(crate) use self::mail::plain;
 use crate::Host;
-use http::Method;
 use http::request::Parts;
 use protocol::{
     BODY_HEADER, BodyHash, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_head,
@@ -31,52 +29,62 @@ use storage_adapter::ObjectStore;
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
 use crate::router::discard;
-use crate::{Connector, Functions};
+use crate::routes::{Address, ForConnectors, On, Route};
+use crate::{Connector, ConnectorKind, Functions};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers everything below `/connector/`; `rest` is what follows. Nothing of a body is kept before it is known
+    /// Answers a request to an address that is for connectors of some kinds. Nothing of a body is kept before it is known
     /// who sends it and that they may.
-    pub(crate) async fn connector(&self, parts: &Parts, rest: &str, body: Incoming) -> Answer {
-        let (connector, hash, most) = match self.admit(parts, rest).await {
-            Ok(admitted) => admitted,
-            Err(failure) => {
+    pub(crate) async fn connector(
+        &self,
+        parts: &Parts,
+        address: &Address,
+        kinds: &[ConnectorKind],
+        on: Option<&On>,
+        body: Incoming,
+    ) -> Answer {
+        let admitted = self.admit_connector(parts, kinds).await;
+        let (connector, hash, on) = match (admitted, on) {
+            (Ok((connector, hash)), Some(on)) => (connector, hash, on),
+            (admitted, _) => {
                 discard(body).await;
-                return Err(failure);
+                admitted?;
+                return Err(Failure::method(address.methods()));
             }
         };
-        let bytes = body.collect(most).await?;
+        let bytes = body.at_most(on.most()).whole().await?;
         hash.fits(&bytes)
             .map_err(|error| Failure::unauthorized(error.to_string(), false))?;
         let connector = &connector;
-        match (rest, &parts.method) {
-            ("events", _) => self.post_events(&bytes).await,
-            ("register", _) => self.post_registration(connector, &bytes).await,
-            ("maintain", _) => self.post_maintain().await,
-            ("authenticate", _) => self.post_authenticate(&bytes).await,
-            ("assignments", &Method::POST) => self.post_assignment(connector, &bytes).await,
-            ("assignments", _) => self.get_assignments(connector, parts).await,
-            ("sessions", &Method::POST) => self.post_sessions(&bytes).await,
-            ("sessions", _) => self.get_sessions().await,
-            ("outbox", &Method::POST) => self.post_outbox(connector, &bytes).await,
-            ("outbox", _) => self.get_outbox(connector, parts).await,
-            ("addresses", _) => self.get_mail_address(parts).await,
-            ("mail", _) => self.post_mail(&bytes).await,
-            ("mail/document", _) => self.post_mail_document(parts, bytes).await,
-            ("mail/outcome", _) => self.post_mail_outcome(connector, &bytes).await,
-            ("notifications", _) => self.post_digests(connector).await,
-            // The table has no other.
-            _ => Err(nothing()),
+        let Route::Connector(route) = on.route else {
+            return Err(Failure::method(address.methods()));
+        };
+        match route {
+            ForConnectors::PostEvents => self.post_events(&bytes).await,
+            ForConnectors::Register => self.post_registration(connector, &bytes).await,
+            ForConnectors::Maintain => self.post_maintain().await,
+            ForConnectors::Authenticate => self.post_authenticate(&bytes).await,
+            ForConnectors::GetAssignments => self.get_assignments(connector, parts).await,
+            ForConnectors::PostAssignment => self.post_assignment(connector, &bytes).await,
+            ForConnectors::GetSessions => self.get_sessions().await,
+            ForConnectors::PostSessions => self.post_sessions(&bytes).await,
+            ForConnectors::GetOutbox => self.get_outbox(connector, parts).await,
+            ForConnectors::PostOutbox => self.post_outbox(connector, &bytes).await,
+            ForConnectors::GetMailAddress => self.get_mail_address(parts).await,
+            ForConnectors::PostMail => self.post_mail(&bytes).await,
+            ForConnectors::PostMailDocument => self.post_mail_document(parts, bytes).await,
+            ForConnectors::PostMailOutcome => self.post_mail_outcome(connector, &bytes).await,
+            ForConnectors::Digests => self.post_digests(connector).await,
         }
     }
 
-    /// Decides by the head of a request alone whether it is taken: returns who sends it, the hash of the body that is to
-    /// follow, and how large that may be.
-    async fn admit(
+    /// Decides by the head of a request alone whether it is taken: returns who sends it, and the hash of the body that is
+    /// to follow.
+    async fn admit_connector(
         &self,
         parts: &Parts,
-        rest: &str,
-    ) -> Result<(Connector, BodyHash, u64), Failure> {
-        let row = access::row(rest).ok_or_else(nothing)?;
+        kinds: &[ConnectorKind],
+    ) -> Result<(Connector, BodyHash), Failure> {
         if parts.headers.get(CONNECTOR_HEADER).is_none() {
             return Err(Failure::unauthorized(
                 "only connectors of this installation may do this; the request is not signed",
@@ -84,16 +92,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let (connector, hash) = self.signer(parts).await?;
-        if !row.kinds.contains(&connector.kind) {
+        if !kinds.contains(&connector.kind) {
             return Err(Failure::forbidden(format!(
                 "\"{}\" is a connector of kind {}, which has nothing to do at this address",
                 connector.id, connector.kind
             )));
         }
-        if !row.methods.allow(&parts.method) {
-            return Err(Failure::method(row.methods.header()));
-        }
-        Ok((connector, hash, row.body))
+        Ok((connector, hash))
     }
 
     /// Returns the connector that signed the request.
@@ -133,8 +138,4 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         .map_err(|error| refused(error.to_string()))?;
         Ok((connector, body))
     }
-}
-
-fn nothing() -> Failure {
-    Failure::not_found("there is nothing at this address")
 }

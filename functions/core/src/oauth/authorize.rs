@@ -13,7 +13,7 @@ use crate::Functions;
 use crate::body::{Body, Incoming};
 use crate::guard::ClientAddress;
 use crate::problem::{Answer, Failure};
-use crate::request::{MAX_FORM, empty};
+use crate::request::empty;
 use crate::router::discard;
 
 /// The cookie of the consent page; no other address reads it.
@@ -60,9 +60,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         };
         let answered = match parts.method {
-            Method::GET | Method::HEAD => self.show(parts, &account, &ask).await,
             Method::POST => self.act(parts, &account, &ask, body, client).await,
-            _ => Err(Failure::method("GET, HEAD, POST, OPTIONS")),
+            _ => self.show(parts, &account, &ask).await,
         };
         // People get a page, not JSON.
         Ok(answered.unwrap_or_else(|failure| page::problem(failure.status, &failure.detail)))
@@ -96,7 +95,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "This form was sent from another site, so nothing was done.",
             ));
         }
-        let bytes = body.collect(MAX_FORM).await?;
+        let bytes = body.whole().await?;
         let pairs: Vec<(String, String)> =
             url::form_urlencoded::parse(&bytes).into_owned().collect();
         let get = |name: &str| {

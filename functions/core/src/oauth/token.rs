@@ -1,25 +1,19 @@
 //! `POST /oauth/token`: a token for a code (RFC 6749, section 4.1.3).
 
 use crate::Host;
-use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde_json::json;
 use storage_adapter::ObjectStore;
 
 use super::code::{Exchange, ExchangeError};
 use crate::Functions;
 use crate::body::{Body, Incoming};
-use crate::problem::{Answer, Failure};
-use crate::request::{MAX_FORM, answer};
-use crate::router::discard;
+use crate::problem::Answer;
+use crate::request::answer;
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    pub(crate) async fn oauth_token(&self, parts: &Parts, body: Incoming) -> Answer {
-        if parts.method != Method::POST {
-            discard(body).await;
-            return Err(Failure::method("POST, OPTIONS"));
-        }
-        let bytes = body.collect(MAX_FORM).await?;
+    pub(crate) async fn oauth_token(&self, body: Incoming) -> Answer {
+        let bytes = body.whole().await?;
         let pairs: Vec<(String, String)> =
             url::form_urlencoded::parse(&bytes).into_owned().collect();
         let get = |name: &str| {

@@ -9,7 +9,7 @@ use storage_adapter::ObjectStore;
 use crate::body::{Body, Incoming};
 use crate::guard::{ClientAddress, Subject};
 use crate::oauth::{escape, page};
-use crate::problem::{Answer, Failure};
+use crate::problem::Answer;
 use crate::router::discard;
 use crate::{Functions, Host};
 
@@ -32,7 +32,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         )
     }
 
-    fn link(&self, rest: &str) -> Option<Link> {
+    fn link(&self, path: &str) -> Option<Link> {
+        let rest = path.strip_prefix("/notifications/")?;
         if let Some(token) = rest.strip_prefix("confirm/") {
             return token.parse().ok().map(Link::Confirm);
         }
@@ -43,11 +44,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .then_some(Link::Unsubscribe(account))
     }
 
-    /// Answers `/notifications/<rest>`.
+    /// Answers everything below `/notifications/`.
     pub(crate) async fn answer_notifications(
         &self,
         parts: &Parts,
-        rest: &str,
         body: Incoming,
         client: ClientAddress,
     ) -> Answer {
@@ -55,12 +55,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         discard(body).await;
         let guesses = Subject::Client(client);
         self.check_guesses(&guesses).await?;
-        let does = match parts.method {
-            Method::POST => true,
-            Method::GET | Method::HEAD => false,
-            _ => return Err(Failure::method("GET, HEAD, POST, OPTIONS")),
-        };
-        let Some(link) = self.link(rest) else {
+        let does = parts.method == Method::POST;
+        let Some(link) = self.link(parts.uri.path()) else {
             self.count_attempt(&guesses).await?;
             return Ok(gone());
         };

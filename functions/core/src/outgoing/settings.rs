@@ -102,7 +102,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api/notifications`.
     pub(crate) async fn get_notifications(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let settings = self.notifications(&held.account).await?;
         self.show_notifications(settings).await
     }
@@ -121,7 +121,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `PUT /api/notifications`: another address is asked for its owner's consent first.
     pub(crate) async fn put_notifications(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let wanted: Wanted = json(body).await?;
         let email: Option<EmailAddress> = wanted
             .email
@@ -162,7 +162,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/notifications`: sends the link that confirms once more.
     pub(crate) async fn post_notifications(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+        let held = call.session()?;
         let settings = self.notifications(&held.account).await?;
         let Some(email) = settings.email.filter(|_| !settings.confirmed) else {
             return Err(Failure::conflict(

@@ -22,9 +22,8 @@ use crate::body::Incoming;
 use crate::guard::ClientAddress;
 use crate::problem::{Answer, Failure};
 use crate::router::discard;
+use crate::routes::Methods;
 
-const DOCUMENT_METHODS: &str = "GET, HEAD, PUT, DELETE, OPTIONS";
-const FOLDER_METHODS: &str = "GET, HEAD, OPTIONS";
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("no-cache, public");
 /// Stored pages must not run scripts on this origin.
@@ -54,14 +53,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let access = match parts.method {
             Method::GET | Method::HEAD => Access::Read,
-            Method::PUT | Method::DELETE => Access::ReadWrite,
-            _ => {
-                discard(body).await;
-                return Err(Failure::method(match item {
-                    ItemPath::Document(_) => DOCUMENT_METHODS,
-                    ItemPath::Folder(_) => FOLDER_METHODS,
-                }));
-            }
+            _ => Access::ReadWrite,
         };
         if is_for_running(&parts.headers) {
             discard(body).await;
@@ -100,9 +92,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             (&Method::DELETE, ItemPath::Document(path)) => {
                 self.delete_document(parts, &account, &path).await
             }
+            // The root, without the slash by which the table knows a folder.
             (_, _) => {
                 discard(body).await;
-                Err(Failure::method(FOLDER_METHODS))
+                Err(Failure::method(Methods::READ))
             }
         }
     }

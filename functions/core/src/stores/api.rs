@@ -1,6 +1,6 @@
 //! `/api/store`: where the documents of the session's account are kept.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use protocol::Timestamp;
 use serde::Serialize;
 use storage_adapter::ObjectStore;
@@ -11,7 +11,6 @@ use crate::api::Call;
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
 use crate::request::{answer, json};
-use crate::router::discard;
 use crate::{Functions, Host};
 
 /// For how long one request goes on with a move, in milliseconds.
@@ -74,69 +73,43 @@ struct Tested {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers everything at `/api/store`; `second` is what follows.
-    pub(crate) async fn answer_store_api(
-        &self,
-        call: &Call<'_>,
-        second: Option<&str>,
-        body: Incoming,
-    ) -> Answer {
-        let method = match call.parts.method {
-            Method::HEAD => Method::GET,
-            ref other => other.clone(),
-        };
-        match (second, method) {
-            (None, Method::GET) => {
-                let held = self.session(call).await?;
-                self.store_view(&held.account).await
-            }
-            (None, Method::PUT) => {
-                let held = self.session(call).await?;
-                let to: NewPlace = json(body).await?;
-                self.begin_move(&held.account, to).await?;
-                self.store_view(&held.account).await
-            }
-            (Some("test"), Method::POST) => self.test_store(call, body).await,
-            (Some("move"), Method::POST) => {
-                let held = self.session(call).await?;
-                self.move_on(&held.account, Some(STEP_MS)).await?;
-                self.store_view(&held.account).await
-            }
-            (Some("move"), Method::DELETE) => {
-                let held = self.session(call).await?;
-                self.cancel_move(&held.account).await?;
-                self.store_view(&held.account).await
-            }
-            (Some("left"), Method::DELETE) => {
-                let held = self.session(call).await?;
-                self.remove_left(&held.account).await?;
-                self.store_view(&held.account).await
-            }
-            (Some("kept"), Method::GET) => {
-                let held = self.session(call).await?;
-                self.get_kept(&held.account).await
-            }
-            (Some("kept"), Method::DELETE) => {
-                let held = self.session(call).await?;
-                self.delete_kept(&held.account).await
-            }
-            (second, _) => {
-                discard(body).await;
-                Err(match second {
-                    None => Failure::method("GET, HEAD, PUT, OPTIONS"),
-                    Some("test") => Failure::method("POST, OPTIONS"),
-                    Some("move") => Failure::method("POST, DELETE, OPTIONS"),
-                    Some("kept") => Failure::method("GET, HEAD, DELETE, OPTIONS"),
-                    Some("left") => Failure::method("DELETE, OPTIONS"),
-                    Some(_) => Failure::not_found("there is nothing at this address of the API"),
-                })
-            }
-        }
+    /// `GET /api/store`.
+    pub(crate) async fn get_store(&self, call: &Call<'_>) -> Answer {
+        self.store_view(&call.session()?.account).await
     }
 
-    /// Writes, writes conditionally, reads, lists and deletes a small object there.
-    async fn test_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+    /// `PUT /api/store`: begins a move, or uses other credentials.
+    pub(crate) async fn put_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let account = &call.session()?.account;
+        let to: NewPlace = json(body).await?;
+        self.begin_move(account, to).await?;
+        self.store_view(account).await
+    }
+
+    /// `POST /api/store/move`.
+    pub(crate) async fn continue_move(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.move_on(account, Some(STEP_MS)).await?;
+        self.store_view(account).await
+    }
+
+    /// `DELETE /api/store/move`.
+    pub(crate) async fn give_up_move(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.cancel_move(account).await?;
+        self.store_view(account).await
+    }
+
+    /// `DELETE /api/store/left`.
+    pub(crate) async fn delete_left(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.remove_left(account).await?;
+        self.store_view(account).await
+    }
+
+    /// `POST /api/store/test`: writes, writes conditionally, reads, lists and deletes a small object there.
+    pub(crate) async fn test_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
         let settings: BucketSettings = json(body).await?;
         let settings = self.known_secret(&held.account, settings).await?;
         let settings = settings.check().map_err(Failure::unprocessable)?;

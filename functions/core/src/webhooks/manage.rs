@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hooks::Source;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use protocol::{AccountName, BearerToken, Connection, Timestamp};
 use serde::Serialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
@@ -17,7 +17,6 @@ use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
 use crate::records::Edit;
 use crate::request::{Member, answer, empty, json};
-use crate::router::discard;
 use crate::{Functions, Host, keys};
 
 /// A hook as the API shows it.
@@ -67,49 +66,9 @@ fn missing() -> Failure {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers `/api/hooks` and everything below; `rest` holds the segments that follow.
-    pub(crate) async fn answer_hooks_api(
-        &self,
-        call: &Call<'_>,
-        rest: &[&str],
-        body: Incoming,
-    ) -> Answer {
-        let method = match call.parts.method {
-            Method::HEAD => Method::GET,
-            ref other => other.clone(),
-        };
-        let allowed = match rest {
-            [] => "GET, HEAD, POST, OPTIONS",
-            [_] => "GET, HEAD, PATCH, DELETE, OPTIONS",
-            [_, "token" | "secret"] | [_, "deliveries", _, "again"] => "POST, OPTIONS",
-            _ => {
-                discard(body).await;
-                return Err(Failure::not_found(
-                    "there is nothing at this address of the API",
-                ));
-            }
-        };
-        match (rest, method) {
-            ([], Method::GET) => self.get_hooks(call).await,
-            ([], Method::POST) => self.post_hook(call, body).await,
-            ([id], Method::GET) => self.get_hook(call, id).await,
-            ([id], Method::PATCH) => self.patch_hook(call, id, body).await,
-            ([id], Method::DELETE) => self.delete_hook(call, id).await,
-            ([id, "token"], Method::POST) => self.renew_token(call, id).await,
-            ([id, "secret"], Method::POST) => self.renew_secret(call, id).await,
-            ([id, "deliveries", delivery, "again"], Method::POST) => {
-                self.deliver_again(call, id, delivery).await
-            }
-            _ => {
-                discard(body).await;
-                Err(Failure::method(allowed))
-            }
-        }
-    }
-
     /// `GET /api/hooks`.
-    async fn get_hooks(&self, call: &Call<'_>) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn get_hooks(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
         let mut hooks = Vec::new();
         for name in self.list_keys(&key::hooks(&held.account)).await? {
             match self.load::<Hook>(&name).await {
@@ -125,8 +84,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `POST /api/hooks`.
-    async fn post_hook(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn post_hook(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
         let account = &held.account;
         let wanted: NewHook = json(body).await?;
         let options = fields::options(Options {
@@ -179,8 +138,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `GET /api/hooks/<id>`.
-    async fn get_hook(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn get_hook(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
         let hook = self.hook(&held.account, id).await?;
         let deliveries = self.recent_deliveries(&held.account, id).await?;
         let mut view = HookView::from(hook);
@@ -189,8 +148,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `PATCH /api/hooks/<id>`.
-    async fn patch_hook(&self, call: &Call<'_>, id: &str, body: Incoming) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn patch_hook(&self, call: &Call<'_>, id: &str, body: Incoming) -> Answer {
+        let held = call.session()?;
         let account = &held.account;
         let changes: Changes = json(body).await?;
         let before = self.hook(account, id).await?;
@@ -235,8 +194,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `DELETE /api/hooks/<id>`.
-    async fn delete_hook(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn delete_hook(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
         self.hook(&held.account, id).await?;
         let name = key::hook(&held.account, id);
         self.storage.store().delete(&name).await?;
@@ -247,8 +206,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `POST /api/hooks/<id>/token`: another address; the old one ends at once.
-    async fn renew_token(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn renew_token(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
         self.hook(&held.account, id).await?;
         let mut random: [u8; BearerToken::RANDOM_BYTES] = self.random();
         if let Ok(bytes) = URL_SAFE_NO_PAD.decode(id)
@@ -275,8 +234,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `POST /api/hooks/<id>/secret`: another secret, made up here.
-    async fn renew_secret(&self, call: &Call<'_>, id: &str) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn renew_secret(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
         self.hook(&held.account, id).await?;
         let secret = self.new_secret();
         let sealed = self.seal_hook(&held.account, id, &secret)?;
@@ -292,8 +251,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// `POST /api/hooks/<id>/deliveries/<delivery>/again`: says the same lines again.
-    async fn deliver_again(&self, call: &Call<'_>, id: &str, delivery: &str) -> Answer {
-        let held = self.session(call).await?;
+    pub(crate) async fn deliver_again(&self, call: &Call<'_>, id: &str, delivery: &str) -> Answer {
+        let held = call.session()?;
         let account = &held.account;
         let hook = self.hook(account, id).await?;
         let gone = || Failure::not_found("there is no such delivery (any more)");
