@@ -11,6 +11,7 @@ use crate::Timestamp;
 /// The name of an account: `^[a-z][a-z0-9_-]{0,30}$`, so that it is also an IRC nickname
 /// (RFC 2812, section 2.3.1), a path segment and the local part of a user address.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct AccountName(String);
 
 /// The text cannot be the name of an account.
@@ -78,6 +79,7 @@ impl<'de> Deserialize<'de> for AccountName {
 
 /// How writing archives to a storage elsewhere goes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ArchiveState {
     /// Well.
@@ -92,6 +94,7 @@ pub enum ArchiveState {
 
 /// A storage elsewhere as the API shows it: all but its token.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ArchiveView {
     /// The user's address there.
     pub user_address: String,
@@ -113,6 +116,7 @@ pub struct ArchiveView {
 
 /// `PUT /api/archive`.
 #[derive(Clone, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewArchivePlace {
     /// The user's address, `alice@example.org`.
     pub user_address: String,
@@ -133,6 +137,7 @@ impl fmt::Debug for NewArchivePlace {
 
 /// Answer to `GET /api/archive/token`.
 #[derive(Clone, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ArchiveToken {
     /// The storage's address, without a slash at its end.
     pub root: String,
@@ -150,6 +155,7 @@ impl fmt::Debug for ArchiveToken {
 
 /// What a grant is for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum GrantKind {
     /// A signed-in browser: may use `/api`.

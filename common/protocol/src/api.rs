@@ -6,6 +6,7 @@ use crate::{AccountName, ArchiveView, GrantKind, Scopes, Timestamp};
 
 /// RFC 9457 problem details, `application/problem+json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Problem {
     /// Always `about:blank`: the status says it.
     #[serde(rename = "type", default = "Problem::about_blank")]
@@ -37,6 +38,7 @@ impl Problem {
 
 /// `POST /api/accounts`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewAccount {
     /// The name wanted.
     pub name: String,
@@ -52,6 +54,7 @@ pub struct NewAccount {
 
 /// `POST /api/session`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NewSession {
     /// The account.
     pub name: String,
@@ -61,6 +64,7 @@ pub struct NewSession {
 
 /// Answer to `POST /api/session` and `POST /api/accounts`; without `token`, to `GET /api/session`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SessionResponse {
     /// The account.
     pub account: AccountName,
@@ -83,6 +87,7 @@ pub struct SessionResponse {
 
 /// `POST /api/grants`: a token for an app or an IRC client.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewGrant {
     /// `app` or `irc`.
     pub kind: GrantKind,
@@ -95,6 +100,7 @@ pub struct NewGrant {
 
 /// `POST /api/connections`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewConnection {
     /// `irc`.
     pub platform: String,
@@ -129,11 +135,13 @@ pub struct NewConnection {
     pub password: Option<String>,
     /// Channels to join.
     #[serde(default)]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
     pub channels: Vec<String>,
 }
 
 /// Answer to `POST /api/tickets`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TicketResponse {
     /// One entry a connector.
     pub connectors: Vec<ConnectorAddress>,
@@ -143,6 +151,7 @@ pub struct TicketResponse {
 
 /// A connector that the account may use.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ConnectorAddress {
     /// The connector's id.
     pub id: String,

@@ -11,6 +11,8 @@ mod api;
 mod archive;
 mod events;
 mod folding;
+#[cfg(test)]
+mod generated;
 mod internet;
 mod mail;
 mod names;
@@ -25,6 +27,7 @@ mod signed;
 mod ticket;
 mod time;
 mod token;
+mod views;
 
 pub use account::{
     AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
@@ -52,7 +55,7 @@ pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, 
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
 };
-pub use registration::{ConnectorView, NetworkInfo, NewConnector, Registration};
+pub use registration::{ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use sessions::{MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};
@@ -64,3 +67,8 @@ pub use signed::{
 pub use ticket::{CallTicket, Ticket, TicketError};
 pub use time::{Day, InvalidTime, Timestamp};
 pub use token::{BearerToken, InvalidToken};
+pub use views::{
+    CallAbout, CallAdmission, CallLink, GrantView, IceServer, InviteAbout, InviteView, KeptView,
+    MailAddressView, MovePhase, MoveView, NotificationsView, PlaceView, ServerInfo, StoreTested,
+    StoreView,
+};

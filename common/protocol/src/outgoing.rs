@@ -11,6 +11,7 @@ use crate::{AccountName, Timestamp};
 /// A mail address that mail can be sent to: an ASCII `Mailbox` of RFC 5321 section 4.1.2 without a quoted local
 /// part or an address literal. The domain is in lower case.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
@@ -134,6 +135,7 @@ impl OutgoingMail {
 
 /// What became of a mail.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum MailResult {
     /// The next mail server has it.
@@ -171,6 +173,7 @@ pub struct DigestsAnswer {
 
 /// What a mail connector can do, for [`crate::Registration`].
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MailInfo {
     /// The domain that channels have addresses in, lower case.
     pub domain: String,

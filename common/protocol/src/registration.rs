@@ -6,6 +6,7 @@ use crate::{MailInfo, Timestamp};
 
 /// Body of `POST /connector/register`: a connector says where it is and what it can do.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Registration {
     /// Origin of its Sockethub server as browsers reach it; none if it has nothing for browsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,6 +27,7 @@ pub struct Registration {
 
 /// A private IRC network, for other connectors.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NetworkInfo {
     /// What people call it.
     pub name: String,
@@ -44,6 +46,7 @@ pub struct NetworkInfo {
 
 /// Body of `POST /api/connectors`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewConnector {
     /// What it is: `irc`, `ircd` or `smtp`.
     pub kind: String,
@@ -56,15 +59,31 @@ pub struct NewConnector {
     pub url: Option<String>,
 }
 
+/// How a connector is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectorState {
+    /// It is in the configuration.
+    Configured,
+    /// It has never registered.
+    Waiting,
+    /// It registered.
+    Registered,
+    /// It did not register for two hours.
+    Silent,
+}
+
 /// One connector in answers of `/api/connectors`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConnectorView {
     /// Its id.
     pub id: String,
     /// What it is; empty for those of the configuration.
     pub kind: String,
-    /// `configured`, `waiting` (has never registered), `registered` or `silent` (did not register for two hours).
-    pub state: String,
+    /// How it is.
+    pub state: ConnectorState,
     /// What it said of itself last.
     pub registration: Registration,
     /// When it was made.

@@ -66,6 +66,7 @@ impl fmt::Display for Scope {
 
 /// Several scopes, separated by spaces; they add up.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Scopes(pub Vec<Scope>);
 
 impl Scopes {

@@ -19,6 +19,7 @@ const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
 ///
 /// In JSON it is the string `2026-01-15T10:00:00.000Z`.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Timestamp(i64);
 
 /// The text is no RFC 3339 date-time.

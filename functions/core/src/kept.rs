@@ -1,8 +1,7 @@
 //! Versions of documents that were overwritten or deleted: how much of them is retained, told and emptied.
 
 use http::StatusCode;
-use protocol::AccountName;
-use serde_json::json;
+use protocol::{AccountName, KeptView};
 use storage_adapter::{Kept, ObjectStore, StoreError, TreeError};
 
 use crate::api::Call;
@@ -49,10 +48,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let most = self.most_kept(account).await?;
         let Kept { versions, bytes } = self.tree(account).await?.kept(account).await?;
         let days = self.storage.options().keep_millis / (24 * 60 * 60 * 1000);
-        Ok(answer(
-            StatusCode::OK,
-            &json!({"versions": versions, "bytes": bytes, "most_bytes": most, "days": days}),
-        ))
+        let view = KeptView {
+            versions: versions as u64,
+            bytes,
+            most_bytes: most,
+            days,
+        };
+        Ok(answer(StatusCode::OK, &view))
     }
 
     /// `DELETE /api/store/kept`: removes all of them.

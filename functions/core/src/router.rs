@@ -4,6 +4,7 @@ use crate::Host;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use protocol::ServerInfo;
 use storage_adapter::{MaybeSend, ObjectStore};
 
 use crate::body::{Body, Incoming};
@@ -87,15 +88,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api`: what a client has to know before anybody has signed in.
     pub(crate) async fn about(&self) -> Answer {
         let needs_setup = self.config.setup_token.is_some() && self.needs_setup().await?;
-        Ok(answer(
-            StatusCode::OK,
-            &serde_json::json!({
-                "name": self.config.name,
-                "version": env!("CARGO_PKG_VERSION"),
-                "needs_setup": needs_setup,
-                "storage": self.config.storage_origin(),
-            }),
-        ))
+        let info = ServerInfo {
+            name: self.config.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            needs_setup,
+            storage: self.config.storage_origin().to_owned(),
+        };
+        Ok(answer(StatusCode::OK, &info))
     }
 }
 

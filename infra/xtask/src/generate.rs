@@ -6,7 +6,7 @@ use crate::places::Places;
 use crate::process;
 
 /// Packages whose tests named `generated` write files, or compare them.
-const PACKAGES: &[&str] = &["functions-core"];
+const PACKAGES: &[&str] = &["functions-core", "protocol"];
 
 /// Writes them.
 ///

@@ -1,7 +1,27 @@
 /** The HTTP interface of the functions, `functions/API.md`. */
 
-import type { CallAbout, CallAdmission } from './call/types.ts';
 import type { Connection } from './chat/types.ts';
+import type {
+  ArchiveToken,
+  ArchiveView,
+  CallAbout,
+  CallAdmission,
+  CallLink,
+  ConnectorView,
+  GrantView,
+  InviteAbout,
+  InviteView,
+  KeptView,
+  MailAddressView,
+  NewAccount,
+  NewConnection,
+  NotificationsView,
+  ServerInfo,
+  SessionResponse,
+  StoreTested,
+  StoreView,
+  TicketResponse,
+} from './protocol.ts';
 import type { Bare, Filled } from './request.ts';
 import { to } from './request.ts';
 import type { Delivery, Hook, HookChanges, NewHook } from './webhooks.ts';
@@ -17,125 +37,7 @@ export class ApiError extends Error {
   }
 }
 
-export interface ServerInfo {
-  name: string;
-  version: string;
-  needs_setup: boolean;
-}
-
-/** A storage at another server in which the account's archives are kept. */
-export interface ArchivePlace {
-  user_address: string;
-  root: string;
-  authorize?: string;
-  state: 'ok' | 'unreachable' | 'full' | 'renew';
-  reason?: string;
-  since: string;
-  connected: string;
-}
-
-export interface SessionResponse {
-  account: string;
-  admin: boolean;
-  user_address: string;
-  storage: string;
-  /** Where archives are kept, if not there. */
-  archive?: ArchivePlace | null;
-  token?: string;
-  expires?: string;
-}
-
-export interface NewAccount {
-  name: string;
-  password: string;
-  invite?: string;
-  setup?: string;
-}
-
-export interface Grant {
-  id: string;
-  kind: 'session' | 'app' | 'irc' | 'consent';
-  client: string;
-  scopes?: string;
-  created: string;
-  expires?: string;
-  current?: boolean;
-  token?: string;
-}
-
-export interface Invite {
-  id: string;
-  inviter: string;
-  created: string;
-  expires: string;
-  used_by?: string;
-  token?: string;
-  /** Whom it was mailed to, and what became of that mail once it is known. */
-  email?: string;
-  mail?: 'sent' | 'undeliverable' | 'failed';
-  mail_problem?: string;
-}
-
-/** Where missed mentions are mailed to. */
-export interface MailNotifications {
-  /** Whether this server sends mail at all. */
-  available: boolean;
-  email: string | null;
-  confirmed: boolean;
-  enabled: boolean;
-  minutes: number;
-  /** What the mail server said when it refused the address. */
-  undeliverable: string | null;
-}
-
-/** An address by which mail reaches a channel. */
-export interface MailAddress {
-  id: string;
-  address: string;
-  connection: string;
-  channel: string;
-  created: string;
-}
-
-export interface NewConnection {
-  platform: string;
-  name?: string;
-  host: string;
-  port?: number;
-  secure?: boolean;
-  nick?: string;
-  sasl?: boolean;
-  /** Channels are joined also while the network offers no sign-in. */
-  without_account?: boolean;
-  password?: string;
-  channels?: string[];
-}
-
-export interface ConnectorAddress {
-  id: string;
-  url: string;
-  platforms: string[];
-  ticket: string;
-}
-
-export interface TicketResponse {
-  connectors: ConnectorAddress[];
-  expires: string;
-}
-
 export type ConnectorKind = 'irc' | 'ircd' | 'smtp';
-
-/** A connector as an administrator sees it; `key` and `command` only when they have just been made. */
-export interface ConnectorView {
-  id: string;
-  kind: ConnectorKind | '';
-  state: 'configured' | 'waiting' | 'registered' | 'silent';
-  registration: { url?: string; platforms: string[]; version: string };
-  created?: string;
-  seen?: string;
-  key?: string;
-  command?: string;
-}
 
 /** A bucket of somebody's own, as it is typed in. */
 export interface NewBucket {
@@ -145,35 +47,6 @@ export interface NewBucket {
   prefix: string;
   access_key_id: string;
   secret_access_key: string;
-}
-
-/** Where the documents of an account are; never with the secret. */
-export type StorePlace =
-  | { kind: 'installation' }
-  | ({ kind: 'bucket'; region: string; path_style: boolean } & Omit<
-      NewBucket,
-      'region' | 'secret_access_key'
-    >);
-
-/** What is kept of overwritten and deleted documents. */
-export interface KeptVersions {
-  versions: number;
-  bytes: number;
-  most_bytes: number;
-  days: number;
-}
-
-export interface StoreView {
-  place: StorePlace;
-  moving?: {
-    to: StorePlace;
-    phase: 'copying' | 'closed' | 'marked';
-    objects: number;
-    bytes: number;
-    started: string;
-  };
-  left: StorePlace[];
-  available: boolean;
 }
 
 /** How long an answer may take, in ms. */
@@ -213,9 +86,9 @@ export class ApiClient {
     this.#request<void>('PUT /api/password', { old, new: wanted });
 
   grants = async () =>
-    (await this.#request<{ grants: Grant[] }>('GET /api/grants')).grants;
+    (await this.#request<{ grants: GrantView[] }>('GET /api/grants')).grants;
   addGrant = (kind: 'app' | 'irc', client: string, scopes?: string) =>
-    this.#request<Grant>('POST /api/grants', {
+    this.#request<GrantView>('POST /api/grants', {
       kind,
       client,
       ...(scopes ? { scopes } : {}),
@@ -225,13 +98,13 @@ export class ApiClient {
 
   /** Invitations, and whether this server can mail them. */
   invites = () =>
-    this.#request<{ invites: Invite[]; mail?: boolean }>('GET /api/invites');
-  addInvite = (email?: string) =>
-    this.#request<Invite>('POST /api/invites', email ? { email } : {});
-  invite = (token: string) =>
-    this.#request<{ inviter: string; expires: string }>(
-      to('GET /api/invites/<id>', { id: token }),
+    this.#request<{ invites: InviteView[]; mail?: boolean }>(
+      'GET /api/invites',
     );
+  addInvite = (email?: string) =>
+    this.#request<InviteView>('POST /api/invites', email ? { email } : {});
+  invite = (token: string) =>
+    this.#request<InviteAbout>(to('GET /api/invites/<id>', { id: token }));
   revokeInvite = (id: string) =>
     this.#request<void>(to('DELETE /api/invites/<id>', { id }));
 
@@ -249,7 +122,7 @@ export class ApiClient {
     this.#request<void>(to('DELETE /api/connections/<id>', { id }));
 
   addCall = (target: string, guests: boolean) =>
-    this.#request<{ token: string; link: string }>('POST /api/calls', {
+    this.#request<CallLink>('POST /api/calls', {
       target,
       guests,
     });
@@ -262,7 +135,7 @@ export class ApiClient {
     );
   /** Takes the link of a call back, which ends it for everybody. */
   endCall = (token: string) =>
-    this.#request<void>('DELETE', `/api/calls/${encodeURIComponent(token)}`);
+    this.#request<void>(to('DELETE /api/calls/<token>', { token }));
   connectors = async () =>
     (
       await this.#request<{ connectors: ConnectorView[] }>(
@@ -296,16 +169,16 @@ export class ApiClient {
     );
 
   mailAddresses = () =>
-    this.#request<{ domain: string | null; addresses: MailAddress[] }>(
+    this.#request<{ domain: string | null; addresses: MailAddressView[] }>(
       'GET /api/addresses',
     );
   addMailAddress = (connection: string, channel: string) =>
-    this.#request<MailAddress>('POST /api/addresses', {
+    this.#request<MailAddressView>('POST /api/addresses', {
       connection,
       channel,
     });
   changeMailAddress = (id: string) =>
-    this.#request<MailAddress>(to('POST /api/addresses/<id>', { id }));
+    this.#request<MailAddressView>(to('POST /api/addresses/<id>', { id }));
   removeMailAddress = (id: string) =>
     this.#request<void>(to('DELETE /api/addresses/<id>', { id }));
 
@@ -314,38 +187,33 @@ export class ApiClient {
       to('GET /api/archive/discovery', {}, { address }),
     );
   keepArchive = (body: { user_address: string; root: string; token: string }) =>
-    this.#request<ArchivePlace>('PUT /api/archive', body);
+    this.#request<ArchiveView>('PUT /api/archive', body);
   removeArchive = () => this.#request<void>('DELETE /api/archive');
-  archiveToken = () =>
-    this.#request<{ root: string; token: string }>('GET /api/archive/token');
+  archiveToken = () => this.#request<ArchiveToken>('GET /api/archive/token');
   mailNotifications = () =>
-    this.#request<MailNotifications>('GET /api/notifications');
+    this.#request<NotificationsView>('GET /api/notifications');
   setMailNotifications = (
     email: string | null,
     enabled: boolean,
     minutes: number,
   ) =>
-    this.#request<MailNotifications>('PUT /api/notifications', {
+    this.#request<NotificationsView>('PUT /api/notifications', {
       email,
       enabled,
       minutes,
     });
   confirmMailAgain = () =>
-    this.#request<MailNotifications>('POST /api/notifications');
+    this.#request<NotificationsView>('POST /api/notifications');
 
   store = () => this.#request<StoreView>('GET /api/store');
   testStore = (bucket: NewBucket) =>
-    this.#request<{ works: boolean; detail: string }>(
-      'POST /api/store/test',
-      bucket,
-      STORE_TIMEOUT,
-    );
+    this.#request<StoreTested>('POST /api/store/test', bucket, STORE_TIMEOUT);
   moveTo = (
     place: { kind: 'installation' } | ({ kind: 'bucket' } & NewBucket),
   ) => this.#request<StoreView>('PUT /api/store', place, STORE_TIMEOUT);
   continueMove = () =>
     this.#request<StoreView>('POST /api/store/move', undefined, STORE_TIMEOUT);
-  keptVersions = () => this.#request<KeptVersions>('GET /api/store/kept');
+  keptVersions = () => this.#request<KeptView>('GET /api/store/kept');
   removeKeptVersions = () =>
     this.#request<void>('DELETE /api/store/kept', undefined, STORE_TIMEOUT);
   cancelMove = () => this.#request<StoreView>('DELETE /api/store/move');

@@ -2,7 +2,7 @@
 
 import type { Activity } from './activities.ts';
 import { isActivity } from './activities.ts';
-import type { ConnectorAddress } from './api.ts';
+import type { ConnectorAddress } from './protocol.ts';
 
 /** The part of a Socket.IO client socket that is used; tests bring their own. */
 export interface SocketLike {

@@ -1,6 +1,6 @@
 /** What was typed about a network, to what the server takes. */
 
-import type { NewConnection } from './api.ts';
+import type { NewConnection } from './protocol.ts';
 import { isChannel } from './casemapping.ts';
 
 /** Reads channels that were typed, separated by commas. */

@@ -1,8 +1,8 @@
 /** Where the documents of an account are kept, in words. */
 
-import type { StorePlace } from './api.ts';
+import type { PlaceView } from './protocol.ts';
 
-export function placeName(place: StorePlace): string {
+export function placeName(place: PlaceView): string {
   if (place.kind === 'installation') return 'the store of this server';
   const at = place.endpoint ?? `Amazon S3 in ${place.region}`;
   return `the bucket “${place.bucket}” at ${at}`;

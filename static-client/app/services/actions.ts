@@ -1,7 +1,8 @@
 import Service, { service } from '@ember/service';
 import type RouterService from '@ember/routing/router-service';
 import { make } from '../lib/activities.ts';
-import { asSentence, sentenceOf, type NewConnection } from '../lib/api.ts';
+import { asSentence, sentenceOf } from '../lib/api.ts';
+import type { NewConnection } from '../lib/protocol.ts';
 import { isChannel, same } from '../lib/casemapping.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';

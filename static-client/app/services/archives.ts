@@ -1,6 +1,7 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
-import { sentenceOf, type ArchivePlace } from '../lib/api.ts';
+import { sentenceOf } from '../lib/api.ts';
+import type { ArchiveView } from '../lib/protocol.ts';
 import { RemoteArchive, type ArchiveSource } from '../lib/archive-source.ts';
 import { Listings } from '../lib/listings.ts';
 import { authorizeUrl, takeReturn } from '../lib/oauth-return.ts';
@@ -38,7 +39,7 @@ export default class ArchivesService extends Service {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** The storage elsewhere; nothing if archives are kept here. */
-  get place(): ArchivePlace | undefined {
+  get place(): ArchiveView | undefined {
     return this.session.current?.archive ?? undefined;
   }
 

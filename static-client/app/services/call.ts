@@ -8,14 +8,9 @@ import { Mesh } from '../lib/call/mesh.ts';
 import { shownName, troubleWithName } from '../lib/call/names.ts';
 import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
 import { isSpeaking, type Person } from '../lib/call/person.ts';
-import type {
-  CallAbout,
-  CallAdmission,
-  CallMedia,
-  PeerView,
-  Welcome,
-} from '../lib/call/types.ts';
+import type { CallMedia, PeerView, Welcome } from '../lib/call/types.ts';
 import type { Room } from '../lib/chat/types.ts';
+import type { CallAbout, CallAdmission } from '../lib/protocol.ts';
 import type ActionsService from './actions.ts';
 import type SessionService from './session.ts';
 

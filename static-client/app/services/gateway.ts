@@ -7,7 +7,7 @@ import {
   type Activity,
   type Actor,
 } from '../lib/activities.ts';
-import type { ConnectorAddress, TicketResponse } from '../lib/api.ts';
+import type { ConnectorAddress, TicketResponse } from '../lib/protocol.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import type { Network } from '../lib/chat/types.ts';

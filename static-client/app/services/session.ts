@@ -1,18 +1,21 @@
 import Service from '@ember/service';
 import { tracked } from '@glimmer/tracking';
-import {
-  ApiClient,
-  type NewAccount,
-  type SessionResponse,
-} from '../lib/api.ts';
+import { ApiClient } from '../lib/api.ts';
 import { loadConfig } from '../lib/config.ts';
 import { LocalStore } from '../lib/local-store.ts';
 import { accountName } from '../lib/lower.ts';
+import type {
+  ArchiveView,
+  NewAccount,
+  SessionResponse,
+} from '../lib/protocol.ts';
 
 /** What the client asks of the user's storage. */
 export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r mail:r subspace:rw';
 
-interface StoredSession extends SessionResponse {
+interface StoredSession extends Omit<SessionResponse, 'archive'> {
+  /** What the last answer said; null once it said nothing. */
+  archive?: ArchiveView | null;
   functions: string;
   /** Bearer token for the storage. */
   storageToken?: string;

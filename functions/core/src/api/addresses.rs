@@ -2,8 +2,8 @@
 //! can be changed.
 
 use http::StatusCode;
-use protocol::{AccountName, MailAddress, MailAddressOwner, Timestamp, mail_local_part};
-use serde::{Deserialize, Serialize};
+use protocol::{AccountName, MailAddress, MailAddressOwner, MailAddressView, mail_local_part};
+use serde::Deserialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::{Call, fields, is_id};
@@ -32,18 +32,8 @@ struct NewAddress {
     postmaster: bool,
 }
 
-/// An address as the API shows it.
-#[derive(Serialize)]
-struct AddressView {
-    id: String,
-    address: String,
-    connection: String,
-    channel: String,
-    created: Timestamp,
-}
-
-fn view(address: MailAddress, service: &MailService) -> AddressView {
-    AddressView {
+fn view(address: MailAddress, service: &MailService) -> MailAddressView {
+    MailAddressView {
         id: address.id,
         address: format!("{}@{}", address.local, service.domain),
         connection: address.connection,
@@ -74,7 +64,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let mut addresses = self.addresses(&held.account).await?;
         addresses.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        let views: Vec<AddressView> = addresses
+        let views: Vec<MailAddressView> = addresses
             .into_iter()
             .map(|address| view(address, &service))
             .collect();

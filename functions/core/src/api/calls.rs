@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use protocol::{AccountName, BearerToken, CallTicket, Timestamp, readable_name};
+use protocol::{
+    AccountName, BearerToken, CallAbout, CallAdmission, CallLink, CallTicket, IceServer, Timestamp,
+    readable_name,
+};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -92,25 +95,25 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?;
         self.store(&keys::call(&call.id), &call, PutMode::IfAbsent)
             .await?;
-        let view = serde_json::json!({
-            "id": call.id,
-            "token": token.to_string(),
-            "link": format!("{}/#/call/{token}", self.config.origin),
-            "guests": call.guests,
-            "expires": call.expires,
-        });
+        let view = CallLink {
+            id: call.id,
+            token: token.to_string(),
+            link: format!("{}/#/call/{token}", self.config.origin),
+            guests: call.guests,
+            expires: call.expires,
+        };
         Ok(answer(StatusCode::CREATED, &view))
     }
 
     /// `GET /api/calls/<token>`, without a session: what is behind the link.
     pub(super) async fn get_call(&self, request: &Request<'_>, token: &str) -> Answer {
         let call = self.open_call(request, token).await?;
-        let view = serde_json::json!({
-            "account": call.account,
-            "target": call.target,
-            "guests": call.guests,
-            "expires": call.expires,
-        });
+        let view = CallAbout {
+            account: call.account,
+            target: call.target,
+            guests: call.guests,
+            expires: call.expires,
+        };
         Ok(answer(StatusCode::OK, &view))
     }
 
@@ -170,17 +173,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             grant: member.as_ref().map(|held| held.grant.id.clone()),
             moderator,
         };
-        let admission = serde_json::json!({
-            "name": name,
-            "guest": guest,
-            "moderator": moderator,
-            "peer": peer,
-            "url": connector.url,
-            "ticket": ticket.sign(&connector.key),
-            "ice_servers": ice_servers,
-            "ice_ttl": ttl,
-            "expires": call.expires,
-        });
+        let admission = CallAdmission {
+            name,
+            guest,
+            moderator,
+            peer,
+            url: connector.url.clone(),
+            ticket: ticket.sign(&connector.key),
+            ice_servers,
+            ice_ttl: ttl,
+            expires: call.expires,
+        };
         Ok(answer(StatusCode::OK, &admission))
     }
 
@@ -217,20 +220,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
     /// there.
-    fn ice_servers(&self, name: &str, ttl: i64, call: &Call) -> serde_json::Value {
+    fn ice_servers(&self, name: &str, ttl: i64, call: &Call) -> Vec<IceServer> {
         let user = if ttl == GUEST_TTL {
             format!("guest:{}/{}", call.account, call.id)
         } else {
             name.to_owned()
         };
         match self.turn_credentials(&user, ttl) {
-            Ok(turn) => serde_json::json!([{
-                "urls": turn.urls,
-                "username": turn.username,
-                "credential": turn.credential,
-            }]),
+            Ok(turn) => vec![IceServer {
+                urls: turn.urls,
+                username: turn.username,
+                credential: turn.credential,
+            }],
             // Without one, people who reach each other directly can call.
-            Err(_) => serde_json::json!([]),
+            Err(_) => Vec::new(),
         }
     }
 

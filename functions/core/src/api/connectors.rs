@@ -1,7 +1,7 @@
 //! `/api/connectors`: an admin makes connectors and sees how they are.
 
 use http::StatusCode;
-use protocol::{ConnectorView, NewConnector, Registration};
+use protocol::{ConnectorState, ConnectorView, NewConnector, Registration};
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
@@ -38,7 +38,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .map(|connector| ConnectorView {
                 id: connector.id.clone(),
                 kind: String::new(),
-                state: "configured".to_owned(),
+                state: ConnectorState::Configured,
                 registration: Registration {
                     url: Some(connector.url.clone()),
                     platforms: connector.platforms.clone(),
@@ -61,14 +61,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     fn view(&self, registered: &Registered) -> ConnectorView {
         let silent = |seen: protocol::Timestamp| self.now().millis() - seen.millis() > SILENT_MS;
         let state = match registered.seen {
-            None => "waiting",
-            Some(seen) if silent(seen) => "silent",
-            Some(_) => "registered",
+            None => ConnectorState::Waiting,
+            Some(seen) if silent(seen) => ConnectorState::Silent,
+            Some(_) => ConnectorState::Registered,
         };
         ConnectorView {
             id: registered.id.clone(),
             kind: registered.kind.clone(),
-            state: state.to_owned(),
+            state,
             registration: registered.registration.clone(),
             created: Some(registered.created),
             seen: registered.seen,

@@ -3,8 +3,7 @@
 use crate::Host;
 use crate::records::Grant;
 use http::StatusCode;
-use protocol::{GrantKind, NewGrant, Scopes, Timestamp, readable_name};
-use serde::Serialize;
+use protocol::{GrantKind, GrantView, NewGrant, readable_name};
 use storage_adapter::ObjectStore;
 
 use super::{Call, is_id};
@@ -14,34 +13,16 @@ use crate::problem::{Answer, Failure};
 use crate::request::{Member, answer, empty, json};
 use crate::{Functions, keys};
 
-/// A grant as the API shows it.
-#[derive(Serialize)]
-struct GrantView {
-    id: String,
-    kind: GrantKind,
-    client: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scopes: Option<Scopes>,
-    created: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<Timestamp>,
-    current: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-}
-
-impl GrantView {
-    fn new(grant: Grant, current: &str) -> Self {
-        Self {
-            current: grant.id == current,
-            id: grant.id,
-            kind: grant.kind,
-            client: grant.client,
-            scopes: grant.scopes,
-            created: grant.created,
-            expires: grant.expires,
-            token: None,
-        }
+fn view(grant: Grant, current: &str) -> GrantView {
+    GrantView {
+        current: grant.id == current,
+        id: grant.id,
+        kind: grant.kind,
+        client: grant.client,
+        scopes: grant.scopes,
+        created: grant.created,
+        expires: grant.expires,
+        token: None,
     }
 }
 
@@ -54,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut views: Vec<GrantView> = grants
             .into_iter()
             .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
-            .map(|grant| GrantView::new(grant, &held.grant.id))
+            .map(|grant| view(grant, &held.grant.id))
             .collect();
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(answer(StatusCode::OK, &Member("grants", &views)))
@@ -90,7 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (grant, token) = self
             .issue(&held.account, wanted.kind, &client, wanted.scopes, None)
             .await?;
-        let mut view = GrantView::new(grant, &held.grant.id);
+        let mut view = view(grant, &held.grant.id);
         view.token = Some(token.to_string());
         Ok(answer(StatusCode::CREATED, &view))
     }

@@ -3,8 +3,8 @@
 use crate::Host;
 use crate::records::Invite;
 use http::StatusCode;
-use protocol::{AccountName, EmailAddress, InvalidEmail, MailResult, Timestamp};
-use serde::{Deserialize, Serialize};
+use protocol::{EmailAddress, InvalidEmail, InviteAbout, InviteView};
+use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
 use super::{Call, is_id};
@@ -14,39 +14,17 @@ use crate::problem::{Answer, Failure};
 use crate::request::{answer, empty, parse_json};
 use crate::{Functions, keys};
 
-/// An invite as the API shows it.
-#[derive(Serialize)]
-struct InviteView {
-    id: String,
-    inviter: AccountName,
-    created: Timestamp,
-    expires: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    used_by: Option<AccountName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<EmailAddress>,
-    /// What became of the mail; absent while that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mail: Option<MailResult>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mail_problem: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-}
-
-impl From<Invite> for InviteView {
-    fn from(invite: Invite) -> Self {
-        Self {
-            id: invite.id,
-            inviter: invite.inviter,
-            created: invite.created,
-            expires: invite.expires,
-            used_by: invite.used_by,
-            email: invite.email,
-            mail: invite.mail,
-            mail_problem: invite.mail_problem,
-            token: None,
-        }
+fn view(invite: Invite) -> InviteView {
+    InviteView {
+        id: invite.id,
+        inviter: invite.inviter,
+        created: invite.created,
+        expires: invite.expires,
+        used_by: invite.used_by,
+        email: invite.email,
+        mail: invite.mail,
+        mail_problem: invite.mail_problem,
+        token: None,
     }
 }
 
@@ -71,7 +49,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut views: Vec<InviteView> = invites
             .into_iter()
             .filter(|invite| record.admin || invite.inviter == held.account)
-            .map(InviteView::from)
+            .map(view)
             .collect();
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(answer(
@@ -107,9 +85,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if let Some((sender, email)) = sender {
             self.mail_invite(&sender, &invite, email, &token).await?;
         }
-        let mut view = InviteView::from(invite);
-        view.token = Some(token);
-        Ok(answer(StatusCode::CREATED, &view))
+        let mut made = view(invite);
+        made.token = Some(token);
+        Ok(answer(StatusCode::CREATED, &made))
     }
 
     /// `GET /api/invites/<token>`, without a session.
@@ -120,8 +98,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             self.count_attempt(&guesses).await?;
             return Err(missing());
         };
-        let view = serde_json::json!({"inviter": invite.inviter, "expires": invite.expires});
-        Ok(answer(StatusCode::OK, &view))
+        let about = InviteAbout {
+            inviter: invite.inviter,
+            expires: invite.expires,
+        };
+        Ok(answer(StatusCode::OK, &about))
     }
 
     /// `DELETE /api/invites/<id>`.

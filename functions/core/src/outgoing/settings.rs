@@ -2,7 +2,7 @@
 //! followed a link that was mailed there.
 
 use http::StatusCode;
-use protocol::{AccountName, BearerToken, EmailAddress, Task, Timestamp};
+use protocol::{AccountName, BearerToken, EmailAddress, NotificationsView, Task, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -61,17 +61,6 @@ impl Notifications {
     }
 }
 
-/// What the API shows.
-#[derive(Serialize)]
-struct View {
-    available: bool,
-    email: Option<EmailAddress>,
-    confirmed: bool,
-    enabled: bool,
-    minutes: u32,
-    undeliverable: Option<String>,
-}
-
 /// Body of PUT.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,7 +97,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     async fn show_notifications(&self, settings: Notifications) -> Answer {
-        let view = View {
+        let view = NotificationsView {
             available: self.mail_sender().await?.is_some(),
             email: settings.email,
             confirmed: settings.confirmed,

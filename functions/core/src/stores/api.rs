@@ -1,12 +1,11 @@
 //! `/api/store`: where the documents of the session's account are kept.
 
 use http::StatusCode;
-use protocol::Timestamp;
-use serde::Serialize;
+use protocol::{MoveView, PlaceView, StoreTested, StoreView};
 use storage_adapter::ObjectStore;
 
 use super::fields::{BucketSettings, NewPlace};
-use super::record::{Phase, Place, StoreRecord};
+use super::record::{Place, StoreRecord};
 use crate::api::Call;
 use crate::body::Incoming;
 use crate::problem::{Answer, Failure};
@@ -15,21 +14,6 @@ use crate::{Functions, Host};
 
 /// For how long one request goes on with a move, in milliseconds.
 const STEP_MS: u64 = 5_000;
-
-/// A place without its secret.
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum PlaceView {
-    Installation,
-    Bucket {
-        endpoint: Option<String>,
-        region: String,
-        bucket: String,
-        prefix: String,
-        path_style: bool,
-        access_key_id: String,
-    },
-}
 
 impl From<Place> for PlaceView {
     fn from(place: Place) -> Self {
@@ -45,31 +29,6 @@ impl From<Place> for PlaceView {
             },
         }
     }
-}
-
-#[derive(Serialize)]
-struct MoveView {
-    to: PlaceView,
-    phase: Phase,
-    objects: u64,
-    bytes: u64,
-    started: Timestamp,
-}
-
-#[derive(Serialize)]
-struct StoreView {
-    place: PlaceView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    moving: Option<MoveView>,
-    left: Vec<PlaceView>,
-    /// Whether this installation can reach buckets of users' own.
-    available: bool,
-}
-
-#[derive(Serialize)]
-struct Tested {
-    works: bool,
-    detail: String,
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
@@ -114,14 +73,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let settings = self.known_secret(&held.account, settings).await?;
         let settings = settings.check().map_err(Failure::unprocessable)?;
         let tested = match self.storage.host().open_bucket(&settings, None).await {
-            Ok(_) => Tested {
+            Ok(_) => StoreTested {
                 works: true,
                 detail: format!(
                     "{} can be written, read, listed and deleted, and decides conditions of writes",
                     settings.describe()
                 ),
             },
-            Err(error) => Tested {
+            Err(error) => StoreTested {
                 works: false,
                 detail: error.to_string(),
             },

@@ -1,5 +1,6 @@
 //! `accounts/<account>/store.json`: where the account's tree is, and where it is on its way to.
 
+pub(crate) use protocol::MovePhase as Phase;
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage_adapter::StoreError;
@@ -112,18 +113,6 @@ impl Bucket {
             trusted: self.trusted,
         }
     }
-}
-
-/// How far a move is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
-    /// What never changes is copied; writers write.
-    Copying,
-    /// Nobody may write any more.
-    Closed,
-    /// The heads have the mark, so what was on its way cannot happen any more.
-    Marked,
 }
 
 /// A move.

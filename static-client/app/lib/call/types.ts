@@ -34,27 +34,6 @@ export interface SignalData {
   restart?: boolean;
 }
 
-/** What is behind a link, `GET /api/calls/<token>`. */
-export interface CallAbout {
-  account: string;
-  target: string;
-  guests: boolean;
-  expires: string;
-}
-
-/** `POST /api/calls/<token>`: how to take part. */
-export interface CallAdmission {
-  name: string;
-  guest: boolean;
-  peer: string;
-  url: string;
-  ticket: string;
-  ice_servers: RTCIceServer[];
-  /** For how many seconds these may be used, if not for ever. */
-  ice_ttl?: number;
-  expires: string;
-}
-
 /** What was measured of a connection. */
 export interface Measured {
   /** Pictures shown so far. */

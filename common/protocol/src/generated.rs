@@ -1,0 +1,118 @@
+//! The web client's types, written from what is here. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the file is
+//! written, else it is compared.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use ts_rs::{Config, TS};
+
+use crate::*;
+
+const FILE: &str = "static-client/app/lib/protocol.ts";
+
+fn declare<T: TS>(out: &mut String) {
+    // Whole numbers are below 2^53 wherever they are counted.
+    let config = Config::new().with_large_int("number");
+    let text = format!(
+        "{}export {}",
+        T::docs().unwrap_or_default(),
+        T::decl(&config)
+    );
+    out.push('\n');
+    tidy(&text, out);
+}
+
+/// Writes a declaration as people would: comments of one line in one line, each field in a line of its own.
+fn tidy(text: &str, out: &mut String) {
+    let mut indent = "";
+    let mut lines = text.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if line == "/**" {
+            let comment: Vec<&str> = lines.by_ref().take_while(|line| *line != "*/").collect();
+            if let [one] = comment[..] {
+                let _ = writeln!(out, "{indent}/** {} */", one.trim_start_matches("* "));
+            } else {
+                let _ = writeln!(out, "{indent}/**");
+                for line in comment {
+                    let _ = writeln!(out, "{indent} {line}");
+                }
+                let _ = writeln!(out, "{indent} */");
+            }
+        } else if let Some(last) = line.strip_suffix(", };") {
+            let _ = writeln!(out, "{indent}{last};\n}};");
+        } else if line.starts_with("export ") {
+            let _ = writeln!(out, "{line}");
+            indent = "  ";
+        } else {
+            let field = line.strip_suffix(',').unwrap_or(line);
+            let _ = writeln!(out, "{indent}{field};");
+        }
+    }
+}
+
+macro_rules! declare_all {
+    ($($name:ident),* $(,)?) => {{
+        let mut out = String::from(
+            "// Written by `cargo xtask generate` from common/protocol; not to be edited.\n",
+        );
+        $(declare::<$name>(&mut out);)*
+        out
+    }};
+}
+
+#[test]
+fn the_client_has_the_types_that_are_spoken() {
+    let expected = declare_all![
+        AccountName,
+        EmailAddress,
+        Scopes,
+        Timestamp,
+        Problem,
+        ServerInfo,
+        NewAccount,
+        NewSession,
+        SessionResponse,
+        GrantKind,
+        NewGrant,
+        GrantView,
+        MailResult,
+        InviteView,
+        InviteAbout,
+        NewConnection,
+        ConnectorAddress,
+        TicketResponse,
+        NewConnector,
+        ConnectorState,
+        ConnectorView,
+        Registration,
+        NetworkInfo,
+        MailInfo,
+        MailAddressView,
+        NotificationsView,
+        ArchiveState,
+        ArchiveView,
+        NewArchivePlace,
+        ArchiveToken,
+        PlaceView,
+        MovePhase,
+        MoveView,
+        StoreView,
+        StoreTested,
+        KeptView,
+        CallLink,
+        CallAbout,
+        IceServer,
+        CallAdmission,
+    ];
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(FILE);
+    if std::env::var("SUBSPACE_GENERATE").is_ok_and(|how| how == "write") {
+        std::fs::write(&file, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{FILE} is not what this package says; run `cargo xtask generate`"
+    );
+}
