@@ -7,6 +7,7 @@ use irc_codec::{Message, ParseError};
 
 use super::caps::Caps;
 use super::client::{Client, Registration, UserId, address_key};
+use super::commands::{self, Handler};
 use super::deliver::{Reply, Response};
 use super::{ClientId, Now, Peer, Server};
 
@@ -163,75 +164,30 @@ impl Server {
     }
 
     fn dispatch(&mut self, id: ClientId, message: &Message) {
-        match message.command.as_str() {
-            "CAP" => return self.on_cap(id, message),
-            "AUTHENTICATE" => return self.on_authenticate(id, message),
-            "NICK" => return self.on_nick(id, message),
-            "USER" => return self.on_user(id, message),
-            "PASS" => return self.on_pass(id, message),
-            "PING" => return self.on_ping(id, message),
-            "PONG" => return self.prove_track(id),
-            "WEBIRC" => return self.on_webirc(id, message),
-            "QUIT" => return self.on_quit(id, message),
-            "AWAY" => return self.on_away(id, message),
-            _ => {}
-        }
-        let Some(user) = self.clients.get(&id).and_then(|client| client.user) else {
-            self.reply(
-                id,
-                Reply::new(451, ["You have not registered; send NICK and USER first"]),
-            );
-            return;
+        let name = message.command.as_str();
+        let command = commands::find(name);
+        let handler = match command.map(|command| command.handler) {
+            Some(Handler::Anyone(handler)) => return handler(self, id, message),
+            Some(Handler::Registered(handler)) => Some(handler),
+            None => None,
         };
-        self.dispatch_registered(id, user, message);
+        let Some(user) = self.clients.get(&id).and_then(|client| client.user) else {
+            let text = "You have not registered; send NICK and USER first";
+            return self.reply(id, Reply::new(451, [text]));
+        };
+        let (Some(handler), Some(command)) = (handler, command) else {
+            return self.reply(id, Reply::new(421, [name, "Unknown command"]));
+        };
+        if message.params.len() < command.least {
+            return self.needs_more(id, name);
+        }
+        handler(self, id, user, message);
     }
 
-    fn dispatch_registered(&mut self, id: ClientId, user: UserId, message: &Message) {
-        let least = match message.command.as_str() {
-            "JOIN" | "PART" | "TOPIC" | "MODE" | "WHOIS" | "WHOWAS" | "USERHOST" | "SETNAME" => 1,
-            "KICK" | "CHATHISTORY" => 2,
-            "KILL" => 1,
-            "RELAYMSG" => 3,
-            "PRIVMSG" | "NOTICE" => 0,
-            _ => 0,
-        };
-        if message.params.len() < least {
-            return self.needs_more(id, &message.command);
-        }
-        match message.command.as_str() {
-            "JOIN" => self.on_join(id, user, message),
-            "PART" => self.on_part(id, user, message),
-            "KICK" => self.on_kick(id, user, message),
-            "INVITE" => self.on_invite(id, user, message),
-            "TOPIC" => self.on_topic(id, user, message),
-            "MODE" => self.on_mode(id, user, message),
-            "NAMES" => self.on_names(id, user, message),
-            "WHO" => self.on_who(id, user, message),
-            "WHOIS" => self.on_whois(id, user, message),
-            "WHOWAS" => self.on_whowas(id, message),
-            "LIST" => self.on_list(id, user, message),
-            "PRIVMSG" | "NOTICE" | "TAGMSG" => self.on_message(id, user, message),
-            "RELAYMSG" => self.on_relaymsg(id, user, message),
-            "CHATHISTORY" => self.on_chathistory(id, user, message),
-            "USERHOST" => self.on_userhost(id, message),
-            "ISON" => self.on_ison(id, message),
-            "MONITOR" => self.on_monitor(id, message),
-            "SETNAME" => self.on_setname(id, user, message),
-            "LUSERS" => self.send_lusers(id),
-            "MOTD" => self.send_motd(id),
-            "VERSION" => self.on_version(id),
-            "TIME" => self.on_time(id),
-            "INFO" => self.on_info(id),
-            "KILL" => self.on_kill(id, user, message),
-            "LINKS" | "ADMIN" | "STATS" | "TRACE" | "OPER" | "REHASH" | "WALLOPS" | "CONNECT" => {
-                let text = "This server has no such command; it is managed by its configuration";
-                self.reply(id, Reply::new(421, [message.command.as_str(), text]));
-            }
-            _ => self.reply(
-                id,
-                Reply::new(421, [message.command.as_str(), "Unknown command"]),
-            ),
-        }
+    /// A command by which the operators of other servers change what is the configuration's here.
+    pub(super) fn configured(&mut self, id: ClientId, _: UserId, message: &Message) {
+        let text = "This server has no such command; it is managed by its configuration";
+        self.reply(id, Reply::new(421, [message.command.as_str(), text]));
     }
 
     pub(super) fn needs_more(&mut self, id: ClientId, command: &str) {

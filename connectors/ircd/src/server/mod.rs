@@ -11,6 +11,7 @@ mod channel;
 mod chathistory;
 mod claim;
 mod client;
+mod commands;
 mod deliver;
 mod direct;
 mod dispatch;
