@@ -5,7 +5,7 @@ mod said;
 
 use serde_json::{Value, json};
 
-use crate::{Call, Event, Template, Unreadable, payload};
+use crate::{Call, Event, Template, Unreadable, charset, payload};
 
 pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event, Unreadable> {
     let body = body(call)?;
@@ -56,14 +56,11 @@ fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
     }
     let begins_like_json = call.body.trim_ascii_start().starts_with(b"{")
         || call.body.trim_ascii_start().starts_with(b"[");
-    let is_plain = call
-        .header("content-type")
-        .trim_start()
-        .starts_with("text/plain");
+    let is_plain = call.is("text/plain");
     if (begins_like_json && !is_plain) || call.body.contains(&0) {
         return Err(error);
     }
-    Ok(json!({"text": String::from_utf8_lossy(call.body)}))
+    Ok(json!({"text": charset::text(call.body)}))
 }
 
 /// Returns the text of a body that is called a form and is none: words, not names with values.
@@ -71,7 +68,7 @@ fn words(call: &Call<'_>, fields: &[(String, String)]) -> Option<String> {
     if !call.is_form() {
         return None;
     }
-    let text = String::from_utf8_lossy(call.body);
+    let text = charset::text(call.body);
     let (name, value) = text.split_once('=').unwrap_or((&text, ""));
     if name.contains(char::is_whitespace) {
         return Some(text.into_owned());

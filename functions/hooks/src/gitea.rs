@@ -162,14 +162,14 @@ fn review(name: &str, body: &Value, scope: &str, sender: &str) -> Event {
     let pull = at(body, "pull_request");
     let number = format!("pull request #{}:", crate::json::scalar_at(pull, "number"));
     let said = first(body, &["review.content", "pull_request.title"]);
-    let said = crate::text::summary(said, crate::forge::COMMENT);
+    let said = crate::text::remark(said, crate::forge::COMMENT);
     let line = join(&[scope, sender, did, &number, &said, text(pull, "html_url")]);
     Event::new("pull_request_review", line).on(text(pull, "base.ref"))
 }
 
 fn comment(body: &Value, scope: &str, sender: &str, what: &str) -> Event {
     let number = first_scalar(body, &["issue.number", "pull_request.number"]);
-    let said = crate::text::summary(text(body, "comment.body"), crate::forge::COMMENT);
+    let said = crate::text::remark(text(body, "comment.body"), crate::forge::COMMENT);
     let on = format!("{what} #{number}:");
     let url = text(body, "comment.html_url");
     let action = text(body, "action");

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Event;
 use crate::forge::{COMMENT, TITLE, join};
 use crate::json::{at, first, scalar_at, text};
-use crate::text::summary;
+use crate::text::{remark, summary};
 
 /// Says what a delivery tells; `name` is the header `X-GitHub-Event`.
 pub(crate) fn read(name: &str, body: &Value) -> Event {
@@ -164,7 +164,7 @@ fn comment(d: &Delivery<'_>) -> Event {
         }
         _ => d.subject("issue", "issue").name,
     };
-    let body = summary(d.text("comment.body"), COMMENT);
+    let body = remark(d.text("comment.body"), COMMENT);
     let url = d.text("comment.html_url");
     let on = format!("{on}:");
     if d.action == "created" {

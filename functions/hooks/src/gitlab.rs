@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::Event;
 use crate::forge::{COMMENT, Push, TITLE, branch, is_zero, join, short};
 use crate::json::{at, first, scalar_at, text};
-use crate::text::summary;
+use crate::text::{remark, summary};
 
 /// Says what a delivery tells; its kind is in the body.
 pub(crate) fn read(body: &Value) -> Event {
@@ -281,7 +281,7 @@ impl<'a> GitLab<'a> {
             "Snippet" => format!("snippet ${}", scalar_at(self.body, "snippet.id")),
             _ => format!("issue #{}", scalar_at(self.body, "issue.iid")),
         };
-        let body = summary(text(note, "note"), COMMENT);
+        let body = remark(text(note, "note"), COMMENT);
         let event = self.say(
             "commented on",
             &[&format!("{on}:"), &body, text(note, "url")],

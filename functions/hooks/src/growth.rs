@@ -18,6 +18,11 @@ const SIGNS: &[&str] = &[
     ">",
     "<a|",
     "<!",
+    "<!--",
+    "<!-- --> ",
+    "> \n",
+    "\u{1b}[",
+    "\u{1b}[33333333",
     "*a",
     "*a* ",
     "_*",
@@ -38,6 +43,7 @@ const SIGNS: &[&str] = &[
     "=",
     "a=b&",
     "%41",
+    "%FC",
     "+",
     "--b\r\n",
     "a/",
@@ -217,6 +223,16 @@ fn forms_and_whatever_is_not_json() {
                     sign.repeat(3)
                 );
                 part.repeat(times / 4).into_bytes()
+            });
+            let other = ["charset=latin1", "charset=utf-16", "charset=x"];
+            for kind in other.map(|charset| format!("text/plain; {charset}")) {
+                // As UTF-16 it is half as many characters, of three bytes each.
+                grows(sign, source, &kind, |times| {
+                    sign.repeat(times / 4).into_bytes()
+                });
+            }
+            grows(sign, source, "text/plain", |times| {
+                [sign.as_bytes(), b"\xfc"].concat().repeat(times / 2)
             });
             // Texts that JSON does not allow as they are.
             grows(sign, source, "application/json", |times| {

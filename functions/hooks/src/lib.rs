@@ -5,6 +5,7 @@
 //! [`Filter`] knows which events a hook wants. All of it is a function of the request: no I/O, no clock.
 
 mod alerts;
+mod charset;
 mod encoding;
 mod filter;
 mod forge;
@@ -146,10 +147,27 @@ impl Call<'_> {
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 
+    /// Returns whether the body is of a type.
+    fn is(&self, kind: &str) -> bool {
+        let essence = self.header("content-type").split(';').next();
+        essence
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case(kind)
+    }
+
     fn is_form(&self) -> bool {
-        let kind = self.header("content-type").trim_start();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        self.is("application/x-www-form-urlencoded")
+    }
+
+    /// Returns a parameter of the type of the body, its name given in lower case.
+    fn parameter(&self, wanted: &str) -> Option<&str> {
+        let mut parameters = self.header("content-type").split(';').skip(1);
+        parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            let is_it = name.trim().eq_ignore_ascii_case(wanted);
+            is_it.then_some(value.trim().trim_matches('"'))
+        })
     }
 }
 
@@ -225,7 +243,7 @@ pub enum Unreadable {
     /// A field that must be there is missing or of another type.
     #[error("{0}")]
     Field(String),
-    /// It is packed in a way that is not known here.
+    /// It is packed, or its characters are written, in a way that is not known here.
     #[error("{0}")]
     Encoding(String),
     /// There is more in it than is read.
@@ -248,7 +266,8 @@ pub fn read(
             source.max_body()
         )));
     }
-    read_any(source, call, template).map(Event::bounded)
+    let body = &charset::body(call)?;
+    read_any(source, &Call { body, ..*call }, template).map(Event::bounded)
 }
 
 fn read_any(

@@ -79,7 +79,7 @@ fn read(bytes: &[u8]) -> Result<Value, Failed> {
 /// Returns the text with control characters in strings escaped, and with other characters for bytes that are none; `None` if
 /// that changes nothing.
 fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = crate::charset::text(bytes);
     let controls = text.bytes().any(|byte| byte < b' ');
     if !controls && matches!(text, Cow::Borrowed(_)) {
         return None;
@@ -209,7 +209,7 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Ok(value), "{text}");
         }
-        assert_eq!(parse(b"\"f\xfcr\""), Ok(json!("f\u{fffd}r")));
+        assert_eq!(parse(b"\"f\xfcr\""), Ok(json!("für")));
         for bad in ["", "{", "a", "{}x", "[1\n2]", "\"\n"] {
             assert!(
                 matches!(parse(bad.as_bytes()), Err(Unreadable::Malformed(_))),

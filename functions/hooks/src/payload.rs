@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::parse::parse;
 use crate::work::look;
-use crate::{Call, Unreadable};
+use crate::{Call, Unreadable, charset};
 
 /// The most fields of a form that are read.
 const MAX_FIELDS: usize = 1_000;
@@ -15,10 +15,33 @@ const MAX_BOUNDARY: usize = 70;
 #[must_use]
 pub fn form(bytes: &[u8]) -> Vec<(String, String)> {
     look(bytes.len());
-    url::form_urlencoded::parse(bytes)
-        .take(MAX_FIELDS)
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect()
+    let pairs = bytes
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty());
+    let pairs = pairs.take(MAX_FIELDS).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(unescaped);
+        let mut half = || halves.next().unwrap_or_default();
+        (half(), half())
+    });
+    pairs.collect()
+}
+
+/// Reads a name or value of a form. What is not escaped UTF-8 is escaped [`charset::text`].
+fn unescaped(mut bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    while let [first, rest @ ..] = bytes {
+        bytes = rest;
+        let digit = |at: usize| char::from(*rest.get(at)?).to_digit(16);
+        out.push(match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes = &rest[2..];
+                (high * 16 + low) as u8
+            }
+            (b'+', ..) => b' ',
+            _ => *first,
+        });
+    }
+    charset::text(&out).into_owned()
 }
 
 /// Reads the fields of a body that is a form of either kind; none if it is something else.
@@ -26,21 +49,10 @@ pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
     if call.is_form() {
         return Some(form(call.body));
     }
-    let kind = call.header("content-type").trim_start();
-    let (essence, parameters) = kind.split_once(';')?;
-    if !essence
-        .trim_end()
-        .eq_ignore_ascii_case("multipart/form-data")
-    {
+    if !call.is("multipart/form-data") {
         return None;
     }
-    let boundary = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("boundary")
-            .then_some(value)
-    });
-    let boundary = boundary?.trim().trim_matches('"');
+    let boundary = call.parameter("boundary")?;
     let fits = (1..=MAX_BOUNDARY).contains(&boundary.len());
     fits.then(|| multipart(call.body, boundary))
 }
@@ -48,7 +60,7 @@ pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
 /// Reads the fields of a form in parts (RFC 7578); files are left out.
 fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
     look(body.len());
-    let text = String::from_utf8_lossy(body);
+    let text = charset::text(body);
     let delimiter = format!("--{boundary}");
     let mut fields = Vec::new();
     // What is before the first delimiter, and after the last, is no part.

@@ -72,6 +72,32 @@ pub(crate) fn summary(text: &str, most: usize) -> String {
     short
 }
 
+/// Returns the [`summary`] of a comment as people see it: without what programs hide in it for each other (HTML comments),
+/// and beginning after what is quoted and after lines of nothing but signs, unless that is all there is.
+pub(crate) fn remark(text: &str, most: usize) -> String {
+    let (mut rest, mut least) = (text.trim_start(), "");
+    loop {
+        let line = rest.lines().next().unwrap_or("");
+        let says = |c: char| !(c.is_ascii_punctuation() || c.is_whitespace());
+        let after = if rest.starts_with("<!--") {
+            rest.split_once("-->")
+        } else if line.starts_with('>') || !line.contains(says) {
+            if least.is_empty() {
+                least = rest;
+            }
+            rest.split_once('\n')
+        } else {
+            return summary(rest, most);
+        };
+        let after = after.map_or("", |(_, after)| after.trim_start());
+        look(rest.len() - after.len());
+        if after.is_empty() {
+            return summary(least, most);
+        }
+        rest = after;
+    }
+}
+
 fn harmless(raw: &str, may_mention_everybody: bool) -> String {
     let mut line = visible(raw);
     if !may_mention_everybody {
@@ -88,6 +114,14 @@ fn visible(raw: &str) -> String {
     let mut characters = raw.chars().take(MAX_RAW_LINE).peekable();
     while let Some(c) = characters.next() {
         look(1);
+        // A colour or the like of a terminal: all of it, not only the escape.
+        if c == '\u{9b}' || (c == '\u{1b}' && characters.next_if_eq(&'[').is_some()) {
+            while characters.next_if(|c| matches!(c, '0'..='?')).is_some() {
+                look(1);
+            }
+            characters.next_if(|c| matches!(c, '@'..='~'));
+            continue;
+        }
         let c = if c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{2800}' | '\u{3164}') {
             ' '
         } else {
@@ -196,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn colours_of_terminals_are_removed_whole() {
+        assert_eq!(
+            one("\u{1b}[31mred\u{1b}[0m \u{1b}[1;32;40mgreen\u{1b}[K"),
+            "red green"
+        );
+        assert_eq!(one("a\u{9b}0mb \u{1b}c \u{1b}[31"), "ab c");
+        assert_eq!(one("a[31m \u{1b}[3é"), "a[31m é");
+    }
+
+    #[test]
     fn everybody_is_mentioned_only_if_allowed() {
         assert_eq!(one("@channel: x @Here,@ALL"), "@ channel: x @ Here,@ ALL");
         assert_eq!(one("@\u{200b}every\u{ad}one"), "@ everyone");
@@ -215,6 +259,29 @@ mod tests {
             "{}",
             long.len()
         );
+    }
+
+    #[test]
+    fn a_remark_begins_with_what_it_says() {
+        for (text, said) in [
+            (
+                "<!-- sonarcloud -->\n\n## Quality Gate failed\n",
+                "## Quality Gate failed",
+            ),
+            ("<!-- a\nb --><!----> x\n", "x"),
+            ("> quoted\n> more\n\nThe answer\n", "The answer"),
+            ("---\r\n<!-- b -->\r\n> q\r\n\r\n👍", "👍"),
+            // All there is.
+            ("> quoted", "> quoted"),
+            ("<!-- x -->\n> quoted\n> more", "> quoted..."),
+            ("!", "!"),
+            ("<!-- never ends\n\ntext", ""),
+            ("<!-- x -->", ""),
+            ("a <!-- b -->", "a <!-- b -->"),
+            ("", ""),
+        ] {
+            assert_eq!(remark(text, 50), said, "{text}");
+        }
     }
 
     #[test]

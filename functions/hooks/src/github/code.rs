@@ -4,7 +4,7 @@ use super::{Delivery, words};
 use crate::Event;
 use crate::forge::{COMMENT, Commit, Push, is_zero, join};
 use crate::json::{at, first, is_true, list, text};
-use crate::text::summary;
+use crate::text::remark;
 
 pub(super) fn push(d: &Delivery<'_>) -> Event {
     let body = d.body;
@@ -52,6 +52,8 @@ pub(super) fn pull_request(d: &Delivery<'_>) -> Event {
         "closed" if merged => "merged".to_owned(),
         "ready_for_review" => "marked as ready for review:".to_owned(),
         "converted_to_draft" => "converted to draft:".to_owned(),
+        "auto_merge_enabled" => "enabled auto-merge of".to_owned(),
+        "auto_merge_disabled" => "disabled auto-merge of".to_owned(),
         "synchronize" => "updated".to_owned(),
         "review_requested" => join(&["asked", &reviewer(d), "to review"]),
         "review_request_removed" => join(&["no longer asks", &reviewer(d), "to review"]),
@@ -81,7 +83,7 @@ fn reviewer(d: &Delivery<'_>) -> String {
 
 pub(super) fn review(d: &Delivery<'_>) -> Event {
     let pull = d.subject("pull_request", "pull request");
-    let body = summary(d.text("review.body"), COMMENT);
+    let body = remark(d.text("review.body"), COMMENT);
     let state = d.text("review.state").to_lowercase();
     let did = match (d.action, state.as_str()) {
         ("submitted", "approved") => "approved",

@@ -4,7 +4,7 @@ use super::{Delivery, words};
 use crate::Event;
 use crate::forge::{COMMENT, TITLE, count, join};
 use crate::json::{at, first, list, scalar_at, text};
-use crate::text::summary;
+use crate::text::{remark, summary};
 
 /// Wiki pages that are shown.
 const SHOWN_PAGES: usize = 3;
@@ -104,7 +104,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
         }
         "discussion_comment" => {
             let name = format!("{}:", d.subject("discussion", "discussion").name);
-            let body = summary(d.text("comment.body"), COMMENT);
+            let body = remark(d.text("comment.body"), COMMENT);
             let url = d.text("comment.html_url");
             if d.action == "created" {
                 d.say(&["commented on", &name, &body, url])
