@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::said::{MAX_NAME, MAX_PARTS, Said, plain, said};
+use super::said::{MAX_NAME, MAX_PARTS, Said, is_event, plain, said};
 use crate::json::scalar;
 use crate::text::{MAX_RAW, raw_lines};
 use crate::work::look;
@@ -29,7 +29,23 @@ const NOISE: &[&str] = &[
     "createdat",
     "updatedat",
     "version",
+    "apiversion",
     "type",
+    "object",
+];
+/// Objects that tell where something happened or who did it, not what.
+const ASIDE: &[&str] = &[
+    "repository",
+    "repo",
+    "project",
+    "user",
+    "sender",
+    "actor",
+    "agent",
+    "author",
+    "owner",
+    "organization",
+    "issuetype",
 ];
 /// Fields that are nobody's business.
 const SECRETS: &[&str] = &["token", "secret", "password", "signature", "apikey", "key"];
@@ -44,6 +60,8 @@ struct Found<'a> {
     path: String,
     /// The list that it is in.
     list: Option<&'a [Value]>,
+    /// Whether it is one of [`ASIDE`], or in one.
+    aside: bool,
     said: Said<'a>,
 }
 
@@ -58,7 +76,15 @@ pub(super) fn lines(body: &Value) -> Vec<String> {
     }
     let objects = objects(body);
     let best = (0..objects.len())
-        .filter(|&at| objects[at].said.is_something())
+        .filter(|&at| {
+            let found = &objects[at];
+            // What is listed without a heading is about that which has one.
+            let above = || std::iter::successors(found.parent, |&at| objects[at].parent);
+            let is_part = found.list.is_some()
+                && found.said.heading().is_none()
+                && above().any(|at| objects[at].said.heading().is_some());
+            found.said.is_something() && !found.aside && !is_part
+        })
         // Of equals the first.
         .min_by_key(|&at| (objects[at].depth as i64) - 2 * objects[at].said.worth());
     match best {
@@ -75,6 +101,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
         depth: usize,
         path: String,
         list: Option<&'a [Value]>,
+        aside: bool,
     }
     let mut found = Vec::new();
     let mut queue = VecDeque::from([Place {
@@ -83,6 +110,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
         depth: 0,
         path: String::new(),
         list: None,
+        aside: false,
     }]);
     while let Some(place) = queue.pop_front() {
         look(1);
@@ -103,6 +131,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                             depth: place.depth + 1,
                             path: format!("{}{name}.", place.path),
                             list: None,
+                            aside: place.aside || ASIDE.contains(&plain(name).as_str()),
                         });
                     }
                 }
@@ -112,6 +141,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                     depth: place.depth,
                     path: place.path,
                     list: place.list,
+                    aside: place.aside,
                     said: said(map),
                 });
             }
@@ -126,6 +156,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                         depth: place.depth + 1,
                         path: format!("{}{at}.", place.path),
                         list: Some(list),
+                        aside: place.aside,
                     });
                 }
             }
@@ -175,13 +206,18 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
         }
     }
     if all.message.is_none() {
-        // Perhaps what it is about is within.
-        let within = objects.iter().skip(best + 1).filter(|found| {
+        // Perhaps what it is about is within, or beside it.
+        let within = |found: &&Found<'_>| {
             std::iter::successors(found.parent, |&at| objects[at].parent).any(|at| at == best)
-        });
-        let mut messages = within.filter(|found| found.said.title.is_none());
-        all.message =
-            messages.find_map(|found| found.said.message.filter(|_| found.said.name.is_none()));
+        };
+        let beside = |found: &&Found<'_>| found.parent == core.parent && found.list.is_none();
+        let messages = || {
+            objects
+                .iter()
+                .filter(|found| !found.aside && found.said.heading().is_none())
+        };
+        let mut messages = messages().filter(within).chain(messages().filter(beside));
+        all.message = messages.find_map(|found| found.said.message);
     }
     lines.extend(all.lines());
     lines
@@ -202,8 +238,12 @@ fn fields(body: &Value, objects: &[Found<'_>]) -> Vec<String> {
             if short.is_empty() || SECRETS.iter().any(|secret| plain.ends_with(secret)) {
                 continue;
             }
-            let is_noise =
-                NOISE.contains(&plain.as_str()) || name.ends_with("_id") || name.ends_with("Id");
+            let is_noise = (NOISE.contains(&plain.as_str())
+                && !(plain == "type" && is_event(short)))
+                || ["_id", "Id", "_at", "_count"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+                || name.starts_with("is_");
             let list = if is_noise { &mut noise } else { &mut shown };
             if list.len() < SHOWN_FIELDS {
                 list.push(format!("{}{name}: {short}", found.path));
@@ -277,8 +317,7 @@ mod tests {
                     "push_data": {"pushed_at": 1417566161, "pusher": "trusted", "tag": "latest"},
                     "repository": {"repo_name": "svendowideit/testhook", "is_private": true}}),
                 &[
-                    "push_data.pushed_at: 1417566161 · push_data.pusher: trusted · push_data.tag: latest · \
-                   repository.is_private: true · repository.repo_name: svendowideit/testhook",
+                    "push_data.pusher: trusted · push_data.tag: latest · repository.repo_name: svendowideit/testhook",
                 ],
             ),
             (
@@ -300,6 +339,65 @@ mod tests {
                 &["api (down)"],
             ),
             (json!({"id": 5, "access_token": "x"}), &["id: 5"]),
+            // Statuspage.
+            (
+                json!({"page": {"id": "j", "status_description": "Major System Outage"},
+                    "incident": {"name": "Virginia Is Down", "status": "monitoring", "shortlink": "http://j.example/1",
+                        "incident_updates": [{"body": "A fix is in.", "status": "monitoring"}, {"body": "We wait.", "status": "identified"}]}}),
+                &["Virginia Is Down: A fix is in. (monitoring) http://j.example/1"],
+            ),
+            (
+                json!({"event": "job.failed", "job": {"name": "nightly", "state": "failed", "link": "https://ci.example/5"},
+                    "repository": {"name": "r", "description": "What the repo is", "url": "https://r.example"}}),
+                &["nightly (failed) https://ci.example/5"],
+            ),
+            // Docker Hub.
+            (
+                json!({"push_data": {"tag": "latest", "pusher": "sven", "pushed_at": 1}, "callback_url": "https://r.example",
+                    "repository": {"status": "Active", "description": "About", "name": "testhook", "star_count": 0, "is_trusted": false,
+                        "repo_name": "sven/testhook", "owner": "sven"}}),
+                &[
+                    "push_data.pusher: sven · push_data.tag: latest · repository.description: About · repository.name: testhook · \
+                   repository.owner: sven · repository.repo_name: sven/testhook · repository.status: Active",
+                ],
+            ),
+            // Jira.
+            (
+                json!({"webhookEvent": "jira:issue_updated", "user": {"displayName": "Jane"},
+                    "issue": {"key": "TEST-1", "fields": {"summary": "Login broken", "project": {"name": "Test", "description": "Tests"},
+                        "issuetype": {"name": "Bug", "description": "A fault in the product"},
+                        "status": {"name": "In Progress", "description": "Somebody is at it"}}},
+                    "changelog": {"items": [{"field": "status", "toString": "In Progress"}]}}),
+                &["Login broken (In Progress)"],
+            ),
+            // One alert of Alertmanager.
+            (
+                json!({"status": "firing", "labels": {"alertname": "DiskFull"}, "annotations": {"summary": "97 % used"}}),
+                &["DiskFull: 97 % used (firing)"],
+            ),
+            // Stripe.
+            (
+                json!({"id": "evt_1", "object": "event", "type": "charge.failed", "data": {"object": {"amount": 5}}}),
+                &["type: charge.failed · data.object.amount: 5"],
+            ),
+            (
+                json!({"type": "charge.failed", "data": {"object": {"failure_message": "Declined."}}}),
+                &["Declined. (charge.failed)"],
+            ),
+            // Amazon SNS.
+            (
+                json!({"Type": "SubscriptionConfirmation", "Token": "x", "Message": "You have chosen to subscribe.\nVisit the SubscribeURL.",
+                    "SubscribeURL": "https://sns.example/confirm"}),
+                &[
+                    "You have chosen to subscribe. https://sns.example/confirm",
+                    "Visit the SubscribeURL.",
+                ],
+            ),
+            // Lists of what has headings are said as before.
+            (
+                json!({"title": "2 problems", "items": [{"title": "a", "message": "b"}, {"title": "c", "message": "d"}]}),
+                &["2 problems", "a: b", "c: d"],
+            ),
         ] {
             assert_eq!(lines(&body), said, "{body}");
         }

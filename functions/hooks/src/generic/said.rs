@@ -42,6 +42,7 @@ const MESSAGES: &[&str] = &[
     "details",
     "reason",
     "error",
+    "failuremessage",
 ];
 const STATES: &[&str] = &[
     "state",
@@ -54,6 +55,8 @@ const STATES: &[&str] = &[
     "result",
     "action",
     "eventtype",
+    "event",
+    "type",
 ];
 const LINKS: &[&str] = &[
     "htmlurl",
@@ -67,6 +70,8 @@ const LINKS: &[&str] = &[
     "incidenturl",
     "dashboardurl",
     "externalurl",
+    "shortlink",
+    "subscribeurl",
 ];
 /// What an object says.
 #[derive(Clone, Copy, Default)]
@@ -90,7 +95,12 @@ pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
     let mut ranks = [usize::MAX; 5];
     for (name, value) in map.iter().take(MAX_PARTS) {
         look(1);
-        let Some(text) = value
+        // Jira's states are objects with a name.
+        let named = value
+            .get("name")
+            .filter(|_| name == "status" || name == "state");
+        let Some(text) = named
+            .unwrap_or(value)
             .as_str()
             .map(str::trim)
             .filter(|text| !text.is_empty())
@@ -106,7 +116,11 @@ pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
             (TITLES, true, &mut said.title),
             (NAMES, true, &mut said.name),
             (MESSAGES, true, &mut said.message),
-            (STATES, text.len() <= MAX_STATE, &mut said.state),
+            (
+                STATES,
+                text.len() <= MAX_STATE && (name != "type" || is_event(text)),
+                &mut said.state,
+            ),
             (LINKS, is_link, &mut said.link),
         ];
         for ((names, fits, place), best) in places.into_iter().zip(&mut ranks) {
@@ -120,6 +134,11 @@ pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
         }
     }
     said
+}
+
+/// Returns whether a type is the name of an event, `charge.failed`.
+pub(super) fn is_event(kind: &str) -> bool {
+    kind.contains('.') && !kind.contains('/')
 }
 
 impl<'a> Said<'a> {
@@ -140,7 +159,7 @@ impl<'a> Said<'a> {
             || (self.name.is_some() && self.state.is_some())
     }
 
-    fn heading(&self) -> Option<&'a str> {
+    pub(super) fn heading(&self) -> Option<&'a str> {
         self.title.or(self.name)
     }
 
