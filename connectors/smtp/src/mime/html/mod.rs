@@ -10,7 +10,7 @@ use mail_parser::decoders::html::add_html_token;
 
 use super::work::look;
 
-use style::{Classes, is_hidden};
+use style::{Classes, is_hidden, is_tiny};
 use tag::Tag;
 use writer::Writer;
 
@@ -39,13 +39,14 @@ const PARAGRAPHS: &[&str] = &[
     "pre",
     "ul",
 ];
+/// Elements that rows of a table lie between, or that are such.
+const ROWS: &[&str] = &["caption", "table", "tbody", "tfoot", "thead", "tr"];
 /// Elements with lines of their own.
 const BLOCKS: &[&str] = &[
     "address",
     "article",
     "aside",
     "body",
-    "caption",
     "center",
     "dd",
     "div",
@@ -63,12 +64,10 @@ const BLOCKS: &[&str] = &[
     "nav",
     "option",
     "section",
-    "table",
-    "tbody",
-    "tfoot",
-    "thead",
-    "tr",
 ];
+
+/// Most elements in each other that change whether their letters have a size.
+const MAX_SIZES: usize = 100;
 
 /// Reads a page; a page of which everything is hidden is shown all the same.
 pub(crate) fn text(html: &str) -> String {
@@ -87,6 +86,8 @@ struct Reader<'a> {
     classes: Classes,
     /// The element that is hidden, and how many of its name are open in it.
     hidden: Option<(String, usize)>,
+    /// The elements that make letters of no size or of some size again, and how many of its name are open in each.
+    sizes: Vec<(String, usize, bool)>,
     link: Option<(String, usize)>,
     preformatted: usize,
     out: Writer,
@@ -100,6 +101,7 @@ impl<'a> Reader<'a> {
             hiding,
             classes: Classes::default(),
             hidden: None,
+            sizes: Vec::new(),
             link: None,
             preformatted: 0,
             out: Writer::default(),
@@ -128,8 +130,32 @@ impl<'a> Reader<'a> {
     }
 
     fn say(&mut self, text: &str) {
-        if self.hidden.is_none() {
+        if self.hidden.is_none() && !self.is_tiny() {
             self.out.text(text, self.preformatted > 0);
+        }
+    }
+
+    fn is_tiny(&self) -> bool {
+        self.hiding && self.sizes.last().is_some_and(|(_, _, tiny)| *tiny)
+    }
+
+    /// Follows the size of letters, which what lies in an element has from it.
+    fn size(&mut self, tag: &Tag) {
+        if let Some((name, depth, _)) = self.sizes.last_mut()
+            && *name == tag.name
+        {
+            *depth = if tag.closing { *depth - 1 } else { *depth + 1 };
+            if *depth == 0 {
+                self.sizes.pop();
+                return;
+            }
+        }
+        if !tag.closing
+            && let Some(tiny) = is_tiny(&tag.style)
+            && tiny != self.is_tiny()
+            && self.sizes.len() < MAX_SIZES
+        {
+            self.sizes.push((tag.name.clone(), 1, tiny));
         }
     }
 
@@ -186,6 +212,9 @@ impl<'a> Reader<'a> {
             }
             return;
         }
+        if !void {
+            self.size(tag);
+        }
         match name {
             "a" => {
                 self.link_ends();
@@ -201,7 +230,9 @@ impl<'a> Reader<'a> {
                 self.say(&decoded(&tag.alt));
                 self.out.space();
             }
-            "td" | "th" => self.out.space(),
+            "td" | "th" => self.out.cell(),
+            "button" => self.out.space(),
+            _ if ROWS.contains(&name) => self.out.row(),
             _ if PARAGRAPHS.contains(&name) => self.out.block(2),
             _ if BLOCKS.contains(&name) => self.out.block(1),
             _ => {}

@@ -29,6 +29,15 @@ pub(super) fn is_hidden(style: &str) -> bool {
     low && cut
 }
 
+/// Whether declarations make letters of no size, or letters of some size again; none if they say nothing about it.
+pub(super) fn is_tiny(style: &str) -> Option<bool> {
+    let style = style.get(..MAX_STYLE).unwrap_or(style);
+    let declarations = style.split(';').filter_map(|one| one.split_once(':'));
+    let mut sizes = declarations.filter(|(name, _)| name.trim().eq_ignore_ascii_case("font-size"));
+    let (_, value) = sizes.next_back()?;
+    Some(is_zero(value.split('!').next().unwrap_or_default().trim()))
+}
+
 fn is_zero(value: &str) -> bool {
     let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
     number.parse::<f64>().is_ok_and(|number| number == 0.0)

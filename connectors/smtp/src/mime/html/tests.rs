@@ -12,6 +12,23 @@ fn borders_hidden_things_and_links() {
             "<table><tr><td>Total</td><td>5 EUR</td></tr><tr><td>Tax</td><td>1</td></tr></table>",
             "Total 5 EUR\nTax 1",
         ),
+        // As Outlook and newsletters write it.
+        (
+            "a<table><tr><td><p>Total</p></td>\n<td><p>5 EUR</p></td></tr>\n<tr><td><div>Tax</div></td><td><p>1</p></td></tr></table>b",
+            "a\nTotal 5 EUR\nTax 1\nb",
+        ),
+        (
+            "<table><tr><td><h1>News</h1><p>One</p><p>Two</p></td><td><p>Three</p></td></tr></table>",
+            "News\n\nOne\n\nTwo\nThree",
+        ),
+        (
+            "<table><tr><td><table><tr><td><p>a</p></td></tr></table></td></tr><tr><td><p>b</p></td></tr></table>",
+            "a\nb",
+        ),
+        (
+            "<p>a</p><button>Click</button><a href='#'>x</a><button>y</button>",
+            "a\n\nClick x y",
+        ),
         ("<ul><li>a</li><li>b</ul>c", "- a\n- b\n\nc"),
         ("a <b>b</b>c\n d", "a bc d"),
         (
@@ -37,6 +54,20 @@ fn borders_hidden_things_and_links() {
         (
             "<style>@media x{.y{display:none}} .pre, p.z { color:red; display:none!important }</style><p class='a pre'>peek</p><i class=y>Hello</i>",
             "Hello",
+        ),
+        (
+            "<span style='font-size:0px;line-height:0'>zero<i>zero</i><span>zero</span></span>Hello",
+            "Hello",
+        ),
+        (
+            "<div style='font-size:0.0em'>zero<p style='font-size:14px'>Hel<b>lo</b></p>zero</div> you",
+            "Hello\n\nyou",
+        ),
+        ("<br style='font-size:0'>Hello", "Hello"),
+        // Hidden from Outlook only, which draws a button of its own.
+        (
+            "<!--[if mso]><v:rect>Pay</v:rect><![endif]--><a href='https://a.example/pay' style='mso-hide:all'>Pay</a>",
+            "Pay (https://a.example/pay)",
         ),
         ("<p hidden>peek</p>Hello", "Hello"),
         ("<img style='display:none' src=x>Hello", "Hello"),
@@ -101,6 +132,9 @@ fn hostile_pages_end() {
         "<p style='display:none'>",
         "&#",
         "<div>",
+        "<td><p>",
+        "<p style='font-size:0'>",
+        "<i style='font-size:1'>",
     ] {
         let page = hostile.repeat(20_000);
         assert!(text(&page).len() <= 2 * page.len() + 10, "{hostile}");

@@ -9,6 +9,12 @@ pub(super) struct Writer {
     lines: usize,
     space: bool,
     bullet: bool,
+    /// Whether the lines that are to come end a row.
+    row: bool,
+    /// Whether nothing was written in a cell yet.
+    fresh: bool,
+    /// Whether a cell has several lines.
+    broken: bool,
     /// What joins the last letter with the next, if one follows.
     joiner: Option<char>,
 }
@@ -20,6 +26,10 @@ impl Writer {
 
     /// At least so many line ends before what follows.
     pub(super) fn block(&mut self, lines: usize) {
+        // A cell stands in the line of its row.
+        if self.fresh {
+            return;
+        }
         self.lines = self.lines.max(lines);
         self.space = false;
     }
@@ -28,6 +38,23 @@ impl Writer {
     pub(super) fn line(&mut self) {
         self.lines = (self.lines + 1).min(2);
         self.space = false;
+    }
+
+    /// A row begins or ends.
+    pub(super) fn row(&mut self) {
+        (self.fresh, self.broken) = (false, false);
+        self.block(1);
+        self.row = true;
+    }
+
+    /// A cell begins or ends: what it has in one line stays in the line of the row.
+    pub(super) fn cell(&mut self) {
+        if !self.row && !self.fresh {
+            // After several lines the next cell is not in the last of them.
+            self.lines = usize::from(self.broken);
+            self.broken = false;
+        }
+        (self.space, self.fresh) = (true, true);
     }
 
     pub(super) fn space(&mut self) {
@@ -83,7 +110,9 @@ impl Writer {
         {
             self.out.push(' ');
         }
+        self.broken |= self.lines > 0 && !self.row;
         (self.lines, self.space, self.bullet) = (0, false, false);
+        (self.row, self.fresh) = (false, false);
     }
 
     /// Where a link leads whose text began at a place, unless the text says so.
