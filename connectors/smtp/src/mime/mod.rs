@@ -64,9 +64,43 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, Excess> {
         to: people(value("to")),
         subject: line(&words::decode(value("subject")), MAX_LINE),
         date: date(value("date")),
-        text: text(&body.text),
+        text: match headless(&tree, root) {
+            Some(bytes) => text(&charset::decode(bytes, None)),
+            None => text(&body.text),
+        },
         files: files(&tree, &body),
     })
+}
+
+/// The whole of a mail that has no header but what was put before it on its way. (Only what is shown of it: the checks take
+/// every line before the first empty one for a field, as whoever reads it elsewhere may.)
+fn headless<'a>(tree: &Tree<'a>, root: &Part) -> Option<&'a [u8]> {
+    const OWN: [&str; 6] = [
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "content-type",
+    ];
+    let header = tree.bytes.get(root.header.clone())?;
+    if tree
+        .fields(root)
+        .any(|field| OWN.iter().any(|name| field.is(name)))
+    {
+        return None;
+    }
+    let mut at = root.header.start;
+    for line in header.split_inclusive(|byte| *byte == b'\n') {
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") && !line.contains(&b':') {
+            return tree
+                .bytes
+                .get(at..)?
+                .get(..MAX_MAIL_TEXT.min(tree.bytes.len() - at));
+        }
+        at += line.len();
+    }
+    None
 }
 
 fn date(value: &[u8]) -> Option<Timestamp> {
@@ -135,10 +169,9 @@ fn files(tree: &Tree<'_>, body: &Body) -> Vec<(MailFile, Vec<u8>)> {
                 .disposition
                 .get("filename")
                 .or_else(|| part.content.get("name"));
-            let default = if part.kind == Kind::Message {
-                "message.eml"
-            } else {
-                "attachment"
+            let default = match part.kind {
+                Kind::Message => "message.eml",
+                _ => default_name(&part.content.value),
             };
             let name =
                 Some(line(given.unwrap_or_default(), MAX_NAME)).filter(|name| !name.is_empty());
@@ -153,6 +186,25 @@ fn files(tree: &Tree<'_>, body: &Body) -> Vec<(MailFile, Vec<u8>)> {
             (file, bytes)
         })
         .collect()
+}
+
+/// What a part is called that says only its type.
+fn default_name(kind: &str) -> &'static str {
+    match kind {
+        "text/calendar" => "invite.ics",
+        "text/vcard" | "text/x-vcard" => "contact.vcf",
+        "text/plain" => "text.txt",
+        "text/html" => "page.html",
+        "image/png" => "image.png",
+        "image/jpeg" => "image.jpg",
+        "image/gif" => "image.gif",
+        "image/webp" => "image.webp",
+        "image/svg+xml" => "image.svg",
+        "application/pdf" => "attachment.pdf",
+        "application/zip" => "attachment.zip",
+        "application/pgp-signature" => "signature.asc",
+        _ => "attachment",
+    }
 }
 
 /// A name that is a document's on every store and a file's on every disk.

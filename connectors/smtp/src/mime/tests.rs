@@ -97,9 +97,16 @@ fn text_is_what_people_read() {
             vec![],
         ),
         (
-            mixed(&["\r\ntext", "Content-Type: image/png\r\n\r\nx", "\r\nfooter"]),
+            mixed(&[
+                "\r\ntext",
+                "Content-Type: image/png\r\n\r\nx",
+                "Content-Type: image/jpeg\r\n\r\nx",
+                "Content-Type: text/calendar; method=REQUEST\r\n\r\nx",
+                "Content-Type: application/x-nobody-knows\r\n\r\nx",
+                "\r\nfooter",
+            ]),
             "text\n\nfooter",
-            vec!["attachment"],
+            vec!["image.png", "image.jpg", "invite.ics", "attachment"],
         ),
         (
             mixed(&[
@@ -138,7 +145,7 @@ fn text_is_what_people_read() {
         (
             "Content-Type: application/pdf\r\n\r\nx".to_owned(),
             "",
-            vec!["attachment"],
+            vec!["attachment.pdf"],
         ),
         (
             "Content-Transfer-Encoding: base64\r\n\r\nSGVsbG8gd29ybGQ".to_owned(),
@@ -171,6 +178,25 @@ fn text_is_what_people_read() {
             (text, files),
             "{mail:.300}"
         );
+    }
+    for (mail, text) in [
+        (
+            "just text no header\r\n\r\nmore: text\r\n",
+            "just text no header\n\nmore: text",
+        ),
+        (
+            "Received: from a by b\r\n\tid 1\r\njust text\r\n",
+            "just text",
+        ),
+        ("Received: from a by b\r\n\tid 1\r\n\r\nbody\r\n", "body"),
+        ("Subject: x\r\n\r\nHello\r\n", "Hello"),
+        (">From a\r\nSubject: x\r\n\r\nHello\r\n", "Hello"),
+        (
+            "From a@b.example Thu Jan 15\r\nSubject: x\r\n\r\nHello\r\n",
+            "Hello",
+        ),
+    ] {
+        assert_eq!(said(mail.as_bytes()).0, text, "{mail}");
     }
     let (text, _) = said(b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\nf\xc3\xbcr");
     assert_eq!(text, "für");
@@ -254,6 +280,9 @@ fn twice_the_mail_is_twice_the_work() {
         "<style>",
         "<p style='",
         "<p hidden>",
+        "<p style='font-size:0'>a<b style='font-size:1'>",
+        "<td><p>a",
+        "<tr><td>",
         "</",
         "&",
         "&#",
