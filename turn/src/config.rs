@@ -41,7 +41,7 @@ pub struct Config {
     pub max_lifetime: Duration,
     /// Bytes a second of one allocation in each direction; 0 means no limit.
     pub max_rate: u64,
-    /// Answers a second to one address (IPv6: /64) that has shown no credentials; 0 means no limit. Each thread counts.
+    /// Answers a second to one address (IPv6: /64) that has shown no credentials, all threads together; 0 means no limit.
     pub max_unauthorized: u32,
     /// TCP and TLS connections at once.
     pub max_connections: usize,

@@ -5,13 +5,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use program::network;
+
 use crate::clock::Time;
-use crate::peers::counted;
 
 /// Counters; addresses that fall on the same one share it.
 const COUNTERS: usize = 4096;
-/// Seconds' worth of answers that may be given at a stretch.
-const BURST: u64 = 5;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
@@ -29,7 +28,7 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    /// Allows so many answers a second; 0 means that there is no limit.
+    /// Allows so many answers a second, at a stretch as well; 0 means that there is no limit.
     pub(super) fn new(rate: u32) -> Self {
         Self {
             counters: vec![Counter::default(); COUNTERS].into(),
@@ -43,13 +42,13 @@ impl Limiter {
         if self.rate == 0 {
             return true;
         }
-        let index = self.hash.hash_one(counted(ip)) as usize % COUNTERS;
+        let index = self.hash.hash_one(network(ip)) as usize % COUNTERS;
         let counter = &mut self.counters[index];
         counter.spent = counter
             .spent
             .saturating_sub(now.since(counter.last).saturating_mul(self.rate));
         counter.last = now;
-        if counter.spent >= self.rate * BURST * 1000 {
+        if counter.spent >= self.rate * 1000 {
             return false;
         }
         counter.spent += 1000;
@@ -65,7 +64,7 @@ mod tests {
     fn answers_are_counted_by_address() {
         let mut limiter = Limiter::new(10);
         let (one, now) = (IpAddr::from([192, 0, 2, 1]), Time::from_millis(1_000_000));
-        assert_eq!((0..100).filter(|_| limiter.allows(one, now)).count(), 50);
+        assert_eq!((0..100).filter(|_| limiter.allows(one, now)).count(), 10);
         let later = Time::from_millis(1_000_300);
         assert_eq!((0..100).filter(|_| limiter.allows(one, later)).count(), 3);
         let mut none = Limiter::new(0);

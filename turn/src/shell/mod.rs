@@ -32,7 +32,7 @@ use crate::config::{Config, ConfigError};
 use crate::relay::{Counters, Options, Shared};
 
 /// Threads at most.
-const MAX_THREADS: usize = 64;
+const MAX_THREADS: u32 = 64;
 /// How often a server that is being stopped is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 
@@ -109,6 +109,7 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         what: "random bytes",
         error: io::Error::other(error.to_string()),
     })?;
+    let threads = threads(config);
     let options = Options {
         realm: config.realm.clone(),
         secrets: config.secrets.clone(),
@@ -119,7 +120,8 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         max_user_allocations: config.max_user_allocations,
         max_lifetime: config.max_lifetime,
         max_rate: config.max_rate,
-        max_unauthorized: config.max_unauthorized,
+        // Each thread counts for itself, and at least one answer, so that 0 stays "no limit".
+        max_unauthorized: config.max_unauthorized.div_ceil(threads),
     };
     let shared = Arc::new(Shared::new(options, key));
     let connections = Arc::new(Connections::new(
@@ -127,10 +129,6 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         config.max_address_connections,
     ));
     let report = Arc::new(Report::new(Arc::clone(&shared), Arc::clone(&connections)));
-    let threads = match config.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
     let mut handle = Handle {
         shared: Arc::clone(&shared),
         report: Arc::clone(&report),
@@ -145,9 +143,8 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
             .transpose()?,
     };
     let system = |what| move |error: io::Error| StartError::System { what, error };
-    let threads = threads.min(MAX_THREADS);
     let mut sets = vec![listeners];
-    while sets.len() < threads {
+    while sets.len() < threads as usize {
         let more = sets[0].again()?;
         sets.push(more);
     }
@@ -187,6 +184,15 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
             .map_err(system("descriptors"))?;
     }
     Ok(handle)
+}
+
+/// How many threads there are.
+fn threads(config: &Config) -> u32 {
+    let threads = match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    u32::try_from(threads).map_or(MAX_THREADS, |threads| threads.min(MAX_THREADS))
 }
 
 impl Handle {

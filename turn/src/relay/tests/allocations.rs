@@ -438,7 +438,7 @@ fn binding_requests_are_answered_and_limited() {
             .filter(|_| bench.bare(client(1), method, &[UDP]).is_some())
             .count()
     };
-    assert_eq!(answered(&mut bench, method::ALLOCATE), 50);
+    assert_eq!(answered(&mut bench, method::ALLOCATE), 10);
     assert_eq!(answered(&mut bench, method::BINDING), 0);
     bench.pass(1);
     assert_eq!(answered(&mut bench, method::ALLOCATE), 10);
