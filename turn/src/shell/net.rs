@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use program::Seldom;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{
@@ -15,6 +16,8 @@ use super::batch::{BATCH, Outgoing, PLACE};
 use super::sockets;
 use super::stream::Streams;
 use crate::relay::{BindError, Client, Io, Link, RelayId};
+
+static NO_SOCKET: Seldom = Seldom::new();
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,7 +150,9 @@ impl Io for Net {
         let socket = sockets::relay(address).map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => BindError::InUse,
             _ => {
-                tracing::warn!(%address, %error, "no socket for a relay");
+                if let Some(left_out) = NO_SOCKET.say() {
+                    tracing::warn!(%address, %error, left_out, "no socket for a relay");
+                }
                 BindError::Failed
             }
         })?;

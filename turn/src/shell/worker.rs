@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use program::Seldom;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
@@ -27,6 +28,8 @@ const EVENTS: usize = 256;
 const ACCEPTS: usize = 64;
 /// A connection without an allocation that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
 
 const ONE_SECOND: Timespec = Timespec {
     tv_sec: 1,
@@ -251,7 +254,9 @@ impl Worker {
                 }
                 Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "connections cannot be accepted for a moment");
+                    if let Some(left_out) = NOT_ACCEPTED.say() {
+                        tracing::warn!(%error, left_out, "connections cannot be accepted for a moment");
+                    }
                     self.listen(false);
                     return;
                 }
