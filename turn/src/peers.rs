@@ -1,6 +1,6 @@
 //! Which addresses may be relayed to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -138,14 +138,6 @@ fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
     match ip {
         IpAddr::V6(ip) => protocol::wrapped_v4(ip),
         IpAddr::V4(_) => None,
-    }
-}
-
-/// Rate limits count IPv6 by /64.
-pub(crate) fn counted(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        ip @ IpAddr::V4(_) => ip,
     }
 }
 

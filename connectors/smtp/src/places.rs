@@ -1,9 +1,11 @@
 //! Who is connected, and what that costs: nobody can take all of it.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use program::network;
 
 use crate::config::Limits;
 
@@ -23,17 +25,6 @@ struct Held {
     connections: usize,
     /// Bytes of mails that are being received.
     bytes: usize,
-}
-
-/// Whom an address belongs to: an IPv6 address is one of many that somebody has.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
 }
 
 impl Places {

@@ -5,11 +5,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use program::network;
 use rustls::ServerConnection;
 
 use crate::clock::Time;
 use crate::frame::{NotTurn, first_message};
-use crate::peers::counted;
 
 /// Bytes that may wait for a slow client; data beyond that is dropped, as over UDP.
 const MAX_OUTPUT: usize = 256 * 1024;
@@ -50,11 +50,11 @@ impl Connections {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let (all, by_address) = &mut *guard;
-        let own = by_address.get(&counted(ip)).copied().unwrap_or(0);
+        let own = by_address.get(&network(ip)).copied().unwrap_or(0);
         let fits = *all < self.max && own < self.max_address;
         if fits {
             *all += 1;
-            by_address.insert(counted(ip), own + 1);
+            by_address.insert(network(ip), own + 1);
         }
         fits
     }
@@ -67,10 +67,10 @@ impl Connections {
             .unwrap_or_else(PoisonError::into_inner);
         let (all, by_address) = &mut *guard;
         *all = all.saturating_sub(1);
-        if let Some(own) = by_address.get_mut(&counted(ip)) {
+        if let Some(own) = by_address.get_mut(&network(ip)) {
             *own -= 1;
             if *own == 0 {
-                by_address.remove(&counted(ip));
+                by_address.remove(&network(ip));
             }
         }
     }

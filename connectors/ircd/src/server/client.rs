@@ -1,7 +1,6 @@
 //! Clients (connections) and users (who they speak for).
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use irc_codec::{Message, Source};
@@ -136,17 +135,6 @@ impl User {
 
     pub(super) fn account_or_star(&self) -> &str {
         self.account.as_ref().map_or("*", AccountName::as_str)
-    }
-}
-
-/// Returns what is counted as one address: of IPv6 a network of 64 bits, which one person usually has.
-pub(crate) fn address_key(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            IpAddr::V6(std::net::Ipv6Addr::from_bits(network))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

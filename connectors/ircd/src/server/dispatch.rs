@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use irc_codec::{Message, ParseError};
 
 use super::caps::Caps;
-use super::client::{Client, Registration, UserId, address_key};
+use super::client::{Client, Registration, UserId};
 use super::commands::{self, Handler};
 use super::deliver::{Reply, Response};
 use super::{ClientId, Now, Peer, Server};
@@ -34,7 +34,7 @@ impl Server {
             return;
         }
         self.addresses
-            .entry(address_key(peer.address))
+            .entry(program::network(peer.address))
             .or_default()
             .clients += 1;
         let deadline = now.ticks + limits.registration_ms;
@@ -72,7 +72,7 @@ impl Server {
             return None;
         }
         let limits = &self.config.limits;
-        let counted = self.addresses.get(&address_key(address))?;
+        let counted = self.addresses.get(&program::network(address))?;
         let count = counted.clients;
         if count >= limits.clients_per_address {
             return Some(format!(
@@ -88,7 +88,7 @@ impl Server {
 
     /// A client of that address is gone.
     pub(super) fn leave_address(&mut self, address: IpAddr) {
-        let key = address_key(address);
+        let key = program::network(address);
         if let Some(address) = self.addresses.get_mut(&key) {
             address.clients = address.clients.saturating_sub(1);
             if address.clients == 0 && address.forgiven <= self.now.ticks {

@@ -61,7 +61,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::IrcdConfig;
 use crate::record::{Query, Record, Seen, State};
 use channel::Channel;
-pub(crate) use client::address_key;
 use client::{Client, User, UserId};
 use deliver::Response;
 use outbox::Outbox;

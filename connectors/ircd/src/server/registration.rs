@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use irc_codec::Message;
 use protocol::SessionRef;
 
-use super::client::{Busy, User, UserId, address_key};
+use super::client::{Busy, User, UserId};
 use super::deliver::Reply;
 use super::lookalike::visible;
 use super::outbox::When;
@@ -282,7 +282,7 @@ impl Server {
         client.failures += 1;
         let address = self
             .addresses
-            .entry(address_key(client.peer.address))
+            .entry(program::network(client.peer.address))
             .or_default();
         if address.forgiven <= self.now.ticks {
             address.failures = 0;

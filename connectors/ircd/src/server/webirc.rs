@@ -2,7 +2,6 @@
 
 use irc_codec::Message;
 
-use super::client::address_key;
 use super::{ClientId, Server};
 
 impl Server {
@@ -44,7 +43,7 @@ impl Server {
         }
         self.leave_address(from);
         self.addresses
-            .entry(address_key(address))
+            .entry(program::network(address))
             .or_default()
             .clients += 1;
         if let Some(client) = self.clients.get_mut(&id) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use program::Seldom;
+use program::{Seldom, network};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -21,7 +21,7 @@ use super::engine::Input;
 use super::outgoing::Outgoing;
 use crate::config::{IrcdConfig, is_loopback};
 use crate::proxy::{self, Origin, Reading};
-use crate::server::{ClientId, Peer, address_key};
+use crate::server::{ClientId, Peer};
 
 /// Connections above the limit that may be in a TLS handshake or being refused.
 const SPARE: usize = 128;
@@ -115,7 +115,7 @@ impl Door {
             return Some(None);
         }
         let most = self.config.limits.clients_per_address;
-        let key = address_key(address);
+        let key = network(address);
         let entered = self.crowd.enter(key, most.saturating_add(SPARE_OF_ADDRESS));
         entered.then(|| {
             Some(Place {
