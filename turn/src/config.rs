@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use program::Share;
+
 use crate::credentials::{MIN_SECRET, Secrets};
 use crate::peers::Network;
 use crate::relay::RelayAddress;
@@ -132,6 +134,29 @@ impl Config {
             threads: 0,
             metrics: None,
         }
+    }
+
+    /// The connections that are allowed, and the sockets of relays, one of each allocation: of a user, not of an address.
+    #[must_use]
+    pub const fn shares(&self) -> [Share; 2] {
+        [
+            Share {
+                all: self.max_connections,
+                of_address: self.max_address_connections,
+            },
+            Share {
+                all: self.max_allocations,
+                of_address: self.max_user_allocations,
+            },
+        ]
+    }
+
+    /// Allows so many.
+    pub const fn set_shares(&mut self, [connections, relays]: [Share; 2]) {
+        self.max_connections = connections.all;
+        self.max_address_connections = connections.of_address;
+        self.max_allocations = relays.all;
+        self.max_user_allocations = relays.of_address;
     }
 
     /// Whether everything is on loopback: then peers there may be reached, and nobody else can ask for it.

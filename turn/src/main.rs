@@ -27,12 +27,10 @@ fn main() -> ExitCode {
 }
 
 fn run(keys: Keys) -> anyhow::Result<()> {
-    let settings = keys.resolve()?;
+    let mut settings = keys.resolve()?;
     program::log(Some(&settings.log)).map_err(anyhow::Error::msg)?;
-    // Each allocation needs a descriptor or two.
-    if let Err(error) = program::raise_descriptors() {
-        tracing::warn!(%error, "the limit of open files cannot be raised");
-    }
+    let shares = program::share_out(program::raise_descriptors()?, settings.config.shares());
+    settings.config.set_shares(shares);
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals cannot be caught")?;
     let server = turn_server::start(&settings.config)?;
     for address in server.addresses() {

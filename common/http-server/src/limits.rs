@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use program::{Share, share_out};
+
 /// Limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -44,13 +46,28 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Leaves half of the process's descriptors to everything that is not a connection of this server, and most of the
-    /// connections to other addresses than one.
+    /// Leaves half of the process's descriptors to everything that is not a connection of this server, the only one of
+    /// the process.
     #[must_use]
-    pub fn within(mut self, descriptors: u64) -> Self {
-        let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
-        self.connections = self.connections.min(half).max(1);
-        self.connections_of_address = self.connections_of_address.min(self.connections / 4).max(1);
+    pub fn within(self, descriptors: u64) -> Self {
+        let [share] = share_out(descriptors, [self.share()]);
+        self.with_share(share)
+    }
+
+    /// The connections that these limits allow.
+    #[must_use]
+    pub const fn share(&self) -> Share {
+        Share {
+            all: self.connections,
+            of_address: self.connections_of_address,
+        }
+    }
+
+    /// Allows so many connections.
+    #[must_use]
+    pub const fn with_share(mut self, share: Share) -> Self {
+        self.connections = share.all;
+        self.connections_of_address = share.of_address;
         self
     }
 }

@@ -7,6 +7,7 @@ mod places;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod seldom;
+mod shares;
 mod start;
 
 pub use descriptors::raise_descriptors;
@@ -14,4 +15,5 @@ pub use places::{Place, Places, network};
 #[cfg(feature = "tokio")]
 pub use runtime::{run, stop_signal};
 pub use seldom::Seldom;
+pub use shares::{Share, share_out};
 pub use start::{end, log, say};

@@ -3,11 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use program::Share;
 use protocol::AccountName;
 use serde::{Deserialize, Serialize};
 
 use crate::addresses::AddressRange;
 use crate::server::Secret;
+
+/// Connections above the limit that may be in a TLS handshake or being refused, at most.
+const SPARE: usize = 128;
 
 /// Who may connect without an account.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -191,6 +195,33 @@ pub struct Limits {
     pub segment_bytes: u64,
 }
 
+impl Limits {
+    /// The connections that these bounds allow, the spare ones included.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        Share {
+            all: self.clients.saturating_add(self.spare()),
+            of_address: self.clients_per_address,
+        }
+    }
+
+    /// Allows so many connections, the spare ones included.
+    #[must_use]
+    pub fn with_share(mut self, share: Share) -> Self {
+        if share != self.share() {
+            let most = share.all.saturating_sub(SPARE);
+            self.clients = most.max(share.all * 4 / 5).max(1);
+            self.clients_per_address = share.of_address;
+        }
+        self
+    }
+
+    /// Connections above the limit that may be in a TLS handshake or being refused.
+    pub(crate) fn spare(&self) -> usize {
+        self.clients.div_ceil(4).min(SPARE)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -358,5 +389,20 @@ mod tests {
         assert!(Guests::On.admit([192, 0, 2, 1].into()));
         assert!(!Guests::Off.admit([127, 0, 0, 1].into()));
         assert!("sometimes".parse::<Guests>().is_err());
+    }
+    #[test]
+    fn fewer_connections_leave_spare_ones_as_well() {
+        let whole = Limits::default();
+        assert_eq!(whole.clone().with_share(whole.share()), whole);
+        for all in 4..20_000 {
+            let share = Share { all, of_address: 6 };
+            let limits = whole.clone().with_share(share);
+            assert_eq!(limits.clients_per_address, 6);
+            assert!(limits.clients > 0 && limits.spare() > 0, "{all}");
+            assert!(limits.share().all <= all, "{all}");
+        }
+        let share = |all| Share { all, of_address: 6 };
+        assert_eq!(whole.clone().with_share(share(26)).clients, 20);
+        assert_eq!(whole.with_share(share(10_127)).clients, 9_999);
     }
 }

@@ -81,7 +81,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let client = functions(&options)?;
     let public_url = options.public_url.clone();
     let listen = options.listen;
-    let config = configure(options)?;
+    let mut config = configure(options)?;
+    let [share] = program::share_out(program::raise_descriptors()?, [config.limits.share()]);
+    config.limits = config.limits.with_share(share);
     let stop = program::stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await

@@ -4,7 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use program::Share;
+
 use crate::outgoing::OutgoingConfig;
+
+/// Connections that are refused with an answer at the same time, at most.
+const MAX_REFUSING: usize = 50;
 
 /// Configuration of the mail connector.
 #[derive(Clone)]
@@ -146,6 +151,33 @@ pub struct Limits {
     pub last_retry: Duration,
 }
 
+impl Limits {
+    /// The connections that these bounds allow, those that are being refused included.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        Share {
+            all: self.connections.saturating_add(self.refusals()),
+            of_address: self.connections_per_address,
+        }
+    }
+
+    /// Allows so many connections, those that are being refused included.
+    #[must_use]
+    pub fn with_share(mut self, share: Share) -> Self {
+        if share != self.share() {
+            let most = share.all.saturating_sub(MAX_REFUSING);
+            self.connections = most.max(share.all * 4 / 5).max(1);
+            self.connections_per_address = share.of_address;
+        }
+        self
+    }
+
+    /// How many connections may be refused with an answer at the same time; further ones are closed without.
+    pub(crate) fn refusals(&self) -> usize {
+        self.connections.div_ceil(4).min(MAX_REFUSING)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -176,6 +208,24 @@ impl Default for Limits {
             sending: Duration::from_secs(900),
             first_retry: Duration::from_secs(60),
             last_retry: Duration::from_secs(3_600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_connections_leave_some_for_refusals_as_well() {
+        let whole = Limits::default();
+        let same = whole.clone().with_share(whole.share());
+        assert_eq!((same.connections, same.connections_per_address), (200, 20));
+        for all in 4..250 {
+            let limits = whole.clone().with_share(Share { all, of_address: 6 });
+            assert_eq!(limits.connections_per_address, 6);
+            assert!(limits.connections > 0 && limits.refusals() > 0, "{all}");
+            assert!(limits.share().all <= all, "{all}");
         }
     }
 }

@@ -136,6 +136,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
     config.register = true;
     config.limits.first_retry = Duration::from_secs(options.mail_retry.max(1));
     config.limits.outbox = Duration::from_secs(options.mail_poll.max(1));
+    let [share] = program::share_out(program::raise_descriptors()?, [config.limits.share()]);
+    config.limits = config.limits.with_share(share);
     let metrics = match options.metrics {
         Some(address) => Some(
             TcpListener::bind(address)

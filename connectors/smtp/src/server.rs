@@ -29,8 +29,6 @@ const MAX_LINGER: usize = 256 * 1024;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// Connections that are refused with an answer at the same time; further ones are closed without.
-const MAX_REFUSING: usize = 50;
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
 static REFUSED: Seldom = Seldom::new();
@@ -67,6 +65,12 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: watc
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    while tasks.try_join_next().is_some() {}
+                    // Many may be accepted before the first of them is looked at.
+                    if tasks.len() >= shared.session.limits.share().all {
+                        refused(peer.ip().to_canonical());
+                        continue;
+                    }
                     let (shared, stop) = (Arc::clone(&shared), stop.clone());
                     tasks.spawn(async move { shared.answer(stream, peer, stop).await });
                 }
@@ -87,13 +91,17 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+fn refused(address: IpAddr) {
+    if let Some(left_out) = REFUSED.say() {
+        tracing::warn!(%address, left_out, "a connection is refused: there are too many, of this address or of all");
+    }
+}
+
 impl Shared {
     /// Says that there is no place, unless that is said to many already.
     async fn refuse(&self, mut stream: TcpStream, address: IpAddr) {
-        if let Some(left_out) = REFUSED.say() {
-            tracing::warn!(%address, left_out, "a connection is refused: there are too many, of this address or of all");
-        }
-        if self.refusing.fetch_add(1, Relaxed) < MAX_REFUSING {
+        refused(address);
+        if self.refusing.fetch_add(1, Relaxed) < self.session.limits.refusals() {
             let hostname = &self.session.hostname;
             let line = format!("421 4.7.0 {hostname} too many connections; try again later\r\n");
             drop(timeout(LINGER, stream.write_all(line.as_bytes())).await);

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use connector_kit::FunctionsClient;
 use ircd::server::Secret;
 use ircd::{AddressRange, DefaultChannel, Guests, Ircd, IrcdConfig, StartError, TlsConfig};
+use program::Share;
 use tokio::net::TcpListener;
 
 use crate::data::DataFolder;
@@ -118,6 +119,7 @@ pub(crate) async fn start(
     settings: &Settings,
     folder: &DataFolder,
     listener: TcpListener,
+    share: Share,
     functions: &str,
     origin: &str,
 ) -> anyhow::Result<Ircd> {
@@ -138,6 +140,7 @@ pub(crate) async fn start(
         tls: settings.irc_tls.clone(),
         proxies: settings.irc_proxies.clone(),
         webirc_password: settings.irc_webirc_password.clone(),
+        limits: ircd::Limits::default().with_share(share),
         ..IrcdConfig::default()
     };
     let tls = config.tls.as_ref().map(|tls| tls.listen);

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use functions_core::MailService;
+use program::Share;
 use smtp_connector::{Smtp, SmtpConfig};
 use tokio::net::TcpListener;
 
@@ -32,6 +33,7 @@ pub(crate) fn start(
     settings: &Settings,
     folder: &DataFolder,
     listener: TcpListener,
+    share: Share,
     functions: &str,
     origin: &str,
 ) -> anyhow::Result<Smtp> {
@@ -42,6 +44,7 @@ pub(crate) fn start(
     if let Some(host) = &mail.host {
         config.hostname.clone_from(host);
     }
+    config.limits = config.limits.with_share(share);
     config.tls.clone_from(&mail.tls);
     config.checks = mail.checks;
     config.dns = mail.dns;

@@ -10,6 +10,7 @@ mod relocate;
 mod router;
 mod serve;
 mod settings;
+mod shares;
 mod statics;
 mod turn;
 

@@ -19,6 +19,7 @@ use crate::irc::{self, IRCD};
 use crate::mail;
 use crate::router::Router;
 use crate::settings::{Keys, Settings};
+use crate::shares::Shares;
 use crate::statics::StaticFiles;
 use crate::turn;
 
@@ -29,8 +30,6 @@ pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Id of the gateway among the connectors.
 const GATEWAY: &str = "irc";
-/// Connections of the parts of this process to each other.
-const INNER_CONNECTIONS: usize = 256;
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -143,7 +142,7 @@ pub(crate) async fn functions(
 
 async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     let stopped = program::stop_signal()?;
-    let descriptors = program::raise_descriptors()?;
+    let shares = Shares::new(settings, program::raise_descriptors()?);
     let web = bind("listen", settings.listen).await?;
     // However many strangers hold the web port, the parts of this process reach each other.
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -151,7 +150,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         Some(address) => Some(bind("irc", address).await?),
         None => None,
     };
-    let turn = turn::start(settings, folder)?;
+    let turn = turn::start(settings, folder, shares.turn)?;
     let turn_address = turn
         .as_ref()
         .and_then(|turn| turn.addresses().first().copied());
@@ -178,7 +177,7 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
         behind_proxy: settings.behind_proxy,
         ..Limits::default()
     }
-    .within(descriptors);
+    .with_share(shares.web);
     let router = Router::new(
         Arc::clone(&functions),
         StaticFiles::new(settings.client.clone()),
@@ -196,28 +195,32 @@ async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
     ));
     let mut inner_ends = web_stopped;
     let answers = router.clone();
-    let inner_limits = Limits {
-        connections: INNER_CONNECTIONS,
-        connections_of_address: INNER_CONNECTIONS,
-        ..Limits::default()
-    };
     let within = tokio::spawn(http_server::serve(
         inner,
         move |request, peer| answers.clone().answer_within(request, peer),
-        inner_limits,
+        Limits::default().with_share(shares.inner),
         async move { drop(inner_ends.changed().await) },
     ));
     let inner = format!("http://{}", addresses.inner);
     let sweeping = tokio::spawn(maintain(Arc::clone(&functions), std::future::pending()));
     let ircd = match irc_listener {
-        Some(listener) => Some(irc::start(settings, folder, listener, &inner, &origin).await?),
+        Some(listener) => {
+            Some(irc::start(settings, folder, listener, shares.irc, &inner, &origin).await?)
+        }
         None => None,
     };
     let gateway = start_gateway(settings, folder, &inner, addresses.irc)?;
     router.mount(gateway.service());
     let smtp_address = smtp.as_ref().map(TcpListener::local_addr).transpose()?;
     let smtp = match smtp {
-        Some(listener) => Some(mail::start(settings, folder, listener, &inner, &origin)?),
+        Some(listener) => Some(mail::start(
+            settings,
+            folder,
+            listener,
+            shares.smtp,
+            &inner,
+            &origin,
+        )?),
         None => None,
     };
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use functions_core::TurnConfig;
+use program::Share;
 use turn_server::credentials::Secrets;
 use turn_server::relay::RelayAddress;
 use turn_server::{Config, Handle, StartError, TlsFiles};
@@ -93,16 +94,26 @@ pub(crate) fn port_range(text: &str) -> anyhow::Result<RangeInclusive<u16>> {
     Ok(parse("turn-relay-ports", first, expected)?..=parse("turn-relay-ports", last, expected)?)
 }
 
+/// What it would have of the process's descriptors: connections, and sockets of relays.
+pub(crate) fn shares() -> [Share; 2] {
+    Config::new(Vec::new(), Secrets::new(Vec::new())).shares()
+}
+
 /// Starts the server, if there is to be one.
 ///
 /// # Errors
 /// One sentence that says why it cannot start.
-pub(crate) fn start(settings: &Settings, folder: &DataFolder) -> anyhow::Result<Option<Handle>> {
+pub(crate) fn start(
+    settings: &Settings,
+    folder: &DataFolder,
+    shares: [Share; 2],
+) -> anyhow::Result<Option<Handle>> {
     let Some(address) = settings.turn else {
         return Ok(None);
     };
     let secret = secret(&folder.master_key()?);
     let mut config = Config::new(vec![address], Secrets::new(vec![secret.into_bytes()]));
+    config.set_shares(shares);
     config.relays.clone_from(&settings.turn_relays);
     config.ports = settings.turn_ports.clone();
     if let Some(tls) = &settings.turn_tls {

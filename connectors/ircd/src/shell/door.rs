@@ -23,10 +23,7 @@ use crate::config::{IrcdConfig, is_loopback};
 use crate::proxy::{self, Origin, Reading};
 use crate::server::{ClientId, Peer};
 
-/// Connections above the limit that may be in a TLS handshake or being refused.
-const SPARE: usize = 128;
-
-/// The same for one address.
+/// Connections of one address above its limit that may be in a TLS handshake or being refused.
 const SPARE_OF_ADDRESS: usize = 4;
 
 /// How long a TLS handshake may take.
@@ -57,11 +54,7 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(inputs: mpsc::Sender<Input>, config: Arc<IrcdConfig>) -> Self {
-        let all_slots = config
-            .limits
-            .clients
-            .saturating_add(SPARE)
-            .min(Semaphore::MAX_PERMITS);
+        let all_slots = config.limits.share().all.min(Semaphore::MAX_PERMITS);
         Self {
             inputs,
             config,

@@ -1,0 +1,56 @@
+//! What each port gets of the process's descriptors.
+
+use http_server::Limits;
+use program::{Share, share_out};
+use smtp_connector::Limits as MailLimits;
+
+use crate::settings::Settings;
+use crate::turn;
+
+/// Connections of the parts of this process to each other, at most.
+const INNER: usize = 256;
+
+/// How many connections each port may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    pub(crate) web: Share,
+    /// Where the parts of this process meet: strangers on this machine may find it.
+    pub(crate) inner: Share,
+    pub(crate) irc: Share,
+    pub(crate) smtp: Share,
+    /// Connections, and sockets of relays.
+    pub(crate) turn: [Share; 2],
+}
+
+impl Shares {
+    /// Shares out what the process has.
+    pub(crate) fn new(settings: &Settings, descriptors: u64) -> Self {
+        let open = |is_open: bool, share| if is_open { share } else { Share::default() };
+        let turn = settings.turn.is_some();
+        let [connections, relays] = turn::shares().map(|share| open(turn, share));
+        let irc = ircd::Limits::default().share();
+        let smtp = MailLimits::default().share();
+        let [web, irc, smtp, connections, relays] = share_out(
+            descriptors,
+            [
+                Limits::default().share(),
+                open(settings.irc.is_some(), irc),
+                open(settings.mail.smtp.is_some(), smtp),
+                connections,
+                relays,
+            ],
+        );
+        // Both ends of an inner connection are in this process, and belong to what is not shared out.
+        let inner = usize::try_from(descriptors / 8).map_or(INNER, |most| most.clamp(1, INNER));
+        Self {
+            web,
+            inner: Share {
+                all: inner,
+                of_address: inner,
+            },
+            irc,
+            smtp,
+            turn: [connections, relays],
+        }
+    }
+}
