@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol::{AccountName, Activity, Event, Registration};
 use socketioxide::{ParserConfig, SocketIo};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) fetches: Semaphore,
     pub(crate) outbox: Door,
     pub(crate) looks: Looks,
+    /// Something ended of which we were not told: the list of connections is another by now, too.
+    pub(crate) stale: Notify,
     /// Whether the connections have been fetched once.
     pub(crate) known: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -242,6 +244,7 @@ impl Gateway {
             fetches: Semaphore::new(MAX_FETCHES),
             outbox,
             looks,
+            stale: Notify::new(),
             known: watch::Sender::new(false),
             closing: watch::Sender::new(false),
             recent: Mutex::new(recent),

@@ -53,7 +53,11 @@ impl Shared {
                     self.reconcile(assigned, None, started, cursor);
                     self.forget_recent();
                     self.known.send_replace(true);
-                    tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5)).await;
+                    let pause = tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5));
+                    tokio::select! {
+                        () = pause => {}
+                        () = self.stale.notified() => {}
+                    }
                 }
                 Err(error) => {
                     let text = error.to_string();

@@ -80,7 +80,11 @@ impl Shared {
                 Ok(version) if seen.as_ref() == Some(&version) && asked.elapsed() < ASK_ALL => {
                     continue;
                 }
-                Ok(_) => self.check_sessions(About::All).await,
+                Ok(_) => {
+                    // Accounts may have been disabled or enabled.
+                    self.stale.notify_one();
+                    self.check_sessions(About::All).await
+                }
                 Err(error) => Err(error),
             };
             match result {

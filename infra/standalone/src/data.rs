@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ const VERSION: u32 = 1;
 ///
 /// ```text
 /// version       format of the folder
-/// lock          held while `subspace serve` runs
+/// lock          held while `subspace serve` runs; in it is where its parts meet
 /// master.key    32 bytes in hexadecimal; every other key is derived from it
 /// setup-token   until the first account is made
 /// store/        accounts and their documents
@@ -30,7 +31,21 @@ pub(crate) struct DataFolder {
 /// Held as long as the server runs; the lock ends with the process, however it ends.
 #[derive(Debug)]
 pub(crate) struct ServerLock {
-    _file: File,
+    file: File,
+}
+
+impl ServerLock {
+    /// Notes where the parts of the server meet, for commands that run beside it ([`DataFolder::running`]).
+    ///
+    /// # Errors
+    /// One sentence if that cannot be written.
+    pub(crate) fn note(&mut self, inner: SocketAddr) -> anyhow::Result<()> {
+        let write = |file: &mut File| {
+            file.set_len(0)?;
+            file.write_all(format!("{inner}\n").as_bytes())
+        };
+        write(&mut self.file).context("data: cannot write the lock")
+    }
 }
 
 impl DataFolder {
@@ -81,7 +96,18 @@ impl DataFolder {
                 self.path.display()
             );
         }
-        Ok(ServerLock { _file: file })
+        Ok(ServerLock { file })
+    }
+
+    /// Returns where the parts of the server meet that runs on this folder, if one does.
+    pub(crate) fn running(&self) -> Option<SocketAddr> {
+        let path = self.path.join("lock");
+        let file = File::open(&path).ok()?;
+        // Nobody who holds it, nobody who runs; what is written there is of another time.
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        fs::read_to_string(&path).ok()?.trim().parse().ok()
     }
 
     /// Returns the master key, making it at first start.
@@ -223,6 +249,20 @@ mod tests {
         );
         drop(lock);
         folder.lock().unwrap();
+    }
+
+    #[test]
+    fn who_runs_is_found_only_while_they_run() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temp.path()).unwrap();
+        assert_eq!(folder.running(), None);
+        let inner = SocketAddr::from(([127, 0, 0, 1], 6701));
+        let mut lock = folder.lock().unwrap();
+        assert_eq!(folder.running(), None);
+        lock.note(inner).unwrap();
+        assert_eq!(folder.running(), Some(inner));
+        drop(lock);
+        assert_eq!(folder.running(), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use storage_fs::FsStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::data::DataFolder;
+use crate::data::{DataFolder, ServerLock};
 use crate::irc::{self, IRCD};
 use crate::mail;
 use crate::router::Router;
@@ -39,11 +39,11 @@ pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
     let settings = keys.resolve()?;
     program::log(Some(&settings.log)).map_err(anyhow::Error::msg)?;
     let folder = DataFolder::open(&settings.data)?;
-    let _lock = folder.lock()?;
+    let mut lock = folder.lock()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(&settings, &folder))
+    runtime.block_on(serve(&settings, &folder, &mut lock))
 }
 
 /// Where the IRC server is, once its port is open.
@@ -58,7 +58,7 @@ pub(crate) struct Addresses {
 }
 
 /// Makes the functions over the data folder. Commands that open no port give no addresses; what they
-/// make knows the configured ones.
+/// make knows the configured ones, and reaches the server that runs on the folder, wherever it listens.
 ///
 /// # Errors
 /// One sentence: the store or a key cannot be used.
@@ -69,7 +69,7 @@ pub(crate) async fn functions(
 ) -> anyhow::Result<Functions> {
     let addresses = addresses.unwrap_or_else(|| Addresses {
         web: settings.listen,
-        inner: settings.listen,
+        inner: folder.running().unwrap_or(settings.listen),
         irc: settings.irc,
         turn: settings.turn,
         turn_tls: settings.turn_tls.as_ref().map(turn::Tls::address),
@@ -140,12 +140,17 @@ pub(crate) async fn functions(
     Ok(Functions::new(storage, config))
 }
 
-async fn serve(settings: &Settings, folder: &DataFolder) -> anyhow::Result<()> {
+async fn serve(
+    settings: &Settings,
+    folder: &DataFolder,
+    lock: &mut ServerLock,
+) -> anyhow::Result<()> {
     let stopped = program::stop_signal()?;
     let shares = Shares::new(settings, program::raise_descriptors()?);
     let web = bind("listen", settings.listen).await?;
     // However many strangers hold the web port, the parts of this process reach each other.
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    lock.note(inner.local_addr()?)?;
     let irc_listener = match settings.irc {
         Some(address) => Some(bind("irc", address).await?),
         None => None,

@@ -58,6 +58,31 @@ fn session(server: &Server, token: &str) -> u16 {
     server.request(&head, "").0
 }
 
+/// How many connections the gateway keeps, or how many of them are in a state.
+fn gauge(server: &Server, state: Option<&str>) -> usize {
+    let (_, metrics) = server.request("GET /metrics", "");
+    let lines = metrics.lines().filter(|line| match state {
+        Some(state) => line.starts_with(&format!(
+            "subspace_connector_connections{{state=\"{state}\"}}"
+        )),
+        None => line.starts_with("subspace_connector_connections{"),
+    });
+    let count = |line: &str| line.rsplit(' ').next()?.parse::<usize>().ok();
+    lines.filter_map(count).sum()
+}
+
+fn connections(server: &Server) -> usize {
+    gauge(server, None)
+}
+
+fn until_online(server: &Server, wanted: usize) {
+    let begun = std::time::Instant::now();
+    while gauge(server, Some("online")) != wanted {
+        assert!(begun.elapsed() < common::LIMIT, "{}", server.log());
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
     let temp = tempfile::tempdir().unwrap();
@@ -82,12 +107,17 @@ fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
     let (status, token) = sign_in(&server, "bob", NEW);
     assert_eq!((status, session(&server, &token)), (201, 200));
 
+    // The gateway knows at once, wherever the server listens: no connection of bob's stays to be refused.
+    until_online(&server, 2);
     let said = done(&account(&data, &["disable", "bob"], ""));
     assert!(said.contains("account enable bob"), "{said}");
     assert_eq!(session(&server, &token), 401);
     assert_eq!(sign_in(&server, "bob", NEW).0, 403);
+    assert_eq!(connections(&server), 1);
     done(&account(&data, &["enable", "bob"], ""));
     assert_eq!(session(&server, &token), 200);
+    assert_eq!(connections(&server), 2);
+    until_online(&server, 2);
 
     let said = refused(&account(&data, &["remove", "bob"], ""));
     assert!(said.contains("--yes"), "{said}");

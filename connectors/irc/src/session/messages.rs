@@ -41,7 +41,9 @@ impl Session {
         let text = message.param(1);
         let history = self.in_history(message);
         let notice = message.command == "NOTICE";
-        if self.registering() || text.is_empty() {
+        // Before the welcome servers say how they look a host up; what persons and bouncers say is for the user.
+        let early = self.registering() && self.is_server(&source_of(message));
+        if early || text.is_empty() {
             return;
         }
         let relayed = message.tags.get("draft/relaymsg");
@@ -67,7 +69,11 @@ impl Session {
             self.history_message(batch, at);
         }
         let id = self.id_of(message);
-        let target = message.param(0).to_owned();
+        // What an operator says to all of a server or network (`$*`) is said to us.
+        let target = match message.param(0) {
+            all if all.starts_with('$') => self.link.nick.clone(),
+            one => one.to_owned(),
+        };
         if mine
             && history.is_none()
             && let Some(sending) = self.take_echo(

@@ -56,6 +56,37 @@ fn whoever_has_a_user_or_a_host_is_a_person() {
 }
 
 #[test]
+fn what_persons_say_before_the_welcome_is_shown() {
+    let mut story = Story::new(assignment());
+    story.connect();
+    story.outputs.clear();
+    story.server(":irc.test NOTICE alice :*** Looking up your hostname");
+    story.server("NOTICE AUTH :*** Checking ident");
+    assert!(archived(&story).is_empty());
+    // A bouncer that says what is wrong.
+    story.server(":*status!znc@znc.in PRIVMSG alice :Network x doesn't exist.");
+    let expected = (
+        ArchiveTarget::User("*status".to_owned()),
+        "*status".to_owned(),
+    );
+    assert_eq!(archived(&story), [expected]);
+}
+
+#[test]
+fn what_is_said_to_everybody_is_said_to_us() {
+    let mut story = Story::online(assignment(), "", "CHANTYPES=#");
+    for target in ["$*", "$*.test", "$$*"] {
+        story.outputs.clear();
+        story.server(&format!(":oper!o@h PRIVMSG {target} :going down"));
+        let (activity, ..) = story.only();
+        let shown = activity.target.as_ref().map(|target| target.id.as_str());
+        assert_eq!(shown, Some("alice@irc.test"), "{target}");
+        let expected = (ArchiveTarget::User("oper".to_owned()), "oper".to_owned());
+        assert_eq!(archived(&story), [expected]);
+    }
+}
+
+#[test]
 fn servers_speak_as_the_service_and_in_channels() {
     let mut story = Story::online(assignment(), "", "CHANTYPES=#");
     story.join("#a", "alice");

@@ -7,7 +7,7 @@ use irc_codec::Message;
 use protocol::{AccountName, Timestamp};
 
 use super::caps::Caps;
-use super::client::UserId;
+use super::client::{Client, UserId};
 use super::outbox::When;
 use super::{ClientId, Recipients, Server, message_id, names};
 
@@ -152,6 +152,12 @@ pub(super) fn wire(message: &Message) -> String {
     line
 }
 
+fn note_shown(client: &mut Client, event: &Event) {
+    if let Some(track) = client.track.as_mut().filter(|_| event.has_id) {
+        track.shown = track.shown.max(event.at);
+    }
+}
+
 impl Server {
     /// Returns what a client is called in replies.
     pub(super) fn name_for(&self, id: ClientId) -> String {
@@ -241,9 +247,7 @@ impl Server {
             let Some(client) = self.clients.get_mut(&id) else {
                 continue;
             };
-            if let Some(track) = client.track.as_mut().filter(|_| event.has_id) {
-                track.shown = track.shown.max(event.at);
-            }
+            note_shown(client, event);
             let caps = client.caps;
             if labelled == Some(id) {
                 let line = event.tags_for(caps, None) + &body;
@@ -262,6 +266,13 @@ impl Server {
             };
             let line = event.tags_for(caps, None) + &body + "\r\n";
             self.outbox.send(to, line.into(), when);
+        }
+    }
+
+    /// A client knows what it said itself: that is nothing it missed.
+    pub(super) fn note_shown(&mut self, id: ClientId, event: &Event) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            note_shown(client, event);
         }
     }
 

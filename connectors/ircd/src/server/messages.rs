@@ -215,6 +215,7 @@ impl Server {
             .is_some_and(|client| client.caps.has(Caps::ECHO_MESSAGE));
         if !echo {
             audience.retain(|&client| client != id);
+            self.note_shown(id, event);
         }
         if event.message.command == "TAGMSG" {
             audience = self.with_cap(audience, Caps::MESSAGE_TAGS);

@@ -59,6 +59,34 @@ fn a_plain_client_is_shown_what_it_missed_and_only_once() {
 }
 
 #[test]
+fn what_a_client_said_itself_is_nothing_it_missed() {
+    let mut world = World::new(config());
+    for round in 0..3 {
+        let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
+        let welcome = world.take(alice);
+        assert!(said(&welcome).is_empty(), "{round}: {welcome:#?}");
+        let joined = world.ask(alice, "JOIN #tea");
+        assert!(said(&joined).is_empty(), "{round}: {joined:#?}");
+        world.say(alice, "PRIVMSG #tea :my own line");
+        world.say(alice, "PRIVMSG bob :my own secret");
+        world.say(alice, "QUIT");
+    }
+    // Another device of the same member has missed them.
+    let other = member(&mut world, "alice:pw-alice", "alice", "phone", "");
+    world.take(other);
+    world.say(other, "QUIT");
+    let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
+    world.say(alice, "JOIN #tea");
+    world.say(alice, "PRIVMSG #tea :one more");
+    let other = member(&mut world, "alice:pw-alice", "alice", "phone", "");
+    let joined = world.ask(other, "JOIN #tea");
+    assert!(
+        joined.iter().any(|line| line.contains("one more")),
+        "{joined:#?}"
+    );
+}
+
+#[test]
 fn with_server_time_the_text_stays_as_it_was_and_the_time_is_a_tag() {
     let mut world = away();
     let caps = "server-time batch message-tags";
