@@ -185,7 +185,7 @@ impl std::fmt::Debug for AuthenticateRequest {
 }
 
 /// Answer to `POST /connector/authenticate`; absent account means no.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct AuthenticateResponse {
     /// The account that was proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -193,6 +193,9 @@ pub struct AuthenticateResponse {
     /// Id of the `irc` grant that was shown; absent for the account's password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
+    /// Whether the account may manage the installation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub admin: bool,
     /// Why not, one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -104,7 +104,7 @@ impl Accounts for connector_kit::FunctionsClient {
                     Some(account) => Ok(Proof {
                         account,
                         grant: answer.grant,
-                        administrator: false,
+                        administrator: answer.admin,
                     }),
                     None => {
                         if let (Some(reason), Some(left_out)) = (&answer.reason, REFUSED.say()) {

@@ -120,6 +120,35 @@ fn clients_behind_a_proxy_are_who_and_where_they_are() {
 }
 
 #[test]
+fn admins_end_the_connections_of_others_and_members_do_not() {
+    let space = Space::new(&[]);
+    let _server = space.start();
+    space.add_admin("alice");
+    space.add("bob");
+    let sign_in = |name: &str| {
+        let password = format!("{name}:{PASSWORD}");
+        Plain::register(&space.irc, name, Some(&password), "").unwrap()
+    };
+    let (alice, bob) = (sign_in("alice"), sign_in("bob"));
+    bob.say("KILL alice :mine");
+    bob.expect(" 481 bob ");
+    alice.say("PING still");
+    alice.expect(" PONG ");
+    alice.say("KILL bob :spam");
+    bob.expect("ERROR :Killed (alice (spam))");
+    // So does an admin who shows a token, as the account's own connection does.
+    let wanted = json!({"kind": "irc", "client": "phone"});
+    let session = space.sign_in("alice");
+    let (status, grant) = space.call("POST /api/grants", &session, &wanted);
+    assert_eq!(status, 201, "{grant}");
+    drop(alice);
+    let phone = Plain::register(&space.irc, "alice", grant["token"].as_str(), "").unwrap();
+    let bob = sign_in("bob");
+    phone.say("KILL bob :again");
+    bob.expect("ERROR :Killed (alice (again))");
+}
+
+#[test]
 fn a_revoked_irc_password_ends_the_connections_that_it_opened() {
     let space = Space::new(&[]);
     let _server = space.start();

@@ -3,11 +3,12 @@
 use crate::Host;
 use bytes::Bytes;
 use http::StatusCode;
-use protocol::{AccountName, AuthenticateRequest, AuthenticateResponse, GrantKind};
+use protocol::{AuthenticateRequest, AuthenticateResponse, GrantKind};
 use storage_adapter::ObjectStore;
 
 use crate::Functions;
 use crate::guard::ClientAddress;
+use crate::records::AccountRecord;
 use crate::problem::{Answer, Failure};
 use crate::request::{answer, parse_json};
 
@@ -15,18 +16,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(super) async fn post_authenticate(&self, body: &Bytes) -> Answer {
         let request: AuthenticateRequest = parse_json(body)?;
         let response = match self.authenticate(&request).await {
-            Ok((account, grant)) => AuthenticateResponse {
-                account: Some(account),
+            Ok((record, grant)) => AuthenticateResponse {
+                account: Some(record.name),
                 grant,
-                reason: None,
-                wait: None,
+                admin: record.admin,
+                ..Default::default()
             },
             Err(failure) if failure.status.is_server_error() => return Err(failure),
             Err(failure) => AuthenticateResponse {
-                account: None,
-                grant: None,
                 wait: failure.retry_after(),
                 reason: Some(failure.detail.into_owned()),
+                ..Default::default()
             },
         };
         Ok(answer(StatusCode::OK, &response))
@@ -37,11 +37,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn authenticate(
         &self,
         request: &AuthenticateRequest,
-    ) -> Result<(AccountName, Option<String>), Failure> {
+    ) -> Result<(AccountRecord, Option<String>), Failure> {
         let name = request.name.trim().to_ascii_lowercase();
         if let Some(held) = self.check_token(&request.password).await? {
-            if held.grant.kind == GrantKind::Irc && held.account.as_str() == name {
-                return Ok((held.account.clone(), Some(held.grant.id.clone())));
+            if held.grant.kind == GrantKind::Irc
+                && held.account.as_str() == name
+                && let Some((record, _)) = self.account(&held.account).await?
+            {
+                return Ok((record, Some(held.grant.id.clone())));
             }
             return Err(Failure::forbidden(
                 "this token is not an IRC password of this account",
@@ -52,6 +55,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let record = self
             .check_password(&name, &request.password, client)
             .await?;
-        Ok((record.name, None))
+        Ok((record, None))
     }
 }

@@ -121,7 +121,16 @@ impl Space {
 
     /// Makes an account as the operator does.
     pub(crate) fn add(&self, name: &str) {
-        let added = add(&self.data(), name, PASSWORD, &self.flags());
+        self.add_with(name, &[]);
+    }
+
+    pub(crate) fn add_admin(&self, name: &str) {
+        self.add_with(name, &["--admin"]);
+    }
+
+    fn add_with(&self, name: &str, more: &[&str]) {
+        let flags = [&self.flags(), more].concat();
+        let added = add(&self.data(), name, PASSWORD, &flags);
         let said = String::from_utf8_lossy(&added.stderr);
         assert!(added.status.success(), "{said}");
     }

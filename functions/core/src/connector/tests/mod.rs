@@ -427,7 +427,8 @@ fn the_irc_server_asks_who_somebody_is() {
         assert_eq!(reply.status, 200);
         reply.json()
     };
-    assert_eq!(ask("Alice", PASSWORD), json!({"account": "alice"}));
+    let admin = json!({"account": "alice", "admin": true});
+    assert_eq!(ask("Alice", PASSWORD), admin);
     let grant = s
         .functions
         .api(
@@ -438,8 +439,10 @@ fn the_irc_server_asks_who_somebody_is() {
         )
         .json();
     let token = grant["token"].as_str().unwrap();
-    assert_eq!(ask("alice", token)["account"], "alice");
+    let shown = json!({"account": "alice", "grant": grant["id"], "admin": true});
+    assert_eq!(ask("alice", token), shown);
     s.functions.sign_up("bob");
+    assert_eq!(ask("bob", PASSWORD), json!({"account": "bob"}));
     for (name, password) in [
         ("bob", token),
         ("alice", s.session.as_str()),
@@ -550,5 +553,5 @@ fn who_guesses_passwords_over_irc_slows_down_only_themselves() {
         "{refused}"
     );
     assert_eq!(refused["wait"], 1, "{refused}");
-    assert_eq!(ask(PASSWORD, "192.0.2.8"), json!({"account": "alice"}));
+    assert_eq!(ask(PASSWORD, "192.0.2.8")["account"], "alice");
 }
