@@ -23,6 +23,8 @@ pub struct Proof {
 pub enum Refusal {
     /// They do not belong together.
     Wrong,
+    /// They do, but the account is disabled.
+    Disabled,
     /// There were too many wrong ones; the next is looked at after so many seconds.
     Wait(u64),
     /// It could not be found out; one sentence why.
@@ -110,7 +112,11 @@ impl Accounts for connector_kit::FunctionsClient {
                         if let (Some(reason), Some(left_out)) = (&answer.reason, REFUSED.say()) {
                             tracing::info!(name, reason, left_out, "an IRC client was refused");
                         }
-                        Err(answer.wait.map_or(Refusal::Wrong, Refusal::Wait))
+                        Err(match answer.wait {
+                            _ if answer.disabled => Refusal::Disabled,
+                            Some(seconds) => Refusal::Wait(seconds),
+                            None => Refusal::Wrong,
+                        })
                     }
                 },
                 Err(error) => {

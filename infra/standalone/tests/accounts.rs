@@ -4,31 +4,13 @@
 
 mod common;
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
-use common::server::{Server, add, subspace};
+use common::server::{Server, account, add};
 use serde_json::{Value, json};
 
 const OLD: &str = "correct horse";
 const NEW: &str = "another good password";
-
-/// `subspace account …`; a password goes to its standard input.
-fn account(data: &Path, words: &[&str], password: &str) -> Output {
-    let mut child = subspace(data)
-        .arg("account")
-        .args(words)
-        .arg("--data")
-        .arg(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
-    child.wait_with_output().unwrap()
-}
 
 fn done(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);

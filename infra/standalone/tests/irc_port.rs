@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use common::irc::Plain;
+use common::server::account;
 use common::{PASSWORD, Space, certificate};
 use serde_json::{Value, json};
 
@@ -146,6 +147,26 @@ fn admins_end_the_connections_of_others_and_members_do_not() {
     let bob = sign_in("bob");
     phone.say("KILL bob :again");
     bob.expect("ERROR :Killed (alice (again))");
+}
+
+#[test]
+fn a_disabled_account_is_told_that_once_its_password_is_proved() {
+    let space = Space::new(&[]);
+    let _server = space.start();
+    space.add_admin("alice");
+    space.add("bob");
+    let disabled = account(&space.data(), &["disable", "bob"], "");
+    assert!(disabled.status.success(), "{disabled:?}");
+    let sign_in = |password: &str| {
+        let client = Plain::connect(&space.irc).unwrap();
+        client.say(&format!("PASS bob:{password}"));
+        client.say("NICK bob");
+        client.say("USER bob 0 * :bob");
+        client
+    };
+    let refused = sign_in(PASSWORD).expect(" 465 ");
+    assert!(refused.contains("This account is disabled"), "{refused}");
+    sign_in("not the password").expect(" 464 ");
 }
 
 #[test]

@@ -237,6 +237,10 @@ impl Server {
                     self.count_failure(id);
                     self.disconnect(id, "Wrong password");
                 }
+                Err(Refusal::Disabled) => {
+                    self.reply(id, Reply::new(465, [DISABLED]));
+                    self.disconnect(id, DISABLED);
+                }
                 Err(Refusal::Wait(seconds)) => {
                     let text = wait(seconds);
                     self.reply(id, Reply::new(464, [text.as_str()]));
@@ -388,6 +392,9 @@ impl Server {
 pub(super) fn wait(seconds: u64) -> String {
     format!("Too many attempts with wrong passwords, wait {seconds} s")
 }
+
+/// What whoever has proved to be its owner is told of an account that is disabled.
+pub(super) const DISABLED: &str = "This account is disabled; ask an admin of this installation";
 
 /// The longest real name, in bytes.
 pub(super) const REAL_NAME: usize = 150;

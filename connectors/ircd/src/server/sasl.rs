@@ -10,7 +10,7 @@ use super::client::Busy;
 use super::deliver::Reply;
 use super::outbox::When;
 use super::pass::split_device;
-use super::registration::{MAX_FAILURES, wait};
+use super::registration::{DISABLED, MAX_FAILURES, wait};
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
 
@@ -99,6 +99,8 @@ impl Server {
                 self.reply(id, Reply::new(903, ["SASL authentication successful"]));
                 self.adopt_account(id, &proof.account);
             }
+            // The account is "held, or otherwise administratively made unavailable" (IRCv3 sasl-3.1).
+            Err(Refusal::Disabled) => self.reply(id, Reply::new(902, [DISABLED])),
             Err(Refusal::Wait(seconds)) => {
                 let text = format!("SASL authentication failed: {}", wait(seconds));
                 self.reply(id, Reply::new(904, [text]));

@@ -185,6 +185,9 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
     }
     // Only whoever knows the password is told.
     assert_eq!(s.sign_in("bob", "not the password"), 401);
+    assert_eq!(s.irc("bob", "not the password").get("disabled"), None);
+    assert_eq!(s.irc("bob", irc).get("disabled"), None);
+    assert_eq!(s.irc("bob", PASSWORD)["disabled"], true);
     let token = block_on(s.f.create_grant(&name("bob"), "x", "notes:rw".parse().unwrap()));
     assert!(token.unwrap_err().to_string().contains("disabled"));
     for _ in 0..2 {

@@ -7,6 +7,7 @@ use protocol::{AuthenticateRequest, AuthenticateResponse, GrantKind};
 use storage_adapter::ObjectStore;
 
 use crate::Functions;
+use crate::closed::DISABLED;
 use crate::guard::ClientAddress;
 use crate::records::AccountRecord;
 use crate::problem::{Answer, Failure};
@@ -25,6 +26,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Err(failure) if failure.status.is_server_error() => return Err(failure),
             Err(failure) => AuthenticateResponse {
                 wait: failure.retry_after(),
+                // Said only once the password was proved right, as at `/api/session`.
+                disabled: failure.detail == DISABLED,
                 reason: Some(failure.detail.into_owned()),
                 ..Default::default()
             },

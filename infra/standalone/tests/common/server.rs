@@ -148,10 +148,16 @@ fn serve(mut command: Command, data: &Path, flags: &[&str]) -> Child {
 
 /// `subspace account add`.
 pub(crate) fn add(data: &Path, name: &str, password: &str, flags: &[&str]) -> Output {
+    account(data, &[&["add", name], flags].concat(), password)
+}
+
+/// `subspace account …`; a password goes to its standard input.
+pub(crate) fn account(data: &Path, words: &[&str], password: &str) -> Output {
     let mut child = subspace(data)
-        .args(["account", "add", name, "--data"])
+        .arg("account")
+        .args(words)
+        .arg("--data")
         .arg(data)
-        .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

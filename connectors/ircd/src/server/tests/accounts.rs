@@ -103,6 +103,43 @@ fn too_many_attempts_are_said_as_that() {
 }
 
 #[test]
+fn whoever_proves_to_own_a_disabled_account_is_told_so_and_nobody_else() {
+    let mut world = World::new(config());
+    world.disabled = vec!["alice"];
+    let sasl = world.connect_from("192.0.2.7");
+    world.say(sasl, "CAP REQ :sasl");
+    let mut ask = |password: &str| {
+        world.say(sasl, "AUTHENTICATE PLAIN");
+        world.take(sasl);
+        let payload = plain("alice", password);
+        world.ask(sasl, &format!("AUTHENTICATE {payload}"))
+    };
+    assert!(ask("guess")[0].contains(" 904 "));
+    let told = ask("pw-alice");
+    assert!(
+        told.len() == 1 && told[0].contains(" 902 ") && told[0].contains("account is disabled"),
+        "{told:?}"
+    );
+    assert_eq!(world.server.statistics().failures, 1);
+    let mut pass = |password: &str| {
+        let id = world.connect_from("192.0.2.8");
+        world.say(id, &format!("PASS alice:{password}"));
+        world.say(id, "NICK alice");
+        world.say(id, "USER a 0 * :a");
+        assert!(world.closed.contains(&id));
+        world.take(id)
+    };
+    let told = pass("pw-alice");
+    assert!(
+        told[0].contains(" 465 ")
+            && told[0].contains("account is disabled")
+            && told[1].starts_with("ERROR :This account is disabled"),
+        "{told:?}"
+    );
+    assert!(pass("guess")[0].contains(" 464 "));
+}
+
+#[test]
 fn where_many_share_an_address_only_the_account_is_counted() {
     let mut config = config();
     config.trusted = vec!["192.0.2.9".parse().unwrap()];

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub problem: NotStored,
     /// Every password is answered with "wait so many seconds".
     pub slow_down: Option<u64>,
+    /// Accounts that are disabled.
+    pub disabled: Vec<&'static str>,
     /// The addresses that passwords were said to come from.
     pub asked_from: Vec<Option<IpAddr>>,
     /// What passwords are said to be: that of an `irc` grant, or the account's own.
@@ -86,6 +88,7 @@ impl World {
             disk_works: true,
             problem: NotStored::Failed,
             slow_down: None,
+            disabled: Vec::new(),
             asked_from: Vec::new(),
             grant: None,
             members: Vec::new(),
@@ -223,6 +226,9 @@ impl World {
                     });
                     let result = match self.slow_down {
                         Some(seconds) => Err(Refusal::Wait(seconds)),
+                        None if right && self.disabled.contains(&name.as_str()) => {
+                            Err(Refusal::Disabled)
+                        }
                         None => proof.ok_or(Refusal::Wrong),
                     };
                     self.server.handle_authenticated(client, result, self.now);
