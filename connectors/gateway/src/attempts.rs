@@ -23,7 +23,7 @@ const FILE: &str = "publishing.json";
 /// Folder of what is set aside.
 const ASIDE: &str = "aside";
 /// How often an event is tried that never gets an answer.
-const MAX_TRIES: u32 = 5;
+pub(crate) const MAX_TRIES: u32 = 5;
 /// Events of which one may be to blame, and which are tried together.
 const SMALL: usize = 20;
 /// Events that are suspected.
@@ -79,7 +79,11 @@ impl Attempts {
         for part in self.parts(records) {
             if part.tries >= MAX_TRIES {
                 for (id, record) in part.records {
-                    all.refused.push(self.set_aside(id, record, part.tries));
+                    let tries = part.tries;
+                    let reason = format!(
+                        "the process ended each of the {tries} times that it was published"
+                    );
+                    all.refused.push(self.set_aside(id, record, &reason));
                 }
                 continue;
             }
@@ -148,22 +152,38 @@ impl Attempts {
         self.write(&note);
     }
 
-    fn set_aside(&self, id: String, record: &[u8], tries: u32) -> RefusedEvent {
+    /// Sets an event aside on which the functions never answer, while they do on others.
+    ///
+    /// # Errors
+    /// It cannot be written; then it is not set aside.
+    pub(crate) fn give_up(&self, record: &[u8]) -> io::Result<()> {
+        let id = id_of(record);
+        self.put_aside(&id, record)?;
+        tracing::error!(
+            id,
+            "the functions answer on other events and never on this one; it is set aside in {ASIDE}/ of the spool"
+        );
+        Ok(())
+    }
+
+    fn put_aside(&self, id: &str, record: &[u8]) -> io::Result<()> {
         let dir = self.dir.join(ASIDE);
         let name: String = id
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .take(100)
             .collect();
-        let written = fs::create_dir_all(&dir)
-            .and_then(|()| crate::spool::write_atomically(&dir, &format!("{name}.json"), record));
-        if let Err(error) = written {
+        fs::create_dir_all(&dir)?;
+        fs::File::open(&self.dir)?.sync_all()?;
+        crate::spool::write_atomically(&dir, &format!("{name}.json"), record)
+    }
+
+    fn set_aside(&self, id: String, record: &[u8], reason: &str) -> RefusedEvent {
+        if let Err(error) = self.put_aside(&id, record) {
             tracing::error!(id, %error, "an event cannot be set aside; it is dropped");
         }
         lock(&self.note).tries.remove(&id);
-        let reason = format!(
-            "the process ended each of the {tries} times that it was published; it is set aside in {ASIDE}/ of the spool"
-        );
+        let reason = format!("{reason}; it is set aside in {ASIDE}/ of the spool");
         RefusedEvent { id, reason }
     }
 
@@ -214,7 +234,7 @@ mod tests {
             if part.tries >= MAX_TRIES {
                 for (id, record) in part.records {
                     assert_eq!(id, killer);
-                    attempts.set_aside(id, record, part.tries);
+                    attempts.set_aside(id, record, "it is a test");
                 }
                 continue;
             }

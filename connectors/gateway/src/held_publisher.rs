@@ -10,6 +10,7 @@ use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::attempts::MAX_TRIES;
 use crate::metrics::{Metrics, add};
 use crate::pending::Head;
 use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig};
@@ -138,6 +139,7 @@ impl HeldPublisher {
             metrics: Arc::clone(&self.metrics),
             permits: Arc::clone(&self.permits),
             most: self.config.batch_events,
+            tries: 0,
         };
         self.tasks.spawn(drain.run(pause));
     }
@@ -165,6 +167,8 @@ struct Drain {
     permits: Arc<Semaphore>,
     /// How many events the next batch may have: fewer after the functions found one too large.
     most: usize,
+    /// How often the functions did not answer on the first event alone.
+    tries: u32,
 }
 
 impl Drain {
@@ -233,6 +237,22 @@ impl Drain {
                     let stored = (count as u64).saturating_sub(refused);
                     self.metrics.published.fetch_add(stored, Relaxed);
                     self.most = (self.most * 2).min(self.config.batch_events);
+                    self.tries = 0;
+                }
+                Err(error) if error.is_silence() => {
+                    if count > 1 {
+                        self.most = count / 2;
+                        return Ok(Outcome::Wait(Duration::ZERO));
+                    }
+                    self.tries += 1;
+                    if self.tries < MAX_TRIES || !self.answer_on_the_next().await? {
+                        return Ok(Outcome::Wait(Duration::ZERO));
+                    }
+                    for record in &records {
+                        self.spool.attempts().give_up(record)?;
+                        add(&self.metrics.set_aside);
+                    }
+                    self.tries = 0;
                 }
                 Err(error) => match &error {
                     FunctionsError::Status {
@@ -263,6 +283,24 @@ impl Drain {
             .await
             .map_err(io::Error::other)??;
         Ok(if empty { Outcome::Empty } else { Outcome::More })
+    }
+
+    /// Whether the functions take what is behind the first event, on which they do not answer; then it is that event, and not
+    /// they or the account's archive. It is published again afterwards, which its id makes harmless.
+    async fn answer_on_the_next(&self) -> io::Result<bool> {
+        let (spool, account) = (self.spool.clone(), self.account.clone());
+        let read = move || spool.held().read(&account, 2, usize::MAX);
+        let (records, _) = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(io::Error::other)??;
+        let Some(next) = records.get(1) else {
+            return Ok(false);
+        };
+        let attempts = self.spool.attempts();
+        let answer = attempts
+            .publish(&self.client, std::slice::from_ref(next))
+            .await;
+        Ok(answer.is_ok_and(|receipt| receipt.waiting.is_empty()))
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) restarts: AtomicU64,
     pub(crate) published: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) set_aside: AtomicU64,
     pub(crate) publish_retries: AtomicU64,
 }
 
@@ -111,6 +112,11 @@ impl Metrics {
                 "refused_total",
                 "Events the functions refused for good.",
                 &self.refused,
+            ),
+            (
+                "set_aside_total",
+                "Events that were set aside because the functions never answered on them.",
+                &self.set_aside,
             ),
             (
                 "publish_retries_total",

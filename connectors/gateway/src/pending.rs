@@ -5,7 +5,7 @@
 //! minutes. Nothing is lost meanwhile: the spool has them, and the gateway replays them. Whoever is about to
 //! look at an archive has it published at once. What changes connections does not wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use protocol::AccountName;
@@ -85,10 +85,34 @@ pub(crate) struct Batch {
     pub(crate) records: Vec<Vec<u8>>,
     /// Bytes of all records.
     size: usize,
-    changes: usize,
+    /// The numbers of changes.
+    changes: Vec<u64>,
     messages: Vec<(AccountName, usize)>,
     /// The number of the last record, to name it.
     pub(crate) last: u64,
+}
+
+impl Batch {
+    /// Takes a record if it fits; the first one always does.
+    fn put(&mut self, record: &Record, most: usize, bytes: usize) -> bool {
+        let fits = self.records.is_empty()
+            || (self.records.len() < most && self.size + record.bytes.len() <= bytes);
+        if fits {
+            self.size += record.bytes.len();
+            self.last = record.number;
+            self.records.push(record.bytes.clone());
+        }
+        fits
+    }
+}
+
+/// What is published apart from everything else: messages of an account, or what changes its connections.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// Whose; nobody's if that cannot be read.
+    pub(crate) account: Option<AccountName>,
+    pub(crate) messages: bool,
+    pub(crate) batch: Batch,
 }
 
 /// What was read from the spool and is not published yet.
@@ -222,21 +246,12 @@ impl Pending {
     pub(crate) fn batch(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Batch {
         let at_once = all || self.is_full();
         let mut batch = Batch::default();
-        let put = |batch: &mut Batch, record: &Record| {
-            let fits = batch.records.is_empty()
-                || (batch.records.len() < most && batch.size + record.bytes.len() <= bytes);
-            if fits {
-                batch.size += record.bytes.len();
-                batch.last = record.number;
-                batch.records.push(record.bytes.clone());
-            }
-            fits
-        };
+        let put = |batch: &mut Batch, record: &Record| batch.put(record, most, bytes);
         for record in &self.changes {
             if !put(&mut batch, record) {
                 return batch;
             }
-            batch.changes += 1;
+            batch.changes.push(record.number);
         }
         let mut due: Vec<(u64, &AccountName, &Lane)> = self
             .lanes
@@ -269,11 +284,54 @@ impl Pending {
         batch
     }
 
+    /// Makes of all that is due a batch for each account, so that none holds up another; changes of an account
+    /// one by one.
+    pub(crate) fn pieces(&self, now: Instant, all: bool, most: usize, bytes: usize) -> Vec<Piece> {
+        let at_once = all || self.is_full();
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut seen = HashSet::new();
+        for record in &self.changes {
+            let account = Head::of(&record.bytes).map(|head| head.account);
+            if seen.insert(account.clone()) {
+                let mut batch = Batch::default();
+                batch.put(record, most, bytes);
+                batch.changes.push(record.number);
+                pieces.push(Piece {
+                    account,
+                    messages: false,
+                    batch,
+                });
+            }
+        }
+        for (account, lane) in &self.lanes {
+            if !at_once && self.due_at(account, lane, now) > now {
+                continue;
+            }
+            let mut batch = Batch::default();
+            let taken = lane
+                .records
+                .iter()
+                .take_while(|record| batch.put(record, most, bytes))
+                .count();
+            batch.messages.push((account.clone(), taken));
+            pieces.push(Piece {
+                account: Some(account.clone()),
+                messages: true,
+                batch,
+            });
+        }
+        pieces.sort_by_key(|piece| piece.batch.last);
+        pieces
+    }
+
     /// A batch was published.
     pub(crate) fn done(&mut self, batch: &Batch, now: Instant) {
-        for record in self.changes.drain(..batch.changes) {
-            self.bytes -= record.bytes.len();
-        }
+        let bytes = &mut self.bytes;
+        self.changes.retain(|record| {
+            let left = batch.changes.binary_search(&record.number).is_err();
+            *bytes -= if left { 0 } else { record.bytes.len() };
+            left
+        });
         let (first, longest) = (self.ages.first, self.ages.longest);
         for (account, count) in &batch.messages {
             let since = self.lanes.get(account).map_or(now, |lane| lane.since);

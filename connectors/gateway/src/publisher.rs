@@ -2,7 +2,10 @@
 //! when it is worth it (`pending.rs`).
 //!
 //! Where the functions say that an account's archive cannot be written, its messages are moved aside and
-//! go on by themselves (`held_publisher.rs`), so that nobody else's have to wait.
+//! go on by themselves (`held_publisher.rs`), so that nobody else's have to wait. So it is where they say nothing
+//! at all again and again, as long as they answer on what others said (`apart.rs`).
+
+mod apart;
 
 use std::io;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use crate::pending::{Ages, Batch, Pending};
 use crate::spool::{Reader, Spool};
 use connector_kit::Backoff;
 use connector_kit::{FunctionsClient, FunctionsError};
+use apart::Silence;
 
 /// Longest `Retry-After` that is obeyed.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
@@ -83,6 +87,28 @@ pub struct Publisher {
     waiting: Vec<(Look, u64)>,
     /// How many events the next batch may have: fewer after the functions found one too large.
     most: usize,
+    silence: Silence,
+}
+
+/// Why nothing was published.
+#[derive(Debug)]
+enum Trouble {
+    /// What waits cannot be held.
+    Disk(io::Error),
+    /// The functions did not take it.
+    Functions(FunctionsError),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<FunctionsError> for Trouble {
+    fn from(error: FunctionsError) -> Self {
+        Self::Functions(error)
+    }
 }
 
 impl Publisher {
@@ -106,6 +132,7 @@ impl Publisher {
         let (door, looks) = mpsc::channel(MOST_QUESTIONS);
         let publisher = Self {
             most: config.batch_events,
+            silence: Silence::default(),
             reader: Reader::default(),
             pending: Pending::new(ages, spool.cursor(), spool.end()),
             looks,
@@ -161,31 +188,18 @@ impl Publisher {
                 continue;
             }
             last = Some(Instant::now());
-            let bytes = self.config.batch_bytes;
-            let batch = self.pending.batch(Instant::now(), all, self.most, bytes);
-            let attempts = self.spool.attempts();
-            match attempts.publish(&self.client, &batch.records).await {
-                Ok(receipt) => {
-                    if let Err(error) = self.set_aside(&receipt, &mut held).await {
-                        tracing::error!(%error, "messages cannot be held; they wait in the spool");
-                        tokio::time::sleep(backoff.pause()).await;
-                        continue;
-                    }
-                    self.confirm(&receipt);
-                    self.pending.done(&batch, Instant::now());
-                    for waiting in &receipt.waiting {
-                        self.pending.forget(&waiting.account);
-                    }
-                    self.mark();
+            match self.publish(all, &mut held).await {
+                Ok(()) => {
                     backoff.reset();
                     if complained.take().is_some() {
                         tracing::info!("the functions take events again");
                     }
                 }
-                Err(error) => {
-                    if self.settle(&error, &batch) {
-                        continue;
-                    }
+                Err(Trouble::Disk(error)) => {
+                    tracing::error!(%error, "messages cannot be held; they wait in the spool");
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                Err(Trouble::Functions(error)) => {
                     add(&self.metrics.publish_retries);
                     let text = error.to_string();
                     if complained.as_ref() != Some(&text) {
@@ -205,6 +219,36 @@ impl Publisher {
                     tokio::time::sleep(pause).await;
                 }
             }
+        }
+    }
+
+    /// Publishes what is due: together, or apart where that gets no answer.
+    async fn publish(&mut self, all: bool, held: &mut HeldPublisher) -> Result<(), Trouble> {
+        if self.silence.is_long() {
+            return self.publish_apart(all, held).await;
+        }
+        let bytes = self.config.batch_bytes;
+        let batch = self.pending.batch(Instant::now(), all, self.most, bytes);
+        let sent = self.send(&batch, held).await;
+        self.silence.note(&sent);
+        sent
+    }
+
+    async fn send(&mut self, batch: &Batch, held: &mut HeldPublisher) -> Result<(), Trouble> {
+        let attempts = self.spool.attempts();
+        match attempts.publish(&self.client, &batch.records).await {
+            Ok(receipt) => {
+                self.set_aside(&receipt, held).await?;
+                self.confirm(&receipt);
+                self.pending.done(batch, Instant::now());
+                for waiting in &receipt.waiting {
+                    self.pending.forget(&waiting.account);
+                }
+                self.mark();
+                Ok(())
+            }
+            Err(error) if self.settle(&error, batch) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -242,3 +242,91 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
     closing.send_replace(true);
     task.await.unwrap();
 }
+
+fn joined(account: &str, id: &str) -> Event {
+    Event {
+        id: id.to_owned(),
+        account: account.parse().unwrap(),
+        connection: "c1".to_owned(),
+        body: EventBody::Joined {
+            channel: format!("#{id}"),
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_event_on_which_the_functions_never_answer_is_set_aside_and_no_other() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    let poison = ["event-7", "bad"].map(String::from);
+    functions.state.lock().unwrap().silent = poison.to_vec();
+    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
+    let mut events: Vec<Event> = (0..60).map(|n| event_of(whose(n), n)).collect();
+    events.insert(10, joined("carol", "bad"));
+    events.insert(20, joined("carol", "after"));
+    events.insert(30, joined("alice", "other"));
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    // What is said goes on, and tells that the functions answer.
+    let mut said = events.len();
+    let last = common::until("all others are published", || {
+        let stored = functions.stored().len();
+        if spool.cursor() == said as u64 && stored + poison.len() == said {
+            return true;
+        }
+        if spool.end() == said as u64 && spool.cursor() < spool.end() {
+            spool.append(&[event_of("alice", 100 + said)]).unwrap();
+            said += 1;
+        }
+        false
+    });
+    last.await;
+    for id in &poison {
+        assert!(!numbers(&functions.stored()).contains(id));
+        let aside = dir.path().join(format!("aside/{id}.json"));
+        let aside: Event = serde_json::from_slice(&std::fs::read(aside).unwrap()).unwrap();
+        assert!(events.contains(&aside), "whole");
+    }
+    let aside = std::fs::read_dir(dir.path().join("aside")).unwrap();
+    assert_eq!(aside.count(), poison.len());
+    for account in ["alice", "bob", "carol"] {
+        let of = |events: &[Event]| -> Vec<String> {
+            let of = |event: &&Event| {
+                event.account.as_str() == account && matches!(event.body, EventBody::Message { .. })
+            };
+            numbers(&events.iter().filter(of).cloned().collect::<Vec<_>>())
+        };
+        let mut expected = of(&events);
+        expected.retain(|id| !poison.contains(id));
+        let stored = of(&functions.stored());
+        assert!(stored.starts_with(&expected), "{account}: {stored:?}");
+    }
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_functions_answer_nobody_nothing_is_set_aside() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().mute = true;
+    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
+    let mut events: Vec<Event> = (0..30).map(|n| event_of(whose(n), n)).collect();
+    events.insert(5, joined("carol", "joined"));
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    common::until("it was tried often", || {
+        functions.state.lock().unwrap().requests >= 40
+    })
+    .await;
+    assert_eq!(spool.cursor(), 0);
+    assert!(!dir.path().join("aside").exists() && !dir.path().join("held").exists());
+    functions.state.lock().unwrap().mute = false;
+    common::until("all published", || spool.cursor() == 31).await;
+    assert_eq!(functions.stored().len(), 31);
+    assert!(!dir.path().join("aside").exists());
+    closing.send_replace(true);
+    task.await.unwrap();
+}

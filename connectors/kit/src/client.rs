@@ -38,9 +38,12 @@ pub enum FunctionsError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// No answer, or a broken one.
+    /// Nobody is there.
     #[error("the functions cannot be reached: {0}")]
     Unreachable(String),
+    /// Somebody is, but gives no answer, or half of one.
+    #[error("the functions do not answer: {0}")]
+    Silent(String),
     /// An answer that is no success.
     #[error("the functions answered {status}: {detail}")]
     Status {
@@ -71,6 +74,22 @@ impl std::fmt::Debug for FunctionsClient {
             .field("origin", &self.origin)
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+impl FunctionsError {
+    /// Whether the functions were reached, and it may be what they were asked that kept them from answering.
+    #[must_use]
+    pub const fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Silent(_)
+                | Self::Answer(_)
+                | Self::Status {
+                    status: 500 | 502 | 504,
+                    ..
+                }
+        )
     }
 }
 
@@ -304,7 +323,13 @@ impl FunctionsClient {
         path: &str,
         body: Bytes,
     ) -> Result<T, FunctionsError> {
-        let unreachable = |error: reqwest::Error| FunctionsError::Unreachable(reason(&error));
+        let failed = |error: reqwest::Error| {
+            if error.is_connect() {
+                FunctionsError::Unreachable(reason(&error))
+            } else {
+                FunctionsError::Silent(reason(&error))
+            }
+        };
         let time = clock::now();
         let asked = (method.as_str(), path);
         let signed = signed_headers(&self.id, &self.key, asked, time, &body);
@@ -315,7 +340,7 @@ impl FunctionsClient {
         for (name, value) in signed {
             request = request.header(name, value);
         }
-        let mut response = request.body(body).send().await.map_err(unreachable)?;
+        let mut response = request.body(body).send().await.map_err(failed)?;
         let status = response.status();
         let retry_after = response
             .headers()
@@ -323,7 +348,7 @@ impl FunctionsClient {
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if answer.len() + chunk.len() > MAX_ANSWER {
                 return Err(FunctionsError::Answer(format!(
                     "it is longer than {MAX_ANSWER} bytes"

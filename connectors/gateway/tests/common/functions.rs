@@ -40,6 +40,10 @@ pub struct State {
     /// Every batch that was stored, repeats included.
     pub batches: Vec<Vec<Event>>,
     pub requests: usize,
+    /// A batch with one of these events gets no answer; the others do.
+    pub silent: Vec<String>,
+    /// No batch gets an answer.
+    pub mute: bool,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
     /// Messages of these accounts have to wait.
@@ -184,6 +188,10 @@ async fn answer(
                 _ => {}
             }
             let batch: EventBatch = serde_json::from_slice(&body).unwrap();
+            let ends = |event: &Event| state.silent.contains(&event.id);
+            if state.mute || batch.events.iter().any(ends) {
+                return Err(std::io::Error::other("no answer"));
+            }
             let refused: Vec<_> = batch
                 .events
                 .iter()
