@@ -156,8 +156,12 @@ impl Held {
             accounts.insert(account.clone(), folder);
         }
         if let Some(folder) = accounts.get_mut(account) {
-            // An account counts as held even if this fails: what follows must not overtake it for ever.
             let written = folder.store.append(&frames, records.len() as u64);
+            if written.is_err() && new {
+                // Nothing is held of it: whoever asks tries again.
+                accounts.remove(account);
+                return written.map(|()| new);
+            }
             lock(&self.sizes).insert(account.clone(), folder.store.bytes());
             written?;
         }

@@ -128,7 +128,18 @@ impl Spool {
     pub fn open(
         dir: &Path,
         config: SpoolConfig,
+        visit: impl FnMut(u64, Event),
+    ) -> Result<Self, SpoolError> {
+        Self::open_with(dir, config, visit, |dir, bytes, visit| {
+            Store::open(dir, bytes, visit)
+        })
+    }
+
+    fn open_with(
+        dir: &Path,
+        config: SpoolConfig,
         mut visit: impl FnMut(u64, Event),
+        open: impl FnOnce(&Path, u64, &mut dyn FnMut(u64, &[u8])) -> io::Result<Store>,
     ) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::Open {
             path: dir.to_owned(),
@@ -148,7 +159,16 @@ impl Spool {
         };
         // What is held is older than what is not.
         let held = Held::open(dir, &config, |record| found(0, record)).map_err(failed)?;
-        let store = Store::open(dir, config.segment_bytes, found).map_err(failed)?;
+        let mut store = open(dir, config.segment_bytes, &mut found).map_err(failed)?;
+        let failing = match store.prepare() {
+            Ok(()) => None,
+            // Everything else goes on: channels are read, and what comes is refused until there is room.
+            Err(error) if is_full(&error) => {
+                tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
+                Some(error.kind())
+            }
+            Err(error) => return Err(failed(error)),
+        };
         let cursor = store.cursor();
         let state = State {
             next: store.end(),
@@ -157,6 +177,7 @@ impl Spool {
             segments: store.segments(),
             seen,
             oldest: (cursor < store.end()).then(|| (store.end(), connector_kit::now())),
+            failing,
             ..State::default()
         };
         let inner = Arc::new(Inner {
@@ -165,7 +186,7 @@ impl Spool {
             work: Condvar::new(),
             room: Notify::new(),
             end: watch::Sender::new(store.end()),
-            trouble: watch::Sender::new(None),
+            trouble: watch::Sender::new(failing),
             held,
             attempts: Attempts::open(dir),
             state: Mutex::new(state),
@@ -371,6 +392,9 @@ impl Inner {
 
     /// The thread: writes, then keeps house.
     fn run(&self, mut store: Store) {
+        if !self.begin(&mut store) {
+            return;
+        }
         let (mut saved, mut failed) = (store.cursor(), false);
         loop {
             let mut state = self.state();
@@ -424,15 +448,36 @@ impl Inner {
         }
     }
 
+    /// Waits until there is room for the first file, if there was none at the start; false if the spool was closed
+    /// meanwhile.
+    fn begin(&self, store: &mut Store) -> bool {
+        loop {
+            let state = self.state();
+            if state.failing.is_none() || state.closed {
+                return !state.closed;
+            }
+            drop(self.work.wait_timeout(state, DISK_RETRY));
+            if store.prepare().is_ok() {
+                self.works();
+            }
+        }
+    }
+
+    /// The disk takes what is written.
+    fn works(&self) {
+        if self.state().failing.take().is_some() {
+            tracing::info!("the spool can be written again");
+            self.trouble.send_replace(None);
+            self.room.notify_waiters();
+        }
+    }
+
     /// Writes, again and again if the disk refuses; false if the spool was closed meanwhile.
     fn write(&self, store: &mut Store, frames: &[u8], count: u64) -> bool {
         loop {
             match store.append(frames, count) {
                 Ok(()) => {
-                    if self.state().failing.take().is_some() {
-                        tracing::info!("the spool can be written again");
-                        self.trouble.send_replace(None);
-                    }
+                    self.works();
                     return true;
                 }
                 Err(error) => {

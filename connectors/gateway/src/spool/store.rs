@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::frame;
+use super::{frame, is_full};
 
 /// A segment file: records `first..first + count`.
 #[derive(Clone, Debug)]
@@ -31,36 +31,48 @@ impl Segment {
 pub(crate) struct Store {
     dir: PathBuf,
     segments: VecDeque<Segment>,
-    file: File,
+    /// The newest segment; none until there is one.
+    file: Option<File>,
+    /// The number that the first record gets while there is no segment.
+    first: u64,
     segment_bytes: u64,
     /// A write failed: what is behind the last record is to be cut off before anything is appended.
     broken: bool,
-    _lock: File,
+    disk: Box<dyn Disk>,
+    /// None if there was no room for it.
+    lock: Option<File>,
 }
 
 impl Store {
-    /// Opens the folder, cuts a torn tail off, and shows every whole record to `visit`.
+    /// Opens the folder, cuts a torn tail off, and shows every whole record to `visit`. On a full disk it may be that nothing
+    /// can be appended yet ([`Store::prepare`]).
     pub(crate) fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        visit: impl FnMut(u64, &[u8]),
+    ) -> io::Result<Self> {
+        Self::open_on(Box::new(Real), dir, segment_bytes, visit)
+    }
+
+    /// As [`Store::open`], on a disk that may fail.
+    pub(super) fn open_on(
+        mut disk: Box<dyn Disk>,
         dir: &Path,
         segment_bytes: u64,
         mut visit: impl FnMut(u64, &[u8]),
     ) -> io::Result<Self> {
-        // What people write is for this user only, whoever may look into the folders above.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join("lock"))?;
-        lock.try_lock().map_err(|_| {
-            let text = "another process uses this folder; stop it or choose another folder";
-            io::Error::new(io::ErrorKind::ResourceBusy, text)
-        })?;
+        let lock = match disk.may_create().and_then(|()| lock(dir)) {
+            Ok(lock) => Some(lock),
+            // Without that file no other process is there; what is in the folder can be read.
+            Err(error) if is_full(&error) => None,
+            Err(error) => return Err(error),
+        };
         let mut firsts: Vec<u64> = Vec::new();
-        for entry in fs::read_dir(dir)? {
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && lock.is_none() => None,
+            entries => Some(entries?),
+        };
+        for entry in entries.into_iter().flatten() {
             let name = entry?.file_name();
             let first = name.to_str().and_then(|name| name.strip_suffix(".spool"));
             firsts.extend(first.and_then(|hex| u64::from_str_radix(hex, 16).ok()));
@@ -111,26 +123,22 @@ impl Store {
                 bytes: at as u64,
             });
         }
-        if segments.is_empty() {
-            let first = read_cursor(dir).unwrap_or(0);
-            create(dir, first)?;
-            segments.push_back(Segment {
-                first,
-                count: 0,
-                bytes: 0,
-            });
-        }
-        let last = segments.back().map_or(0, |segment| segment.first);
-        let file = OpenOptions::new()
-            .append(true)
-            .open(Segment::path(dir, last))?;
+        let file = match segments.back() {
+            Some(last) => {
+                let path = Segment::path(dir, last.first);
+                Some(OpenOptions::new().append(true).open(path)?)
+            }
+            None => None,
+        };
         let store = Self {
             dir: dir.to_owned(),
             segments,
             file,
+            first: read_cursor(dir).unwrap_or(0),
             segment_bytes,
             broken: false,
-            _lock: lock,
+            disk,
+            lock,
         };
         if let Some(moved) = moved
             && read_cursor(dir).is_some_and(|cursor| cursor > moved)
@@ -147,12 +155,13 @@ impl Store {
 
     /// The number of the first record that is still there.
     pub(crate) fn start(&self) -> u64 {
-        self.segments.front().map_or(0, |segment| segment.first)
+        let first = self.segments.front();
+        first.map_or(self.first, |segment| segment.first)
     }
 
     /// The number that the next record gets.
     pub(crate) fn end(&self) -> u64 {
-        self.segments.back().map_or(0, Segment::end)
+        self.segments.back().map_or(self.first, Segment::end)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -170,31 +179,36 @@ impl Store {
             .clamp(self.start(), self.end())
     }
 
-    /// Appends `count` frames and makes them durable. After an error nothing was appended.
-    pub(crate) fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
-        self.append_to(frames, count, &mut Real)
+    /// Makes what is missing to append, if there was no room for it before.
+    pub(crate) fn prepare(&mut self) -> io::Result<()> {
+        if self.lock.is_none() {
+            self.disk.may_create()?;
+            self.lock = Some(lock(&self.dir)?);
+        }
+        if self.file.is_none() {
+            self.roll()?;
+        }
+        Ok(())
     }
 
-    /// As [`Store::append`], on a disk that may fail.
-    fn append_to(&mut self, frames: &[u8], count: u64, disk: &mut impl Disk) -> io::Result<()> {
+    /// Appends `count` frames and makes them durable. After an error nothing was appended.
+    pub(crate) fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
+        self.prepare()?;
         if self.broken {
-            self.mend(disk)?;
+            self.mend()?;
         }
         let full = |segment: &Segment| segment.bytes >= self.segment_bytes;
         if self.segments.back().is_some_and(full) {
-            disk.may_create()?;
             self.roll()?;
         }
-        let Some(segment) = self.segments.back_mut() else {
+        let (Some(segment), Some(file)) = (self.segments.back_mut(), &mut self.file) else {
             return Err(io::Error::other("the spool has no segment"));
         };
-        let written = disk
-            .write(&mut self.file, frames)
-            .and_then(|()| disk.sync(&self.file));
-        if let Err(error) = written {
+        let written = self.disk.write(file, frames);
+        if let Err(error) = written.and_then(|()| self.disk.sync(file)) {
             self.broken = true;
             // At once if it can be: what was written in part takes room that somebody else may need.
-            let _ = disk.cut(&self.file, segment.bytes);
+            let _ = self.disk.cut(file, segment.bytes);
             return Err(error);
         }
         segment.bytes += frames.len() as u64;
@@ -204,13 +218,12 @@ impl Store {
 
     /// After a write that failed: what was written in part must not stand between the records before and after it, and
     /// a file of which the system once could not write everything is not appended to any more.
-    fn mend(&mut self, disk: &mut impl Disk) -> io::Result<()> {
-        if let Some(segment) = self.segments.back() {
-            disk.cut(&self.file, segment.bytes)?;
-            disk.sync(&self.file)?;
+    fn mend(&mut self) -> io::Result<()> {
+        if let (Some(segment), Some(file)) = (self.segments.back(), &self.file) {
+            self.disk.cut(file, segment.bytes)?;
+            self.disk.sync(file)?;
         }
         if self.segments.back().is_some_and(|last| last.count > 0) {
-            disk.may_create()?;
             self.roll()?;
         }
         self.broken = false;
@@ -219,7 +232,8 @@ impl Store {
 
     fn roll(&mut self) -> io::Result<()> {
         let first = self.end();
-        self.file = create(&self.dir, first)?;
+        self.disk.may_create()?;
+        self.file = Some(create(&self.dir, first)?);
         self.segments.push_back(Segment {
             first,
             count: 0,
@@ -244,8 +258,14 @@ impl Store {
     /// Removes segments of which everything is published.
     pub(crate) fn trim(&mut self, cursor: u64) -> io::Result<()> {
         while self.can_trim(cursor) {
-            if self.segments.len() == 1 {
-                self.roll()?;
+            if self.segments.len() == 1
+                && let Err(error) = self.roll()
+            {
+                if !is_full(&error) {
+                    return Err(error);
+                }
+                // This one makes the room that the next needs.
+                (self.first, self.file) = (self.end(), None);
             }
             if let Some(first) = self.segments.front() {
                 fs::remove_file(Segment::path(&self.dir, first.first))?;
@@ -257,7 +277,7 @@ impl Store {
 }
 
 /// What a store asks of the disk, so that tests can let it fail.
-trait Disk {
+pub(super) trait Disk: std::fmt::Debug + Send {
     fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)
     }
@@ -273,9 +293,29 @@ trait Disk {
 }
 
 /// The disk as it is.
+#[derive(Debug)]
 struct Real;
 
 impl Disk for Real {}
+
+/// Makes the folder if needed, and keeps others out of it.
+fn lock(dir: &Path) -> io::Result<File> {
+    // What people write is for this user only, whoever may look into the folders above.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join("lock"))?;
+    lock.try_lock().map_err(|_| {
+        let text = "another process uses this folder; stop it or choose another folder";
+        io::Error::new(io::ErrorKind::ResourceBusy, text)
+    })?;
+    Ok(lock)
+}
 
 fn create(dir: &Path, first: u64) -> io::Result<File> {
     let path = Segment::path(dir, first);

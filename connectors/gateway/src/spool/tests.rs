@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use protocol::{ArchiveMessage, ArchiveTarget, EventBody, MessageType};
@@ -263,6 +264,66 @@ fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
     Spool::open(dir.path(), CONFIG, |_, event| ids.push(event.id)).unwrap();
     let expected: Vec<String> = (0..accepted + 2).map(|n| format!("e{n}")).collect();
     assert_eq!(ids, expected);
+}
+
+/// A disk without room, until there is.
+#[derive(Debug)]
+struct Full(Arc<AtomicBool>);
+
+impl store::Disk for Full {
+    fn may_create(&mut self) -> io::Result<()> {
+        match self.0.load(Relaxed) {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
+    // What an earlier run left is there; or not even the folder.
+    for left in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("spool");
+        let alice: AccountName = "alice".parse().unwrap();
+        if left {
+            let spool = Spool::open(&folder, CONFIG, |_, _| {}).unwrap();
+            let (_, durable) = spool.append(&[event(0)]).unwrap();
+            durable.blocking_recv().unwrap();
+            spool.close();
+            drop(spool);
+            std::fs::remove_file(folder.join("lock")).unwrap();
+        }
+        let full = Arc::new(AtomicBool::new(true));
+        let disk = Box::new(Full(Arc::clone(&full)));
+        let mut found = Vec::new();
+        let visit = |_, event: Event| found.push(event.id);
+        let spool = Spool::open_with(&folder, CONFIG, visit, |dir, bytes, visit| {
+            Store::open_on(disk, dir, bytes, visit)
+        })
+        .unwrap();
+        assert_eq!(found.len(), usize::from(left));
+        for refused in [spool.room_for(&alice), spool.append(&[event(1)]).map(drop)] {
+            assert!(matches!(refused, Err(SpoolError::DiskFull)), "{refused:?}");
+        }
+        let mut trouble = spool.trouble();
+        assert!(trouble.borrow_and_update().is_some());
+        full.store(false, Relaxed);
+        let begin = std::time::Instant::now();
+        while trouble.borrow_and_update().is_some() {
+            assert!(begin.elapsed() < Duration::from_secs(30), "there is room");
+            std::thread::yield_now();
+        }
+        spool.room_for(&alice).unwrap();
+        let (_, durable) = spool.append(&[event(1)]).unwrap();
+        durable.blocking_recv().unwrap();
+        spool.close();
+        drop(spool);
+        let mut ids = Vec::new();
+        Spool::open(&folder, CONFIG, |_, event| ids.push(event.id)).unwrap();
+        let expected: &[&str] = if left { &["e0", "e1"] } else { &["e1"] };
+        assert_eq!(ids, expected);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 
 /// A disk on which the operations with these numbers fail, and half of what is written arrives.
+#[derive(Debug)]
 struct Failing {
     at: Vec<u32>,
     done: u32,
@@ -78,13 +79,19 @@ fn whatever_fails_only_what_was_acknowledged_is_there_and_all_of_it() {
         for first in 1..14 {
             for length in 1..5 {
                 let dir = tempfile::tempdir().unwrap();
-                let mut store = Store::open(dir.path(), 30, |_, _| {}).unwrap();
                 let at: Vec<u32> = (first..first + length).collect();
-                let mut disk = Failing::new(&at, kind);
+                let disk = Box::new(Failing::new(&at, kind));
+                let mut store = match Store::open_on(disk, dir.path(), 30, |_, _| {}) {
+                    Ok(store) => store,
+                    Err(error) => {
+                        // Only a full disk lets it begin.
+                        assert_eq!((error.kind(), kind, first), (kind, io::ErrorKind::Other, 1));
+                        continue;
+                    }
+                };
                 let (mut next, mut failures) = (0, 0);
                 while next < 8 {
-                    let appended = store.append_to(&frames(next..next + 2), 2, &mut disk);
-                    match appended {
+                    match store.append(&frames(next..next + 2), 2) {
                         Ok(()) => next += 2,
                         Err(error) => {
                             assert_eq!(error.kind(), kind);
@@ -157,4 +164,19 @@ fn a_damaged_record_stops_only_itself() {
         name.to_str().unwrap().ends_with(".damaged")
     });
     assert_eq!(damaged.count(), 2);
+}
+
+#[test]
+fn what_is_published_makes_room_although_there_is_none_for_the_next_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path(), 30, |_, _| {}).unwrap();
+    store.append(&frames(0..6), 6).unwrap();
+    store.disk = Box::new(Failing::new(&[1], io::ErrorKind::StorageFull));
+    store.trim(6).unwrap();
+    assert_eq!((store.bytes(), store.start(), store.end()), (0, 6, 6));
+    assert!(!Segment::path(dir.path(), 0).exists());
+    store.append(&frames(6..8), 2).unwrap();
+    assert_eq!((store.start(), store.end()), (6, 8));
+    drop(store);
+    assert_eq!(found(dir.path()), records(6..8));
 }
