@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::disk::{Disk, private, sync};
+use crate::disk::{Disk, folders, list, rename, sync, sync_made};
 
 /// How often work on a mail may begin without an end.
 const MAX_TRIES: u8 = 2;
@@ -39,16 +39,14 @@ pub(crate) struct Unended {
 impl Breaker {
     /// Makes the folders if they are missing and looks what was worked on when the process ended.
     pub(crate) fn open(folder: &Path) -> io::Result<(Self, Unended)> {
-        for below in ["queue", "trying", "broken"] {
-            private(&folder.join(below))?;
-        }
+        folders(folder, &["queue", "trying", "broken"])?;
         let breaker = Self {
             folder: folder.to_owned(),
             tries: Mutex::default(),
         };
         let mut unended = Unended::default();
-        for entry in fs::read_dir(folder.join("trying"))? {
-            let name = entry?.file_name();
+        for entry in list(&folder.join("trying"))? {
+            let name = entry.file_name();
             let parts = name
                 .to_str()
                 .and_then(|name| name.strip_suffix(SUFFIX)?.rsplit_once('.'));
@@ -68,7 +66,7 @@ impl Breaker {
             }
         }
         unended.suspects.sort();
-        sync(folder)?;
+        sync_made(folder)?;
         Ok((breaker, unended))
     }
 
@@ -108,7 +106,7 @@ impl Breaker {
     pub(crate) fn set_aside(&self, id: &str) -> io::Result<()> {
         let from = self.place(id);
         let broken = self.folder.join("broken");
-        fs::rename(from, broken.join(format!("{id}{SUFFIX}")))?;
+        rename(&from, &broken.join(format!("{id}{SUFFIX}")))?;
         self.tries().remove(id);
         sync(&broken)
     }
@@ -126,8 +124,8 @@ impl Breaker {
     /// Mails in `queue/`.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.folder.join("queue"))? {
-            let name = entry?.file_name();
+        for entry in list(&self.folder.join("queue"))? {
+            let name = entry.file_name();
             let id = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
             names.extend(id.map(str::to_owned));
         }
@@ -151,8 +149,7 @@ impl Breaker {
 /// Removes files of a folder that are older than that.
 pub(crate) fn clean(folder: &Path, keep: Duration) -> io::Result<()> {
     let oldest = SystemTime::now().checked_sub(keep);
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
+    for entry in list(folder)? {
         let changed = entry.metadata().and_then(|about| about.modified());
         if oldest.is_some_and(|oldest| changed.is_ok_and(|at| at < oldest)) {
             fs::remove_file(entry.path())?;

@@ -43,7 +43,14 @@ impl Disk {
 
     fn write(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         self.step(Step::Create)?;
-        let mut file = File::create_new(path)?;
+        let mut file = match File::create_new(path) {
+            // There was no room for the folder at the start.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                path.parent().map_or(Ok(()), make)?;
+                File::create_new(path)?
+            }
+            file => file?,
+        };
         for piece in pieces {
             if let Err(error) = self.step(Step::Write) {
                 // As a full disk does it: some of it fits.
@@ -64,7 +71,7 @@ impl Disk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step(Step::Rename)?;
-        fs::rename(from, to)
+        rename(from, to)
     }
 
     fn sync_parent(&self, place: &Path) -> io::Result<()> {
@@ -90,6 +97,52 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 /// Makes what is in a folder durable.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Moves a file, to a folder for which there may not have been room at the start.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && from.exists() => {
+            to.parent().map_or(Ok(()), make)?;
+            fs::rename(from, to)
+        }
+        renamed => renamed,
+    }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    private(folder)?;
+    folder.parent().map_or(Ok(()), sync)
+}
+
+/// Makes folders at the start. On a full disk it goes on without: they are made as soon as there is room and something
+/// for them, and until then mail is refused for now.
+pub(crate) fn folders(folder: &Path, below: &[&str]) -> io::Result<()> {
+    for name in below {
+        match private(&folder.join(name)) {
+            Err(error) if is_full(&error) => {
+                tracing::error!(folder = %folder.display(), %error, "mail cannot be kept; it is refused for now until it can");
+            }
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes durable what is in a folder, if there was room to make it.
+pub(crate) fn sync_made(folder: &Path) -> io::Result<()> {
+    match sync(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    }
+}
+
+/// What is in a folder; nothing if there was no room to make it.
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
 }
 
 /// Makes a folder for its owner only: mails are for their reader.

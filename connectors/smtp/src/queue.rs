@@ -14,7 +14,7 @@ use protocol::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{self, Breaker, SUFFIX};
-use crate::disk::{Disk, is_full, private, sync};
+use crate::disk::{Disk, folders, is_full, list, rename, sync_made};
 
 /// Most mails that wait.
 const MAX_MAILS: usize = 20_000;
@@ -88,13 +88,11 @@ pub(crate) struct Found {
 impl Queue {
     /// Opens the folder, makes it if it is missing, and returns the names of mails that wait.
     pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
-        for below in ["new", "refused"] {
-            private(&folder.join(below))?;
-        }
+        folders(folder, &["new", "refused"])?;
         let (breaker, unended) = Breaker::open(folder)?;
         // Half-written mails were never answered.
-        for entry in fs::read_dir(folder.join("new"))? {
-            fs::remove_file(entry?.path())?;
+        for entry in list(&folder.join("new"))? {
+            fs::remove_file(entry.path())?;
         }
         let found = Found {
             waiting: breaker.names()?,
@@ -106,7 +104,7 @@ impl Queue {
             waiting.bytes += length;
             waiting.mails.insert(id.clone(), length);
         }
-        sync(folder)?;
+        sync_made(folder)?;
         let queue = Self {
             folder: folder.to_owned(),
             most,
@@ -196,7 +194,7 @@ impl Queue {
 
     /// Puts a mail aside that the functions refused for good.
     pub(crate) fn refuse(&self, id: &str) -> io::Result<()> {
-        fs::rename(self.breaker.place(id), self.place("refused", id))?;
+        rename(&self.breaker.place(id), &self.place("refused", id))?;
         self.forget(id);
         Ok(())
     }
@@ -319,6 +317,31 @@ mod tests {
         assert!(matches!(error, QueueError::Full(_)), "{error}");
         queue.remove("one").unwrap();
         queue.push(&envelope("two"), &[b'x'; 200]).unwrap();
+    }
+
+    #[test]
+    fn folders_for_which_there_was_no_room_are_made_once_there_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("incoming");
+        let (queue, _) = Queue::open(&folder, 10_000).unwrap();
+        // As after a start on a full disk.
+        fs::remove_dir_all(&folder).unwrap();
+        for id in ["one", "two", "three"] {
+            queue.push(&envelope(id), b"1").unwrap();
+        }
+        queue.begin("one").unwrap();
+        queue.end("one").unwrap();
+        queue.set_aside("two").unwrap();
+        queue.refuse("three").unwrap();
+        assert_eq!((queue.waiting(), queue.broken()), (1, 1));
+        drop(queue);
+        let (queue, found) = Queue::open(&folder, 10_000).unwrap();
+        assert_eq!(found.waiting, ["one"]);
+        assert_eq!(queue.read("one").unwrap().1, b"1");
+        // And a start without any of them, none of which could be made, is a start.
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(list(&folder.join("new")).unwrap().is_empty());
+        sync_made(&folder).unwrap();
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// See the module.
@@ -26,6 +27,23 @@ impl Disk {
     )]
     fn step(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Makes the folder of the log if it is not there, and keeps other servers out of it.
+    pub(super) fn lock(&self, log: &Path, path: &Path) -> io::Result<File> {
+        self.step()?;
+        // Direct messages are in there: for this user only, whoever may look into the folders above.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(log)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        lock.try_lock()?;
+        Ok(lock)
     }
 
     /// Makes a new file to append to; it is gone again if it could not be made to last.

@@ -109,6 +109,43 @@ fn what_was_acknowledged_is_there_and_nothing_else_whichever_step_fails() {
 }
 
 #[test]
+fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
+    // What an earlier run left is there; or not even the folder.
+    for left in [true, false] {
+        let temp = TempDir::new().unwrap();
+        let folder = temp.path().join("ircd");
+        if left {
+            let (mut history, _) = History::open(&folder, &limits()).unwrap();
+            history.append(&[message(1, "before")]).unwrap();
+            drop(history);
+            fs::remove_file(folder.join("lock")).unwrap();
+        }
+        let disk = Disk::default();
+        disk.faults.set(Some(Faults {
+            works: 0,
+            once: false,
+            kind: io::ErrorKind::StorageFull,
+        }));
+        let (mut history, _) = History::open_on(disk, &folder, &limits()).unwrap();
+        let refused = history.append(&[message(2, "refused")]).unwrap_err();
+        assert_eq!(writer::reason(&refused), NotStored::Full);
+        history.disk.faults.set(None);
+        history.append(&[message(3, "after")]).unwrap();
+        let expected: &[&str] = if left {
+            &["before", "after"]
+        } else {
+            &["after"]
+        };
+        assert_eq!(texts(&history), expected);
+        let second = History::open(&folder, &limits());
+        assert!(matches!(second, Err(StoreError::InUse(_))));
+        drop(history);
+        let (history, _) = History::open(&folder, &limits()).unwrap();
+        assert_eq!(texts(&history), expected);
+    }
+}
+
+#[test]
 fn one_bad_record_stops_only_itself() {
     let folder = TempDir::new().unwrap();
     let (mut history, _) = History::open(folder.path(), &limits()).unwrap();

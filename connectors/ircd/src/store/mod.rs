@@ -14,14 +14,14 @@ mod writer;
 pub(crate) use writer::{Reply, Request, spawn};
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Limits;
 use crate::record::{Answer, Body, Query, Record, State, Stored};
-use crate::server::MAX_TASKS;
+use crate::server::{MAX_TASKS, NotStored};
 use disk::Disk;
 use index::{Index, Slot};
 
@@ -89,8 +89,8 @@ pub struct History {
     disk: Disk,
     index: Index,
     limits: Limits,
-    /// Held for as long as this server runs.
-    _lock: File,
+    /// Held for as long as this server runs; none if there was no room for it.
+    lock: Option<File>,
 }
 
 /// What was found in a data folder.
@@ -107,30 +107,30 @@ pub struct Found {
 }
 
 impl History {
-    /// Opens a data folder, which is made if it is not there.
+    /// Opens a data folder, which is made if it is not there. If the disk is too full for that, it begins all the same, and
+    /// appends are refused until there is room.
     ///
     /// # Errors
     /// The folder does not work, is in use, or its snapshot cannot be read.
     pub fn open(folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
+        Self::open_on(Disk::default(), folder, limits)
+    }
+
+    fn open_on(disk: Disk, folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
         let log = folder.join("log");
-        // Direct messages are in there: for this user only, whoever may look into the folders above.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&log)
-            .map_err(at(&log))?;
         let lock_path = folder.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(at(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
-            Err(fs::TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
-        }
+        let lock = match disk.lock(&log, &lock_path) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(StoreError::InUse(folder.to_owned()));
+            }
+            // Without that file no other server is there; what is in the folder can be read.
+            Err(error) if writer::reason(&error) == NotStored::Full => {
+                tracing::error!(%error, "the log of the IRC server cannot be written; messages are refused until it can");
+                None
+            }
+            Err(error) => return Err(at(&lock_path)(error)),
+        };
         let (state, damaged) = snapshot::read(&folder.join("state.json"))?;
         let mut found = Found {
             state,
@@ -142,14 +142,19 @@ impl History {
             segments: Vec::new(),
             active: None,
             torn: None,
-            disk: Disk::default(),
+            disk,
             index: Index::new(limits.history_per_target),
             limits: limits.clone(),
-            _lock: lock,
+            lock,
         };
-        let mut paths: Vec<PathBuf> = fs::read_dir(&log)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-            .map_err(at(&log))?;
+        let paths =
+            fs::read_dir(&log).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        let mut paths: Vec<PathBuf> = match paths {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && history.lock.is_none() => {
+                Vec::new()
+            }
+            paths => paths.map_err(at(&log))?,
+        };
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
         paths.sort();
         for path in paths {
@@ -225,6 +230,10 @@ impl History {
         let Some(first) = records.first() else {
             return Ok(false);
         };
+        if self.lock.is_none() {
+            let log = self.folder.join("log");
+            self.lock = Some(self.disk.lock(&log, &self.folder.join("lock"))?);
+        }
         self.mend()?;
         let mut bytes = Vec::new();
         let mut places = Vec::with_capacity(records.len());

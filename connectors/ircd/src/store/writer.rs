@@ -18,7 +18,7 @@ const MAX_GROUP: usize = 512;
 static NOT_WRITTEN: Seldom = Seldom::new();
 static NO_SNAPSHOT: Seldom = Seldom::new();
 
-fn reason(error: &io::Error) -> NotStored {
+pub(super) fn reason(error: &io::Error) -> NotStored {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             NotStored::Full

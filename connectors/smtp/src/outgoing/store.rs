@@ -15,7 +15,7 @@ use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{self, Breaker, SUFFIX};
-use crate::disk::{Disk, private, sync};
+use crate::disk::{Disk, folders, list, sync_made};
 use crate::pause::now;
 
 /// Most mails that wait.
@@ -119,12 +119,10 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the folder and makes it if it is missing.
     pub(crate) fn open(folder: &Path) -> io::Result<(Self, Found)> {
-        for below in ["new", "done"] {
-            private(&folder.join(below))?;
-        }
+        folders(folder, &["new", "done"])?;
         let (breaker, unended) = Breaker::open(folder)?;
-        for entry in fs::read_dir(folder.join("new"))? {
-            fs::remove_file(entry?.path())?;
+        for entry in list(&folder.join("new"))? {
+            fs::remove_file(entry.path())?;
         }
         let store = Self {
             folder: folder.to_owned(),
@@ -168,14 +166,17 @@ impl Store {
         }
         for id in unended.broken {
             match store.read_from(&folder.join("broken").join(format!("{id}{SUFFIX}"))) {
-                Ok((envelope, _)) => {
-                    store.finish(&Done::broken(envelope, now()))?;
-                    found.untold.push(id);
-                }
+                Ok((envelope, _)) => match store.finish(&Done::broken(envelope, now())) {
+                    Ok(()) => found.untold.push(id),
+                    // That one mail's outcome is not worth the start.
+                    Err(error) => {
+                        tracing::error!(id, %error, "what became of a mail cannot be noted")
+                    }
+                },
                 Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
             }
         }
-        sync(folder)?;
+        sync_made(folder)?;
         found.waiting.sort();
         Ok((store, found))
     }
@@ -358,8 +359,8 @@ impl Store {
     /// Mails of which it is known what became of them.
     fn finished(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.folder.join("done"))? {
-            let name = entry?.file_name();
+        for entry in list(&self.folder.join("done"))? {
+            let name = entry.file_name();
             let id = name.to_str().and_then(|name| name.strip_suffix(DONE));
             names.extend(id.map(str::to_owned));
         }
