@@ -3,9 +3,11 @@
 
 mod limits;
 mod lingering;
+mod messages;
 mod serve;
 mod stream;
 
 pub use limits::Limits;
 pub use lingering::Lingering;
+pub use messages::MessageBound;
 pub use serve::serve;

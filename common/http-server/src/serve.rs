@@ -22,13 +22,14 @@ use tokio::task::JoinSet;
 
 use crate::limits::Limits;
 use crate::lingering::Lingering;
+use crate::messages::MessageBound;
 use crate::stream::{Answering, Phase, TimedStream};
 
 /// How long to wait when the system refuses new connections (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves whatever `answer` answers, within the limits, until `shutdown` comes true; then finishes what runs.
-/// Connections may be upgraded (WebSocket).
+/// Connections may be upgraded (WebSocket); a [`MessageBound`] is among the extensions of each request.
 ///
 /// A connection beyond the limits is closed as it comes. It must not wait in the system's queue, before those of others.
 ///
@@ -119,8 +120,10 @@ async fn connection<A, F, B>(
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let phase = Phase::default();
-    let stream = TimedStream::new(stream, place, phase.clone(), &limits);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let bound = MessageBound::default();
+    let stream = TimedStream::new(stream, place, phase.clone(), bound.clone(), &limits);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(bound.clone());
         let answering = Arc::new(phase.begin_answer());
         let request = request.map(|body| Lingering::new(body, Arc::clone(&answering)));
         let answer = answer(request, peer);

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::limits::Limits;
+use crate::messages::{MessageBound, Reading};
 
 /// Between requests, or before the first.
 const IDLE: u64 = 0;
@@ -52,6 +53,14 @@ impl Phase {
     fn head(&self) -> Option<u64> {
         let now = self.0.load(Ordering::Relaxed);
         (now % REQUEST == HEAD).then_some(now / REQUEST)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.load(Ordering::Relaxed) % REQUEST == IDLE
+    }
+
+    fn is_upgraded(&self) -> bool {
+        self.0.load(Ordering::Relaxed) % REQUEST == UPGRADED
     }
 
     fn change(&self, to: impl Fn(u64) -> u64) {
@@ -128,10 +137,17 @@ pub(crate) struct TimedStream {
     head_of: Option<u64>,
     head: Timer,
     write: Timer,
+    reading: Reading,
 }
 
 impl TimedStream {
-    pub(crate) fn new(inner: TcpStream, place: Place, phase: Phase, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        inner: TcpStream,
+        place: Place,
+        phase: Phase,
+        bound: MessageBound,
+        limits: &Limits,
+    ) -> Self {
         Self {
             inner,
             _place: place,
@@ -141,7 +157,21 @@ impl TimedStream {
             head_of: None,
             head: Timer::default(),
             write: Timer::default(),
+            reading: Reading::new(bound),
         }
+    }
+
+    /// Takes note of bytes that came.
+    fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.phase.is_upgraded() {
+            return self.reading.frames(bytes);
+        }
+        if self.phase.is_idle() {
+            self.reading.begin_head();
+        }
+        self.phase.read();
+        self.reading.http(bytes, self.phase.head().is_some());
+        Ok(())
     }
 
     /// What came of an attempt to write, unless nothing was taken for too long.
@@ -176,8 +206,10 @@ impl AsyncRead for TimedStream {
         let this = self.get_mut();
         let before = buf.filled().len();
         let attempt = Pin::new(&mut this.inner).poll_read(cx, buf);
-        if attempt.is_ready() && buf.filled().len() > before {
-            this.phase.read();
+        if attempt.is_ready()
+            && let Some(bytes @ [_, ..]) = buf.filled().get(before..)
+        {
+            this.read(bytes)?;
         }
         let arriving = this.phase.head();
         if arriving != this.head_of {

@@ -113,6 +113,12 @@ impl Place {
         self.0.address
     }
 
+    /// Returns what tells whether the session has shown a ticket; it does not hold the place.
+    pub(crate) fn proven(&self) -> impl Fn() -> bool + Send + 'static {
+        let held = Arc::downgrade(&self.0);
+        move || held.upgrade().is_some_and(|held| *lock(&held.proofs) > 0)
+    }
+
     /// A socket of the session with this id has shown a ticket. When what is returned is dropped, because that socket
     /// has ended, the session counts as one that has shown nothing again, though it may still be there.
     pub(crate) fn prove(&self, id: String) -> Proof {

@@ -13,6 +13,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use http_server::MessageBound;
 use protocol::{
     AccountName, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH,
     verify_request,
@@ -32,7 +33,7 @@ pub const PATH: &str = "/sockethub";
 
 /// Bytes of a request's head that are taken: it is kept for as long as the session.
 const MAX_HEAD: usize = 8 << 10;
-/// Bytes of a request's body before a ticket was shown.
+/// Bytes of a request's body, or of a message on a WebSocket, before a ticket was shown.
 const MAX_UNPROVEN: u64 = 16 << 10;
 /// The headers that Socket.IO needs of the request that begins a session.
 const KEPT: [HeaderName; 6] = [
@@ -138,6 +139,17 @@ impl GatewayService {
         } else {
             None
         };
+        if let Some(bound) = request.extensions().get::<MessageBound>() {
+            // On a WebSocket nothing but the frames tells how long a message is.
+            match (&place, id) {
+                (Some(place), _) => bound.set(MAX_UNPROVEN, place.proven()),
+                (None, Some(id)) => {
+                    let (places, id) = (Arc::clone(&self.shared.places), id.to_owned());
+                    bound.set(MAX_UNPROVEN, move || places.is_proven(&id));
+                }
+                (None, None) => {}
+            }
+        }
         let (mut parts, body) = request.into_parts();
         if let Some(place) = place {
             let mut kept = HeaderMap::with_capacity(KEPT.len());

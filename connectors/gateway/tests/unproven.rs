@@ -12,6 +12,7 @@ use common::functions::{Functions, ID, ticket};
 use common::network::Network;
 use common::polling::{Polling, http};
 use common::running::Running;
+use common::websocket::WebSocket;
 use serde_json::json;
 
 async fn world(most: usize) -> (Functions, Running, tempfile::TempDir) {
@@ -72,6 +73,43 @@ async fn attachments_and_large_bodies_end_the_session() {
     let mut client = Polling::open(url, "", auth).await;
     assert_eq!(client.post(large(200 << 10)).await, 200);
     assert!(client.ask("schemas", json!(null)).await.is_some());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_messages_on_a_websocket_end_it_until_a_ticket_was_shown() {
+    let (_functions, running, _dir) = world(64).await;
+    let url = &running.url;
+    let long = |n: usize| format!("421{}", json!(["schemas", "x".repeat(n)]));
+
+    let mut client = WebSocket::open(url, "").await;
+    assert!(client.find("0{").await.is_some());
+    let padded = json!({"padding": "x".repeat(17 << 10)});
+    client.send(&format!("40{padded}")).await;
+    assert_eq!(client.find("4").await, None, "it has ended, unanswered");
+
+    let mut client = WebSocket::open(url, "").await;
+    let auth = json!({"ticket": ticket("alice", ID, 60_000)});
+    client.send(&format!("40{auth}")).await;
+    assert!(client.find("40{").await.is_some());
+    client.send(&long(200 << 10)).await;
+    assert!(client.find("431").await.is_some());
+
+    // The same with one that polled before.
+    for auth in [json!({}), auth] {
+        let known = auth.get("ticket").is_some();
+        let polling = if known {
+            Polling::open(url, "", auth).await
+        } else {
+            Polling::begin(url).await.unwrap()
+        };
+        let mut client = WebSocket::open(url, polling.sid()).await;
+        client.send("2probe").await;
+        assert!(client.find("3probe").await.is_some());
+        client.send("5").await;
+        client.send(&long(200 << 10)).await;
+        assert_eq!(client.find("431").await.is_some(), known);
+    }
     running.stop().await;
 }
 

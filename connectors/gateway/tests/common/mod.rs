@@ -6,6 +6,7 @@ pub mod functions;
 pub mod network;
 pub mod polling;
 pub mod running;
+pub mod websocket;
 
 use std::time::Duration;
 

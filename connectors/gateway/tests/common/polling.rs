@@ -76,6 +76,11 @@ impl Polling {
         client
     }
 
+    /// The end of the URL that names the session.
+    pub fn sid(&self) -> &str {
+        &self.url[self.url.find("&sid=").unwrap()..]
+    }
+
     /// Sends a packet of Engine.IO; returns the status.
     pub async fn post(&self, packet: String) -> u16 {
         let request = self.http.post(&self.url).body(packet);

@@ -1,0 +1,285 @@
+//! How long the messages of a WebSocket may be while it is not known who sends them.
+//!
+//! The libraries that read WebSockets have one bound for all. Here the lengths that frames announce are read as the bytes
+//! come, before anything is kept of what they announce.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The bound of a connection, an extension of its requests: whoever answers one with an upgrade may set it before.
+#[derive(Clone, Default)]
+pub struct MessageBound(Arc<Mutex<Option<Rule>>>);
+
+struct Rule {
+    most: u64,
+    lifted: Box<dyn Fn() -> bool + Send>,
+}
+
+impl std::fmt::Debug for MessageBound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageBound").finish_non_exhaustive()
+    }
+}
+
+impl MessageBound {
+    /// Ends the connection at a message of more bytes, unless `lifted` says that they are all right by then.
+    pub fn set(&self, most: u64, lifted: impl Fn() -> bool + Send + 'static) {
+        let lifted = Box::new(lifted);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rule { most, lifted });
+    }
+
+    fn check(&self, length: u64) -> io::Result<()> {
+        let rule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*rule {
+            Some(rule) if length > rule.most && !(rule.lifted)() => {
+                let text = "a message of a WebSocket is too long for somebody who is not known";
+                Err(io::Error::new(io::ErrorKind::InvalidData, text))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Follows what is read of a connection: heads of requests, and frames once it is upgraded.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    bound: MessageBound,
+    line: Line,
+    /// How many bytes came behind the head that was read last; none while it arrives.
+    behind: Option<usize>,
+    upgraded: bool,
+    frames: Frames,
+}
+
+/// Where in a line of a head the last byte was.
+#[derive(Clone, Copy, Debug, Default)]
+enum Line {
+    #[default]
+    Within,
+    /// The next begins.
+    Begun,
+    /// Of which there is only a CR.
+    Return,
+}
+
+impl Reading {
+    pub(crate) fn new(bound: MessageBound) -> Self {
+        Self {
+            bound,
+            ..Self::default()
+        }
+    }
+
+    /// The first bytes of a head are about to be read.
+    pub(crate) const fn begin_head(&mut self) {
+        self.behind = None;
+    }
+
+    /// These bytes were read, before the connection was upgraded.
+    pub(crate) fn http(&mut self, bytes: &[u8], head: bool) {
+        for byte in bytes {
+            let blank = matches!((self.line, byte), (Line::Begun | Line::Return, b'\n'));
+            self.line = match (self.line, byte) {
+                (_, b'\n') => Line::Begun,
+                (Line::Begun, b'\r') => Line::Return,
+                _ => Line::Within,
+            };
+            match &mut self.behind {
+                Some(behind) => *behind += 1,
+                None if blank && head => self.behind = Some(0),
+                None => {}
+            }
+        }
+    }
+
+    /// These bytes were read after the connection was upgraded.
+    ///
+    /// # Errors
+    /// A message is too long, or frames came before the upgrade was answered, so that nobody knows where they begin.
+    pub(crate) fn frames(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.upgraded {
+            if self.behind != Some(0) {
+                self.bound.check(u64::MAX)?;
+            }
+            self.upgraded = true;
+        }
+        self.frames.take(bytes, |length| self.bound.check(length))
+    }
+}
+
+/// The longest head of a frame (RFC 6455, section 5.2).
+const MAX_HEAD: usize = 14;
+
+#[derive(Debug, Default)]
+struct Frames {
+    head: [u8; MAX_HEAD],
+    /// Bytes of the head that are here.
+    here: usize,
+    /// Bytes of the payload that are still to come.
+    left: u64,
+    /// Bytes of the message so far, with those that are to come.
+    message: u64,
+}
+
+impl Frames {
+    fn take(&mut self, mut bytes: &[u8], check: impl Fn(u64) -> io::Result<()>) -> io::Result<()> {
+        while let Some((first, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let length = bytes
+                    .len()
+                    .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                self.left -= length as u64;
+                bytes = bytes.get(length..).unwrap_or_default();
+                continue;
+            }
+            if let Some(place) = self.head.get_mut(self.here) {
+                *place = *first;
+            }
+            self.here += 1;
+            bytes = rest;
+            if let Some(length) = self.length() {
+                let kind = self.head[0] & 0x0f;
+                // Those that control the connection come between the frames of a message, and are short.
+                if kind < 8 {
+                    let before = if kind == 0 { self.message } else { 0 };
+                    self.message = before.saturating_add(length);
+                    check(self.message)?;
+                }
+                (self.here, self.left) = (0, length);
+            }
+        }
+        Ok(())
+    }
+
+    /// The length of the payload, once the whole head is here.
+    fn length(&self) -> Option<u64> {
+        if self.here < 2 {
+            return None;
+        }
+        let [_, second, rest @ ..] = &self.head;
+        let (size, short) = match second & 0x7f {
+            126 => (2, None),
+            127 => (8, None),
+            short => (0, Some(u64::from(short))),
+        };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        if self.here < 2 + size + mask {
+            return None;
+        }
+        let long = rest.iter().take(size);
+        let long = long.fold(0, |length, byte| length << 8 | u64::from(*byte));
+        Some(short.unwrap_or(long))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use super::*;
+
+    /// A frame as clients send it.
+    fn frame(first: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![first];
+        match length {
+            0..126 => frame.push(0x80 | length as u8),
+            126..0x1_0000 => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+            _ => {
+                frame.push(0x80 | 127);
+                frame.extend_from_slice(&(length as u64).to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(&[1, 2, 3, 4]);
+        frame.resize(frame.len() + length, b'\n');
+        frame
+    }
+
+    fn bound(most: u64) -> (MessageBound, Arc<AtomicBool>) {
+        let (bound, known) = (MessageBound::default(), Arc::new(AtomicBool::new(false)));
+        let lifted = Arc::clone(&known);
+        bound.set(most, move || lifted.load(Relaxed));
+        (bound, known)
+    }
+
+    fn upgraded(bound: &MessageBound) -> Reading {
+        let mut reading = Reading::new(bound.clone());
+        reading.begin_head();
+        reading.http(b"GET / HTTP/1.1\r\nupgrade: websocket\r\n\r\n", true);
+        reading
+    }
+
+    #[test]
+    fn messages_are_measured_however_they_are_cut() {
+        let story = [
+            frame(0x81, 16_384),
+            frame(0x89, 5),
+            frame(0x01, 10_000),
+            frame(0x8a, 0),
+            frame(0x80, 6_384),
+            frame(0x82, 125),
+        ]
+        .concat();
+        for step in [1, 2, 3, 7, 1_000, 100_000] {
+            let (bound, _) = bound(16_384);
+            let mut reading = upgraded(&bound);
+            for part in story.chunks(step) {
+                reading.frames(part).unwrap();
+            }
+            for long in [
+                frame(0x81, 16_385),
+                frame(0x82, 70_000),
+                [frame(0x01, 10_000), frame(0x00, 6_385)].concat(),
+            ] {
+                let mut reading = upgraded(&bound);
+                reading.frames(&story).unwrap();
+                let read = long.chunks(step).try_for_each(|part| reading.frames(part));
+                assert!(read.is_err(), "{step}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_the_head_that_tells_before_anything_is_kept() {
+        let (bound, known) = bound(16_384);
+        let long = frame(0x81, 100_000);
+        assert!(upgraded(&bound).frames(&long[..10]).is_ok());
+        assert!(upgraded(&bound).frames(&long[..14]).is_err());
+        known.store(true, Relaxed);
+        upgraded(&bound).frames(&long).unwrap();
+        // Nor is anything of an overflow.
+        let mut endless = frame(0x01, 0x1_0000);
+        endless[2..10].copy_from_slice(&u64::MAX.to_be_bytes());
+        known.store(false, Relaxed);
+        assert!(upgraded(&bound).frames(&endless).is_err());
+    }
+
+    #[test]
+    fn frames_before_the_upgrade_hide_nothing() {
+        let head = b"GET / HTTP/1.1\r\nupgrade: websocket\r\n\r\n";
+        let (bound, known) = bound(16_384);
+        for early in [&b"\x81"[..], b"\x81\xff\r\n\r\n", b"\n"] {
+            let mut reading = Reading::new(bound.clone());
+            reading.begin_head();
+            reading.http(&[head, early].concat(), true);
+            assert!(reading.frames(b"\x81").is_err(), "{early:?}");
+        }
+        // Nor what came while the request before was answered.
+        let mut reading = Reading::new(bound.clone());
+        reading.begin_head();
+        reading.http(b"GET / HTTP/1.1\n\n", true);
+        reading.http(head, false);
+        assert!(reading.frames(b"\x81").is_err());
+        let mut reading = Reading::new(bound.clone());
+        reading.begin_head();
+        reading.http(b"GET / HTTP/1.1\n\n", true);
+        reading.http(&head[..head.len() - 1], false);
+        reading.begin_head();
+        reading.http(b"\n\x81\r\n\r\n", true);
+        assert!(reading.frames(b"\x81").is_err());
+        known.store(true, Relaxed);
+        assert!(reading.frames(b"\x81").is_ok());
+    }
+}
