@@ -5,8 +5,9 @@ use std::sync::Arc;
 use protocol::Timestamp;
 
 use super::path::DocumentPath;
+use super::read::EMPTY;
 use super::table::{self, Clash, Loaded, Missing, Seen, State, Table};
-use super::types::{DocumentInfo, TreeError, Version, WriteCondition};
+use super::types::{DocumentInfo, Folder, TreeError, Version, WriteCondition};
 use super::version;
 use crate::store::ETag;
 
@@ -112,6 +113,17 @@ impl Index {
             });
         }
         self.root.state(names, loaded)
+    }
+
+    /// Lists a folder; one that is not there is empty.
+    pub(super) fn list(&self, names: &[String], loaded: &Loaded) -> Result<Arc<Folder>, Missing> {
+        Ok(match self.folder(names, loaded)? {
+            Some((version, table)) => {
+                let items = table.list(loaded)?;
+                Arc::new(Folder { version, items })
+            }
+            None => Arc::clone(&EMPTY),
+        })
     }
 
     /// Finds a folder by its names below the module.

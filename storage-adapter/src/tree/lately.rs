@@ -8,7 +8,6 @@ use protocol::AccountName;
 use super::Storage;
 use super::index::{Head, Index};
 use super::path::{DocumentPath, FolderPath};
-use super::read::EMPTY;
 use super::shard::Shard;
 use super::table::Loaded;
 use super::types::{DocumentInfo, Folder, Host, TreeError};
@@ -28,11 +27,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Err(TreeError::NotFound);
         };
         let head = self.head_lately(&shard.head_key(account)).await?;
-        let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
-        let (_, state) = self
-            .look(account, &shard, head, &mut Loaded::new(), find)
-            .await?;
-        state.document.ok_or(TreeError::NotFound)
+        self.document_at(account, &shard, names, head).await
     }
 
     /// As [`Self::read_folder`] of a folder in a module, in the same way.
@@ -48,15 +43,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Err(TreeError::NotFound);
         };
         let head = self.head_lately(&shard.head_key(account)).await?;
-        let list = |index: &Index, loaded: &Loaded| {
-            Ok(match index.folder(names, loaded)? {
-                Some((version, table)) => {
-                    let items = table.list(loaded)?;
-                    Arc::new(Folder { version, items })
-                }
-                None => Arc::clone(&EMPTY),
-            })
-        };
+        let list = |index: &Index, loaded: &Loaded| index.list(names, loaded);
         let found = self
             .look(account, &shard, head, &mut Loaded::new(), list)
             .await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use futures_util::future::join;
 use protocol::AccountName;
 
-use super::index::Index;
+use super::index::{Head, Index};
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
 use super::table::Loaded;
@@ -137,9 +137,20 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             return Err(TreeError::NotFound);
         };
         let head = self.head(&shard.head_key(account)).await?;
+        self.document_at(account, &shard, names, head).await
+    }
+
+    /// Finds a document in the index that a head begins.
+    pub(super) async fn document_at(
+        &self,
+        account: &AccountName,
+        shard: &Shard,
+        names: &[String],
+        head: Arc<Head>,
+    ) -> Result<DocumentInfo, TreeError> {
         let find = |index: &Index, loaded: &Loaded| index.state(names, loaded);
         let (_, state) = self
-            .look(account, &shard, head, &mut Loaded::new(), find)
+            .look(account, shard, head, &mut Loaded::new(), find)
             .await?;
         state.document.ok_or(TreeError::NotFound)
     }
@@ -170,13 +181,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             if if_none_match.contains(&version) {
                 return Ok(FolderRead::NotModified(version));
             }
-            Ok(FolderRead::Found(match index.folder(names, loaded)? {
-                Some((version, table)) => {
-                    let items = table.list(loaded)?;
-                    Arc::new(Folder { version, items })
-                }
-                None => Arc::clone(&EMPTY),
-            }))
+            Ok(FolderRead::Found(index.list(names, loaded)?))
         };
         let found = self
             .look(account, &shard, head, &mut Loaded::new(), list)

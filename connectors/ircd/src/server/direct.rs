@@ -5,7 +5,6 @@ use protocol::AccountName;
 use super::client::{User, UserId};
 use super::deliver::Reply;
 use super::messages::{Said, is_lasting, stored};
-use super::outbox::When;
 use super::{ClientId, Server, names};
 use crate::record::conversation;
 
@@ -44,20 +43,15 @@ impl Server {
         let stored = key
             .filter(|_| is_lasting(said.command, said.tags))
             .map(|key| stored(&event, key, &nick, said));
-        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
-            return Ok(());
-        };
-        let when = self.keep(&event, stored);
         let mut audience = self.sessions(other_id);
         if other_id != user_id {
             audience.extend(self.sessions(user_id));
         }
-        self.deliver(id, audience, &event, when);
+        let Some((event, when)) = self.pass_on(id, event, stored, audience, &nick) else {
+            return Ok(());
+        };
         if other_id == user_id {
             self.deliver_to_sender(id, &event, when);
-        }
-        if let When::Stored(append) = when {
-            self.explain_failure(id, &nick, append);
         }
         if let Some(away) = away {
             self.reply(id, Reply::new(301, [nick.as_str(), &away]));
@@ -93,15 +87,10 @@ impl Server {
             .ok_or_else(|| (401, String::new()))?;
         let event = self.make_message(user_id, account.as_str(), said)?;
         let stored = Some(stored(&event, key, account.as_str(), said));
-        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
+        let audience = self.sessions(user_id);
+        let Some((_, when)) = self.pass_on(id, event, stored, audience, account.as_str()) else {
             return Ok(());
         };
-        let when = self.keep(&event, stored);
-        let audience = self.sessions(user_id);
-        self.deliver(id, audience, &event, when);
-        if let When::Stored(append) = when {
-            self.explain_failure(id, account.as_str(), append);
-        }
         if said.command == "PRIVMSG" {
             let text = "is not connected now; your message is kept and shown on return";
             self.reply_when(id, Reply::new(301, [account.as_str(), text]), when);

@@ -126,16 +126,27 @@ impl Server {
         let event = self.make_message(user_id, &name, said)?;
         let lasting = is_lasting(said.command, said.tags);
         let stored = lasting.then(|| stored(&event, key.clone(), &name, said));
-        let Some(event) = self.say_again(id, event, stored.as_ref()) else {
-            return Ok(());
-        };
-        let when = self.keep(&event, stored);
         let audience = self.audience(&key);
+        self.pass_on(id, event, stored, audience, &name);
+        Ok(())
+    }
+
+    /// Keeps a message and brings it to those who get it; returns it and when they do, unless it was said before.
+    pub(super) fn pass_on(
+        &mut self,
+        id: ClientId,
+        event: Event,
+        stored: Option<Stored>,
+        audience: Vec<ClientId>,
+        to: &str,
+    ) -> Option<(Event, When)> {
+        let event = self.say_again(id, event, stored.as_ref())?;
+        let when = self.keep(&event, stored);
         self.deliver(id, audience, &event, when);
         if let When::Stored(append) = when {
-            self.explain_failure(id, &name, append);
+            self.explain_failure(id, to, append);
         }
-        Ok(())
+        Some((event, when))
     }
 
     /// Makes the message as others will see it, or says by how much it is too long for that.
@@ -167,7 +178,7 @@ impl Server {
 
     /// Gives a message back that is to be said. A line of a task that was said already is not: its sender gets
     /// the echo of the first, so that whoever lost it in a crash has it.
-    pub(super) fn say_again(
+    fn say_again(
         &mut self,
         id: ClientId,
         mut event: Event,
@@ -186,7 +197,7 @@ impl Server {
         None
     }
 
-    pub(super) fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
+    fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
         self.statistics.messages += 1;
         match stored {
             Some(stored) => {

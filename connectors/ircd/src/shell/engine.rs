@@ -355,19 +355,9 @@ impl Engine {
     }
 
     fn find_out(&self, client: ClientId, names: Vec<AccountName>) {
-        let accounts = Arc::clone(&self.accounts);
-        let checks = Arc::clone(&self.checks);
-        let done = self.checked.0.clone();
-        tokio::spawn(async move {
-            let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
-            let check = async {
-                let _turn = checks.acquire().await;
-                accounts.known(names).await
-            };
-            let result = timeout(limit, check)
-                .await
-                .unwrap_or_else(|_| Err("it takes too long; try again later".to_owned()));
-            let _ = done.send((client, Checked::Names(result)));
+        let late = Err("it takes too long; try again later".to_owned());
+        self.ask_accounts(client, Checked::Names(late), |accounts| async move {
+            Checked::Names(accounts.known(names).await)
         });
     }
 
@@ -375,6 +365,26 @@ impl Engine {
         if !self.connections.contains_key(&client) {
             return;
         }
+        let text = "passwords cannot be checked now, it takes too long; try again later";
+        let late = Err(Refusal::Unavailable(text.to_owned()));
+        self.ask_accounts(
+            client,
+            Checked::Password(late),
+            move |accounts| async move {
+                Checked::Password(accounts.authenticate(&name, &password.0, address).await)
+            },
+        );
+    }
+
+    /// Asks something about accounts, a few at a time; `late` is the answer if there is none in time.
+    fn ask_accounts<F>(
+        &self,
+        client: ClientId,
+        late: Checked,
+        ask: impl FnOnce(Arc<dyn Accounts>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Checked> + Send,
+    {
         let accounts = Arc::clone(&self.accounts);
         let checks = Arc::clone(&self.checks);
         let done = self.checked.0.clone();
@@ -382,13 +392,10 @@ impl Engine {
             let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
             let check = async {
                 let _turn = checks.acquire().await;
-                accounts.authenticate(&name, &password.0, address).await
+                ask(accounts).await
             };
-            let result = timeout(limit, check).await.unwrap_or_else(|_| {
-                let text = "passwords cannot be checked now, it takes too long; try again later";
-                Err(Refusal::Unavailable(text.to_owned()))
-            });
-            let _ = done.send((client, Checked::Password(result)));
+            let checked = timeout(limit, check).await.unwrap_or(late);
+            let _ = done.send((client, checked));
         });
     }
 }

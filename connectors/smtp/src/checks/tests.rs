@@ -1,6 +1,6 @@
 //! Senders checked against a name server that the test plays.
 
-use std::net::UdpSocket;
+use test_dns::{Answer, TXT};
 
 use super::*;
 
@@ -36,47 +36,18 @@ const RECORDS: &[(&str, &str)] = &[
     ("two.gov.uk", "v=spf1 ip4:192.0.2.1 -all"),
 ];
 
-/// A DNS server that knows some TXT records (RFC 1035 section 4) until the process ends.
+/// A DNS server that knows some TXT records.
 fn dns() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 512];
-        while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
-            if let Some(answer) = answer(&buffer[..length]) {
-                let _ = socket.send_to(&answer, peer);
-            }
+    let answer = |name: &str, kind| {
+        let Some((_, text)) = RECORDS.iter().find(|(known, _)| *known == name) else {
+            return Answer::Unknown;
+        };
+        match kind {
+            TXT => Answer::Record(test_dns::text(text).unwrap()),
+            _ => Answer::Nothing,
         }
-    });
-    address
-}
-
-fn answer(query: &[u8]) -> Option<Vec<u8>> {
-    let (mut at, mut labels) = (12, Vec::new());
-    loop {
-        let length = usize::from(*query.get(at)?);
-        at += 1;
-        if length == 0 {
-            break;
-        }
-        labels.push(String::from_utf8_lossy(query.get(at..at + length)?).to_lowercase());
-        at += length;
-    }
-    let question = query.get(12..at + 4)?;
-    let is_text = query.get(at..at + 2)? == [0, 16];
-    let name = labels.join(".");
-    let known = RECORDS.iter().find(|(known, _)| *known == name);
-    let text = known.filter(|_| is_text).map(|(_, text)| text.as_bytes());
-    let code = if known.is_some() { 0x80 } else { 0x83 };
-    let mut out = query.get(..2)?.to_vec();
-    out.extend([0x81, code, 0, 1, 0, u8::from(text.is_some()), 0, 0, 0, 0]);
-    out.extend(question);
-    if let Some(text) = text {
-        let length = u8::try_from(text.len()).ok()?;
-        out.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, length + 1, length]);
-        out.extend(text);
-    }
-    Some(out)
+    };
+    test_dns::serve(answer).unwrap()
 }
 
 fn checker(dns: SocketAddr) -> Checker {
@@ -173,7 +144,7 @@ async fn neighbours_below_a_public_suffix_prove_nothing_about_each_other() {
 
 #[tokio::test]
 async fn without_dns_mail_is_taken_and_unverified() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut checker = checker(socket.local_addr().unwrap());
     checker.limit = Duration::from_millis(200);
     let checked = checker

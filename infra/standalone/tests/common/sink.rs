@@ -1,11 +1,12 @@
 //! Where mail ends in tests: Postfix's `smtp-sink`, which can refuse and break off at every step; and a DNS server
 //! that leads there.
 
-use std::net::{TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use mail_parser::MessageParser;
 use tempfile::TempDir;
+use test_dns::Answer;
 
 use super::mail::wait_for;
 
@@ -106,50 +107,16 @@ impl Drop for Sink {
     }
 }
 
-/// A DNS server (RFC 1035 section 4) that knows one domain, whose mail server is on loopback, until the process ends.
+/// A DNS server that knows one domain, whose mail server is on loopback.
 pub(crate) fn dns(domain: &'static str) -> String {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 512];
-        while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
-            if let Some(answer) = answer(&buffer[..length], domain) {
-                drop(socket.send_to(&answer, peer));
-            }
-        }
-    });
-    address
-}
-
-fn answer(query: &[u8], domain: &str) -> Option<Vec<u8>> {
-    let (mut at, mut labels) = (12, Vec::new());
-    loop {
-        let length = usize::from(*query.get(at)?);
-        at += 1;
-        if length == 0 {
-            break;
-        }
-        labels.push(String::from_utf8_lossy(query.get(at..at + length)?).to_lowercase());
-        at += length;
-    }
-    let question = query.get(12..at + 4)?;
-    let kind = query.get(at..at + 2)?;
-    let name = labels.join(".");
-    let known = name == domain || name == format!("mx.{domain}");
-    // MX 10 mx.<domain>, and its address.
-    let data: Option<Vec<u8>> = match kind {
-        [0, 15] if name == domain => Some(vec![0, 10, 2, b'm', b'x', 0xc0, 12]),
-        [0, 1] if known && name != domain => Some(vec![127, 0, 0, 1]),
-        _ => None,
+    let server = format!("mx.{domain}");
+    let answer = move |name: &str, kind| match (name == domain, kind) {
+        // MX 10 mx.<domain>, and its address.
+        (true, test_dns::MX) => Answer::Record(vec![0, 10, 2, b'm', b'x', 0xc0, 12]),
+        (false, test_dns::A) if name == server => Answer::Record(vec![127, 0, 0, 1]),
+        (true, _) => Answer::Nothing,
+        _ if name == server => Answer::Nothing,
+        _ => Answer::Unknown,
     };
-    let mut out = query.get(..2)?.to_vec();
-    let code = if known { 0x80 } else { 0x83 };
-    out.extend([0x81, code, 0, 1, 0, u8::from(data.is_some()), 0, 0, 0, 0]);
-    out.extend(question);
-    if let Some(data) = data {
-        out.extend([0xc0, 12, kind[0], kind[1], 0, 1, 0, 0, 0, 60, 0]);
-        out.push(u8::try_from(data.len()).ok()?);
-        out.extend(data);
-    }
-    Some(out)
+    test_dns::serve(answer).unwrap().to_string()
 }
