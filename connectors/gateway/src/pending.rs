@@ -2,7 +2,7 @@
 //!
 //! Every publication of an account rewrites the day's documents, so messages wait until they are many, or for an
 //! age that adapts: a second after some minutes of silence, and twice as long each time while it goes on, up to some
-//! minutes. Nothing is lost meanwhile: the spool has them, and the gateway replays them. Whoever is about to
+//! minutes; and longer, if the functions tell us when somebody looks, until they are a fixed part of what was said that day. Nothing is lost meanwhile: the spool has them, and the gateway replays them. Whoever is about to
 //! look at an archive has it published at once. What changes connections does not wait.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,6 +20,12 @@ const MOST_BYTES: usize = 256 << 10;
 const MOST_IN_MEMORY: usize = 16 << 20;
 /// For how long an account counts as looked at.
 const WATCHED_FOR: Duration = Duration::from_secs(15 * 60);
+/// Messages are few if they are less than this part of the day's.
+const PART_OF_DAY: usize = 4;
+/// A day's documents are written no more when it is over.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// For how long it is taken that the functions, which reached us once, do it again.
+const TOLD_FOR: Duration = Duration::from_secs(3 * 60 * 60);
 /// Accounts whose age is remembered; the others begin anew.
 const MOST_HABITS: usize = 100_000;
 
@@ -54,6 +60,8 @@ pub(crate) struct Ages {
     pub(crate) watched: Duration,
     /// At the longest.
     pub(crate) longest: Duration,
+    /// At the longest, if they are few beside those of the day, and nobody can look at the archive unseen.
+    pub(crate) few: Duration,
 }
 
 #[derive(Debug)]
@@ -77,6 +85,10 @@ struct Habit {
     age: Duration,
     published: Option<Instant>,
     watched: Option<Instant>,
+    /// When what follows began.
+    day: Instant,
+    /// Bytes that were published in a day; about that much each publication writes again.
+    bytes: usize,
 }
 
 /// What is published together.
@@ -127,6 +139,10 @@ pub(crate) struct Pending {
     next: u64,
     /// What an earlier run left behind ends before this number; it does not wait.
     old: u64,
+    /// Until when it is known that we are told when somebody looks.
+    told: Option<Instant>,
+    /// The spool has much that was published but for a few messages that wait.
+    pressed: bool,
 }
 
 impl Pending {
@@ -140,7 +156,19 @@ impl Pending {
             bytes: 0,
             next,
             old,
+            told: None,
+            pressed: false,
         }
+    }
+
+    /// The functions reach us: they tell us when somebody is about to look.
+    pub(crate) fn is_told(&mut self, now: Instant) {
+        self.told = Some(now + TOLD_FOR);
+    }
+
+    /// Says whether the spool has too much that cannot be let go of.
+    pub(crate) const fn press(&mut self, pressed: bool) {
+        self.pressed = pressed;
     }
 
     /// The number of the next record to be read.
@@ -181,19 +209,21 @@ impl Pending {
         if let Some(lane) = self.lanes.get_mut(account) {
             lane.urgent = true;
         }
-        if let Some(habit) = self.habit(account) {
+        self.is_told(now);
+        if let Some(habit) = self.habit(account, now) {
             habit.watched = Some(now + WATCHED_FOR);
         }
     }
 
     /// An account's archive is read without our being told.
     pub(crate) fn is_elsewhere(&mut self, account: &AccountName) {
-        if let Some(habit) = self.habit(account) {
-            habit.watched = Some(Instant::now() + WATCHED_FOR);
+        let now = Instant::now();
+        if let Some(habit) = self.habit(account, now) {
+            habit.watched = Some(now + WATCHED_FOR);
         }
     }
 
-    fn habit(&mut self, account: &AccountName) -> Option<&mut Habit> {
+    fn habit(&mut self, account: &AccountName, now: Instant) -> Option<&mut Habit> {
         if !self.habits.contains_key(account) {
             if self.habits.len() >= MOST_HABITS {
                 self.habits.clear();
@@ -202,6 +232,8 @@ impl Pending {
                 age: self.ages.first,
                 published: None,
                 watched: None,
+                day: now,
+                bytes: 0,
             };
             self.habits.insert(account.clone(), habit);
         }
@@ -213,16 +245,21 @@ impl Pending {
         if lane.urgent || lane.records.len() >= MOST_MESSAGES || lane.bytes >= MOST_BYTES {
             return lane.since;
         }
-        let (age, watched) = match self.habits.get(account) {
-            Some(habit) => (habit.age, habit.watched.is_some_and(|until| now < until)),
-            None => (self.ages.first, false),
+        let is_now = |until: Option<Instant>| until.is_some_and(|until| now < until);
+        let (age, watched, bytes) = match self.habits.get(account) {
+            Some(habit) => (habit.age, is_now(habit.watched), habit.bytes),
+            None => (self.ages.first, false, 0),
         };
-        let most = if watched || lane.missed {
-            self.ages.watched
-        } else {
-            self.ages.longest
-        };
-        lane.since + age.min(most)
+        if watched || lane.missed {
+            return lane.since + age.min(self.ages.watched);
+        }
+        // Each publication writes the day again: with a fixed part of it at least, all of them together write no more than
+        // a multiple of what was said.
+        let few = lane.bytes < bytes / PART_OF_DAY && age >= self.ages.longest;
+        if few && !self.pressed && is_now(self.told) {
+            return lane.since + self.ages.few.max(age);
+        }
+        lane.since + age.min(self.ages.longest)
     }
 
     /// Returns whether nothing more is to be read before something was published.
@@ -334,8 +371,17 @@ impl Pending {
         });
         let (first, longest) = (self.ages.first, self.ages.longest);
         for (account, count) in &batch.messages {
-            let since = self.lanes.get(account).map_or(now, |lane| lane.since);
-            if let Some(habit) = self.habit(account) {
+            let lane = self.lanes.get(account);
+            let since = lane.map_or(now, |lane| lane.since);
+            let records = lane.map_or(0, |lane| {
+                let taken = lane.records.iter().take(*count);
+                taken.map(|record| record.bytes.len()).sum()
+            });
+            if let Some(habit) = self.habit(account, now) {
+                if now - habit.day >= DAY {
+                    (habit.day, habit.bytes) = (now, 0);
+                }
+                habit.bytes += records;
                 let quiet = habit.published.map(|published| since - published);
                 habit.age = if quiet.is_some_and(|quiet| quiet < longest) {
                     (habit.age * 2).min(longest)

@@ -6,6 +6,7 @@ const AGES: Ages = Ages {
     first: Duration::from_secs(1),
     watched: Duration::from_secs(60),
     longest: Duration::from_secs(300),
+    few: Duration::from_secs(1_800),
 };
 
 fn name(number: usize) -> AccountName {
@@ -30,6 +31,8 @@ struct Run {
     oldest: Duration,
     /// The most messages of an account that waited at once.
     most: usize,
+    /// Bytes of days' documents that were written: with each publication all that was said.
+    written: usize,
 }
 
 /// One message each `every`, to all members, for so many of them; `looks` at the archives of all each so many messages.
@@ -70,6 +73,9 @@ fn publish(pending: &mut Pending, from: Instant, until: Instant, run: &mut Run) 
         }
         run.commits += batch.messages.len();
         pending.done(&batch, now);
+        for (account, _) in &batch.messages {
+            run.written += pending.habits[account].bytes;
+        }
     }
 }
 
@@ -88,6 +94,54 @@ fn a_channel_of_ten_costs_a_tenth_of_a_request_a_member_and_message() {
     let watched = run(&mut pending, 10, 1_200, second, 55);
     assert!(watched.commits * 5 * 10 <= 10 * 1_200, "{watched:?}");
     assert!(watched.oldest <= AGES.watched, "{watched:?}");
+}
+
+/// As long as the functions tell us when somebody looks, what is written is a small multiple of what was said, however much that
+/// is; and whatever the pace, a day is written a few dozen times at most.
+#[test]
+fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
+    let message = message(&name(0), "hello").len();
+    let written = |messages: u32, every: u64| {
+        let mut pending = Pending::new(AGES, 0, 0);
+        pending.told = Some(Instant::now() + DAY * 2);
+        let run = run(&mut pending, 1, messages, Duration::from_secs(every), 0);
+        assert!(run.oldest <= AGES.few, "{run:?}");
+        run.written / message
+    };
+    for every in [1, 3] {
+        for messages in [1_000, 2_000, 4_000] {
+            let all = written(messages, every);
+            assert!(
+                all <= 6 * messages as usize,
+                "{messages} each {every} s: {all}"
+            );
+        }
+    }
+    let day = written(4_320, 20);
+    assert!(day <= 4_320 * 30, "{day}");
+    // Who looks has it at once all the same.
+    let mut pending = Pending::new(AGES, 0, 0);
+    pending.is_told(Instant::now());
+    run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
+    let now = pending.habits[&name(0)].published.unwrap();
+    pending.add(pending.next(), message_of_one(), now);
+    assert_eq!(pending.due(now, false), Some(now + AGES.few));
+    pending.look(&name(0), now);
+    assert!(pending.due(now, false) <= Some(now));
+    // Where the spool has no room for what waits, and where nobody would tell us, it is as before.
+    let mut pending = Pending::new(AGES, 0, 0);
+    run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
+    let now = pending.habits[&name(0)].published.unwrap();
+    pending.add(pending.next(), message_of_one(), now);
+    assert_eq!(pending.due(now, false), Some(now + AGES.longest));
+    pending.is_told(now);
+    assert_eq!(pending.due(now, false), Some(now + AGES.few));
+    pending.press(true);
+    assert_eq!(pending.due(now, false), Some(now + AGES.longest));
+}
+
+fn message_of_one() -> Vec<u8> {
+    message(&name(0), "hello")
 }
 
 #[test]

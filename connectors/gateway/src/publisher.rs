@@ -9,7 +9,7 @@ mod apart;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +29,10 @@ use apart::Silence;
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 /// Longest time for which messages wait, if somebody may look at the archive.
 const WATCHED_AGE: Duration = Duration::from_secs(60);
+/// How many times as long messages wait that are few beside those of the day.
+const FEW: u32 = 6;
+/// The part of the spool's room from which on they do not.
+const PRESSED: u64 = 4;
 /// Records that are read at once.
 const READ_RECORDS: usize = 500;
 /// Questions that may wait; more are not answered.
@@ -60,14 +64,23 @@ struct Look {
 
 /// Where it is said that somebody is about to look at an archive.
 #[derive(Clone, Debug)]
-pub(crate) struct Looks(mpsc::Sender<Look>);
+pub(crate) struct Looks {
+    door: mpsc::Sender<Look>,
+    /// The functions reached us since it was looked at last.
+    knocked: Arc<AtomicBool>,
+}
 
 impl Looks {
+    /// The functions have told us something.
+    pub(crate) fn knocked(&self) {
+        self.knocked.store(true, Relaxed);
+    }
+
     /// Waits until what is durable of an account by now is published, or set aside; at most so long.
     pub(crate) async fn look(&self, account: &AccountName, most: Duration) {
         let (done, published) = oneshot::channel();
         let account = account.clone();
-        if self.0.try_send(Look { account, done }).is_ok() {
+        if self.door.try_send(Look { account, done }).is_ok() {
             let _ = tokio::time::timeout(most, published).await;
         }
     }
@@ -83,6 +96,7 @@ pub struct Publisher {
     reader: Reader,
     pending: Pending,
     looks: mpsc::Receiver<Look>,
+    knocked: Arc<AtomicBool>,
     /// Those who look, and the number before which everything of theirs is to be published.
     waiting: Vec<(Look, u64)>,
     /// How many events the next batch may have: fewer after the functions found one too large.
@@ -128,21 +142,24 @@ impl Publisher {
             first: (config.interval * 2).min(config.age),
             watched: WATCHED_AGE.min(config.age),
             longest: config.age,
+            few: config.age * FEW,
         };
         let (door, looks) = mpsc::channel(MOST_QUESTIONS);
+        let knocked = Arc::<AtomicBool>::default();
         let publisher = Self {
             most: config.batch_events,
             silence: Silence::default(),
             reader: Reader::default(),
             pending: Pending::new(ages, spool.cursor(), spool.end()),
             looks,
+            knocked: Arc::clone(&knocked),
             waiting: Vec::new(),
             spool,
             client,
             config,
             metrics,
         };
-        (publisher, Looks(door))
+        (publisher, Looks { door, knocked })
     }
 
     /// Runs until `closing` becomes true and everything is published. It may be dropped at any time: what
@@ -166,6 +183,12 @@ impl Publisher {
                 continue;
             }
             self.answer();
+            if self.knocked.swap(false, Relaxed) {
+                self.pending.is_told(Instant::now());
+            }
+            let (_, bytes, _) = self.spool.usage();
+            self.pending
+                .press(bytes >= self.spool.most_bytes() / PRESSED);
             let all = *closing.borrow();
             let due = self.pending.due(Instant::now(), all);
             if due.is_none() && all && self.pending.next() >= end {

@@ -78,6 +78,7 @@ impl GatewayService {
         if path == WAKE_PATH {
             return Ok(match self.signed(&request) {
                 Ok(()) => {
+                    self.shared.looks.knocked();
                     let query = request.uri().query().map(str::to_owned);
                     drop(request);
                     self.woken(query).await

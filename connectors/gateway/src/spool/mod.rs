@@ -367,6 +367,11 @@ impl Spool {
         (waiting, state.used(), state.oldest.map(|(_, time)| time))
     }
 
+    /// Returns how many bytes it may take.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.0.config.max_bytes
+    }
+
     /// Writes what waits and ends the thread. Blocks for a sync or two.
     pub fn close(&self) {
         self.0.state().closed = true;
