@@ -110,7 +110,7 @@ pub struct Limits {
     pub task_silence: Duration,
     /// How long a connection may take to end.
     pub stop: Duration,
-    /// How long the spool may take to be published when the gateway shuts down.
+    /// How long nothing of the spool may be published when the gateway shuts down; twelve times as long may pass in all.
     pub flush: Duration,
 }
 

@@ -27,6 +27,9 @@ use crate::spool::{Spool, SpoolConfig, SpoolError};
 use crate::{Platform, RequestId, handshake};
 use connector_kit::{FunctionsClient, FunctionsError};
 
+/// How many times as long as nothing may be published, everything may take at the end.
+const MAX_FLUSHES: u32 = 12;
+
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -49,6 +52,22 @@ pub struct Gateway {
     deliverer: JoinHandle<()>,
     registrar: Option<JoinHandle<()>>,
     publish_rest: watch::Sender<bool>,
+}
+
+/// Waits for the publisher to end, for as long as it publishes something.
+async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Duration) -> bool {
+    let mut before = metrics.published.load(Ordering::Relaxed);
+    for _ in 0..MAX_FLUSHES {
+        if tokio::time::timeout(most, &mut *publisher).await.is_ok() {
+            return true;
+        }
+        let now = metrics.published.load(Ordering::Relaxed);
+        if now == before {
+            return false;
+        }
+        before = now;
+    }
+    false
 }
 
 impl std::fmt::Debug for Gateway {
@@ -294,7 +313,7 @@ impl Gateway {
     }
 
     /// Ends: takes no sockets any more, leaves the networks, closes the sockets, and publishes what the
-    /// spool holds as far as that is possible within [`crate::Limits::flush`]. What is not published then stays in the spool.
+    /// spool holds for as long as [`crate::Limits::flush`] brings something. What is not published then stays in the spool.
     pub async fn shutdown(self) {
         self.shared.closing.send_replace(true);
         self.keeper.abort();
@@ -308,10 +327,8 @@ impl Gateway {
         self.io.close().await;
         self.publish_rest.send_replace(true);
         let mut publisher = self.publisher;
-        if tokio::time::timeout(self.shared.config.limits.flush, &mut publisher)
-            .await
-            .is_err()
-        {
+        let flush = self.shared.config.limits.flush;
+        if !flushed(&mut publisher, &self.shared.metrics, flush).await {
             let (waiting, ..) = self.shared.spool.usage();
             tracing::warn!(
                 waiting,

@@ -21,9 +21,9 @@ use crate::held_publisher::HeldPublisher;
 use crate::metrics::{Metrics, add};
 use crate::pending::{Ages, Batch, Pending};
 use crate::spool::{Reader, Spool};
+use apart::Silence;
 use connector_kit::Backoff;
 use connector_kit::{FunctionsClient, FunctionsError};
-use apart::Silence;
 
 /// Longest `Retry-After` that is obeyed.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::{Publisher, Trouble};
 use crate::attempts::MAX_TRIES;
-use connector_kit::FunctionsError;
 use crate::held_publisher::HeldPublisher;
 use crate::metrics::add;
 use crate::pending::Piece;
+use connector_kit::FunctionsError;
 
 /// Batches without an answer after which accounts are published apart.
 const LONG: u32 = 3;

@@ -9,8 +9,8 @@ use storage_adapter::ObjectStore;
 use crate::Functions;
 use crate::closed::DISABLED;
 use crate::guard::ClientAddress;
-use crate::records::AccountRecord;
 use crate::problem::{Answer, Failure};
+use crate::records::AccountRecord;
 use crate::request::{answer, parse_json};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
