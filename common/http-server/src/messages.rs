@@ -272,7 +272,7 @@ mod tests {
         reading.http(b"GET / HTTP/1.1\n\n", true);
         reading.http(head, false);
         assert!(reading.frames(b"\x81").is_err());
-        let mut reading = Reading::new(bound.clone());
+        let mut reading = Reading::new(bound);
         reading.begin_head();
         reading.http(b"GET / HTTP/1.1\n\n", true);
         reading.http(&head[..head.len() - 1], false);

@@ -232,23 +232,29 @@ fn refuse(shared: &Arc<Shared>, socket: &SocketRef, error: &str, mut asked: mpsc
     });
 }
 
+/// The ticket in the query of a request.
+pub(crate) fn ticket_in(query: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, ticket) = pairs.find(|(key, _)| key == "ticket")?;
+    Some(ticket.into_owned())
+}
+
+/// Checks a ticket.
+pub(crate) fn check(shared: &Shared, text: &str) -> Result<Ticket, String> {
+    let config = &shared.config;
+    Ticket::verify(text, &config.key, &config.id, connector_kit::now())
+        .map_err(|error| error.to_string())
+}
+
 /// Checks the ticket of a handshake.
 fn ticket(shared: &Shared, socket: &SocketRef, auth: &Value) -> Result<Ticket, String> {
     let query = socket.req_parts().uri.query().unwrap_or_default();
-    let from_url = || {
-        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs
-            .find(|(key, _)| key == "ticket")
-            .map(|(_, ticket)| ticket.into_owned())
-    };
     let text = auth
         .get("ticket")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    let text = text.or_else(from_url).ok_or(NO_TICKET)?;
-    let config = &shared.config;
-    Ticket::verify(&text, &config.key, &config.id, connector_kit::now())
-        .map_err(|error| error.to_string())
+    let text = text.or_else(|| ticket_in(query)).ok_or(NO_TICKET)?;
+    check(shared, &text)
 }
 
 /// Notes that a socket has shown a ticket; dropped when it has ended.

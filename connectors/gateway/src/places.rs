@@ -41,10 +41,16 @@ impl Places {
         })
     }
 
-    /// Takes a place for a session that begins; nothing if there are too many.
-    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+    /// Takes a place for a session that begins; nothing if there are too many. Strangers at many addresses keep nobody
+    /// out who has shown a ticket with the first request.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        has_ticket: bool,
+    ) -> Option<Place> {
         let mut counts = lock(&self.counts);
-        if counts.sessions >= self.most || counts.unproven >= self.most_unproven {
+        let strangers = counts.unproven >= self.most_unproven && !has_ticket;
+        if counts.sessions >= self.most || strangers {
             return None;
         }
         if let Some(address) = address {
@@ -174,16 +180,19 @@ mod tests {
     #[test]
     fn sessions_without_a_ticket_are_few_of_an_address_and_in_all() {
         let places = Places::new(10, 3, 2);
-        let one = places.enter(HERE).unwrap();
-        let two = places.enter(HERE).unwrap();
-        assert!(places.enter(HERE).is_none(), "two of an address");
-        let other = places.enter(None).unwrap();
-        assert!(places.enter(None).is_none(), "three in all");
+        let one = places.enter(HERE, false).unwrap();
+        let two = places.enter(HERE, false).unwrap();
+        assert!(places.enter(HERE, false).is_none(), "two of an address");
+        let other = places.enter(None, false).unwrap();
+        assert!(places.enter(None, false).is_none(), "three in all");
+        // Who shows a ticket at once is not kept out by strangers, but by too many of their own address.
+        drop(places.enter(None, true).unwrap());
+        assert!(places.enter(HERE, true).is_none());
         let proof = one.prove("s1".to_owned());
         let second = one.prove("s1".to_owned());
         assert!(places.is_proven("s1") && !places.is_proven("s2"));
-        let three = places.enter(HERE).unwrap();
-        assert!(places.enter(HERE).is_none());
+        let three = places.enter(HERE, false).unwrap();
+        assert!(places.enter(HERE, false).is_none());
         // Whose socket has ended counts again, though it may be one too many.
         drop(proof);
         assert!(places.is_proven("s1"));
@@ -203,12 +212,12 @@ mod tests {
     #[test]
     fn sessions_are_bounded_in_all() {
         let places = Places::new(2, 2, 2);
-        let held: Vec<Place> = (0..2).map(|_| places.enter(None).unwrap()).collect();
+        let held: Vec<Place> = (0..2).map(|_| places.enter(None, false).unwrap()).collect();
         let proofs: Vec<Proof> = held
             .iter()
             .map(|place| place.prove("x".to_owned()))
             .collect();
-        assert!(places.enter(None).is_none());
+        assert!(places.enter(None, false).is_none());
         drop(proofs);
     }
 }

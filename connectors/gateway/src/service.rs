@@ -22,7 +22,7 @@ use socketioxide::service::SocketIoService;
 
 use crate::body::BoundedBody;
 use crate::gateway::Shared;
-use crate::handshake::address_of;
+use crate::handshake::{address_of, check, ticket_in};
 
 /// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
 /// for an answer.
@@ -129,7 +129,10 @@ impl GatewayService {
         let proven = id.is_some_and(|id| self.shared.places.is_proven(id));
         let most = if proven { u64::MAX } else { MAX_UNPROVEN };
         let place = if id.is_none() && request.method() == Method::GET {
-            let place = self.shared.places.enter(address_of(&self.shared, &request));
+            let address = address_of(&self.shared, &request);
+            let has_ticket =
+                ticket_in(query).is_some_and(|text| check(&self.shared, &text).is_ok());
+            let place = self.shared.places.enter(address, has_ticket);
             Some(place.ok_or_else(|| {
                 let text = "too many connections without a ticket are open, here or from this address; try again in a moment";
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);

@@ -80,9 +80,11 @@ impl Shared {
                 Ok(version) if seen.as_ref() == Some(&version) && asked.elapsed() < ASK_ALL => {
                     continue;
                 }
-                Ok(_) => {
-                    // Accounts may have been disabled or enabled.
-                    self.stale.notify_one();
+                Ok(version) => {
+                    if seen.as_ref().is_some_and(|seen| *seen != version) {
+                        // Accounts may have been disabled or enabled.
+                        self.stale.notify_one();
+                    }
                     self.check_sessions(About::All).await
                 }
                 Err(error) => Err(error),

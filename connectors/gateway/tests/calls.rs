@@ -102,6 +102,24 @@ async fn a_broken_socket_holds_no_seat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn guests_keep_no_member_out() {
+    let world = world().await;
+    let mut inside = Vec::new();
+    for n in 0..6 {
+        inside.push(world.enter(&call_ticket("c", n)).await.0);
+    }
+    let (_, welcome) = world.enter(&member_ticket("c", "m", "alice", true)).await;
+    let peers = welcome["peers"].as_array().unwrap();
+    assert_eq!(peers.len(), 5, "{welcome}");
+    // The newest guest made room, and is told.
+    let newest = inside.pop().unwrap();
+    let text = World::reason(newest).await;
+    assert!(text.contains("a member took your seat"), "{text}");
+    assert!(world.refused(&call_ticket("c", 7)).await.contains("full"));
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_has_two_seats() {
     let world = world().await;
     let ticket = |peer: &str| member_ticket("c", peer, "alice", false);

@@ -58,11 +58,9 @@ fn connections(server: &Server) -> usize {
 }
 
 fn until_online(server: &Server, wanted: usize) {
-    let begun = std::time::Instant::now();
-    while gauge(server, Some("online")) != wanted {
-        assert!(begun.elapsed() < common::LIMIT, "{}", server.log());
-        std::thread::yield_now();
-    }
+    common::until("the connections are online", || {
+        (gauge(server, Some("online")) == wanted).then_some(())
+    });
 }
 
 #[test]
@@ -90,6 +88,7 @@ fn accounts_are_changed_closed_and_removed_while_the_server_runs() {
     assert_eq!((status, session(&server, &token)), (201, 200));
 
     // The gateway knows at once, wherever the server listens: no connection of bob's stays to be refused.
+    done(&account(&data, &["password", "alice"], OLD));
     until_online(&server, 2);
     let said = done(&account(&data, &["disable", "bob"], ""));
     assert!(said.contains("account enable bob"), "{said}");

@@ -159,7 +159,7 @@ fn a_disabled_account_is_told_that_once_its_password_is_proved() {
     assert!(disabled.status.success(), "{disabled:?}");
     let sign_in = |password: &str| {
         let client = Plain::connect(&space.irc).unwrap();
-        client.say(&format!("PASS bob:{password}"));
+        client.say(&format!("PASS :bob:{password}"));
         client.say("NICK bob");
         client.say("USER bob 0 * :bob");
         client

@@ -282,6 +282,15 @@ fn make_room(participants: &mut Vec<Participant>, new: &Participant) -> Result<(
             take_out(participants, |p| p.entry == entry);
         }
     }
+    if participants.len() >= MAX_PARTICIPANTS && !new.guest {
+        // Guests cannot keep members out of their own call.
+        let guests = participants.iter().filter(|p| p.guest).map(|p| p.entry);
+        if let Some(entry) = guests.max() {
+            for guest in take_out(participants, |p| p.entry == entry) {
+                refuse(&guest.socket, "a member took your seat: the call is full");
+            }
+        }
+    }
     if participants.len() >= MAX_PARTICIPANTS {
         return Err("this call is full; six people can take part");
     }

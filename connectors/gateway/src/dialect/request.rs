@@ -72,8 +72,23 @@ pub(crate) fn read(
     })
 }
 
-/// The request again, with what was wrong.
+/// Bytes of a property that is repeated in a refusal.
+const MOST_ECHOED: usize = 1024;
+/// Properties of a request that are repeated; of one with more, only the usual ones.
+const MOST_PROPERTIES: usize = 16;
+const PROPERTIES: [&str; 7] = [
+    "@context", "actor", "context", "id", "object", "target", "type",
+];
+
+/// The request again, with what was wrong. Of a long one only what it was: refusals that nobody reads must not fill the
+/// memory.
 fn echo(mut map: Map<String, Value>, which: Which, error: &str) -> Value {
+    let is_long =
+        |value: &Value| serde_json::to_vec(value).is_ok_and(|text| text.len() > MOST_ECHOED);
+    map.retain(|_, value| !is_long(value));
+    if map.len() > MOST_PROPERTIES {
+        map.retain(|key, _| PROPERTIES.contains(&key.as_str()));
+    }
     if which == Which::Credentials || map.get("type").is_some_and(|kind| kind == "credentials") {
         map.remove("object");
     }

@@ -278,3 +278,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_refusal_does_not_repeat_what_is_long() {
+    let long = "x".repeat(200_000);
+    let ack = |value: Value| message(value).unwrap_err().ack;
+    for value in [
+        json!({"@context": ctx(), "type": "send", "actor": {"id": long}}),
+        json!({"context": [long], "type": "send", "object": {"content": long}}),
+        json!({"type": long}),
+        Value::Object((0..20_000).map(|n| (n.to_string(), json!(n))).collect()),
+    ] {
+        let ack = ack(value);
+        let size = serde_json::to_vec(&ack).unwrap().len();
+        assert!(size < 4_096, "{size}");
+        assert!(ack["error"].is_string(), "{ack}");
+    }
+    let short = ack(json!({"context": "irc", "type": "fly", "id": "7", "actor": "a@b"}));
+    assert_eq!((&short["id"], &short["type"]), (&json!("7"), &json!("fly")));
+}

@@ -458,8 +458,12 @@ impl Inner {
     fn begin(&self, store: &mut Store) -> bool {
         loop {
             let state = self.state();
-            if state.failing.is_none() || state.closed {
-                return !state.closed;
+            if state.failing.is_none() {
+                // Also if it was closed meanwhile: what was asked of it before is still done.
+                return true;
+            }
+            if state.closed {
+                return false;
             }
             drop(self.work.wait_timeout(state, DISK_RETRY));
             if store.prepare().is_ok() {

@@ -2,8 +2,11 @@
 //! can be changed.
 
 use http::StatusCode;
-use protocol::{AccountName, MailAddress, MailAddressOwner, MailAddressView, mail_local_part};
+use protocol::{
+    AccountName, Folding, MailAddress, MailAddressOwner, MailAddressView, mail_local_part,
+};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::{Call, fields, is_id};
@@ -115,7 +118,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let address = MailAddress {
             version: 1,
-            id: self.connection_id(),
+            // The same for the same channel: whoever asks at the same time makes no second one.
+            id: id_of(&wanted.connection, &channel),
             local: mail_local_part(&channel, &self.random()),
             connection: wanted.connection,
             channel,
@@ -128,10 +132,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             keys::mail_address(account, &address.id),
         );
         let added = self.add_within(&prefix, &key, &address, MAX_ADDRESSES);
-        if !added.await? {
+        let added = added.await;
+        if !matches!(added, Ok(true)) {
             let owner = keys::mail_owner(&address.local);
             self.storage.store().delete(&owner).await?;
-            return Err(full());
+        }
+        match added {
+            Ok(true) => {}
+            Ok(false) => return Err(full()),
+            Err(StoreError::Precondition) => {
+                let (first, _) = self.load::<MailAddress>(&key).await?.ok_or_else(missing)?;
+                return Ok(answer(StatusCode::OK, &view(first, service)));
+            }
+            Err(error) => return Err(error.into()),
         }
         if wanted.postmaster {
             self.choose_postmaster(account, &address).await?;
@@ -315,4 +328,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .filter(|address| address.local == local)
             .map(|address| (owner.account, address)))
     }
+}
+/// The id of the address of a channel.
+fn id_of(connection: &str, channel: &str) -> String {
+    let name = Folding::Rfc1459.fold(channel);
+    let digest = Sha256::digest(format!("{connection} {name}"));
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -141,7 +141,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let moderator = record.admin || held.account == call.account;
             (held.account.to_string(), Some(held), moderator)
         } else if call.guests {
-            (guest_name(&join.name)?, None, false)
+            let name = guest_name(&join.name)?;
+            self.is_nobodys(&name).await?;
+            (name, None, false)
         } else {
             return Err(Failure::forbidden(
                 "this call is for members only; sign in to join it",
@@ -216,6 +218,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.uncount_call(&call.account, &call.id).await?;
         self.call_ended(&call.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// A guest is not called as a member is.
+    async fn is_nobodys(&self, name: &str) -> Result<(), Failure> {
+        let Ok(account) = name.trim().to_lowercase().parse() else {
+            return Ok(());
+        };
+        match self.account(&account).await? {
+            Some(_) => Err(Failure::unprocessable(format!(
+                "name: \"{name}\" belongs to a member; sign in, or choose another"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
