@@ -216,7 +216,7 @@ fn signatures_of_their_own_libraries() {
         let id = format!("msg_{seconds}");
         let answer = send("standard", &hook, secret, &message(&id, seconds));
         assert!(answer.starts_with("200 "), "{answer}");
-        hook.says(&[&format!("Paid: €5 ({id})")]);
+        hook.says(&[&format!("Paid: €5 ({id}) (invoice.paid)")]);
     }
     let answer = send("standard", &hook, secret, &message("msg_0", 0));
     assert!(answer.contains("\"repeated\":true"), "{answer}");

@@ -176,10 +176,7 @@ impl<'a> Said<'a> {
         let Some(first) = lines.first_mut() else {
             return lines;
         };
-        // Under a title the name of an event says nothing more.
-        let is_spare = |state: &str| self.title.is_some() && is_event(state);
-        let state = self.state.filter(|state| !is_spare(state));
-        if let Some(state) = state.filter(|state| !holds(first, state)) {
+        if let Some(state) = self.state.filter(|state| !holds(first, state)) {
             first.push_str(&format!(" ({state})"));
         }
         if let Some(link) = self.link.filter(|link| !first.contains(link)) {
