@@ -99,6 +99,8 @@ pub(crate) struct Shared {
     pub(crate) looks: Looks,
     /// Something ended of which we were not told: the list of connections is another by now, too.
     pub(crate) stale: Notify,
+    /// Whether what an earlier run left in the spool is published.
+    pub(crate) recorded: watch::Sender<bool>,
     /// Whether the connections have been fetched once.
     pub(crate) known: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -264,6 +266,7 @@ impl Gateway {
             outbox,
             looks,
             stale: Notify::new(),
+            recorded: watch::Sender::new(false),
             known: watch::Sender::new(false),
             closing: watch::Sender::new(false),
             recent: Mutex::new(recent),

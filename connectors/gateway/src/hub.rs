@@ -15,6 +15,8 @@ use crate::socket::Client;
 use connector_kit::{Assigned, FunctionsError};
 use connector_kit::{Backoff, jitter};
 
+/// How long a client that connects waits for what an earlier run recorded to be published.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Least time between two fetches for one account.
 const FETCH_PAUSE: Duration = Duration::from_millis(500);
 /// What is said on a network when its connection was removed or switched off.
@@ -38,6 +40,7 @@ impl Shared {
     /// Fetches the connections at start, and again and again to learn of changes.
     pub(crate) async fn keep(self: Arc<Self>) {
         self.publish_first().await;
+        self.recorded.send_replace(true);
         let limits = &self.config.limits;
         let mut backoff = Backoff::new(limits.retry);
         let mut complained = None;
@@ -80,6 +83,13 @@ impl Shared {
         while self.spool.settled_until() < end {
             tokio::time::sleep(pause.pause()).await;
         }
+    }
+
+    /// Waits for that, for a while: a list of connections that is fetched before knows nothing of what was acknowledged
+    /// last, such as a channel that was left.
+    async fn recorded_first(&self) {
+        let mut recorded = self.recorded.subscribe();
+        let _ = tokio::time::timeout(RECORD_TIMEOUT, recorded.wait_for(|done| *done)).await;
     }
 
     /// Starts, changes and stops connections so that they are those assigned; of one account, or of all.
@@ -251,6 +261,7 @@ impl Shared {
         self: &Arc<Self>,
         account: &AccountName,
     ) -> Result<(), FunctionsError> {
+        self.recorded_first().await;
         let _place = self.fetches.acquire().await;
         let (started, cursor) = (Instant::now(), self.spool.settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
@@ -287,6 +298,7 @@ impl Shared {
         if let Some(last) = *fetched {
             tokio::time::sleep_until(last + FETCH_PAUSE).await;
         }
+        self.recorded_first().await;
         let place = self.fetches.acquire().await;
         let (started, cursor) = (Instant::now(), self.spool.settled_until());
         let assignments = self.client.assignments(Some(account)).await;
