@@ -72,7 +72,7 @@ static TABLE: &[Command] = &[
     }),
     registered("LIST", 0, Server::on_list),
     registered("RELAYMSG", 3, Server::on_relaymsg),
-    registered("CHATHISTORY", 2, Server::on_chathistory),
+    registered("CHATHISTORY", 1, Server::on_chathistory),
     registered("USERHOST", 1, |server, id, _, message| {
         server.on_userhost(id, message);
     }),

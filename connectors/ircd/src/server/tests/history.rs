@@ -123,6 +123,8 @@ fn channels_are_for_those_inside_and_mistakes_are_explained() {
         ("LATEST #none * 10", "INVALID_TARGET LATEST #none"),
         ("LATEST #tea * many", "INVALID_TARGET"),
         ("SIDEWAYS #tea * 10", "INVALID_PARAMS SIDEWAYS"),
+        ("FOO", "INVALID_PARAMS FOO"),
+        ("LATEST", "INVALID_PARAMS LATEST"),
         ("BEFORE #tea yesterday 10", "INVALID_PARAMS BEFORE"),
         ("BEFORE #tea msgid=zz 10", "INVALID_MSGREFTYPE BEFORE"),
         ("TARGETS * * 10", "INVALID_PARAMS TARGETS"),
