@@ -40,6 +40,8 @@ pub struct State {
     /// Every batch that was stored, repeats included.
     pub batches: Vec<Vec<Event>>,
     pub requests: usize,
+    /// Paths with queries of everything that was asked, in order.
+    pub asked: Vec<String>,
     /// A batch with one of these events gets no answer; the others do.
     pub silent: Vec<String>,
     /// No batch gets an answer.
@@ -157,6 +159,7 @@ async fn answer(
         Timestamp::from_millis(now),
     )
     .expect("every request is signed");
+    state.lock().unwrap().asked.push(path.to_owned());
     let json = |value: serde_json::Value| Ok(Response::new(Full::from(value.to_string())));
     if parts.uri.path_and_query().unwrap() == "/connector/assignments" && parts.method == "GET" {
         let (held, answer) = {
