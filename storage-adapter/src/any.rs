@@ -37,6 +37,7 @@ trait Erased: MaybeSend + MaybeSync {
     fn get<'a>(&'a self, key: &'a str, options: GetOptions) -> Answer<'a, Object>;
     fn put<'a>(&'a self, key: &'a str, body: ByteStream, mode: PutMode) -> Answer<'a, ETag>;
     fn delete<'a>(&'a self, key: &'a str) -> Answer<'a, ()>;
+    fn delete_many<'a>(&'a self, keys: &'a [String]) -> Answer<'a, ()>;
     fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>>;
     fn tidy(&self, older_than_millis: i64) -> Answer<'_, usize>;
     fn versions(&self) -> Versions;
@@ -55,6 +56,10 @@ impl<S: ObjectStore> Erased for Shared<S> {
 
     fn delete<'a>(&'a self, key: &'a str) -> Answer<'a, ()> {
         Box::pin(self.0.delete(key))
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [String]) -> Answer<'a, ()> {
+        Box::pin(self.0.delete_many(keys))
     }
 
     fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>> {
@@ -81,6 +86,10 @@ impl ObjectStore for AnyStore {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.0.delete(key).await
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.0.delete_many(keys).await
     }
 
     async fn list(

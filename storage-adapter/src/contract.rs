@@ -38,6 +38,7 @@ pub async fn run_all<S: ObjectStore>(store: Arc<S>, prefix: &str) {
     bodies(store, &format!("{prefix}/bodies")).await;
     names(store, &format!("{prefix}/names")).await;
     malformed_keys(store).await;
+    deletes_many(store, &format!("{prefix}/many")).await;
     listing(store, &format!("{prefix}/listing")).await;
     long_listing(store, &format!("{prefix}/long")).await;
 }
@@ -407,6 +408,29 @@ pub async fn malformed_keys<S: ObjectStore>(store: &S) {
         let deleted = store.delete(key).await;
         assert!(deleted.as_ref().is_err_and(refused), "{key:?}: {deleted:?}");
     }
+}
+
+/// Those that are named and no others; odd names too, and more than S3 takes in one request.
+///
+/// # Panics
+/// If the store breaks the contract.
+pub async fn deletes_many<S: ObjectStore>(store: &S, prefix: &str) {
+    let key = |name: &str| format!("{prefix}/{name}");
+    let there = ["a", "a&b<c>", "ä", "a b", "a%2Fb"];
+    for name in there.iter().chain(&["stays", "b"]) {
+        put(store, &key(name), b"x", PutMode::Overwrite)
+            .await
+            .unwrap();
+    }
+    let absent = (0..1_000).map(|n| key(&format!("absent/{n}")));
+    let mut keys: Vec<String> = there.iter().map(|name| key(name)).collect();
+    keys.extend(absent);
+    keys.push(key("b"));
+    store.delete_many(&keys).await.unwrap();
+    let left = store.list(&key(""), None).await.unwrap();
+    let left: Vec<&str> = left.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(left, [key("stays")]);
+    store.delete_many(&[]).await.unwrap();
 }
 
 /// Prefixes need not end at a slash.

@@ -14,6 +14,6 @@ pub use any::AnyStore;
 pub use maybe_send::{MaybeSend, MaybeSync};
 pub use store::{
     BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
-    Versions,
+    Versions, one_by_one,
 };
 pub use tree::*;

@@ -275,6 +275,19 @@ impl ObjectStore for MemoryStore {
         .await
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        keys.iter().try_for_each(|key| check_key(key))?;
+        let fate = self.fate(|requests| requests.delete += 1);
+        self.attempt(fate, |state| {
+            keys.iter().for_each(|key| drop(state.objects.remove(key)));
+            Ok(())
+        })
+        .await
+    }
+
     async fn list(
         &self,
         prefix: &str,

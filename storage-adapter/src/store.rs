@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::future::join_all;
 
 use crate::maybe_send::{MaybeSend, MaybeSync};
 
@@ -160,6 +161,13 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     /// Deletes an object; one that does not exist is no error.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
+    /// Deletes objects, in one request where the store has such, see [`one_by_one`] for where it has not; those that
+    /// do not exist are no error. After an error some may still be there.
+    fn delete_many(
+        &self,
+        keys: &[String],
+    ) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
+
     /// Lists objects whose key begins with `prefix` and sorts (by bytes) after `start_after`, in order of
     /// keys, at most 1,000; fewer than 1,000 means there are no more.
     fn list(
@@ -181,4 +189,20 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
     fn versions(&self) -> Versions {
         Versions::EveryWrite
     }
+}
+
+/// Requests at a time where each object is deleted by one of its own.
+const AT_ONCE: usize = 8;
+
+/// Deletes objects with a request for each; gives the first error, and goes on after it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn one_by_one<S: ObjectStore>(store: &S, keys: &[String]) -> Result<(), StoreError> {
+    let mut result = Ok(());
+    for some in keys.chunks(AT_ONCE) {
+        let deleted = join_all(some.iter().map(|key| store.delete(key))).await;
+        result = deleted.into_iter().fold(result, Result::and);
+    }
+    result
 }

@@ -122,6 +122,13 @@ impl ObjectStore for NativeStore {
         }
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(store) => store.delete_many(keys).await,
+            Self::Bucket(store) => store.delete_many(keys).await,
+        }
+    }
+
     async fn list(
         &self,
         prefix: &str,

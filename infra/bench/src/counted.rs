@@ -73,6 +73,10 @@ impl<S: ObjectStore> ObjectStore for Counted<S> {
         self.request().delete(key).await
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.request().delete_many(keys).await
+    }
+
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Entry>, StoreError> {
         self.request().list(prefix, after).await
     }

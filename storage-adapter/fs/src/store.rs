@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use storage_adapter::{
     BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
+    one_by_one,
 };
 use tokio::task::spawn_blocking;
 
@@ -161,6 +162,10 @@ impl ObjectStore for FsStore {
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let (files, path) = (Arc::clone(&self.files), self.path(key)?);
         blocking(move || files.delete(&path)).await
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        one_by_one(self, keys).await
     }
 
     async fn list(

@@ -22,7 +22,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use storage_adapter::{
-    ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, Options, PutMode, Storage, StoreError,
+    ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, Options, PutMode, Storage,
+    StoreError, one_by_one,
 };
 use storage_fs::FsStore;
 use support::asking::{FOLDERS, MANY_FOLDERS, MANY_PATHS, PATHS, ask, choose_among};
@@ -79,6 +80,10 @@ impl ObjectStore for Faulty {
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.fail("refused").await?;
         self.store.delete(key).await
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        one_by_one(self, keys).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Entry>, StoreError> {

@@ -86,6 +86,16 @@ impl ObjectStore for R2Store {
         SendFuture::new(retried(Repeat::Always, delete)).await
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        for group in keys.chunks(PAGE) {
+            let full = |key: &String| keys::full(key, is_normal);
+            let group: Vec<String> = group.iter().map(full).collect::<Result<_, _>>()?;
+            let delete = async || self.bucket.delete_multiple(group.clone()).await;
+            SendFuture::new(retried(Repeat::Always, delete)).await?;
+        }
+        Ok(())
+    }
+
     async fn list(
         &self,
         prefix: &str,

@@ -11,6 +11,8 @@
 //! deletion that timed out can still happen late. The tree writes with conditions and to new keys only.
 
 mod counts;
+#[cfg(feature = "native")]
+mod delete;
 mod errors;
 mod get;
 mod keys;

@@ -276,6 +276,13 @@ impl<H: Host> ObjectStore for S3Store<H> {
         Box::pin(self.inner.delete(key)).await
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        #[cfg(feature = "native")]
+        return Box::pin(self.delete_in_groups(keys)).await;
+        #[cfg(not(feature = "native"))]
+        return storage_adapter::one_by_one(self, keys).await;
+    }
+
     async fn list(
         &self,
         prefix: &str,

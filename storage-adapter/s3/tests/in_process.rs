@@ -71,6 +71,29 @@ async fn keeps_the_contract() {
     assert_eq!(requests.retries, 0);
 }
 
+/// Keys that XML cannot say go one by one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_are_deleted_in_one_request() {
+    let (server, store) = start().await;
+    let mut keys: Vec<String> = (0..20).map(|n| format!("many/{n} & <more>")).collect();
+    keys.push("many/line\nend".to_owned());
+    for key in &keys {
+        let put = store.put(key, body(b"x"), PutMode::New).await;
+        put.unwrap();
+    }
+    store.take_requests();
+    store.delete_many(&keys).await.unwrap();
+    assert_eq!(store.take_requests().delete, 2);
+    assert_eq!(store.list("many/", None).await, Ok(Vec::new()));
+    // A server that does not know the request.
+    for key in &keys {
+        store.put(key, body(b"x"), PutMode::New).await.unwrap();
+    }
+    server.state.lock().unwrap().no_groups = true;
+    store.delete_many(&keys).await.unwrap();
+    assert_eq!(store.list("many/", None).await, Ok(Vec::new()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract_below_a_prefix() {
     let (server, _) = start().await;

@@ -94,6 +94,7 @@ async fn keeps_the_contract() {
         assert!(words.contains("404"), "{words}");
     }
     contract::malformed_keys(&store).await;
+    contract::deletes_many(&store, "c/many").await;
     contract::listing(&store, "c/listing").await;
     contract::long_listing(&store, "c/long").await;
     large(&store).await;

@@ -121,6 +121,7 @@ async fn two_instances_keep_the_contract() {
     // What is not here it does not do as S3 does: a backslash is a slash for it, a part of a key has 255 bytes, and it
     // lists folder by folder instead of in the order of keys. It is here for the conditions, which it decides for real.
     contract::malformed_keys(&store).await;
+    contract::deletes_many(&store, "c/many").await;
     contract::long_listing(&store, "c/long").await;
 
     let large = vec![b'x'; 11 << 20];

@@ -315,12 +315,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// Deletes what nobody names; what cannot be deleted now is swept later.
     pub(super) async fn delete_all(&self, keys: Vec<String>) {
-        let delete = |key: String| async move { self.store.delete(&key).await };
-        let _swept_later: Vec<Result<(), StoreError>> = stream::iter(keys)
-            .map(delete)
-            .buffer_unordered(UPLOADS)
-            .collect()
-            .await;
+        let _swept_later = self.store.delete_many(&keys).await;
     }
 }
 

@@ -155,6 +155,14 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
         deleted.map_err(|error| self.explain(error))
     }
 
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        for key in keys {
+            self.check_open(key, false).await?;
+        }
+        let deleted = self.store.delete_many(keys).await;
+        deleted.map_err(|error| self.explain(error))
+    }
+
     async fn list(
         &self,
         prefix: &str,

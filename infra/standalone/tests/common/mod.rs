@@ -15,6 +15,7 @@ pub(crate) mod http;
 pub(crate) mod irc;
 pub(crate) mod mail;
 pub(crate) mod postfix;
+pub(crate) mod programs;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod sink;

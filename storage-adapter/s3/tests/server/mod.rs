@@ -80,6 +80,10 @@ pub struct State {
     pub faults: Faults,
     pub random: u64,
     pub serial: u64,
+    /// Whether `DeleteObjects` is unknown here, as to Google's servers.
+    pub no_groups: bool,
+    /// Bytes of objects that were put so far.
+    pub written: u64,
     /// Requests so far, by method.
     pub requests: BTreeMap<String, u64>,
 }

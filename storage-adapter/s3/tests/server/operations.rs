@@ -99,6 +99,7 @@ pub(super) fn perform(
         Method::PUT if upload => part(state, &call, body),
         Method::PUT => put(state, abilities, &call, body),
         Method::POST if upload => complete(state, abilities, &call, &body),
+        Method::POST if call.query("delete").is_some() && !state.no_groups => delete(state, &body),
         Method::POST if call.query("uploads").is_some() => begin(state, &call),
         Method::DELETE if upload => match state.uploads.remove(call.query("uploadId").unwrap()) {
             Some(_) => Answer::new(StatusCode::NO_CONTENT, ""),
@@ -152,6 +153,25 @@ fn get(state: &State, call: &Call<'_>) -> Answer {
     answer.with("etag", &etag)
 }
 
+/// What `aws-sdk-s3` sends, not any XML.
+fn delete(state: &mut State, body: &[u8]) -> Answer {
+    let text = std::str::from_utf8(body).unwrap();
+    for part in text.split("<Key>").skip(1) {
+        let (key, _) = part.split_once("</Key>").unwrap();
+        let key = [
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&apos;", "'"),
+            ("&amp;", "&"),
+        ]
+        .iter()
+        .fold(key.to_owned(), |key, (from, to)| key.replace(from, to));
+        state.objects.remove(&key);
+    }
+    Answer::new(StatusCode::OK, "<DeleteResult/>")
+}
+
 fn put(state: &mut State, abilities: Abilities, call: &Call<'_>, bytes: Bytes) -> Answer {
     if abilities.conditions
         && !(abilities.matches_nothing
@@ -161,6 +181,7 @@ fn put(state: &mut State, abilities: Abilities, call: &Call<'_>, bytes: Bytes) -
     {
         return refused;
     }
+    state.written += bytes.len() as u64;
     let etag = digest(&bytes);
     let metadata = call.metadata();
     let answer = Answer::new(StatusCode::OK, "").with("etag", &quoted(&etag));
