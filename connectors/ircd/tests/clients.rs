@@ -271,6 +271,13 @@ async fn irssi_and_weechat_are_shown_what_they_missed() {
     .await;
     bob.enter("/quit");
     carol.expect(":bob!bob@user/bob QUIT").await;
+    // With a line that it has not read it would end as one that may have read nothing.
+    wait_for(
+        "the end of bob",
+        || alice.log("irc.team.#tea"),
+        |log| log.contains("has quit"),
+    )
+    .await;
     drop(alice);
     carol.expect(":alice!").await;
     carol.say("PRIVMSG #tea :while you were away").await;

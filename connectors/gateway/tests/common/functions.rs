@@ -224,6 +224,7 @@ async fn answer(
                     })
                     .collect(),
             };
+            remember(&mut state.assignments, &kept);
             state.batches.push(kept);
             match failure {
                 Some(Failure::Lost) => Err(std::io::Error::other("lost")),
@@ -290,6 +291,24 @@ async fn answer(
             .status(404)
             .body(Full::from("{}"))
             .unwrap()),
+    }
+}
+
+/// Whoever joined a channel is in it the next time that is asked, and whoever left is not.
+fn remember(assignments: &mut [Assignment], events: &[Event]) {
+    for event in events {
+        let of = |a: &&mut Assignment| a.account == event.account;
+        let Some(assignment) = assignments.iter_mut().find(of) else {
+            continue;
+        };
+        let channels = &mut assignment.connection.channels;
+        match &event.body {
+            protocol::EventBody::Joined { channel } if !channels.contains(channel) => {
+                channels.push(channel.clone());
+            }
+            protocol::EventBody::Left { channel } => channels.retain(|known| known != channel),
+            _ => {}
+        }
     }
 }
 
