@@ -9,7 +9,7 @@ use protocol::AccountName;
 /// Documents that nobody can get any more are deleted in groups of so many …
 const GROUP: usize = 16;
 /// … or of so many bytes.
-const GROUP_BYTES: u64 = 64 << 10;
+const GROUP_BYTES: u64 = 1 << 20;
 /// Accounts that are remembered; what is forgotten the sweep finds.
 const MAX_ACCOUNTS: usize = 10_000;
 

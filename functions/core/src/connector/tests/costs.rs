@@ -11,6 +11,9 @@ use crate::testing::{TestFunctions, functions};
 /// Seconds between two publications where somebody says something each second.
 const APART: i64 = 55;
 
+/// Bytes of old days that wait at most to be deleted together, and a day.
+const WAITING: u64 = (1 << 20) + (400 << 10);
+
 /// Says something each second for the members of a channel, published in batches.
 fn talk(f: &TestFunctions, members: &[String], batch: i64, mut each: impl FnMut(i64)) {
     for number in 0..batch {
@@ -79,10 +82,10 @@ fn archives_take_the_space_of_what_was_said() {
     let (half, all) = (sizes[19], sizes[39]);
     let said = 40 * APART as u64;
     assert!(
-        all < said * 200 + (70 << 10),
+        all < said * 200 + WAITING,
         "{all} bytes for {said} messages"
     );
-    assert!(all < half * 2 + (70 << 10), "{half}, then {all}");
+    assert!(all < half * 2 + WAITING, "{half}, then {all}");
     // An hour later not even what was to be deleted in a group is there.
     let report = crate::testing::block_on(f.maintain());
     assert!(report.failed.is_empty(), "{report:?}");
