@@ -5,50 +5,24 @@
 //! time, randomness and waiting come from the [`Host`]. The same code
 //! runs natively and at the edge; entry packages only translate. The interface is `functions/API.md`.
 //!
-//! Counters against guessing ([`guard`]) and caches live in one process: natively that is the whole
+//! Counters against guessing ([`ClientAddress`]) and caches live in one process: natively that is the whole
 //! installation, at the edge each instance counts for itself. Caches are always revalidated against the
 //! store, so they never decide what is true.
 
-mod accounts;
-mod api;
-mod away;
-mod body;
-pub mod client_files;
-mod closed;
-mod config;
-mod connector;
+mod chat;
 mod connectors;
-mod cors;
-#[cfg(test)]
-mod damage_tests;
-mod deliver;
-mod grants;
-pub mod guard;
-mod host;
-mod invites;
-mod kept;
-mod keys;
-mod listings;
-mod looks;
-mod maintenance;
-mod oauth;
+mod files;
+mod identity;
+mod kernel;
+mod lifecycle;
+mod mail;
+mod notify;
 mod outgoing;
-mod password;
-mod problem;
-mod provision;
-mod queue;
-mod records;
-mod request;
-mod router;
 mod routes;
-mod seal;
-mod storage;
-mod stores;
 #[cfg(test)]
 mod testing;
-mod turn;
-pub mod variables;
-mod webfinger;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 
 use std::sync::Arc;
@@ -56,24 +30,33 @@ use std::sync::atomic::AtomicBool;
 
 use storage_adapter::{ObjectStore, Storage};
 
-pub use accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
-pub use body::Body;
-pub use closed::{ChangeAccountError, Removed};
-pub use config::{
+use chat::{archive, away};
+use connectors::{deliver, registry};
+use files::{listings, looks, stores};
+use identity::{accounts, grants};
+use kernel::{body, guard, records, seal};
+
+pub use chat::turn::TurnCredentials;
+pub use files::client_files;
+pub use files::stores::{
+    BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
+};
+pub use identity::accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
+pub use identity::closed::ChangeAccountError;
+pub use identity::grants::CreateGrantError;
+pub use kernel::body::Body;
+pub use kernel::config::{
     Config, ConfigError, Connector, ConnectorKind, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA,
     DefaultNetwork, MailService, TurnConfig,
 };
-pub use grants::CreateGrantError;
-pub use guard::ClientAddress;
-pub use host::{Destination, FetchError, FetchLimits, Host};
-pub use maintenance::Maintained;
-pub use password::PasswordCost;
-pub use problem::DiskFull;
+pub use kernel::guard::ClientAddress;
+pub use kernel::host::{Destination, FetchError, FetchLimits, Host};
+pub use kernel::password::PasswordCost;
+pub use kernel::problem::DiskFull;
+pub use kernel::variables;
+pub use lifecycle::maintenance::Maintained;
+pub use lifecycle::removal::Removed;
 pub use routes::{is_blocking, is_ours};
-pub use stores::{
-    BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
-};
-pub use turn::TurnCredentials;
 
 /// All handlers over one store. Shared by every request of a process.
 pub struct Functions<S, H> {
@@ -90,10 +73,10 @@ pub struct Functions<S, H> {
     wakes: deliver::Wakes,
     pauses: away::Pauses,
     looks: looks::Looks,
-    days: connector::Days,
+    days: archive::Days,
     hook_rates: webhooks::Rates,
     hooks_in_hand: webhooks::InHand,
-    registry: connectors::RegistryCache,
+    registry: registry::RegistryCache,
     /// Whether the first account is known to exist; it never goes away again.
     set_up: AtomicBool,
     places: Arc<stores::Places<S, H>>,
@@ -127,10 +110,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             wakes: deliver::Wakes::default(),
             pauses: away::Pauses::default(),
             looks: looks::Looks::default(),
-            days: connector::Days::default(),
+            days: archive::Days::default(),
             hook_rates: webhooks::Rates::default(),
             hooks_in_hand: webhooks::InHand::default(),
-            registry: connectors::RegistryCache::default(),
+            registry: registry::RegistryCache::default(),
             set_up: AtomicBool::new(false),
             places,
             trees,

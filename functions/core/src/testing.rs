@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use crate::Host;
+use crate::kernel::host::Host;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -16,10 +16,15 @@ use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
 
-use crate::{
-    BucketError, BucketSettings, ClientAddress, Config, Connector, ConnectorKind, DefaultNetwork,
-    Functions, OpenedBucket,
-};
+use crate::Functions;
+use crate::files::stores::BucketError;
+use crate::files::stores::BucketSettings;
+use crate::files::stores::OpenedBucket;
+use crate::kernel::config::Config;
+use crate::kernel::config::Connector;
+use crate::kernel::config::ConnectorKind;
+use crate::kernel::config::DefaultNetwork;
+use crate::kernel::guard::ClientAddress;
 
 /// Runs a future to its end; nothing in these tests waits for anything outside.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
@@ -34,8 +39,10 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// What other servers answer.
-type Network =
-    Box<dyn FnMut(Request<Bytes>) -> Result<http::Response<Bytes>, crate::FetchError> + Send>;
+type Network = Box<
+    dyn FnMut(Request<Bytes>) -> Result<http::Response<Bytes>, crate::kernel::host::FetchError>
+        + Send,
+>;
 
 pub(crate) struct TestHost {
     now: AtomicI64,
@@ -62,14 +69,14 @@ impl Host for TestHost {
     async fn fetch(
         &self,
         request: Request<Bytes>,
-        _: crate::FetchLimits,
-    ) -> Result<http::Response<Bytes>, crate::FetchError> {
+        _: crate::kernel::host::FetchLimits,
+    ) -> Result<http::Response<Bytes>, crate::kernel::host::FetchError> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         if let Some(network) = self.network.lock().unwrap().as_mut() {
             return network(request);
         }
         let host = request.uri().host().unwrap_or_default().to_owned();
-        Err(crate::FetchError::Unreachable(
+        Err(crate::kernel::host::FetchError::Unreachable(
             host,
             "tests have no network".to_owned(),
         ))
@@ -261,7 +268,7 @@ impl TestFunctions {
         let mut text = String::new();
         for key in self.memory().keys() {
             let object = block_on(self.memory().get(&key, GetOptions::default())).unwrap();
-            let bytes = block_on(crate::body::collect(object.body, u64::MAX)).unwrap();
+            let bytes = block_on(crate::kernel::body::collect(object.body, u64::MAX)).unwrap();
             text.push_str(&String::from_utf8_lossy(&bytes));
         }
         text

@@ -6,9 +6,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::problem::Failure;
-use crate::records::Edit;
-use crate::{Functions, Host, keys};
+use crate::Functions;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
 
 /// Mails to addresses that are not confirmed, on behalf of one account, in [`WINDOW_MS`].
 pub(super) const MAX_OF_ACCOUNT: usize = 20;
@@ -86,7 +88,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         .map_err(|wait| too_many(wait, "to this address"))
     }
 
-    pub(super) async fn mark_undeliverable(
+    pub(crate) async fn mark_undeliverable(
         &self,
         to: &EmailAddress,
         reason: &str,

@@ -2,25 +2,22 @@
 //! the mail connector fetches it like every task, keeps it, sends it, and tells what became of it.
 
 mod addressee;
-mod digest;
-mod pages;
-mod pending;
-mod settings;
-#[cfg(test)]
-mod tests;
 
-use crate::records::Invite;
+use crate::kernel::records::Invite;
 use bytes::Bytes;
 use http::StatusCode;
 use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, OutgoingMail, Task, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
-pub(crate) use self::pending::Missed;
-use self::settings::Notifications;
-use crate::problem::{Answer, Failure};
-use crate::records::Edit;
-use crate::request::{empty, parse_json};
-use crate::{Connector, Functions, Host, MailService, keys};
+use crate::Functions;
+use crate::kernel::config::Connector;
+use crate::kernel::config::MailService;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::records::Edit;
+use crate::kernel::request::{empty, parse_json};
+use crate::notify::Notifications;
 
 /// How long an invite or a confirmation is worth sending: 2 days.
 const SEND_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1000;
@@ -85,7 +82,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await
     }
 
-    fn compose(
+    pub(crate) fn compose(
         &self,
         account: &AccountName,
         to: &EmailAddress,
@@ -116,7 +113,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "only the connector that sends mail may tell what became of it",
             ));
         }
-        outcome.reason = crate::connector::plain(&outcome.reason, MAX_REASON);
+        outcome.reason = crate::mail::incoming::plain(&outcome.reason, MAX_REASON);
         if outcome.result == MailResult::Undeliverable {
             self.mark_undeliverable(&outcome.to, &outcome.reason)
                 .await?;
@@ -130,7 +127,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?;
         }
         if let Some(id) = outcome.source.strip_prefix("invites/")
-            && crate::api::is_id(id)
+            && crate::routes::api::is_id(id)
         {
             self.edit::<Invite, ()>(&keys::invite(id), |invite| {
                 if invite.inviter != outcome.account || invite.email.as_ref() != Some(&outcome.to) {
@@ -148,7 +145,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 }
 
 /// A time for people, in UTC.
-fn until(time: Timestamp) -> String {
+pub(crate) fn until(time: Timestamp) -> String {
     let text = time.to_string();
     format!(
         "{} {} UTC",

@@ -2,15 +2,18 @@
 //! may be. `Allow`, the preflight of CORS, the list in `functions/API.md` and the addresses that the web client knows
 //! follow from it.
 
+pub(crate) mod api;
+mod connectors;
 #[cfg(test)]
 mod generated;
+pub(crate) mod router;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use http::{HeaderValue, Method};
 
-use crate::ConnectorKind;
+use crate::kernel::config::ConnectorKind;
 use table::TABLE;
 
 /// A method that some address takes; `HEAD` is `GET` without the body.

@@ -7,8 +7,8 @@ use super::Route::{Authorize, Health, Hook, Notifications, Storage, Token, Webfi
 use super::Verb::{Delete, Get, Patch, Post, Put};
 use super::Who::{Admin, Anyone, App, ConsentPage, Link, LinkOrSession, Session};
 use super::{Address, Api, ForConnectors, Limit, On, Route, Verb, Who};
-use crate::ConnectorKind;
-use crate::ConnectorKind::{Gateway, Ircd, Smtp};
+use crate::kernel::config::ConnectorKind;
+use crate::kernel::config::ConnectorKind::{Gateway, Ircd, Smtp};
 
 const fn at(pattern: &'static str, on: &'static [On]) -> Address {
     Address { pattern, on }

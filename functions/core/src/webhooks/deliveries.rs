@@ -5,9 +5,10 @@ use serde::Serialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
-use crate::api::is_id;
-use crate::records::Edit;
-use crate::{Functions, Host};
+use crate::Functions;
+use crate::kernel::host::Host;
+use crate::kernel::records::Edit;
+use crate::routes::api::is_id;
 
 /// Deliveries that are shown.
 const SHOWN: usize = 20;

@@ -4,8 +4,8 @@ use hooks::{Source, Template, signature};
 use serde::{Deserialize, Deserializer};
 
 use super::{Options, QuietHours};
-use crate::api::fields;
-use crate::problem::Failure;
+use crate::kernel::fields;
+use crate::kernel::problem::Failure;
 
 /// The longest secret in bytes.
 const MAX_SECRET: usize = 200;

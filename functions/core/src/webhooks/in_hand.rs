@@ -10,9 +10,9 @@ use futures_util::future::{Either, select};
 use http::StatusCode;
 use protocol::AccountName;
 
-use crate::Host;
-use crate::body::Incoming;
-use crate::problem::Failure;
+use crate::kernel::body::Incoming;
+use crate::kernel::host::Host;
+use crate::kernel::problem::Failure;
 
 /// The most bytes of bodies at once.
 const MAX_IN_HAND: usize = 64 * 1024 * 1024;

@@ -10,12 +10,14 @@ use storage_adapter::{ObjectStore, StoreError};
 use super::deliveries::Taken;
 use super::reading::{Reading, Refused, Told};
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
-use crate::body::{Body, Incoming};
-use crate::guard::{ClientAddress, Subject};
-use crate::problem::{Answer, Failure};
-use crate::request::answer;
-use crate::router::discard;
-use crate::{Functions, Host, keys};
+use crate::Functions;
+use crate::kernel::body::{Body, Incoming};
+use crate::kernel::guard::{ClientAddress, Subject};
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::answer;
+use crate::routes::router::discard;
 
 /// What the address of a hook says to whoever opens it.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::key;
-use crate::problem::Failure;
-use crate::records::Edit;
-use crate::{Functions, Host};
+use crate::Functions;
+use crate::kernel::host::Host;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
 
 /// The most hooks of one account.
 const MAX_HOOKS: usize = 100;

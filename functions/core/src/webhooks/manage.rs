@@ -12,12 +12,14 @@ use super::deliveries::DeliveryView;
 use super::fields::{self, Changes, NewHook};
 use super::ingest::hex;
 use super::{Delivery, Hook, Options, Outcome, key};
-use crate::api::{Call, is_id};
-use crate::body::Incoming;
-use crate::problem::{Answer, Failure};
-use crate::records::Edit;
-use crate::request::{Member, answer, empty, json};
-use crate::{Functions, Host, keys};
+use crate::Functions;
+use crate::kernel::body::Incoming;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::records::Edit;
+use crate::kernel::request::{Member, answer, empty, json};
+use crate::routes::api::{Call, is_id};
 
 /// A hook as the API shows it.
 #[derive(Serialize)]

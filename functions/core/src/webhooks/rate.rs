@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::key;
-use crate::{Functions, Host};
+use crate::Functions;
+use crate::kernel::host::Host;
 
 /// Deliveries that may come at once.
 pub(crate) const BURST: i64 = 120;

@@ -1,5 +1,5 @@
 //! What a request of a service says: a function of the request and of the hook's settings, so that a host may do it where
-//! nobody waits for it ([`crate::Host::work`]).
+//! nobody waits for it ([`crate::kernel::host::Host::work`]).
 
 use std::borrow::Cow;
 

@@ -6,7 +6,8 @@ use protocol::AccountName;
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::{Delivery, key};
-use crate::{Functions, Host};
+use crate::Functions;
+use crate::kernel::host::Host;
 
 /// How long a delivery is remembered, and a repeat of it recognised: 7 days.
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -11,7 +11,7 @@ use storage_adapter::memory::Faults;
 use storage_adapter::{ObjectStore, PutMode};
 
 use super::{Setup, setup, setup_of};
-use crate::ClientAddress;
+use crate::kernel::guard::ClientAddress;
 use crate::testing::{block_on, functions_with};
 use crate::webhooks::key;
 

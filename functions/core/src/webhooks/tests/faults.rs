@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use storage_adapter::memory::Faults;
 
 use super::{PUSH, Setup, setup, sign};
-use crate::ClientAddress;
+use crate::kernel::guard::ClientAddress;
 
 /// Polls a future so many times and then drops it, as a process that dies does; tells whether it came to its end.
 fn run_for(polls: usize, future: impl Future) -> bool {

@@ -1,0 +1,148 @@
+//! One day's document as it is edited: everything in it that is not ours is kept as it was found.
+
+use std::collections::HashSet;
+
+use protocol::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, Timestamp};
+use serde_json::{Map, Value};
+
+/// A day's document that can be added to.
+#[derive(Clone, Debug)]
+pub(super) struct DayDocument {
+    root: Map<String, Value>,
+}
+
+impl DayDocument {
+    /// Makes an empty day.
+    pub(crate) fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
+        let archive = DailyArchive::new(server, target, day);
+        let Ok(Value::Object(root)) = serde_json::to_value(&archive) else {
+            return Self { root: Map::new() };
+        };
+        Self { root }
+    }
+
+    /// Reads a document; `None` if it is not an archive.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let Ok(Value::Object(root)) = serde_json::from_slice(bytes) else {
+            return None;
+        };
+        let messages = root.get("today")?.get("messages")?.as_array()?;
+        messages
+            .iter()
+            .all(Value::is_object)
+            .then_some(Self { root })
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.root).unwrap_or_default()
+    }
+
+    fn today(&mut self) -> Option<&mut Map<String, Value>> {
+        self.root.get_mut("today")?.as_object_mut()
+    }
+
+    /// Adds messages whose id is not there yet, keeping the order of time; returns how many.
+    pub(crate) fn merge(&mut self, new: &[ArchiveMessage]) -> usize {
+        let Some(messages) = self
+            .today()
+            .and_then(|today| today.get_mut("messages"))
+            .and_then(Value::as_array_mut)
+        else {
+            return 0;
+        };
+        let mut known: HashSet<String> = messages
+            .iter()
+            .filter_map(|message| Some(message.get("id")?.as_str()?.to_owned()))
+            .collect();
+        let before = messages.len();
+        for message in new {
+            let id = message.id.clone().unwrap_or_default();
+            if known.insert(id)
+                && let Ok(value) = serde_json::to_value(message)
+            {
+                messages.push(value);
+            }
+        }
+        if messages.len() > before {
+            messages.sort_by_key(time_of);
+        }
+        messages.len() - before
+    }
+
+    /// Sets the day before or after; tells whether that changed anything.
+    pub(crate) fn link(&mut self, key: &str, day: Day) -> bool {
+        let value = Value::String(day.to_string());
+        match self.today() {
+            Some(today) if today.get(key) != Some(&value) => {
+                today.insert(key.to_owned(), value);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Both sets of keys are read: ours, and `date` of the schema.
+fn time_of(message: &Value) -> i64 {
+    let timestamp = message.get("timestamp").and_then(Value::as_i64);
+    let date = || message.get("date")?.as_str()?.parse::<Timestamp>().ok();
+    timestamp
+        .or_else(|| date().map(Timestamp::millis))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::MessageType;
+
+    use super::*;
+
+    fn message(id: &str, timestamp: i64) -> ArchiveMessage {
+        ArchiveMessage {
+            id: Some(id.into()),
+            timestamp,
+            from: "a".into(),
+            text: "x".into(),
+            kind: MessageType::Text,
+        }
+    }
+
+    #[test]
+    fn keeps_what_others_have_written() {
+        let foreign = r#"{"@context":"https://kosmos.org/ns/v1","extra":1,"today":{"more":[2],
+            "messages":[{"date":"1970-01-01T00:00:00.005Z","user":"x","text":"y","edited":true}]}}"#;
+        let mut day = DayDocument::parse(foreign.as_bytes()).unwrap();
+        assert_eq!(day.merge(&[message("b", 9), message("a", 1)]), 2);
+        assert_eq!(day.merge(&[message("b", 9)]), 0);
+        assert!(day.link("next", "1970/01/02".parse().unwrap()));
+        assert!(!day.link("next", "1970/01/02".parse().unwrap()));
+        let value: Value = serde_json::from_slice(&day.to_bytes()).unwrap();
+        assert_eq!(
+            (&value["extra"], &value["today"]["more"][0]),
+            (&1.into(), &2.into())
+        );
+        assert_eq!(value["today"]["messages"][1]["edited"], true);
+        assert_eq!(value["today"]["messages"][0]["id"], "a");
+        assert_eq!(value["today"]["next"], "1970/01/02");
+    }
+
+    #[test]
+    fn knows_what_is_no_archive() {
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "{\"today\":{}}",
+            "{\"today\":{\"messages\":[1]}}",
+            "{\"today\":{\"messages\":[]",
+        ] {
+            assert!(DayDocument::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+        let target = ArchiveTarget::Channel("#a".into());
+        let new = DayDocument::new("s", &target, "1970/01/01".parse().unwrap());
+        assert!(DayDocument::parse(&new.to_bytes()).is_some());
+        let model: DailyArchive = serde_json::from_slice(&new.to_bytes()).unwrap();
+        assert_eq!(model.name, "#a");
+    }
+}

@@ -1,0 +1,89 @@
+//! Days as they were written last, so that the next addition need not read them. The tree says which version is the present one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use protocol::AccountName;
+use storage_adapter::{DocumentPath, Version};
+
+/// Bytes in memory.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Version, content type and bytes.
+type Document = (Version, String, Bytes);
+type Key = (AccountName, DocumentPath);
+
+/// Documents that were written lately.
+#[derive(Debug, Default)]
+pub(crate) struct Days(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    documents: HashMap<Key, Document>,
+    /// In the order in which they came.
+    order: VecDeque<Key>,
+    bytes: usize,
+}
+
+impl Days {
+    /// Returns content type and bytes of a document if it was written in this version.
+    pub(crate) fn get(
+        &self,
+        account: &AccountName,
+        path: &DocumentPath,
+        version: &Version,
+    ) -> Option<(String, Bytes)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, content_type, bytes) = kept.documents.get(&(account.clone(), path.clone()))?;
+        (known == version).then(|| (content_type.clone(), bytes.clone()))
+    }
+
+    /// Remembers a document, at the cost of those that were remembered first.
+    pub(crate) fn keep(&self, account: &AccountName, path: &DocumentPath, document: Document) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut *kept;
+        let key = (account.clone(), path.clone());
+        kept.bytes += document.2.len();
+        match kept.documents.insert(key.clone(), document) {
+            Some((.., old)) => kept.bytes -= old.len(),
+            None => kept.order.push_back(key),
+        }
+        while kept.bytes > MOST_BYTES {
+            let Some(oldest) = kept.order.pop_front() else {
+                return;
+            };
+            if let Some((.., old)) = kept.documents.remove(&oldest) {
+                kept.bytes -= old.len();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_version_within_bounds() {
+        let (days, alice): (_, AccountName) = (Days::default(), "alice".parse().unwrap());
+        let path = |n: usize| DocumentPath::from_segments(vec!["c".into(), n.to_string()]).unwrap();
+        let version = |n: usize| Version(n.to_string());
+        let body = |size| Bytes::from(vec![0; size]);
+        for n in 0..3 {
+            days.keep(&alice, &path(0), (version(n), "t".into(), body(100)));
+        }
+        assert!(days.get(&alice, &path(0), &version(1)).is_none());
+        assert_eq!(
+            days.get(&alice, &path(0), &version(2)).unwrap().1.len(),
+            100
+        );
+        for n in 1..40 {
+            days.keep(&alice, &path(n), (version(n), "t".into(), body(1 << 20)));
+        }
+        assert!(days.get(&alice, &path(0), &version(2)).is_none());
+        assert!(days.get(&alice, &path(39), &version(39)).is_some());
+        let kept = days.0.lock().unwrap();
+        assert!(kept.bytes <= MOST_BYTES && kept.order.len() == kept.documents.len());
+    }
+}

@@ -1,0 +1,202 @@
+//! The archive writer: messages become daily documents in the `chat-messages` format.
+//!
+//! All documents of an account change in one commit, or none. What somebody else has put in the way is
+//! never overwritten: a document that is no archive is kept beside, under `DD.damaged-<version>`; a day that has
+//! grown too large goes on in `DD-2`; and where no document can be (a folder of that name, or a document
+//! in place of a folder) messages are kept in `chat-messages/recovered/`.
+
+mod away;
+mod day;
+mod days;
+mod links;
+mod place;
+mod plan;
+
+pub(crate) use self::days::Days;
+use std::collections::BTreeMap;
+
+use crate::kernel::host::Host;
+use bytes::Bytes;
+use protocol::{
+    AccountName, ArchiveMessage, ArchiveTarget, Day, Event, EventBody, RefusedEvent, Timestamp,
+};
+use sha2::{Digest, Sha256};
+use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
+
+use self::place::Home;
+use self::plan::{Plan, plan};
+use crate::Functions;
+use crate::chat::events::Trouble;
+
+/// As remotestorage.js writes JSON.
+pub(super) const JSON: &str = "application/json; charset=UTF-8";
+/// How often a commit is tried when others write to the same documents.
+pub(super) const MAX_ATTEMPTS: u32 = 12;
+
+/// The messages of one archive.
+pub(super) struct Group {
+    pub(super) server: String,
+    pub(super) target: ArchiveTarget,
+    pub(super) folder: Vec<String>,
+    pub(super) days: BTreeMap<Day, Vec<ArchiveMessage>>,
+    pub(super) events: Vec<String>,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Archives messages of one account; events that can never be archived are refused.
+    pub(super) async fn archive(
+        &self,
+        account: &AccountName,
+        events: Vec<Event>,
+        refused: &mut Vec<RefusedEvent>,
+    ) -> Result<(), Trouble> {
+        let groups = group(events, refused);
+        match self.write_groups(account, &groups).await {
+            Err(TreeError::Conflict(_)) => {}
+            result => return Ok(result?),
+        }
+        // Something is in the way of one archive: it must not hold up the others.
+        for group in &groups {
+            match self
+                .write_groups(account, std::slice::from_ref(group))
+                .await
+            {
+                Err(TreeError::Conflict(_)) => {}
+                result => {
+                    result?;
+                    continue;
+                }
+            }
+            match self.recover(account, group).await {
+                Err(TreeError::Conflict(reason)) => {
+                    refused.extend(group.events.iter().map(|id| RefusedEvent {
+                        id: id.clone(),
+                        reason: reason.clone(),
+                    }));
+                }
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_groups(&self, account: &AccountName, groups: &[Group]) -> Result<(), TreeError> {
+        for attempt in 0..MAX_ATTEMPTS {
+            let home = Home::of(self, account).await?;
+            // What home says goes together: there is nothing to doubt.
+            let mut planned = Plan::default();
+            for group in groups {
+                plan(&home, group, &mut planned).await?;
+            }
+            let changes = planned.changes;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            // What was accepted must be kept, so archives do not count against the quota. All that was there is in
+            // the new documents, so the old ones are not kept beside.
+            match home.append(changes).await {
+                Err(TreeError::Precondition { .. }) => self.back_off(attempt).await,
+                result => return result,
+            }
+        }
+        Err(TreeError::Busy)
+    }
+
+    /// Keeps messages that have no place.
+    async fn recover(&self, account: &AccountName, group: &Group) -> Result<(), TreeError> {
+        let change = group.recovered()?;
+        self.tree(account)
+            .await?
+            .append(account, vec![change])
+            .await
+            .map(drop)
+    }
+}
+
+impl Group {
+    pub(crate) fn path(&self, below: &[&str]) -> Result<DocumentPath, TreeError> {
+        let below = below.iter().map(|&segment| segment.to_owned());
+        document(self.folder.iter().cloned().chain(below).collect())
+    }
+
+    /// What keeps messages that have no place. Repeating it writes the same document again.
+    pub(crate) fn recovered(&self) -> Result<Change, TreeError> {
+        let messages: Vec<&ArchiveMessage> = self.days.values().flatten().collect();
+        let mut hash = Sha256::new();
+        for part in self
+            .folder
+            .iter()
+            .map(String::as_str)
+            .chain(messages.iter().filter_map(|message| message.id.as_deref()))
+        {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let name: String = hash.finalize()[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let body = serde_json::json!({"folder": self.folder.join("/"), "messages": messages});
+        let path = vec!["chat-messages".to_owned(), "recovered".to_owned(), name];
+        Ok(Change::Put {
+            path: document(path)?,
+            content_type: JSON.to_owned(),
+            body: Bytes::from(body.to_string()),
+            condition: WriteCondition::None,
+        })
+    }
+
+    pub(crate) fn day_path(&self, day: Day, part: u32) -> Result<DocumentPath, TreeError> {
+        let (year, month) = (format!("{:04}", day.year), format!("{:02}", day.month));
+        let name = match part {
+            1 => format!("{:02}", day.day),
+            part => format!("{:02}-{part}", day.day),
+        };
+        self.path(&[&year, &month, &name])
+    }
+}
+
+pub(super) fn document(segments: Vec<String>) -> Result<DocumentPath, TreeError> {
+    DocumentPath::from_segments(segments).map_err(|error| TreeError::Conflict(error.to_string()))
+}
+
+/// Sorts messages by archive and day; refuses those that no archive can be named for.
+pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<Group> {
+    let mut groups: BTreeMap<Vec<String>, Group> = BTreeMap::new();
+    for event in events {
+        let EventBody::Message {
+            server,
+            target,
+            mut message,
+            missed: _,
+        } = event.body
+        else {
+            continue;
+        };
+        let folder = target.folder(&server).to_vec();
+        let mut sample = folder.clone();
+        sample.extend(["2000", "01", "01"].map(str::to_owned));
+        let named = !server.is_empty() && !target.name().trim_start_matches('#').is_empty();
+        if !named || DocumentPath::from_segments(sample).is_err() {
+            refused.push(RefusedEvent {
+                id: event.id,
+                reason: "no archive can be named for this server and target".to_owned(),
+            });
+            continue;
+        }
+        if message.id.is_none() {
+            message.id = Some(event.id.clone());
+        }
+        let day = Timestamp::from_millis(message.timestamp).day();
+        let group = groups.entry(folder.clone()).or_insert_with(|| Group {
+            server,
+            target,
+            folder,
+            days: BTreeMap::new(),
+            events: Vec::new(),
+        });
+        group.days.entry(day).or_default().push(message);
+        group.events.push(event.id);
+    }
+    groups.into_values().collect()
+}

@@ -1,0 +1,177 @@
+//! Where an archive is read: in the account's storage here, or in one somewhere else.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use protocol::AccountName;
+use storage_adapter::{
+    Change, DocumentInfo, DocumentPath, DocumentRead, FolderPath, FolderRead, Item, MaybeSend,
+    MaybeSync, ObjectStore, StoreError, TreeError, Version,
+};
+
+use super::days::Days;
+use crate::Functions;
+use crate::chat::away::{self, AwayError, Remote};
+use crate::files::stores::Tree;
+use crate::kernel::body::collect;
+use crate::kernel::host::Host;
+
+/// A day's document that is larger, in bytes, goes on in another one.
+pub(super) const MAX_DAY: u64 = 16 * 1024 * 1024;
+
+/// A document as it was found.
+pub(super) enum Found {
+    Absent,
+    /// Bytes, content type, version.
+    Here(Bytes, String, Version),
+    TooLarge,
+}
+
+/// What planning needs of an archive.
+pub(super) trait Place: MaybeSync {
+    /// Why it cannot be read.
+    type Error: From<TreeError> + MaybeSend;
+
+    /// Reads a document.
+    fn find(
+        &self,
+        path: &DocumentPath,
+    ) -> impl Future<Output = Result<Found, Self::Error>> + MaybeSend;
+
+    /// Lists a folder's names, those of folders with a slash at the end, or those of documents.
+    fn names(
+        &self,
+        folder: &FolderPath,
+        documents: bool,
+    ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + MaybeSend;
+}
+
+/// The account's storage here, as this process saw it last: the commit tells whether it still is so. The store is asked
+/// only where something is not there, and then once.
+pub(super) struct Home<'a, S, H> {
+    pub(super) account: &'a AccountName,
+    tree: Tree<S, H>,
+    days: &'a Days,
+    /// Whether the store was asked.
+    looked: AtomicBool,
+}
+
+impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
+    pub(crate) async fn of(
+        functions: &'a Functions<S, H>,
+        account: &'a AccountName,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            account,
+            tree: functions.tree(account).await?,
+            days: &functions.days,
+            looked: AtomicBool::new(false),
+        })
+    }
+
+    /// Does all changes in one commit, and remembers the documents.
+    pub(crate) async fn append(&self, changes: Vec<Change>) -> Result<(), TreeError> {
+        let documents: Vec<_> = changes
+            .iter()
+            .map(|change| match change {
+                Change::Put {
+                    path,
+                    content_type,
+                    body,
+                    ..
+                } => Some((path.clone(), content_type.clone(), body.clone())),
+                Change::Delete { .. } => None,
+            })
+            .collect();
+        let written = self.tree.append(self.account, changes).await?;
+        for (document, written) in documents.into_iter().zip(written) {
+            if let Some((path, content_type, body)) = document {
+                let version = written.version;
+                self.days
+                    .keep(self.account, &path, (version, content_type, body));
+            }
+        }
+        Ok(())
+    }
+
+    async fn info(&self, path: &DocumentPath) -> Result<Option<DocumentInfo>, TreeError> {
+        let info = match self.tree.document_info_lately(self.account, path).await {
+            Err(TreeError::NotFound) if !self.looked.swap(true, Ordering::Relaxed) => {
+                self.tree.document_info(self.account, path).await
+            }
+            info => info,
+        };
+        match info {
+            Ok(info) => Ok(Some(info)),
+            Err(TreeError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
+    type Error = TreeError;
+
+    async fn find(&self, path: &DocumentPath) -> Result<Found, TreeError> {
+        match self.info(path).await? {
+            None => return Ok(Found::Absent),
+            Some(info) if info.length > MAX_DAY => return Ok(Found::TooLarge),
+            Some(info) => {
+                if let Some((content_type, bytes)) =
+                    self.days.get(self.account, path, &info.version)
+                {
+                    return Ok(Found::Here(bytes, content_type, info.version));
+                }
+            }
+        }
+        match self.tree.read_document(self.account, path, &[], None).await {
+            Ok(DocumentRead::Found { info, body, .. }) if info.length <= MAX_DAY => {
+                let bytes = collect(body, MAX_DAY).await?;
+                Ok(Found::Here(bytes, info.content_type, info.version))
+            }
+            Ok(DocumentRead::Found { .. }) => Ok(Found::TooLarge),
+            Ok(DocumentRead::NotModified(_)) | Err(TreeError::NotFound) => Ok(Found::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn names(&self, folder: &FolderPath, documents: bool) -> Result<Vec<String>, TreeError> {
+        let folder = if self.looked.swap(true, Ordering::Relaxed) {
+            self.tree.folder_lately(self.account, folder).await?
+        } else {
+            let read = self.tree.read_folder(self.account, folder, &[]).await?;
+            let FolderRead::Found(folder) = read else {
+                return Ok(Vec::new());
+            };
+            folder
+        };
+        Ok(folder
+            .items
+            .iter()
+            .filter(|(_, item)| matches!(item, Item::Document(_)) == documents)
+            .map(|(name, _)| name.clone())
+            .collect())
+    }
+}
+
+/// A storage on an external server.
+impl<H: Host> Place for Remote<'_, H> {
+    type Error = AwayError;
+
+    async fn find(&self, path: &DocumentPath) -> Result<Found, AwayError> {
+        Ok(match self.get(path.segments()).await? {
+            away::Document::Absent => Found::Absent,
+            away::Document::TooLarge => Found::TooLarge,
+            away::Document::Here(bytes, content_type, version) => {
+                Found::Here(bytes, content_type, version)
+            }
+        })
+    }
+
+    async fn names(&self, folder: &FolderPath, documents: bool) -> Result<Vec<String>, AwayError> {
+        let mut names = self.list(folder.segments()).await?;
+        names.retain(|name| name.ends_with('/') != documents);
+        Ok(names)
+    }
+}

@@ -1,0 +1,272 @@
+//! What has to be written so that messages are in their days' documents, wherever the archive is.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use protocol::{ArchiveMeta, Day};
+use serde_json::{Map, Value};
+use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
+
+use super::day::DayDocument;
+use super::links::{Side, neighbour};
+use super::place::{Found, Place};
+use super::{Group, JSON, document};
+
+/// The most documents of one day.
+const MAX_PARTS: u32 = 100;
+
+/// What has to be written.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) changes: Vec<Change>,
+    /// What was found and does not go together. It may be so; or somebody writes there at this moment, and the server does not
+    /// hide it. Home hides it always.
+    pub(super) doubts: Vec<Doubt>,
+}
+
+/// Something that a second look may show to be otherwise.
+#[derive(Eq, PartialEq)]
+pub(super) enum Doubt {
+    /// A document that is no archive, or half of one, in this version.
+    NoArchive(DocumentPath, Version),
+    /// A day that is listed and not there.
+    Missing(Day),
+    /// A folder that is there and lists no year, month or day.
+    Empty(Vec<String>),
+}
+
+/// A day that is being edited.
+struct Draft {
+    path: DocumentPath,
+    document: DayDocument,
+    condition: WriteCondition,
+    changed: bool,
+}
+
+/// Adds to a plan what has to be written for one archive.
+pub(crate) async fn plan<P: Place>(
+    place: &P,
+    group: &Group,
+    plan: &mut Plan,
+) -> Result<(), P::Error> {
+    let mut drafts: BTreeMap<Day, Draft> = BTreeMap::new();
+    let mut new_days = Vec::new();
+    for (&day, messages) in &group.days {
+        let mut draft = open_day(place, group, day, plan).await?;
+        if draft.document.merge(messages) == 0 {
+            continue;
+        }
+        draft.changed = true;
+        if draft.condition == WriteCondition::IfAbsent {
+            new_days.push(day);
+        }
+        drafts.insert(day, draft);
+    }
+    if !new_days.is_empty() {
+        link_days(place, group, &new_days, &mut drafts, plan).await?;
+    }
+    plan.changes.extend(
+        drafts
+            .into_values()
+            .filter(|draft| draft.changed)
+            .map(|draft| Change::Put {
+                path: draft.path,
+                content_type: JSON.to_owned(),
+                body: Bytes::from(draft.document.to_bytes()),
+                condition: draft.condition,
+            }),
+    );
+    Ok(())
+}
+
+/// Reads a day, or begins it; moves aside what is no archive.
+async fn open_day<P: Place>(
+    place: &P,
+    group: &Group,
+    day: Day,
+    plan: &mut Plan,
+) -> Result<Draft, P::Error> {
+    for part in 1..=MAX_PARTS {
+        let path = group.day_path(day, part)?;
+        let new = || DayDocument::new(&group.server, &group.target, day);
+        let (document, condition) = match place.find(&path).await? {
+            Found::TooLarge => continue,
+            Found::Absent => (new(), WriteCondition::IfAbsent),
+            Found::Here(bytes, content_type, version) => {
+                let document = match DayDocument::parse(&bytes) {
+                    Some(document) => document,
+                    None => {
+                        plan.move_aside(&path, bytes, content_type, &version)?;
+                        new()
+                    }
+                };
+                (document, WriteCondition::IfMatch(vec![version]))
+            }
+        };
+        return Ok(Draft {
+            path,
+            document,
+            condition,
+            changed: false,
+        });
+    }
+    Err(TreeError::Conflict(format!("the archive of {day} has no room left")).into())
+}
+
+/// Links new days with the days before and after, and keeps `meta` up to date.
+async fn link_days<P: Place>(
+    place: &P,
+    group: &Group,
+    new_days: &[Day],
+    drafts: &mut BTreeMap<Day, Draft>,
+    plan: &mut Plan,
+) -> Result<(), P::Error> {
+    let path = group.path(&["meta"])?;
+    // Read before the folders are: whoever adds a first or last day from now on changes it.
+    let meta = place.find(&path).await?;
+    for &day in new_days {
+        for (side, own, theirs) in [
+            (Side::Before, "previous", "next"),
+            (Side::After, "next", "previous"),
+        ] {
+            let stored = neighbour(place, &group.folder, day, side, &mut plan.doubts).await?;
+            let planned = match side {
+                Side::Before => drafts.range(..day).next_back(),
+                Side::After => drafts.range(day..).find(|(other, _)| **other != day),
+            };
+            let planned = planned.map(|(day, _)| *day);
+            let nearest = match side {
+                Side::Before => stored.max(planned),
+                Side::After => stored.into_iter().chain(planned).min(),
+            };
+            let Some(nearest) = nearest else { continue };
+            if let Some(draft) = drafts.get_mut(&day) {
+                draft.document.link(own, nearest);
+            }
+            if !drafts.contains_key(&nearest)
+                && let Some(draft) = existing_day(place, group, nearest, plan).await?
+            {
+                drafts.insert(nearest, draft);
+            }
+            if let Some(draft) = drafts.get_mut(&nearest) {
+                draft.changed |= draft.document.link(theirs, day);
+            }
+        }
+    }
+    if matches!(meta, Found::Absent) {
+        // An archive that begins is empty.
+        let begins = Doubt::Empty(group.folder.clone());
+        plan.doubts.retain(|doubt| *doubt != begins);
+    }
+    plan_meta(place, group, new_days, (path, meta), plan).await
+}
+
+/// Opens a day that is there, to link it; others are left alone.
+async fn existing_day<P: Place>(
+    place: &P,
+    group: &Group,
+    day: Day,
+    plan: &mut Plan,
+) -> Result<Option<Draft>, P::Error> {
+    let path = group.day_path(day, 1)?;
+    let (bytes, version) = match place.find(&path).await? {
+        Found::Here(bytes, _, version) => (bytes, version),
+        Found::TooLarge => return Ok(None),
+        Found::Absent => {
+            plan.doubts.push(Doubt::Missing(day));
+            return Ok(None);
+        }
+    };
+    let Some(document) = DayDocument::parse(&bytes) else {
+        plan.doubts.push(Doubt::NoArchive(path, version));
+        return Ok(None);
+    };
+    Ok(Some(Draft {
+        path,
+        document,
+        condition: WriteCondition::IfMatch(vec![version]),
+        changed: false,
+    }))
+}
+
+async fn plan_meta<P: Place>(
+    place: &P,
+    group: &Group,
+    new_days: &[Day],
+    (path, found): (DocumentPath, Found),
+    plan: &mut Plan,
+) -> Result<(), P::Error> {
+    let (Some(&first), Some(&last)) = (new_days.first(), new_days.last()) else {
+        return Ok(());
+    };
+    let (meta, condition) = match found {
+        Found::TooLarge => return Ok(()),
+        Found::Absent => (None, WriteCondition::IfAbsent),
+        Found::Here(bytes, content_type, version) => {
+            let meta = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
+            if meta.is_none() {
+                plan.move_aside(&path, bytes, content_type, &version)?;
+            }
+            (meta, WriteCondition::IfMatch(vec![version]))
+        }
+    };
+    let known = |key: &str| meta.as_ref()?.get(key)?.as_str()?.parse::<Day>().ok();
+    let (known_first, known_last) = match (known("first"), known("last")) {
+        (Some(first), Some(last)) => (first, last),
+        // Written by another program, or before there was such a document: look for the ends.
+        _ => {
+            let (folder, doubts) = (&group.folder, &mut plan.doubts);
+            let before = neighbour(place, folder, first, Side::Before, doubts).await?;
+            let after = neighbour(place, folder, last, Side::After, doubts).await?;
+            (before.unwrap_or(first), after.unwrap_or(last))
+        }
+    };
+    let mut fresh = ArchiveMeta::new(&group.server, &group.target, first);
+    fresh.first = first.min(known_first);
+    fresh.last = last.max(known_last);
+    let Ok(Value::Object(fresh)) = serde_json::to_value(&fresh) else {
+        return Ok(());
+    };
+    // Other programs' additions stay.
+    let mut updated = meta.clone().unwrap_or_default();
+    for (key, value) in fresh {
+        if matches!(key.as_str(), "first" | "last") || !updated.contains_key(&key) {
+            updated.insert(key, value);
+        }
+    }
+    if meta.as_ref() != Some(&updated) {
+        plan.changes.push(Change::Put {
+            path,
+            content_type: JSON.to_owned(),
+            body: Bytes::from(serde_json::to_vec(&updated).unwrap_or_default()),
+            condition,
+        });
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// Keeps a document that is no archive under another name beside.
+    fn move_aside(
+        &mut self,
+        path: &DocumentPath,
+        body: Bytes,
+        content_type: String,
+        version: &Version,
+    ) -> Result<(), TreeError> {
+        let mut segments = path.segments().to_vec();
+        if let Some(name) = segments.last_mut() {
+            name.push_str(".damaged-");
+            name.extend(version.0.chars().filter(char::is_ascii_alphanumeric));
+        }
+        self.doubts
+            .push(Doubt::NoArchive(path.clone(), version.clone()));
+        self.changes.push(Change::Put {
+            path: document(segments)?,
+            content_type,
+            body,
+            condition: WriteCondition::None,
+        });
+        Ok(())
+    }
+}

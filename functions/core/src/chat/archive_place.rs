@@ -1,0 +1,150 @@
+//! `/api/archive`: where the account's chat archives are kept, if not here. The token goes in sealed.
+
+use crate::kernel::records::{AccountRecord, ArchivePlace};
+use http::StatusCode;
+use protocol::{ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace};
+use serde_json::json;
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::chat::away::{DiscoveryError, Found, Remote, discover, probe, storage_root};
+use crate::kernel::body::Incoming;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::records::Edit;
+use crate::kernel::request::{Member, answer, empty, json, query};
+use crate::routes::api::Call;
+
+/// The longest token, in bytes.
+const MAX_TOKEN: usize = 8 * 1024;
+/// How long trying a storage may take, in milliseconds.
+const PROBE_MS: i64 = 20_000;
+
+impl From<DiscoveryError> for Failure {
+    fn from(error: DiscoveryError) -> Self {
+        Self::unprocessable(error.to_string())
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/archive`.
+    pub(crate) async fn get_archive(&self, call: &Call<'_>) -> Answer {
+        let (_, record) = self.session_account(call).await?;
+        let archive = record.archive.as_ref().map(ArchiveView::from);
+        Ok(answer(StatusCode::OK, &Member("archive", &archive)))
+    }
+
+    /// `GET /api/archive/discovery?address=…`: where somebody's storage is, and where they authorise.
+    pub(crate) async fn get_archive_discovery(&self, call: &Call<'_>) -> Answer {
+        call.session()?;
+        let address = query(call.parts, "address").ok_or_else(|| {
+            Failure::bad_request("the query lacks address; expected ?address=alice@example.org")
+        })?;
+        let found = self.find_storage(&address).await?;
+        Ok(answer(
+            StatusCode::OK,
+            &json!({"user_address": found.user_address, "root": found.root, "authorize": found.authorize}),
+        ))
+    }
+
+    /// `GET /api/archive/token`: what the account's own client reads the archives with.
+    pub(crate) async fn get_archive_token(&self, call: &Call<'_>) -> Answer {
+        let (held, record) = self.session_account(call).await?;
+        let place = record.archive.ok_or_else(|| {
+            Failure::not_found("the archives are kept here; no other storage is connected")
+        })?;
+        let token = self.archive_token(&held.account, &place).ok_or_else(|| {
+            Failure::conflict("the token cannot be opened any more; authorise again")
+        })?;
+        let root = place.root;
+        Ok(answer(StatusCode::OK, &ArchiveToken { root, token }))
+    }
+
+    /// `PUT /api/archive`: tries a storage, then keeps archives there from now on.
+    pub(crate) async fn put_archive(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let (held, record) = self.session_account(call).await?;
+        let wanted: NewArchivePlace = json(body).await?;
+        let token = wanted.token.trim();
+        if token.is_empty()
+            || token.len() > MAX_TOKEN
+            || !token.bytes().all(|b| b.is_ascii_graphic())
+        {
+            return Err(Failure::unprocessable(
+                "token is none; expected what the storage's authorisation page gave",
+            ));
+        }
+        let found = self.find_storage(&wanted.user_address).await?;
+        if let Some(root) = &wanted.root
+            && storage_root(root)? != found.root
+        {
+            return Err(Failure::unprocessable(format!(
+                "the storage of {} is {}, not {root}; connect it again",
+                found.user_address, found.root
+            )));
+        }
+        if found.root == self.config.storage_root(&held.account) {
+            return Err(Failure::unprocessable(
+                "this is the account's own storage here, where archives are kept anyway",
+            ));
+        }
+        let until = self.now().plus_millis(PROBE_MS);
+        let remote = Remote::new(self.storage.host(), &found.root, token, until);
+        let id: String = self
+            .random::<8>()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        probe(&remote, &id).await.map_err(Failure::unprocessable)?;
+        let now = self.now();
+        let place = ArchivePlace {
+            user_address: found.user_address,
+            root: found.root,
+            authorize: found.authorize,
+            token: self.seal_archive_token(&held.account, token)?,
+            state: ArchiveState::Ok,
+            reason: None,
+            since: now,
+            connected: now,
+        };
+        self.set_archive(&record, Some(place.clone())).await?;
+        Ok(answer(StatusCode::OK, &ArchiveView::from(&place)))
+    }
+
+    /// `DELETE /api/archive`: archives are kept here again from now on; what is there stays there.
+    pub(crate) async fn delete_archive(&self, call: &Call<'_>) -> Answer {
+        let (_, record) = self.session_account(call).await?;
+        self.set_archive(&record, None).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    async fn find_storage(&self, address: &str) -> Result<Found, Failure> {
+        Ok(discover(self.storage.host(), address).await?)
+    }
+
+    async fn set_archive(
+        &self,
+        record: &AccountRecord,
+        place: Option<ArchivePlace>,
+    ) -> Result<(), Failure> {
+        let account = &record.name;
+        self.edit::<AccountRecord, ()>(&keys::account(account), |record| {
+            record.archive.clone_from(&place);
+            Edit::Write(())
+        })
+        .await?
+        .ok_or_else(|| Failure::not_found("the account does not exist any more"))?;
+        // What waits in the spools of connectors can go on.
+        let mut woken = Vec::new();
+        for connection in self.connections(account).await? {
+            if woken.contains(&connection.connector) {
+                continue;
+            }
+            if let Some(connector) = self.find_connector(&connection.connector).await? {
+                self.wake(&connector).await;
+            }
+            woken.push(connection.connector);
+        }
+        Ok(())
+    }
+}

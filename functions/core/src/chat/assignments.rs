@@ -1,0 +1,170 @@
+//! `/connector/assignments`: which connections a connector has to keep.
+
+use crate::kernel::host::Host;
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+use protocol::{AccountName, Assignment, Assignments, Connection};
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::kernel::config::Connector;
+use crate::kernel::fields;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::records::Edit;
+use crate::kernel::request::{answer, parse_json, query};
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /connector/assignments[?account=…]`.
+    pub(crate) async fn get_assignments(&self, connector: &Connector, parts: &Parts) -> Answer {
+        let accounts = match query(parts, "account") {
+            Some(name) => {
+                let name = name.parse::<AccountName>();
+                vec![name.map_err(|error| Failure::unprocessable(error.to_string()))?]
+            }
+            None => self.account_names().await?,
+        };
+        let closed = self.closed_accounts().await?;
+        let mut assignments = Vec::new();
+        for account in accounts {
+            if closed.contains(&account) {
+                continue;
+            }
+            for connection in self.connections(&account).await? {
+                if connection.enabled && connection.connector == connector.id {
+                    assignments.extend(self.assignment(&account, connection));
+                }
+            }
+        }
+        Ok(answer(StatusCode::OK, &Assignments { assignments }))
+    }
+
+    /// Opens the secret of a connection. One that was sealed with another master key is left out: to
+    /// connect without its password would show the account under a name that is not proved.
+    fn assignment(&self, account: &AccountName, mut connection: Connection) -> Option<Assignment> {
+        if let Some(sealed) = &connection.password {
+            let secret = self.keys.open(account, &connection.id, sealed).ok()?;
+            connection.password = Some(secret);
+        }
+        Some(Assignment {
+            account: account.clone(),
+            connection,
+        })
+    }
+
+    /// `POST /connector/assignments`: remember a connection that a client brought its own credentials for.
+    pub(crate) async fn post_assignment(&self, connector: &Connector, body: &Bytes) -> Answer {
+        let Assignment {
+            account,
+            connection,
+        } = parse_json(body)?;
+        if self.account(&account).await?.is_none() || self.is_closed(&account).await? {
+            return Err(Failure::not_found(format!(
+                "there is no account \"{account}\", or it is disabled"
+            )));
+        }
+        let wanted = self.checked(connector, connection)?;
+        let secret = wanted.password.clone();
+        let others = self.connections(&account).await?;
+        let known = others
+            .iter()
+            .find(|other| other.server == wanted.server && other.nick == wanted.nick);
+        let mut remembered = match known {
+            Some(known) => self.renew(&account, &known.id, &wanted).await?,
+            None => {
+                let mut new = wanted;
+                new.id = self.connection_id();
+                new.password = self.sealed(&account, &new.id, secret.as_deref())?;
+                self.add_connection(&account, &new, &others).await?;
+                new
+            }
+        };
+        remembered.password = secret;
+        let assignment = Assignment {
+            account,
+            connection: remembered,
+        };
+        Ok(answer(StatusCode::OK, &assignment))
+    }
+
+    fn sealed(
+        &self,
+        account: &AccountName,
+        id: &str,
+        secret: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
+        secret
+            .map(|secret| self.seal(account, id, secret))
+            .transpose()
+    }
+
+    /// Takes over the credentials that the client used last.
+    async fn renew(
+        &self,
+        account: &AccountName,
+        id: &str,
+        wanted: &Connection,
+    ) -> Result<Connection, Failure> {
+        let sealed = self.sealed(account, id, wanted.password.as_deref())?;
+        let edited = self
+            .edit::<Connection, Connection>(&keys::connection(account, id), |connection| {
+                connection.host.clone_from(&wanted.host);
+                connection.port = wanted.port;
+                connection.secure = wanted.secure;
+                connection.sasl = wanted.sasl;
+                connection.username.clone_from(&wanted.username);
+                connection.realname.clone_from(&wanted.realname);
+                connection.password.clone_from(&sealed);
+                connection.connector.clone_from(&wanted.connector);
+                connection.enabled = true;
+                for channel in &wanted.channels {
+                    fields::add_channel(&mut connection.channels, channel.clone());
+                }
+                Edit::Write(connection.clone())
+            })
+            .await?;
+        edited.ok_or_else(|| Failure::busy("the connection was deleted just now; please try again"))
+    }
+
+    /// Checks what a client has sent by way of the connector.
+    fn checked(
+        &self,
+        connector: &Connector,
+        connection: Connection,
+    ) -> Result<Connection, Failure> {
+        if !connector.platforms.contains(&connection.platform) {
+            return Err(Failure::unprocessable(format!(
+                "the connector \"{}\" does not serve the platform of this connection",
+                connector.id
+            )));
+        }
+        let optional =
+            |text: Option<&str>, check: fn(&str) -> Result<String, fields::InvalidField>| {
+                text.filter(|text| !text.is_empty()).map(check).transpose()
+            };
+        let host = fields::host(&connection.host)?;
+        Ok(Connection {
+            version: 1,
+            id: String::new(),
+            name: fields::text("name", &connection.name).unwrap_or_else(|_| host.clone()),
+            server: fields::server(&connection.server)?,
+            host,
+            port: fields::port(connection.port)?,
+            secure: connection.secure,
+            nick: fields::nick(&connection.nick)?,
+            username: optional(connection.username.as_deref(), fields::username)?,
+            realname: optional(connection.realname.as_deref(), |text| {
+                fields::text("realname", text)
+            })?,
+            sasl: connection.sasl,
+            without_account: connection.without_account,
+            password: optional(connection.password.as_deref(), fields::password)?,
+            channels: fields::channels(&connection.channels)?,
+            enabled: true,
+            connector: connector.id.clone(),
+            created: self.now(),
+            platform: connection.platform,
+        })
+    }
+}

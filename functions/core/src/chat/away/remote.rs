@@ -1,0 +1,335 @@
+//! A client of an external remoteStorage server (draft-dejong-remotestorage), over [`Host::fetch`].
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use protocol::Timestamp;
+use serde_json::Value;
+use storage_adapter::{TreeError, Version, WriteCondition};
+
+use super::retry_after::retry_after;
+use crate::kernel::host::Destination;
+use crate::kernel::host::FetchError;
+use crate::kernel::host::FetchLimits;
+use crate::kernel::host::Host;
+
+/// The most bytes of a document that are read; a day's archive is far smaller.
+pub(crate) const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
+/// The most bytes of a folder's listing.
+const MAX_LISTING: u64 = 4 * 1024 * 1024;
+/// How long one request may take, in milliseconds.
+const TIMEOUT: u64 = 10_000;
+/// Seconds until it is worth trying again, if the server says nothing else.
+const RETRY_AFTER: u64 = 5;
+/// What stays as it is in names: what every server takes literally.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// Why something could not be done there; each is one sentence for the user.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum AwayError {
+    /// The token opens nothing any more (401, 403).
+    #[error("{0} does not accept the authorisation any more (status {1}); authorise again")]
+    Renew(String, u16),
+    /// No room (507), or the document is too large for it (413).
+    #[error("{0} has no room left for archives (status {1}); make room there")]
+    Full(String, u16),
+    /// No answer, or one that says that it cannot at present; when it is worth trying again, in seconds.
+    #[error("{reason}")]
+    Unreachable {
+        /// What happened.
+        reason: String,
+        /// Seconds.
+        retry_after: u64,
+        /// Whether it is worth one more try at once: a connection broke, or the server failed and did not say for how long.
+        again: bool,
+    },
+    /// There was no time to write everything; the rest follows.
+    #[error("{0} takes its time; the rest follows")]
+    Unfinished(String),
+    /// A document is where a folder has to be, or the other way round (409).
+    #[error("{0}")]
+    Conflict(String),
+    /// The condition does not hold (412).
+    #[error("others write to the same archive all the time; it is tried again")]
+    Precondition,
+}
+
+impl AwayError {
+    fn unreachable(reason: impl Into<String>) -> Self {
+        Self::Unreachable {
+            reason: reason.into(),
+            retry_after: RETRY_AFTER,
+            again: false,
+        }
+    }
+}
+
+impl From<FetchError> for AwayError {
+    fn from(error: FetchError) -> Self {
+        Self::Unreachable {
+            reason: error.to_string(),
+            retry_after: RETRY_AFTER,
+            // Not after a time-out: others wait.
+            again: matches!(error, FetchError::Unreachable(..)),
+        }
+    }
+}
+
+impl From<TreeError> for AwayError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Conflict(reason) => Self::Conflict(reason),
+            other => Self::unreachable(other.to_string()),
+        }
+    }
+}
+
+/// A document as it was found.
+pub(crate) enum Document {
+    Absent,
+    /// Bytes, content type, version.
+    Here(Bytes, String, Version),
+    TooLarge,
+}
+
+/// One user's storage at another server.
+pub(crate) struct Remote<'a, H> {
+    host: &'a H,
+    /// Without a slash at the end.
+    root: &'a str,
+    token: &'a str,
+    /// No request goes on for longer.
+    until: Timestamp,
+}
+
+impl<'a, H: Host> Remote<'a, H> {
+    pub(crate) const fn new(host: &'a H, root: &'a str, token: &'a str, until: Timestamp) -> Self {
+        Self {
+            host,
+            root,
+            token,
+            until,
+        }
+    }
+
+    /// Reads a document.
+    pub(crate) async fn get(&self, path: &[String]) -> Result<Document, AwayError> {
+        let request = self.request(Method::GET, path, false);
+        let answer = match self.send(request, Bytes::new(), MAX_DOCUMENT).await {
+            Ok(answer) => answer,
+            Err(Sent::TooLarge) => return Ok(Document::TooLarge),
+            Err(Sent::Failed(error)) => return Err(error),
+        };
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(Document::Absent),
+            StatusCode::OK => {
+                let version = version(answer.headers()).ok_or_else(|| {
+                    AwayError::unreachable(format!(
+                        "{} gives documents without ETag, so it cannot be written to safely",
+                        self.name()
+                    ))
+                })?;
+                let kind = answer.headers().get(header::CONTENT_TYPE);
+                let kind = kind.and_then(|kind| kind.to_str().ok());
+                let kind = kind.unwrap_or("application/octet-stream").to_owned();
+                Ok(Document::Here(answer.into_body(), kind, version))
+            }
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Lists a folder: names, those of folders with a slash at the end. No such folder is an empty one.
+    pub(crate) async fn list(&self, path: &[String]) -> Result<Vec<String>, AwayError> {
+        let request = self.request(Method::GET, path, true);
+        let answer = match self.send(request, Bytes::new(), MAX_LISTING).await {
+            Ok(answer) => answer,
+            Err(Sent::TooLarge) => {
+                return Err(AwayError::unreachable(format!(
+                    "a folder at {} has more entries than can be read",
+                    self.name()
+                )));
+            }
+            Err(Sent::Failed(error)) => return Err(error),
+        };
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(Vec::new()),
+            StatusCode::OK => {
+                // What it takes in memory is bounded too, whatever that server makes of its bytes.
+                let listing = hooks::parse_json(answer.body()).ok();
+                let listing = listing.as_ref().and_then(Value::as_object);
+                let listing = listing.ok_or_else(|| self.nonsense("a listing that is no JSON"))?;
+                // Before draft-dejong-remotestorage-02 the entries were the document itself.
+                let items = listing.get("items").and_then(Value::as_object);
+                Ok(items.unwrap_or(listing).keys().cloned().collect())
+            }
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Writes a document; returns its version. A success without one cannot be relied on.
+    pub(crate) async fn put(
+        &self,
+        path: &[String],
+        content_type: &str,
+        body: Bytes,
+        condition: &WriteCondition,
+    ) -> Result<Version, AwayError> {
+        let mut request = self.request(Method::PUT, path, false);
+        let headers = request.headers_mut();
+        if let Ok(kind) = HeaderValue::try_from(content_type) {
+            headers.insert(header::CONTENT_TYPE, kind);
+        }
+        condition_headers(headers, condition);
+        let answer = self.send(request, body, MAX_LISTING).await?;
+        match answer.status() {
+            StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => {
+                version(answer.headers())
+                    .ok_or_else(|| self.nonsense("a write that succeeded without ETag"))
+            }
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Deletes a document; one that is not there is deleted already.
+    pub(crate) async fn delete(
+        &self,
+        path: &[String],
+        condition: &WriteCondition,
+    ) -> Result<(), AwayError> {
+        let mut request = self.request(Method::DELETE, path, false);
+        condition_headers(request.headers_mut(), condition);
+        let answer = self.send(request, Bytes::new(), MAX_LISTING).await?;
+        match answer.status() {
+            StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// The server as people know it.
+    pub(crate) fn name(&self) -> &str {
+        let rest = self
+            .root
+            .split_once("://")
+            .map_or(self.root, |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    fn nonsense(&self, what: &str) -> AwayError {
+        AwayError::unreachable(format!("{} answered with {what}", self.name()))
+    }
+
+    fn request(&self, method: Method, path: &[String], folder: bool) -> Request<Bytes> {
+        let mut uri = self.root.to_owned();
+        for segment in path {
+            uri.push('/');
+            uri.extend(utf8_percent_encode(segment, NAME));
+        }
+        if folder {
+            uri.push('/');
+        }
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = method;
+        // Both were checked when the storage was connected.
+        *request.uri_mut() = uri.parse().unwrap_or_default();
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", self.token)) {
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        // Compression on the way turns ETags into others.
+        request.headers_mut().insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
+        request
+    }
+
+    async fn send(
+        &self,
+        mut request: Request<Bytes>,
+        body: Bytes,
+        max_body: u64,
+    ) -> Result<Response<Bytes>, Sent> {
+        let left = self.until.millis() - self.host.now().millis();
+        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+            return Err(Sent::Failed(AwayError::Unfinished(self.name().to_owned())));
+        };
+        *request.body_mut() = body;
+        let limits = FetchLimits {
+            destination: Destination::Public,
+            max_body,
+            timeout: left.min(TIMEOUT),
+        };
+        match self.host.fetch(request, limits).await {
+            Ok(answer) => Ok(answer),
+            Err(FetchError::TooLarge(..)) => Err(Sent::TooLarge),
+            Err(error) => Err(Sent::Failed(error.into())),
+        }
+    }
+
+    /// What an answer means that is no success.
+    fn refusal(&self, answer: &Response<Bytes>) -> AwayError {
+        let (status, name) = (answer.status(), self.name());
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                AwayError::Renew(name.to_owned(), status.as_u16())
+            }
+            StatusCode::INSUFFICIENT_STORAGE | StatusCode::PAYLOAD_TOO_LARGE => {
+                AwayError::Full(name.to_owned(), status.as_u16())
+            }
+            StatusCode::PRECONDITION_FAILED => AwayError::Precondition,
+            StatusCode::CONFLICT => AwayError::Conflict(format!(
+                "{name} has a document where a folder has to be, or the other way round"
+            )),
+            _ if status.is_redirection() => AwayError::unreachable(format!(
+                "{name} redirects (status {status}), which is not followed with a token"
+            )),
+            _ => {
+                let wait = retry_after(answer.headers(), self.host.now());
+                AwayError::Unreachable {
+                    reason: format!("{name} answered with status {status}"),
+                    retry_after: wait.unwrap_or(RETRY_AFTER),
+                    again: wait.is_none() && status.is_server_error(),
+                }
+            }
+        }
+    }
+}
+
+/// Why there is no answer.
+enum Sent {
+    TooLarge,
+    Failed(AwayError),
+}
+
+impl From<Sent> for AwayError {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::TooLarge => Self::unreachable("the server's answer is too large"),
+            Sent::Failed(error) => error,
+        }
+    }
+}
+
+/// The strong tag: some proxies weaken it, but the server itself compares what it gave.
+fn version(headers: &HeaderMap) -> Option<Version> {
+    let tag = headers.get(header::ETAG)?.to_str().ok()?.trim();
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    (!tag.is_empty()).then(|| Version(tag.to_owned()))
+}
+
+fn condition_headers(headers: &mut HeaderMap, condition: &WriteCondition) {
+    let list = |versions: &[Version]| {
+        let tags: Vec<&str> = versions.iter().map(|version| version.0.as_str()).collect();
+        HeaderValue::try_from(tags.join(", ")).ok()
+    };
+    let (name, value) = match condition {
+        WriteCondition::None => return,
+        WriteCondition::IfAbsent => (header::IF_NONE_MATCH, Some(HeaderValue::from_static("*"))),
+        WriteCondition::IfExists => (header::IF_MATCH, Some(HeaderValue::from_static("*"))),
+        WriteCondition::IfMatch(versions) => (header::IF_MATCH, list(versions)),
+        WriteCondition::IfNoneOf(versions) => (header::IF_NONE_MATCH, list(versions)),
+    };
+    if let Some(value) = value {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,472 @@
+//! `/api/connections`: an account's always-on connections. Passwords go in and never come out.
+
+use crate::kernel::host::Host;
+use http::StatusCode;
+use protocol::{AccountName, Connection, NewConnection};
+use serde::{Deserialize, Deserializer, Serialize};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::Functions;
+use crate::identity::provision::PRIVATE_CONNECTION;
+use crate::kernel::body::Incoming;
+use crate::kernel::fields::{self, InvalidField};
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::records::Edit;
+use crate::kernel::request::{answer, empty, json};
+use crate::routes::api::{Call, is_id};
+
+/// The most connections of one account.
+const MAX_CONNECTIONS: usize = 50;
+
+/// The longest part of a server's name that comes from a user name.
+const MAX_NETWORK: usize = 40;
+
+/// A connection as the API shows it.
+#[derive(Serialize)]
+struct ConnectionView {
+    #[serde(flatten)]
+    connection: Connection,
+    has_password: bool,
+    /// Leads to the server's own network: the server says where that is, and it cannot be removed.
+    managed: bool,
+}
+
+impl ConnectionView {
+    fn new(mut connection: Connection, managed: bool) -> Self {
+        let has_password = connection.password.take().is_some();
+        Self {
+            connection,
+            has_password,
+            managed,
+        }
+    }
+}
+
+/// Body of PATCH: what is absent stays; `null` takes away what may be absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Changes {
+    platform: Option<String>,
+    name: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    secure: Option<bool>,
+    nick: Option<String>,
+    #[serde(deserialize_with = "present")]
+    username: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    realname: Option<Option<String>>,
+    sasl: Option<bool>,
+    without_account: Option<bool>,
+    #[serde(deserialize_with = "present")]
+    password: Option<Option<String>>,
+    channels: Option<Vec<String>>,
+    enabled: Option<bool>,
+}
+
+impl Changes {
+    /// Changes nothing but what is the account's own on any network: its channels, and whether it is switched on.
+    fn leave_it_where_it_is(&self) -> bool {
+        let Self {
+            platform,
+            name,
+            host,
+            port,
+            secure,
+            nick,
+            username,
+            realname,
+            sasl,
+            password,
+            without_account,
+            channels: _,
+            enabled: _,
+        } = self;
+        let texts = [platform, name, host, nick];
+        let optional = [username, realname, password];
+        texts.iter().all(|text| text.is_none())
+            && optional.iter().all(|text| text.is_none())
+            && port.is_none()
+            && secure.is_none()
+            && sasl.is_none()
+            && without_account.is_none()
+    }
+}
+
+fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}
+
+impl From<InvalidField> for Failure {
+    fn from(error: InvalidField) -> Self {
+        Self::unprocessable(error.to_string())
+    }
+}
+
+fn missing() -> Failure {
+    Failure::not_found("there is no such connection; perhaps it was deleted")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/connections`.
+    pub(crate) async fn get_connections(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
+        let mut connections = self.connections(&held.account).await?;
+        connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        let mut views = Vec::with_capacity(connections.len());
+        for connection in connections {
+            let managed = self.is_managed(&connection.id).await?;
+            views.push(ConnectionView::new(connection, managed));
+        }
+        Ok(answer(
+            StatusCode::OK,
+            &serde_json::json!({"connections": views}),
+        ))
+    }
+
+    /// `GET /api/connections/<id>`.
+    pub(crate) async fn get_connection(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
+        let connection = self.connection(&held.account, id).await?;
+        let managed = self.is_managed(id).await?;
+        Ok(answer(
+            StatusCode::OK,
+            &ConnectionView::new(connection, managed),
+        ))
+    }
+
+    /// `POST /api/connections`.
+    pub(crate) async fn post_connection(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
+        let wanted: NewConnection = json(body).await?;
+        let account = &held.account;
+        let host = fields::host(&wanted.host)?;
+        let secure = wanted.secure.unwrap_or(true);
+        let port = fields::port(wanted.port.unwrap_or(if secure { 6697 } else { 6667 }))?;
+        let mut connection = Connection {
+            version: 1,
+            id: self.connection_id(),
+            connector: self.connector_id(&wanted.platform).await?,
+            platform: wanted.platform,
+            name: fields::text("name", wanted.name.as_deref().unwrap_or(&host))?,
+            server: String::new(),
+            host,
+            port,
+            secure,
+            nick: fields::nick(wanted.nick.as_deref().unwrap_or(account.as_str()))?,
+            username: wanted
+                .username
+                .as_deref()
+                .map(fields::username)
+                .transpose()?,
+            realname: realname(wanted.realname.as_deref())?,
+            sasl: wanted.sasl.unwrap_or(true),
+            without_account: wanted.without_account.unwrap_or(false),
+            password: None,
+            channels: fields::channels(&wanted.channels)?,
+            enabled: true,
+            created: self.now(),
+        };
+        if let Some(password) = wanted.password.filter(|password| !password.is_empty()) {
+            let password = fields::password(&password)?;
+            connection.password = Some(self.seal(account, &connection.id, &password)?);
+        }
+        let others = self.connections(account).await?;
+        connection.server = server_for(&connection, &others)?;
+        self.add_connection(account, &connection, &others).await?;
+        self.connections_changed(account, &[&connection.connector])
+            .await?;
+        Ok(answer(
+            StatusCode::CREATED,
+            &ConnectionView::new(connection, false),
+        ))
+    }
+
+    /// `PATCH /api/connections/<id>`.
+    pub(crate) async fn patch_connection(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        body: Incoming,
+    ) -> Answer {
+        let held = call.session()?;
+        let changes: Changes = json(body).await?;
+        let managed = self.is_managed(id).await?;
+        if managed && !changes.leave_it_where_it_is() {
+            return Err(Failure::forbidden(
+                "this network is managed by the server; only its channels can be changed, and whether it is switched on",
+            ));
+        }
+        let account = &held.account;
+        // Checked once to tell what is wrong, then applied to whatever is current.
+        let mut others = self.connections(account).await?;
+        others.retain(|other| other.id != id);
+        let connector = match &changes.platform {
+            Some(platform) => Some(self.connector_id(platform).await?),
+            None => None,
+        };
+        let password = match &changes.password {
+            Some(Some(password)) if !password.is_empty() => {
+                let password = fields::password(password)?;
+                Some(Some(self.seal(account, id, &password)?))
+            }
+            Some(_) => Some(None),
+            None => None,
+        };
+        let before = self.connection(account, id).await?;
+        let result = self
+            .edit::<Connection, Result<Connection, Failure>>(
+                &keys::connection(account, id),
+                |connection| {
+                    let mut changed = connection.clone();
+                    if let (Some(platform), Some(connector)) = (&changes.platform, &connector) {
+                        changed.platform.clone_from(platform);
+                        changed.connector.clone_from(connector);
+                    }
+                    if let Some(password) = &password {
+                        changed.password.clone_from(password);
+                    }
+                    match apply(&mut changed, &changes, &others) {
+                        Ok(()) => {
+                            *connection = changed.clone();
+                            Edit::Write(Ok(changed))
+                        }
+                        Err(failure) => Edit::Keep(Err(failure)),
+                    }
+                },
+            )
+            .await?;
+        let connection = result.ok_or_else(missing)??;
+        // One that kept it until now has to let go of it.
+        self.connections_changed(account, &[&before.connector, &connection.connector])
+            .await?;
+        Ok(answer(
+            StatusCode::OK,
+            &ConnectionView::new(connection, managed),
+        ))
+    }
+
+    /// `DELETE /api/connections/<id>`.
+    pub(crate) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
+        let removed = self.connection(&held.account, id).await?;
+        if self.is_managed(id).await? {
+            return Err(Failure::forbidden(
+                "this network is managed by the server and cannot be removed; switch it off instead",
+            ));
+        }
+        let key = keys::connection(&held.account, id);
+        self.storage.store().delete(&key).await?;
+        self.connections_changed(&held.account, &[&removed.connector])
+            .await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Whether a connection leads to the server's own network, as long as the server has one.
+    async fn is_managed(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(id == PRIVATE_CONNECTION && self.network().await?.is_some())
+    }
+
+    /// Reads all connections of an account, secrets sealed.
+    pub(crate) async fn connections(
+        &self,
+        account: &AccountName,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let mut connections = self.load_all(&keys::connections(account)).await?;
+        self.at_current_address(&mut connections).await?;
+        Ok(connections)
+    }
+
+    async fn connection(&self, account: &AccountName, id: &str) -> Result<Connection, Failure> {
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let found = self.load(&keys::connection(account, id)).await?;
+        let (mut connection, _) = found.ok_or_else(missing)?;
+        let one = std::slice::from_mut(&mut connection);
+        self.at_current_address(one).await?;
+        Ok(connection)
+    }
+
+    /// Writes a new connection, within the bounds of an account.
+    pub(crate) async fn add_connection(
+        &self,
+        account: &AccountName,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Failure> {
+        let full = || {
+            Failure::conflict(format!(
+                "an account takes at most {MAX_CONNECTIONS} connections; delete one first"
+            ))
+        };
+        if others.len() >= MAX_CONNECTIONS {
+            return Err(full());
+        }
+        let (prefix, key) = (
+            keys::connections(account),
+            keys::connection(account, &connection.id),
+        );
+        let added = self.add_within(&prefix, &key, connection, MAX_CONNECTIONS);
+        added.await?.then_some(()).ok_or_else(full)
+    }
+
+    /// Makes an id for a connection, `^[a-z0-9]{16}$`.
+    pub(crate) fn connection_id(&self) -> String {
+        let bytes: [u8; 8] = self.random();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Seals a secret of a connection.
+    pub(crate) fn seal(
+        &self,
+        account: &AccountName,
+        connection: &str,
+        secret: &str,
+    ) -> Result<String, Failure> {
+        self.keys
+            .seal(account, connection, secret, self.random())
+            .map_err(|_| Failure::unprocessable("the password could not be sealed"))
+    }
+
+    /// Returns the id of the connector that keeps connections of a platform.
+    async fn connector_id(&self, platform: &str) -> Result<String, Failure> {
+        if let Some(connector) = self.connector_for(platform).await? {
+            return Ok(connector.id);
+        }
+        let connectors = self.all_connectors().await?;
+        let mut offered: Vec<&str> = connectors
+            .iter()
+            .flat_map(|connector| connector.platforms.iter().map(String::as_str))
+            .collect();
+        offered.sort_unstable();
+        offered.dedup();
+        let shown: String = platform
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(40)
+            .collect();
+        Err(Failure::unprocessable(format!(
+            "platform \"{shown}\" is not offered here; there is: {}",
+            if offered.is_empty() {
+                "none".to_owned()
+            } else {
+                offered.join(", ")
+            }
+        )))
+    }
+}
+
+fn realname(text: Option<&str>) -> Result<Option<String>, InvalidField> {
+    text.filter(|text| !text.trim().is_empty())
+        .map(|text| fields::text("realname", text))
+        .transpose()
+}
+
+/// Returns the server as in ids: the host; with the port if the account uses the host already; with the network that a
+/// bouncer's user name tells before it if that is taken too. Host, port and user name together are unique.
+fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, Failure> {
+    let host = &connection.host;
+    let with_port = format!("{host}:{}", connection.port);
+    let taken = |server: &str| others.iter().any(|other| other.server == server);
+    let conflict = || {
+        let user = user_of(connection);
+        Failure::conflict(format!(
+            "there is a connection to {with_port} as {user} already; change that one, or give another user name"
+        ))
+    };
+    if others.iter().any(|other| same_place(connection, other)) {
+        return Err(conflict());
+    }
+    let network = network_of(user_of(connection));
+    let within = |server: &str| format!("{network}.{server}");
+    let names = [
+        host.clone(),
+        with_port.clone(),
+        within(host),
+        within(&with_port),
+    ];
+    let usable = |server: &&String| !server.starts_with('.') && !taken(server);
+    names.iter().find(usable).cloned().ok_or_else(conflict)
+}
+
+/// Whether two connections would be the same to the server.
+fn same_place(one: &Connection, other: &Connection) -> bool {
+    one.host == other.host && one.port == other.port && user_of(one) == user_of(other)
+}
+
+fn user_of(connection: &Connection) -> &str {
+    connection.username.as_deref().unwrap_or(&connection.nick)
+}
+
+/// The network in `user/network@client`, else the user, as a part of a host's name.
+fn network_of(user: &str) -> String {
+    let user = user.split('@').next().unwrap_or_default();
+    let network = user.split_once('/').map_or(user, |(_, network)| network);
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let network: String = network.chars().take(MAX_NETWORK).map(letter).collect();
+    network.trim_matches('-').to_owned()
+}
+
+fn apply(
+    connection: &mut Connection,
+    changes: &Changes,
+    others: &[Connection],
+) -> Result<(), Failure> {
+    if let Some(name) = &changes.name {
+        connection.name = fields::text("name", name)?;
+    }
+    let before = connection.clone();
+    if let Some(host) = &changes.host {
+        connection.host = fields::host(host)?;
+    }
+    if let Some(port) = changes.port {
+        connection.port = fields::port(port)?;
+    }
+    if let Some(secure) = changes.secure {
+        connection.secure = secure;
+    }
+    if let Some(nick) = &changes.nick {
+        connection.nick = fields::nick(nick)?;
+    }
+    if let Some(username) = &changes.username {
+        let username = username.as_deref().filter(|name| !name.is_empty());
+        connection.username = username.map(fields::username).transpose()?;
+    }
+    if let Some(name) = &changes.realname {
+        connection.realname = realname(name.as_deref())?;
+    }
+    if let Some(sasl) = changes.sasl {
+        connection.sasl = sasl;
+    }
+    if let Some(without_account) = changes.without_account {
+        connection.without_account = without_account;
+    }
+    if let Some(channels) = &changes.channels {
+        connection.channels = fields::channels(channels)?;
+    }
+    if let Some(enabled) = changes.enabled {
+        connection.enabled = enabled;
+    }
+    if before.host != connection.host {
+        if connection.password.is_some() && changes.password.is_none() {
+            // A password goes nowhere but where its owner wanted it.
+            return Err(Failure::unprocessable(format!(
+                "password is for {}: send it again with the new host, or null to go without one",
+                before.host
+            )));
+        }
+        connection.server = server_for(connection, others)?;
+    } else if !same_place(&before, connection) {
+        // The server in ids stays; only the place must be nobody else's.
+        server_for(connection, others)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Which calls of an account are open, so that there are not too many.
+
+use protocol::{AccountName, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::Functions;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
+
+/// Calls that an account may have open.
+pub(super) const MAX_CALLS: usize = 20;
+/// The calls of an account that are open, `accounts/<account>/calls.json`: written by compare and swap, so that there are
+/// never more than [`MAX_CALLS`].
+#[derive(Default, Deserialize, Serialize)]
+struct OpenCalls {
+    version: u32,
+    #[serde(default)]
+    calls: Vec<OpenCall>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct OpenCall {
+    id: String,
+    expires: Timestamp,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns the calls of an account that may be open.
+    pub(crate) async fn open_calls(
+        &self,
+        account: &AccountName,
+    ) -> Result<Vec<String>, StoreError> {
+        let open = match self.load::<OpenCalls>(&keys::calls_of(account)).await {
+            Err(StoreError::Damaged(_)) => None,
+            open => open?,
+        };
+        let calls = open.map(|(open, _)| open.calls).unwrap_or_default();
+        Ok(calls.into_iter().map(|call| call.id).collect())
+    }
+
+    /// Notes one more open call of an account, if there is one; forgets those whose day is over, and their links.
+    pub(crate) async fn count_call(
+        &self,
+        account: &AccountName,
+        new: Option<(&str, Timestamp)>,
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        let key = keys::calls_of(account);
+        let counted = self
+            .upsert::<OpenCalls, Result<Vec<String>, ()>>(&key, |open| {
+                open.version = 1;
+                let over = |one: &OpenCall| one.expires <= now;
+                let ended = open.calls.iter().filter(|one| over(one));
+                let ended: Vec<_> = ended.map(|one| one.id.clone()).collect();
+                open.calls.retain(|one| !over(one));
+                let Some((id, expires)) = new else {
+                    return match ended.is_empty() {
+                        true => Edit::Keep(Ok(ended)),
+                        false => Edit::Write(Ok(ended)),
+                    };
+                };
+                if open.calls.len() >= MAX_CALLS {
+                    return Edit::Keep(Err(()));
+                }
+                open.calls.push(OpenCall {
+                    id: id.to_owned(),
+                    expires,
+                });
+                Edit::Write(Ok(ended))
+            })
+            .await?;
+        let ended = counted.map_err(|()| {
+            Failure::conflict(format!(
+                "you have {MAX_CALLS} open calls already; end one, or wait until its day is over"
+            ))
+        })?;
+        for id in ended {
+            self.storage.store().delete(&keys::call(&id)).await?;
+        }
+        Ok(())
+    }
+
+    /// One call is over.
+    pub(crate) async fn uncount_call(
+        &self,
+        account: &AccountName,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        let key = keys::calls_of(account);
+        let edited = self.edit::<OpenCalls, ()>(&key, |open| {
+            open.calls.retain(|one| one.id != id);
+            Edit::Write(())
+        });
+        match edited.await {
+            // It is only counted, and by itself it ends with its day.
+            Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `/api/tickets`: what a browser shows to connectors.
+
+use crate::kernel::host::Host;
+use http::StatusCode;
+use protocol::{ConnectorAddress, Ticket, TicketResponse};
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::kernel::problem::Answer;
+use crate::kernel::request::answer;
+use crate::routes::api::Call;
+
+/// How long a ticket lasts: 5 minutes.
+pub(crate) const TICKET_MS: i64 = 5 * 60 * 1000;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `POST /api/tickets`.
+    pub(crate) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
+        // Whoever asks for one opens a socket and sees what there is.
+        self.browser_came(&held.account).await?;
+        let expires = self.now().plus_millis(TICKET_MS);
+        let address = |connector: &crate::kernel::config::Connector| {
+            let ticket = Ticket {
+                account: held.account.clone(),
+                connector: connector.id.clone(),
+                expires,
+                grant: Some(held.grant.id.clone()),
+            };
+            ConnectorAddress {
+                id: connector.id.clone(),
+                url: connector.url.clone(),
+                platforms: connector.platforms.clone(),
+                ticket: ticket.sign(&connector.key),
+            }
+        };
+        // A connector without platforms, like the IRC server, has nothing for browsers.
+        let serving = self.all_connectors().await?;
+        let serving = serving
+            .iter()
+            .filter(|connector| !connector.platforms.is_empty());
+        let response = TicketResponse {
+            connectors: serving.map(address).collect(),
+            expires,
+        };
+        Ok(answer(StatusCode::OK, &response))
+    }
+}

@@ -1,0 +1,20 @@
+//! `/api/turn`: what a browser shows to the TURN server.
+
+use http::StatusCode;
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::chat::turn::TTL;
+use crate::kernel::host::Host;
+use crate::kernel::problem::Answer;
+use crate::kernel::request::answer;
+use crate::routes::api::Call;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/turn`.
+    pub(crate) fn get_turn(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
+        let credentials = self.turn_credentials(held.account.as_str(), TTL)?;
+        Ok(answer(StatusCode::OK, &credentials))
+    }
+}

@@ -1,0 +1,419 @@
+//! `/api/connectors`: an admin makes connectors and sees how they are.
+
+use http::StatusCode;
+use protocol::{ConnectorState, ConnectorView, NewConnector, Registration};
+use serde::Deserialize;
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::connectors::registry::Registered;
+use crate::kernel::body::Incoming;
+use crate::kernel::config::Config;
+use crate::kernel::host::Host;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{Member, answer, empty, json};
+
+/// Connectors that an admin can make.
+const MAX_CONNECTORS: usize = 100;
+/// The longest id.
+const MAX_ID: usize = 32;
+/// A connector that did not register for so many milliseconds is silent: it does each hour.
+const SILENT_MS: i64 = 2 * 60 * 60 * 1000;
+
+/// `PATCH /api/connectors/<id>`.
+#[derive(Deserialize)]
+struct Change {
+    /// Makes a new key; the old one opens nothing any more.
+    rotate: bool,
+    /// As in [`NewConnector`].
+    #[serde(default)]
+    url: Option<String>,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/connectors`.
+    pub(crate) async fn get_connectors(&self) -> Answer {
+        let configured = self
+            .config
+            .connectors
+            .iter()
+            .map(|connector| ConnectorView {
+                id: connector.id.clone(),
+                kind: String::new(),
+                state: ConnectorState::Configured,
+                registration: Registration {
+                    url: Some(connector.url.clone()),
+                    platforms: connector.platforms.clone(),
+                    ..Registration::default()
+                },
+                created: None,
+                seen: None,
+                key: None,
+                command: None,
+            });
+        let registry = self.registry().await?;
+        let made = registry
+            .connectors
+            .iter()
+            .map(|registered| self.view(registered));
+        let all: Vec<ConnectorView> = configured.chain(made).collect();
+        Ok(answer(StatusCode::OK, &Member("connectors", &all)))
+    }
+
+    fn view(&self, registered: &Registered) -> ConnectorView {
+        let silent = |seen: protocol::Timestamp| self.now().millis() - seen.millis() > SILENT_MS;
+        let state = match registered.seen {
+            None => ConnectorState::Waiting,
+            Some(seen) if silent(seen) => ConnectorState::Silent,
+            Some(_) => ConnectorState::Registered,
+        };
+        ConnectorView {
+            id: registered.id.clone(),
+            kind: registered.kind.clone(),
+            state,
+            registration: registered.registration.clone(),
+            created: Some(registered.created),
+            seen: registered.seen,
+            key: None,
+            command: None,
+        }
+    }
+
+    /// `POST /api/connectors`.
+    pub(crate) async fn post_connector(&self, body: Incoming) -> Answer {
+        let wanted: NewConnector = json(body).await?;
+        check_url(&wanted.kind, wanted.url.as_deref())?;
+        let configured: Vec<&str> = self
+            .config
+            .connectors
+            .iter()
+            .map(|c| c.id.as_str())
+            .collect();
+        let now = self.now();
+        let made = self
+            .edit_registry::<Registered, Failure>(|registry| {
+                let all = &mut registry.connectors;
+                if all.len() >= MAX_CONNECTORS {
+                    let text =
+                        format!("there are {MAX_CONNECTORS} connectors already; delete one first");
+                    return Err(Failure::conflict(text));
+                }
+                let taken = |id: &str| configured.contains(&id) || all.iter().any(|c| c.id == id);
+                let id = match &wanted.id {
+                    Some(id) => id.clone(),
+                    None => (1..)
+                        .map(|number| match number {
+                            1 => wanted.kind.clone(),
+                            number => format!("{}-{number}", wanted.kind),
+                        })
+                        .find(|id| !taken(id))
+                        .unwrap_or_default(),
+                };
+                if !is_connector_id(&id) {
+                    let text = "the id of a connector is 1 to 32 of the characters a-z, 0-9 and -";
+                    return Err(Failure::unprocessable(text));
+                }
+                if taken(&id) {
+                    let text = format!("there is a connector \"{id}\" already; choose another id");
+                    return Err(Failure::conflict(text));
+                }
+                let made = Registered {
+                    id,
+                    kind: wanted.kind.clone(),
+                    generation: u32::from_be_bytes(self.random()),
+                    created: now,
+                    registration: Registration::default(),
+                    seen: None,
+                };
+                all.push(made.clone());
+                Ok(made)
+            })
+            .await?;
+        let view = self.with_key(&made, wanted.url.as_deref()).await?;
+        Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// `PATCH /api/connectors/<id>`: a new key.
+    pub(crate) async fn patch_connector(&self, id: &str, body: Incoming) -> Answer {
+        let change: Change = json(body).await?;
+        let made = self
+            .edit_registry::<Registered, Failure>(|registry| {
+                let known = registry.connectors.iter_mut().find(|known| known.id == id);
+                let known = known.ok_or_else(missing)?;
+                check_url(&known.kind, change.url.as_deref())?;
+                if change.rotate {
+                    known.generation = known.generation.wrapping_add(1);
+                }
+                Ok(known.clone())
+            })
+            .await?;
+        if !change.rotate {
+            return Ok(answer(StatusCode::OK, &self.view(&made)));
+        }
+        let url = change.url.or_else(|| made.registration.url.clone());
+        let view = self.with_key(&made, url.as_deref()).await?;
+        Ok(answer(StatusCode::OK, &view))
+    }
+
+    /// `DELETE /api/connectors/<id>`.
+    pub(crate) async fn delete_connector(&self, id: &str) -> Answer {
+        self.edit_registry::<(), Failure>(|registry| {
+            let before = registry.connectors.len();
+            registry.connectors.retain(|known| known.id != id);
+            if registry.connectors.len() == before {
+                return Err(missing());
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Shows the key and the command that starts the connector, once.
+    async fn with_key(
+        &self,
+        made: &Registered,
+        url: Option<&str>,
+    ) -> Result<ConnectorView, Failure> {
+        let key = self.keys.connector(&made.id, made.generation);
+        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        // A private network that is not on the public internet has to be allowed by name.
+        let allow = self.network().await?.filter(|_| made.kind == "irc");
+        let allow = allow.map(|network| format!("{}:{}", network.host, network.port));
+        let mut words = vec![
+            format!("SUBSPACE_FUNCTIONS_URL={}", self.config.origin),
+            format!("SUBSPACE_CONNECTOR_ID={}", made.id),
+            format!("SUBSPACE_CONNECTOR_KEY={key}"),
+        ];
+        match made.kind.as_str() {
+            "ircd" => {
+                words.extend(url.map(|url| format!("SUBSPACE_IRCD_PUBLIC_URL={url}")));
+                words.push(format!("SUBSPACE_IRCD_DATA={}-data", made.id));
+                words.push("subspace-ircd".to_owned());
+            }
+            "smtp" => {
+                // The domain of addresses, by default that of the pages.
+                let host = url
+                    .unwrap_or(&self.config.origin)
+                    .split_once("://")
+                    .map_or("", |(_, rest)| rest.split([':', '/']).next().unwrap_or(""));
+                words.push(format!("SUBSPACE_MAIL_DOMAIN={host}"));
+                words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
+                words.push("subspace-smtp-connector".to_owned());
+            }
+            kind => {
+                words.extend(url.map(|url| format!("SUBSPACE_PUBLIC_URL={url}")));
+                words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
+                words.extend(allow.map(|allow| format!("SUBSPACE_ALLOW={allow}")));
+                words.push(format!("subspace-{kind}-connector"));
+            }
+        }
+        Ok(ConnectorView {
+            key: Some(key),
+            command: Some(words.join(" ")),
+            ..self.view(made)
+        })
+    }
+}
+
+fn missing() -> Failure {
+    Failure::not_found("there is no such connector that an admin made")
+}
+
+fn is_connector_id(id: &str) -> bool {
+    (1..=MAX_ID).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// The address ends up in a command that somebody pastes into a shell, so it is exactly what is expected or nothing.
+fn check_url(kind: &str, url: Option<&str>) -> Result<(), Failure> {
+    let schemes: &[&str] = match kind {
+        "irc" => &["http", "https"],
+        "smtp" => &["smtp"],
+        "ircd" => &["irc", "ircs"],
+        _ => {
+            let text = "kind must be irc (connects people to IRC networks), ircd (a server of your own) or smtp";
+            return Err(Failure::unprocessable(text));
+        }
+    };
+    let Some(url) = url else { return Ok(()) };
+    let good = url.split_once("://").is_some_and(|(scheme, rest)| {
+        // As an origin it is parsed by the same rules.
+        schemes.contains(&scheme) && Config::parse_origin(&format!("https://{rest}")).is_ok()
+    });
+    let plain =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'.' | b'-' | b'[' | b']');
+    if good && url.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Failure::unprocessable(match kind {
+        "ircd" => "url must be like irc://irc.example.org:6667, or ircs:// with TLS",
+        "smtp" => "url must be smtp:// and the domain of mail addresses, like smtp://example.org",
+        _ => {
+            "url must be the address at which browsers reach the connector, like https://irc.example.org"
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::testing::{TestFunctions, functions_with};
+
+    fn empty() -> TestFunctions {
+        functions_with(|config| {
+            config.connectors.clear();
+            config.network = None;
+        })
+    }
+
+    fn register(f: &TestFunctions, made: &Value, body: &Value) -> crate::testing::Reply {
+        let key = protocol::connector_key(made["key"].as_str().unwrap()).unwrap();
+        let body = body.to_string();
+        let id = made["id"].as_str().unwrap();
+        f.signed_with(id, &key, ("POST", "/connector/register"), body)
+    }
+
+    #[test]
+    fn a_connector_is_made_registers_and_is_found() {
+        let f = empty();
+        let admin = f.sign_up("alice");
+        let ircd = f.api(
+            "POST",
+            "/api/connectors",
+            &admin,
+            json!({"kind": "ircd", "url": "irc://10.0.0.1:6667"}),
+        );
+        assert_eq!(ircd.status, 201, "{ircd:?}");
+        let ircd = ircd.json();
+        let command = ircd["command"].as_str().unwrap();
+        assert!(
+            command.ends_with("subspace-ircd")
+                && command.contains("SUBSPACE_IRCD_PUBLIC_URL=irc://10.0.0.1:6667"),
+            "{command}"
+        );
+        let network = json!({"name": "Home", "server": "irc.example.org", "host": "10.0.0.1", "port": 6667, "secure": false, "channels": ["#general"]});
+        assert_eq!(
+            register(&f, &ircd, &json!({"version": "1", "network": network})).status,
+            204
+        );
+
+        let body = json!({"kind": "irc", "url": "https://irc.example.org"});
+        let irc = f.api("POST", "/api/connectors", &admin, body).json();
+        let command = irc["command"].as_str().unwrap();
+        assert!(
+            command.contains("SUBSPACE_ALLOW=10.0.0.1:6667"),
+            "{command}"
+        );
+        assert!(
+            f.api("POST", "/api/tickets", &admin, Value::Null).json()["connectors"]
+                .as_array()
+                .unwrap()
+                .is_empty()
+        );
+        let told = json!({"url": "https://irc.example.org/", "platforms": ["irc"], "version": "1"});
+        assert_eq!(register(&f, &irc, &told).status, 204);
+        let tickets = f.api("POST", "/api/tickets", &admin, Value::Null).json();
+        assert_eq!(tickets["connectors"][0]["url"], "https://irc.example.org");
+        // Whoever was there before the network has it as well.
+        let connections = f.api("GET", "/api/connections", &admin, Value::Null).json();
+        assert_eq!(connections["connections"][0]["host"], "10.0.0.1");
+        assert_eq!(connections["connections"][0]["connector"], "irc");
+
+        let list = f.api("GET", "/api/connectors", &admin, Value::Null).json();
+        assert_eq!(list["connectors"][1]["state"], "registered");
+        assert!(list["connectors"][1].get("key").is_none());
+        f.host().advance(3 * 60 * 60 * 1000);
+        let list = f.api("GET", "/api/connectors", &admin, Value::Null).json();
+        assert_eq!(list["connectors"][1]["state"], "silent");
+        // The key itself is nowhere in the store.
+        assert!(!f.dump().contains(irc["key"].as_str().unwrap()));
+    }
+
+    #[test]
+    fn a_key_can_be_changed_and_a_connector_removed() {
+        let f = empty();
+        let admin = f.sign_up("alice");
+        let old = f
+            .api("POST", "/api/connectors", &admin, json!({"kind": "irc"}))
+            .json();
+        let second = f
+            .api("POST", "/api/connectors", &admin, json!({"kind": "irc"}))
+            .json();
+        assert_eq!(
+            (&old["id"], &second["id"]),
+            (&json!("irc"), &json!("irc-2"))
+        );
+        let new = f.api(
+            "PATCH",
+            "/api/connectors/irc",
+            &admin,
+            json!({"rotate": true}),
+        );
+        assert_eq!(new.status, 200, "{new:?}");
+        let told = json!({"url": "https://irc.example.org", "platforms": ["irc"]});
+        assert_eq!(register(&f, &old, &told).status, 401);
+        assert_eq!(register(&f, &new.json(), &told).status, 204);
+        assert_eq!(
+            f.api("DELETE", "/api/connectors/irc", &admin, Value::Null)
+                .status,
+            204
+        );
+        assert_eq!(
+            f.api("DELETE", "/api/connectors/irc", &admin, Value::Null)
+                .status,
+            404
+        );
+        assert_eq!(register(&f, &new.json(), &told).status, 401);
+    }
+
+    #[test]
+    fn only_admins_and_only_what_is_expected() {
+        let f = empty();
+        let admin = f.sign_up("alice");
+        let bob = f.sign_up("bob");
+        for (method, path, body) in [
+            ("GET", "/api/connectors", Value::Null),
+            ("POST", "/api/connectors", json!({"kind": "irc"})),
+            ("DELETE", "/api/connectors/irc", Value::Null),
+            ("PATCH", "/api/connectors/irc", json!({"rotate": true})),
+        ] {
+            let reply = f.api(method, path, &bob, body);
+            assert_eq!(reply.status, 403, "{method} {path}");
+            assert!(reply.detail().contains("admin"));
+        }
+        for body in [
+            json!({"kind": "ftp"}),
+            json!({"kind": "irc", "id": "Irc"}),
+            json!({"kind": "irc", "url": "https://x/path"}),
+            json!({"kind": "irc", "url": "https://x;rm"}),
+            json!({"kind": "ircd", "url": "https://x"}),
+        ] {
+            let reply = f.api("POST", "/api/connectors", &admin, body.clone());
+            assert_eq!(reply.status, 422, "{body}");
+        }
+        let irc = f
+            .api("POST", "/api/connectors", &admin, json!({"kind": "irc"}))
+            .json();
+        for told in [
+            json!({"url": "javascript:alert(1)"}),
+            json!({"platforms": ["I R C"]}),
+            json!({"network": {"name": "x", "server": "a b", "host": "h", "port": 1, "secure": false}}),
+        ] {
+            assert_eq!(register(&f, &irc, &told).status, 422, "{told}");
+        }
+        assert_eq!(
+            f.api(
+                "POST",
+                "/api/connectors",
+                &admin,
+                json!({"kind": "irc", "id": "irc"})
+            )
+            .status,
+            409
+        );
+    }
+}

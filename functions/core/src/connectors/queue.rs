@@ -1,0 +1,143 @@
+//! The durable queue of what connectors have to do: `queue/<connector>/<id>.json`, one object a task.
+//!
+//! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it.
+
+use bytes::Bytes;
+use protocol::{OutboxItem, Task};
+use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, StoreError};
+
+use crate::Functions;
+use crate::kernel::body::collect;
+use crate::kernel::config::Connector;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+
+/// The largest record that is set aside, in bytes; of a larger one nothing is kept.
+const MAX_ASIDE: u64 = 1024 * 1024;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Makes an id for a task: ids sort by time.
+    #[must_use]
+    pub fn task_id(&self) -> String {
+        let millis = u64::try_from(self.now().millis()).unwrap_or_default();
+        let random = u128::from_be_bytes(self.random::<16>());
+        format!("{millis:012x}-{random:032x}")
+    }
+
+    /// Puts a task into the queue; it is durable when this returns. A task that is there stays as it is.
+    ///
+    /// # Errors
+    /// The store's; the task may be in the queue all the same.
+    pub async fn enqueue(
+        &self,
+        connector: &Connector,
+        id: &str,
+        task: Task,
+    ) -> Result<(), StoreError> {
+        let item = OutboxItem {
+            id: id.to_owned(),
+            task,
+        };
+        let key = keys::task(&connector.id, id);
+        match self.store(&key, &item, PutMode::IfAbsent).await {
+            Ok(_) | Err(StoreError::Precondition) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the oldest tasks of a connector, after that with the id `after`, at most `limit`, and whether
+    /// there are more.
+    pub(crate) async fn tasks(
+        &self,
+        connector: &Connector,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<OutboxItem>, bool), StoreError> {
+        let prefix = keys::queue(&connector.id);
+        let after = after.map(|id| keys::task(&connector.id, id));
+        let listed = self.storage.store().list(&prefix, after.as_deref()).await?;
+        let mut entries = listed.into_iter();
+        let mut items = Vec::new();
+        while items.len() < limit {
+            let Some(entry) = entries.next() else {
+                break;
+            };
+            // Another instance of the connector may have done it meanwhile.
+            if let Some(item) = self.task(&entry.key).await? {
+                items.push(item);
+            }
+        }
+        let more = entries.next().is_some();
+        Ok((items, more))
+    }
+
+    /// Reads a task; `None` if there is none, or if it is damaged and was set aside.
+    pub(crate) async fn task(&self, key: &str) -> Result<Option<OutboxItem>, StoreError> {
+        let object = match self.storage.store().get(key, GetOptions::default()).await {
+            Ok(object) => object,
+            Err(StoreError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let bytes = match collect(object.body, MAX_ASIDE).await {
+            Ok(bytes) => bytes,
+            Err(BodyError::TooLarge { .. }) => Bytes::new(),
+            Err(error) => return Err(error.into()),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(item) => Ok(Some(item)),
+            Err(error) => {
+                self.note_damage(key, &error);
+                let aside = keys::set_aside(key);
+                let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
+                self.storage
+                    .store()
+                    .put(&aside, body, PutMode::Overwrite)
+                    .await?;
+                self.storage.store().delete(key).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{block_on, functions};
+
+    #[test]
+    fn what_is_no_task_is_set_aside_and_the_others_go_on() {
+        let f = functions();
+        let connector = f.config.connectors[0].clone();
+        let say = |text: &str| {
+            Task::Say(protocol::Say {
+                account: "alice".parse().unwrap(),
+                connection: "c1".to_owned(),
+                target: "#lobby".to_owned(),
+                from: "GitHub".to_owned(),
+                lines: vec![text.to_owned()],
+                notice: false,
+                source: None,
+            })
+        };
+        for id in ["000000000001-a", "000000000002-a"] {
+            let damaged = json!({"id": id, "task": "dance"});
+            let key = keys::task(&connector.id, id);
+            block_on(f.store(&key, &damaged, PutMode::IfAbsent)).unwrap();
+        }
+        block_on(f.enqueue(&connector, "000000000003-a", say("one"))).unwrap();
+        block_on(f.enqueue(&connector, "000000000004-a", say("two"))).unwrap();
+        let (items, more) = block_on(f.tasks(&connector, None, 1)).unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!((items[0].id.as_str(), more), ("000000000003-a", true));
+        let (items, more) = block_on(f.tasks(&connector, None, 2)).unwrap();
+        assert_eq!((items.len(), more), (2, false));
+        let kept = f.memory().keys();
+        let aside = |key: &&String| key.starts_with("set-aside/queue/");
+        assert_eq!(kept.iter().filter(aside).count(), 2, "{kept:?}");
+        let done = block_on(f.maintain());
+        assert!(done.failed["set-aside"].contains('2'), "{done:?}");
+    }
+}

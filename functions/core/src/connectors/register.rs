@@ -1,0 +1,129 @@
+//! `POST /connector/register`: a connector says where it is and what it can do.
+
+use bytes::Bytes;
+use http::StatusCode;
+use protocol::{MailInfo, NetworkInfo, Registration};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::Functions;
+use crate::kernel::config::Config;
+use crate::kernel::config::Connector;
+use crate::kernel::config::ConnectorKind;
+use crate::kernel::fields;
+use crate::kernel::host::Host;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{empty, parse_json};
+
+/// A registration that says nothing new is written down after so many milliseconds.
+const SEEN_MS: i64 = 10 * 60 * 1000;
+/// Platforms of one connector.
+const MAX_PLATFORMS: usize = 16;
+/// The longest text that describes a connector, in bytes.
+const MAX_TEXT: usize = 64;
+/// Accounts that are given a new private network at once; others get it when they sign in.
+const MAX_ACCOUNTS: usize = 1_000;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    pub(crate) async fn post_registration(&self, connector: &Connector, body: &Bytes) -> Answer {
+        let told = checked(parse_json(body)?)?;
+        may_be(connector, &told)?;
+        self.wakes.begin(&connector.id);
+        let registry = self.registry().await?;
+        let now = self.now();
+        let id = &connector.id;
+        let Some(known) = registry.connectors.iter().find(|known| known.id == *id) else {
+            // What the configuration says of a connector stays.
+            return Ok(empty(StatusCode::NO_CONTENT));
+        };
+        let changed = known.registration != told;
+        let recent =
+            |seen: protocol::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
+        if !changed && known.seen.is_some_and(recent) {
+            return Ok(empty(StatusCode::NO_CONTENT));
+        }
+        self.edit_registry::<(), Failure>(|registry| {
+            let known = registry.connectors.iter_mut().find(|known| known.id == *id);
+            let known = known.ok_or_else(|| Failure::not_found("the connector was removed"))?;
+            known.registration = told.clone();
+            known.seen = Some(now);
+            Ok(())
+        })
+        .await?;
+        if changed {
+            // Accounts that were made before there was a network, the first one above all.
+            for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
+                match self.provision(account).await {
+                    // That account waits; all others go on.
+                    Ok(()) | Err(StoreError::Damaged(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// A connector is what it was made as: browsers are sent to gateways only, accounts are connected to the network of an
+/// IRC server, and mail goes through a mail connector.
+fn may_be(connector: &Connector, told: &Registration) -> Result<(), Failure> {
+    let claims = [
+        (
+            ConnectorKind::Gateway,
+            "platforms",
+            !told.platforms.is_empty(),
+        ),
+        (ConnectorKind::Ircd, "a network", told.network.is_some()),
+        (ConnectorKind::Smtp, "mail", told.mail.is_some()),
+    ];
+    for (kind, what, claimed) in claims {
+        if claimed && connector.kind != kind {
+            return Err(Failure::forbidden(format!(
+                "\"{}\" is a connector of kind {}; only those of kind {kind} register {what}",
+                connector.id, connector.kind
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn checked(told: Registration) -> Result<Registration, Failure> {
+    let refused = |text: &str| Failure::unprocessable(text.to_owned());
+    let url = told.url.map(|url| Config::parse_origin(&url)).transpose();
+    let word = |text: &String| {
+        (1..=MAX_TEXT).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if told.platforms.len() > MAX_PLATFORMS || !told.platforms.iter().all(word) {
+        return Err(refused(
+            "platforms must be at most 16 words of a-z, 0-9 and -",
+        ));
+    }
+    if told.version.len() > MAX_TEXT || told.version.chars().any(char::is_control) {
+        return Err(refused("version must be at most 64 bytes on one line"));
+    }
+    let network = told.network.map(|network| -> Result<_, Failure> {
+        Ok(NetworkInfo {
+            name: fields::text("name", &network.name)?,
+            server: fields::server(&network.server)?,
+            host: fields::host(&network.host)?,
+            port: fields::port(network.port)?,
+            secure: network.secure,
+            channels: fields::channels(&network.channels)?,
+        })
+    });
+    let mail = told.mail.map(|mail| -> Result<_, Failure> {
+        Ok(MailInfo {
+            domain: fields::server(&mail.domain)?.to_ascii_lowercase(),
+            sends: mail.sends,
+        })
+    });
+    Ok(Registration {
+        mail: mail.transpose()?,
+        url: url.map_err(|error| Failure::unprocessable(error.to_string()))?,
+        platforms: told.platforms,
+        version: told.version,
+        network: network.transpose()?,
+    })
+}

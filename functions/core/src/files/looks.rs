@@ -1,0 +1,133 @@
+//! Somebody looks at archives: what connectors still keep for them is published before the answer.
+//!
+//! Connectors write archives as seldom as they can. Whoever reads one through these functions has it written first; how
+//! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is
+//! then not older than a minute.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use protocol::{AccountName, Timestamp, WAKE_PATH};
+use storage_adapter::{ItemPath, ObjectStore};
+
+use crate::Functions;
+use crate::kernel::host::Host;
+
+/// Where archives are.
+const MODULE: &str = "chat-messages";
+/// Accounts that are remembered; the others are asked for at once.
+const MAX_ACCOUNTS: usize = 10_000;
+/// Connectors are asked again after so many milliseconds at first, …
+const FIRST: i64 = 1_000;
+/// … each time later by so many, …
+const MORE: i64 = 3_000;
+/// … but at the latest after so many, …
+const LONGEST: i64 = 55_000;
+/// … and sooner again by this part of the time that passed.
+const LESS: i64 = 17;
+
+/// When connectors were asked last, by account.
+#[derive(Debug, Default)]
+pub(crate) struct Looks(Mutex<HashMap<AccountName, Look>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Timestamp,
+    pause: i64,
+}
+
+impl Looks {
+    /// Returns whether connectors are to be asked now.
+    fn is_due(&self, account: &AccountName, now: Timestamp) -> bool {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = match looks.get(account) {
+            None => FIRST,
+            Some(last) => {
+                let passed = now.millis() - last.at.millis();
+                // Not after a clock that was set back.
+                if (0..last.pause).contains(&passed) {
+                    return false;
+                }
+                (last.pause + MORE - passed.max(0) / LESS).clamp(FIRST, LONGEST)
+            }
+        };
+        if looks.len() >= MAX_ACCOUNTS {
+            looks.clear();
+        }
+        looks.insert(account.clone(), Look { at: now, pause });
+        true
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Has what is not written yet written, if this is an archive, as far as that takes a moment only.
+    pub(crate) async fn before_looking_at(&self, account: &AccountName, item: &ItemPath) {
+        let everything = matches!(item, ItemPath::Folder(path) if path.segments().is_empty());
+        let archive = !item.is_public() && item.module() == Some(MODULE);
+        if !(archive || everything) || !self.looks.is_due(account, self.now()) {
+            return;
+        }
+        // Without it the answer is what was written before.
+        let Ok(all) = self.all_connectors().await else {
+            return;
+        };
+        let target = format!("{WAKE_PATH}?archive={account}");
+        let gateways = all.iter().filter(|one| !one.platforms.is_empty());
+        join_all(gateways.map(|one| self.wake_unless_silent(one, &target))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::testing::functions;
+
+    #[test]
+    fn who_asks_all_the_time_is_at_most_a_minute_behind_and_costs_one_commit_a_minute() {
+        let (looks, alice) = (Looks::default(), "alice".parse().unwrap());
+        let mut due = Vec::new();
+        for second in 0..7_200 {
+            if looks.is_due(&alice, Timestamp::from_millis(second * 1_000)) {
+                due.push(second);
+            }
+        }
+        let pauses: Vec<i64> = due.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(pauses.iter().all(|pause| *pause < 60), "{pauses:?}");
+        assert!(
+            pauses.iter().rev().take(60).all(|pause| *pause >= 50),
+            "{pauses:?}"
+        );
+        assert_eq!(due[..3], [0, 1, 5], "the first ones do not wait");
+        // After a while without it begins anew, and with a clock that was wrong.
+        let later = Timestamp::from_millis(20_000_000);
+        assert!(looks.is_due(&alice, later));
+        assert!(looks.is_due(&alice, later.plus_millis(FIRST)));
+        assert!(looks.is_due(&alice, Timestamp::from_millis(0)));
+    }
+
+    #[test]
+    fn archives_are_asked_for_before_they_are_read() {
+        let f = functions();
+        f.sign_up("alice");
+        let token = f.grant("alice", "*:rw");
+        let read = |path: &str| {
+            let before = f.host().fetches.load(Ordering::Relaxed);
+            f.host().advance(200_000);
+            f.api(
+                "GET",
+                &format!("/storage/alice{path}"),
+                &token,
+                serde_json::Value::Null,
+            );
+            f.host().fetches.load(Ordering::Relaxed) - before
+        };
+        assert_eq!(read("/notes/"), 0);
+        assert_eq!(read("/chat-messages/irc.example/"), 1);
+        assert_eq!(read("/chat-messages/irc.example/meta"), 1);
+        assert_eq!(read("/"), 1);
+        assert_eq!(read("/public/chat-messages/a"), 0);
+    }
+}

@@ -1,0 +1,114 @@
+//! `/api/store`: where the documents of the session's account are kept.
+
+use http::StatusCode;
+use protocol::{MoveView, PlaceView, StoreTested, StoreView};
+use storage_adapter::ObjectStore;
+
+use super::fields::{BucketSettings, NewPlace};
+use super::record::{Place, StoreRecord};
+use crate::Functions;
+use crate::kernel::body::Incoming;
+use crate::kernel::host::Host;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{answer, json};
+use crate::routes::api::Call;
+
+/// For how long one request goes on with a move, in milliseconds.
+const STEP_MS: u64 = 5_000;
+
+impl From<Place> for PlaceView {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Installation => Self::Installation,
+            Place::Bucket(bucket) => Self::Bucket {
+                endpoint: bucket.endpoint,
+                region: bucket.region,
+                bucket: bucket.bucket,
+                prefix: bucket.prefix,
+                path_style: bucket.path_style,
+                access_key_id: bucket.access_key_id,
+            },
+        }
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/store`.
+    pub(crate) async fn get_store(&self, call: &Call<'_>) -> Answer {
+        self.store_view(&call.session()?.account).await
+    }
+
+    /// `PUT /api/store`: begins a move, or uses other credentials.
+    pub(crate) async fn put_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let account = &call.session()?.account;
+        let to: NewPlace = json(body).await?;
+        self.begin_move(account, to).await?;
+        self.store_view(account).await
+    }
+
+    /// `POST /api/store/move`.
+    pub(crate) async fn continue_move(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.move_on(account, Some(STEP_MS)).await?;
+        self.store_view(account).await
+    }
+
+    /// `DELETE /api/store/move`.
+    pub(crate) async fn give_up_move(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.cancel_move(account).await?;
+        self.store_view(account).await
+    }
+
+    /// `DELETE /api/store/left`.
+    pub(crate) async fn delete_left(&self, call: &Call<'_>) -> Answer {
+        let account = &call.session()?.account;
+        self.remove_left(account).await?;
+        self.store_view(account).await
+    }
+
+    /// `POST /api/store/test`: writes, writes conditionally, reads, lists and deletes a small object there.
+    pub(crate) async fn test_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
+        let settings: BucketSettings = json(body).await?;
+        let settings = self.known_secret(&held.account, settings).await?;
+        let settings = settings.check().map_err(Failure::unprocessable)?;
+        let tested = match self.storage.host().open_bucket(&settings, None).await {
+            Ok(_) => StoreTested {
+                works: true,
+                detail: format!(
+                    "{} can be written, read, listed and deleted, and decides conditions of writes",
+                    settings.describe()
+                ),
+            },
+            Err(error) => StoreTested {
+                works: false,
+                detail: error.to_string(),
+            },
+        };
+        Ok(answer(StatusCode::OK, &tested))
+    }
+
+    async fn store_view(&self, account: &protocol::AccountName) -> Answer {
+        let known = self.places.known(account, true).await?;
+        let StoreRecord {
+            place,
+            moving,
+            left,
+            ..
+        } = known.record.clone();
+        let view = StoreView {
+            place: place.into(),
+            moving: moving.map(|moving| MoveView {
+                to: moving.to.into(),
+                phase: moving.phase,
+                objects: moving.objects,
+                bytes: moving.bytes,
+                started: moving.started,
+            }),
+            left: left.into_iter().map(Into::into).collect(),
+            available: self.storage.host().opens_buckets(),
+        };
+        Ok(answer(StatusCode::OK, &view))
+    }
+}

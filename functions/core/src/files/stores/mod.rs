@@ -1,0 +1,257 @@
+//! Where an account's tree is kept: in the installation's store, or in a bucket of the user's own.
+//!
+//! Records (accounts, grants, hooks, queues, sealed secrets) stay in the installation's store. What is under an account's
+//! tree, as `FORMAT.md` lists it, is where the record `accounts/<account>/store.json` says; without one it is in the
+//! installation's store. [`Functions::tree`] is the one place that knows.
+//!
+//! A process may remember for [`LEASE_MS`] where a tree is. A move first closes the account to writers and then waits
+//! for [`SETTLE_MS`], so that nobody remembers anything else, before it marks the heads and copies them. A writer looks once more
+//! before each swap of a head; after it has made a new head, which no mark can stop, it reads the record again before it
+//! answers. So a write that was accepted is in the tree that is copied, or in the one that was switched to.
+
+mod api;
+mod fields;
+mod moving;
+mod record;
+#[cfg(test)]
+mod tests;
+mod tree_store;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::{AccountName, Timestamp};
+use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
+
+pub use fields::{BucketSettings, NewPlace};
+pub use moving::{MoveError, MoveReport};
+pub use tree_store::TreeStore;
+
+use crate::Functions;
+use crate::kernel::body::collect;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use record::{Place, StoreRecord};
+
+/// For how long it is remembered where a tree is, in milliseconds.
+const LEASE_MS: i64 = 2_000;
+/// How long a move waits after it has closed the account, in milliseconds: clocks may go wrong by the rest.
+const SETTLE_MS: u64 = 3 * LEASE_MS as u64;
+/// Accounts whose place is remembered.
+const MAX_KNOWN: usize = 10_000;
+/// Buckets that are open at once.
+const MAX_OPEN: usize = 128;
+/// The largest record, in bytes.
+const MAX_RECORD: u64 = 1024 * 1024;
+/// What a bucket of one account may remember of heads and of pages, in bytes.
+const OWN_CACHE: usize = 1 << 20;
+/// Marks what a user's own bucket said, for whoever has to tell it.
+pub(crate) const OWN: &str = "the account's own bucket";
+/// Said to writers during a move.
+const CLOSED: &str = "the account's storage is being moved to another place and takes no writes for a moment; please try again";
+
+/// The trees of an account, wherever they are.
+pub type Tree<S, H> = Storage<TreeStore<S, H>, H>;
+
+/// Where a bucket is, and the trees in it.
+type Open<S, H> = (Place, Tree<S, H>);
+
+/// Makes what [`Functions`] keeps.
+pub(crate) fn of<S: ObjectStore, H: Host>(
+    storage: &Storage<S, H>,
+) -> (Arc<Places<S, H>>, Tree<S, H>) {
+    let (store, host) = (storage.shared_store(), storage.shared_host());
+    let places = Arc::new(Places::new(Arc::clone(&store), Arc::clone(&host)));
+    let home = TreeStore::home(Arc::clone(&places), store);
+    let trees = Storage::with_options(Arc::new(home), host, storage.options());
+    (places, trees)
+}
+
+/// A bucket cannot be opened; the sentence says why and what to do.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct BucketError(pub String);
+
+/// A bucket that was opened and tried out.
+#[derive(Clone, Debug)]
+pub struct OpenedBucket {
+    /// The bucket.
+    pub store: AnyStore,
+    /// Whether its server decides conditions of objects written in parts too.
+    pub parts: bool,
+}
+
+/// What a record said.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) record: StoreRecord,
+    pub(crate) etag: Option<ETag>,
+    read: Timestamp,
+}
+
+/// Records of where trees are, as they were read last; and the trees of open buckets.
+pub(crate) struct Places<S, H> {
+    store: Arc<S>,
+    host: Arc<H>,
+    known: Mutex<HashMap<AccountName, Arc<Known>>>,
+    open: Mutex<HashMap<AccountName, Open<S, H>>>,
+}
+
+impl<S: ObjectStore, H: Host> Places<S, H> {
+    pub(crate) fn new(store: Arc<S>, host: Arc<H>) -> Self {
+        Self {
+            store,
+            host,
+            known: Mutex::default(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Returns what the record says, as it was a moment ago at most; if it is `fresh`, or the account is being
+    /// closed, as it is at some point during the call.
+    pub(crate) async fn known(
+        &self,
+        account: &AccountName,
+        fresh: bool,
+    ) -> Result<Arc<Known>, StoreError> {
+        let remembered = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(account).cloned()
+        };
+        if let Some(known) = &remembered
+            && !fresh
+            && !known.record.is_closed()
+            && (0..LEASE_MS).contains(&(self.host.now().millis() - known.read.millis()))
+        {
+            return Ok(Arc::clone(known));
+        }
+        // The time before the answer: the lease must not be longer.
+        let read = self.host.now();
+        let options = GetOptions {
+            if_none_match: remembered.as_ref().and_then(|known| known.etag.clone()),
+            range: None,
+        };
+        let key = keys::store(account);
+        let known = match self.store.get(&key, options).await {
+            Ok(object) => {
+                let bytes = collect(object.body, MAX_RECORD).await?;
+                Known {
+                    record: StoreRecord::read(&key, &bytes)?,
+                    etag: Some(object.etag),
+                    read,
+                }
+            }
+            Err(StoreError::NotFound) => Known {
+                record: StoreRecord::default(),
+                etag: None,
+                read,
+            },
+            Err(StoreError::NotModified) => match remembered {
+                Some(known) => Known {
+                    read,
+                    ..Known::clone(&known)
+                },
+                None => return Err(StoreError::NotModified),
+            },
+            Err(error) => return Err(error),
+        };
+        let known = Arc::new(known);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_KNOWN {
+            all.clear();
+        }
+        all.insert(account.clone(), Arc::clone(&known));
+        Ok(known)
+    }
+
+    /// Forgets what was remembered.
+    pub(crate) fn forget(&self, account: &AccountName) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(account);
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns the trees of the store that the account's tree is in. Whoever writes keeps it from the first byte to
+    /// the last answer, so that all of a write goes to one place.
+    ///
+    /// # Errors
+    /// If the installation's store fails; [`StoreError::Account`] if the account's own cannot be opened.
+    pub async fn tree(&self, account: &AccountName) -> Result<Tree<S, H>, StoreError> {
+        let known = self.places.known(account, false).await?;
+        let place = &known.record.place;
+        if matches!(place, Place::Installation) {
+            return Ok(self.trees.clone());
+        }
+        {
+            let open = self
+                .places
+                .open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some((opened, tree)) = open.get(account)
+                && opened == place
+            {
+                return Ok(tree.clone());
+            }
+        }
+        let store = self.open_place(account, place).await?;
+        let store = TreeStore::own(Arc::clone(&self.places), store, place.clone());
+        let mut options = self.storage.options();
+        options.cache_bytes = options.cache_bytes.min(OWN_CACHE);
+        options.page_cache_bytes = options.page_cache_bytes.min(OWN_CACHE);
+        let host = self.storage.shared_host();
+        let tree = Storage::with_options(Arc::new(store), host, options);
+        let mut open = self
+            .places
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= MAX_OPEN {
+            open.clear();
+        }
+        open.insert(account.clone(), (place.clone(), tree.clone()));
+        Ok(tree)
+    }
+
+    /// Opens the store that a place is in.
+    async fn open_place(
+        &self,
+        account: &AccountName,
+        place: &Place,
+    ) -> Result<AnyStore, StoreError> {
+        let bucket = match place {
+            Place::Installation => return Ok(AnyStore::new(self.storage.shared_store())),
+            Place::Bucket(bucket) => bucket,
+        };
+        let secret = self
+            .keys
+            .open(account, &bucket.id, &bucket.secret)
+            .map_err(|error| {
+                StoreError::Account(format!("{OWN}: {error}; enter the secret again"))
+            })?;
+        let settings = bucket.settings(secret);
+        let opened = self
+            .storage
+            .host()
+            .open_bucket(&settings, Some(bucket.parts))
+            .await
+            .map_err(|error| StoreError::Account(format!("{OWN} cannot be used: {error}")))?;
+        Ok(opened.store)
+    }
+
+    /// Returns whether the account is on its way to another store.
+    ///
+    /// # Errors
+    /// If the installation's store fails.
+    pub async fn is_being_moved(&self, account: &AccountName) -> Result<bool, StoreError> {
+        let known = self.places.known(account, false).await?;
+        Ok(known.record.moving.is_some())
+    }
+
+    /// Returns whether the account's documents lie in the installation's store, whose quota is the operator's.
+    pub(crate) async fn is_at_home(&self, account: &AccountName) -> Result<bool, StoreError> {
+        let known = self.places.known(account, false).await?;
+        Ok(matches!(known.record.place, Place::Installation))
+    }
+}

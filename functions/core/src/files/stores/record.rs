@@ -1,0 +1,132 @@
+//! `accounts/<account>/store.json`: where the account's tree is, and where it is on its way to.
+
+pub(crate) use protocol::MovePhase as Phase;
+use protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use storage_adapter::StoreError;
+
+use super::fields::BucketSettings;
+
+/// What this program writes.
+const VERSION: u32 = 1;
+
+/// The record; an account without one is in the installation's store.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct StoreRecord {
+    version: u32,
+    /// Where the tree is.
+    pub(crate) place: Place,
+    /// The move that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) moving: Option<Move>,
+    /// Where something of the account is left that nobody reads any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<Place>,
+}
+
+impl Default for StoreRecord {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            place: Place::Installation,
+            moving: None,
+            left: Vec::new(),
+        }
+    }
+}
+
+impl StoreRecord {
+    /// Reads one.
+    pub(crate) fn read(key: &str, bytes: &[u8]) -> Result<Self, StoreError> {
+        let record: Self = serde_json::from_slice(bytes)
+            .map_err(|error| StoreError::Damaged(crate::kernel::records::damaged(key, &error)))?;
+        if record.version > VERSION {
+            return Err(StoreError::Denied(format!(
+                "the record {key} is of version {}, and this program knows versions up to {VERSION}",
+                record.version
+            )));
+        }
+        Ok(record)
+    }
+
+    /// Whether nobody may write to the tree.
+    pub(crate) fn is_closed(&self) -> bool {
+        let phase = self.moving.as_ref().map(|moving| moving.phase);
+        matches!(phase, Some(Phase::Closed | Phase::Marked))
+    }
+}
+
+/// A store.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Place {
+    /// The installation's.
+    Installation,
+    /// A bucket of the account's own.
+    Bucket(Bucket),
+}
+
+impl Place {
+    /// Whether both are the same place, perhaps with other credentials.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Installation, Self::Installation) => true,
+            (Self::Bucket(a), Self::Bucket(b)) => {
+                (&a.endpoint, &a.bucket, &a.prefix) == (&b.endpoint, &b.bucket, &b.prefix)
+                    && (a.endpoint.is_some() || a.region == b.region)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A bucket.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Bucket {
+    /// What the secret is sealed for.
+    pub(crate) id: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: String,
+    pub(crate) bucket: String,
+    pub(crate) prefix: String,
+    pub(crate) path_style: bool,
+    pub(crate) access_key_id: String,
+    /// The secret of the access key, sealed.
+    pub(crate) secret: String,
+    /// Whether the server decides conditions of objects written in parts.
+    pub(crate) parts: bool,
+    /// Whether the operator gave it, so that it may be in a private network.
+    #[serde(default)]
+    pub(crate) trusted: bool,
+}
+
+impl Bucket {
+    pub(crate) fn settings(&self, secret_access_key: String) -> BucketSettings {
+        BucketSettings {
+            endpoint: self.endpoint.clone(),
+            region: Some(self.region.clone()),
+            bucket: self.bucket.clone(),
+            prefix: self.prefix.clone(),
+            path_style: Some(self.path_style),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key,
+            trusted: self.trusted,
+        }
+    }
+}
+
+/// A move.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Move {
+    /// The mark of the heads.
+    pub(crate) id: String,
+    pub(crate) to: Place,
+    pub(crate) phase: Phase,
+    pub(crate) started: Timestamp,
+    /// Objects and bytes copied and verified so far.
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
+    /// What is being copied: whatever else is there was verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pending: Vec<String>,
+}

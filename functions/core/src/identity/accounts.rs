@@ -1,0 +1,394 @@
+//! Accounts: making them, proving a password, their quota.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use crate::kernel::host::Host;
+use crate::kernel::records::{AccountRecord, Grant};
+use futures_util::future::try_join_all;
+use protocol::{AccountName, GrantKind, InvalidName, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
+
+use crate::Functions;
+use crate::identity::closed::DISABLED;
+use crate::kernel::guard::{ClientAddress, Subject};
+use crate::kernel::keys;
+use crate::kernel::password;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
+
+/// The shortest password, in characters.
+pub const MIN_PASSWORD_LENGTH: usize = 10;
+/// The longest password, in bytes; hashing time must not depend on who sends how much.
+const MAX_PASSWORD_BYTES: usize = 1024;
+/// Names that something else has already.
+const RESERVED: [&str; 5] = ["call", "invite", "nickserv", "chanserv", "root"];
+/// After so many milliseconds without an account, a claim of the set-up may be taken over.
+const SETUP_CLAIM_MS: i64 = 60_000;
+/// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.
+const QUOTA_MS: i64 = 30_000;
+/// Quotas remembered.
+const MAX_QUOTAS: usize = 10_000;
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateAccountError {
+    /// Not a name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A name that would be confusing.
+    #[error("the name \"{0}\" is reserved; choose another one")]
+    Reserved(AccountName),
+    /// Not a password.
+    #[error("{0}")]
+    Password(&'static str),
+    /// Somebody has the name.
+    #[error("the name \"{0}\" is taken; choose another one")]
+    Taken(AccountName),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<CreateAccountError> for Failure {
+    fn from(error: CreateAccountError) -> Self {
+        match error {
+            CreateAccountError::Store(error) => error.into(),
+            CreateAccountError::Taken(_) => Self::conflict(error.to_string()),
+            other => Self::unprocessable(other.to_string()),
+        }
+    }
+}
+
+/// `setup.json`: who makes the first account.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct SetupClaim {
+    version: u32,
+    account: AccountName,
+    claimed: Timestamp,
+}
+
+/// Quotas of accounts, with when they were read.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaCache {
+    entries: Mutex<HashMap<AccountName, (Option<u64>, Timestamp)>>,
+}
+
+/// Checks the name and the password wanted for a new account.
+pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, CreateAccountError> {
+    let name: AccountName = name.parse()?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err(CreateAccountError::Reserved(name));
+    }
+    check_password_of(&name, password)?;
+    Ok(name)
+}
+
+/// Checks a password wanted for an account.
+pub(crate) fn check_password_of(
+    name: &AccountName,
+    password: &str,
+) -> Result<(), CreateAccountError> {
+    let problem = if password.chars().count() < MIN_PASSWORD_LENGTH {
+        "the password is too short; it takes at least 10 characters"
+    } else if password.len() > MAX_PASSWORD_BYTES {
+        "the password is too long; it takes at most 1024 bytes"
+    } else if password.contains(['\0', '\r', '\n']) {
+        "the password must not contain line breaks or NUL"
+    } else if password.to_lowercase() == name.as_str() {
+        "the password is the account's name; choose another one"
+    } else {
+        return Ok(());
+    };
+    Err(CreateAccountError::Password(problem))
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Reads the record of an account.
+    pub(crate) async fn account(
+        &self,
+        name: &AccountName,
+    ) -> Result<Option<(AccountRecord, ETag)>, StoreError> {
+        self.load(&keys::account(name)).await
+    }
+
+    /// Makes an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
+    ///
+    /// # Errors
+    /// If the name or the password is not valid, the name is taken, or the store fails.
+    pub async fn create_account(
+        &self,
+        name: &str,
+        password: &str,
+        admin: bool,
+    ) -> Result<AccountName, CreateAccountError> {
+        let name = check_new(name, password)?;
+        if self.is_taken(&name).await? {
+            return Err(CreateAccountError::Taken(name));
+        }
+        if admin {
+            match self
+                .store(keys::SETUP, &self.claim(&name), PutMode::IfAbsent)
+                .await
+            {
+                Ok(_) | Err(StoreError::Precondition) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.write_account(&name, password, admin).await?;
+        Ok(name)
+    }
+
+    /// Returns whether a name is somebody's, or was.
+    pub(crate) async fn is_taken(&self, name: &AccountName) -> Result<bool, StoreError> {
+        Ok(self.is_closed(name).await? || self.account(name).await?.is_some())
+    }
+
+    /// Writes another password, if the one that is there is still `old`; false if it is not.
+    pub(crate) async fn write_password(
+        &self,
+        account: &AccountName,
+        password: &str,
+        old: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let hash = password::hash(self.config.password_cost, password, self.random())
+            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let now = self.now();
+        let written = self
+            .edit::<AccountRecord, bool>(&keys::account(account), |record| {
+                if old.is_some_and(|old| old != record.password) {
+                    return Edit::Keep(false);
+                }
+                record.password.clone_from(&hash);
+                record.password_changed = Some(now);
+                Edit::Write(true)
+            })
+            .await?;
+        Ok(written.unwrap_or_default())
+    }
+
+    /// Ends every session of an account, also on the consent page, but for one; tokens of apps and IRC passwords stay.
+    pub(crate) async fn end_sessions(
+        &self,
+        account: &AccountName,
+        but: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        for grant in grants {
+            let session = matches!(grant.kind, GrantKind::Session | GrantKind::Consent);
+            if session && Some(grant.id.as_str()) != but {
+                self.remove_grant(account, &grant.id).await?;
+            }
+        }
+        self.sessions_ended(account).await
+    }
+
+    /// Writes a new account's record and gives it what new accounts get.
+    pub(crate) async fn write_account(
+        &self,
+        name: &AccountName,
+        password: &str,
+        admin: bool,
+    ) -> Result<AccountRecord, CreateAccountError> {
+        let hash = password::hash(self.config.password_cost, password, self.random())
+            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let record = AccountRecord {
+            version: 1,
+            name: name.clone(),
+            password: hash,
+            admin,
+            quota: None,
+            archive: None,
+            created: self.now(),
+            password_changed: None,
+        };
+        // The name first: a name without an account does no harm, an account that is not listed would.
+        self.store(
+            &keys::name(name),
+            &serde_json::json!({}),
+            PutMode::Overwrite,
+        )
+        .await?;
+        match self
+            .store(&keys::account(name), &record, PutMode::IfAbsent)
+            .await
+        {
+            Ok(_) => {}
+            Err(StoreError::Precondition) => return Err(CreateAccountError::Taken(name.clone())),
+            Err(error) => return Err(error.into()),
+        }
+        self.provision(name).await?;
+        Ok(record)
+    }
+
+    /// Returns whether the first account is still to be made.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn needs_setup(&self) -> Result<bool, StoreError> {
+        if self.set_up.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let claim = match self.load::<SetupClaim>(keys::SETUP).await {
+            // Somebody claimed it. Who cannot be read; that nobody else may is what matters.
+            Err(StoreError::Damaged(_)) => return Ok(false),
+            claim => claim?,
+        };
+        let Some((claim, _)) = claim else {
+            return Ok(true);
+        };
+        // Whoever made the first account may be gone: the set-up does not come back.
+        let done = match self.is_taken(&claim.account).await {
+            Err(StoreError::Damaged(_)) => true,
+            taken => taken?,
+        };
+        self.set_up.store(done, Ordering::Relaxed);
+        Ok(!done)
+    }
+
+    /// Reserves the set-up for one name. A claim whose account never came to be (the process died in
+    /// between) can be renewed by the same name at once, and taken over by another after a minute.
+    pub(crate) async fn claim_setup(&self, name: &AccountName) -> Result<(), Failure> {
+        let done = || {
+            Failure::forbidden(
+                "the first account has been made already; ask somebody here for an invite",
+            )
+        };
+        let claim = self.claim(name);
+        match self.store(keys::SETUP, &claim, PutMode::IfAbsent).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Precondition) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some((held, etag)) = self.load::<SetupClaim>(keys::SETUP).await? else {
+            return Err(Failure::busy(
+                "the set-up is being changed; please try again",
+            ));
+        };
+        if self.account(&held.account).await?.is_some() {
+            return Err(done());
+        }
+        let age = claim.claimed.millis() - held.claimed.millis();
+        if held.account != *name && (0..SETUP_CLAIM_MS).contains(&age) {
+            return Err(Failure::busy(
+                "somebody is making the first account right now; try again in a minute",
+            ));
+        }
+        match self
+            .store(keys::SETUP, &claim, PutMode::IfMatch(etag))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(StoreError::Precondition) => Err(done()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn claim(&self, name: &AccountName) -> SetupClaim {
+        SetupClaim {
+            version: 1,
+            account: name.clone(),
+            claimed: self.now(),
+        }
+    }
+
+    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords.
+    ///
+    /// # Errors
+    /// 401 if it is wrong, 429 after too many wrong ones.
+    pub(crate) async fn check_password(
+        &self,
+        name: &str,
+        password: &str,
+        client: ClientAddress,
+    ) -> Result<AccountRecord, Failure> {
+        let wrong = || Failure::unauthorized("the account's name or the password is wrong", false);
+        let Ok(name) = name.trim().to_ascii_lowercase().parse::<AccountName>() else {
+            return Err(wrong());
+        };
+        let mut subjects = vec![Subject::Account(name.clone())];
+        if client != ClientAddress::SHARED {
+            subjects.push(Subject::Password(name.clone(), client));
+            subjects.push(Subject::Client(client));
+        }
+        let waits = try_join_all(subjects.iter().map(|s| self.must_wait(s))).await?;
+        if let Some(seconds) = waits.into_iter().flatten().max() {
+            return Err(Failure::too_many(
+                format!("too many wrong passwords; try again in {seconds} seconds"),
+                seconds,
+            ));
+        }
+        try_join_all(subjects.iter().map(|s| self.count_attempt(s))).await?;
+        let record = self.account(&name).await?.map(|(record, _)| record);
+        let hash = record.as_ref().map(|record| record.password.as_str());
+        let fits = password.len() <= MAX_PASSWORD_BYTES
+            && password::verify(self.config.password_cost, password, hash);
+        let Some(record) = record.filter(|_| fits) else {
+            return Err(wrong());
+        };
+        try_join_all(subjects.iter().map(|subject| async move {
+            match subject {
+                Subject::Password(..) => self.forget_attempts(subject).await,
+                _ => self.take_back_attempt(subject).await,
+            }
+        }))
+        .await?;
+        // Only now: whoever does not know the password learns nothing.
+        if self.is_closed(&name).await? {
+            return Err(Failure::forbidden(DISABLED));
+        }
+        Ok(record)
+    }
+
+    /// Returns the quota of an account in bytes; none means unlimited.
+    pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
+        if !self.is_at_home(account).await? {
+            // What somebody keeps in a bucket of their own costs nobody else anything.
+            return Ok(None);
+        }
+        let now = self.now();
+        {
+            let entries = self
+                .quotas
+                .entries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some((quota, read)) = entries.get(account)
+                && (0..QUOTA_MS).contains(&(now.millis() - read.millis()))
+            {
+                return Ok(*quota);
+            }
+        }
+        let record = self.account(account).await?;
+        let quota = record
+            .and_then(|(record, _)| record.quota)
+            .or(self.config.default_quota)
+            // Nothing means the same wherever a quota is written down.
+            .filter(|bytes| *bytes > 0);
+        let mut entries = self
+            .quotas
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_QUOTAS {
+            entries.clear();
+        }
+        entries.insert(account.clone(), (quota, now));
+        Ok(quota)
+    }
+
+    /// Lists all accounts.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn account_names(&self) -> Result<Vec<AccountName>, StoreError> {
+        let names = self.list_keys(keys::NAMES).await?;
+        Ok(names
+            .iter()
+            .filter_map(|key| key.strip_prefix(keys::NAMES)?.parse().ok())
+            .collect())
+    }
+}

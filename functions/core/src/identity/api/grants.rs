@@ -1,0 +1,93 @@
+//! `/api/grants`: which apps and programs may use the account.
+
+use crate::kernel::host::Host;
+use crate::kernel::records::Grant;
+use http::StatusCode;
+use protocol::{GrantKind, GrantView, NewGrant, readable_name};
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::identity::grants::MAX_CLIENT;
+use crate::kernel::body::Incoming;
+use crate::kernel::keys;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{Member, answer, empty, json};
+use crate::routes::api::{Call, is_id};
+
+fn view(grant: Grant, current: &str) -> GrantView {
+    GrantView {
+        current: grant.id == current,
+        id: grant.id,
+        kind: grant.kind,
+        client: grant.client,
+        scopes: grant.scopes,
+        created: grant.created,
+        expires: grant.expires,
+        token: None,
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `GET /api/grants`.
+    pub(crate) async fn get_grants(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
+        let now = self.now();
+        let grants: Vec<Grant> = self.load_all(&keys::grants(&held.account)).await?;
+        let mut views: Vec<GrantView> = grants
+            .into_iter()
+            .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
+            .map(|grant| view(grant, &held.grant.id))
+            .collect();
+        views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(answer(StatusCode::OK, &Member("grants", &views)))
+    }
+
+    /// `POST /api/grants`.
+    pub(crate) async fn post_grant(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
+        let wanted: NewGrant = json(body).await?;
+        let client = readable_name(&wanted.client, MAX_CLIENT).map_err(|error| {
+            Failure::unprocessable(format!(
+                "client must say in 1 to {MAX_CLIENT} characters who will hold the token; {error}"
+            ))
+        })?;
+        match (wanted.kind, &wanted.scopes) {
+            (GrantKind::App, Some(_)) | (GrantKind::Irc, None) => {}
+            (GrantKind::App, None) => {
+                return Err(Failure::unprocessable(
+                    "a grant of kind app needs scopes, for instance \"notes:rw\"",
+                ));
+            }
+            (GrantKind::Irc, Some(_)) => {
+                return Err(Failure::unprocessable(
+                    "a grant of kind irc takes no scopes",
+                ));
+            }
+            (GrantKind::Session | GrantKind::Consent, _) => {
+                return Err(Failure::unprocessable(
+                    "kind must be app or irc; sessions begin by signing in",
+                ));
+            }
+        }
+        let (grant, token) = self
+            .issue(&held.account, wanted.kind, &client, wanted.scopes, None)
+            .await?;
+        let mut view = view(grant, &held.grant.id);
+        view.token = Some(token.to_string());
+        Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// `DELETE /api/grants/<id>`.
+    pub(crate) async fn delete_grant(&self, call: &Call<'_>, id: &str) -> Answer {
+        let held = call.session()?;
+        let missing =
+            || Failure::not_found("there is no such grant; perhaps it was revoked already");
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let found = self.load::<Grant>(&keys::grant(&held.account, id)).await?;
+        found.ok_or_else(missing)?;
+        self.revoke(&held.account, id).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}

@@ -1,0 +1,70 @@
+//! `/api/password` and `/api/sessions`: who was let in once need not stay.
+
+use http::StatusCode;
+use serde::Deserialize;
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::identity::accounts::check_password_of;
+use crate::kernel::body::Incoming;
+use crate::kernel::host::Host;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{empty, json, query};
+use crate::routes::api::Call;
+
+/// Body of `PUT /api/password`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// The one that holds.
+    old: String,
+    /// The one wanted.
+    new: String,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// `PUT /api/password`: asks for the old one, since whoever finds a browser open must not keep its owner out; ends all
+    /// other sessions.
+    pub(crate) async fn put_password(&self, call: &Call<'_>, body: Incoming) -> Answer {
+        let held = call.session()?;
+        let wanted: NewPassword = json(body).await?;
+        let account = &held.account;
+        check_password_of(account, &wanted.new)?;
+        let record = self
+            .check_password(account.as_str(), &wanted.old, call.client)
+            .await
+            .map_err(|failure| match failure.status {
+                // The session is right; a 401 would end it in the client.
+                StatusCode::UNAUTHORIZED => Failure::forbidden("the old password is wrong"),
+                _ => failure,
+            })?;
+        if wanted.old == wanted.new {
+            return Err(Failure::unprocessable(
+                "the new password is the old one; choose another one",
+            ));
+        }
+        let written = self
+            .write_password(account, &wanted.new, Some(&record.password))
+            .await?;
+        if !written {
+            return Err(Failure::conflict(
+                "the password was changed a moment ago, elsewhere; sign in again",
+            ));
+        }
+        self.end_sessions(account, Some(&held.grant.id)).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+
+    /// `DELETE /api/sessions`: ends all other sessions; `?all=true` this one too.
+    pub(crate) async fn delete_sessions(&self, call: &Call<'_>) -> Answer {
+        let held = call.session()?;
+        let all = match query(call.parts, "all").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Failure::unprocessable("all must be true or false")),
+        };
+        let but = (!all).then_some(held.grant.id.as_str());
+        self.end_sessions(&held.account, but).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    }
+}

@@ -1,0 +1,229 @@
+//! Accounts that are closed: disabled until somebody enables them, or removed for good.
+//!
+//! One record tells, `closed/<account>.json`, so that a list of all closed accounts is one listing, and a name that was
+//! removed stays taken: nobody inherits the mail, the links and the trust of whoever had it. What tokens open is
+//! asked far more often than accounts are closed, so disabling an account writes into its grants that
+//! they are suspended; nobody reads another record to know it.
+
+use std::collections::BTreeSet;
+
+use crate::kernel::records::Grant;
+use protocol::{AccountName, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use crate::Functions;
+use crate::files::stores::MoveError;
+use crate::identity::accounts::{CreateAccountError, check_password_of};
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
+
+/// What is told of an account that is closed, to whoever has proved to be its owner.
+pub(crate) const DISABLED: &str = "this account is disabled; ask an admin of this installation";
+
+/// `closed/<account>.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Closed {
+    version: u32,
+    state: State,
+    since: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// May be enabled again.
+    Disabled,
+    /// On its way out: what it had is being removed.
+    Removing,
+    /// Nothing is left but its name, which nobody else gets.
+    Removed,
+}
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeAccountError {
+    /// There is no such account.
+    #[error("there is no account \"{0}\"")]
+    NoAccount(AccountName),
+    /// Nobody could manage the installation.
+    #[error(
+        "\"{0}\" is the only admin here; make another one first (`subspace account add NAME --admin`)"
+    )]
+    OnlyAdmin(AccountName),
+    /// The password is not valid.
+    #[error(transparent)]
+    Password(#[from] CreateAccountError),
+    /// The documents in a bucket of the account's own cannot be removed.
+    #[error(
+        "the documents in a bucket of the account's own cannot be removed: {0}; `--leave-bucket` leaves them there"
+    )]
+    Bucket(MoveError),
+    /// The store failed; repeating it goes on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    pub(crate) async fn closed(&self, account: &AccountName) -> Result<Option<State>, StoreError> {
+        match self.load::<Closed>(&keys::closed(account)).await {
+            Ok(found) => Ok(found.map(|(closed, _)| closed.state)),
+            // It is closed; what was meant, whoever opens it again has to know.
+            Err(StoreError::Damaged(_)) => Ok(Some(State::Disabled)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns whether an account is disabled or removed.
+    pub(crate) async fn is_closed(&self, account: &AccountName) -> Result<bool, StoreError> {
+        Ok(self.closed(account).await?.is_some())
+    }
+
+    /// Returns whether a name belonged to somebody who was removed, or is being removed.
+    pub(crate) async fn is_tombstone(&self, account: &AccountName) -> Result<bool, StoreError> {
+        let state = self.closed(account).await?;
+        Ok(matches!(state, Some(State::Removing | State::Removed)))
+    }
+
+    /// Returns all accounts that are disabled or removed.
+    pub(crate) async fn closed_accounts(&self) -> Result<BTreeSet<AccountName>, StoreError> {
+        let names = self.list_keys(keys::CLOSED).await?;
+        let names = names.iter().filter_map(|key| {
+            let name = key.strip_prefix(keys::CLOSED)?.strip_suffix(".json")?;
+            name.parse().ok()
+        });
+        Ok(names.collect())
+    }
+
+    pub(crate) async fn close(
+        &self,
+        account: &AccountName,
+        state: State,
+    ) -> Result<(), StoreError> {
+        let closed = Closed {
+            version: 1,
+            state,
+            since: self.now(),
+        };
+        self.store(&keys::closed(account), &closed, PutMode::Overwrite)
+            .await
+            .map(drop)
+    }
+
+    /// Closes an account until [`Self::enable_account`] (`subspace account disable NAME`): nobody signs in, no token of it
+    /// opens anything, it has no connections, and its addresses take no mail. Sockets and IRC connections end within
+    /// seconds. What it stored stays. Repeating it does no harm.
+    ///
+    /// # Errors
+    /// If there is no such account, nobody else could manage the installation, or the store fails.
+    pub async fn disable_account(&self, account: &AccountName) -> Result<(), ChangeAccountError> {
+        self.must_be_open_to_change(account).await?;
+        self.must_not_be_the_only_admin(account).await?;
+        // First: what is made from now on sees it.
+        self.close(account, State::Disabled).await?;
+        self.suspend_grants(account, true).await?;
+        self.sessions_ended(account).await?;
+        Ok(())
+    }
+
+    /// Opens an account again (`subspace account enable NAME`), with the tokens that it had. Repeating it does no harm.
+    ///
+    /// # Errors
+    /// If there is no such account, or the store fails.
+    pub async fn enable_account(&self, account: &AccountName) -> Result<(), ChangeAccountError> {
+        self.must_be_open_to_change(account).await?;
+        self.storage.store().delete(&keys::closed(account)).await?;
+        self.suspend_grants(account, false).await?;
+        // Gateways fetch its connections again.
+        self.sessions_ended(account).await?;
+        Ok(())
+    }
+
+    async fn suspend_grants(
+        &self,
+        account: &AccountName,
+        suspended: bool,
+    ) -> Result<(), StoreError> {
+        for key in self.list_keys(&keys::grants(account)).await? {
+            let edited = self.edit::<Grant, ()>(&key, |grant| {
+                if grant.suspended == suspended {
+                    return Edit::Keep(());
+                }
+                grant.suspended = suspended;
+                Edit::Write(())
+            });
+            match edited.await {
+                // A grant that cannot be read opens nothing.
+                Ok(_) | Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an account another password (`subspace account password NAME`) and ends all its sessions, those of IRC clients
+    /// that showed the old one too. Tokens of apps and IRC passwords stay.
+    ///
+    /// # Errors
+    /// If there is no such account, the password is not valid, or the store fails.
+    pub async fn set_password(
+        &self,
+        account: &AccountName,
+        password: &str,
+    ) -> Result<(), ChangeAccountError> {
+        self.must_be_open_to_change(account).await?;
+        check_password_of(account, password)?;
+        self.write_password(account, password, None).await?;
+        self.end_sessions(account, None).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn must_be_open_to_change(
+        &self,
+        account: &AccountName,
+    ) -> Result<(), ChangeAccountError> {
+        let there = match self.account(account).await {
+            // Whoever is damaged can be closed all the same.
+            Err(StoreError::Damaged(_)) => true,
+            found => found?.is_some(),
+        };
+        if there && !self.is_tombstone(account).await? {
+            return Ok(());
+        }
+        Err(ChangeAccountError::NoAccount(account.clone()))
+    }
+
+    pub(crate) async fn must_not_be_the_only_admin(
+        &self,
+        account: &AccountName,
+    ) -> Result<(), ChangeAccountError> {
+        let is_admin = async |name: &AccountName| match self.account(name).await {
+            Ok(found) => Ok(found.is_some_and(|(record, _)| record.admin)),
+            Err(StoreError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
+        };
+        if !is_admin(account).await? {
+            return Ok(());
+        }
+        let closed = self.closed_accounts().await?;
+        for name in self.account_names().await? {
+            if name != *account && !closed.contains(&name) && is_admin(&name).await? {
+                return Ok(());
+            }
+        }
+        Err(ChangeAccountError::OnlyAdmin(account.clone()))
+    }
+}
+
+impl From<ChangeAccountError> for Failure {
+    fn from(error: ChangeAccountError) -> Self {
+        match error {
+            ChangeAccountError::Store(error) => error.into(),
+            ChangeAccountError::Password(error) => error.into(),
+            other => Self::conflict(other.to_string()),
+        }
+    }
+}

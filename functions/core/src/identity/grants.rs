@@ -1,0 +1,332 @@
+//! Grants: bearer tokens, made, checked and taken back.
+//!
+//! A check costs one conditional read of the grant's record: what is remembered here is used only if the
+//! store says that it is still the current version, so a revoked token ends at once, everywhere.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::kernel::host::Host;
+use crate::kernel::records::Grant;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use protocol::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
+use sha2::{Digest, Sha256};
+use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
+
+use crate::Functions;
+use crate::kernel::body::collect;
+use crate::kernel::guard::{ClientAddress, Subject};
+use crate::kernel::keys;
+use crate::kernel::problem::Failure;
+
+/// Grants remembered in the process.
+const MAX_CACHED: usize = 4096;
+/// The largest record of a grant, in bytes.
+const MAX_GRANT: u64 = 64 * 1024;
+/// The most grants of one account.
+pub(crate) const MAX_GRANTS: usize = 500;
+/// How long a session lasts: 90 days.
+pub(crate) const SESSION_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// The longest name of a client, in characters.
+pub(crate) const MAX_CLIENT: usize = 200;
+
+/// Why a grant was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateGrantError {
+    /// There is no such account.
+    #[error("there is no account \"{0}\"")]
+    NoAccount(AccountName),
+    /// The account is disabled, or being removed.
+    #[error("the account \"{0}\" is disabled; `subspace account enable {0}` enables it")]
+    Disabled(AccountName),
+    /// The account has as many as it may have.
+    #[error(
+        "the account has {MAX_GRANTS} grants already; revoke some that are not needed any more"
+    )]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<CreateGrantError> for Failure {
+    fn from(error: CreateGrantError) -> Self {
+        match error {
+            CreateGrantError::Store(error) => error.into(),
+            CreateGrantError::Disabled(_) => Self::forbidden(crate::identity::closed::DISABLED),
+            other => Self::conflict(other.to_string()),
+        }
+    }
+}
+
+/// A token that was shown and is valid.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) account: AccountName,
+    pub(crate) grant: Grant,
+    key: String,
+    etag: ETag,
+}
+
+/// Grants by the hash of their token.
+#[derive(Debug, Default)]
+pub(crate) struct GrantCache {
+    entries: Mutex<HashMap<[u8; 32], Arc<Held>>>,
+}
+
+impl GrantCache {
+    fn get(&self, digest: &[u8; 32]) -> Option<Arc<Held>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(digest).cloned()
+    }
+
+    fn insert(&self, digest: [u8; 32], held: Arc<Held>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_CACHED {
+            // Rare enough that it is not worth remembering which was used when.
+            let mut index = 0_usize;
+            entries.retain(|_, _| {
+                index += 1;
+                index.is_multiple_of(2)
+            });
+        }
+        entries.insert(digest, held);
+    }
+
+    fn remove(&self, digest: &[u8; 32]) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.remove(digest);
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns the grant whose token the request carries.
+    ///
+    /// # Errors
+    /// 401 if there is no valid token, 429 after far too many wrong ones.
+    pub(crate) async fn bearer(
+        &self,
+        headers: &HeaderMap,
+        client: ClientAddress,
+    ) -> Result<Arc<Held>, Failure> {
+        let Some(text) = bearer_token(headers) else {
+            return Err(Failure::unauthorized(
+                "this needs a token: send it as Authorization: Bearer",
+                false,
+            ));
+        };
+        if let Some(held) = self.check_token(text).await? {
+            return Ok(held);
+        }
+        let subject = Subject::Token(client);
+        if let Some(seconds) = self.must_wait(&subject).await? {
+            return Err(Failure::too_many(
+                "too many requests with invalid tokens came from this address",
+                seconds,
+            ));
+        }
+        self.count_attempt(&subject).await?;
+        Err(Failure::unauthorized(
+            "the token is not valid (any more); sign in or connect the app again",
+            true,
+        ))
+    }
+
+    /// Returns the grant of a token if it is valid now.
+    pub(crate) async fn check_token(&self, text: &str) -> Result<Option<Arc<Held>>, StoreError> {
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let held = match self.grants.get(&digest) {
+            Some(held) => self.revalidate(text, digest, held).await?,
+            None => self.look_up(text, digest).await?,
+        };
+        Ok(held.filter(|held| {
+            let expires = held.grant.expires;
+            !held.grant.suspended && expires.is_none_or(|expires| expires > self.now())
+        }))
+    }
+
+    async fn revalidate(
+        &self,
+        text: &str,
+        digest: [u8; 32],
+        held: Arc<Held>,
+    ) -> Result<Option<Arc<Held>>, StoreError> {
+        let options = GetOptions {
+            if_none_match: Some(held.etag.clone()),
+            range: None,
+        };
+        match self.storage.store().get(&held.key, options).await {
+            Err(StoreError::NotModified) => Ok(Some(held)),
+            Err(StoreError::NotFound) => {
+                self.grants.remove(&digest);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(_) => {
+                self.grants.remove(&digest);
+                self.look_up(text, digest).await
+            }
+        }
+    }
+
+    async fn look_up(&self, text: &str, digest: [u8; 32]) -> Result<Option<Arc<Held>>, StoreError> {
+        let Ok(token) = text.parse::<BearerToken>() else {
+            return Ok(None);
+        };
+        let key = keys::grant(&token.owner, &token.id);
+        let object = match self.storage.store().get(&key, GetOptions::default()).await {
+            Ok(object) => object,
+            Err(StoreError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let bytes = collect(object.body, MAX_GRANT).await?;
+        let mut grant = match serde_json::from_slice::<Grant>(&bytes) {
+            Ok(grant) => grant,
+            Err(error) => {
+                self.note_damage(&key, &error);
+                return Ok(None);
+            }
+        };
+        if grant.kind == GrantKind::Session && grant.client == crate::identity::oauth::COOKIE_CLIENT
+        {
+            // Cookies of the consent page were sessions once.
+            grant.kind = GrantKind::Consent;
+        }
+        if !token.matches(&grant.secret_hash) {
+            return Ok(None);
+        }
+        let held = Arc::new(Held {
+            account: token.owner,
+            grant,
+            key,
+            etag: object.etag,
+        });
+        self.grants.insert(digest, Arc::clone(&held));
+        Ok(Some(held))
+    }
+
+    /// Makes a grant with its token; the account must exist.
+    pub(crate) async fn issue(
+        &self,
+        account: &AccountName,
+        kind: GrantKind,
+        client: &str,
+        scopes: Option<Scopes>,
+        expires: Option<Timestamp>,
+    ) -> Result<(Grant, BearerToken), CreateGrantError> {
+        self.make_room_for_grant(account, kind, MAX_GRANTS - 1, "")
+            .await?;
+        let token = BearerToken::new(account.clone(), &self.random());
+        let grant = Grant {
+            version: 1,
+            id: token.id.clone(),
+            kind,
+            client: client.chars().take(MAX_CLIENT).collect(),
+            scopes,
+            secret_hash: token.secret_hash(),
+            created: self.now(),
+            expires,
+            suspended: false,
+        };
+        let key = keys::grant(account, &grant.id);
+        self.store(&key, &grant, PutMode::IfAbsent).await?;
+        // Whoever disables the account either finds it, or has written down before that they do.
+        if self.is_closed(account).await? {
+            self.storage.store().delete(&key).await?;
+            return Err(CreateGrantError::Disabled(account.clone()));
+        }
+        // Once more, now that it is there: others may have been made at the same time, and each sees those before it.
+        if let Err(error) = self
+            .make_room_for_grant(account, kind, MAX_GRANTS, &grant.id)
+            .await
+        {
+            self.storage.store().delete(&key).await?;
+            return Err(error);
+        }
+        Ok((grant, token))
+    }
+
+    /// Drops what has expired, and for somebody who signs in those who signed in first, but not `new`, until there are
+    /// at most so many.
+    async fn make_room_for_grant(
+        &self,
+        account: &AccountName,
+        kind: GrantKind,
+        most: usize,
+        new: &str,
+    ) -> Result<(), CreateGrantError> {
+        let held = self.list_keys(&keys::grants(account)).await?.len();
+        if held <= most {
+            return Ok(());
+        }
+        let now = self.now();
+        let mut grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        grants.sort_by_key(|grant| grant.created);
+        let mut left = grants.len();
+        let expired = |grant: &Grant| grant.expires.is_some_and(|expires| expires <= now);
+        let by_password = |kind| matches!(kind, GrantKind::Session | GrantKind::Consent);
+        for grant in grants.iter().filter(|grant| expired(grant)) {
+            self.remove_grant(account, &grant.id).await?;
+            left -= 1;
+        }
+        let oldest = grants
+            .iter()
+            .filter(|grant| by_password(grant.kind) && !expired(grant) && grant.id != new);
+        for grant in oldest {
+            if left <= most || !by_password(kind) {
+                break;
+            }
+            self.revoke(account, &grant.id).await?;
+            left -= 1;
+        }
+        if left <= most {
+            return Ok(());
+        }
+        Err(CreateGrantError::TooMany)
+    }
+
+    /// Ends a grant and whatever somebody was let in for by it; one that does not exist is no error.
+    pub(crate) async fn revoke(&self, account: &AccountName, id: &str) -> Result<(), StoreError> {
+        self.remove_grant(account, id).await?;
+        self.sessions_ended(account).await
+    }
+
+    /// Removes a grant. Whoever removes one that could be in use calls [`Functions::sessions_ended`] afterwards, once
+    /// for several.
+    pub(crate) async fn remove_grant(
+        &self,
+        account: &AccountName,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        self.storage.store().delete(&keys::grant(account, id)).await
+    }
+
+    /// Makes a token for a program (`subspace token NAME --scope '*:rw'`).
+    ///
+    /// # Errors
+    /// If there is no such account, it has too many grants, or the store fails.
+    pub async fn create_grant(
+        &self,
+        account: &AccountName,
+        client: &str,
+        scopes: Scopes,
+    ) -> Result<String, CreateGrantError> {
+        if self.account(account).await?.is_none() {
+            return Err(CreateGrantError::NoAccount(account.clone()));
+        }
+        let (_, token) = self
+            .issue(account, GrantKind::App, client, Some(scopes), None)
+            .await?;
+        Ok(token.to_string())
+    }
+}
+
+/// Returns the token of `Authorization: Bearer …` (RFC 6750, section 2.1).
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,141 @@
+//! Invites: one person each, for seven days.
+
+use crate::kernel::host::Host;
+use crate::kernel::records::Invite;
+use protocol::{AccountName, BearerToken, EmailAddress};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use crate::Functions;
+use crate::kernel::keys;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::Edit;
+
+/// Owner in the token of an invite; no account can have this name.
+const OWNER: &str = "invite";
+/// How long an invite lasts: 7 days.
+const INVITE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Invites that one account may have open.
+const MAX_OPEN: usize = 100;
+
+fn unusable() -> Failure {
+    Failure::forbidden("the invite is not valid (any more); ask for a new one")
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Makes an invite with its token.
+    pub(crate) async fn invite(
+        &self,
+        inviter: &AccountName,
+        email: Option<EmailAddress>,
+    ) -> Result<(Invite, String), Failure> {
+        let now = self.now();
+        let full = || {
+            Failure::conflict(format!(
+                "you have {MAX_OPEN} open invites already; delete some first"
+            ))
+        };
+        if self.open_invites(inviter).await? >= MAX_OPEN {
+            return Err(full());
+        }
+        #[allow(clippy::expect_used, reason = "the constant is a valid name")]
+        let owner = OWNER.parse().expect("the constant is a valid name");
+        let token = BearerToken::new(owner, &self.random());
+        let invite = Invite {
+            version: 1,
+            id: token.id.clone(),
+            secret_hash: token.secret_hash(),
+            inviter: inviter.clone(),
+            created: now,
+            expires: now.plus_millis(INVITE_MS),
+            used_by: None,
+            email,
+            mail: None,
+            mail_problem: None,
+        };
+        let key = keys::invite(&invite.id);
+        self.store(&key, &invite, PutMode::IfAbsent).await?;
+        // Once more, now that it is there: of several at once each sees those before it.
+        if self.open_invites(inviter).await? > MAX_OPEN {
+            self.storage.store().delete(&key).await?;
+            return Err(full());
+        }
+        Ok((invite, token.to_string()))
+    }
+
+    async fn open_invites(&self, inviter: &AccountName) -> Result<usize, StoreError> {
+        let now = self.now();
+        let all = self.load_all::<Invite>(keys::INVITES).await?;
+        let open = all.iter().filter(|invite| {
+            invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now
+        });
+        Ok(open.count())
+    }
+
+    /// Returns the invite of a token if it could be used now, by somebody or by `name`.
+    pub(crate) async fn open_invite(
+        &self,
+        token: &str,
+        name: Option<&AccountName>,
+    ) -> Result<Option<Invite>, StoreError> {
+        let Ok(token) = token.parse::<BearerToken>() else {
+            return Ok(None);
+        };
+        if token.owner.as_str() != OWNER {
+            return Ok(None);
+        }
+        let invite = self.load::<Invite>(&keys::invite(&token.id)).await?;
+        let now = self.now();
+        let invite = invite.map(|(invite, _)| invite).filter(|invite| {
+            let unused = invite.used_by.is_none() || invite.used_by.as_ref() == name;
+            token.matches(&invite.secret_hash) && invite.expires > now && unused
+        });
+        match invite {
+            // Whom an account that is closed now had invited, nobody vouches for.
+            Some(invite) if self.is_closed(&invite.inviter).await? => Ok(None),
+            invite => Ok(invite),
+        }
+    }
+
+    /// Uses an invite for a name, atomically: of two people exactly one gets it. The same name may use
+    /// it again, so that a sign-up that broke off can be repeated; the account's name decides then.
+    pub(crate) async fn use_invite(
+        &self,
+        token: &str,
+        name: &AccountName,
+    ) -> Result<Invite, Failure> {
+        let invite = self.open_invite(token, Some(name)).await?;
+        let invite = invite.ok_or_else(unusable)?;
+        let used = self
+            .edit::<Invite, bool>(&keys::invite(&invite.id), |invite| match &invite.used_by {
+                Some(by) if by == name => Edit::Keep(true),
+                Some(_) => Edit::Keep(false),
+                None => {
+                    invite.used_by = Some(name.clone());
+                    Edit::Write(true)
+                }
+            })
+            .await?;
+        match used {
+            Some(true) => Ok(invite),
+            _ => Err(unusable()),
+        }
+    }
+
+    /// Gives an invite back: the name was taken by somebody else meanwhile.
+    pub(crate) async fn release_invite(
+        &self,
+        id: &str,
+        name: &AccountName,
+    ) -> Result<(), StoreError> {
+        self.edit::<Invite, ()>(&keys::invite(id), |invite| {
+            if invite.used_by.as_ref() == Some(name) {
+                invite.used_by = None;
+                Edit::Write(())
+            } else {
+                Edit::Keep(())
+            }
+        })
+        .await?;
+        Ok(())
+    }
+}

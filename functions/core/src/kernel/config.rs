@@ -1,0 +1,317 @@
+//! What an operator decides. Handed in; never read from an environment here.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use crate::kernel::password::PasswordCost;
+
+/// The largest document, in bytes, unless configured otherwise: 100 MiB.
+pub const DEFAULT_MAX_DOCUMENT_SIZE: u64 = 100 * 1024 * 1024;
+/// The quota of an account, in bytes, unless configured otherwise: 10 GiB.
+pub const DEFAULT_QUOTA: u64 = 10 * 1024 * 1024 * 1024;
+
+/// Configuration of the functions.
+#[derive(Clone)]
+pub struct Config {
+    /// Name of the installation, shown to people.
+    pub name: String,
+    /// Origin of `/api`, `/oauth` and WebFinger, `https://chat.example.org`.
+    pub origin: String,
+    /// Origin of `/storage`, if it is another one (safer: stored pages then run elsewhere).
+    pub storage_origin: Option<String>,
+    /// Secret of the installation: seals connection secrets and signs forms. Losing it loses those secrets.
+    pub master_key: [u8; 32],
+    /// Lets somebody make the first account; absent means that nobody can over HTTP.
+    pub setup_token: Option<String>,
+    /// The connectors of this installation.
+    pub connectors: Vec<Connector>,
+    /// Origins at which connectors (by id) are reached from here, where that is not how browsers reach them.
+    pub internal: BTreeMap<String, String>,
+    /// The private IRC server that every new account is connected to.
+    pub network: Option<DefaultNetwork>,
+    /// The TURN servers that calls are relayed by.
+    pub turn: Option<TurnConfig>,
+    /// Mail for channels, if the installation takes any.
+    pub mail: Option<MailService>,
+    /// Quota of an account in bytes, unless its record has its own; none means unlimited.
+    pub default_quota: Option<u64>,
+    /// The largest document in bytes.
+    pub max_document_size: u64,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
+    /// Whether what slows down guesses is counted in the store, for hosts whose instances are many or short-lived: some
+    /// more requests to the store for each sign-in and each wrong token, one for each event of a hook.
+    pub shared_counters: bool,
+}
+
+/// What a connector is, and so which addresses its key opens (`connector/access.rs`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ConnectorKind {
+    /// Keeps the connections of accounts and serves browsers.
+    Gateway,
+    /// The private IRC server.
+    Ircd,
+    /// Takes and sends mail.
+    Smtp,
+}
+
+impl ConnectorKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Gateway, Self::Ircd, Self::Smtp];
+
+    /// Returns the kind of a connector of which it was not said: who serves platforms is a gateway, who takes the
+    /// installation's mail is a mail connector, what is left is an IRC server.
+    #[must_use]
+    pub fn guess(platforms: &[String], takes_mail: bool) -> Self {
+        match (platforms.is_empty(), takes_mail) {
+            (false, _) => Self::Gateway,
+            (true, true) => Self::Smtp,
+            (true, false) => Self::Ircd,
+        }
+    }
+}
+
+impl std::str::FromStr for ConnectorKind {
+    type Err = ();
+
+    /// Reads a kind as the configuration and an admin name it; gateways are named by what they speak.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "irc" | "gateway" => Ok(Self::Gateway),
+            "ircd" => Ok(Self::Ircd),
+            "smtp" => Ok(Self::Smtp),
+            _ => Err(()),
+        }
+    }
+}
+
+impl std::fmt::Display for ConnectorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gateway => "irc",
+            Self::Ircd => "ircd",
+            Self::Smtp => "smtp",
+        })
+    }
+}
+
+/// A program that signs its requests.
+#[derive(Clone)]
+pub struct Connector {
+    /// Its id, as in its signatures and tickets.
+    pub id: String,
+    /// What it is.
+    pub kind: ConnectorKind,
+    /// Origin of its Sockethub server as browsers reach it.
+    pub url: String,
+    /// Platforms it serves, `irc`.
+    pub platforms: Vec<String>,
+    /// The key shared with it: signs its requests and its tickets.
+    pub key: Vec<u8>,
+}
+
+/// TURN servers that share a secret with the functions.
+#[derive(Clone)]
+pub struct TurnConfig {
+    /// Where browsers reach them, `turn:turn.example.org:3478?transport=udp` (RFC 7065).
+    pub urls: Vec<String>,
+    /// What credentials are made with.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for TurnConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnConfig")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The IRC server that belongs to the installation.
+#[derive(Clone, Debug)]
+pub struct DefaultNetwork {
+    /// What people call it.
+    pub name: String,
+    /// The server as in ids and archives.
+    pub server: String,
+    /// Host that connectors dial.
+    pub host: String,
+    /// Port that connectors dial.
+    pub port: u16,
+    /// TLS.
+    pub secure: bool,
+    /// Channels that a new account is in.
+    pub channels: Vec<String>,
+}
+
+/// Mail for channels.
+#[derive(Clone, Debug)]
+pub struct MailService {
+    /// The domain that channels have addresses in, lower case.
+    pub domain: String,
+    /// Id of the connector that takes mail.
+    pub connector: String,
+    /// Whether it also sends mail.
+    pub sends: bool,
+}
+
+/// A configuration that cannot work.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not an origin.
+    #[error(
+        "origin \"{0}\" is none; expected a form like https://chat.example.org or http://127.0.0.1:6700, \
+         without a path"
+    )]
+    Origin(String),
+    /// A variable that is required is not there.
+    #[error("{name} is not set; expected {expected}")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A variable has a value that it cannot have; not shown, since it may be secret.
+    #[error("{name} is not what it must be: {expected}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    /// Makes a configuration with defaults for everything but the origin and the key.
+    ///
+    /// # Errors
+    /// If `origin` is not an http or https origin.
+    pub fn new(origin: &str, master_key: [u8; 32]) -> Result<Self, ConfigError> {
+        Ok(Self {
+            name: "Subspace".to_owned(),
+            origin: Self::parse_origin(origin)?,
+            storage_origin: None,
+            master_key,
+            setup_token: None,
+            connectors: Vec::new(),
+            internal: BTreeMap::new(),
+            network: None,
+            turn: None,
+            mail: None,
+            default_quota: Some(DEFAULT_QUOTA),
+            max_document_size: DEFAULT_MAX_DOCUMENT_SIZE,
+            password_cost: PasswordCost::default(),
+            shared_counters: false,
+        })
+    }
+
+    /// Normalises an origin: lower case, no default port, no slash at its end.
+    ///
+    /// # Errors
+    /// If the text is not an http or https origin.
+    pub fn parse_origin(text: &str) -> Result<String, ConfigError> {
+        let invalid = || ConfigError::Origin(text.chars().take(100).collect());
+        let url = Url::parse(text).map_err(|_| invalid())?;
+        let bare = matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !bare {
+            return Err(invalid());
+        }
+        Ok(url.origin().ascii_serialization())
+    }
+
+    /// Returns host and port of the origin as in user addresses, `chat.example.org` or `127.0.0.1:6700`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.origin
+            .split_once("://")
+            .map_or(self.origin.as_str(), |(_, authority)| authority)
+    }
+
+    /// Returns the storage root of an account, without a slash at its end.
+    #[must_use]
+    pub fn storage_root(&self, account: &protocol::AccountName) -> String {
+        format!("{}/storage/{account}", self.storage_origin())
+    }
+
+    /// Returns the origin of `/storage`.
+    #[must_use]
+    pub fn storage_origin(&self) -> &str {
+        self.storage_origin.as_deref().unwrap_or(&self.origin)
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("origin", &self.origin)
+            .field("storage_origin", &self.storage_origin)
+            .field("connectors", &self.connectors)
+            .field("network", &self.network)
+            .field("mail", &self.mail)
+            .field("default_quota", &self.default_quota)
+            .field("max_document_size", &self.max_document_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("url", &self.url)
+            .field("platforms", &self.platforms)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_normalised_or_refused() {
+        let config = Config::new("https://Chat.Example.org:443/", [0; 32]).unwrap();
+        assert_eq!(config.origin, "https://chat.example.org");
+        assert_eq!(config.authority(), "chat.example.org");
+        let config = Config::new("http://127.0.0.1:6700", [0; 32]).unwrap();
+        assert_eq!(config.authority(), "127.0.0.1:6700");
+        for bad in [
+            "",
+            "chat.example.org",
+            "ftp://x",
+            "https://x/path",
+            "https://u@x",
+            "https://x/?q",
+        ] {
+            assert!(Config::new(bad, [0; 32]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let mut config = Config::new("https://x", [77; 32]).unwrap();
+        config.setup_token = Some("set-up-token".into());
+        config.connectors.push(Connector {
+            id: "irc".into(),
+            kind: ConnectorKind::Gateway,
+            url: "https://irc".into(),
+            platforms: vec![],
+            key: b"connector-key".to_vec(),
+        });
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("77, 77") && !shown.contains("set-up-token"));
+        assert!(!shown.contains("99, 111, 110"), "{shown}");
+    }
+}

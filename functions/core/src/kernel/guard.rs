@@ -1,0 +1,425 @@
+//! Slows down whoever guesses passwords or tokens.
+//!
+//! Counters forget. Natively they are kept in the process, bounded; at the edge, where instances are many or live
+//! for one request only, in the store ([`crate::kernel::config::Config::shared_counters`]).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+use protocol::{AccountName, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::Functions;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+
+/// Counters that are kept at once.
+const MAX_COUNTERS: usize = 10_000;
+
+/// Where a request comes from, as far as the host knows. IPv6 addresses count by /64.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ClientAddress(Option<IpAddr>);
+
+impl ClientAddress {
+    /// All clients whose address is unknown count as one.
+    pub const UNKNOWN: Self = Self(None);
+
+    /// An address that many share, as a connector says: only the account tells whose guesses they are.
+    pub(crate) const SHARED: Self = Self(Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+
+    /// Reads the text of an address, as hosts and proxies hand it on.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        text.trim()
+            .parse::<IpAddr>()
+            .map_or(Self::UNKNOWN, Self::from)
+    }
+}
+
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(Some(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address => address,
+        }))
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Subject {
+    /// Wrong passwords for an account from one client.
+    Password(AccountName, ClientAddress),
+    /// Wrong passwords for an account from anywhere.
+    Account(AccountName),
+    /// Wrong passwords, invites and set-up tokens from one client.
+    Client(ClientAddress),
+    /// Wrong bearer tokens from one client.
+    Token(ClientAddress),
+    /// Addresses of hooks that do not exist, from one client.
+    Hook(ClientAddress),
+    /// Joins of calls by guests, from one client.
+    Guest(ClientAddress),
+    /// Joins of calls by an account.
+    Caller(AccountName),
+}
+
+/// How patient one is.
+struct Policy {
+    /// Failures that cost nothing.
+    free: u32,
+    /// The longest wait in milliseconds.
+    longest: i64,
+    /// After so many milliseconds without a failure the counter is forgotten.
+    forget: i64,
+}
+
+const MINUTE: i64 = 60_000;
+/// Every counter is forgotten after so many milliseconds.
+const LONGEST: i64 = 30 * MINUTE;
+/// How far clocks of several instances may lie apart, in milliseconds. What is from a later time than that was counted
+/// before a clock was set back.
+const SKEW: i64 = 5_000;
+/// How often a counter in the store is changed anew when others change it at the same time.
+const ATTEMPTS: u32 = 12;
+
+impl Subject {
+    const fn policy(&self) -> Policy {
+        match self {
+            Self::Password(..) => Policy {
+                free: 5,
+                longest: 15 * MINUTE,
+                forget: 30 * MINUTE,
+            },
+            // Short waits only: otherwise anybody could lock somebody out.
+            Self::Account(_) => Policy {
+                free: 50,
+                longest: MINUTE / 2,
+                forget: 30 * MINUTE,
+            },
+            Self::Client(_) => Policy {
+                free: 30,
+                longest: 15 * MINUTE,
+                forget: 30 * MINUTE,
+            },
+            // A few people behind one address who come back after each break of their network.
+            Self::Guest(_) | Self::Caller(_) => Policy {
+                free: 60,
+                longest: MINUTE,
+                forget: 10 * MINUTE,
+            },
+            // An app with a revoked token may go on polling without doing harm.
+            Self::Token(_) | Self::Hook(_) => Policy {
+                free: 300,
+                longest: MINUTE,
+                forget: MINUTE,
+            },
+        }
+    }
+}
+
+/// Failures, and when the last one was, in milliseconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Counter {
+    failures: u32,
+    last: i64,
+}
+
+impl Counter {
+    const fn new(now: Timestamp) -> Self {
+        Self {
+            failures: 0,
+            last: now.millis(),
+        }
+    }
+
+    const fn is_over(&self, policy: &Policy, now: Timestamp) -> bool {
+        now.millis() - self.last > policy.forget
+    }
+
+    fn wait(&self, policy: &Policy, now: Timestamp) -> Option<u64> {
+        let doublings = self.failures.checked_sub(policy.free)?.min(20);
+        let wait = (1_000_i64 << doublings).min(policy.longest);
+        // A clock that is set back must not lengthen a wait, least of all by as much as it was set back.
+        if self.last.saturating_sub(now.millis()) > SKEW {
+            return None;
+        }
+        let left = (self.last.saturating_add(wait) - now.millis()).min(wait);
+        (left > 0 && !self.is_over(policy, now))
+            .then(|| u64::try_from(left).unwrap_or_default().div_ceil(1_000))
+    }
+
+    const fn count(&mut self, policy: &Policy, now: Timestamp) {
+        if self.is_over(policy, now) {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.last = now.millis();
+    }
+}
+
+/// Counters of failures.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    counters: Mutex<HashMap<Subject, Counter>>,
+}
+
+impl Guard {
+    /// Returns how many seconds to wait until the next attempt, if any.
+    pub(crate) fn wait(&self, subject: &Subject, now: Timestamp) -> Option<u64> {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.get(subject)?.wait(&subject.policy(), now)
+    }
+
+    /// Counts an attempt before it is known whether it fails: many at once are all counted.
+    pub(crate) fn attempt(&self, subject: Subject, now: Timestamp) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let policy = subject.policy();
+        if counters.len() >= MAX_COUNTERS && !counters.contains_key(&subject) {
+            make_room(&mut counters, now);
+        }
+        let counter = counters.entry(subject);
+        let counter = counter.or_insert_with(|| Counter::new(now));
+        counter.count(&policy, now);
+    }
+
+    /// Takes one attempt back: it was right.
+    pub(crate) fn take_back(&self, subject: &Subject) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = counters.get_mut(subject) {
+            counter.failures = counter.failures.saturating_sub(1);
+        }
+    }
+
+    /// Forgets all failures: somebody proved who they are.
+    pub(crate) fn forget(&self, subject: &Subject) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.remove(subject);
+    }
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Returns how many seconds to wait until the next attempt, if any.
+    pub(crate) async fn must_wait(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
+        let now = self.now();
+        if !self.config.shared_counters {
+            return Ok(self.guard.wait(subject, now));
+        }
+        let (counter, _) = self.load_note::<Counter>(&key(subject)).await?;
+        Ok(counter.and_then(|counter| counter.wait(&subject.policy(), now)))
+    }
+
+    /// Counts an attempt; if it is counted before it is known whether it fails, many at once all are.
+    pub(crate) async fn count_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
+        let now = self.now();
+        if !self.config.shared_counters {
+            self.guard.attempt(subject.clone(), now);
+            return Ok(());
+        }
+        let policy = subject.policy();
+        self.change_counter(subject, |counter| counter.count(&policy, now))
+            .await
+    }
+
+    /// Takes one attempt back: it was right.
+    pub(crate) async fn take_back_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
+        if !self.config.shared_counters {
+            self.guard.take_back(subject);
+            return Ok(());
+        }
+        self.change_counter(subject, |counter| {
+            counter.failures = counter.failures.saturating_sub(1);
+        })
+        .await
+    }
+
+    /// Forgets all failures: somebody proved who they are.
+    pub(crate) async fn forget_attempts(&self, subject: &Subject) -> Result<(), StoreError> {
+        if !self.config.shared_counters {
+            self.guard.forget(subject);
+            return Ok(());
+        }
+        self.storage.store().delete(&key(subject)).await
+    }
+
+    async fn change_counter(
+        &self,
+        subject: &Subject,
+        change: impl Fn(&mut Counter) + Send + Sync,
+    ) -> Result<(), StoreError> {
+        let key = key(subject);
+        for attempt in 0..ATTEMPTS {
+            let (counter, mode) = self.load_note::<Counter>(&key).await?;
+            let mut counter = counter.unwrap_or_else(|| Counter::new(self.now()));
+            change(&mut counter);
+            match self.store(&key, &counter, mode).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable(
+            "too many attempts at once".to_owned(),
+        ))
+    }
+
+    /// Removes counters that are forgotten, some of them if there are many; returns how many.
+    pub(crate) async fn sweep_counters(&self) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for key in self.list_keys(keys::GUARD).await? {
+            let (counter, _) = self.load_note::<Counter>(&key).await?;
+            let old = |last: i64| self.now().millis().abs_diff(last) > LONGEST.unsigned_abs();
+            // One that cannot be read is of no use either.
+            if counter.is_none_or(|counter| old(counter.last)) {
+                self.storage.store().delete(&key).await?;
+                removed += 1;
+            }
+            if removed >= MAX_COUNTERS {
+                break;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Names a counter without showing whose it is.
+fn key(subject: &Subject) -> String {
+    let digest = Sha256::digest(format!("{subject:?}"));
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{name}.json", keys::GUARD)
+}
+
+fn make_room(counters: &mut HashMap<Subject, Counter>, now: Timestamp) {
+    counters.retain(|subject, counter| !counter.is_over(&subject.policy(), now));
+    if counters.len() < MAX_COUNTERS {
+        return;
+    }
+    let mut times: Vec<i64> = counters.values().map(|counter| counter.last).collect();
+    let quarter = times.len() / 4;
+    let (_, oldest, _) = times.select_nth_unstable(quarter);
+    let oldest = *oldest;
+    counters.retain(|_, counter| counter.last > oldest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{PASSWORD, block_on, functions_with};
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn password(address: &str) -> Subject {
+        Subject::Password("alice".parse().unwrap(), ClientAddress::parse(address))
+    }
+
+    #[test]
+    fn waits_double_after_the_free_attempts_and_are_forgotten() {
+        let guard = Guard::default();
+        let subject = password("192.0.2.1");
+        for _ in 0..4 {
+            guard.attempt(subject.clone(), at(0));
+            assert_eq!(guard.wait(&subject, at(0)), None);
+        }
+        for seconds in [1, 2, 4, 8] {
+            guard.attempt(subject.clone(), at(0));
+            assert_eq!(guard.wait(&subject, at(0)), Some(seconds));
+        }
+        assert_eq!(guard.wait(&subject, at(7_500)), Some(1));
+        assert_eq!(guard.wait(&subject, at(8_000)), None);
+        assert_eq!(guard.wait(&password("192.0.2.2"), at(0)), None);
+        guard.attempt(subject.clone(), at(31 * MINUTE));
+        assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
+        guard.forget(&subject);
+        assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let guard = Guard::default();
+        let subject = password("192.0.2.1");
+        let day = 24 * 60 * MINUTE;
+        for _ in 0..8 {
+            guard.attempt(subject.clone(), at(day));
+        }
+        assert_eq!(guard.wait(&subject, at(day)), Some(8));
+        assert_eq!(guard.wait(&subject, at(day - 4_000)), Some(8));
+        assert_eq!(guard.wait(&subject, at(0)), None);
+        // Who goes on guessing waits on.
+        guard.attempt(subject.clone(), at(0));
+        assert_eq!(guard.wait(&subject, at(0)), Some(16));
+    }
+
+    #[test]
+    fn the_number_of_counters_is_bounded() {
+        let guard = Guard::default();
+        for n in 0..30_000_u32 {
+            let address = IpAddr::from(n.to_be_bytes());
+            guard.attempt(Subject::Client(address.into()), at(i64::from(n)));
+        }
+        assert!(guard.counters.lock().unwrap().len() <= MAX_COUNTERS);
+        for n in 0..20_000_u32 {
+            let address = IpAddr::from(n.to_be_bytes());
+            guard.attempt(Subject::Client(address.into()), at(0));
+        }
+        assert!(guard.counters.lock().unwrap().len() <= MAX_COUNTERS);
+    }
+
+    #[test]
+    fn counters_in_the_store_slow_down_whoever_guesses() {
+        let f = functions_with(|config| config.shared_counters = true);
+        f.sign_up("alice");
+        let sign_in = |password: &str| {
+            let body = serde_json::json!({"name": "alice", "password": password});
+            f.request("POST", "/api/session", &[], body.to_string())
+        };
+        assert_eq!(sign_in(PASSWORD).status, 201);
+        for _ in 0..5 {
+            assert_eq!(sign_in("wrong password").status, 401);
+        }
+        let reply = sign_in(PASSWORD);
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("retry-after")),
+            (429, "1")
+        );
+        assert!(f.guard.counters.lock().unwrap().is_empty());
+        f.host().advance(1_000);
+        assert_eq!(sign_in(PASSWORD).status, 201);
+        assert_eq!(sign_in("wrong password").status, 401);
+        assert_eq!(sign_in(PASSWORD).status, 201, "it began anew");
+
+        let invalid = || f.api("GET", "/api/session", "nonsense", serde_json::Value::Null);
+        for _ in 0..300 {
+            assert_eq!(invalid().status, 401);
+        }
+        assert_eq!(invalid().status, 429);
+
+        let counters = || block_on(f.list_keys(keys::GUARD)).unwrap().len();
+        assert_eq!(block_on(f.sweep_counters()).unwrap(), 0);
+        assert_eq!(counters(), 3);
+        f.host().advance(LONGEST + 1);
+        assert_eq!(block_on(f.sweep_counters()).unwrap(), 3);
+        assert_eq!(counters(), 0);
+        f.set_down(true);
+        assert_eq!(sign_in(PASSWORD).status, 503);
+    }
+
+    #[test]
+    fn neighbours_in_ipv6_are_one_client() {
+        let one = ClientAddress::parse("2001:db8::1");
+        assert_eq!(one, ClientAddress::parse("2001:db8::ffff:1"));
+        assert_ne!(one, ClientAddress::parse("2001:db8:0:1::1"));
+        assert_eq!(
+            ClientAddress::parse("::ffff:192.0.2.1"),
+            ClientAddress::parse("192.0.2.1")
+        );
+        assert_eq!(ClientAddress::parse("nonsense"), ClientAddress::UNKNOWN);
+    }
+}

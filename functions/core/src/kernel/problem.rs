@@ -1,0 +1,233 @@
+//! Errors as answers: RFC 9457 problem details with one sentence.
+
+use std::borrow::Cow;
+
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use protocol::Problem;
+use storage_adapter::{BodyError, StoreError, TreeError};
+
+use crate::files::remote_storage::quoted;
+use crate::files::stores::OWN;
+use crate::kernel::body::Body;
+use crate::routes::Methods;
+
+/// Why a request gets another answer than it asked for.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) detail: Cow<'static, str>,
+    /// A list, since there are two at most and failures are moved about a lot.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether nobody else is concerned: the account's own store is what fails.
+    pub(crate) own: bool,
+    /// Whether the installation's disk is full.
+    full: bool,
+}
+
+/// Among the extensions of an answer: the installation's own disk is full, which its operator has to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskFull;
+
+/// What handlers return.
+pub(crate) type Answer = Result<Response<Body>, Failure>;
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+            headers: Vec::new(),
+            own: false,
+            full: false,
+        }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    pub(crate) fn unprocessable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// No valid token came (RFC 6750, section 3).
+    pub(crate) fn unauthorized(detail: impl Into<Cow<'static, str>>, token_came: bool) -> Self {
+        let challenge = if token_came {
+            "Bearer realm=\"subspace\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"subspace\""
+        };
+        Self::new(StatusCode::UNAUTHORIZED, detail).with(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        )
+    }
+
+    /// Too many requests; `seconds` until it is worth trying again.
+    pub(crate) fn too_many(detail: impl Into<Cow<'static, str>>, seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+            .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Returns the seconds after which it is worth trying again, if that was said.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        let mut named = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == header::RETRY_AFTER);
+        named.next()?.1.to_str().ok()?.parse().ok()
+    }
+
+    /// The method is not offered there; `methods` are.
+    pub(crate) fn method(methods: Methods) -> Self {
+        let failure = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("this address does not take this method; it takes {methods}"),
+        );
+        failure.with(header::ALLOW, methods.value())
+    }
+
+    pub(crate) fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The account's own store fails, or is being moved.
+    fn own(detail: String) -> Self {
+        Self {
+            own: true,
+            ..Self::busy(detail)
+        }
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Turns it into problem details.
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let problem = Problem::new(self.status.as_u16(), title, self.detail);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status;
+        if self.full {
+            response.extensions_mut().insert(DiskFull);
+        }
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than the {limit} bytes that are allowed here"),
+            ),
+            BodyError::Broken(reason) => {
+                Self::bad_request(format!("the body did not arrive completely: {reason}"))
+            }
+            other => Self::bad_request(other.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Body(error) => error.into(),
+            StoreError::NotFound => Self::not_found("there is no such thing (any more)"),
+            // Handlers that use conditions decide themselves; what is left over is a lost race.
+            StoreError::Precondition | StoreError::NotModified => {
+                Self::busy("others changed the same thing at the same time; please try again")
+            }
+            StoreError::Account(detail) => Self::own(detail),
+            StoreError::Full(words) => Self {
+                full: true,
+                ..Self::new(StatusCode::INSUFFICIENT_STORAGE, words)
+            },
+            StoreError::Unavailable(words) if words.starts_with(OWN) => Self::own(words),
+            StoreError::Unavailable(_) => {
+                Self::busy("the object store does not answer right now; please try again")
+            }
+            // Whoever it belongs to waits; nobody else is concerned.
+            StoreError::Damaged(detail) => Self {
+                own: true,
+                ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            },
+            StoreError::Denied(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the object store refuses access; the operator must check its credentials and permissions",
+            ),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the object store failed"),
+        }
+    }
+}
+
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::NotFound => Self::not_found("there is no such document"),
+            TreeError::Precondition { current } => {
+                let failure = Self::new(
+                    StatusCode::PRECONDITION_FAILED,
+                    "the document is not in the version that the request names",
+                );
+                match current.as_ref().map(quoted) {
+                    Some(Ok(etag)) => failure.with(header::ETAG, etag),
+                    _ => failure,
+                }
+            }
+            TreeError::Conflict(detail) => Self::conflict(detail),
+            TreeError::Quota { limit, used } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                format!(
+                    "the account's quota of {limit} bytes does not allow this; {used} bytes are used"
+                ),
+            ),
+            TreeError::Range { length } => {
+                let range = HeaderValue::try_from(format!("bytes */{length}"));
+                let failure = Self::new(
+                    StatusCode::RANGE_NOT_SATISFIABLE,
+                    format!("the range lies outside of the document's {length} bytes"),
+                );
+                match range {
+                    Ok(range) => failure.with(header::CONTENT_RANGE, range),
+                    Err(_) => failure,
+                }
+            }
+            TreeError::Body(error) => error.into(),
+            TreeError::Busy => {
+                Self::busy("too many others write to the same module at once; please try again")
+            }
+            TreeError::Store(error) => error.into(),
+            TreeError::Format(detail) => Self {
+                own: true,
+                ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            },
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the storage failed"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Reading requests and writing plain answers.
+
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::ser::SerializeMap as _;
+
+use crate::kernel::body::{Body, Incoming};
+use crate::kernel::problem::Failure;
+
+/// Reads a JSON body.
+pub(crate) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
+    parse_json(&body.whole().await?)
+}
+
+/// Reads JSON; shape errors name the place.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Failure::unprocessable(format!(
+            "the body does not have the expected fields: {error}"
+        )),
+        _ => Failure::bad_request(format!("the body is not JSON: {error}")),
+    })
+}
+
+/// Answers with JSON that nobody may keep.
+pub(crate) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
+    // What does not depend on the type is there once: the edge carries every copy.
+    answer_json(status, serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn answer_json(status: StatusCode, json: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An object with one member.
+pub(crate) struct Member<'a, T>(pub(crate) &'static str, pub(crate) &'a T);
+
+impl<T: Serialize> Serialize for Member<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(1))?;
+        object.serialize_entry(self.0, self.1)?;
+        object.end()
+    }
+}
+
+/// Answers without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Returns a parameter of the query, decoded; the first if there are several.
+pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
+    let query = parts.uri.query()?;
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}

@@ -1,0 +1,261 @@
+//! What has to be done from time to time: superseded documents are removed once they were kept long enough,
+//! connectors are told again what waits for them, and what waited for too long is given up.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use protocol::{AccountName, Maintenance, Timestamp};
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
+
+use crate::Functions;
+use crate::files::stores::MoveError;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+use crate::kernel::problem::Answer;
+use crate::kernel::request::answer;
+
+/// Rounds are at least this far apart, in milliseconds, whoever asks for them: 25 minutes.
+const APART: i64 = 25 * 60 * 1000;
+
+/// How long a task waits for its connector, in milliseconds: 30 days. A message that comes later than that
+/// is worse than none.
+const MAX_TASK_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Age at which a write that has not ended is taken for abandoned, in milliseconds: that of the tree's orphans.
+const ABANDONED: i64 = 24 * 60 * 60 * 1000;
+
+/// For how long one round goes on with the move of an account, in milliseconds.
+const MOVE_MS: u64 = 10 * 60 * 1000;
+
+/// When the last round began.
+#[derive(Deserialize, Serialize)]
+struct LastRound {
+    at: Timestamp,
+}
+
+/// What one round has done.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Maintained {
+    /// Accounts of which something was removed, and what.
+    pub swept: Vec<(AccountName, SweepReport)>,
+    /// Uploads that were begun, left, and removed from the store itself.
+    pub tidied: usize,
+    /// Tasks that still wait for their connectors.
+    pub waiting: usize,
+    /// Tasks that were given up.
+    pub given_up: usize,
+    /// What failed, by what it was: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `set-aside` or `uploads`. It is done in the
+    /// next round.
+    pub failed: BTreeMap<String, String>,
+}
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Does one round, unless one began within the last 25 minutes, on this instance or another.
+    ///
+    /// # Errors
+    /// The store does not say when that was.
+    pub async fn maintain_when_due(&self) -> Result<Option<Maintained>, StoreError> {
+        let now = self.now();
+        let (last, mode) = self.load_note::<LastRound>(keys::MAINTAINED).await?;
+        // Not one from the future either: then a clock was wrong.
+        let recent = |last: LastRound| (0..APART).contains(&(now.millis() - last.at.millis()));
+        if last.is_some_and(recent) {
+            return Ok(None);
+        }
+        match self
+            .store(keys::MAINTAINED, &LastRound { at: now }, mode)
+            .await
+        {
+            Ok(_) => Ok(Some(self.maintain().await)),
+            // Another one begins it.
+            Err(StoreError::Precondition) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `POST /connector/maintain`: for hosts that have no clock to wake them, connectors ask once an hour.
+    pub(crate) async fn post_maintain(&self) -> Answer {
+        let done = self.maintain_when_due().await?;
+        let told = Maintenance {
+            due: done.is_some(),
+            failed: done.map(|done| done.failed).unwrap_or_default(),
+        };
+        Ok(answer(StatusCode::OK, &told))
+    }
+
+    /// Does one round. It may be stopped anywhere, and several at once do no harm.
+    pub async fn maintain(&self) -> Maintained {
+        let mut done = Maintained::default();
+        if let Err(error) = self.maintain_queues(&mut done).await {
+            done.failed.insert("queues".to_owned(), error.to_string());
+        }
+        if let Err(error) = self.sweep_counters().await {
+            done.failed.insert("counters".to_owned(), error.to_string());
+        }
+        match self.storage.store().tidy(ABANDONED).await {
+            Ok(tidied) => done.tidied = tidied,
+            Err(error) => {
+                done.failed.insert("uploads".to_owned(), error.to_string());
+            }
+        }
+        match self.account_names().await {
+            Ok(accounts) => self.sweep_accounts(accounts, &mut done).await,
+            Err(error) => {
+                done.failed.insert("accounts".to_owned(), error.to_string());
+            }
+        }
+        done
+    }
+
+    async fn sweep_accounts(&self, accounts: Vec<AccountName>, done: &mut Maintained) {
+        for account in accounts {
+            if let Err(error) = self.sweep_hooks(&account).await {
+                let what = format!("{account}/hooks");
+                done.failed.insert(what, error.to_string());
+            }
+            if let Err(error) = self.count_call(&account, None).await {
+                let what = format!("{account}/calls");
+                done.failed.insert(what, error.detail.into_owned());
+            }
+            if let Err(error) = self.finish_move(&account).await {
+                let what = format!("{account}/store");
+                done.failed.insert(what, error.to_string());
+            }
+            match self.sweep_tree(&account).await {
+                Ok(report)
+                    if report.expired + report.orphans + report.pages + report.trimmed > 0 =>
+                {
+                    done.swept.push((account, report));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    done.failed.insert(account.to_string(), error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Resumes a move that nobody carries on: the account must not stay closed.
+    async fn finish_move(&self, account: &AccountName) -> Result<(), MoveError> {
+        if self.is_being_moved(account).await? {
+            self.move_on(account, Some(MOVE_MS)).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_tree(&self, account: &AccountName) -> Result<SweepReport, TreeError> {
+        let tree = self.tree(account).await?;
+        let most = self.most_kept(account).await?;
+        tree.sweep_to(account, self.now(), Some(most)).await
+    }
+
+    async fn maintain_queues(&self, done: &mut Maintained) -> Result<(), StoreError> {
+        let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
+        for key in self.list_keys(keys::QUEUES).await? {
+            let Some((connector, id)) = keys::read_task(&key) else {
+                continue;
+            };
+            if is_too_old(id, self.now()) {
+                self.storage.store().delete(&key).await?;
+                done.given_up += 1;
+            } else {
+                *waiting.entry(connector.to_owned()).or_default() += 1;
+            }
+        }
+        let aside = self.list_keys(keys::SET_ASIDE).await?.len();
+        if aside > 0 {
+            done.failed.insert(
+                "set-aside".to_owned(),
+                format!(
+                    "{aside} damaged records were set aside, in {} of the store; look at them and delete them",
+                    keys::SET_ASIDE
+                ),
+            );
+        }
+        for (id, count) in waiting {
+            done.waiting += count;
+            if let Some(connector) = self.find_connector(&id).await? {
+                self.wake(&connector).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ids begin with the time they were made at; see [`Functions::task_id`]. Others are left alone.
+fn is_too_old(id: &str, now: Timestamp) -> bool {
+    let time = id.split_once('-').map(|(time, _)| time);
+    let made = time.and_then(|time| i64::from_str_radix(time, 16).ok());
+    made.is_some_and(|made| made > 0 && now.millis() - made > MAX_TASK_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use protocol::{Say, Task};
+
+    use super::*;
+    use crate::testing::{block_on, functions};
+
+    const PATH: &str = "/connector/maintain";
+
+    #[test]
+    fn queues_are_announced_again_and_given_up_in_the_end() {
+        let f = functions();
+        let connector = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+        let task = Task::Say(Say {
+            account: "alice".parse().unwrap(),
+            connection: "c1".to_owned(),
+            target: "#lobby".to_owned(),
+            from: "GitHub".to_owned(),
+            lines: vec!["hello".to_owned()],
+            notice: false,
+            source: None,
+        });
+        block_on(f.enqueue(&connector, &f.task_id(), task.clone())).unwrap();
+        block_on(f.enqueue(&connector, "not-by-time", task)).unwrap();
+        let done = block_on(f.maintain());
+        assert_eq!((done.waiting, done.given_up), (2, 0));
+        assert_eq!(f.host().fetches.load(Ordering::Relaxed), 1);
+        f.host().advance(MAX_TASK_AGE + 1);
+        let done = block_on(f.maintain());
+        assert_eq!((done.waiting, done.given_up), (1, 1));
+        assert!(done.failed.is_empty());
+    }
+
+    #[test]
+    fn rounds_keep_their_distance() {
+        let f = functions();
+        let ask = || {
+            let reply = f.signed("irc-1", "POST", PATH, "");
+            assert_eq!(reply.status, 200, "{reply:?}");
+            reply.json()["due"].as_bool().unwrap()
+        };
+        assert!(ask());
+        assert!(!ask());
+        f.host().advance(APART - 1);
+        assert!(block_on(f.maintain_when_due()).unwrap().is_none());
+        f.host().advance(1);
+        assert!(ask());
+        f.host().advance(-2 * APART);
+        assert!(ask(), "the clock was wrong");
+        assert_eq!(f.request("POST", PATH, &[], "").status, 401);
+        f.set_down(true);
+        assert!(block_on(f.maintain_when_due()).is_err());
+    }
+
+    #[test]
+    fn what_fails_is_said_and_the_rest_is_done() {
+        let f = functions();
+        f.sign_up("alice");
+        f.set_down(true);
+        let done = block_on(f.maintain());
+        let failed: Vec<_> = done.failed.keys().map(String::as_str).collect();
+        assert_eq!(failed, ["accounts", "counters", "queues"]);
+        f.set_down(false);
+        assert!(block_on(f.maintain()).failed.is_empty());
+    }
+}

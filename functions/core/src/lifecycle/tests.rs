@@ -1,0 +1,311 @@
+//! Passwords that are changed, accounts that are closed, and what ends with them.
+
+use protocol::{AccountName, CallTicket};
+use serde_json::{Value, json};
+use storage_adapter::ObjectStore as _;
+
+use crate::identity::closed::ChangeAccountError;
+use crate::kernel::config::MailService;
+use crate::kernel::keys;
+use crate::testing::{KEY, PASSWORD, TestFunctions, block_on, functions_with};
+
+/// Two accounts, of which alice is an admin, with everything that an account can have.
+struct Setup {
+    f: TestFunctions,
+    alice: String,
+    bob: String,
+}
+
+fn name(text: &str) -> AccountName {
+    text.parse().unwrap()
+}
+
+fn setup() -> Setup {
+    let f = functions_with(|config| {
+        config.mail = Some(MailService {
+            domain: "chat.example.org".to_owned(),
+            connector: "smtp-1".to_owned(),
+            sends: true,
+        });
+    });
+    let alice = f.sign_up("alice");
+    let bob = f.sign_up("bob");
+    Setup { f, alice, bob }
+}
+
+impl Setup {
+    fn sign_in(&self, name: &str, password: &str) -> u16 {
+        let body = json!({"name": name, "password": password}).to_string();
+        let reply = self.f.request("POST", "/api/session", &[], body);
+        reply.status.as_u16()
+    }
+
+    fn session(&self, token: &str) -> u16 {
+        let reply = self.f.api("GET", "/api/session", token, Value::Null);
+        reply.status.as_u16()
+    }
+
+    fn api(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
+        let reply = self.f.api(method, path, token, body);
+        assert!(reply.status.is_success(), "{method} {path}: {reply:?}");
+        serde_json::from_slice(&reply.body).unwrap_or_default()
+    }
+
+    /// Whether the IRC server lets somebody in.
+    fn irc(&self, name: &str, password: &str) -> Value {
+        let body = json!({"name": name, "password": password}).to_string();
+        let reply = self
+            .f
+            .signed("ircd-1", "POST", "/connector/authenticate", body);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    }
+
+    fn assigned(&self, name: &str) -> usize {
+        let path = format!("/connector/assignments?account={name}");
+        let reply = self.f.signed("irc-1", "GET", &path, "").json();
+        reply["assignments"].as_array().unwrap().len()
+    }
+
+    fn ended(&self, sessions: &Value) -> usize {
+        let body = json!({"sessions": sessions}).to_string();
+        let reply = self.f.signed("ircd-1", "POST", "/connector/sessions", body);
+        let ended = reply.json()["ended"].as_array().map(Vec::len);
+        ended.unwrap_or_default()
+    }
+
+    fn takes_mail(&self, address: &str) -> bool {
+        let path = format!(
+            "/connector/addresses?address={}",
+            address.replace('@', "%40")
+        );
+        self.f.signed("smtp-1", "GET", &path, "").json()["known"] == true
+    }
+}
+
+#[test]
+fn another_password_ends_all_other_sessions() {
+    let s = setup();
+    let new = "another good password";
+    let (elsewhere, app) = (s.f.sign_in("bob"), s.f.grant("bob", "notes:rw"));
+    let put = |old: &str, new: &str| {
+        let body = json!({"old": old, "new": new});
+        let reply = s.f.api("PUT", "/api/password", &s.bob, body);
+        reply.status.as_u16()
+    };
+    assert_eq!(put("not the password", new), 403);
+    assert_eq!(put(PASSWORD, "short"), 422);
+    assert_eq!(put(PASSWORD, PASSWORD), 422);
+    assert_eq!((s.session(&s.bob), s.session(&elsewhere)), (200, 200));
+
+    let by_password = json!([{"account": "bob", "since": s.f.now()}]);
+    assert_eq!(s.ended(&by_password), 0);
+    s.f.host().advance(1);
+    assert_eq!(put(PASSWORD, new), 204);
+    assert_eq!((s.session(&s.bob), s.session(&elsewhere)), (200, 401));
+    assert_eq!(
+        s.ended(&by_password),
+        1,
+        "IRC clients that showed the old one"
+    );
+    s.f.host().advance(1);
+    let since = json!([{"account": "bob", "since": s.f.now()}]);
+    assert_eq!(s.ended(&since), 0, "and not those that show the new one");
+    assert_eq!(
+        (s.sign_in("bob", PASSWORD), s.sign_in("bob", new)),
+        (401, 201)
+    );
+    let read = s.f.api("GET", "/storage/bob/notes/", &app, Value::Null);
+    assert_eq!(read.status, 200, "apps stay");
+    assert_eq!(s.session(&s.alice), 200, "and so does everybody else");
+    // Guesses of the old one are slowed down as those at the door.
+    let tries: Vec<u16> = (0..10).map(|_| put("not the password", PASSWORD)).collect();
+    assert!(tries.contains(&429), "{tries:?}");
+}
+
+#[test]
+fn sessions_end_all_at_once() {
+    let s = setup();
+    let (second, third) = (s.f.sign_in("bob"), s.f.sign_in("bob"));
+    s.api("DELETE", "/api/sessions", &second, Value::Null);
+    let left = [&s.bob, &second, &third].map(|token| s.session(token));
+    assert_eq!(left, [401, 200, 401]);
+    s.api("DELETE", "/api/sessions?all=true", &second, Value::Null);
+    assert_eq!(s.session(&second), 401);
+    assert_eq!(s.session(&s.alice), 200);
+}
+
+#[test]
+fn a_disabled_account_opens_nothing_until_it_is_enabled() {
+    let s = setup();
+    let app = s.f.grant("bob", "notes:rw");
+    let irc = s.api(
+        "POST",
+        "/api/grants",
+        &s.bob,
+        json!({"kind": "irc", "client": "x"}),
+    );
+    let (irc, id) = (irc["token"].as_str().unwrap(), irc["id"].clone());
+    let wanted = json!({"connection": "private", "channel": "#lobby"});
+    let mail = s.api("POST", "/api/addresses", &s.bob, wanted)["address"].clone();
+    let mail = mail.as_str().unwrap();
+    let call = s.api("POST", "/api/calls", &s.bob, json!({"guests": true}))["token"].clone();
+    let call = format!("/api/calls/{}", call.as_str().unwrap());
+    let invite = s.api("POST", "/api/invites", &s.bob, Value::Null)["token"].clone();
+    let invite = format!("/api/invites/{}", invite.as_str().unwrap());
+    let held = json!([
+        {"account": "bob", "since": s.f.now()},
+        {"account": "bob", "grant": id, "since": s.f.now()},
+    ]);
+    let look = || {
+        let status = |path: &str, token: &str| {
+            let reply = match token {
+                "" => s.f.request("GET", path, &[], ""),
+                token => s.f.api("GET", path, token, Value::Null),
+            };
+            reply.status.as_u16()
+        };
+        (
+            s.sign_in("bob", PASSWORD),
+            (s.session(&s.bob), status("/storage/bob/notes/", &app)),
+            (
+                s.irc("bob", irc)["account"] == "bob",
+                s.irc("bob", PASSWORD)["account"] == "bob",
+            ),
+            (s.assigned("bob"), s.takes_mail(mail)),
+            (status(&call, ""), status(&invite, "")),
+            s.ended(&held),
+        )
+    };
+    let open = (201, (200, 200), (true, true), (1, true), (200, 200), 0);
+    let closed = (403, (401, 401), (false, false), (0, false), (404, 404), 2);
+    assert_eq!(look(), open);
+    for _ in 0..2 {
+        block_on(s.f.disable_account(&name("bob"))).unwrap();
+        assert_eq!(look(), closed);
+    }
+    // Only whoever knows the password is told.
+    assert_eq!(s.sign_in("bob", "not the password"), 401);
+    assert_eq!(s.irc("bob", "not the password").get("disabled"), None);
+    assert_eq!(s.irc("bob", irc).get("disabled"), None);
+    assert_eq!(s.irc("bob", PASSWORD)["disabled"], true);
+    let token = block_on(s.f.create_grant(&name("bob"), "x", "notes:rw".parse().unwrap()));
+    assert!(token.unwrap_err().to_string().contains("disabled"));
+    for _ in 0..2 {
+        block_on(s.f.enable_account(&name("bob"))).unwrap();
+        assert_eq!(look(), open);
+    }
+}
+
+#[test]
+fn nobody_locks_everybody_out() {
+    let s = setup();
+    let refused = block_on(s.f.disable_account(&name("alice"))).unwrap_err();
+    assert!(
+        matches!(refused, ChangeAccountError::OnlyAdmin(_)),
+        "{refused}"
+    );
+    let refused = block_on(s.f.remove_account(&name("alice"), false)).unwrap_err();
+    assert!(
+        matches!(refused, ChangeAccountError::OnlyAdmin(_)),
+        "{refused}"
+    );
+    block_on(s.f.create_account("carol", PASSWORD, true)).unwrap();
+    block_on(s.f.disable_account(&name("carol"))).unwrap();
+    assert!(block_on(s.f.disable_account(&name("alice"))).is_err());
+    block_on(s.f.enable_account(&name("carol"))).unwrap();
+    block_on(s.f.disable_account(&name("alice"))).unwrap();
+    let account = name("dave");
+    assert!(block_on(s.f.disable_account(&account)).is_err());
+    assert!(block_on(s.f.enable_account(&account)).is_err());
+    assert!(block_on(s.f.remove_account(&account, false)).is_err());
+    assert!(block_on(s.f.set_password(&account, "another good password")).is_err());
+}
+
+#[test]
+fn a_removed_account_leaves_nothing_but_its_name() {
+    let s = setup();
+    let app = s.f.grant("bob", "notes:rw");
+    let put = s.f.request(
+        "PUT",
+        "/storage/bob/notes/a",
+        &[
+            ("authorization", &format!("Bearer {app}")),
+            ("content-type", "text/plain"),
+        ],
+        "bob's own words",
+    );
+    assert_eq!(put.status, 201);
+    let wanted = json!({"connection": "private", "channel": "#lobby"});
+    let mail = s.api("POST", "/api/addresses", &s.bob, wanted)["address"].clone();
+    let call = s.api("POST", "/api/calls", &s.bob, json!({"guests": true}));
+    let path = format!("/api/calls/{}", call["token"].as_str().unwrap());
+    let joined =
+        s.f.request("POST", &path, &[], json!({"name": "Zoë"}).to_string());
+    let ticket = joined.json()["ticket"].as_str().unwrap().to_owned();
+    let ticket = CallTicket::verify(&ticket, KEY, "irc-1", s.f.now()).unwrap();
+    s.api("POST", "/api/invites", &s.bob, Value::Null);
+    let hook = json!({"source": "json", "connection": "private", "channel": "#lobby", "name": "x"});
+    let hook = s.api("POST", "/api/hooks", &s.bob, hook)["url"].clone();
+    let used = json!({"email": "bob@elsewhere.example"});
+    s.api("PUT", "/api/notifications", &s.bob, used);
+
+    // However often it is stopped, it goes on where it was.
+    let removed = block_on(s.f.remove_account(&name("bob"), false)).unwrap();
+    assert!(removed.objects > 10, "{removed:?}");
+    let left: Vec<String> = s.f.memory().keys();
+    let left: Vec<&String> = left
+        .iter()
+        .filter(|key| {
+            key.contains("bob") || key.starts_with("calls/") || key.starts_with("invites/")
+        })
+        .collect();
+    assert_eq!(left, ["closed/bob.json"]);
+    assert!(!s.f.dump().contains("bob's own words"));
+
+    assert_eq!((s.session(&s.bob), s.sign_in("bob", PASSWORD)), (401, 401));
+    assert_eq!(
+        (s.assigned("bob"), s.takes_mail(mail.as_str().unwrap())),
+        (0, false)
+    );
+    let hook = hook.as_str().unwrap().split_once("/hooks/").unwrap().1;
+    let event = s.f.request("POST", &format!("/hooks/{hook}"), &[], "{}");
+    assert_eq!(event.status, 404);
+    let calls = json!({"calls": [ticket.call]}).to_string();
+    let over =
+        s.f.signed("irc-1", "POST", "/connector/sessions", calls)
+            .json();
+    assert_eq!(over["ended_calls"][0], ticket.call);
+
+    // The name stays taken: nobody inherits mail, links and trust.
+    let again = block_on(s.f.create_account("bob", PASSWORD, false)).unwrap_err();
+    assert!(again.to_string().contains("taken"), "{again}");
+    let invite = s.api("POST", "/api/invites", &s.alice, Value::Null)["token"].clone();
+    let body = json!({"name": "bob", "password": PASSWORD, "invite": invite}).to_string();
+    assert_eq!(s.f.request("POST", "/api/accounts", &[], body).status, 409);
+    assert!(block_on(s.f.remove_account(&name("bob"), false)).is_err());
+    assert_eq!(s.session(&s.alice), 200);
+}
+
+#[test]
+fn a_removal_that_was_stopped_goes_on() {
+    let s = setup();
+    s.f.grant("bob", "notes:rw");
+    block_on(s.f.close(&name("bob"), crate::identity::closed::State::Removing)).unwrap();
+    block_on(s.f.memory().delete(&keys::account(&name("bob")))).unwrap();
+    assert_eq!(s.sign_in("bob", PASSWORD), 401);
+    assert!(block_on(s.f.create_account("bob", PASSWORD, false)).is_err());
+    block_on(s.f.remove_account(&name("bob"), false)).unwrap();
+    let left: Vec<String> = s.f.memory().keys();
+    assert!(!left.iter().any(|key| key.starts_with("accounts/bob/")));
+}
+
+#[test]
+fn the_set_up_does_not_come_back_when_its_account_is_removed() {
+    let s = setup();
+    block_on(s.f.create_account("carol", PASSWORD, true)).unwrap();
+    block_on(s.f.remove_account(&name("alice"), false)).unwrap();
+    s.f.set_up
+        .store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(!block_on(s.f.needs_setup()).unwrap());
+}

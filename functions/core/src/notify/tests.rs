@@ -1,0 +1,547 @@
+//! Who is mailed what, and when.
+
+use serde_json::{Value, json};
+use storage_adapter::Host as _;
+
+use crate::kernel::config::MailService;
+use crate::testing::{Reply, TestFunctions, functions, functions_with};
+
+const NOTHING: Value = Value::Null;
+const MINUTE: i64 = 60_000;
+
+struct Setup {
+    f: TestFunctions,
+    alice: String,
+}
+
+fn setup() -> Setup {
+    let f = functions_with(|config| {
+        config.mail = Some(MailService {
+            domain: "chat.example.org".to_owned(),
+            connector: "smtp-1".to_owned(),
+            sends: true,
+        });
+    });
+    let alice = f.sign_up("alice");
+    Setup { f, alice }
+}
+
+impl Setup {
+    fn signed(&self, method: &str, target: &str, body: &Value) -> Reply {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let id = match target {
+            "/connector/events" => "irc-1",
+            _ => "smtp-1",
+        };
+        self.f.signed(id, method, target, body)
+    }
+
+    /// Takes all mails that are queued.
+    fn mails(&self) -> Vec<Value> {
+        let outbox = self.signed("GET", "/connector/outbox", &NOTHING).json();
+        let items = outbox["items"].as_array().unwrap().clone();
+        let ids: Vec<Value> = items.iter().map(|item| item["id"].clone()).collect();
+        let done = self.signed("POST", "/connector/outbox", &json!({"done": ids}));
+        assert_eq!(done.status, 204);
+        items
+    }
+
+    fn digests(&self) -> Vec<Value> {
+        let reply = self.signed("POST", "/connector/notifications", &NOTHING);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let mails = self.mails();
+        assert_eq!(reply.json()["queued"], mails.len());
+        mails
+    }
+
+    fn put(&self, body: Value) -> Reply {
+        self.f.api("PUT", "/api/notifications", &self.alice, body)
+    }
+
+    fn shown(&self) -> Value {
+        self.f
+            .api("GET", "/api/notifications", &self.alice, NOTHING)
+            .json()
+    }
+
+    /// Sets an address and confirms it.
+    fn subscribe(&self, minutes: u32) {
+        let reply = self.put(json!({"email": "alice@home.example", "minutes": minutes}));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let page = self
+            .f
+            .request("POST", &confirm_link(&self.mails()[0]), &[], "");
+        assert_eq!(page.status, 200, "{page:?}");
+    }
+
+    fn connection(&self) -> String {
+        let connections = self
+            .f
+            .api("GET", "/api/connections", &self.alice, NOTHING)
+            .json();
+        connections["connections"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn miss(&self, id: &str, target: (&str, &str), text: &str) {
+        self.say(id, target, text, true);
+    }
+
+    fn say(&self, id: &str, (kind, name): (&str, &str), text: &str, missed: bool) {
+        let event = json!({
+            "id": id, "account": "alice", "connection": self.connection(), "event": "message",
+            "server": "chat.example.org", "target": {"type": kind, "name": name}, "missed": missed,
+            "message": {"id": id, "timestamp": self.f.host().now().millis(), "from": "bob\r\nX", "text": text, "type": "text"},
+        });
+        let reply = self.signed("POST", "/connector/events", &json!({"events": [event]}));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["stored"], 1);
+    }
+
+    fn outcome(&self, mail: &Value, result: &str, reason: &str) {
+        let body = json!({"id": mail["id"], "account": mail["account"], "to": mail["to"],
+            "source": mail["source"], "result": result, "reason": reason});
+        for _ in 0..2 {
+            let reply = self.signed("POST", "/connector/mail/outcome", &body);
+            assert_eq!(reply.status, 204, "{reply:?}");
+        }
+    }
+}
+
+fn confirm_link(mail: &Value) -> String {
+    let text = mail["text"].as_str().unwrap();
+    let at = text.find("/notifications/confirm/").unwrap();
+    text[at..].lines().next().unwrap().to_owned()
+}
+
+const LOBBY: (&str, &str) = ("channel", "#lobby");
+
+#[test]
+fn an_invite_is_mailed_and_its_outcome_shown() {
+    let s = setup();
+    let invite = |body: Value| s.f.api("POST", "/api/invites", &s.alice, body);
+    let made = invite(json!({"email": "Bob@B.example"}));
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    let mails = s.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(
+        (&mails[0]["task"], &mails[0]["to"]),
+        (&json!("mail"), &json!("Bob@b.example"))
+    );
+    let link = format!(
+        "https://chat.example.org/#/invite/{}",
+        made["token"].as_str().unwrap()
+    );
+    assert!(
+        mails[0]["text"].as_str().unwrap().contains(&link),
+        "{mails:?}"
+    );
+    s.outcome(&mails[0], "undeliverable", "no such user");
+    let listed = s.f.api("GET", "/api/invites", &s.alice, NOTHING).json();
+    assert_eq!(listed["mail"], true);
+    assert_eq!(listed["invites"][0]["mail"], "undeliverable");
+    assert_eq!(listed["invites"][0]["mail_problem"], "no such user");
+    let again = invite(json!({"email": "bob@b.example"}));
+    assert_eq!(again.status, 422);
+    assert!(again.detail().contains("no such user"), "{again:?}");
+    // Without an address all is as it was.
+    for body in [
+        NOTHING,
+        json!({}),
+        json!({"email": null}),
+        json!({"email": " "}),
+    ] {
+        assert_eq!(invite(body).status, 201);
+    }
+    assert!(s.mails().is_empty());
+    for bad in [
+        "bob",
+        "b@localhost",
+        "a@b.example\r\nBcc: c@d.example",
+        "a@b.example, c@d.example",
+    ] {
+        assert_eq!(invite(json!({"email": bad})).status, 422, "{bad}");
+    }
+}
+
+#[test]
+fn nobody_can_have_strangers_flooded() {
+    let s = setup();
+    let invite = |email: &str| {
+        s.f.api("POST", "/api/invites", &s.alice, json!({"email": email}))
+    };
+    for _ in 0..3 {
+        assert_eq!(invite("bob@b.example").status, 201);
+    }
+    let refused = invite("BOB@b.example");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 80_000);
+    for number in 0..16 {
+        assert_eq!(
+            invite(&format!("b{number}@b.example")).status,
+            201,
+            "{number}"
+        );
+    }
+    assert_eq!(invite("other@b.example").status, 429);
+    s.f.host().advance(24 * 60 * MINUTE);
+    assert_eq!(invite("bob@b.example").status, 201);
+    assert_eq!(s.mails().len(), 20);
+}
+
+#[test]
+fn without_outgoing_mail_it_is_said_clearly() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let refused = f.api(
+        "POST",
+        "/api/invites",
+        &alice,
+        json!({"email": "bob@b.example"}),
+    );
+    assert_eq!(refused.status, 409);
+    assert!(refused.detail().contains("sends no mail"), "{refused:?}");
+    let refused = f.api(
+        "PUT",
+        "/api/notifications",
+        &alice,
+        json!({"email": "a@b.example"}),
+    );
+    assert_eq!(refused.status, 409);
+    let shown = f.api("GET", "/api/notifications", &alice, NOTHING).json();
+    assert_eq!(
+        (&shown["available"], &shown["email"]),
+        (&json!(false), &NOTHING)
+    );
+    assert_eq!(f.api("POST", "/api/invites", &alice, NOTHING).status, 201);
+}
+
+#[test]
+fn nothing_is_sent_before_the_owner_agrees() {
+    let s = setup();
+    assert_eq!(
+        s.put(json!({"email": "alice@home.example", "minutes": 0}))
+            .status,
+        200
+    );
+    let mails = s.mails();
+    assert_eq!(mails.len(), 1);
+    s.miss("m1", LOBBY, "alice: hello");
+    assert!(s.digests().is_empty());
+    // Looking at the page does nothing: mail servers do that.
+    let link = confirm_link(&mails[0]);
+    let page = s.f.request("GET", &link, &[], "");
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("<form method=\"post\">"));
+    assert!(
+        page.header("content-security-policy")
+            .contains("form-action 'self'")
+    );
+    assert_eq!(s.shown()["confirmed"], false);
+    assert_eq!(
+        s.f.request("POST", &format!("{link}x"), &[], "").status,
+        404
+    );
+    assert_eq!(s.f.request("POST", &link, &[], "").status, 200);
+    assert_eq!(
+        s.f.request("POST", &link, &[], "").status,
+        200,
+        "twice is once"
+    );
+    assert_eq!(s.shown()["confirmed"], true);
+    s.miss("m2", LOBBY, "alice: hello again");
+    assert_eq!(s.digests().len(), 1);
+    // Another address has to be confirmed again, and the old link is none for it.
+    assert_eq!(s.put(json!({"email": "alice@work.example"})).status, 200);
+    assert_eq!(s.shown()["confirmed"], false);
+    assert_eq!(s.f.request("POST", &link, &[], "").status, 404);
+    let resent = s.f.api("POST", "/api/notifications", &s.alice, NOTHING);
+    assert_eq!(resent.status, 200);
+    let mails = s.mails();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(
+        s.f.request("POST", &confirm_link(&mails[0]), &[], "")
+            .status,
+        404,
+        "the newest link counts"
+    );
+    s.f.host().advance(4 * 24 * 60 * MINUTE);
+    assert_eq!(
+        s.f.request("POST", &confirm_link(&mails[1]), &[], "")
+            .status,
+        404,
+        "too late"
+    );
+    for bad in [
+        json!({"email": "x"}),
+        json!({"email": null, "minutes": 100_000}),
+        json!({"what": 1}),
+    ] {
+        assert_eq!(s.put(bad).status, 422);
+    }
+    // No secret of a link is kept.
+    assert!(!s.f.dump().contains(link.rsplit('.').next().unwrap()));
+}
+
+#[test]
+fn one_digest_an_hour_tells_what_was_missed() {
+    let s = setup();
+    s.subscribe(10);
+    s.miss("m1", LOBBY, "alice: hello\r\nBcc: x@y.example");
+    s.miss("m1", LOBBY, "alice: hello");
+    s.say("m2", LOBBY, "alice: seen", false);
+    assert!(s.digests().is_empty(), "somebody may read it yet");
+    s.f.host().advance(5 * MINUTE);
+    s.miss("m3", ("user", "bob"), "psst");
+    s.f.host().advance(5 * MINUTE);
+    let mails = s.digests();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["to"], "alice@home.example");
+    assert_eq!(mails[0]["subject"], "Subspace: 2 messages for you");
+    let text = mails[0]["text"].as_str().unwrap();
+    let connection = s.connection();
+    for said in [
+        "#lobby\n  2026-01-15 10:00 UTC  bob X: alice: hello Bcc: x@y.example\n",
+        &format!("  https://chat.example.org/#/{connection}/%23lobby\n"),
+        "bob\n  2026-01-15 10:05 UTC  bob X: psst\n",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("seen"));
+    assert!(s.digests().is_empty());
+    // A repeat of what was told, and something new within the hour.
+    s.miss("m3", ("user", "bob"), "psst");
+    s.f.host().advance(11 * MINUTE);
+    s.miss("m4", LOBBY, "alice?");
+    s.f.host().advance(48 * MINUTE);
+    assert!(s.digests().is_empty(), "59 minutes after the last one");
+    s.f.host().advance(MINUTE);
+    let mails = s.digests();
+    assert_eq!(
+        mails[0]["subject"],
+        "Subspace: bob X mentioned you in #lobby"
+    );
+    assert_eq!(
+        s.f.memory()
+            .keys()
+            .iter()
+            .filter(|key| key.starts_with("notifications/due/"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_browser_that_comes_makes_a_mail_needless() {
+    let s = setup();
+    s.subscribe(10);
+    s.miss("m1", LOBBY, "alice: hello");
+    let told = s.f.host().now();
+    s.f.host().advance(5 * MINUTE);
+    assert_eq!(
+        s.f.api("POST", "/api/tickets", &s.alice, NOTHING).status,
+        200
+    );
+    s.f.host().advance(4 * MINUTE);
+    s.miss("m2", LOBBY, "alice: later");
+    s.f.host().advance(MINUTE);
+    assert!(s.digests().is_empty(), "m2 has waited for a minute only");
+    s.f.host().advance(9 * MINUTE);
+    let mails = s.digests();
+    assert_eq!(mails.len(), 1);
+    let text = mails[0]["text"].as_str().unwrap();
+    assert!(text.contains("later") && !text.contains("hello"), "{text}");
+    // The gateway was slow: the message is older than the browser's visit.
+    assert_eq!(
+        s.f.api("POST", "/api/tickets", &s.alice, NOTHING).status,
+        200
+    );
+    let event = json!({"id": "m3", "account": "alice", "connection": s.connection(), "event": "message",
+        "server": "chat.example.org", "target": {"type": "user", "name": "bob"}, "missed": true,
+        "message": {"id": "m3", "timestamp": told.millis(), "from": "bob", "text": "old", "type": "text"}});
+    assert_eq!(
+        s.signed("POST", "/connector/events", &json!({"events": [event]}))
+            .status,
+        200
+    );
+    s.f.host().advance(120 * MINUTE);
+    assert!(s.digests().is_empty());
+}
+
+#[test]
+fn one_click_ends_it() {
+    let s = setup();
+    s.subscribe(0);
+    s.miss("m1", LOBBY, "alice: one");
+    let mail = s.digests().remove(0);
+    let link = mail["unsubscribe"].as_str().unwrap();
+    assert!(mail["text"].as_str().unwrap().contains(link));
+    let path = link.strip_prefix("https://chat.example.org").unwrap();
+    assert_eq!(s.f.request("GET", path, &[], "").status, 200);
+    assert_eq!(s.shown()["enabled"], true, "looking does nothing");
+    let wrong = path.replace("/alice/", "/bob/");
+    assert_eq!(s.f.request("POST", &wrong, &[], "").status, 404);
+    // As RFC 8058 section 3.2 has it.
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let reply =
+        s.f.request("POST", path, &headers, "List-Unsubscribe=One-Click");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(s.shown()["enabled"], false);
+    s.miss("m2", LOBBY, "alice: two");
+    s.f.host().advance(120 * MINUTE);
+    assert!(s.digests().is_empty());
+    // The settings bring it back, without another confirmation.
+    assert_eq!(
+        s.put(json!({"email": "alice@home.example", "minutes": 0}))
+            .status,
+        200
+    );
+    s.miss("m3", LOBBY, "alice: three");
+    let text = s.digests()[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("three") && !text.contains("two"), "{text}");
+}
+
+#[test]
+fn an_address_that_refuses_mail_gets_none() {
+    let s = setup();
+    s.subscribe(0);
+    s.miss("m1", LOBBY, "alice: one");
+    let mail = s.digests().remove(0);
+    s.outcome(&mail, "undeliverable", "550 5.1.1 no such\r\nuser");
+    assert_eq!(s.shown()["undeliverable"], "550 5.1.1 no such user");
+    s.f.host().advance(120 * MINUTE);
+    s.miss("m2", LOBBY, "alice: two");
+    assert!(s.digests().is_empty());
+    let refused = s.put(json!({"email": "alice@home.example", "minutes": 0}));
+    assert_eq!(
+        refused.status, 422,
+        "it was refused a moment ago: {refused:?}"
+    );
+    s.f.host().advance(24 * 60 * MINUTE);
+    s.subscribe(0);
+    s.miss("m3", LOBBY, "alice: three");
+    assert_eq!(s.digests().len(), 1);
+}
+
+#[test]
+fn many_messages_are_counted_and_a_crash_sends_none_twice() {
+    let s = setup();
+    s.subscribe(0);
+    for number in 0..60 {
+        s.miss(&format!("m{number}"), LOBBY, "alice: hello");
+    }
+    // The queue cannot be written: nothing is lost.
+    s.f.set_down(true);
+    let reply = s.signed("POST", "/connector/notifications", &NOTHING);
+    assert_eq!(reply.status, 503, "{reply:?}");
+    s.f.set_down(false);
+    let mails = s.digests();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0]["subject"], "Subspace: 60 messages for you");
+    assert!(mails[0]["text"].as_str().unwrap().contains("And 10 more."));
+    assert!(s.digests().is_empty());
+}
+
+#[test]
+fn only_the_connector_that_sends_may_ask() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let s = Setup { f, alice };
+    for (target, body) in [
+        ("/connector/notifications", NOTHING),
+        (
+            "/connector/mail/outcome",
+            json!({"id": "x", "account": "alice", "to": "a@b.example", "source": "invites/x", "result": "sent"}),
+        ),
+    ] {
+        assert_eq!(s.signed("POST", target, &body).status, 403, "{target}");
+    }
+}
+
+#[test]
+fn a_mail_connector_that_registers_takes_and_sends() {
+    let f = functions();
+    let admin = f.sign_up("alice");
+    let made = f
+        .api(
+            "POST",
+            "/api/connectors",
+            &admin,
+            json!({"kind": "smtp", "url": "smtp://mail.example.org"}),
+        )
+        .json();
+    let command = made["command"].as_str().unwrap();
+    assert!(
+        command.contains("SUBSPACE_MAIL_DOMAIN=mail.example.org")
+            && command.ends_with(" subspace-smtp-connector"),
+        "{command}"
+    );
+    assert_eq!(
+        f.api("GET", "/api/addresses", &admin, NOTHING).json()["domain"],
+        NOTHING
+    );
+    let key = protocol::connector_key(made["key"].as_str().unwrap()).unwrap();
+    let body =
+        json!({"version": "1", "mail": {"domain": "Mail.example.org", "sends": true}}).to_string();
+    let asked = ("POST", "/connector/register");
+    assert_eq!(f.signed_with("smtp", &key, asked, body).status, 204);
+    assert_eq!(
+        f.api("GET", "/api/addresses", &admin, NOTHING).json()["domain"],
+        "mail.example.org"
+    );
+    assert_eq!(
+        f.api("GET", "/api/notifications", &admin, NOTHING).json()["available"],
+        true
+    );
+    assert_eq!(
+        f.api(
+            "POST",
+            "/api/invites",
+            &admin,
+            json!({"email": "b@b.example"})
+        )
+        .status,
+        201
+    );
+}
+
+#[test]
+fn the_postmaster_is_the_oldest_admin_or_who_is_chosen() {
+    let s = setup();
+    let find = || {
+        let found = crate::testing::block_on(s.f.find_address("Postmaster@chat.example.org"));
+        found
+            .unwrap()
+            .map(|(account, address)| (account.to_string(), address.local, address.channel))
+    };
+    let is = |channel: &str| {
+        Some((
+            "alice".to_owned(),
+            "postmaster".to_owned(),
+            channel.to_owned(),
+        ))
+    };
+    assert_eq!(find(), is("#lobby"));
+    let bob = s.f.sign_up("bob");
+    let body = |channel: &str, connection: &str| json!({"connection": connection, "channel": channel, "postmaster": true});
+    let refused = s.f.api("POST", "/api/addresses", &bob, body("#lobby", "x"));
+    assert_eq!(refused.status, 403);
+    let made = s.f.api(
+        "POST",
+        "/api/addresses",
+        &s.alice,
+        body("#mail", &s.connection()),
+    );
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(find(), is("#mail"));
+    let target = format!("/api/addresses/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(s.f.api("DELETE", &target, &s.alice, NOTHING).status, 204);
+    assert_eq!(find(), is("#lobby"));
+}

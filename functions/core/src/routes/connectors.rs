@@ -1,0 +1,124 @@
+//! `/connector/…`: for connectors only, every request signed with the connector's key.
+
+use crate::kernel::host::Host;
+use http::request::Parts;
+use protocol::{
+    BODY_HEADER, BodyHash, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_head,
+};
+use storage_adapter::ObjectStore;
+
+use crate::Functions;
+use crate::kernel::body::Incoming;
+use crate::kernel::config::Connector;
+use crate::kernel::config::ConnectorKind;
+use crate::kernel::problem::{Answer, Failure};
+use crate::routes::router::discard;
+use crate::routes::{Address, ForConnectors, On, Route};
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers a request to an address that is for connectors of some kinds. Nothing of a body is kept before it is known
+    /// who sends it and that they may.
+    pub(crate) async fn connector(
+        &self,
+        parts: &Parts,
+        address: &Address,
+        kinds: &[ConnectorKind],
+        on: Option<&On>,
+        body: Incoming,
+    ) -> Answer {
+        let admitted = self.admit_connector(parts, kinds).await;
+        let (connector, hash, on) = match (admitted, on) {
+            (Ok((connector, hash)), Some(on)) => (connector, hash, on),
+            (admitted, _) => {
+                discard(body).await;
+                admitted?;
+                return Err(Failure::method(address.methods()));
+            }
+        };
+        let bytes = body.at_most(on.most()).whole().await?;
+        hash.fits(&bytes)
+            .map_err(|error| Failure::unauthorized(error.to_string(), false))?;
+        let connector = &connector;
+        let Route::Connector(route) = on.route else {
+            return Err(Failure::method(address.methods()));
+        };
+        match route {
+            ForConnectors::PostEvents => self.post_events(&bytes).await,
+            ForConnectors::Register => self.post_registration(connector, &bytes).await,
+            ForConnectors::Maintain => self.post_maintain().await,
+            ForConnectors::Authenticate => self.post_authenticate(&bytes).await,
+            ForConnectors::GetAssignments => self.get_assignments(connector, parts).await,
+            ForConnectors::PostAssignment => self.post_assignment(connector, &bytes).await,
+            ForConnectors::GetSessions => self.get_sessions().await,
+            ForConnectors::PostSessions => self.post_sessions(&bytes).await,
+            ForConnectors::GetOutbox => self.get_outbox(connector, parts).await,
+            ForConnectors::PostOutbox => self.post_outbox(connector, &bytes).await,
+            ForConnectors::GetMailAddress => self.get_mail_address(parts).await,
+            ForConnectors::PostMail => self.post_mail(&bytes).await,
+            ForConnectors::PostMailDocument => self.post_mail_document(parts, bytes).await,
+            ForConnectors::PostMailOutcome => self.post_mail_outcome(connector, &bytes).await,
+            ForConnectors::Digests => self.post_digests(connector).await,
+        }
+    }
+
+    /// Decides by the head of a request alone whether it is taken: returns who sends it, and the hash of the body that is
+    /// to follow.
+    async fn admit_connector(
+        &self,
+        parts: &Parts,
+        kinds: &[ConnectorKind],
+    ) -> Result<(Connector, BodyHash), Failure> {
+        if parts.headers.get(CONNECTOR_HEADER).is_none() {
+            return Err(Failure::unauthorized(
+                "only connectors of this installation may do this; the request is not signed",
+                false,
+            ));
+        }
+        let (connector, hash) = self.signer(parts).await?;
+        if !kinds.contains(&connector.kind) {
+            return Err(Failure::forbidden(format!(
+                "\"{}\" is a connector of kind {}, which has nothing to do at this address",
+                connector.id, connector.kind
+            )));
+        }
+        Ok((connector, hash))
+    }
+
+    /// Returns the connector that signed the request.
+    async fn signer(&self, parts: &Parts) -> Result<(Connector, BodyHash), Failure> {
+        let refused = |detail: String| Failure::unauthorized(detail, false);
+        let header = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let id = header(CONNECTOR_HEADER).unwrap_or_default();
+        let connector = self.find_connector(id).await?;
+        let connector = connector.ok_or_else(|| {
+            let shown: String = id.chars().take(40).collect();
+            refused(format!(
+                "there is no connector \"{shown}\" in this installation"
+            ))
+        })?;
+        let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
+        let time = time.map(Timestamp::from_millis).ok_or_else(|| {
+            refused(format!(
+                "the header {TIME_HEADER} is not a number of milliseconds"
+            ))
+        })?;
+        let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+        let body =
+            BodyHash::read(header(BODY_HEADER)).map_err(|error| refused(error.to_string()))?;
+        verify_head(
+            &connector.key,
+            (parts.method.as_str(), target),
+            time,
+            body,
+            header(SIGNATURE_HEADER).unwrap_or_default(),
+            self.now(),
+        )
+        .map_err(|error| refused(error.to_string()))?;
+        Ok((connector, body))
+    }
+}

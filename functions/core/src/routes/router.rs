@@ -1,0 +1,125 @@
+//! From a request to its handler, and what every answer gets.
+
+use crate::kernel::host::Host;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use protocol::ServerInfo;
+use storage_adapter::{MaybeSend, ObjectStore};
+
+use crate::Functions;
+use crate::kernel::body::{Body, Incoming};
+use crate::kernel::cors;
+use crate::kernel::guard::ClientAddress;
+use crate::kernel::problem::{Answer, Failure};
+use crate::kernel::request::{answer, empty};
+use crate::routes;
+use crate::routes::{Methods, Route};
+
+/// The longest path with query, in bytes.
+const MAX_TARGET: usize = 16 * 1024;
+
+impl<S: ObjectStore, H: Host> Functions<S, H> {
+    /// Answers a request.
+    pub async fn handle<B>(&self, request: Request<B>, client: ClientAddress) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let body = Incoming::new(body, &self.bodies);
+        let mut response = match self.route(&parts, body, client).await {
+            Ok(response) => response,
+            Err(failure) => failure.into_response(),
+        };
+        // Pages are for people, not for other pages.
+        let path = parts.uri.path();
+        if !path.starts_with("/oauth/authorize") && !path.starts_with("/notifications/") {
+            cors::open(parts.headers.get(header::ORIGIN), response.headers_mut());
+        }
+        protect(response.headers_mut());
+        cors::strip_for_head(&parts.method, &mut response);
+        response
+    }
+
+    async fn route(&self, parts: &Parts, body: Incoming, client: ClientAddress) -> Answer {
+        let path = parts.uri.path();
+        let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+        if target > MAX_TARGET {
+            return Err(Failure::new(
+                StatusCode::URI_TOO_LONG,
+                format!("the address is longer than {MAX_TARGET} bytes"),
+            ));
+        }
+        let found = routes::find(path);
+        if parts.method == Method::OPTIONS {
+            let methods = found.map_or(Methods::ALL, |(address, _)| address.methods());
+            return Ok(cors::preflight(methods));
+        }
+        let Some((address, values)) = found else {
+            discard(body).await;
+            return Err(Failure::not_found("there is nothing at this address"));
+        };
+        let on = address.on(&parts.method);
+        if let Some(kinds) = address.connectors() {
+            return self.connector(parts, address, kinds, on, body).await;
+        }
+        let Some(on) = on else {
+            discard(body).await;
+            return Err(Failure::method(address.methods()));
+        };
+        let body = body.at_most(on.most());
+        let [value, _] = values;
+        match on.route {
+            Route::Storage => self.answer_storage(parts, value, body, client).await,
+            Route::Hook => self.answer_hook(parts, value, body, client).await,
+            Route::Health => Ok(health()),
+            Route::Webfinger => self.webfinger(parts).await,
+            Route::Authorize => self.authorize(parts, value, body, client).await,
+            Route::Token => self.oauth_token(body).await,
+            Route::Notifications => self.answer_notifications(parts, body, client).await,
+            Route::Api(route) => {
+                let call = self.admit(parts, client, on.who).await?;
+                self.answer_api(route, &call, values, body).await
+            }
+            // Its addresses are for connectors, which have been told from others above.
+            Route::Connector(_) => Err(Failure::method(address.methods())),
+        }
+    }
+
+    /// `GET /api`: what a client has to know before anybody has signed in.
+    pub(crate) async fn about(&self) -> Answer {
+        let needs_setup = self.config.setup_token.is_some() && self.needs_setup().await?;
+        let info = ServerInfo {
+            name: self.config.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            needs_setup,
+            storage: self.config.storage_origin().to_owned(),
+        };
+        Ok(answer(StatusCode::OK, &info))
+    }
+}
+
+/// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
+pub(crate) fn protect(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "sandbox; default-src 'none'; frame-ancestors 'none'",
+        ));
+}
+
+fn health() -> Response<Body> {
+    let mut response = empty(StatusCode::OK);
+    *response.body_mut() = Body::from(&b"ok"[..]);
+    response
+}
+
+/// Forgets a body that will not be used, within bounds.
+pub(crate) async fn discard(body: Incoming) {
+    body.drain().await;
+}

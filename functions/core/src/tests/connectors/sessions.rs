@@ -1,0 +1,153 @@
+//! What ended, as connectors are told.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use protocol::{CallTicket, Ticket};
+use serde_json::{Value, json};
+
+use super::signed;
+use crate::testing::{KEY, TestFunctions, functions};
+
+/// The addresses at which connectors are knocked at from now on, after their host.
+fn knocks(f: &TestFunctions) -> Arc<Mutex<Vec<String>>> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&heard);
+    *f.host().network.lock().unwrap() = Some(Box::new(move |request| {
+        told.lock()
+            .unwrap()
+            .push(request.uri().path_and_query().unwrap().to_string());
+        Ok(http::Response::builder()
+            .status(204)
+            .body(Bytes::new())
+            .unwrap())
+    }));
+    heard
+}
+
+fn version(f: &TestFunctions) -> Value {
+    let reply = signed(f, "GET", "/connector/sessions", &Value::Null);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()["version"].clone()
+}
+
+fn ask(f: &TestFunctions, query: &Value) -> Value {
+    let reply = signed(f, "POST", "/connector/sessions", query);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()
+}
+
+/// The session's grant, as its ticket tells.
+fn ticket(f: &TestFunctions, session: &str) -> Ticket {
+    let reply = f.api("POST", "/api/tickets", session, Value::Null);
+    let ticket = reply.json()["connectors"][0]["ticket"].clone();
+    Ticket::verify(ticket.as_str().unwrap(), KEY, "irc-1", f.now()).unwrap()
+}
+
+#[test]
+fn whoever_signs_out_is_over_and_nobody_else() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let bob = f.sign_up("bob");
+    let session = |name: &str, token: &str| {
+        let grant = ticket(&f, token).grant.unwrap();
+        json!({"account": name, "grant": grant, "since": f.now()})
+    };
+    let (hers, his) = (session("alice", &alice), session("bob", &bob));
+    let unknown = json!({"account": "nobody", "since": f.now()});
+    let query = json!({"sessions": [hers, his, unknown]});
+    let before = version(&f);
+    let answer = ask(&f, &query);
+    assert_eq!(answer["ended"], json!([unknown]));
+    assert_eq!(answer["version"], before);
+
+    let heard = knocks(&f);
+    assert_eq!(
+        f.api("DELETE", "/api/session", &alice, Value::Null).status,
+        204
+    );
+    assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"]);
+    assert_ne!(version(&f), before);
+    assert_eq!(ask(&f, &query)["ended"], json!([hers, unknown]));
+    // Sessions end by themselves as well.
+    f.host().advance(crate::identity::grants::SESSION_MS);
+    assert_eq!(ask(&f, &query)["ended"], json!([hers, his, unknown]));
+}
+
+#[test]
+fn a_revoked_grant_is_over() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let made = f.api(
+        "POST",
+        "/api/grants",
+        &alice,
+        json!({"kind": "irc", "client": "irssi"}),
+    );
+    let (id, token) = (made.json()["id"].clone(), made.json()["token"].clone());
+    let shown = json!({"name": "alice", "password": token});
+    let answer = signed(&f, "POST", "/connector/authenticate", &shown).json();
+    assert_eq!(answer["grant"], id);
+    let query = json!({"sessions": [{"account": "alice", "grant": id, "since": f.now()}]});
+    assert_eq!(ask(&f, &query)["ended"], Value::Null);
+    let path = format!("/api/grants/{}", id.as_str().unwrap());
+    let before = version(&f);
+    assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+    assert_ne!(version(&f), before);
+    assert_eq!(ask(&f, &query)["ended"], query["sessions"]);
+}
+
+#[test]
+fn questions_are_bounded() {
+    let f = functions();
+    let many = vec!["c1"; protocol::MAX_SESSIONS_ASKED + 1];
+    let reply = signed(&f, "POST", "/connector/sessions", &json!({"calls": many}));
+    assert_eq!(reply.status, 422);
+}
+
+#[test]
+fn a_call_that_is_ended_is_over_for_all() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let bob = f.sign_up("bob");
+    let call = f
+        .api("POST", "/api/calls", &alice, json!({"guests": true}))
+        .json();
+    let path = format!("/api/calls/{}", call["token"].as_str().unwrap());
+    let admitted = |token: &str| {
+        let reply = f.api("POST", &path, token, json!({}));
+        let text = reply.json()["ticket"].as_str().unwrap().to_owned();
+        CallTicket::verify(&text, KEY, "irc-1", f.now()).unwrap()
+    };
+    let (hers, his) = (admitted(&alice), admitted(&bob));
+    assert!(hers.moderator && !his.moderator);
+    assert_eq!(his.account.as_ref().unwrap().as_str(), "bob");
+    assert_eq!(his.grant, ticket(&f, &bob).grant);
+    let query = json!({"calls": [his.call]});
+    assert_eq!(ask(&f, &query)["ended_calls"], Value::Null);
+    let heard = knocks(&f);
+    let before = version(&f);
+    assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+    let knock = format!("/sockethub/wake?call={}", his.call);
+    assert_eq!(*heard.lock().unwrap(), [knock]);
+    assert_ne!(version(&f), before);
+    assert_eq!(ask(&f, &query)["ended_calls"], query["calls"]);
+}
+
+#[test]
+fn who_keeps_a_connection_is_told_of_every_change() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let heard = knocks(&f);
+    let new = json!({"platform": "irc", "host": "irc.example.org"});
+    let made = f.api("POST", "/api/connections", &alice, new);
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/api/connections/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(
+        f.api("PATCH", &path, &alice, json!({"enabled": false}))
+            .status,
+        200
+    );
+    assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+    assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"; 3]);
+}

@@ -1,0 +1,304 @@
+//! One record that is damaged, of every kind that there is, stops what it belongs to and nobody else.
+
+use bytes::Bytes;
+use protocol::{AccountName, Say, Task};
+use serde_json::{Value, json};
+use storage_adapter::{GetOptions, ObjectStore as _, PutMode};
+
+use crate::kernel::config::MailService;
+use crate::kernel::keys;
+use crate::testing::{PASSWORD, TestFunctions, block_on, functions_with};
+
+fn name(text: &str) -> AccountName {
+    text.parse().unwrap()
+}
+
+fn read(f: &TestFunctions, key: &str) -> Bytes {
+    let object = block_on(f.memory().get(key, GetOptions::default())).unwrap();
+    block_on(crate::kernel::body::collect(object.body, u64::MAX)).unwrap()
+}
+
+fn write(f: &TestFunctions, key: &str, bytes: Bytes) {
+    let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
+    block_on(f.memory().put(key, body, PutMode::Overwrite)).unwrap();
+}
+
+/// An account and what its owner can do with it.
+struct Person {
+    name: &'static str,
+    session: String,
+    app: String,
+    mail: String,
+    hook: String,
+    invite: String,
+    call: String,
+}
+
+fn person(f: &TestFunctions, name: &'static str) -> Person {
+    let session = f.sign_up(name);
+    let make = |path: &str, body: Value| {
+        let reply = f.api("POST", path, &session, body);
+        assert!(reply.status.is_success(), "{path}: {reply:?}");
+        reply.json()
+    };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let place = json!({"connection": "private", "channel": "#lobby"});
+    let mail = text(&make("/api/addresses", place)["address"]);
+    let hook = json!({"source": "json", "connection": "private", "channel": "#lobby", "name": "x", "secret": null});
+    let hook = text(&make("/api/hooks", hook)["url"]);
+    make(
+        "/api/connections",
+        json!({"platform": "irc", "host": "irc.example.org"}),
+    );
+    let email = json!({"email": format!("{name}@elsewhere.example")});
+    let told = f.api("PUT", "/api/notifications", &session, email);
+    assert_eq!(told.status, 200, "{told:?}");
+    Person {
+        name,
+        app: f.grant(name, "*:rw"),
+        mail,
+        hook: format!("/hooks/{}", hook.split_once("/hooks/").unwrap().1),
+        invite: text(&make("/api/invites", json!({}))["token"]),
+        call: text(&make("/api/calls", json!({"guests": true}))["token"]),
+        session,
+    }
+}
+
+fn message(name: &str, n: usize) -> Value {
+    let id = format!("{name}-{n}");
+    json!({
+        "id": id, "account": name, "connection": "private", "event": "message", "server": "chat.example.org",
+        "target": {"type": "channel", "name": "#lobby"}, "missed": true,
+        "message": {"id": id, "timestamp": 1_768_471_200_000_i64, "from": "x", "text": "hello", "type": "text"}
+    })
+}
+
+/// Everything that people and connectors do all day, of which none may fail for `person`, whatever is wrong elsewhere.
+fn day(f: &TestFunctions, person: &Person, other: &str, n: usize) {
+    let good = |what: &str, reply: crate::testing::Reply| {
+        assert!(reply.status.is_success(), "{what}: {reply:?}");
+        serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()
+    };
+    let Person { name, session, .. } = person;
+    let api = |method: &str, path: &str| good(path, f.api(method, path, session, Value::Null));
+    let body = json!({"name": name, "password": PASSWORD}).to_string();
+    good("sign in", f.request("POST", "/api/session", &[], body));
+    good("about", f.request("GET", "/api", &[], ""));
+    for path in [
+        "session",
+        "grants",
+        "connections",
+        "hooks",
+        "addresses",
+        "notifications",
+    ] {
+        api("GET", &format!("/api/{path}"));
+    }
+    let invites = api("GET", "/api/invites");
+    assert!(!invites["invites"].as_array().unwrap().is_empty());
+    assert!(
+        !api("POST", "/api/tickets")["connectors"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    good(
+        "invite",
+        f.request("GET", &format!("/api/invites/{}", person.invite), &[], ""),
+    );
+    let call = format!("/api/calls/{}", person.call);
+    good("call", f.request("GET", &call, &[], ""));
+    let root = format!("/storage/{name}/");
+    good("storage", f.api("GET", &root, &person.app, Value::Null));
+    let event = json!({"text": format!("hook {n}")}).to_string();
+    let json = [("content-type", "application/json")];
+    good("hook", f.request("POST", &person.hook, &json, event));
+
+    let events = json!({"events": [message(other, n), message(name, n)]}).to_string();
+    let receipt = good(
+        "events",
+        f.signed("irc-1", "POST", "/connector/events", events),
+    );
+    assert!(receipt["stored"].as_u64().unwrap() >= 1, "{receipt}");
+    let waiting = receipt["waiting"].as_array().cloned().unwrap_or_default();
+    assert!(
+        waiting.iter().all(|one| one["account"] == other),
+        "{receipt}"
+    );
+    let all = good(
+        "assignments",
+        f.signed("irc-1", "GET", "/connector/assignments", ""),
+    );
+    let all = all["assignments"].as_array().unwrap();
+    let own = all.iter().filter(|one| one["account"] == *name).count();
+    assert_eq!(own, 2, "{all:?}");
+    let outbox = good("outbox", f.signed("irc-1", "GET", "/connector/outbox", ""));
+    let items = outbox["items"].as_array().unwrap();
+    assert!(
+        items.iter().any(|item| item["account"] == *name),
+        "{outbox}"
+    );
+    let sessions = json!({"sessions": [
+        {"account": other, "since": f.now()}, {"account": name, "since": f.now()},
+    ]});
+    let ended = f.signed("irc-1", "POST", "/connector/sessions", sessions.to_string());
+    assert_eq!(good("sessions", ended)["ended"], Value::Null);
+    let asked = json!({"name": name, "password": PASSWORD}).to_string();
+    let asked = f.signed("ircd-1", "POST", "/connector/authenticate", asked);
+    assert_eq!(good("IRC", asked)["account"], *name);
+    let address = format!(
+        "/connector/addresses?address={}",
+        person.mail.replace('@', "%40")
+    );
+    assert_eq!(
+        good("mail", f.signed("smtp-1", "GET", &address, ""))["known"],
+        true
+    );
+    good(
+        "digests",
+        f.signed("smtp-1", "POST", "/connector/notifications", ""),
+    );
+    good("mails", f.signed("smtp-1", "GET", "/connector/outbox", ""));
+    let told = json!({"platforms": ["irc"], "url": "https://irc.example.org"}).to_string();
+    good(
+        "register",
+        f.signed("irc-1", "POST", "/connector/register", told),
+    );
+    let done = block_on(f.maintain());
+    // What was set aside is told until somebody looks.
+    let own = |what: &&String| !what.starts_with(other) && *what != "set-aside";
+    let others = done.failed.keys().filter(own);
+    assert_eq!(others.count(), 0, "{:?}", done.failed);
+    block_on(f.maintain_when_due()).unwrap();
+}
+
+#[test]
+fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
+    let f = functions_with(|config| {
+        config.shared_counters = true;
+        config.password_cost = crate::kernel::password::PasswordCost::Light;
+        config.mail = Some(MailService {
+            domain: "chat.example.org".to_owned(),
+            connector: "smtp-1".to_owned(),
+            sends: true,
+        });
+    });
+    let alice = person(&f, "alice");
+    let bob = person(&f, "bob");
+    let made = f.api(
+        "POST",
+        "/api/connectors",
+        &alice.session,
+        json!({"kind": "irc"}),
+    );
+    assert_eq!(made.status, 201, "{made:?}");
+    // Of alice's everything, the counters of wrong passwords too.
+    let wrong = json!({"name": "alice", "password": "not the password"}).to_string();
+    assert_eq!(f.request("POST", "/api/session", &[], wrong).status, 401);
+    let gateway = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+    for of in ["alice", "bob"] {
+        let say = Task::Say(Say {
+            account: name(of),
+            connection: "private".to_owned(),
+            target: "#lobby".to_owned(),
+            from: "GitHub".to_owned(),
+            lines: vec!["hello".to_owned()],
+            notice: false,
+            source: None,
+        });
+        block_on(f.enqueue(&gateway, &f.task_id(), say)).unwrap();
+    }
+    day(&f, &bob, "alice", 0);
+
+    let is_record = |key: &String| {
+        let bytes = read(&f, key);
+        let json = serde_json::from_slice::<Value>(&bytes).is_ok_and(|json| json.is_object());
+        // What bob himself is made of may stop bob.
+        let of_bob = key.contains("/bob/") || key.contains("bob.json") || key.contains(&bob.mail);
+        let tree = ["/blobs/", "/heads/", "/packs/"]
+            .iter()
+            .any(|part| key.contains(part));
+        json && !tree && !of_bob && !String::from_utf8_lossy(&bytes).contains("\"bob\"")
+    };
+    let records: Vec<String> = f.memory().keys().into_iter().filter(is_record).collect();
+    let kinds = [
+        "accounts/alice/account.json",
+        "accounts/alice/grants/",
+        "accounts/alice/connections/private.json",
+        "accounts/alice/hooks/",
+        "accounts/alice/mail/addresses/",
+        "accounts/alice/notifications/",
+        "accounts/alice/calls.json",
+        "accounts/alice/provisioned.json",
+        "calls/",
+        "connectors.json",
+        "guard/",
+        "invites/",
+        "mail-addresses/",
+        "maintained.json",
+        "outgoing/",
+        "queue/irc-1/",
+        "setup.json",
+    ];
+    for kind in kinds {
+        assert!(
+            records.iter().any(|key| key.starts_with(kind)),
+            "no {kind}: {records:#?}"
+        );
+    }
+    for (n, key) in records.iter().enumerate() {
+        let Ok(whole) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(&f, key)))
+        else {
+            // Somebody's day has ended it.
+            continue;
+        };
+        let damages = [&b"{\"version\":"[..], b"", b"\xff\x00nonsense", b"[]"];
+        for damage in [damages[n % 4], damages[(n + 2) % 4]] {
+            // Hooks have their rate.
+            f.host().advance(2_000);
+            write(&f, key, Bytes::from_static(damage));
+            day(&f, &bob, "alice", n + 1);
+        }
+        if f.memory().keys().contains(key) {
+            write(&f, key, whole);
+        }
+    }
+    let told = f.host().damaged.lock().unwrap().join("\n");
+    for kind in [
+        "account.json",
+        "connections/private.json",
+        "invites/",
+        "queue/irc-1/",
+        "connectors.json",
+    ] {
+        assert!(told.contains(kind), "nobody was told of {kind}:\n{told}");
+    }
+    // What was in the way of others was set aside.
+    assert!(
+        f.memory()
+            .keys()
+            .iter()
+            .any(|key| key.starts_with(keys::SET_ASIDE))
+    );
+}
+
+#[test]
+fn damage_is_told_once_an_hour_and_forgotten_when_it_is_mended() {
+    let f = functions_with(|_| {});
+    f.sign_up("alice");
+    let key = keys::account(&name("alice"));
+    let whole = read(&f, &key);
+    write(&f, &key, Bytes::from_static(b"{"));
+    let look = || block_on(f.account(&name("alice")));
+    for _ in 0..3 {
+        assert!(look().is_err());
+    }
+    let told = || f.host().damaged.lock().unwrap().len();
+    assert_eq!((told(), f.damaged_records()), (1, 1));
+    f.host().advance(60 * 60 * 1000);
+    assert!(look().is_err());
+    assert_eq!(told(), 2);
+    write(&f, &key, whole);
+    assert!(look().is_ok());
+    assert_eq!(f.damaged_records(), 0);
+}
