@@ -1,175 +1,271 @@
 /** What is typed into the composer: messages and slash commands. */
 
 import { isChannel } from './casemapping.ts';
+import { SERVER_ROOM, type Network, type Room } from './chat/types.ts';
 import { keyword } from './lower.ts';
 
-export type Command =
-  | { kind: 'say'; text: string }
-  | { kind: 'me'; text: string }
-  | { kind: 'notice'; to: string; text: string }
-  | { kind: 'join'; channel: string; key?: string }
-  | { kind: 'part'; channel: string; reason: string }
-  | { kind: 'msg'; to: string; text: string }
-  | { kind: 'nick'; nick: string }
-  | { kind: 'topic'; channel: string; text?: string }
-  | { kind: 'invite'; nick: string; channel: string }
-  | { kind: 'away'; text: string }
-  | { kind: 'whois'; nick: string }
-  | { kind: 'quit' }
-  | { kind: 'help' }
-  | { kind: 'error'; sentence: string };
-
-export interface CommandHelp {
-  usage: string;
-  does: string;
+/** What commands can have done. `ActionsService` does it; buttons and keys ask it for the same. */
+export interface CommandActions {
+  say(room: Room, kind: 'message' | 'action', text: string): void;
+  /** Says it in a channel or to somebody, and goes there. Returns a sentence if there is no such channel. */
+  message(network: Network, to: string, text: string): string;
+  notice(network: Network, to: string, text: string): Promise<unknown>;
+  join(network: Network, channel: string, key?: string): Promise<unknown>;
+  part(network: Network, name: string, reason: string): Promise<unknown>;
+  nick(network: Network, nick: string): Promise<unknown>;
+  topicOf(network: Network, channel: string): string;
+  setTopic(network: Network, channel: string, text: string): Promise<unknown>;
+  invite(network: Network, nick: string, channel: string): Promise<unknown>;
+  away(network: Network, text: string): Promise<unknown>;
+  whois(network: Network, nick: string): Promise<string>;
+  setEnabled(networkId: string, enabled: boolean): Promise<unknown>;
+  help(): void;
 }
 
-export const COMMANDS: Record<string, CommandHelp> = {
-  away: {
+/** Where something was typed. */
+export interface Here {
+  network: Network;
+  room: Room;
+}
+
+/**
+ * What became of a command: nothing to say, a sentence that tells why it was not even tried, or work. Work that resolves
+ * with a sentence has it shown in the room where it was asked for; so is why it failed.
+ */
+export type Outcome = void | string | Promise<unknown>;
+
+/** A command's arguments as they were typed, in a room (a channel or a nickname; `*` is the network itself). */
+interface Typed {
+  room: string;
+  /** Everything after the name. */
+  all: string;
+  /** The first word, and all after it. */
+  first: string;
+  after: string;
+  /** The words after the first one. */
+  more: string[];
+}
+
+/** A slash command: how it is written and explained, how its arguments are read, and what it does. */
+interface Definition<Args extends object> {
+  usage: string;
+  does: string;
+  aliases?: readonly string[];
+  /** Returns a sentence if it cannot be meant, nothing if something is missing. */
+  read(typed: Typed): Args | string | undefined;
+  run(actions: CommandActions, here: Here, args: Args): Outcome;
+}
+
+/** Lets the arguments' type follow from `read`. */
+function command<Args extends object>(
+  definition: Definition<Args>,
+): Definition<Args> {
+  return definition;
+}
+
+const NOWHERE =
+  'Nobody reads here: this is the network itself. Join a channel with /join #channel.';
+
+/** Every slash command by its name. The help, the completion and the composer follow from it. */
+export const COMMANDS = {
+  away: command({
     usage: '/away [text]',
     does: 'Marks you as away; without a text you are back.',
-  },
-  help: { usage: '/help', does: 'Shows this list.' },
-  invite: {
+    read: ({ all }) => ({ text: all }),
+    run: async (actions, { network }, { text }) => {
+      await actions.away(network, text);
+      return text ? `You are away: ${text}` : 'You are back.';
+    },
+  }),
+  help: command({
+    usage: '/help',
+    does: 'Shows this list.',
+    read: () => ({}),
+    run: (actions) => actions.help(),
+  }),
+  invite: command({
     usage: '/invite nick [#channel]',
     does: 'Asks somebody into a channel.',
-  },
-  join: {
+    read: ({ first, more: [channel], room }) => {
+      if (!first) return undefined;
+      const where = channel ?? room;
+      return isChannel(where)
+        ? { nick: first, channel: where }
+        : `Say which channel: /invite ${first} #channel.`;
+    },
+    run: async (actions, { network }, { nick, channel }) => {
+      await actions.invite(network, nick, channel);
+      return `${nick} is invited to ${channel}.`;
+    },
+  }),
+  join: command({
     usage: '/join #channel [key]',
     does: 'Joins a channel, or makes it.',
-  },
-  me: { usage: '/me text', does: 'Says what you are doing.' },
-  msg: {
+    aliases: ['j'],
+    read: ({ all, first, more }) => {
+      if (!first) return undefined;
+      const channel = isChannel(first) ? first : `#${first}`;
+      if (more.length > 1) {
+        return `"${all}" is more than a channel and its key; the name of a channel has no spaces.`;
+      }
+      if (channel.includes(',')) {
+        return `"${channel}" cannot be the name of a channel: join one channel at a time, without commas.`;
+      }
+      const [key] = more;
+      return key ? { channel, key } : { channel };
+    },
+    run: (actions, { network }, args: { channel: string; key?: string }) =>
+      actions.join(network, args.channel, args.key),
+  }),
+  me: command({
+    usage: '/me text',
+    does: 'Says what you are doing.',
+    read: ({ all, room }) => {
+      if (!all) return undefined;
+      return room === SERVER_ROOM ? NOWHERE : { text: all };
+    },
+    run: (actions, { room }, { text }) => actions.say(room, 'action', text),
+  }),
+  msg: command({
     usage: '/msg nick [text]',
     does: 'Talks to somebody directly.',
-  },
-  nick: { usage: '/nick name', does: 'Changes your nickname.' },
-  notice: { usage: '/notice name text', does: 'Sends a notice.' },
-  part: {
+    aliases: ['query'],
+    read: ({ first, after }) =>
+      first ? { to: first, text: after } : undefined,
+    run: (actions, { network }, { to, text }) =>
+      actions.message(network, to, text),
+  }),
+  nick: command({
+    usage: '/nick name',
+    does: 'Changes your nickname.',
+    read: ({ all, first, more }) => {
+      if (!first) return undefined;
+      return more.length
+        ? `A nickname is one word; "${all}" is ${more.length + 1}.`
+        : { nick: first };
+    },
+    run: (actions, { network }, { nick }) => actions.nick(network, nick),
+  }),
+  notice: command({
+    usage: '/notice name text',
+    does: 'Sends a notice.',
+    read: ({ first, after }) =>
+      first && after ? { to: first, text: after } : undefined,
+    run: (actions, { network }, { to, text }) =>
+      actions.notice(network, to, text),
+  }),
+  part: command({
     usage: '/part [#channel] [reason]',
     does: 'Leaves a channel, or closes a direct conversation.',
-  },
-  quit: { usage: '/quit', does: 'Disconnects this network.' },
-  topic: {
+    aliases: ['leave'],
+    read: ({ all, first, after, room }) => {
+      if (isChannel(first)) return { channel: first, reason: after };
+      return room === SERVER_ROOM ? NOWHERE : { channel: room, reason: all };
+    },
+    run: (actions, { network }, { channel, reason }) =>
+      actions.part(network, channel, reason),
+  }),
+  quit: command({
+    usage: '/quit',
+    does: 'Disconnects this network.',
+    read: () => ({}),
+    run: (actions, { network }) => actions.setEnabled(network.id, false),
+  }),
+  topic: command({
     usage: '/topic [text]',
     does: 'Sets the topic of this channel, or shows it.',
-  },
-  whois: { usage: '/whois nick', does: 'Tells who somebody is.' },
+    read: ({ all, first, after, room }) => {
+      const named = isChannel(first);
+      const channel = named ? first : room;
+      const text = named ? after : all;
+      if (!isChannel(channel)) {
+        return 'Only channels have a topic; use /topic in a channel.';
+      }
+      return text ? { channel, text } : { channel };
+    },
+    run: (actions, { network }, args: { channel: string; text?: string }) => {
+      const { channel, text } = args;
+      if (text !== undefined) return actions.setTopic(network, channel, text);
+      const topic = actions.topicOf(network, channel);
+      return Promise.resolve(
+        topic ? `Topic of ${channel}: ${topic}` : `${channel} has no topic.`,
+      );
+    },
+  }),
+  whois: command({
+    usage: '/whois nick',
+    does: 'Tells who somebody is.',
+    aliases: ['w'],
+    read: ({ first, room }) => {
+      if (!first && (isChannel(room) || room === SERVER_ROOM)) return undefined;
+      return { nick: first || room };
+    },
+    run: (actions, { network }, { nick }) => actions.whois(network, nick),
+  }),
 };
 
-const ALIASES: Record<string, string> = {
-  j: 'join',
-  leave: 'part',
-  query: 'msg',
-  w: 'whois',
-};
+type Table = typeof COMMANDS;
+export type CommandName = keyof Table;
+type Args<Name extends CommandName> =
+  Table[Name] extends Definition<infer A> ? A : never;
+
+/** What was typed, understood. */
+export type Command =
+  | { kind: 'say'; text: string }
+  | { kind: 'error'; sentence: string }
+  | { [Name in CommandName]: { kind: Name } & Args<Name> }[CommandName];
+
+/** Names and other names that are understood. */
+const NAMES = new Map<string, CommandName>(
+  (Object.keys(COMMANDS) as CommandName[]).flatMap((name) => {
+    const { aliases = [] } = COMMANDS[name];
+    return [name, ...aliases].map((known) => [known, name] as const);
+  }),
+);
+
+/** A definition whose arguments are those that its own `read` returned. */
+function definition(name: CommandName): Definition<object> {
+  return COMMANDS[name];
+}
 
 /** Reads what was typed in a room (a channel or a nickname; `*` is the network itself). */
 export function parseCommand(input: string, room: string): Command {
-  if (input.startsWith('//')) return say(input.slice(1), room);
   if (!input.startsWith('/')) return say(input, room);
+  if (input.startsWith('//')) return say(input.slice(1), room);
   const [, typed = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
-  const lower = keyword(typed);
-  const name = ALIASES[lower] ?? lower;
-  const [first = '', ...more] = rest.trim().split(/\s+/);
-  const after = rest.trim().slice(first.length).trim();
-  const usage = (): Command => ({
-    kind: 'error',
-    sentence: `/${name} needs more: ${COMMANDS[name]?.usage}.`,
-  });
-
-  switch (name) {
-    case 'help':
-      return { kind: 'help' };
-    case 'quit':
-      return { kind: 'quit' };
-    case 'me':
-      if (!rest.trim()) return usage();
-      return nowhere(room) ?? { kind: 'me', text: rest.trim() };
-    case 'away':
-      return { kind: 'away', text: rest.trim() };
-    case 'join': {
-      if (!first) return usage();
-      const channel = isChannel(first) ? first : `#${first}`;
-      if (more.length > 1) {
-        return {
-          kind: 'error',
-          sentence: `"${rest.trim()}" is more than a channel and its key; the name of a channel has no spaces.`,
-        };
-      }
-      if (channel.includes(',')) {
-        return {
-          kind: 'error',
-          sentence: `"${channel}" cannot be the name of a channel: join one channel at a time, without commas.`,
-        };
-      }
-      return { kind: 'join', channel, ...(more[0] ? { key: more[0] } : {}) };
-    }
-    case 'part':
-      if (isChannel(first)) {
-        return { kind: 'part', channel: first, reason: after };
-      }
-      return (
-        nowhere(room) ?? { kind: 'part', channel: room, reason: rest.trim() }
-      );
-    case 'msg':
-      if (!first) return usage();
-      return { kind: 'msg', to: first, text: after };
-    case 'notice':
-      if (!first || !after) return usage();
-      return { kind: 'notice', to: first, text: after };
-    case 'nick':
-      if (!first) return usage();
-      if (more.length) {
-        return {
-          kind: 'error',
-          sentence: `A nickname is one word; "${rest.trim()}" is ${more.length + 1}.`,
-        };
-      }
-      return { kind: 'nick', nick: first };
-    case 'topic': {
-      const named = isChannel(first);
-      const channel = named ? first : room;
-      const text = named ? after : rest.trim();
-      if (!isChannel(channel)) {
-        return {
-          kind: 'error',
-          sentence: 'Only channels have a topic; use /topic in a channel.',
-        };
-      }
-      return { kind: 'topic', channel, ...(text ? { text } : {}) };
-    }
-    case 'invite': {
-      if (!first) return usage();
-      const channel = more[0] ?? room;
-      if (!isChannel(channel)) {
-        return {
-          kind: 'error',
-          sentence: `Say which channel: /invite ${first} #channel.`,
-        };
-      }
-      return { kind: 'invite', nick: first, channel };
-    }
-    case 'whois':
-      if (!first && (isChannel(room) || room === '*')) return usage();
-      return { kind: 'whois', nick: first || room };
-    default:
-      return {
-        kind: 'error',
-        sentence: `There is no command "/${typed}"; /help lists them all. To send a text that begins with a slash, write "//".`,
-      };
+  const name = NAMES.get(keyword(typed));
+  if (!name) {
+    return refused(
+      `There is no command "/${typed}"; /help lists them all. To send a text that begins with a slash, write "//".`,
+    );
   }
+  const understood = definition(name);
+  const all = rest.trim();
+  const [first = '', ...more] = all.split(/\s+/);
+  const after = all.slice(first.length).trim();
+  const args = understood.read({ room, all, first, after, more });
+  if (args === undefined)
+    return refused(`/${name} needs more: ${understood.usage}.`);
+  if (typeof args === 'string') return refused(args);
+  return { kind: name, ...args } as Command;
+}
+
+/** Does what was typed. */
+export function carryOut(
+  actions: CommandActions,
+  here: Here,
+  input: string,
+): Outcome {
+  const read = parseCommand(input, here.room.name);
+  if (read.kind === 'error') return read.sentence;
+  if (read.kind === 'say') return actions.say(here.room, 'message', read.text);
+  return definition(read.kind).run(actions, here, read);
 }
 
 function say(text: string, room: string): Command {
-  return nowhere(room) ?? { kind: 'say', text };
+  return room === SERVER_ROOM ? refused(NOWHERE) : { kind: 'say', text };
 }
 
-function nowhere(room: string): Command | undefined {
-  if (room !== '*') return undefined;
-  return {
-    kind: 'error',
-    sentence:
-      'Nobody reads here: this is the network itself. Join a channel with /join #channel.',
-  };
+function refused(sentence: string): Command {
+  return { kind: 'error', sentence };
 }

@@ -6,7 +6,7 @@ import type { NewConnection } from '../lib/protocol.ts';
 import { isChannel, same } from '../lib/casemapping.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
-import { parseCommand } from '../lib/commands.ts';
+import { carryOut, type CommandActions } from '../lib/commands.ts';
 import { describeWhois, type Whois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
@@ -22,7 +22,7 @@ export interface ListedRoom {
 }
 
 /** What a user can do, whether by command, button or key. */
-export default class ActionsService extends Service {
+export default class ActionsService extends Service implements CommandActions {
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
   @service declare history: HistoryService;
@@ -35,109 +35,12 @@ export default class ActionsService extends Service {
   submit(room: Room, input: string): string {
     const network = this.chat.network(room.networkId);
     if (!network) return 'This network was removed.';
-    const command = parseCommand(input, room.name);
-    switch (command.kind) {
-      case 'error':
-        return command.sentence;
-      case 'say':
-        this.say(room, 'message', command.text);
-        return '';
-      case 'me':
-        this.say(room, 'action', command.text);
-        return '';
-      case 'notice':
-        void this.#ask(room, () =>
-          this.#request(network, (actor) =>
-            make.send(actor, command.to, 'notice', command.text),
-          ),
-        );
-        return '';
-      case 'msg':
-        if (isChannel(command.to)) {
-          const target = this.chat.room(network.id, command.to);
-          if (!target) {
-            return `You are not in ${command.to}; join it with /join ${command.to}.`;
-          }
-          if (command.text) this.say(target, 'message', command.text);
-          this.go(target);
-          return '';
-        }
-        this.talkTo(network.id, command.to, command.text);
-        return '';
-      case 'join':
-        void this.#ask(room, () =>
-          this.join(network, command.channel, command.key),
-        );
-        return '';
-      case 'part':
-        void this.#ask(room, () =>
-          this.part(network, command.channel, command.reason),
-        );
-        return '';
-      case 'nick':
-        void this.#ask(room, () =>
-          this.#request(network, (actor) => make.nick(actor, command.nick)),
-        );
-        return '';
-      case 'topic': {
-        const target = this.chat.room(network.id, command.channel);
-        if (command.text === undefined) {
-          const topic = target?.topic;
-          this.chat.tell(
-            room.key,
-            'info',
-            topic
-              ? `Topic of ${command.channel}: ${topic}`
-              : `${command.channel} has no topic.`,
-          );
-        } else {
-          const text = command.text;
-          void this.#ask(room, () =>
-            this.setTopic(network, command.channel, text),
-          );
-        }
-        return '';
-      }
-      case 'invite':
-        void this.#ask(room, async () => {
-          await this.#request(network, (actor) =>
-            make.invite(actor, command.nick, command.channel),
-          );
-          this.chat.tell(
-            room.key,
-            'info',
-            `${command.nick} is invited to ${command.channel}.`,
-          );
-        });
-        return '';
-      case 'away':
-        void this.#ask(room, async () => {
-          await this.#request(network, (actor) =>
-            make.away(actor, command.text),
-          );
-          this.chat.tell(
-            room.key,
-            'info',
-            command.text ? `You are away: ${command.text}` : 'You are back.',
-          );
-        });
-        return '';
-      case 'whois':
-        void this.#ask(room, async () => {
-          this.chat.tell(
-            room.key,
-            'info',
-            await this.whois(network, command.nick),
-          );
-        });
-        return '';
-      case 'quit':
-        void this.#ask(room, () => this.setEnabled(network.id, false));
-        return '';
-      case 'help':
-        this.ui.open({ kind: 'help' });
-        return '';
+    const outcome = carryOut(this, { network, room }, input);
+    if (outcome instanceof Promise) {
+      void this.#tellOf(room, outcome);
+      return '';
     }
+    return outcome ?? '';
   }
 
   /** Shows a message at once and sends it. */
@@ -225,6 +128,40 @@ export default class ActionsService extends Service {
     else this.router.transitionTo('chat.index');
   }
 
+  message(network: Network, to: string, text: string): string {
+    if (!isChannel(to)) {
+      this.talkTo(network.id, to, text);
+      return '';
+    }
+    const target = this.chat.room(network.id, to);
+    if (!target) return `You are not in ${to}; join it with /join ${to}.`;
+    if (text) this.say(target, 'message', text);
+    this.go(target);
+    return '';
+  }
+
+  async notice(network: Network, to: string, text: string) {
+    await this.#request(network, (actor) =>
+      make.send(actor, to, 'notice', text),
+    );
+  }
+
+  async nick(network: Network, nick: string) {
+    await this.#request(network, (actor) => make.nick(actor, nick));
+  }
+
+  async invite(network: Network, nick: string, channel: string) {
+    await this.#request(network, (actor) => make.invite(actor, nick, channel));
+  }
+
+  async away(network: Network, text: string) {
+    await this.#request(network, (actor) => make.away(actor, text));
+  }
+
+  topicOf(network: Network, channel: string): string {
+    return this.chat.room(network.id, channel)?.topic ?? '';
+  }
+
   async setTopic(network: Network, channel: string, text: string) {
     await this.#request(network, (actor) => make.topic(actor, channel, text));
   }
@@ -308,10 +245,15 @@ export default class ActionsService extends Service {
     return ack;
   }
 
-  /** What goes wrong is shown in the room where it was asked for. */
-  async #ask(room: Room, work: () => Promise<unknown>) {
+  help() {
+    this.ui.open({ kind: 'help' });
+  }
+
+  /** What work found out, and what went wrong, is shown in the room where it was asked for. */
+  async #tellOf(room: Room, work: Promise<unknown>) {
     try {
-      await work();
+      const said = await work;
+      if (typeof said === 'string') this.chat.tell(room.key, 'info', said);
     } catch (error) {
       this.chat.tell(room.key, 'error', asSentence(sentenceOf(error)));
     }
