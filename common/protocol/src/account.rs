@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::Timestamp;
 
@@ -184,32 +185,15 @@ pub struct Connection {
     pub version: u32,
     /// Names the connection within the account.
     pub id: ConnectionId,
-    /// The platform, `irc`.
+    /// The id of the platform.
     pub platform: String,
     /// What people call the network.
     pub name: String,
     /// The server as it appears in ids and archives: `nick@server`. Unique within an account
     /// for one nick; usually the host.
     pub server: String,
-    /// The host that is dialled.
-    pub host: String,
-    /// The port that is dialled.
-    pub port: u16,
-    /// TLS.
-    pub secure: bool,
-    /// The nickname wanted.
+    /// The account's own name there that is wanted.
     pub nick: String,
-    /// The user name; the nickname if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// The real name; the nickname if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub realname: Option<String>,
-    /// Sign in with SASL PLAIN if there is a password; else the password is sent with PASS.
-    pub sasl: bool,
-    /// Join the channels also while the network offers no such sign-in.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub without_account: bool,
     /// The secret (see above).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
@@ -221,6 +205,34 @@ pub struct Connection {
     pub connector: String,
     /// When it was made.
     pub created: Timestamp,
+    /// The other fields that the platform's descriptor has ([`crate::ConnectionField`]), by name: `host`, `port`, ….
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+impl Connection {
+    /// Returns a text among the platform's fields.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
+    /// Returns a whole number among the platform's fields.
+    #[must_use]
+    pub fn number(&self, field: &str) -> Option<u64> {
+        self.fields.get(field)?.as_u64()
+    }
+
+    /// Returns whether a flag among the platform's fields is on.
+    #[must_use]
+    pub fn flag(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|flag| flag == true)
+    }
+
+    /// Sets one of the platform's fields.
+    pub fn set(&mut self, field: &str, value: impl Into<Value>) {
+        self.fields.insert(field.to_owned(), value.into());
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -230,9 +242,8 @@ impl fmt::Debug for Connection {
             .field("id", &self.id)
             .field("platform", &self.platform)
             .field("server", &self.server)
-            .field("host", &self.host)
-            .field("port", &self.port)
             .field("nick", &self.nick)
+            .field("fields", &self.fields)
             .field("enabled", &self.enabled)
             .field("connector", &self.connector)
             .finish_non_exhaustive()
@@ -242,6 +253,22 @@ impl fmt::Debug for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fields_of_a_platform_stand_beside_the_others() {
+        let record = serde_json::json!({
+            "version": 1, "id": "c", "platform": "irc", "name": "n", "server": "h", "host": "h", "port": 6697,
+            "secure": true, "nick": "a", "sasl": false, "channels": ["#a"], "enabled": true, "connector": "irc",
+            "created": "2026-01-15T10:00:00.000Z"
+        });
+        let read: Connection = serde_json::from_value(record.clone()).unwrap();
+        assert_eq!(
+            (read.text("host"), read.number("port")),
+            (Some("h"), Some(6697))
+        );
+        assert!(read.flag("secure") && !read.flag("sasl") && !read.flag("without_account"));
+        assert_eq!(serde_json::to_value(&read).unwrap(), record);
+    }
 
     #[test]
     fn names_are_nicknames_and_path_segments() {

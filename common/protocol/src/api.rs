@@ -98,47 +98,6 @@ pub struct NewGrant {
     pub scopes: Option<Scopes>,
 }
 
-/// `POST /api/connections`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-pub struct NewConnection {
-    /// `irc`.
-    pub platform: String,
-    /// What people call the network; the host if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Host name or IP address.
-    pub host: String,
-    /// Port; 6697 with TLS, 6667 without, if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// TLS; true if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secure: Option<bool>,
-    /// Nickname; the account's name if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nick: Option<String>,
-    /// User name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// Real name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub realname: Option<String>,
-    /// SASL PLAIN with the password; true if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sasl: Option<bool>,
-    /// Join the channels also while the network offers no such sign-in; false if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub without_account: Option<bool>,
-    /// Password; write-only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
-    /// Channels to join.
-    #[serde(default)]
-    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
-    pub channels: Vec<String>,
-}
-
 /// Answer to `POST /api/tickets`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

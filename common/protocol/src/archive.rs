@@ -7,6 +7,11 @@ use crate::{Day, Timestamp};
 
 const CONTEXT: &str = "https://kosmos.org/ns/v1";
 
+/// What the format leaves out of the item name of a channel that has it once.
+const LEFT_OUT: char = '#';
+/// What the format keeps, percent-encoded.
+const MARKS: [char; 4] = ['#', '&', '+', '!'];
+
 /// What an entry of an archive is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,10 +110,8 @@ impl ArchiveTarget {
     pub fn folder(&self, server: &str) -> [String; 4] {
         let server = encode(&server.to_lowercase(), &['/']);
         let (kind, name) = match self {
-            Self::Channel(channel) => match channel.strip_prefix('#') {
-                Some(rest) if !rest.starts_with(['#', '&', '+', '!']) => {
-                    ("channels", encode(rest, &['/', '%']))
-                }
+            Self::Channel(channel) => match channel.strip_prefix(LEFT_OUT) {
+                Some(rest) if !rest.starts_with(MARKS) => ("channels", encode(rest, &['/', '%'])),
                 _ => ("channels", encode(channel, &['/', '%', '#', '&', '+', '!'])),
             },
             Self::User(nick) => ("users", encode(nick, &['/', '%'])),
@@ -121,11 +124,17 @@ impl ArchiveTarget {
     pub fn from_folder(kind: &str, name: &str) -> Option<Self> {
         let name = decode(name);
         match kind {
-            "channels" if crate::room::is_channel_name(&name) => Some(Self::Channel(name)),
-            "channels" => Some(Self::Channel(format!("#{name}"))),
+            "channels" if is_marked(&name) => Some(Self::Channel(name)),
+            "channels" => Some(Self::Channel(format!("{LEFT_OUT}{name}"))),
             "users" => Some(Self::User(name)),
             _ => None,
         }
+    }
+
+    /// Returns whether there is anything in the name: an archive without one has no folder.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        !self.name().trim_start_matches(LEFT_OUT).is_empty()
     }
 
     /// Returns the channel or nickname.
@@ -135,6 +144,11 @@ impl ArchiveTarget {
             Self::Channel(name) | Self::User(name) => name,
         }
     }
+}
+
+/// Whether a channel's name begins with a mark, perhaps after the ranks that a message in it is for (`@#channel`).
+fn is_marked(name: &str) -> bool {
+    name.trim_start_matches(['@', '%', '~']).starts_with(MARKS)
 }
 
 mod percent {
@@ -226,7 +240,7 @@ impl DailyArchive {
         let server_name = server.to_lowercase();
         let irc_name = target
             .name()
-            .strip_prefix('#')
+            .strip_prefix(LEFT_OUT)
             .unwrap_or_else(|| target.name());
         let irc_name: String = url_path(irc_name);
         Self {

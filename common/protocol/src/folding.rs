@@ -5,8 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// What a network takes for the same letter; on IRC the ISUPPORT token CASEMAPPING.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Folding {
     /// ASCII letters.
@@ -15,30 +19,35 @@ pub enum Folding {
     #[default]
     Rfc1459,
     /// As RFC 1459 has it by the word: without `~` and `^`.
+    #[serde(rename = "rfc1459-strict")]
     Strict,
+    /// None: names are the same if they are written the same.
+    Exact,
 }
 
 impl Folding {
-    const ALL: [Self; 3] = [Self::Ascii, Self::Rfc1459, Self::Strict];
+    const ALL: [Self; 4] = [Self::Ascii, Self::Rfc1459, Self::Strict, Self::Exact];
 
-    /// Reads CASEMAPPING's value, in any case; none if it is not a known one.
+    /// Reads [`Folding::token`], on IRC CASEMAPPING's value, in any case; none if it is not a known one.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         match value.to_ascii_lowercase().as_str() {
             "ascii" => Some(Self::Ascii),
             "rfc1459" => Some(Self::Rfc1459),
             "rfc1459-strict" | "strict-rfc1459" => Some(Self::Strict),
+            "exact" => Some(Self::Exact),
             _ => None,
         }
     }
 
-    /// Returns CASEMAPPING's value.
+    /// Returns its name, on IRC CASEMAPPING's value.
     #[must_use]
     pub const fn token(self) -> &'static str {
         match self {
             Self::Ascii => "ascii",
             Self::Rfc1459 => "rfc1459",
             Self::Strict => "rfc1459-strict",
+            Self::Exact => "exact",
         }
     }
 
@@ -52,6 +61,9 @@ impl Folding {
     /// Returns the form under which names are compared.
     #[must_use]
     pub fn fold(self, name: &str) -> String {
+        if self == Self::Exact {
+            return name.to_owned();
+        }
         let lower = |c: char| match c {
             '[' if self != Self::Ascii => '{',
             ']' if self != Self::Ascii => '}',
@@ -179,6 +191,7 @@ mod tests {
             ("ascii", Folding::Ascii, "#a[]\\~{}|^"),
             ("rfc1459", Folding::Rfc1459, "#a{}|^{}|^"),
             ("rfc1459-strict", Folding::Strict, "#a{}|~{}|^"),
+            ("exact", Folding::Exact, "#A[]\\~{}|^"),
         ] {
             assert_eq!(Folding::parse(name), Some(folding));
             assert_eq!(folding.token(), name);

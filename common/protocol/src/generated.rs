@@ -78,9 +78,16 @@ fn the_client_has_the_types_that_are_spoken() {
         MailResult,
         InviteView,
         InviteAbout,
-        NewConnection,
         ConnectorAddress,
         TicketResponse,
+        Folding,
+        Names,
+        Conversations,
+        FieldKind,
+        Unless,
+        ConnectionField,
+        Feature,
+        PlatformDescriptor,
         NewConnector,
         ConnectorState,
         ConnectorView,
@@ -104,6 +111,11 @@ fn the_client_has_the_types_that_are_spoken() {
         IceServer,
         CallAdmission,
     ];
+    let default = DEFAULT_DESCRIPTOR.trim();
+    let expected = format!(
+        "{expected}\n/** What holds of a platform that says nothing of itself. */\n\
+         export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {default};\n"
+    );
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(FILE);

@@ -19,6 +19,7 @@ mod names;
 mod outbox;
 mod outgoing;
 pub mod paths;
+mod platform;
 mod registration;
 mod room;
 mod scope;
@@ -35,8 +36,8 @@ pub use account::{
 };
 pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
 pub use api::{
-    AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewConnection,
-    NewGrant, NewSession, Problem, SessionResponse, TicketResponse,
+    AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewGrant, NewSession,
+    Problem, SessionResponse, TicketResponse,
 };
 pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
 pub use events::{
@@ -54,6 +55,10 @@ pub use names::{UnreadableName, is_invisible, readable_name};
 pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
+};
+pub use platform::{
+    ConnectionField, ConversationKind, Conversations, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM,
+    Feature, FieldKind, Names, PlatformDescriptor, Unless,
 };
 pub use registration::{ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration};
 pub use room::{PersonId, RoomId, RoomSpelling};

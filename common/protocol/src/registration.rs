@@ -14,6 +14,10 @@ pub struct Registration {
     /// Platforms it serves, `irc`.
     #[serde(default)]
     pub platforms: Vec<String>,
+    /// What these say of themselves; one that says nothing is as `DEFAULT_DESCRIPTOR` has it, if it is that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<crate::PlatformDescriptor>>"))]
+    pub descriptors: Vec<serde_json::Value>,
     /// The program's version.
     #[serde(default)]
     pub version: String,

@@ -3,15 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What the names of channels begin with (RFC 2811, section 2.1).
-pub(crate) const CHANNEL_PREFIXES: [char; 4] = ['#', '&', '+', '!'];
-
-/// Returns whether a name is that of a channel by its first character, perhaps after the ranks that a message in it is
-/// for (`@#channel`).
-pub(crate) fn is_channel_name(name: &str) -> bool {
-    name.trim_start_matches(['@', '%', '~'])
-        .starts_with(CHANNEL_PREFIXES)
-}
+use crate::Conversations;
 
 /// How a client writes the ids of rooms.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -28,7 +20,7 @@ pub enum RoomSpelling {
 /// A channel on a server.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RoomId {
-    /// The channel with its prefix, `#kosmos`.
+    /// The channel as the network names it, `#kosmos`.
     pub channel: String,
     /// The server as the client's credentials name it.
     pub server: String,
@@ -37,8 +29,8 @@ pub struct RoomId {
 impl RoomId {
     /// Reads a room id in any spelling, with the spelling found.
     #[must_use]
-    pub fn parse(text: &str) -> Option<(Self, RoomSpelling)> {
-        let is_channel = is_channel_name;
+    pub fn parse(text: &str, names: &Conversations) -> Option<(Self, RoomSpelling)> {
+        let is_channel = |name: &str| names.is_channel(name);
         let room = |channel: &str, server: &str| {
             let fits = |part: &str| {
                 !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control())
@@ -58,17 +50,19 @@ impl RoomId {
         if is_channel(channel) {
             room(channel, server).map(|room| (room, RoomSpelling::HashAt))
         } else {
-            room(&format!("#{channel}"), server).map(|room| (room, RoomSpelling::PlainAt))
+            let channel = format!("{}{channel}", names.usual);
+            room(&channel, server).map(|room| (room, RoomSpelling::PlainAt))
         }
     }
 
     /// Writes the id in a spelling.
     #[must_use]
-    pub fn spelled(&self, spelling: RoomSpelling) -> String {
+    pub fn spelled(&self, spelling: RoomSpelling, names: &Conversations) -> String {
         match spelling {
             RoomSpelling::HashAt => format!("{}@{}", self.channel, self.server),
             RoomSpelling::PlainAt => {
-                let plain = self.channel.strip_prefix('#').unwrap_or(&self.channel);
+                let plain = self.channel.strip_prefix(names.usual.as_str());
+                let plain = plain.unwrap_or(&self.channel);
                 format!("{plain}@{}", self.server)
             }
             RoomSpelling::Slash => format!("{}/{}", self.server, self.channel),
@@ -119,6 +113,24 @@ impl fmt::Display for PersonId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PlatformDescriptor;
+
+    fn irc() -> Conversations {
+        PlatformDescriptor::default_platform().conversations
+    }
+
+    #[test]
+    fn where_channels_have_no_beginning_of_their_own_their_names_are_as_they_are() {
+        let names = Conversations::default();
+        let (room, found) = RoomId::parse("tea@dummy", &names).unwrap();
+        assert_eq!(
+            (room.channel.as_str(), room.server.as_str()),
+            ("tea", "dummy")
+        );
+        for spelling in [found, RoomSpelling::HashAt] {
+            assert_eq!(room.spelled(spelling, &names), "tea@dummy");
+        }
+    }
 
     #[test]
     fn reads_three_spellings() {
@@ -127,26 +139,26 @@ mod tests {
             ("kosmos@irc.libera.chat", RoomSpelling::PlainAt),
             ("irc.libera.chat/#kosmos", RoomSpelling::Slash),
         ] {
-            let (room, found) = RoomId::parse(text).unwrap();
+            let (room, found) = RoomId::parse(text, &irc()).unwrap();
             assert_eq!(
                 (room.channel.as_str(), room.server.as_str()),
                 ("#kosmos", "irc.libera.chat")
             );
             assert_eq!(found, spelling);
-            assert_eq!(room.spelled(found), text);
+            assert_eq!(room.spelled(found, &irc()), text);
         }
     }
 
     #[test]
     fn keeps_every_hash_and_splits_at_the_last_at() {
-        let (room, _) = RoomId::parse("##a@b@irc.example:6697").unwrap();
+        let (room, _) = RoomId::parse("##a@b@irc.example:6697", &irc()).unwrap();
         assert_eq!(
             (room.channel.as_str(), room.server.as_str()),
             ("##a@b", "irc.example:6697")
         );
-        let (room, _) = RoomId::parse("#a/b@host").unwrap();
+        let (room, _) = RoomId::parse("#a/b@host", &irc()).unwrap();
         assert_eq!(room.channel, "#a/b");
-        assert!(RoomId::parse("#a b@host").is_none());
-        assert!(RoomId::parse("host").is_none());
+        assert!(RoomId::parse("#a b@host", &irc()).is_none());
+        assert!(RoomId::parse("host", &irc()).is_none());
     }
 }

@@ -14,12 +14,12 @@ use tokio::time::Instant;
 
 use crate::calls::{self, Calls};
 use crate::config::GatewayConfig;
-use crate::dialect::PlatformInfo;
 use crate::hub::{Account, lock};
 use crate::link::{Status, activity_of};
 use crate::metrics::{Gauges, Metrics};
 use crate::outbox::{Deliverer, Door, Journal};
 use crate::places::Places;
+use crate::platform::{Offered, PlatformInfo};
 use crate::publisher::{Looks, Publisher, PublisherConfig};
 use crate::service::{GatewayService, NotFound, PATH};
 use crate::sessions::Ended;
@@ -82,8 +82,9 @@ type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
 /// What every part of the gateway uses.
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
-    pub(crate) platforms: HashMap<&'static str, Arc<dyn Platform>>,
-    pub(crate) infos: Vec<PlatformInfo>,
+    /// By their ids.
+    pub(crate) platforms: HashMap<String, Offered>,
+    pub(crate) infos: Vec<Arc<PlatformInfo>>,
     pub(crate) spool: Spool,
     pub(crate) client: FunctionsClient,
     pub(crate) metrics: Arc<Metrics>,
@@ -204,13 +205,7 @@ impl Gateway {
             error,
         })?;
         let (outbox, told) = Door::new();
-        let infos = platforms
-            .iter()
-            .map(|platform| PlatformInfo {
-                id: platform.id(),
-                types: platform.types(),
-            })
-            .collect();
+        let platforms: Vec<Offered> = platforms.into_iter().map(Offered::new).collect();
         let metrics = Arc::new(Metrics::default());
         let publisher_config = PublisherConfig {
             batch_events: limits.batch_events,
@@ -244,10 +239,10 @@ impl Gateway {
             )
             .build_with_inner_svc(NotFound);
         let shared = Arc::new(Shared {
-            infos,
+            infos: platforms.iter().map(|one| Arc::clone(&one.info)).collect(),
             platforms: platforms
                 .into_iter()
-                .map(|platform| (platform.id(), platform))
+                .map(|one| (one.info.id().to_owned(), one))
                 .collect(),
             spool,
             client,
@@ -277,9 +272,13 @@ impl Gateway {
         let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
         calls::listen(&io, &shared);
         let registrar = shared.config.public_url.clone().map(|url| {
+            let infos = || shared.infos.iter();
             let registration = Registration {
                 url: Some(url),
-                platforms: shared.infos.iter().map(|info| info.id.to_owned()).collect(),
+                platforms: infos().map(|info| info.id().to_owned()).collect(),
+                descriptors: infos()
+                    .filter_map(|info| serde_json::to_value(&info.descriptor).ok())
+                    .collect(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 network: None,
                 mail: None,

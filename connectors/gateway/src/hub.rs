@@ -151,7 +151,7 @@ impl Shared {
         if self.is_closing() {
             return None;
         }
-        let Some(platform) = self.platforms.get(assignment.connection.platform.as_str()) else {
+        let Some(kind) = self.platforms.get(assignment.connection.platform.as_str()) else {
             tracing::error!(account = %assignment.account, platform = assignment.connection.platform,
                 "a connection of a platform that this connector does not have is left out");
             return None;
@@ -175,7 +175,7 @@ impl Shared {
         }
         let recent = self.take_recent(&assignment.account, &assignment.connection);
         let id = assignment.connection.id.clone();
-        let link = link::start(self, Arc::clone(platform), assignment, recent);
+        let link = link::start(self, kind.clone(), assignment, recent);
         account.links.insert(id, Arc::clone(&link));
         Some(link)
     }
@@ -318,7 +318,7 @@ impl Shared {
             .platforms
             .get(platform)
             .ok_or("the platform is not enabled")?;
-        let mut connection = kind.credentials(actor, object)?;
+        let mut connection = kind.platform.credentials(actor, object)?;
         self.config.id.clone_into(&mut connection.connector);
         connection.enabled = true;
         if connection.id.is_empty() {

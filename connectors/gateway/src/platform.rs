@@ -3,7 +3,9 @@
 //! The gateway sends [`Command`]s and receives [`Output`]s, each in order. It makes every
 //! [`Output::Activity`] durable before anybody sees it and before the [`Output::Done`] that follows is sent.
 
-use protocol::{Activity, Assignment, EventBody, Timestamp};
+use std::sync::Arc;
+
+use protocol::{Activity, Assignment, EventBody, PlatformDescriptor, Timestamp};
 use tokio::sync::mpsc;
 
 /// The key of `last_seen` that stands for every person.
@@ -134,7 +136,7 @@ impl Seen {
 pub enum Output {
     /// Something happened.
     Activity {
-        /// In the current dialect, room ids as `#chan@server`. Boxed: most outputs are small.
+        /// In the current dialect, room ids as `#chan@server` (the name of the room first). Boxed: most outputs are small.
         activity: Box<Activity>,
         /// Who gets it.
         audience: Audience,
@@ -170,8 +172,8 @@ pub struct ConnectionHandle {
 
 /// A kind of network.
 pub trait Platform: Send + Sync + 'static {
-    /// The platform's id, `irc`.
-    fn id(&self) -> &'static str;
+    /// What the platform says of itself; asked once.
+    fn descriptor(&self) -> PlatformDescriptor;
 
     /// The types of activities it understands, for `schemas`.
     fn types(&self) -> &'static [&'static str];
@@ -196,4 +198,34 @@ pub trait Platform: Send + Sync + 'static {
         assignment: Assignment,
         last_seen: Vec<(String, Timestamp)>,
     ) -> ConnectionHandle;
+}
+
+/// A platform with what it said of itself.
+#[derive(Clone)]
+pub(crate) struct Offered {
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) info: Arc<PlatformInfo>,
+}
+
+impl Offered {
+    pub(crate) fn new(platform: Arc<dyn Platform>) -> Self {
+        let info = Arc::new(PlatformInfo {
+            descriptor: platform.descriptor(),
+            types: platform.types(),
+        });
+        Self { platform, info }
+    }
+}
+
+/// A platform as far as requests and activities are concerned.
+#[derive(Debug)]
+pub(crate) struct PlatformInfo {
+    pub(crate) descriptor: PlatformDescriptor,
+    pub(crate) types: &'static [&'static str],
+}
+
+impl PlatformInfo {
+    pub(crate) fn id(&self) -> &str {
+        &self.descriptor.id
+    }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::dialect::{Dialect, Request, Which, read, schemas};
 use crate::gateway::Shared;
 use crate::link::{Link, ToLink};
+use crate::platform::PlatformInfo;
 use crate::socket::{Client, Reply};
 
 /// Objects that a socket may introduce by `activity-object`.
@@ -154,7 +155,7 @@ impl Session {
                     self.links.remove(&actor);
                     reply.send(&self.echo_of(
                         activity,
-                        request.platform,
+                        &request.platform,
                         Some("the connection has ended. you must connect first"),
                     ));
                 }
@@ -176,9 +177,9 @@ impl Session {
 
     fn keep_credentials(&mut self, mut request: Request, reply: Reply) {
         let object = request.activity.object.take().unwrap_or_default();
-        let platform = self.shared.platforms.get(request.platform);
+        let platform = self.shared.platforms.get(request.platform.id());
         let error =
-            platform.and_then(|platform| platform.credentials(&request.actor, &object).err());
+            platform.and_then(|kind| kind.platform.credentials(&request.actor, &object).err());
         let actor = request.actor.to_string();
         if error.is_none()
             && (self.credentials.len() < MAX_CREDENTIALS || self.credentials.contains_key(&actor))
@@ -198,7 +199,7 @@ impl Session {
         let account = &self.client.account;
         let found = self
             .shared
-            .find_or_make(account, request.platform, &request.actor, credentials)
+            .find_or_make(account, request.platform.id(), &request.actor, credentials)
             .await;
         let link = match found {
             Ok(link) => link,
@@ -216,13 +217,13 @@ impl Session {
     }
 
     fn echo(&self, request: &Request, error: Option<&str>) -> Value {
-        self.echo_of(request.activity.clone(), request.platform, error)
+        self.echo_of(request.activity.clone(), &request.platform, error)
     }
 
     fn echo_of(
         &self,
         mut activity: protocol::Activity,
-        platform: &str,
+        platform: &PlatformInfo,
         error: Option<&str>,
     ) -> Value {
         activity.error = error.map(str::to_owned);

@@ -1,7 +1,7 @@
 //! Connection records from what Sockethub clients send as `credentials`.
 
 use protocol::{Connection, PersonId, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest text taken, in bytes.
 const MAX_TEXT: usize = 500;
@@ -107,26 +107,32 @@ pub(crate) fn connection(
         Some(username) => Some(word("username", username)?),
         None => None,
     };
-    Ok(Connection {
+    let mut connection = Connection {
         version: 1,
         id,
         platform: crate::session::PLATFORM.to_owned(),
         name: host.clone(),
-        sasl: flag("sasl")?.unwrap_or_else(|| password.is_some()),
-        without_account: flag("without_account")?.unwrap_or(false),
         server,
-        host,
-        port,
-        secure,
         nick,
-        username,
-        realname: None,
         password,
         channels: Vec::new(),
         enabled: true,
         connector: String::new(),
         created,
-    })
+        fields: Map::new(),
+    };
+    let sasl = flag("sasl")?.unwrap_or_else(|| connection.password.is_some());
+    connection.set("sasl", sasl);
+    if flag("without_account")? == Some(true) {
+        connection.set("without_account", true);
+    }
+    connection.set("host", host);
+    connection.set("port", port);
+    connection.set("secure", secure);
+    if let Some(username) = username {
+        connection.set("username", username);
+    }
+    Ok(connection)
 }
 
 #[cfg(test)]
@@ -134,6 +140,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::record::Record as _;
 
     fn read(object: Value) -> Result<Connection, String> {
         let actor = "alice@irc.example".parse().unwrap();
@@ -144,21 +151,18 @@ mod tests {
     fn what_lacks_has_sockethubs_defaults() {
         let found =
             read(json!({"type": "credentials", "nick": "al", "server": "irc.example"})).unwrap();
-        assert_eq!((found.port, found.secure, found.sasl), (6697, true, false));
         assert_eq!(
-            (found.nick.as_str(), found.host.as_str()),
-            ("al", "irc.example")
+            (found.port(), found.secure(), found.sasl()),
+            (6697, true, false)
         );
+        assert_eq!((found.nick.as_str(), found.host()), ("al", "irc.example"));
         let plain = read(json!({"secure": false, "password": "x"})).unwrap();
         assert_eq!(
-            (plain.port, plain.sasl, plain.nick.as_str()),
+            (plain.port(), plain.sasl(), plain.nick.as_str()),
             (6667, true, "alice")
         );
         let with_port = read(json!({"server": "localhost:7000"})).unwrap();
-        assert_eq!(
-            (with_port.host.as_str(), with_port.port),
-            ("localhost", 7000)
-        );
+        assert_eq!((with_port.host(), with_port.port()), ("localhost", 7000));
         assert_eq!(with_port.server, "localhost:7000");
     }
 

@@ -4,6 +4,7 @@ mod address;
 mod credentials;
 mod gate;
 mod platform;
+mod record;
 pub mod session;
 mod settings;
 mod shell;

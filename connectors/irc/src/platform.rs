@@ -1,20 +1,23 @@
 //! The platform as the gateway sees it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gateway::{ConnectionHandle, Platform};
-use protocol::{Assignment, Connection, PersonId, Timestamp};
+use protocol::{Assignment, Connection, PersonId, PlatformDescriptor, Timestamp};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
 use crate::gate::{Gate, Pace};
-use crate::session::PLATFORM;
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
 /// Commands and outputs that may wait between the gateway and a connection.
 const CHANNEL: usize = 256;
+
+/// What IRC says of itself.
+pub(crate) static DESCRIPTOR: LazyLock<PlatformDescriptor> =
+    LazyLock::new(PlatformDescriptor::default_platform);
 
 /// How the platform behaves.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +55,8 @@ impl Irc {
 }
 
 impl Platform for Irc {
-    fn id(&self) -> &'static str {
-        PLATFORM
+    fn descriptor(&self) -> PlatformDescriptor {
+        DESCRIPTOR.clone()
     }
 
     fn types(&self) -> &'static [&'static str] {

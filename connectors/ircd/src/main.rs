@@ -173,6 +173,7 @@ fn registration(url: &str, config: &IrcdConfig) -> anyhow::Result<Registration> 
     Ok(Registration {
         url: None,
         platforms: Vec::new(),
+        descriptors: Vec::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         network: Some(NetworkInfo {
             name: config.network.clone(),

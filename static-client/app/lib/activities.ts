@@ -1,7 +1,8 @@
-/** ActivityStreams 2 activities of Sockethub's IRC platform, as the connectors speak them. */
+/** ActivityStreams 2 activities of Sockethub, as the connectors speak them. */
 
-import { isChannel } from './casemapping.ts';
+import { isChannel } from './conversations.ts';
 import { joinId } from './ids.ts';
+import type { Conversations } from './protocol.ts';
 
 export interface Entity {
   id: string;
@@ -36,6 +37,8 @@ export interface Actor {
   nick: string;
   server: string;
   platform: string;
+  /** What names there are names of. */
+  conversations: Conversations;
 }
 
 export function person(nick: string, server: string): Entity {
@@ -47,8 +50,10 @@ export function room(channel: string, server: string): Entity {
 }
 
 /** A room or a person, whatever the name says. */
-export function addressee(name: string, server: string): Entity {
-  return isChannel(name) ? room(name, server) : person(name, server);
+export function addressee(name: string, actor: Actor): Entity {
+  return isChannel(name, actor.conversations)
+    ? room(name, actor.server)
+    : person(name, actor.server);
 }
 
 function activity(actor: Actor, type: string, rest: Partial<Activity>) {
@@ -82,7 +87,7 @@ export const make = {
     content: string,
   ): Activity =>
     activity(actor, 'send', {
-      target: addressee(to, actor.server),
+      target: addressee(to, actor),
       object: { type, content },
     }),
   topic: (actor: Actor, channel: string, content: string): Activity =>

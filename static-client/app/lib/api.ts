@@ -1,6 +1,7 @@
 /** The HTTP interface of the functions, `functions/API.md`. */
 
 import type { Connection } from './chat/types.ts';
+import type { NewConnection } from './network-form.ts';
 import type {
   ArchiveToken,
   ArchiveView,
@@ -14,8 +15,8 @@ import type {
   KeptView,
   MailAddressView,
   NewAccount,
-  NewConnection,
   NotificationsView,
+  PlatformDescriptor,
   ServerInfo,
   SessionResponse,
   StoreTested,
@@ -108,9 +109,12 @@ export class ApiClient {
   revokeInvite = (id: string) =>
     this.#request<void>(to('DELETE /api/invites/<id>', { id }));
 
-  connections = async () =>
-    (await this.#request<{ connections: Connection[] }>('GET /api/connections'))
-      .connections;
+  /** The account's connections, and what more of them can be made to. */
+  connections = () =>
+    this.#request<{
+      connections: Connection[];
+      platforms?: PlatformDescriptor[];
+    }>('GET /api/connections');
   addConnection = (body: NewConnection) =>
     this.#request<Connection>('POST /api/connections', body);
   changeConnection = (

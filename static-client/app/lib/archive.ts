@@ -1,7 +1,7 @@
 /** Chat archives in remoteStorage, format `chat-messages`: paths, and documents to entries. */
 
-import { isChannel, same } from './casemapping.ts';
-import type { Entry, EntryKind, Network } from './chat/types.ts';
+import { same } from './casemapping.ts';
+import type { Entry, EntryKind, Network, RoomKind } from './chat/types.ts';
 import { isArchiveDay } from './days.ts';
 import { hostKey } from './lower.ts';
 import { isMention } from './text/tokens.ts';
@@ -18,10 +18,17 @@ function encode(name: string, special: string): string {
   return out;
 }
 
-/** The folder of a channel's or a person's archive, below the storage root. */
-export function archiveFolder(server: string, name: string): string {
+/**
+ * The folder of a channel's or a person's archive, below the storage root. The format leaves out the `#` of a channel that
+ * has one, whatever the platform.
+ */
+export function archiveFolder(
+  server: string,
+  name: string,
+  kind: RoomKind,
+): string {
   const base = `/chat-messages/${encode(hostKey(server), '/')}`;
-  if (!isChannel(name)) return `${base}/users/${encode(name, '/%')}/`;
+  if (kind !== 'channel') return `${base}/users/${encode(name, '/%')}/`;
   const single = /^#(?![#&+!])/.test(name);
   const item = single ? encode(name.slice(1), '/%') : encode(name, '/%#&+!');
   return `${base}/channels/${item}/`;

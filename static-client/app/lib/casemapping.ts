@@ -1,14 +1,19 @@
-/** Comparison of IRC names under the server's CASEMAPPING (RFC 2812, section 2.2). */
+/** How names compare: as their platform says, or as the network itself has said since. */
 
-export type Casemapping = 'ascii' | 'rfc1459' | 'rfc1459-strict';
+import * as conversations from './conversations.ts';
+import { DEFAULT_DESCRIPTOR, type Folding } from './protocol.ts';
+
+export type Casemapping = Folding;
 
 export const CASEMAPPINGS: readonly Casemapping[] = [
   'rfc1459',
   'rfc1459-strict',
   'ascii',
+  'exact',
 ];
 
 const EXTRA: Record<Casemapping, Record<string, string>> = {
+  exact: {},
   ascii: {},
   rfc1459: { '[': '{', ']': '}', '\\': '|', '~': '^' },
   'rfc1459-strict': { '[': '{', ']': '}', '\\': '|' },
@@ -16,6 +21,7 @@ const EXTRA: Record<Casemapping, Record<string, string>> = {
 
 /** Returns the form of a name by which names are compared. */
 export function fold(name: string, mapping: Casemapping): string {
+  if (mapping === 'exact') return name;
   const extra = EXTRA[mapping];
   let out = '';
   for (const char of name) {
@@ -30,17 +36,20 @@ export function same(a: string, b: string, mapping: Casemapping): boolean {
   return a === b || fold(a, mapping) === fold(b, mapping);
 }
 
-/** Reads the name of a mapping; anything unknown is `rfc1459`, the default of IRC. */
-export function parseCasemapping(value: unknown): Casemapping {
-  return value === 'ascii' || value === 'rfc1459-strict' ? value : 'rfc1459';
+/** Reads the name of a mapping; anything unknown is what is usual on the platform. */
+export function parseCasemapping(
+  value: unknown,
+  usual: Casemapping = 'rfc1459',
+): Casemapping {
+  return CASEMAPPINGS.find((known) => known === value) ?? usual;
 }
 
-/** Returns whether a name is that of a channel, or of those within it who have a rank (`@#channel`). */
+/** Returns whether a name is that of a channel where no platform says otherwise. */
 export function isChannel(name: string): boolean {
-  return /^[@%~]*[#&+!]/.test(name);
+  return conversations.isChannel(name, DEFAULT_DESCRIPTOR.conversations);
 }
 
-/** Returns whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
+/** The same, of those within a channel who have a rank. */
 export function isPartOfChannel(name: string): boolean {
-  return /^[@%~]+[#&+!]/.test(name);
+  return conversations.isPartOfChannel(name, DEFAULT_DESCRIPTOR.conversations);
 }

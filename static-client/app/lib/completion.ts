@@ -1,10 +1,14 @@
 /** Tab completion in the composer: nicknames, channels, commands. */
 
 import { fold, type Casemapping } from './casemapping.ts';
+import { signOf } from './conversations.ts';
+import type { Conversations } from './protocol.ts';
 
 export interface Completable {
   /** How the network compares names. */
   casemapping: Casemapping;
+  /** How names of channels begin there. */
+  conversations: Conversations;
   /** Who spoke last first, then the others. */
   nicks: readonly string[];
   channels: readonly string[];
@@ -34,7 +38,7 @@ export function complete(
     candidates = what.commands
       .filter((name) => begins(name, word.slice(1)))
       .map((name) => `/${name} `);
-  } else if (word.startsWith('#') || word.startsWith('&')) {
+  } else if (signOf(word, what.conversations)) {
     candidates = what.channels
       .filter((name) => begins(name, word))
       .map((name) => `${name} `);

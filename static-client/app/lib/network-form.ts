@@ -1,50 +1,109 @@
-/** What was typed about a network, to what the server takes. */
+/** What was typed about a network, to what the server takes: the fields are those that the platform describes. */
 
-import type { NewConnection } from './protocol.ts';
-import { isChannel } from './casemapping.ts';
+import { channelTyped } from './conversations.ts';
+import {
+  DEFAULT_DESCRIPTOR,
+  type ConnectionField,
+  type Conversations,
+  type PlatformDescriptor,
+} from './protocol.ts';
+
+/** `POST /api/connections`: beside these, the fields of the platform. */
+export interface NewConnection {
+  platform: string;
+  name?: string;
+  [field: string]: unknown;
+}
 
 /** Reads channels that were typed, separated by commas. */
-export function readChannels(typed: string): string[] {
+export function readChannels(
+  typed: string,
+  names: Conversations = DEFAULT_DESCRIPTOR.conversations,
+): string[] {
   return typed
     .split(',')
     .map((channel) => channel.trim().replace(/\s+/g, ' '))
     .filter(Boolean)
-    .map((channel) => (isChannel(channel) ? channel : `#${channel}`));
+    .map((channel) => channelTyped(channel, names));
+}
+
+/** The fields that a form asks for, in rows: what belongs together stands side by side. */
+export function rowsOf(platform: PlatformDescriptor): ConnectionField[][] {
+  const rows: ConnectionField[][] = [];
+  for (const field of platform.fields.filter(({ unasked }) => !unasked)) {
+    const row = rows.at(-1);
+    const before = row?.length === 1 ? row[0]?.kind : undefined;
+    const together =
+      (before === 'host' && field.kind === 'port') ||
+      (before === 'own-name' && field.kind === 'secret');
+    if (row && together) row.push(field);
+    else rows.push([field]);
+  }
+  return rows;
+}
+
+/** What a field is if it is left empty, by what is ticked. */
+export function defaultOf(
+  { default: usual, unless }: ConnectionField,
+  isTicked: (flag: string) => boolean,
+): string | number | boolean | undefined {
+  return unless && !isTicked(unless.flag) ? unless.default : usual;
 }
 
 /** Reads the form; answers a sentence if something in it cannot be meant. */
-export function readNetworkForm(form: FormData): NewConnection | string {
-  const text = (name: string) =>
-    ((form.get(name) as string | null) ?? '').trim();
-  const host = text('host');
-  if (!host)
-    return 'Type the host of the network, for example irc.libera.chat.';
-  if (/[\s/@]/.test(host)) {
-    return `"${host}" is no host: it has no spaces, no "/" and no "@".`;
+export function readNetworkForm(
+  form: FormData,
+  platform: PlatformDescriptor = DEFAULT_DESCRIPTOR,
+): NewConnection | string {
+  const typed = (name: string) => (form.get(name) as string | null) ?? '';
+  const read: NewConnection = { platform: platform.id };
+  const name = typed('name').trim();
+  if (name) read.name = name;
+  for (const field of platform.fields.filter(({ unasked }) => !unasked)) {
+    // A password is taken as it was typed.
+    const text =
+      field.kind === 'secret' ? typed(field.name) : typed(field.name).trim();
+    if (field.kind === 'flag') {
+      read[field.name] = form.get(field.name) !== null;
+    } else if (field.kind === 'channels') {
+      read[field.name] = readChannels(text, platform.conversations);
+    } else if (text) {
+      const wrong = whatIsWrong(field, text);
+      if (wrong) return wrong;
+      read[field.name] = field.kind === 'port' ? Number(text) : text;
+      for (const flag of field.implies ?? []) read[flag] = true;
+    } else if (field.required) {
+      const example = field.placeholder;
+      return `${field.label} is missing${example ? `: type one, for example ${example}` : ''}.`;
+    }
   }
-  const port = text('port');
-  if (
-    port &&
-    !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
-  ) {
-    return `"${port}" is no port: it is a number from 1 to 65535.`;
+  return read;
+}
+
+/** What a text cannot be, one sentence; whatever is not noticed here the server says. */
+function whatIsWrong(field: ConnectionField, text: string): string | undefined {
+  switch (field.kind) {
+    case 'host':
+      return /[\s/@]/.test(text)
+        ? `"${text}" is no host: it has no spaces, no "/" and no "@".`
+        : undefined;
+    case 'port':
+      return /^\d{1,5}$/.test(text) &&
+        Number(text) >= 1 &&
+        Number(text) <= 65_535
+        ? undefined
+        : `"${text}" is no port: it is a number from 1 to 65535.`;
+    case 'own-name':
+    case 'word': {
+      const { without = '', begins_without: begin = '' } = field;
+      const odd =
+        [...text].some((char) => /\s/.test(char) || without.includes(char)) ||
+        begin.includes(text.charAt(0));
+      return odd
+        ? `${field.label} "${text}" is not valid: ${field.expected ?? 'it has no spaces'}.`
+        : undefined;
+    }
+    default:
+      return undefined;
   }
-  const nick = text('nick');
-  if (nick && /[\s,@!#&]/.test(nick)) {
-    return `"${nick}" cannot be a nickname: it has no spaces and none of , @ ! # &.`;
-  }
-  const channels = readChannels(text('channels'));
-  // A password is taken as it was typed.
-  const password = (form.get('password') as string | null) ?? '';
-  return {
-    platform: 'irc',
-    host,
-    secure: form.get('secure') !== null,
-    without_account: form.get('without_account') !== null,
-    channels,
-    ...(text('name') ? { name: text('name') } : {}),
-    ...(port ? { port: Number(port) } : {}),
-    ...(nick ? { nick } : {}),
-    ...(password ? { password, sasl: true } : {}),
-  };
 }

@@ -150,34 +150,6 @@ export type InviteAbout = {
   expires: Timestamp;
 };
 
-/** `POST /api/connections`. */
-export type NewConnection = {
-  /** `irc`. */
-  platform: string;
-  /** What people call the network; the host if absent. */
-  name?: string;
-  /** Host name or IP address. */
-  host: string;
-  /** Port; 6697 with TLS, 6667 without, if absent. */
-  port?: number;
-  /** TLS; true if absent. */
-  secure?: boolean;
-  /** Nickname; the account's name if absent. */
-  nick?: string;
-  /** User name. */
-  username?: string;
-  /** Real name. */
-  realname?: string;
-  /** SASL PLAIN with the password; true if absent. */
-  sasl?: boolean;
-  /** Join the channels also while the network offers no such sign-in; false if absent. */
-  without_account?: boolean;
-  /** Password; write-only. */
-  password?: string;
-  /** Channels to join. */
-  channels?: Array<string>;
-};
-
 /** A connector that the account may use. */
 export type ConnectorAddress = {
   /** The connector's id. */
@@ -196,6 +168,96 @@ export type TicketResponse = {
   connectors: Array<ConnectorAddress>;
   /** When the tickets end. */
   expires: Timestamp;
+};
+
+/** What a network takes for the same letter; on IRC the ISUPPORT token CASEMAPPING. */
+export type Folding = "ascii" | "rfc1459" | "rfc1459-strict" | "exact";
+
+/** How names of persons and channels compare. */
+export type Names = {
+  /** What is taken until the network has said something else. */
+  compare: Folding;
+  /** What may stand within a name besides letters and digits: in a text it is no end of one. */
+  inside: string;
+};
+
+/** How a name tells what it is the name of: each is a set of characters. */
+export type Conversations = {
+  /** What names of channels begin with; empty if they cannot be told by their names. */
+  channels: string;
+  /** The beginning that people may leave out; empty if there is none. */
+  usual: string;
+  /** What may stand before the name of a channel: it is for those within it who have that rank. */
+  parts: string;
+  /** What only names of servers have in them. */
+  servers: string;
+};
+
+/** What may be in a field. */
+export type FieldKind = "text" | "word" | "own-name" | "host" | "port" | "secret" | "flag" | "channels";
+
+/** A default that is another one while a flag is off. */
+export type Unless = {
+  /** The field that is the flag. */
+  flag: string;
+  /** The default while it is off. */
+  default: string | number | boolean;
+};
+
+/**
+ * A field of a connection.
+ *
+ * `host`, `port` and `username` say where a connection leads to and as whom: no two connections of an account have all
+ * three in common. `name`, what people call the network, is a field of every platform and is not described.
+ */
+export type ConnectionField = {
+  /** Its key in the record and in the API, `^[a-z0-9_]{1,64}$`. */
+  name: string;
+  /** What may be in it. */
+  kind: FieldKind;
+  /** What people call it. */
+  label: string;
+  /** One sentence below it. */
+  hint?: string;
+  /** An example. */
+  placeholder?: string;
+  /** A connection cannot be without it. */
+  required?: boolean;
+  /** Its length in bytes (of a text: characters; of channels: how many), 200 if absent. */
+  limit?: number;
+  /** What it is if it is not given. */
+  default?: string | number | boolean;
+  /** When it is something else if it is not given. */
+  unless?: Unless;
+  /** Characters that are not in it. */
+  without?: string;
+  /** Characters that it does not begin with. */
+  begins_without?: string;
+  /** What is expected, for whoever gave something else. */
+  expected?: string;
+  /** Flags that a form sets as well if this is given. */
+  implies?: Array<string>;
+  /** It is taken, but a form does not ask for it. */
+  unasked?: boolean;
+};
+
+/** What a platform can do. What is not known is not offered. */
+export type Feature = "calls" | "channels" | "deletion" | "edits" | "history" | "reactions" | "replies" | "roles" | "services" | "topics" | "typing" | "uploads" | "unknown";
+
+/** A kind of network. */
+export type PlatformDescriptor = {
+  /** Its id, `^[a-z0-9-]{1,64}$`: the platform of connections, and a part of `@context`. */
+  id: string;
+  /** What people call it. */
+  label: string;
+  /** How names compare. */
+  names: Names;
+  /** How names tell what they are names of. */
+  conversations: Conversations;
+  /** The fields of a connection, in the order in which they are asked for. */
+  fields: Array<ConnectionField>;
+  /** What it can do. */
+  supports: Array<Feature>;
 };
 
 /** Body of `POST /api/connectors`. */
@@ -240,6 +302,8 @@ export type Registration = {
   url?: string;
   /** Platforms it serves, `irc`. */
   platforms: Array<string>;
+  /** What these say of themselves; one that says nothing is as `DEFAULT_DESCRIPTOR` has it, if it is that. */
+  descriptors?: Array<PlatformDescriptor>;
   /** The program's version. */
   version: string;
   /** The private network that it is. */
@@ -462,4 +526,53 @@ export type CallAdmission = {
   ice_ttl: number;
   /** When the ticket ends. */
   expires: Timestamp;
+};
+
+/** What holds of a platform that says nothing of itself. */
+export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
+  "id": "irc",
+  "label": "IRC",
+  "names": { "compare": "rfc1459", "inside": "_-[]{}\\|^`" },
+  "conversations": { "channels": "#&+!", "usual": "#", "parts": "@%~", "servers": "." },
+  "fields": [
+    {
+      "name": "host", "kind": "host", "label": "Host", "placeholder": "irc.libera.chat", "required": true
+    },
+    {
+      "name": "port", "kind": "port", "label": "Port", "default": 6697, "unless": { "flag": "secure", "default": 6667 }
+    },
+    {
+      "name": "secure", "kind": "flag", "label": "Encrypted connection (TLS)", "default": true
+    },
+    {
+      "name": "nick", "kind": "own-name", "label": "Nickname", "limit": 64,
+      "without": ",*?!@.", "begins_without": "#&+!$:-@~%0123456789",
+      "expected": "a nickname takes letters, digits and -_[]{}\\|^`, begins with none of the digits and has no spaces"
+    },
+    {
+      "name": "password", "kind": "secret", "label": "Password", "limit": 300,
+      "hint": "If your nickname is registered there.", "implies": ["sasl"]
+    },
+    {
+      "name": "username", "kind": "word", "label": "User name", "limit": 128, "begins_without": ":@", "unasked": true,
+      "expected": "it has at most 128 bytes and no spaces, like alice or, for a bouncer, alice/network@client"
+    },
+    {
+      "name": "realname", "kind": "text", "label": "Real name", "limit": 200, "unasked": true
+    },
+    {
+      "name": "sasl", "kind": "flag", "label": "Sign in with SASL", "default": true, "unasked": true
+    },
+    {
+      "name": "without_account", "kind": "flag", "default": false,
+      "label": "Join the channels even while the network offers no sign-in",
+      "hint": "With a password, your channels wait until the network has signed you in. With this they do not: others may meet you there without your account. A password that is refused ends the attempt either way."
+    },
+    {
+      "name": "channels", "kind": "channels", "label": "Channels", "limit": 200, "placeholder": "#channel, #another",
+      "hint": "Joined whenever it connects; separated by commas.",
+      "expected": "a channel begins with # (or &, + or !) and has no spaces or commas"
+    }
+  ],
+  "supports": ["calls", "channels", "history", "roles", "services", "topics"]
 };

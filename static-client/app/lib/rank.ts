@@ -5,7 +5,8 @@ export function rank(name: string, typed: string): number {
   const wanted = forSearch(typed.trim());
   if (!wanted) return 0;
   const lower = forSearch(name);
-  const bare = lower.replace(/^[#&+!]+/, '');
+  // Whatever stands before the letters of a name, as channels have it, need not be typed.
+  const bare = lower.replace(/^[^\p{L}\p{N}]+/u, '');
   if (lower === wanted || bare === wanted) return 4;
   if (lower.startsWith(wanted) || bare.startsWith(wanted)) return 3;
   if (lower.includes(wanted)) return 2;

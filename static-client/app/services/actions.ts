@@ -2,7 +2,7 @@ import Service, { service } from '@ember/service';
 import type RouterService from '@ember/routing/router-service';
 import { make } from '../lib/activities.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
-import type { NewConnection } from '../lib/protocol.ts';
+import type { NewConnection } from '../lib/network-form.ts';
 import { isChannel, same } from '../lib/casemapping.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';

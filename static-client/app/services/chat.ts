@@ -29,6 +29,7 @@ import {
 } from '../lib/chat/types.ts';
 import { latest, unread, type Unread } from '../lib/chat/unread.ts';
 import { InputHistory } from '../lib/input-history.ts';
+import type { Platforms } from '../lib/platforms.ts';
 import { LocalStore } from '../lib/local-store.ts';
 import type SessionService from './session.ts';
 
@@ -37,6 +38,7 @@ const ROOM_LIMIT = 3000;
 const ROOM_KEEP = 1000;
 const CACHE_CONNECTIONS = 'cache:connections';
 const CACHE_DIRECT = 'cache:direct';
+const CACHE_PLATFORMS = 'cache:platforms';
 /** How networks compare names, so that keys are right from the start. */
 const CACHE_CASEMAPPINGS = 'cache:casemappings';
 
@@ -46,6 +48,8 @@ export default class ChatService extends Service {
 
   @tracked state: ChatState = EMPTY_STATE;
   @tracked connections: readonly Connection[] = [];
+  /** What connections can be made to. */
+  @tracked platforms: Platforms = [];
   /** The list of connections has come from the server, or the cache. */
   @tracked loaded = false;
   /** Why the list of connections could not be loaded. */
@@ -107,6 +111,8 @@ export default class ChatService extends Service {
   async start() {
     const { store, account } = this.session;
     this.outbox = new Outbox(store, account);
+    const platforms = store.get(CACHE_PLATFORMS);
+    if (Array.isArray(platforms)) this.platforms = platforms as Platforms;
     const cached = store.get(CACHE_CONNECTIONS);
     if (Array.isArray(cached)) {
       this.#setConnections(cached as Connection[]);
@@ -118,7 +124,10 @@ export default class ChatService extends Service {
   /** Asks for the connections. */
   async reload() {
     try {
-      this.#setConnections(await this.session.api.connections());
+      const answer = await this.session.api.connections();
+      this.platforms = answer.platforms ?? [];
+      this.session.store.set(CACHE_PLATFORMS, this.platforms);
+      this.#setConnections(answer.connections);
       this.trouble = '';
       this.loaded = true;
     } catch (error) {
@@ -138,6 +147,7 @@ export default class ChatService extends Service {
     this.state = EMPTY_STATE;
     this.#histories.clear();
     this.connections = [];
+    this.platforms = [];
     this.loaded = false;
     this.trouble = '';
     this.activeKey = undefined;
@@ -149,7 +159,9 @@ export default class ChatService extends Service {
     const others = this.connections.filter(({ id }) => id !== connection.id);
     this.connections = [...others, connection];
     this.session.store.set(CACHE_CONNECTIONS, this.connections);
-    this.update((draft) => applyConnection(draft, connection));
+    this.update((draft) =>
+      applyConnection(draft, connection, undefined, this.platforms),
+    );
   }
 
   dropConnection(id: string) {
@@ -165,12 +177,13 @@ export default class ChatService extends Service {
         connections,
         this.session.store.get(CACHE_CASEMAPPINGS) as
           Record<string, unknown> | undefined,
+        this.platforms,
       );
       const direct = this.session.store.get(CACHE_DIRECT);
       for (const [networkId, name] of Array.isArray(direct)
         ? (direct as [string, string][])
         : []) {
-        draft.openRoom(networkId, name);
+        draft.openRoom(networkId, name, 'direct');
       }
       for (const item of this.outbox.items) this.#showUnsent(draft, item);
     });
@@ -352,8 +365,12 @@ export default class ChatService extends Service {
   }
 
   /** Opens a room that may not be there yet. */
-  openRoom(networkId: string, name: string): Room | undefined {
-    this.update((draft) => draft.openRoom(networkId, name));
+  openRoom(
+    networkId: string,
+    name: string,
+    kind?: Room['kind'],
+  ): Room | undefined {
+    this.update((draft) => draft.openRoom(networkId, name, kind));
     this.rememberDirect();
     return this.room(networkId, name);
   }

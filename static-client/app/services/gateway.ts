@@ -254,6 +254,7 @@ export default class GatewayService extends Service {
       nick: wanted ? network.wantedNick : network.nick,
       server: network.server,
       platform: network.platform,
+      conversations: network.conversations,
     };
   }
 

@@ -206,30 +206,34 @@ export default class HistoryService extends Service {
   #place(room: Room) {
     const network = this.chat.network(room.networkId);
     if (!network) throw new Error('This network was removed.');
-    return { network, folder: archiveFolder(network.server, room.name) };
+    return {
+      network,
+      folder: archiveFolder(network.server, room.name, room.kind),
+    };
   }
 
   /** Opens direct conversations of the last weeks that the archives know, unless they were closed. */
   async findPeople(closed: Readonly<Record<string, number>>) {
     const oldest = archiveDay(Date.now() - PEOPLE_DAYS * DAY);
     for (const network of this.chat.networks) {
-      const folder = peopleFolder(network.server);
+      const people = peopleFolder(network.server);
       const sources = this.archives.sources();
       const lists = await Promise.all(
-        sources.map((source) => source.list(folder).catch(() => [])),
+        sources.map((source) => source.list(people).catch(() => [])),
       );
       const items = [...new Set(lists.flat())];
       await this.#inParallel(items.slice(0, PEOPLE_LIMIT), async (item) => {
         const name = decodeItem(item);
         if (this.chat.room(network.id, name)) return;
         try {
-          const walk = new Walk(sources, archiveFolder(network.server, name));
+          const folder = archiveFolder(network.server, name, 'direct');
+          const walk = new Walk(sources, folder);
           await walk.begin();
           const last = walk.next;
           if (!last || last < oldest) return;
           const closedAt = closedSince(closed, network.id, name);
           if (closedAt && last <= archiveDay(closedAt)) return;
-          this.chat.openRoom(network.id, name);
+          this.chat.openRoom(network.id, name, 'direct');
         } catch {
           // A conversation that cannot be read is not offered.
         }

@@ -24,7 +24,11 @@ module('Unit | archives', function () {
       ['Bob[x]', 'users/Bob[x]'],
     ]) {
       assert.strictEqual(
-        archiveFolder('IRC.libera.chat', name!),
+        archiveFolder(
+          'IRC.libera.chat',
+          name!,
+          folder!.startsWith('users') ? 'direct' : 'channel',
+        ),
         `${base}/${folder}/`,
       );
     }

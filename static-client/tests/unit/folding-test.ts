@@ -5,6 +5,7 @@ import type { Casemapping } from 'subspace-client/lib/casemapping';
 import { buildRows } from 'subspace-client/lib/chat/rows';
 import { complete } from 'subspace-client/lib/completion';
 import { FoldedMap } from 'subspace-client/lib/folded';
+import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
 import { isMention, tokenize } from 'subspace-client/lib/text/tokens';
 import { attendance, entry, event, said, state, World } from '../helpers/chat';
 
@@ -114,7 +115,14 @@ for (const [casemapping, names] of NAMES) {
     });
 
     test('what Tab completes', function (assert) {
-      const what = { casemapping, nicks: [ONE], channels: [], commands: [] };
+      const { conversations } = DEFAULT_DESCRIPTOR;
+      const what = {
+        casemapping,
+        conversations,
+        nicks: [ONE],
+        channels: [],
+        commands: [],
+      };
       const found = complete('b{o', 3, what)?.candidates;
       assert.deepEqual(found, alike ? [`${ONE}: `] : undefined);
     });

@@ -10,6 +10,7 @@ import {
   INPUT_HISTORY_LIMIT,
 } from 'subspace-client/lib/input-history';
 import { readNetworkForm } from 'subspace-client/lib/network-form';
+import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
 import { rank } from 'subspace-client/lib/rank';
 import { describeScopes } from 'subspace-client/lib/scopes';
 import { describeWhois, duration } from 'subspace-client/lib/whois';
@@ -122,6 +123,7 @@ module('Unit | commands', function () {
 
 module('Unit | completion', function () {
   const what: Completable = {
+    conversations: DEFAULT_DESCRIPTOR.conversations,
     casemapping: 'rfc1459',
     nicks: ['carol', 'Carl', 'bob', '[x]'],
     channels: ['#general', '#gardening'],

@@ -4,11 +4,12 @@ use protocol::{Activity, RoomId, RoomSpelling};
 use serde_json::{Map, Value};
 
 use super::Dialect;
+use crate::platform::PlatformInfo;
 
 /// How a socket sees activities.
 pub(crate) struct View<'a> {
     pub(crate) dialect: Dialect,
-    pub(crate) platform: &'a str,
+    pub(crate) platform: &'a PlatformInfo,
     /// Mode full: everything as it is.
     pub(crate) full: bool,
     /// The account's nickname now, and the one the client asked for and looks for.
@@ -22,7 +23,7 @@ pub(crate) fn render(activity: &Activity, view: &View<'_>) -> Value {
     let Ok(Value::Object(mut map)) = serde_json::to_value(activity) else {
         return Value::Object(Map::new());
     };
-    view.dialect.mark(&mut map, view.platform);
+    view.dialect.mark(&mut map, view.platform.id());
     for key in ["actor", "target", "object"] {
         if let Some(part) = map.get_mut(key) {
             entity(part, view, 0);
@@ -56,8 +57,9 @@ fn entity(value: &mut Value, view: &View<'_>, depth: usize) {
     let id = map.get("id").and_then(Value::as_str).unwrap_or_default();
     match map.get("type").and_then(Value::as_str) {
         Some("room") => {
-            if let Some((room, _)) = RoomId::parse(id) {
-                let spelled = room.spelled((view.spelling)(&room.channel));
+            let names = &view.platform.descriptor.conversations;
+            if let Some((room, _)) = RoomId::parse(id, names) {
+                let spelled = room.spelled((view.spelling)(&room.channel), names);
                 map.insert("id".to_owned(), spelled.into());
                 map.insert("name".to_owned(), room.channel.into());
             }
@@ -83,15 +85,22 @@ fn entity(value: &mut Value, view: &View<'_>, depth: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use protocol::Entity;
     use serde_json::json;
 
     use super::*;
 
+    static IRC: LazyLock<PlatformInfo> = LazyLock::new(|| PlatformInfo {
+        descriptor: protocol::PlatformDescriptor::default_platform(),
+        types: &[],
+    });
+
     fn view(dialect: Dialect, full: bool) -> View<'static> {
         View {
             dialect,
-            platform: "irc",
+            platform: &IRC,
             full,
             alias: Some(("mynick_", "mynick")),
             spelling: &|channel| match channel {

@@ -1,18 +1,13 @@
 //! From a client's JSON to a checked activity.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use protocol::{Activity, Entity, PersonId, RoomId, RoomSpelling, context};
+use protocol::{Activity, Conversations, Entity, PersonId, RoomId, RoomSpelling, context};
 use serde_json::{Map, Value, json};
 
 use super::{Dialect, error_ack};
-
-/// A platform as far as requests are concerned.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PlatformInfo {
-    pub(crate) id: &'static str,
-    pub(crate) types: &'static [&'static str],
-}
+use crate::platform::PlatformInfo;
 
 /// The event that carried a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,7 +26,7 @@ pub(crate) struct Request {
     /// The marks that the message carried.
     pub(crate) dialect: Dialect,
     /// The platform.
-    pub(crate) platform: &'static str,
+    pub(crate) platform: Arc<PlatformInfo>,
     /// The room that is the target, with the client's spelling.
     pub(crate) room: Option<(RoomId, RoomSpelling)>,
 }
@@ -52,7 +47,7 @@ const GATEWAY_TYPES: [&str; 2] = ["connect", "disconnect"];
 pub(crate) fn read(
     value: Value,
     which: Which,
-    platforms: &[PlatformInfo],
+    platforms: &[Arc<PlatformInfo>],
     registered: &HashMap<String, Entity>,
 ) -> Result<Request, Refusal> {
     let Value::Object(mut map) = value else {
@@ -106,7 +101,7 @@ fn parse(
     map: &Map<String, Value>,
     which: Which,
     dialect: Dialect,
-    platforms: &[PlatformInfo],
+    platforms: &[Arc<PlatformInfo>],
     registered: &HashMap<String, Entity>,
 ) -> Result<Request, String> {
     let platform = platform(map, platforms)?;
@@ -122,7 +117,7 @@ fn parse(
         }
         Which::Message if !GATEWAY_TYPES.contains(&kind) && !platform.types.contains(&kind) => {
             let types = platform.types.join(", ");
-            let id = platform.id;
+            let id = platform.id();
             return Err(format!(
                 "platform type {kind} not supported by {id} platform. (types: {types})"
             ));
@@ -136,34 +131,38 @@ fn parse(
         )
     })?;
     let mut activity = Activity::new(
-        platform.id,
+        platform.id(),
         kind,
         Entity::person(&person.nick, &person.server),
     );
     activity.id = map.get("id").and_then(Value::as_str).map(str::to_owned);
     activity.object = object(map.get("object"), kind)?;
+    let names = &platform.descriptor.conversations;
     let target = entity(map.get("target"), "target", registered)?;
     let mut room = None;
     if let Some(target) = target {
-        let (target, found) = resolve(target, kind, activity.object_type(), &person.server)?;
+        let (target, found) = resolve(target, kind, activity.object_type(), &person.server, names)?;
         room = found;
         activity.target = Some(target);
     }
     complete(&activity, room.is_some())?;
     if let Some(inner) = activity.object.as_mut().filter(|_| which == Which::Message) {
-        canonical_rooms(inner);
+        canonical_rooms(inner, names);
     }
     Ok(Request {
         activity,
         actor: person,
         dialect,
-        platform: platform.id,
+        platform: Arc::clone(platform),
         room,
     })
 }
 
-fn platform(map: &Map<String, Value>, platforms: &[PlatformInfo]) -> Result<PlatformInfo, String> {
-    let known = |id: &str| platforms.iter().copied().find(|platform| platform.id == id);
+fn platform<'a>(
+    map: &Map<String, Value>,
+    platforms: &'a [Arc<PlatformInfo>],
+) -> Result<&'a Arc<PlatformInfo>, String> {
+    let known = |id: &str| platforms.iter().find(|platform| platform.id() == id);
     let disabled = |id: &str| {
         format!(
             "platform {} resolved from @context is not enabled in this Sockethub instance.",
@@ -194,15 +193,18 @@ fn platform(map: &Map<String, Value>, platforms: &[PlatformInfo]) -> Result<Plat
             base[0], base[1]
         ));
     };
-    if let Some(found) = platforms.iter().find(|p| context::platform(p.id) == **url) {
-        return Ok(*found);
+    if let Some(found) = platforms
+        .iter()
+        .find(|p| context::platform(p.id()) == **url)
+    {
+        return Ok(found);
     }
     let id = url
         .strip_prefix("https://sockethub.org/ns/context/platform/")
         .and_then(|rest| rest.strip_suffix("/v1.jsonld"));
     Err(id.map_or_else(
         || {
-            let registered: Vec<String> = platforms.iter().map(|p| context::platform(p.id)).collect();
+            let registered: Vec<String> = platforms.iter().map(|p| context::platform(p.id())).collect();
             format!(
                 "platform context URL not registered with this Sockethub instance. (url: {}, registered: {})",
                 short(url),
@@ -297,12 +299,13 @@ fn resolve(
     kind: &str,
     object: Option<&str>,
     server: &str,
+    names: &Conversations,
 ) -> Result<(Entity, Option<(RoomId, RoomSpelling)>), String> {
-    let hashed = |text: &str| text.starts_with(['#', '&', '+', '!']);
+    let named = |text: &str| text.starts_with(|c| names.channels.contains(c));
     let slash = target
         .id
         .split_once('/')
-        .filter(|(start, _)| !start.contains('@') && !hashed(start));
+        .filter(|(start, _)| !start.contains('@') && !named(start));
     let is_room = match target.kind.as_str() {
         "room" => true,
         "person" => false,
@@ -310,9 +313,9 @@ fn resolve(
             matches!(kind, "join" | "leave")
                 || (kind == "query" && matches!(object, None | Some("attendance")))
                 || object == Some("topic")
-                || hashed(&target.id)
-                || slash.is_some_and(|(_, channel)| hashed(channel))
-                || target.name.as_deref().is_some_and(hashed)
+                || named(&target.id)
+                || slash.is_some_and(|(_, channel)| named(channel))
+                || target.name.as_deref().is_some_and(named)
         }
     };
     let on_server = |found: &str| {
@@ -325,7 +328,7 @@ fn resolve(
             })
     };
     if is_room {
-        let (mut room, spelling) = RoomId::parse(&target.id)
+        let (mut room, spelling) = RoomId::parse(&target.id, names)
             .ok_or_else(|| format!("no such channel {}", short(&target.id)))?;
         on_server(&room.server)?;
         server.clone_into(&mut room.server);
@@ -395,7 +398,7 @@ fn complete(activity: &Activity, room: bool) -> Result<(), String> {
 }
 
 /// Rewrites the ids of rooms inside an object.
-fn canonical_rooms(value: &mut Value) {
+fn canonical_rooms(value: &mut Value, names: &Conversations) {
     let Some(map) = value.as_object_mut() else {
         return;
     };
@@ -403,7 +406,7 @@ fn canonical_rooms(value: &mut Value) {
         && let Some((room, _)) = map
             .get("id")
             .and_then(Value::as_str)
-            .and_then(RoomId::parse)
+            .and_then(|id| RoomId::parse(id, names))
     {
         map.insert("id".to_owned(), room.to_string().into());
         map.insert("name".to_owned(), room.channel.into());
@@ -412,7 +415,7 @@ fn canonical_rooms(value: &mut Value) {
         .get_mut("object")
         .filter(|inner| inner.get("object").is_none())
     {
-        canonical_rooms(inner);
+        canonical_rooms(inner, names);
     }
 }
 

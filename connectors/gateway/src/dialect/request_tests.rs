@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::*;
 
-const PLATFORMS: [PlatformInfo; 1] = [PlatformInfo {
-    id: "irc",
-    types: &["update", "join", "leave", "send", "query", "invite"],
-}];
+fn platforms() -> [Arc<PlatformInfo>; 1] {
+    [Arc::new(PlatformInfo {
+        descriptor: protocol::PlatformDescriptor::default_platform(),
+        types: &["update", "join", "leave", "send", "query", "invite"],
+    })]
+}
 
 fn ctx() -> Value {
     json!([
@@ -19,7 +21,7 @@ fn ctx() -> Value {
 }
 
 fn message(value: Value) -> Result<Request, Refusal> {
-    read(value, Which::Message, &PLATFORMS, &HashMap::new())
+    read(value, Which::Message, &platforms(), &HashMap::new())
 }
 
 fn refusal(value: Value) -> String {
@@ -91,7 +93,7 @@ fn registered_objects_tell_rooms_from_persons() {
     let send = |registered| {
         let value = json!({"context": "irc", "type": "send", "actor": "mynick@irc.libera.chat",
             "target": "kosmos@irc.libera.chat", "object": {"type": "me", "content": "waves"}});
-        let request = read(value, Which::Message, &PLATFORMS, &registered).unwrap();
+        let request = read(value, Which::Message, &platforms(), &registered).unwrap();
         request.activity.target.unwrap().kind
     };
     assert_eq!(send(registered), "room");
@@ -228,7 +230,7 @@ fn says_what_is_wrong_in_sockethubs_words() {
 fn a_refusal_echoes_without_secrets_and_nulls() {
     let value = json!({"@context": ctx(), "type": "credentials", "actor": "nobody", "target": null,
         "object": {"password": "secret"}});
-    let refused = read(value, Which::Credentials, &PLATFORMS, &HashMap::new()).unwrap_err();
+    let refused = read(value, Which::Credentials, &platforms(), &HashMap::new()).unwrap_err();
     assert_eq!(
         refused.ack,
         json!({"@context": ctx(), "type": "credentials", "actor": {"id": "nobody"},

@@ -1,10 +1,12 @@
 //! The answer to `schemas`.
 
+use std::sync::Arc;
+
 use protocol::context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::PlatformInfo;
+use crate::platform::PlatformInfo;
 
 /// Types that the gateway itself understands, for every platform.
 const OWN_TYPES: [&str; 3] = ["credentials", "connect", "disconnect"];
@@ -12,7 +14,7 @@ const OWN_TYPES: [&str; 3] = ["credentials", "connect", "disconnect"];
 /// Returns the answer to a client that knows the schemas with the fingerprint `known`.
 ///
 /// The schemas are empty: the server checks activities, with errors that say more.
-pub(crate) fn schemas(platforms: &[PlatformInfo], known: Option<&str>) -> Value {
+pub(crate) fn schemas(platforms: &[Arc<PlatformInfo>], known: Option<&str>) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let platforms: Vec<Value> = platforms
         .iter()
@@ -23,9 +25,9 @@ pub(crate) fn schemas(platforms: &[PlatformInfo], known: Option<&str>) -> Value 
                 .filter(|kind| !OWN_TYPES.contains(kind));
             let types: Vec<&str> = OWN_TYPES.iter().chain(others).copied().collect();
             json!({
-                "id": platform.id,
+                "id": platform.id(),
                 "version": version,
-                "contextUrl": context::platform(platform.id),
+                "contextUrl": context::platform(platform.id()),
                 "contextVersion": "1",
                 "schemaVersion": "1",
                 "types": types,
@@ -55,14 +57,16 @@ pub(crate) fn schemas(platforms: &[PlatformInfo], known: Option<&str>) -> Value 
 mod tests {
     use super::*;
 
-    const PLATFORMS: [PlatformInfo; 1] = [PlatformInfo {
-        id: "irc",
-        types: &["connect", "send"],
-    }];
+    fn platforms() -> [Arc<PlatformInfo>; 1] {
+        [Arc::new(PlatformInfo {
+            descriptor: protocol::PlatformDescriptor::default_platform(),
+            types: &["connect", "send"],
+        })]
+    }
 
     #[test]
     fn gives_what_clients_need_and_then_that_nothing_changed() {
-        let first = schemas(&PLATFORMS, None);
+        let first = schemas(&platforms(), None);
         let fingerprint = first["fingerprint"].as_str().unwrap();
         assert_eq!(fingerprint.len(), 16);
         assert_eq!(
@@ -82,9 +86,9 @@ mod tests {
             json!(["credentials", "connect", "disconnect", "send"])
         );
         assert_eq!(
-            schemas(&PLATFORMS, Some(fingerprint)),
+            schemas(&platforms(), Some(fingerprint)),
             json!({"fingerprint": fingerprint, "unchanged": true})
         );
-        assert_eq!(schemas(&PLATFORMS, Some("another")), first);
+        assert_eq!(schemas(&platforms(), Some("another")), first);
     }
 }

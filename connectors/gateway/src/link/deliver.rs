@@ -30,7 +30,7 @@ impl Task {
             .get_or_insert_with(|| connector_kit::now().to_string());
         self.learn(&activity);
         let own = self.link.nick();
-        let platform = self.platform.id();
+        let platform = &self.platform.info;
         let server = self.assignment.connection.server.clone();
         for (&socket, viewer) in &mut self.viewers {
             let meant = match audience {
@@ -128,10 +128,10 @@ impl Task {
         let server = self.assignment.connection.server.clone();
         let list = self
             .roster
-            .attendance(self.platform.id(), &server, channel, &own);
+            .attendance(self.platform.info.id(), &server, channel, &own);
         if let (Some(mut list), Some(viewer)) = (list, self.viewers.get_mut(&socket)) {
             list.published = Some(connector_kit::now().to_string());
-            viewer.show(&list, self.platform.id(), &server, &own);
+            viewer.show(&list, &self.platform.info, &server, &own);
         }
     }
 
@@ -201,7 +201,7 @@ impl Task {
         if let (Some(topic), Some(viewer)) =
             (self.roster.topic(channel), self.viewers.get_mut(&socket))
         {
-            viewer.show(topic, self.platform.id(), &server, &own);
+            viewer.show(topic, &self.platform.info, &server, &own);
         }
     }
 
@@ -218,7 +218,7 @@ impl Task {
         for activity in self.ring.since(since) {
             viewer
                 .client
-                .message(&viewer.render(activity, self.platform.id(), &own));
+                .message(&viewer.render(activity, &self.platform.info, &own));
         }
     }
 
@@ -241,7 +241,7 @@ impl Task {
             },
         };
         let ack = match self.viewers.get(&request.socket) {
-            Some(viewer) => viewer.render(&activity, self.platform.id(), &self.link.nick()),
+            Some(viewer) => viewer.render(&activity, &self.platform.info, &self.link.nick()),
             None => self.plain(&activity),
         };
         reply.send(&ack);
@@ -250,7 +250,7 @@ impl Task {
     fn plain(&self, activity: &Activity) -> Value {
         let view = View {
             dialect: crate::dialect::Dialect::default(),
-            platform: self.platform.id(),
+            platform: &self.platform.info,
             full: true,
             alias: None,
             spelling: &|_| protocol::RoomSpelling::HashAt,
@@ -261,7 +261,7 @@ impl Task {
     /// Tells full sockets about trouble that answers no request.
     pub(super) fn trouble(&self, text: &str) {
         let actor = Entity::service(&self.assignment.connection.server);
-        let mut activity = Activity::new(self.platform.id(), "error", actor);
+        let mut activity = Activity::new(self.platform.info.id(), "error", actor);
         activity.error = Some(text.to_owned());
         self.tell_full(activity);
     }
@@ -281,13 +281,14 @@ impl Task {
             let own = self.link.nick();
             viewer
                 .client
-                .message(&viewer.render(&activity, self.platform.id(), &own));
+                .message(&viewer.render(&activity, &self.platform.info, &own));
         }
     }
 
     fn offline_state(&self, text: &str) -> Activity {
         let (server, nick) = (&self.assignment.connection.server, self.link.nick());
-        let mut activity = Activity::new(self.platform.id(), "update", Entity::service(server));
+        let mut activity =
+            Activity::new(self.platform.info.id(), "update", Entity::service(server));
         activity.target = Some(Entity::person(&nick, server));
         activity.object =
             Some(json!({"type": "connection", "status": "offline", "content": text, "nick": nick}));
@@ -300,7 +301,7 @@ impl Task {
         for viewer in self.viewers.values().filter(|viewer| viewer.client.full) {
             viewer
                 .client
-                .message(&viewer.render(&activity, self.platform.id(), &own));
+                .message(&viewer.render(&activity, &self.platform.info, &own));
         }
     }
 }

@@ -1,10 +1,17 @@
 //! What somebody would want to be told about: written to them, or with their name in it.
 
-use protocol::{ArchiveTarget, EventBody, Folding, MessageType};
+use protocol::{
+    ArchiveTarget, ConversationKind, EventBody, Folding, MessageType, PlatformDescriptor,
+};
 
 /// Returns whether a message calls the one with this nickname: a private message of a person, or the nickname as a
 /// word in a channel. What one says oneself, notices to oneself and what servers say do not.
-pub(super) fn calls(body: &EventBody, own: &str, folding: Folding) -> bool {
+pub(super) fn calls(
+    body: &EventBody,
+    own: &str,
+    folding: Folding,
+    platform: &PlatformDescriptor,
+) -> bool {
     let EventBody::Message {
         target, message, ..
     } = body
@@ -17,18 +24,22 @@ pub(super) fn calls(body: &EventBody, own: &str, folding: Folding) -> bool {
         MessageType::Join | MessageType::Leave | MessageType::Topic | MessageType::Nick => false,
     };
     let from = &message.from;
-    if !said || own.is_empty() || from.contains('.') || folding.same(from, own) {
+    let by_server = platform.conversations.kind(from) == ConversationKind::Server;
+    if !said || own.is_empty() || by_server || folding.same(from, own) {
         return false;
     }
     match target {
         ArchiveTarget::User(_) => true,
-        ArchiveTarget::Channel(_) => mentions(&folding.fold(&message.text), &folding.fold(own)),
+        ArchiveTarget::Channel(_) => {
+            let (text, own) = (folding.fold(&message.text), folding.fold(own));
+            mentions(&text, &own, &platform.names.inside)
+        }
     }
 }
 
-/// Whether a word stands in a text, both folded; what may be part of a nickname is no boundary.
-fn mentions(text: &str, word: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || "_-{}|^`".contains(c);
+/// Whether a word stands in a text, both folded; what may be part of a name is no boundary.
+fn mentions(text: &str, word: &str, inside: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || inside.contains(c);
     text.match_indices(word).any(|(at, _)| {
         let before = text.get(..at).and_then(|text| text.chars().next_back());
         let after = text
@@ -45,7 +56,8 @@ mod tests {
     use protocol::Folding;
 
     fn calls(body: &EventBody, own: &str) -> bool {
-        super::calls(body, own, Folding::default())
+        let irc = protocol::PlatformDescriptor::default_platform();
+        super::calls(body, own, Folding::default(), &irc)
     }
 
     fn said(target: ArchiveTarget, from: &str, text: &str, kind: MessageType) -> EventBody {

@@ -71,7 +71,7 @@ pub(crate) struct Link {
     /// The nickname now.
     nick: Mutex<String>,
     status: AtomicU8,
-    /// What the network takes for the same letter, [`Folding`].
+    /// How the network compares names, [`Folding`].
     folding: AtomicU8,
     /// The spool's number after the last event that changes the record.
     changed: AtomicU64,
@@ -80,7 +80,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(record: &Connection) -> (Arc<Self>, mpsc::Receiver<ToLink>) {
+    fn new(record: &Connection, folding: Folding) -> (Arc<Self>, mpsc::Receiver<ToLink>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let link = Self {
             created: Instant::now(),
@@ -88,7 +88,7 @@ impl Link {
             nick: Mutex::new(record.nick.clone()),
             record: Mutex::new(record.clone()),
             status: AtomicU8::new(Status::Connecting as u8),
-            folding: AtomicU8::new(Folding::default() as u8),
+            folding: AtomicU8::new(folding as u8),
             changed: AtomicU64::new(0),
             ended: watch::Sender::new(false),
         };

@@ -16,8 +16,9 @@ use super::viewer::Viewer;
 use super::{Link, Status, ToLink, missed};
 use crate::gateway::Shared;
 use crate::metrics::add;
+use crate::platform::Offered;
 use crate::spool::{Durable, SpoolError, refusal};
-use crate::{Attached, Command, ConnectionHandle, Output, Platform, RequestId, Said, SocketId};
+use crate::{Attached, Command, ConnectionHandle, Output, RequestId, Said, SocketId};
 use connector_kit::Backoff;
 
 /// How long a full spool may hold a connection before it looks again.
@@ -32,7 +33,7 @@ struct Waiting {
 
 pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
-    pub(super) platform: Arc<dyn Platform>,
+    pub(super) platform: Offered,
     pub(super) link: Arc<Link>,
     pub(super) assignment: Assignment,
     pub(super) commands: Option<mpsc::Sender<Command>>,
@@ -62,11 +63,14 @@ pub(super) struct Task {
 /// Starts the task of a connection.
 pub(crate) fn start(
     shared: &Arc<Shared>,
-    platform: Arc<dyn Platform>,
+    platform: Offered,
     assignment: Assignment,
     recent: Vec<Activity>,
 ) -> Arc<Link> {
-    let (link, messages) = Link::new(&assignment.connection);
+    let (link, messages) = Link::new(
+        &assignment.connection,
+        platform.info.descriptor.names.compare,
+    );
     let mut ring = Ring::new(shared.config.limits.recent);
     recent.into_iter().for_each(|activity| ring.push(activity));
     let mut task = Task {
@@ -107,8 +111,10 @@ impl Task {
     fn begin(&mut self) {
         let (account, id) = (&self.assignment.account, &self.assignment.connection.id);
         let last_seen = self.shared.spool.last_seen(account, id);
-        let ConnectionHandle { commands, outputs } =
-            self.platform.start(self.assignment.clone(), last_seen);
+        let ConnectionHandle { commands, outputs } = self
+            .platform
+            .platform
+            .start(self.assignment.clone(), last_seen);
         self.commands = Some(commands);
         self.outputs = Some(outputs);
         self.restart_at = None;
@@ -206,9 +212,10 @@ impl Task {
             Output::Activity { records, seen, .. } if !records.is_empty() => {
                 let (own, alone) = (self.link.nick(), self.viewers.is_empty());
                 let folding = self.link.folding();
+                let platform = &self.platform.info.descriptor;
                 let event = |(id, body): &(String, EventBody)| {
                     let mut body = body.clone();
-                    let calls = alone && missed::calls(&body, &own, folding);
+                    let calls = alone && missed::calls(&body, &own, folding, platform);
                     if let EventBody::Message { missed, .. } = &mut body {
                         *missed = calls;
                     }
@@ -229,7 +236,7 @@ impl Task {
                         Some(durable)
                     }
                     Err(error @ SpoolError::TooLarge(_)) => {
-                        // No line of IRC is that long; nothing that cannot be recorded is shown.
+                        // No message is that long; nothing that cannot be recorded is shown.
                         tracing::error!(%error, "an event is dropped");
                         return;
                     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::roster::{channel, nick};
 use crate::dialect::{View, render};
+use crate::platform::PlatformInfo;
 use crate::socket::Client;
 
 /// A socket that is attached to a connection.
@@ -112,7 +113,13 @@ impl Viewer {
     }
 
     /// Sends an activity if the client is to have it.
-    pub(super) fn show(&mut self, activity: &Activity, platform: &str, server: &str, own: &str) {
+    pub(super) fn show(
+        &mut self,
+        activity: &Activity,
+        platform: &PlatformInfo,
+        server: &str,
+        own: &str,
+    ) {
         if self.client.full {
             self.client.message(&self.render(activity, platform, own));
             return;
@@ -145,7 +152,7 @@ impl Viewer {
     }
 
     /// Writes an activity as the client reads it.
-    pub(super) fn render(&self, activity: &Activity, platform: &str, own: &str) -> Value {
+    pub(super) fn render(&self, activity: &Activity, platform: &PlatformInfo, own: &str) -> Value {
         let usual = self.client.spelling();
         render(
             activity,

@@ -134,8 +134,8 @@ fn now() -> i64 {
 }
 
 impl Platform for Network {
-    fn id(&self) -> &'static str {
-        "irc"
+    fn descriptor(&self) -> protocol::PlatformDescriptor {
+        protocol::PlatformDescriptor::default_platform()
     }
 
     fn types(&self) -> &'static [&'static str] {

@@ -7,6 +7,7 @@ use irc_codec::Message;
 
 use super::Session;
 use super::sasl::Sasl;
+use crate::record::Record as _;
 
 /// The capability that the sign-in needs.
 const SASL: &str = "sasl";
@@ -200,7 +201,7 @@ impl Session {
     /// Whether the account wants to be signed in with SASL.
     fn wants_sign_in(&self) -> bool {
         let connection = &self.assignment.connection;
-        connection.sasl && connection.password.is_some()
+        connection.sasl() && connection.password.is_some()
     }
 
     fn ask_capabilities(&mut self) {

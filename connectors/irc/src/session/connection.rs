@@ -7,6 +7,7 @@ use irc_codec::Message;
 use protocol::{Assignment, Connection};
 
 use super::{Action, Link, Session, Wanted};
+use crate::record::Record as _;
 
 /// How long the server may take to close the connection after QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,10 +106,9 @@ impl Session {
     }
 
     fn connect(&mut self) {
-        let Connection {
-            host, port, secure, ..
-        } = &self.assignment.connection;
-        let (host, port, secure) = (host.clone(), *port, *secure);
+        let connection = &self.assignment.connection;
+        let (port, secure) = (connection.port(), connection.secure());
+        let host = connection.host().to_owned();
         self.phase = Phase::Connecting;
         self.set_status(format!("Connecting to {host}, port {port}."));
         self.actions
@@ -118,7 +118,7 @@ impl Session {
     /// Tells why the attempt does not begin at once.
     pub(super) fn queued(&mut self, wait: Duration) {
         if self.phase == Phase::Connecting && wait >= WORTH_TELLING {
-            let host = &self.assignment.connection.host;
+            let host = self.assignment.connection.host();
             let wait = in_words(wait);
             self.set_status(format!(
                 "Connecting to {host} in about {wait}: others here connect to it too, and networks do not like a crowd."
@@ -237,13 +237,13 @@ impl Session {
         let after = &self.assignment.connection;
         let identity = |c: &Connection| {
             (
-                c.host.clone(),
-                c.port,
-                c.secure,
+                c.host().to_owned(),
+                c.port(),
+                c.secure(),
                 c.server.clone(),
-                c.username.clone(),
-                c.realname.clone(),
-                c.sasl,
+                c.text("username").map(str::to_owned),
+                c.text("realname").map(str::to_owned),
+                c.sasl(),
                 c.password.clone(),
             )
         };
@@ -281,7 +281,7 @@ impl Session {
             self.go_offline("The settings changed", Duration::ZERO);
         } else if self.is_online() {
             self.join_all(&come);
-            if self.link.held && self.assignment.connection.without_account {
+            if self.link.held && self.assignment.connection.without_account() {
                 self.join_waiting();
                 self.tell_online();
             }
@@ -303,7 +303,7 @@ impl Session {
         self.outbox
             .set_paced(!self.link.isupport.has("soju.im/SAFERATE"));
         let without = self.lacks_sign_in();
-        self.link.held = without && !self.assignment.connection.without_account;
+        self.link.held = without && !self.assignment.connection.without_account();
         self.look_for_sign_in();
         self.tell_online();
         self.attached_online();

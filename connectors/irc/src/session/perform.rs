@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Session;
 use super::activities::PLATFORM;
 use super::requests::Kind;
+use crate::platform::DESCRIPTOR;
 
 /// The longest name of a channel or nickname that is passed on, in bytes.
 const MAX_NAME: usize = 200;
@@ -168,7 +169,7 @@ impl Session {
     /// The channel or nickname that an activity is about.
     fn name_of(&self, target: Option<&Entity>) -> Result<String, String> {
         let target = target.ok_or("The target is missing.")?;
-        let is_room = match RoomId::parse(&target.id) {
+        let is_room = match room_id(&target.id) {
             Some((_, RoomSpelling::PlainAt)) => target.kind == "room",
             Some(_) => true,
             None => target.kind == "room",
@@ -204,9 +205,7 @@ impl Session {
 
     fn channel_in(&self, object: Option<&Value>) -> Result<String, String> {
         let text = |key: &str| object.and_then(|o| o.get(key)?.as_str());
-        let by_id = text("id")
-            .and_then(RoomId::parse)
-            .map(|(room, _)| room.channel);
+        let by_id = text("id").and_then(room_id).map(|(room, _)| room.channel);
         let name = by_id
             .or_else(|| text("name").map(str::to_owned))
             .ok_or("The object names no room.")?;
@@ -243,6 +242,10 @@ impl Session {
     }
 }
 
+fn room_id(text: &str) -> Option<(RoomId, RoomSpelling)> {
+    RoomId::parse(text, &DESCRIPTOR.conversations)
+}
+
 fn is_server_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
     !text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fits)
@@ -250,7 +253,7 @@ fn is_server_name(text: &str) -> bool {
 
 /// The name of the room that an entity is.
 fn channel_name(target: &Entity) -> String {
-    RoomId::parse(&target.id)
+    room_id(&target.id)
         .map(|(room, _)| room.channel)
         .or_else(|| target.name.clone())
         .unwrap_or_else(|| target.id.clone())

@@ -5,6 +5,7 @@ use irc_codec::Message;
 
 use super::Session;
 use super::connection::Phase;
+use crate::record::Record as _;
 
 /// The longest MOTD that is kept, in bytes.
 const MAX_MOTD: usize = 4096;
@@ -13,9 +14,9 @@ impl Session {
     pub(super) fn register(&mut self) {
         let connection = &self.assignment.connection;
         let nick = connection.nick.clone();
-        let username = connection.username.clone().unwrap_or_else(|| nick.clone());
-        let realname = connection.realname.clone().unwrap_or_else(|| nick.clone());
-        let password = connection.password.clone().filter(|_| !connection.sasl);
+        let username = connection.username().to_owned();
+        let realname = connection.realname().to_owned();
+        let password = connection.password.clone().filter(|_| !connection.sasl());
         if let Some(password) = password {
             self.send_now(&Message::new("PASS", [password]));
         }

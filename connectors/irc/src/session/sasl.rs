@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use irc_codec::Message;
 
 use super::Session;
+use crate::record::Record as _;
 
 /// The longest piece of an answer, in bytes; a piece of just that length is followed by another.
 const CHUNK: usize = 400;
@@ -35,7 +36,7 @@ impl Session {
         let plain = self
             .mechanisms()
             .is_none_or(|list| list.split(',').any(|m| m.eq_ignore_ascii_case("PLAIN")));
-        if !plain && self.registering() && self.assignment.connection.without_account {
+        if !plain && self.registering() && self.assignment.connection.without_account() {
             self.end_negotiation();
         } else if plain {
             self.link.sasl = Sasl::Asked;
@@ -57,7 +58,7 @@ impl Session {
         }
         self.link.sasl = Sasl::Answered;
         let connection = &self.assignment.connection;
-        let user = connection.username.as_deref().unwrap_or(&connection.nick);
+        let user = connection.username();
         let password = connection.password.as_deref().unwrap_or_default();
         let answer = STANDARD.encode(format!("\0{user}\0{password}"));
         let mut pieces: Vec<String> = answer
@@ -143,7 +144,7 @@ impl Session {
         }
         self.link.sasl = Sasl::Not;
         let connection = &self.assignment.connection;
-        let user = connection.username.as_deref().unwrap_or(&connection.nick);
+        let user = connection.username();
         let sentence = format!(
             "{} refused the password of {user}: check it in the settings ({}).",
             self.server(),

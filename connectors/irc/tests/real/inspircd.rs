@@ -194,7 +194,7 @@ async fn people_sign_in_with_sasl() {
     alice.stop().await;
 
     let mut record = assignment("alice", server.port);
-    record.connection.sasl = true;
+    record.connection.set("sasl", true);
     record.connection.password = Some("secret-7".to_owned());
     let mut signed_in = Client::start(record.clone()).await;
     signed_in.state("online").await;

@@ -16,7 +16,7 @@ async fn a_server_that_is_not_there_is_named() {
     );
     alice.stop().await;
     let mut record = assignment("alice", port);
-    record.connection.host = "no-such-host.invalid".to_owned();
+    record.connection.set("host", "no-such-host.invalid");
     let mut lost = Client::start(record).await;
     let sentence = lost.state("offline").await;
     assert!(
@@ -30,8 +30,8 @@ async fn a_server_that_is_not_there_is_named() {
 async fn a_certificate_of_its_own_making_is_refused_in_words() {
     let server = Server::inspircd(true).await;
     let mut record = assignment("alice", server.tls_port);
-    record.connection.secure = true;
-    record.connection.host = "localhost".to_owned();
+    record.connection.set("secure", true);
+    record.connection.set("host", "localhost");
     let mut alice = Client::start(record).await;
     let sentence = alice.state("offline").await;
     assert!(
@@ -51,13 +51,13 @@ async fn a_certificate_that_is_trusted_is_taken() {
         ..IrcConfig::default()
     });
     let mut record = assignment("alice", server.tls_port);
-    record.connection.secure = true;
-    record.connection.host = "localhost".to_owned();
+    record.connection.set("secure", true);
+    record.connection.set("host", "localhost");
     let mut alice = Client::start_with(&irc, record.clone()).await;
     alice.state("online").await;
     alice.stop().await;
     // The same certificate does not do for another name.
-    record.connection.host = "127.0.0.1".to_owned();
+    record.connection.set("host", "127.0.0.1");
     let mut other = Client::start_with(&irc, record).await;
     let sentence = other.state("offline").await;
     assert!(sentence.contains("it is for another host"), "{sentence}");
@@ -68,7 +68,7 @@ async fn a_certificate_that_is_trusted_is_taken() {
 async fn tls_with_a_server_that_speaks_none_fails_in_words() {
     let server = Server::ngircd().await;
     let mut record = assignment("alice", server.port);
-    record.connection.secure = true;
+    record.connection.set("secure", true);
     let mut alice = Client::start_with(&irc(), record).await;
     let sentence = alice.state("offline").await;
     assert!(sentence.contains("TLS"), "{sentence}");

@@ -94,7 +94,7 @@ async fn channels_wait_for_services_that_are_not_there() {
     alice.stop().await;
     server.stop_services().await;
     let mut record = assignment("alice", server.port);
-    record.connection.sasl = true;
+    record.connection.set("sasl", true);
     record.connection.password = Some("hunter-22".to_owned());
     record.connection.channels = vec!["#team".to_owned()];
     let mut alice = Client::start(record).await;

@@ -193,7 +193,7 @@ fn settings_that_change_are_followed() {
     // #mine was joined since and is not in the record yet: it stays.
     story.sent.sort();
     assert_eq!(story.sent, ["JOIN #c key", "NICK al", "PART #a"]);
-    record.connection.port = 7000;
+    record.connection.set("port", 7000);
     story.command(Command::Reassign(Box::new(record)));
     assert_eq!(story.actions.last().unwrap(), "disconnect");
     story.timeout();

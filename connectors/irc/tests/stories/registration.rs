@@ -39,8 +39,8 @@ fn a_server_without_capabilities_will_do() {
 #[test]
 fn sasl_answers_in_pieces_of_400_bytes() {
     let mut record = assignment();
-    record.connection.sasl = true;
-    record.connection.username = Some("al".to_owned());
+    record.connection.set("sasl", true);
+    record.connection.set("username", "al");
     // \0al\0 and the password: 300 bytes are just 400 in base64.
     record.connection.password = Some("p".repeat(296));
     let mut story = Story::new(record);
@@ -62,7 +62,7 @@ fn sasl_answers_in_pieces_of_400_bytes() {
 #[test]
 fn a_refused_password_is_said_and_not_tried_again_soon() {
     let mut record = assignment();
-    record.connection.sasl = true;
+    record.connection.set("sasl", true);
     record.connection.password = Some("wrong".to_owned());
     let mut story = Story::new(record);
     story.connect();
@@ -106,7 +106,7 @@ fn pass_is_sent_first_when_sasl_is_off() {
 #[test]
 fn capabilities_come_and_go() {
     let mut record = assignment();
-    record.connection.sasl = true;
+    record.connection.set("sasl", true);
     record.connection.password = Some("secret".to_owned());
     let mut story = Story::online(record, "cap-notify", "CHANTYPES=#");
     story.server(":irc.test CAP alice NEW :sasl=PLAIN away-notify");
@@ -132,7 +132,7 @@ fn capabilities_come_and_go() {
 
 fn with_password() -> protocol::Assignment {
     let mut record = assignment();
-    record.connection.sasl = true;
+    record.connection.set("sasl", true);
     record.connection.password = Some("secret".to_owned());
     record.connection.channels = vec!["#a".to_owned()];
     record
@@ -234,7 +234,7 @@ fn services_that_come_back_without_a_word_are_found() {
 #[test]
 fn joining_without_the_account_is_the_persons_choice() {
     let mut record = with_password();
-    record.connection.without_account = true;
+    record.connection.set("without_account", true);
     let mut story = Story::new(record);
     story.connect();
     story.server(":irc.test 421 alice CAP :Unknown command");
@@ -256,7 +256,7 @@ fn joining_without_the_account_is_the_persons_choice() {
     assert_eq!(story.sent, ["JOIN #b"]);
     // And by the setting.
     let mut record = with_password();
-    record.connection.without_account = true;
+    record.connection.set("without_account", true);
     story.command(gateway::Command::Reassign(Box::new(record)));
     assert_eq!(story.sent, ["JOIN #b", "JOIN #a"]);
 }

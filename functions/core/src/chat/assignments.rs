@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use protocol::{AccountName, Assignment, Assignments, Connection};
+use serde_json::Map;
 use storage_adapter::ObjectStore;
 
 use crate::Functions;
@@ -64,7 +65,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "there is no account \"{account}\", or it is disabled"
             )));
         }
-        let wanted = self.checked(connector, connection)?;
+        let wanted = self.checked(connector, connection).await?;
         let secret = wanted.password.clone();
         let others = self.connections(&account).await?;
         let known = others
@@ -109,12 +110,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let sealed = self.sealed(account, id, wanted.password.as_deref())?;
         let edited = self
             .edit::<Connection, Connection>(&keys::connection(account, id), |connection| {
-                connection.host.clone_from(&wanted.host);
-                connection.port = wanted.port;
-                connection.secure = wanted.secure;
-                connection.sasl = wanted.sasl;
-                connection.username.clone_from(&wanted.username);
-                connection.realname.clone_from(&wanted.realname);
+                // What is said of it is taken over; a flag that is not, stays.
+                connection.fields.retain(|_, value| value.is_boolean());
+                connection.fields.extend(wanted.fields.clone());
                 connection.password.clone_from(&sealed);
                 connection.connector.clone_from(&wanted.connector);
                 connection.enabled = true;
@@ -128,7 +126,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Checks what a client has sent by way of the connector.
-    fn checked(
+    async fn checked(
         &self,
         connector: &Connector,
         connection: Connection,
@@ -139,32 +137,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 connector.id
             )));
         }
-        let optional =
-            |text: Option<&str>, check: fn(&str) -> Result<String, fields::InvalidField>| {
-                text.filter(|text| !text.is_empty()).map(check).transpose()
-            };
-        let host = fields::host(&connection.host)?;
-        Ok(Connection {
+        let platform = self.platform(&connection.platform).await?;
+        let mut given = connection.fields;
+        given.insert("nick".to_owned(), connection.nick.into());
+        given.insert("password".to_owned(), connection.password.into());
+        given.insert("channels".to_owned(), connection.channels.into());
+        let mut checked = Connection {
             version: 1,
             id: String::new(),
-            name: fields::text("name", &connection.name).unwrap_or_else(|_| host.clone()),
+            name: String::new(),
             server: fields::server(&connection.server)?,
-            host,
-            port: fields::port(connection.port)?,
-            secure: connection.secure,
-            nick: fields::nick(&connection.nick)?,
-            username: optional(connection.username.as_deref(), fields::username)?,
-            realname: optional(connection.realname.as_deref(), |text| {
-                fields::text("realname", text)
-            })?,
-            sasl: connection.sasl,
-            without_account: connection.without_account,
-            password: optional(connection.password.as_deref(), fields::password)?,
-            channels: fields::channels(&connection.channels)?,
+            nick: String::new(),
+            password: None,
+            channels: Vec::new(),
             enabled: true,
             connector: connector.id.clone(),
             created: self.now(),
             platform: connection.platform,
-        })
+            fields: Map::new(),
+        };
+        platform.fill(&mut checked, &given)?;
+        let place = checked.text("host").unwrap_or(&checked.server).to_owned();
+        checked.name = fields::text("name", &connection.name).unwrap_or(place);
+        Ok(checked)
     }
 }

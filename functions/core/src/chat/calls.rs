@@ -28,8 +28,6 @@ const CALL_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_NAME: usize = 40;
 /// The longest name of a channel or person, in bytes.
 const MAX_TARGET: usize = 200;
-/// The platform whose connector carries the signalling.
-const PLATFORM: &str = "irc";
 
 /// A call, `calls/<id>.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -76,7 +74,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "target: expected the name of a channel or person of at most {MAX_TARGET} bytes"
             )));
         }
-        if self.connector_for(PLATFORM).await?.is_none() {
+        if self.any_gateway().await?.is_none() {
             return Err(no_connector());
         }
         #[allow(clippy::expect_used, reason = "the constant is a valid name")]
@@ -152,10 +150,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         };
         let guest = member.is_none();
-        let connector = self
-            .connector_for(PLATFORM)
-            .await?
-            .ok_or_else(no_connector)?;
+        let connector = self.any_gateway().await?.ok_or_else(no_connector)?;
         let joins = match guest {
             true => Subject::Guest(request.client),
             false => Subject::Caller(name.parse().map_err(|_| over())?),

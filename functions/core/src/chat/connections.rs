@@ -2,8 +2,9 @@
 
 use crate::kernel::host::Host;
 use http::StatusCode;
-use protocol::{AccountName, Connection, NewConnection};
-use serde::{Deserialize, Deserializer, Serialize};
+use protocol::{AccountName, Connection};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::Functions;
@@ -11,6 +12,7 @@ use crate::identity::provision::PRIVATE_CONNECTION;
 use crate::kernel::body::Incoming;
 use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::keys;
+use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, empty, json};
@@ -43,65 +45,28 @@ impl ConnectionView {
     }
 }
 
-/// Body of PATCH: what is absent stays; `null` takes away what may be absent.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Changes {
-    platform: Option<String>,
-    name: Option<String>,
-    host: Option<String>,
-    port: Option<u16>,
-    secure: Option<bool>,
-    nick: Option<String>,
-    #[serde(deserialize_with = "present")]
-    username: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
-    realname: Option<Option<String>>,
-    sasl: Option<bool>,
-    without_account: Option<bool>,
-    #[serde(deserialize_with = "present")]
-    password: Option<Option<String>>,
-    channels: Option<Vec<String>>,
-    enabled: Option<bool>,
-}
+/// What of a connection is the account's own on any network.
+const OWN: [&str; 2] = ["channels", "enabled"];
 
-impl Changes {
-    /// Changes nothing but what is the account's own on any network: its channels, and whether it is switched on.
-    fn leave_it_where_it_is(&self) -> bool {
-        let Self {
-            platform,
-            name,
-            host,
-            port,
-            secure,
-            nick,
-            username,
-            realname,
-            sasl,
-            password,
-            without_account,
-            channels: _,
-            enabled: _,
-        } = self;
-        let texts = [platform, name, host, nick];
-        let optional = [username, realname, password];
-        texts.iter().all(|text| text.is_none())
-            && optional.iter().all(|text| text.is_none())
-            && port.is_none()
-            && secure.is_none()
-            && sasl.is_none()
-            && without_account.is_none()
-    }
-}
-
-fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(d).map(Some)
+/// Returns the members of a body that is an object.
+fn members(body: &Value) -> Result<&Map<String, Value>, Failure> {
+    let wrong =
+        || Failure::unprocessable("the body does not have the expected fields: expected an object");
+    body.as_object().ok_or_else(wrong)
 }
 
 impl From<InvalidField> for Failure {
     fn from(error: InvalidField) -> Self {
         Self::unprocessable(error.to_string())
     }
+}
+
+fn no_such_field(name: &str) -> InvalidField {
+    fields::invalid(
+        "field",
+        name,
+        "connections to this platform have none of that name",
+    )
 }
 
 fn missing() -> Failure {
@@ -119,9 +84,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let managed = self.is_managed(&connection.id).await?;
             views.push(ConnectionView::new(connection, managed));
         }
+        let platforms = self.offered().await?;
         Ok(answer(
             StatusCode::OK,
-            &serde_json::json!({"connections": views}),
+            &serde_json::json!({"connections": views, "platforms": platforms}),
         ))
     }
 
@@ -139,37 +105,29 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `POST /api/connections`.
     pub(crate) async fn post_connection(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
-        let wanted: NewConnection = json(body).await?;
+        let wanted: Value = json(body).await?;
+        let wanted = members(&wanted)?;
         let account = &held.account;
-        let host = fields::host(&wanted.host)?;
-        let secure = wanted.secure.unwrap_or(true);
-        let port = fields::port(wanted.port.unwrap_or(if secure { 6697 } else { 6667 }))?;
+        let id = wanted.get("platform").and_then(Value::as_str);
+        let id = id.unwrap_or_default();
         let mut connection = Connection {
             version: 1,
             id: self.connection_id(),
-            connector: self.connector_id(&wanted.platform).await?,
-            platform: wanted.platform,
-            name: fields::text("name", wanted.name.as_deref().unwrap_or(&host))?,
+            connector: self.connector_id(id).await?,
+            platform: id.to_owned(),
+            name: String::new(),
             server: String::new(),
-            host,
-            port,
-            secure,
-            nick: fields::nick(wanted.nick.as_deref().unwrap_or(account.as_str()))?,
-            username: wanted
-                .username
-                .as_deref()
-                .map(fields::username)
-                .transpose()?,
-            realname: realname(wanted.realname.as_deref())?,
-            sasl: wanted.sasl.unwrap_or(true),
-            without_account: wanted.without_account.unwrap_or(false),
+            nick: account.to_string(),
             password: None,
-            channels: fields::channels(&wanted.channels)?,
+            channels: Vec::new(),
             enabled: true,
             created: self.now(),
+            fields: Map::new(),
         };
-        if let Some(password) = wanted.password.filter(|password| !password.is_empty()) {
-            let password = fields::password(&password)?;
+        self.platform(id).await?.fill(&mut connection, wanted)?;
+        let name = wanted.get("name").and_then(Value::as_str);
+        connection.name = fields::text("name", name.unwrap_or_else(|| place_of(&connection)))?;
+        if let Some(password) = connection.password.take() {
             connection.password = Some(self.seal(account, &connection.id, &password)?);
         }
         let others = self.connections(account).await?;
@@ -191,9 +149,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         body: Incoming,
     ) -> Answer {
         let held = call.session()?;
-        let changes: Changes = json(body).await?;
+        let changes: Value = json(body).await?;
+        let changes = members(&changes)?;
         let managed = self.is_managed(id).await?;
-        if managed && !changes.leave_it_where_it_is() {
+        if managed && changes.keys().any(|name| !OWN.contains(&name.as_str())) {
             return Err(Failure::forbidden(
                 "this network is managed by the server; only its channels can be changed, and whether it is switched on",
             ));
@@ -202,32 +161,42 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         // Checked once to tell what is wrong, then applied to whatever is current.
         let mut others = self.connections(account).await?;
         others.retain(|other| other.id != id);
-        let connector = match &changes.platform {
+        let before = self.connection(account, id).await?;
+        let moved = changes.get("platform").and_then(Value::as_str);
+        let connector = match moved {
             Some(platform) => Some(self.connector_id(platform).await?),
             None => None,
         };
-        let password = match &changes.password {
-            Some(Some(password)) if !password.is_empty() => {
-                let password = fields::password(password)?;
-                Some(Some(self.seal(account, id, &password)?))
+        let platform = self.platform(moved.unwrap_or(&before.platform)).await?;
+        let password = match changes.get("password") {
+            Some(password) => {
+                let mut scratch = before.clone();
+                if !platform.change(&mut scratch, "password", password)? {
+                    return Err(no_such_field("password").into());
+                }
+                // Only what is new is in clear.
+                let new = scratch.password.filter(|_| password.is_string());
+                let sealed = new.map(|password| self.seal(account, id, &password));
+                Some(sealed.transpose()?)
             }
-            Some(_) => Some(None),
             None => None,
         };
-        let before = self.connection(account, id).await?;
         let result = self
             .edit::<Connection, Result<Connection, Failure>>(
                 &keys::connection(account, id),
                 |connection| {
                     let mut changed = connection.clone();
-                    if let (Some(platform), Some(connector)) = (&changes.platform, &connector) {
-                        changed.platform.clone_from(platform);
+                    if let (Some(moved), Some(connector)) = (moved, &connector) {
+                        moved.clone_into(&mut changed.platform);
                         changed.connector.clone_from(connector);
+                        changed
+                            .fields
+                            .retain(|name, _| platform.field(name).is_some());
                     }
                     if let Some(password) = &password {
                         changed.password.clone_from(password);
                     }
-                    match apply(&mut changed, &changes, &others) {
+                    match apply(&mut changed, changes, &platform, &others) {
                         Ok(()) => {
                             *connection = changed.clone();
                             Edit::Write(Ok(changed))
@@ -358,17 +327,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 }
 
-fn realname(text: Option<&str>) -> Result<Option<String>, InvalidField> {
-    text.filter(|text| !text.trim().is_empty())
-        .map(|text| fields::text("realname", text))
-        .transpose()
-}
-
 /// Returns the server as in ids: the host; with the port if the account uses the host already; with the network that a
 /// bouncer's user name tells before it if that is taken too. Host, port and user name together are unique.
 fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, Failure> {
-    let host = &connection.host;
-    let with_port = format!("{host}:{}", connection.port);
+    let host = place_of(connection);
+    let with_port = match connection.number("port") {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
     let taken = |server: &str| others.iter().any(|other| other.server == server);
     let conflict = || {
         let user = user_of(connection);
@@ -382,7 +348,7 @@ fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, 
     let network = network_of(user_of(connection));
     let within = |server: &str| format!("{network}.{server}");
     let names = [
-        host.clone(),
+        host.to_owned(),
         with_port.clone(),
         within(host),
         within(&with_port),
@@ -393,11 +359,18 @@ fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, 
 
 /// Whether two connections would be the same to the server.
 fn same_place(one: &Connection, other: &Connection) -> bool {
-    one.host == other.host && one.port == other.port && user_of(one) == user_of(other)
+    place_of(one) == place_of(other)
+        && one.number("port") == other.number("port")
+        && user_of(one) == user_of(other)
+}
+
+/// The host; of a platform without hosts there is one place.
+fn place_of(connection: &Connection) -> &str {
+    connection.text("host").unwrap_or(&connection.platform)
 }
 
 fn user_of(connection: &Connection) -> &str {
-    connection.username.as_deref().unwrap_or(&connection.nick)
+    connection.text("username").unwrap_or(&connection.nick)
 }
 
 /// The network in `user/network@client`, else the user, as a part of a host's name.
@@ -417,50 +390,30 @@ fn network_of(user: &str) -> String {
 
 fn apply(
     connection: &mut Connection,
-    changes: &Changes,
+    changes: &Map<String, Value>,
+    platform: &Platform,
     others: &[Connection],
 ) -> Result<(), Failure> {
-    if let Some(name) = &changes.name {
-        connection.name = fields::text("name", name)?;
-    }
     let before = connection.clone();
-    if let Some(host) = &changes.host {
-        connection.host = fields::host(host)?;
+    for (name, value) in changes {
+        match (name.as_str(), value) {
+            // Applied already.
+            ("platform" | "password", _) | ("name" | "enabled", Value::Null) => {}
+            ("name", Value::String(text)) => connection.name = fields::text("name", text)?,
+            ("enabled", Value::Bool(on)) => connection.enabled = *on,
+            _ => {
+                if !platform.change(connection, name, value)? {
+                    return Err(no_such_field(name).into());
+                }
+            }
+        }
     }
-    if let Some(port) = changes.port {
-        connection.port = fields::port(port)?;
-    }
-    if let Some(secure) = changes.secure {
-        connection.secure = secure;
-    }
-    if let Some(nick) = &changes.nick {
-        connection.nick = fields::nick(nick)?;
-    }
-    if let Some(username) = &changes.username {
-        let username = username.as_deref().filter(|name| !name.is_empty());
-        connection.username = username.map(fields::username).transpose()?;
-    }
-    if let Some(name) = &changes.realname {
-        connection.realname = realname(name.as_deref())?;
-    }
-    if let Some(sasl) = changes.sasl {
-        connection.sasl = sasl;
-    }
-    if let Some(without_account) = changes.without_account {
-        connection.without_account = without_account;
-    }
-    if let Some(channels) = &changes.channels {
-        connection.channels = fields::channels(channels)?;
-    }
-    if let Some(enabled) = changes.enabled {
-        connection.enabled = enabled;
-    }
-    if before.host != connection.host {
-        if connection.password.is_some() && changes.password.is_none() {
+    if place_of(&before) != place_of(connection) {
+        if connection.password.is_some() && !changes.contains_key("password") {
             // A password goes nowhere but where its owner wanted it.
             return Err(Failure::unprocessable(format!(
                 "password is for {}: send it again with the new host, or null to go without one",
-                before.host
+                place_of(&before)
             )));
         }
         connection.server = server_for(connection, others)?;

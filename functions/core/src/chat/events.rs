@@ -13,8 +13,9 @@ use protocol::{
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::Functions;
-use crate::kernel::fields;
+use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::keys;
+use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, parse_json};
@@ -184,32 +185,36 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         changes: &[(String, EventBody)],
         refused: &mut Vec<RefusedEvent>,
     ) -> Result<(), Failure> {
-        for (event, body) in changes {
-            if let Err(reason) = check(body) {
-                refused.push(RefusedEvent {
-                    id: event.clone(),
-                    reason,
-                });
-            }
-        }
         if !is_id(id) {
             return Ok(());
         }
+        let platforms = self.registry().await?;
         let key = keys::connection(account, id);
-        let edited = self.edit::<Connection, ()>(&key, |connection| {
-            let mut changed = false;
-            for (_, body) in changes {
-                changed |= apply(connection, body);
+        let edited = self.edit::<Connection, Vec<RefusedEvent>>(&key, |connection| {
+            let platform = platforms.platform(&connection.platform);
+            let (mut changed, mut refused) = (false, Vec::new());
+            for (event, body) in changes {
+                match apply(connection, &platform, body) {
+                    Ok(change) => changed |= change,
+                    Err(error) => refused.push(RefusedEvent {
+                        id: event.clone(),
+                        reason: error.to_string(),
+                    }),
+                }
             }
             if changed {
-                Edit::Write(())
+                Edit::Write(refused)
             } else {
-                Edit::Keep(())
+                Edit::Keep(refused)
             }
         });
         match edited.await {
+            Ok(found) => {
+                refused.extend(found.into_iter().flatten());
+                Ok(())
+            }
             // The connection cannot be kept, so nothing is to be remembered of it.
-            Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
+            Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -236,29 +241,27 @@ fn missed(event: &Event) -> Option<Missed> {
     })
 }
 
-fn check(body: &EventBody) -> Result<(), String> {
-    match body {
-        EventBody::Joined { channel } | EventBody::Left { channel } => {
-            fields::channel(channel).map(drop)
+/// Applies what happened; tells whether that changed anything.
+fn apply(
+    connection: &mut Connection,
+    platform: &Platform,
+    body: &EventBody,
+) -> Result<bool, InvalidField> {
+    Ok(match body {
+        EventBody::Joined { channel } => {
+            let channel = platform.channel(channel)?;
+            fields::add_channel(&mut connection.channels, channel)
         }
-        EventBody::Nick { nick } => fields::nick(nick).map(drop),
-        EventBody::Message { .. } => Ok(()),
-    }
-    .map_err(|error| error.to_string())
-}
-
-fn apply(connection: &mut Connection, body: &EventBody) -> bool {
-    match body {
-        EventBody::Joined { channel } => fields::channel(channel)
-            .is_ok_and(|channel| fields::add_channel(&mut connection.channels, channel)),
-        EventBody::Left { channel } => fields::remove_channel(&mut connection.channels, channel),
-        EventBody::Nick { nick } => match fields::nick(nick) {
-            Ok(nick) if nick != connection.nick => {
-                connection.nick = nick;
-                true
-            }
-            _ => false,
-        },
+        EventBody::Left { channel } => {
+            platform.channel(channel)?;
+            fields::remove_channel(&mut connection.channels, channel)
+        }
+        EventBody::Nick { nick } => {
+            let nick = platform.own_name(nick)?;
+            let changed = nick != connection.nick;
+            connection.nick = nick;
+            changed
+        }
         EventBody::Message { .. } => false,
-    }
+    })
 }

@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use http::StatusCode;
 use protocol::{MailInfo, NetworkInfo, Registration};
+use serde_json::Value;
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::Functions;
 use crate::kernel::config::Config;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
-use crate::kernel::fields;
+use crate::kernel::fields::{self, said};
 use crate::kernel::host::Host;
+use crate::kernel::platform::{Platform, is_description};
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{empty, parse_json};
 
@@ -25,10 +27,19 @@ const MAX_ACCOUNTS: usize = 1_000;
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn post_registration(&self, connector: &Connector, body: &Bytes) -> Answer {
-        let told = checked(parse_json(body)?)?;
+        let mut told = checked(parse_json(body)?)?;
         may_be(connector, &told)?;
+        let mut described = std::mem::take(&mut told.descriptors);
         self.wakes.begin(&connector.id);
         let registry = self.registry().await?;
+        described.retain(|platform| registry.platform(said(platform, "id")).0 != *platform);
+        if !described.is_empty() {
+            self.edit_registry::<(), Failure>(|registry| {
+                registry.describe(&described);
+                Ok(())
+            })
+            .await?;
+        }
         let now = self.now();
         let id = &connector.id;
         let Some(known) = registry.connectors.iter().find(|known| known.id == *id) else {
@@ -103,6 +114,16 @@ fn checked(told: Registration) -> Result<Registration, Failure> {
     if told.version.len() > MAX_TEXT || told.version.chars().any(char::is_control) {
         return Err(refused("version must be at most 64 bytes on one line"));
     }
+    let serves = |platform: &Value| {
+        let id = said(platform, "id");
+        told.platforms.iter().any(|served| served == id) && is_description(platform)
+    };
+    if !told.descriptors.iter().all(serves) {
+        return Err(refused(
+            "descriptors must be of the connector's platforms, with a label and at most 64 fields, each with a name, \
+             a kind and a label",
+        ));
+    }
     let network = told.network.map(|network| -> Result<_, Failure> {
         Ok(NetworkInfo {
             name: fields::text("name", &network.name)?,
@@ -110,7 +131,7 @@ fn checked(told: Registration) -> Result<Registration, Failure> {
             host: fields::host(&network.host)?,
             port: fields::port(network.port)?,
             secure: network.secure,
-            channels: fields::channels(&network.channels)?,
+            channels: Platform::usual().channels(&network.channels)?,
         })
     });
     let mail = told.mail.map(|mail| -> Result<_, Failure> {
@@ -123,6 +144,7 @@ fn checked(told: Registration) -> Result<Registration, Failure> {
         mail: mail.transpose()?,
         url: url.map_err(|error| Failure::unprocessable(error.to_string()))?,
         platforms: told.platforms,
+        descriptors: told.descriptors,
         version: told.version,
         network: network.transpose()?,
     })

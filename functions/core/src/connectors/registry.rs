@@ -5,8 +5,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use protocol::{NetworkInfo, Registration, Timestamp};
+use protocol::{DEFAULT_PLATFORM, NetworkInfo, Registration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::Functions;
@@ -16,9 +17,12 @@ use crate::kernel::config::ConnectorKind;
 use crate::kernel::config::DefaultNetwork;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
+use crate::kernel::platform::Platform;
 
 /// The largest record of connectors, in bytes.
 const MAX_RECORD: u64 = 1024 * 1024;
+/// Platforms of which something is known, besides the one that is built in.
+const MAX_PLATFORMS: usize = 32;
 /// How often the record is read, changed and written again when others change it at the same time.
 const MAX_ATTEMPTS: u32 = 12;
 
@@ -27,6 +31,9 @@ const MAX_ATTEMPTS: u32 = 12;
 pub(crate) struct Registry {
     version: u32,
     pub(crate) connectors: Vec<Registered>,
+    /// What platforms say of themselves, by the connectors that registered last; but for what is built in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) platforms: Vec<Value>,
 }
 
 /// A connector that an admin made.
@@ -83,6 +90,32 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(Some(configured.clone()));
         }
         Ok(self.all_connectors().await?.into_iter().find(serves))
+    }
+
+    /// Returns a connector that browsers can reach, whatever it connects to.
+    pub(crate) async fn any_gateway(&self) -> Result<Option<Connector>, StoreError> {
+        let serves = |connector: &Connector| !connector.platforms.is_empty();
+        Ok(self.all_connectors().await?.into_iter().find(serves))
+    }
+
+    /// Returns a platform by what it said of itself.
+    pub(crate) async fn platform(&self, id: &str) -> Result<Platform, StoreError> {
+        Ok(self.registry().await?.platform(id))
+    }
+
+    /// Returns what the platforms of all connectors say of themselves.
+    pub(crate) async fn offered(&self) -> Result<Vec<Value>, StoreError> {
+        let registry = self.registry().await?;
+        let configured = self.config.connectors.iter().map(|c| &c.platforms);
+        let made = registry
+            .connectors
+            .iter()
+            .map(|c| &c.registration.platforms);
+        let mut ids: Vec<&String> = configured.chain(made).flatten().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let described = ids.into_iter().map(|id| registry.platform(id).0);
+        Ok(described.filter(|platform| !platform.is_null()).collect())
     }
 
     /// Returns the private IRC network, of the configuration or of an IRC server that registered.
@@ -186,15 +219,36 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 }
 
 impl Registry {
+    /// Returns a platform by what it said of itself; one without fields if it said nothing.
+    pub(crate) fn platform(&self, id: &str) -> Platform {
+        let known = self.platforms.iter().find(|platform| platform["id"] == id);
+        match known {
+            Some(known) => Platform(known.clone()),
+            None if id == DEFAULT_PLATFORM => Platform::usual(),
+            None => Platform(Value::Null),
+        }
+    }
+
+    /// Takes what was said of platforms last.
+    pub(crate) fn describe(&mut self, described: &[Value]) {
+        for platform in described {
+            self.platforms.retain(|known| known["id"] != platform["id"]);
+            if self.platforms.len() < MAX_PLATFORMS {
+                self.platforms.push(platform.clone());
+            }
+        }
+    }
+
     /// Reads the entries that can be read.
     fn readable(bytes: &Bytes) -> Self {
-        let found = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+        let found = serde_json::from_slice::<Value>(bytes).ok();
         let entries = found
             .as_ref()
             .and_then(|found| found["connectors"].as_array());
         let connectors = entries.into_iter().flatten();
         Self {
             version: 1,
+            platforms: Vec::new(),
             connectors: connectors
                 // From its text, as everything is read: reading a value is code of its own, which the edge would carry.
                 .filter_map(|entry| serde_json::from_slice(entry.to_string().as_bytes()).ok())

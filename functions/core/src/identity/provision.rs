@@ -1,18 +1,17 @@
 //! What every new account gets: a connection to the private IRC server.
 
 use crate::kernel::host::Host;
-use protocol::{AccountName, Connection, GrantKind};
+use protocol::{AccountName, Connection, DEFAULT_PLATFORM, GrantKind};
+use serde_json::Map;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::Functions;
 use crate::identity::grants::CreateGrantError;
+use crate::kernel::config::DefaultNetwork;
 use crate::kernel::keys;
 
 /// Names the connection to the private server within every account.
 pub(crate) const PRIVATE_CONNECTION: &str = "private";
-/// The platform of the private server.
-const PLATFORM: &str = "irc";
-
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Gives an account what new accounts get, once. Repeating it is safe: it continues where a process
     /// that died has left off, and does not bring back what the account has deleted.
@@ -24,7 +23,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Some(network) = self.network().await? else {
             return Ok(());
         };
-        let Some(connector) = self.connector_for(PLATFORM).await? else {
+        let Some(connector) = self.connector_for(DEFAULT_PLATFORM).await? else {
             return Ok(());
         };
         let key = keys::connection(account, PRIVATE_CONNECTION);
@@ -45,26 +44,22 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     self.random(),
                 )
                 .map_err(|error| StoreError::Denied(error.to_string()))?;
-            let connection = Connection {
+            let mut connection = Connection {
                 version: 1,
                 id: PRIVATE_CONNECTION.to_owned(),
-                platform: PLATFORM.to_owned(),
+                platform: DEFAULT_PLATFORM.to_owned(),
                 name: network.name.clone(),
                 server: network.server.clone(),
-                host: network.host.clone(),
-                port: network.port,
-                secure: network.secure,
                 nick: account.to_string(),
-                username: None,
-                realname: None,
-                sasl: true,
-                without_account: false,
                 password: Some(sealed),
                 channels: network.channels.clone(),
                 enabled: true,
                 connector: connector.id.clone(),
                 created: self.now(),
+                fields: Map::new(),
             };
+            connection.set("sasl", true);
+            lead_to(&mut connection, network);
             match self.store(&key, &connection, PutMode::IfAbsent).await {
                 Ok(_) => {}
                 // Another request was quicker; its token counts.
@@ -87,12 +82,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(());
         };
         if let Some(network) = self.network().await? {
-            connection.host = network.host;
-            connection.port = network.port;
-            connection.secure = network.secure;
+            lead_to(connection, network);
         }
         Ok(())
     }
+}
+
+/// Sets where the private server is.
+fn lead_to(connection: &mut Connection, network: DefaultNetwork) {
+    connection.set("host", network.host);
+    connection.set("port", network.port);
+    connection.set("secure", network.secure);
 }
 
 #[cfg(test)]
@@ -111,11 +111,15 @@ mod tests {
         }))
         .unwrap();
         block_on(functions.at_current_address(std::slice::from_mut(&mut connection))).unwrap();
-        let found = (connection.host.as_str(), connection.port, connection.secure);
+        let found = (
+            connection.text("host").unwrap(),
+            connection.number("port").unwrap(),
+            connection.flag("secure"),
+        );
         assert_eq!(found, ("127.0.0.1", 6667, false));
         connection.id = "another".to_owned();
-        connection.port = 7000;
+        connection.set("port", 7000);
         block_on(functions.at_current_address(std::slice::from_mut(&mut connection))).unwrap();
-        assert_eq!(connection.port, 7000);
+        assert_eq!(connection.number("port"), Some(7000));
     }
 }

@@ -1,30 +1,39 @@
-//! Fields of a connection: what IRC can take, checked once, with a sentence for each that it cannot.
+//! Fields of a connection, checked by what its platform says of them, with a sentence for each that it does not take.
 
 use std::net::IpAddr;
 
 use protocol::{Folding, MAX_CHANNELS, UnreadableName, readable_name};
+use serde_json::Value;
 
 /// An invalid field: which one and why, one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct InvalidField(String);
+pub(crate) struct InvalidField(pub(super) String);
 
 /// The longest host name in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 253;
-/// The longest nickname in bytes; networks allow less, and say so themselves.
-const MAX_NICK: usize = 64;
-/// The longest user name in bytes: of a bouncer, with the names of a network and of a client.
-const MAX_USERNAME: usize = 128;
-/// The longest free text in characters.
+/// The longest text in characters, and the longest word in bytes, if the platform says nothing else.
 const MAX_TEXT: usize = 200;
-/// The longest password in bytes; a line of SASL or PASS has room for it.
-const MAX_PASSWORD: usize = 300;
+/// What no descriptor can allow more than.
+const MOST: usize = 1_000;
 /// The longest channel name in bytes; RFC 2812 has 50, networks allow more.
 const MAX_CHANNEL: usize = 100;
 /// The longest key of a channel in bytes.
 const MAX_KEY: usize = 50;
 
-fn invalid(field: &str, value: &str, expected: &str) -> InvalidField {
+/// Returns a text of a descriptor; empty if there is none.
+pub(crate) fn said<'a>(of: &'a Value, key: &str) -> &'a str {
+    of[key].as_str().unwrap_or_default()
+}
+
+pub(super) fn limit(field: &Value) -> usize {
+    let told = field["limit"]
+        .as_u64()
+        .and_then(|limit| limit.try_into().ok());
+    told.unwrap_or(MAX_TEXT).min(MOST)
+}
+
+pub(crate) fn invalid(field: &str, value: &str, expected: &str) -> InvalidField {
     let shown: String = value
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -80,59 +89,50 @@ pub(crate) fn port(port: u16) -> Result<u16, InvalidField> {
     Ok(port)
 }
 
-/// Checks a nickname; what exactly is allowed is the network's business.
-pub(crate) fn nick(text: &str) -> Result<String, InvalidField> {
-    let fits = (1..=MAX_NICK).contains(&text.len())
-        && !text.starts_with(['#', '&', '+', '!', '$', ':', '-', '@', '~', '%'])
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-        && !text.contains([',', '*', '?', '!', '@', '.']);
+/// Checks a word: what else is in it, or is not, its descriptor says.
+pub(super) fn word(field: &Value, text: &str) -> Result<String, InvalidField> {
+    let limit = limit(field);
+    let without = said(field, "without");
+    let begins_without = said(field, "begins_without");
+    let fits = (1..=limit).contains(&text.len())
+        && !text.starts_with(|c| begins_without.contains(c))
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || without.contains(c));
     if fits {
         return Ok(text.to_owned());
     }
-    let expected = "a nickname takes letters, digits and -_[]{}\\|^`, begins with none of the digits and \
-                    has no spaces";
-    Err(invalid("nick", text, expected))
-}
-
-/// Checks a user name; bouncers take `user/network@client`.
-pub(crate) fn username(text: &str) -> Result<String, InvalidField> {
-    let fits = (1..=MAX_USERNAME).contains(&text.len())
-        && !text.starts_with([':', '@'])
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-    if fits {
-        return Ok(text.to_owned());
-    }
-    let expected = format!(
-        "it has at most {MAX_USERNAME} bytes and no spaces, like alice or, for a bouncer, alice/network@client"
-    );
-    Err(invalid("username", text, &expected))
+    let usual = format!("expected 1 to {limit} bytes without spaces");
+    let expected = field["expected"].as_str().unwrap_or(&usual);
+    Err(invalid(said(field, "name"), text, expected))
 }
 
 /// Checks a text for people: a network's name or somebody's own.
 pub(crate) fn text(field: &str, text: &str) -> Result<String, InvalidField> {
+    text_within(field, text, MAX_TEXT)
+}
+
+pub(super) fn text_within(field: &str, text: &str, limit: usize) -> Result<String, InvalidField> {
     let expected = |why: &str| {
-        let expected = format!("expected 1 to {MAX_TEXT} characters on one line; {why}");
+        let expected = format!("expected 1 to {limit} characters on one line; {why}");
         invalid(field, text, &expected)
     };
     if text.trim().contains(char::is_control) {
         return Err(expected(&UnreadableName::Control.to_string()));
     }
-    readable_name(text, MAX_TEXT).map_err(|error| expected(&error.to_string()))
+    readable_name(text, limit).map_err(|error| expected(&error.to_string()))
 }
 
-/// Checks a password; it is never shown, not even in the error.
-pub(crate) fn password(text: &str) -> Result<String, InvalidField> {
-    if (1..=MAX_PASSWORD).contains(&text.len()) && !text.contains(['\0', '\r', '\n']) {
+/// Checks a secret; it is never shown, not even in the error.
+pub(super) fn secret(name: &str, text: &str, limit: usize) -> Result<String, InvalidField> {
+    if (1..=limit).contains(&text.len()) && !text.contains(['\0', '\r', '\n']) {
         return Ok(text.to_owned());
     }
     Err(InvalidField(format!(
-        "password is not valid: expected 1 to {MAX_PASSWORD} bytes without line breaks and NUL"
+        "{name} is not valid: expected 1 to {limit} bytes without line breaks and NUL"
     )))
 }
 
-/// Checks a channel with its key after a space if it has one.
-pub(crate) fn channel(text: &str) -> Result<String, InvalidField> {
+/// Checks a channel, by what it begins with, with its key after a space if it has one.
+pub(super) fn channel(begins: &str, expected: &str, text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
     let (name, key) = match text.split_once(' ') {
         Some((name, key)) => (name, Some(key.trim())),
@@ -140,11 +140,9 @@ pub(crate) fn channel(text: &str) -> Result<String, InvalidField> {
     };
     let plain =
         |part: &str| !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',');
-    let named = name.starts_with(['#', '&', '+', '!'])
-        && (2..=MAX_CHANNEL).contains(&name.len())
-        && plain(name);
-    if !named {
-        let expected = "a channel begins with # (or &, + or !) and has no spaces or commas";
+    let bare = name.strip_prefix(|c| begins.contains(c));
+    let named = bare.or_else(|| begins.is_empty().then_some(name));
+    if named.is_none_or(str::is_empty) || name.len() > MAX_CHANNEL || !plain(name) {
         return Err(invalid("channel", name, expected));
     }
     match key {
@@ -157,22 +155,6 @@ pub(crate) fn channel(text: &str) -> Result<String, InvalidField> {
             "the key of channel \"{name}\" is not valid: it has no spaces or commas, and at most {MAX_KEY} bytes"
         ))),
     }
-}
-
-/// Checks a list of channels; of several entries for one channel the last counts.
-pub(crate) fn channels(list: &[String]) -> Result<Vec<String>, InvalidField> {
-    let mut checked: Vec<String> = Vec::with_capacity(list.len().min(MAX_CHANNELS));
-    for entry in list {
-        let entry = channel(entry)?;
-        checked.retain(|other| !same_channel(other, &entry));
-        checked.push(entry);
-        if checked.len() > MAX_CHANNELS {
-            return Err(InvalidField(format!(
-                "channels are not valid: a connection takes at most {MAX_CHANNELS}"
-            )));
-        }
-    }
-    Ok(checked)
 }
 
 /// Puts a channel into a list, or its new key; tells whether that changed anything.
@@ -214,6 +196,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::platform::Platform;
+
+    fn nick(text: &str) -> Result<String, InvalidField> {
+        Platform::usual().own_name(text)
+    }
+
+    fn username(text: &str) -> Result<String, InvalidField> {
+        word(Platform::usual().field("username").unwrap(), text)
+    }
+
+    fn password(text: &str) -> Result<String, InvalidField> {
+        secret("password", text, 300)
+    }
+
+    fn channel(text: &str) -> Result<String, InvalidField> {
+        Platform::usual().channel(text)
+    }
+
+    fn channels(list: &[String]) -> Result<Vec<String>, InvalidField> {
+        Platform::usual().channels(list)
+    }
 
     #[test]
     fn hosts() {

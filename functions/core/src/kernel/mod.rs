@@ -9,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod host;
 pub(crate) mod keys;
 pub(crate) mod password;
+pub(crate) mod platform;
 pub(crate) mod problem;
 pub(crate) mod records;
 pub(crate) mod request;

@@ -89,18 +89,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let (service, account) = (&self.must_take_mail().await?, &held.account);
-        let channel = fields::channel(&wanted.channel)?;
+        let connections = self.connections(account).await?;
+        let connection = connections.iter().find(|one| one.id == wanted.connection);
+        let connection = connection.ok_or_else(|| {
+            Failure::unprocessable(
+                "connection is not one of yours; GET /api/connections lists them",
+            )
+        })?;
+        let platform = self.platform(&connection.platform).await?;
+        let channel = platform.channel(&wanted.channel)?;
         // A channel's key is not part of its name.
         let channel = channel.split(' ').next().unwrap_or_default().to_owned();
-        let connections = self.connections(account).await?;
-        if !connections
-            .iter()
-            .any(|connection| connection.id == wanted.connection)
-        {
-            return Err(Failure::unprocessable(
-                "connection is not one of yours; GET /api/connections lists them",
-            ));
-        }
         let addresses = self.addresses(account).await?;
         let same = |address: &&MailAddress| {
             address.connection == wanted.connection

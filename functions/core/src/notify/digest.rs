@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use protocol::{AccountName, DigestsAnswer, OutgoingMail, Task, Timestamp};
+use protocol::{AccountName, DigestsAnswer, Folding, OutgoingMail, Task, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::pending::{Missed, Pending, Sending};
@@ -138,7 +138,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
 fn subject(name: &str, sending: &Sending) -> String {
     match (sending.items.as_slice(), sending.more) {
-        ([one], 0) if is_channel(&one.target) => {
+        // The target of a message to somebody is whoever wrote it.
+        ([one], 0) if !Folding::Rfc1459.same(&one.target, &one.from) => {
             format!("{name}: {} mentioned you in {}", one.from, one.target)
         }
         ([one], 0) => format!("{name}: {} wrote to you", one.from),
@@ -149,10 +150,6 @@ fn subject(name: &str, sending: &Sending) -> String {
             format!("{name}: {count} messages for you")
         }
     }
-}
-
-fn is_channel(target: &str) -> bool {
-    target.starts_with(['#', '&', '+', '!'])
 }
 
 fn text(origin: &str, sending: &Sending, unsubscribe: &str) -> String {

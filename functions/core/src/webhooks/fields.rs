@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Options, QuietHours};
 use crate::kernel::fields;
+use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
 
 /// The longest secret in bytes.
@@ -69,8 +70,8 @@ pub(super) fn name(text: Option<&str>, source: Source) -> Result<String, Failure
 }
 
 /// Checks a channel; it has no key here, since the connection is in it already.
-pub(super) fn channel(text: &str) -> Result<String, Failure> {
-    let channel = fields::channel(text)?;
+pub(super) fn channel(platform: &Platform, text: &str) -> Result<String, Failure> {
+    let channel = platform.channel(text)?;
     if channel.contains(' ') {
         return Err(Failure::unprocessable(
             "channel is not valid: expected its name alone, without a key",

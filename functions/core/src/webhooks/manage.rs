@@ -97,7 +97,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             notice: wanted.notice,
             template: wanted.template,
         })?;
-        let channel = fields::channel(&wanted.channel)?;
         let name = fields::name(wanted.name.as_deref(), wanted.source)?;
         let (secret, shown) = match wanted.secret {
             Some(None) => (None, false),
@@ -107,11 +106,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let known = is_id(&wanted.connection);
         let connection = keys::connection(account, &wanted.connection);
-        if !known || self.load::<Connection>(&connection).await?.is_none() {
+        let found = match known {
+            true => self.load::<Connection>(&connection).await?,
+            false => None,
+        };
+        let Some((found, _)) = found else {
             return Err(Failure::unprocessable(
                 "connection is not valid: expected the id of one of your connections",
             ));
-        }
+        };
+        let platform = self.platform(&found.platform).await?;
+        let channel = fields::channel(&platform, &wanted.channel)?;
         let token = BearerToken::new(account.clone(), &self.random());
         self.claim_hook(account, &token.id).await?;
         let hook = Hook {
@@ -161,7 +166,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             None => None,
         };
         let channel = match &changes.channel {
-            Some(channel) => Some(fields::channel(channel)?),
+            Some(channel) => {
+                let key = keys::connection(account, &before.connection);
+                let found = self.load::<Connection>(&key).await?;
+                // Without its connection the hook does nothing, whatever its channel is.
+                let platform = found.map_or_else(String::new, |(found, _)| found.platform);
+                Some(fields::channel(&self.platform(&platform).await?, channel)?)
+            }
             None => None,
         };
         let secret = match &changes.secret {

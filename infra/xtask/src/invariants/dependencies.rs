@@ -69,6 +69,7 @@ const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-
 const CONNECTORS: &[&str] = &[
     "connector-kit",
     "gateway",
+    "gateway-contract",
     "irc-connector",
     "ircd",
     "smtp-connector",

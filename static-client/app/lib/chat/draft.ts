@@ -3,7 +3,8 @@
  * place until `finish`. A batch of a thousand messages to one room copies its list once.
  */
 
-import { fold, isChannel, type Casemapping } from '../casemapping.ts';
+import { fold, type Casemapping } from '../casemapping.ts';
+import { isChannel, signOf } from '../conversations.ts';
 import { FoldedMap } from '../folded.ts';
 import { hostKey } from '../lower.ts';
 import {
@@ -170,13 +171,20 @@ export class Draft {
   }
 
   /** A room by its name, made if there is none. */
-  openRoom(networkId: string, name: string): DraftRoom | undefined {
-    const known = this.room(networkId, name);
-    if (known) return known;
+  openRoom(
+    networkId: string,
+    name: string,
+    known?: Room['kind'],
+  ): DraftRoom | undefined {
+    const there = this.room(networkId, name);
+    if (there) return there;
     const network = this.network(networkId);
     if (!network) return undefined;
     const kind =
-      name === SERVER_ROOM ? 'server' : isChannel(name) ? 'channel' : 'direct';
+      name === SERVER_ROOM
+        ? 'server'
+        : (known ??
+          (isChannel(name, network.conversations) ? 'channel' : 'direct'));
     const room: DraftRoom = {
       key: roomKey(network, name),
       networkId,
@@ -194,9 +202,7 @@ export class Draft {
     this.#rooms.set(room.key, room);
     this.#own.add(room);
     network.rooms.push(room.key);
-    network.rooms.sort((a, b) =>
-      compareRooms(this.rooms.get(a), this.rooms.get(b)),
-    );
+    this.#sort(network);
     return room;
   }
 
@@ -229,10 +235,24 @@ export class Draft {
       this.#rooms.set(key, room);
       network.rooms.push(key);
     }
-    network.rooms.sort((a, b) =>
-      compareRooms(this.rooms.get(a), this.rooms.get(b)),
-    );
+    this.#sort(network);
     return moved;
+  }
+
+  #sort(network: DraftNetwork) {
+    const label = ({ name }: Room) =>
+      fold(
+        name.slice(signOf(name, network.conversations).length),
+        network.casemapping,
+      );
+    network.rooms.sort((one, other) => {
+      const [a, b] = [this.rooms.get(one), this.rooms.get(other)];
+      if (!a || !b) return 0;
+      return (
+        KIND_ORDER[a.kind] - KIND_ORDER[b.kind] ||
+        label(a).localeCompare(label(b))
+      );
+    });
   }
 
   removeRoom(key: string) {
@@ -284,13 +304,3 @@ export function roomKey(
 }
 
 const KIND_ORDER = { server: 0, channel: 1, direct: 2 };
-
-function compareRooms(a: Room | undefined, b: Room | undefined): number {
-  if (!a || !b) return 0;
-  return (
-    KIND_ORDER[a.kind] - KIND_ORDER[b.kind] ||
-    a.key
-      .replace(/^[^/]*\/[#&+!]*/, '')
-      .localeCompare(b.key.replace(/^[^/]*\/[#&+!]*/, ''))
-  );
-}

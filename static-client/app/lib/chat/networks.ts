@@ -1,6 +1,7 @@
 /** Connections of the account and what is known without the gateway, applied to the state. */
 
 import { parseCasemapping } from '../casemapping.ts';
+import { platformOf, type Platforms } from '../platforms.ts';
 import type { Draft, DraftNetwork } from './draft.ts';
 import { leaveAll } from './reduce.ts';
 import type { Connection } from './types.ts';
@@ -11,13 +12,14 @@ export function applyConnections(
   connections: readonly Connection[],
   /** How networks compared names when they were last online. */
   casemappings: Readonly<Record<string, unknown>> = {},
+  platforms: Platforms = [],
 ) {
   const wanted = new Set(connections.map((connection) => connection.id));
   for (const id of [...draft.networks.keys()]) {
     if (!wanted.has(id)) draft.removeNetwork(id);
   }
   for (const connection of connections) {
-    applyConnection(draft, connection, casemappings[connection.id]);
+    applyConnection(draft, connection, casemappings[connection.id], platforms);
   }
 }
 
@@ -26,9 +28,12 @@ export function applyConnection(
   draft: Draft,
   connection: Connection,
   casemapping?: unknown,
+  platforms: Platforms = [],
 ) {
   const known = draft.network(connection.id);
+  const { conversations, names } = platformOf(platforms, connection.platform);
   const settings = {
+    conversations,
     platform: connection.platform,
     name: connection.name,
     server: connection.server,
@@ -53,14 +58,14 @@ export function applyConnection(
         ? 'Waiting for the gateway.'
         : 'This network is switched off.',
       away: false,
-      casemapping: parseCasemapping(casemapping),
+      casemapping: parseCasemapping(casemapping, names.compare),
       rooms: [],
     };
     draft.setNetwork(network);
   }
   for (const channel of connection.channels) {
     const [name] = channel.split(' ');
-    if (name) draft.openRoom(connection.id, name);
+    if (name) draft.openRoom(connection.id, name, 'channel');
   }
 }
 

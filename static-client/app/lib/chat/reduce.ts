@@ -2,7 +2,8 @@
 
 import type { Activity, Entity } from '../activities.ts';
 import { publishedAt } from '../activities.ts';
-import { isChannel, parseCasemapping, same } from '../casemapping.ts';
+import { parseCasemapping, same } from '../casemapping.ts';
+import { isChannel } from '../conversations.ts';
 import { FoldedMap } from '../folded.ts';
 import { splitId } from '../ids.ts';
 import { isMention } from '../text/tokens.ts';
@@ -88,6 +89,12 @@ function nameOf(entity: Entity | undefined): string {
   return entity?.name ?? splitId(entity?.id ?? '').name;
 }
 
+/** Whether an entity is a channel: it says so itself, or its name does. */
+function isRoom(network: Network, entity: Entity | undefined): boolean {
+  if (entity?.type) return entity.type === 'room';
+  return isChannel(nameOf(entity), network.conversations);
+}
+
 function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -130,19 +137,24 @@ function send(context: Context) {
         : 'message';
   const entry = entryOf(context, kind, from, text(activity.object?.content));
   const to = nameOf(activity.target);
+  const toChannel = isRoom(network, activity.target);
   let name: string;
-  if (isChannel(to)) name = to;
+  if (toChannel) name = to;
   else if (activity.actor?.type === 'service') name = SERVER_ROOM;
   else name = entry.own ? to : from;
   // Services answer with notices: they are no conversation unless there is one already.
   if (
     kind === 'notice' &&
-    !isChannel(name) &&
+    !toChannel &&
     !draft.rooms.has(roomKey(network, name))
   ) {
     name = SERVER_ROOM;
   }
-  const room = draft.openRoom(network.id, name);
+  const room = draft.openRoom(
+    network.id,
+    name,
+    toChannel ? 'channel' : 'direct',
+  );
   if (!room) return;
   if (entry.own && !room.ids.has(entry.id)) {
     const localId = settle(room, entry);
@@ -182,10 +194,10 @@ function join(context: Context) {
   const { draft, network, activity } = context;
   const who = nameOf(activity.actor);
   const channel = nameOf(activity.target);
-  if (!isChannel(channel)) return;
+  if (!isRoom(network, activity.target)) return;
   const own = isOwn(network, who);
   const room = own
-    ? draft.openRoom(network.id, channel)
+    ? draft.openRoom(network.id, channel, 'channel')
     : draft.room(network.id, channel);
   if (!room) return;
   setMember(room, who, { nick: who });
@@ -206,7 +218,7 @@ function leave(context: Context) {
   const reason = text(activity.object?.content);
   const said = by ? `kicked by ${by}${reason ? `: ${reason}` : ''}` : reason;
   const channel = nameOf(activity.target);
-  const rooms = isChannel(channel)
+  const rooms = isRoom(network, activity.target)
     ? [draft.room(network.id, channel)]
     : sharedRooms(draft, network, who);
   for (const room of rooms) {
@@ -256,7 +268,7 @@ function presence({ draft, network, activity }: Context) {
     }
   }
   const channel = nameOf(activity.target);
-  if (activity.target && isChannel(channel)) {
+  if (activity.target && isRoom(network, activity.target)) {
     const room = draft.room(network.id, channel);
     if (room) setMember(room, who, change);
     return;
@@ -282,7 +294,7 @@ function topic(context: Context) {
   const { draft, network, activity } = context;
   const channel = nameOf(activity.target);
   const content = text(activity.object?.content ?? activity.object?.['topic']);
-  if (!isChannel(channel)) return;
+  if (!isRoom(network, activity.target)) return;
   const room = draft.room(network.id, channel);
   if (!room) return;
   room.topic = content;
@@ -326,7 +338,10 @@ function connection({ draft, network, activity, happenings }: Context) {
   const current = text(activity.object?.['nick']) || nameOf(activity.target);
   if (current) changed.nick = current;
   if (activity.object?.['casemapping'] !== undefined) {
-    const casemapping = parseCasemapping(activity.object['casemapping']);
+    const casemapping = parseCasemapping(
+      activity.object['casemapping'],
+      changed.casemapping,
+    );
     if (casemapping !== changed.casemapping) {
       changed.casemapping = casemapping;
       for (const [from, to] of draft.rekey(network.id)) {
@@ -359,7 +374,13 @@ function invite(context: Context) {
   const who = nameOf(activity.actor);
   const target = nameOf(activity.target);
   const channel = text(activity.object?.['name']);
-  if (!isChannel(channel) || isOwn(network, who)) return;
+  if (
+    activity.object?.type !== 'room' &&
+    !isChannel(channel, network.conversations)
+  ) {
+    return;
+  }
+  if (!channel || isOwn(network, who)) return;
   if (!isOwn(network, target)) return;
   const room = draft.openRoom(network.id, SERVER_ROOM);
   if (!room) return;

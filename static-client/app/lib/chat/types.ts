@@ -2,6 +2,7 @@
 
 import type { Casemapping } from '../casemapping.ts';
 import type { ReadonlyFoldedMap } from '../folded.ts';
+import type { Conversations } from '../protocol.ts';
 
 export type EntryKind =
   | 'message'
@@ -87,6 +88,8 @@ export interface Network {
   enabled: boolean;
   away: boolean;
   casemapping: Casemapping;
+  /** What names there are names of. */
+  conversations: Conversations;
   connector: string;
   /** Keys of rooms. */
   rooms: readonly string[];
@@ -105,21 +108,19 @@ export interface Connection {
   platform: string;
   name: string;
   server: string;
-  host: string;
-  port: number;
-  secure: boolean;
   nick: string;
-  username?: string;
-  realname?: string;
-  sasl: boolean;
-  /** Channels are joined also while the network offers no sign-in. */
-  without_account?: boolean;
   has_password?: boolean;
   /** Leads to the server's own network: only its channels and whether it is on can be changed. */
   managed?: boolean;
   channels: string[];
   enabled: boolean;
   connector: string;
+  /** The other fields that the platform describes, `host` and `port` among them where there are such. */
+  host?: string;
+  port?: number;
+  secure?: boolean;
+  without_account?: boolean;
+  [field: string]: unknown;
 }
 
 /** Entries that count as something said. */

@@ -176,7 +176,7 @@ pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<
         let folder = target.folder(&server).to_vec();
         let mut sample = folder.clone();
         sample.extend(["2000", "01", "01"].map(str::to_owned));
-        let named = !server.is_empty() && !target.name().trim_start_matches('#').is_empty();
+        let named = !server.is_empty() && target.is_named();
         if !named || DocumentPath::from_segments(sample).is_err() {
             refused.push(RefusedEvent {
                 id: event.id,

@@ -1,0 +1,219 @@
+//! A platform by what it says of itself: what a connection to it takes.
+
+use protocol::{Connection, DEFAULT_DESCRIPTOR, MAX_CHANNELS};
+use serde_json::{Map, Value};
+
+use super::fields::{
+    InvalidField, channel, host, invalid, limit, said, same_channel, secret, text_within, word,
+};
+
+/// What a platform says of itself, as it was registered.
+///
+/// It is looked into, and never read into a type: reading one is code that the edge would carry.
+#[derive(Clone, Debug)]
+pub(crate) struct Platform(pub(crate) Value);
+
+impl Platform {
+    /// The one that is meant where none was described.
+    pub(crate) fn usual() -> Self {
+        Self(serde_json::from_str(DEFAULT_DESCRIPTOR).unwrap_or_default())
+    }
+
+    fn fields(&self) -> &[Value] {
+        self.0["fields"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn field(&self, name: &str) -> Option<&Value> {
+        self.fields()
+            .iter()
+            .find(|field| said(field, "name") == name)
+    }
+
+    /// Checks a channel with its key after a space if it has one.
+    pub(crate) fn channel(&self, text: &str) -> Result<String, InvalidField> {
+        let expected = self.field("channels").map(|field| said(field, "expected"));
+        let begins = said(&self.0["conversations"], "channels");
+        channel(begins, expected.unwrap_or_default(), text)
+    }
+
+    /// Checks a list of channels; of several entries for one channel the last counts.
+    pub(crate) fn channels(&self, list: &[String]) -> Result<Vec<String>, InvalidField> {
+        let mut checked: Vec<String> = Vec::with_capacity(list.len().min(MAX_CHANNELS));
+        for entry in list {
+            let entry = self.channel(entry)?;
+            checked.retain(|other| !same_channel(other, &entry));
+            checked.push(entry);
+            if checked.len() > MAX_CHANNELS {
+                return Err(InvalidField(format!(
+                    "channels are not valid: a connection takes at most {MAX_CHANNELS}"
+                )));
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Checks the account's own name on the network; what exactly is allowed is the network's business.
+    pub(crate) fn own_name(&self, text: &str) -> Result<String, InvalidField> {
+        word(self.field("nick").unwrap_or(&Value::Null), text)
+    }
+
+    /// Gives a new connection what its platform has fields for: what is wanted, else what they have by default. Its
+    /// secret is in clear then.
+    pub(crate) fn fill(
+        &self,
+        connection: &mut Connection,
+        wanted: &Map<String, Value>,
+    ) -> Result<(), InvalidField> {
+        for field in self.fields() {
+            let name = said(field, "name");
+            match wanted.get(name).filter(|value| !is_absent(field, value)) {
+                Some(value) => self.put(connection, field, value)?,
+                None if field["required"] == true => {
+                    return Err(invalid(name, "", "it is needed"));
+                }
+                None if said(field, "kind") == "own-name" => {
+                    // Without one it is the account's; an empty one is none.
+                    if wanted.get(name).is_some_and(Value::is_string) {
+                        return Err(invalid(name, "", "it cannot be empty"));
+                    }
+                }
+                None => {
+                    if let Some(value) = default(field, connection, wanted) {
+                        connection.set(name, value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes one field; tells whether the platform has it. `null` takes away what may be absent.
+    pub(crate) fn change(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+        value: &Value,
+    ) -> Result<bool, InvalidField> {
+        let Some(field) = self.field(name) else {
+            return Ok(false);
+        };
+        if !is_absent(field, value) {
+            self.put(connection, field, value)?;
+        } else if said(field, "kind") == SECRET {
+            connection.password = None;
+        } else if !must_be(field) {
+            connection.fields.remove(name);
+        } else if !value.is_null() {
+            return Err(invalid(name, "", "it cannot be empty"));
+        }
+        Ok(true)
+    }
+
+    fn put(
+        &self,
+        connection: &mut Connection,
+        field: &Value,
+        value: &Value,
+    ) -> Result<(), InvalidField> {
+        let (name, kind) = (said(field, "name"), said(field, "kind"));
+        match (kind, value) {
+            (SECRET, Value::String(text)) => {
+                connection.password = Some(secret(name, text, limit(field))?);
+            }
+            (SECRET, _) => {
+                return Err(InvalidField(format!(
+                    "{name} is not valid: expected a text"
+                )));
+            }
+            ("own-name", Value::String(text)) => connection.nick = word(field, text)?,
+            ("channels", Value::Array(list)) => {
+                let text = |entry: &Value| entry.as_str().unwrap_or_default().to_owned();
+                let list: Vec<String> = list.iter().map(text).collect();
+                connection.channels = self.channels(&list)?;
+            }
+            ("flag", Value::Bool(on)) => {
+                // What is off by default, and is off, is not written down.
+                if *on || field["default"] == true {
+                    connection.set(name, *on);
+                } else {
+                    connection.fields.remove(name);
+                }
+            }
+            ("port", Value::Number(number)) => {
+                let fits = number
+                    .as_u64()
+                    .is_some_and(|port| (1..=65_535).contains(&port));
+                if !fits {
+                    let expected = "expected a number from 1 to 65535";
+                    return Err(invalid(name, &number.to_string(), expected));
+                }
+                connection.set(name, value.clone());
+            }
+            ("host", Value::String(text)) => connection.set(name, host(text)?),
+            ("text", Value::String(text)) => {
+                connection.set(name, text_within(name, text, limit(field))?);
+            }
+            ("word", Value::String(text)) => connection.set(name, word(field, text)?),
+            _ => {
+                let expected = format!("expected what a field of kind {kind} takes");
+                return Err(invalid(name, &value.to_string(), &expected));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The longest descriptor, in bytes of JSON.
+const MAX_DESCRIPTION: usize = 32 * 1024;
+/// The most fields that a platform may have.
+const MAX_FIELDS: usize = 64;
+
+/// Returns whether what a connector says of a platform can be kept.
+pub(crate) fn is_description(platform: &Value) -> bool {
+    let is_name = |text: &str| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        (1..=64).contains(&text.len()) && text.bytes().all(fits)
+    };
+    let is_field = |field: &Value| {
+        is_name(said(field, "name"))
+            && !said(field, "kind").is_empty()
+            && field["label"].is_string()
+    };
+    let fields = platform["fields"].as_array();
+    fields.is_some_and(|fields| fields.len() <= MAX_FIELDS && fields.iter().all(is_field))
+        && platform["label"].is_string()
+        && platform.to_string().len() <= MAX_DESCRIPTION
+}
+
+/// The kind of the field that is kept sealed.
+const SECRET: &str = "secret";
+
+fn is_absent(field: &Value, value: &Value) -> bool {
+    // A secret is taken as it was typed.
+    let is_empty = |text: &str| match said(field, "kind") {
+        SECRET => text.is_empty(),
+        _ => text.trim().is_empty(),
+    };
+    value.is_null() || value.as_str().is_some_and(is_empty)
+}
+
+/// Whether a connection is never without a field.
+fn must_be(field: &Value) -> bool {
+    field["required"] == true || !field["default"].is_null() || said(field, "kind") == "own-name"
+}
+
+/// What a field is that is not given.
+fn default(field: &Value, connection: &Connection, wanted: &Map<String, Value>) -> Option<Value> {
+    let unless = &field["unless"];
+    let flag = said(unless, "flag");
+    let is_off = !flag.is_empty() && {
+        let given = wanted.get(flag).or_else(|| connection.fields.get(flag));
+        given.is_some_and(|on| on == false)
+    };
+    let value = if is_off {
+        &unless["default"]
+    } else {
+        &field["default"]
+    };
+    (!value.is_null() && value != false).then(|| value.clone())
+}
