@@ -68,6 +68,7 @@ const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &[
     "connector-kit",
+    "dummy-connector",
     "gateway",
     "gateway-contract",
     "irc-connector",
