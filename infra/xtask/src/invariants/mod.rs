@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod links;
+mod platforms;
 mod text;
 mod words;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
         // A file that is no text (or was deleted but not yet committed) has no lines to check.
         if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
             broken.extend(text::check(name, &content));
+            broken.extend(platforms::check(name, &content));
             broken.extend(links::check(&places.root, name, &content));
             checked += 1;
         }
