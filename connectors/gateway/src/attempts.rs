@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use durable::Disk;
 use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ const MAX_SUSPECTS: usize = 10_000;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Attempts {
+    disk: Disk,
     dir: PathBuf,
     note: Mutex<Note>,
 }
@@ -48,7 +50,7 @@ struct Note {
 
 impl Attempts {
     /// Reads the note of the process before; of the events that were being published when it ended, each was tried once more.
-    pub(crate) fn open(dir: &Path) -> Self {
+    pub(crate) fn open(disk: &Disk, dir: &Path) -> Self {
         let note = fs::read(dir.join(FILE)).ok();
         let mut note: Note = note
             .and_then(|json| serde_json::from_slice(&json).ok())
@@ -59,6 +61,7 @@ impl Attempts {
             }
         }
         let attempts = Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             note: Mutex::new(note),
         };
@@ -173,9 +176,9 @@ impl Attempts {
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .take(100)
             .collect();
-        fs::create_dir_all(&dir)?;
-        fs::File::open(&self.dir)?.sync_all()?;
-        crate::spool::write_atomically(&dir, &format!("{name}.json"), record)
+        self.disk.make_folder(&dir)?;
+        self.disk.sync_folder(&self.dir)?;
+        self.disk.replace(&dir, &format!("{name}.json"), record)
     }
 
     fn set_aside(&self, id: String, record: &[u8], reason: &str) -> RefusedEvent {
@@ -229,7 +232,7 @@ mod tests {
         killer: &str,
         stored: &mut BTreeSet<String>,
     ) -> bool {
-        let attempts = Attempts::open(dir);
+        let attempts = Attempts::open(&Disk::default(), dir);
         for part in attempts.parts(records) {
             if part.tries >= MAX_TRIES {
                 for (id, record) in part.records {
@@ -263,7 +266,7 @@ mod tests {
         let aside = fs::read(dir.path().join("aside/e42.json")).unwrap();
         assert_eq!(aside, all[42]);
         // Nothing is suspected any more, and none is tried twice at a start without need.
-        let attempts = Attempts::open(dir.path());
+        let attempts = Attempts::open(&Disk::default(), dir.path());
         assert_eq!(attempts.parts(&records(0..40)).len(), 1);
     }
 
@@ -271,7 +274,7 @@ mod tests {
     fn a_note_that_cannot_be_read_suspects_nobody() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
-        let attempts = Attempts::open(dir.path());
+        let attempts = Attempts::open(&Disk::default(), dir.path());
         assert_eq!(attempts.parts(&records(0..5)).len(), 1);
     }
 }

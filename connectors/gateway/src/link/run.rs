@@ -17,7 +17,7 @@ use super::{Link, Status, ToLink, missed};
 use crate::gateway::Shared;
 use crate::metrics::add;
 use crate::platform::Offered;
-use crate::spool::{Durable, SpoolError, refusal};
+use crate::spool::{Durable, SpoolError};
 use crate::{Attached, Command, ConnectionHandle, Output, RequestId, Said, SocketId};
 use connector_kit::Backoff;
 
@@ -166,8 +166,8 @@ impl Task {
                 }
                 // Never closed: the spool lives as long as what is shared.
                 Ok(()) = trouble.changed() => {
-                    let kind = *trouble.borrow_and_update();
-                    self.disk_refuses(kind);
+                    let refusal = *trouble.borrow_and_update();
+                    self.disk_refuses(refusal);
                 }
                 () = at(self.restart_at) => self.begin(),
                 () = at(self.attendance_at) => self.send_attendance(),
@@ -177,9 +177,9 @@ impl Task {
     }
 
     /// Whoever has said something waits for the disk; they are told so.
-    fn disk_refuses(&mut self, kind: Option<std::io::ErrorKind>) {
-        match kind {
-            Some(kind) if !self.queue.is_empty() => self.hold_back(&refusal(kind)),
+    fn disk_refuses(&mut self, refusal: Option<durable::Refusal>) {
+        match refusal {
+            Some(refusal) if !self.queue.is_empty() => self.hold_back(&refusal.into()),
             Some(_) => {}
             None => self.held = false,
         }

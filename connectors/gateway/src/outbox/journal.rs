@@ -4,15 +4,12 @@
 //! Blocking.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
+use durable::{Disk, Notes, line};
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::spool::write_atomically;
 
 /// The file's name.
 const FILE: &str = "outbox.journal";
@@ -53,9 +50,7 @@ pub(crate) struct Known {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    dir: PathBuf,
-    file: Option<File>,
-    bytes: u64,
+    notes: Notes,
     known: BTreeMap<String, Known>,
     /// Not everything that is known is durable.
     dirty: bool,
@@ -64,30 +59,34 @@ pub(crate) struct Journal {
 impl Journal {
     /// Reads the journal of a spool, which is opened and so locked.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+        Self::open_on(Disk::default(), dir)
+    }
+
+    /// As [`Journal::open`], on a disk that may fail.
+    fn open_on(disk: Disk, dir: &Path) -> io::Result<Self> {
+        let (notes, text) = Notes::open(disk, dir, FILE, MAX_BYTES)?;
         let mut known = BTreeMap::new();
-        let text = match fs::read(dir.join(FILE)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let (lines, torn) = line::whole(&text);
+        let mut unfinished = !torn.is_empty();
+        for (_, line) in lines {
             match serde_json::from_slice::<Entry>(line) {
-                Ok(entry) if line.ends_with(b"\n") => apply(&mut known, entry),
-                // The process ended while it was written, so nothing follows from it yet.
-                _ => tracing::warn!("an unfinished entry of the journal of tasks is left out"),
+                Ok(entry) => apply(&mut known, entry),
+                Err(_) => unfinished = true,
             }
+        }
+        if unfinished {
+            // The process ended while it was written, so nothing follows from it yet.
+            tracing::warn!("an unfinished entry of the journal of tasks is left out");
         }
         let oldest = connector_kit::now().plus_millis(-MAX_AGE);
         known.retain(|_, task: &mut Known| task.ended.is_some() || task.begun > oldest);
         let mut journal = Self {
-            dir: dir.to_owned(),
-            file: None,
-            bytes: 0,
+            notes,
             known,
             dirty: false,
         };
         if !text.is_empty()
-            && let Err(error) = journal.rewrite()
+            && let Err(error) = journal.notes.rewrite(&everything(&journal.known))
         {
             // On a full disk everything else goes on; tasks wait until it can be written.
             tracing::error!(%error, "the journal of tasks cannot be written; tasks wait until it can");
@@ -112,20 +111,10 @@ impl Journal {
         let mut lines = Vec::new();
         for entry in entries {
             apply(&mut self.known, entry.clone());
-            serde_json::to_writer(&mut lines, entry)?;
-            lines.push(b'\n');
+            write(&mut lines, entry);
         }
-        let written = match &mut self.file {
-            Some(file) if self.bytes < MAX_BYTES => {
-                self.bytes += lines.len() as u64;
-                file.write_all(&lines).and_then(|()| file.sync_data())
-            }
-            _ => self.rewrite(),
-        };
+        let written = self.notes.append(&lines, || everything(&self.known));
         self.dirty = written.is_err();
-        if self.dirty {
-            self.file = None;
-        }
         written
     }
 
@@ -133,37 +122,38 @@ impl Journal {
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
+}
 
-    /// Writes what is known, and nothing else.
-    fn rewrite(&mut self) -> io::Result<()> {
-        self.file = None;
-        let mut lines = Vec::new();
-        for (id, task) in &self.known {
-            let id = || id.clone();
-            let begun = Entry::Begun {
-                id: id(),
-                at: task.begun,
-            };
-            let tries = (0..task.tries).map(|_| Entry::Tried { id: id() });
-            let said = task.said.iter().map(|part| Entry::Said {
-                id: id(),
-                part: *part,
-            });
-            let ended = task.ended.iter().map(|refused| Entry::Ended {
-                id: id(),
-                refused: refused.clone(),
-            });
-            let entries = std::iter::once(begun).chain(said).chain(tries);
-            for entry in entries.chain(ended) {
-                serde_json::to_writer(&mut lines, &entry)?;
-                lines.push(b'\n');
-            }
+/// All entries that are needed to know what is known.
+fn everything(known: &BTreeMap<String, Known>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (id, task) in known {
+        let id = || id.clone();
+        let begun = Entry::Begun {
+            id: id(),
+            at: task.begun,
+        };
+        let tries = (0..task.tries).map(|_| Entry::Tried { id: id() });
+        let said = task.said.iter().map(|part| Entry::Said {
+            id: id(),
+            part: *part,
+        });
+        let ended = task.ended.iter().map(|refused| Entry::Ended {
+            id: id(),
+            refused: refused.clone(),
+        });
+        let entries = std::iter::once(begun).chain(said).chain(tries);
+        for entry in entries.chain(ended) {
+            write(&mut lines, &entry);
         }
-        write_atomically(&self.dir, FILE, &lines)?;
-        let mut options = OpenOptions::new();
-        self.file = Some(options.append(true).mode(0o600).open(self.dir.join(FILE))?);
-        self.bytes = lines.len() as u64;
-        Ok(())
+    }
+    lines
+}
+
+fn write(lines: &mut Vec<u8>, entry: &Entry) {
+    // Texts and numbers, which always are JSON, written to memory: this cannot fail.
+    if serde_json::to_writer(&mut *lines, entry).is_ok() {
+        lines.push(b'\n');
     }
 }
 
@@ -210,6 +200,11 @@ fn apply(known: &mut BTreeMap<String, Known>, entry: Entry) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use durable::Refusal;
+    use durable::contract::{self, Keeper, Newest};
+
     use super::*;
 
     fn begun(id: &str) -> Entry {
@@ -275,5 +270,45 @@ mod tests {
         drop(journal);
         let journal = Journal::open(dir.path()).unwrap();
         assert_eq!(journal.known.keys().collect::<Vec<_>>(), ["kept"]);
+    }
+
+    impl Keeper for Journal {
+        // What happened has happened, whatever the disk says; only what is begun waits for it.
+        const NOTES: bool = true;
+
+        fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
+            Self::open_on(disk, folder)
+        }
+
+        fn keep(&mut self, item: u32) -> Result<(), Refusal> {
+            let kept = self.append(&[begun(&item.to_string())]);
+            kept.map_err(|error| Refusal::from(&error))
+        }
+
+        fn tidy(&mut self) -> Result<(), Refusal> {
+            let id = || "0".to_owned();
+            let kept = self.append(&[Entry::Tried { id: id() }, Entry::Back { id: id() }]);
+            kept.map_err(|error| Refusal::from(&error))
+        }
+
+        fn kept(&self) -> Vec<u32> {
+            self.known.keys().map(|id| id.parse().unwrap()).collect()
+        }
+
+        fn newest(folder: &Path) -> Newest {
+            Newest::Appended(folder.join(FILE))
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_tasks_is_kept() {
+        contract::run_all::<Journal>();
+    }
+
+    #[test]
+    fn a_killed_process_loses_nothing() {
+        contract::a_killed_process_loses_nothing::<Journal>(
+            "outbox::journal::tests::a_killed_process_loses_nothing",
+        );
     }
 }

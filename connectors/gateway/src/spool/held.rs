@@ -9,11 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use durable::{Disk, Reader, Records, frame};
 use protocol::AccountName;
 use tokio::sync::watch;
 
-use super::store::{Reader, Store};
-use super::{SpoolConfig, SpoolError, frame, lock};
+use super::{SpoolConfig, SpoolError, lock};
 
 /// The folder's name.
 const FOLDER: &str = "held";
@@ -23,6 +23,7 @@ const SEGMENTS: u64 = 16;
 /// What is held, by account.
 #[derive(Debug)]
 pub(crate) struct Held {
+    disk: Disk,
     dir: PathBuf,
     segment_bytes: u64,
     account_bytes: u64,
@@ -35,7 +36,7 @@ pub(crate) struct Held {
 
 #[derive(Debug)]
 struct Folder {
-    store: Store,
+    store: Records,
     reader: Reader,
     cursor: u64,
 }
@@ -43,11 +44,13 @@ struct Folder {
 impl Held {
     /// Opens what is there; every record that is not published is shown to `visit`.
     pub(super) fn open(
+        disk: &Disk,
         spool: &Path,
         config: &SpoolConfig,
         mut visit: impl FnMut(&[u8]),
     ) -> io::Result<Self> {
         let held = Self {
+            disk: disk.clone(),
             dir: spool.join(FOLDER),
             segment_bytes: (config.held_bytes / SEGMENTS).max(1),
             account_bytes: config.held_bytes,
@@ -69,7 +72,7 @@ impl Held {
             let account: AccountName = account;
             let mut records = Vec::new();
             let dir = held.dir.join(&name);
-            let opened = Store::open(&dir, held.segment_bytes, |number, record| {
+            let opened = held.records(&dir, |number, record| {
                 records.push((number, record.to_vec()));
             });
             let store = match opened {
@@ -100,7 +103,11 @@ impl Held {
         Ok(held)
     }
 
-    fn insert(&self, account: AccountName, store: Store, cursor: u64) {
+    fn records(&self, dir: &Path, visit: impl FnMut(u64, &[u8])) -> io::Result<Records> {
+        Records::open(self.disk.clone(), dir, self.segment_bytes, visit)
+    }
+
+    fn insert(&self, account: AccountName, store: Records, cursor: u64) {
         lock(&self.sizes).insert(account.clone(), store.bytes());
         let folder = Folder {
             store,
@@ -142,11 +149,7 @@ impl Held {
         let mut accounts = lock(&self.accounts);
         let new = !accounts.contains_key(account);
         if new {
-            let store = Store::open(
-                &self.dir.join(account.as_str()),
-                self.segment_bytes,
-                |_, _| {},
-            )?;
+            let store = self.records(&self.dir.join(account.as_str()), |_, _| {})?;
             let cursor = store.cursor();
             let folder = Folder {
                 store,
@@ -239,7 +242,10 @@ mod tests {
 
     fn open(dir: &Path) -> (Held, Vec<Vec<u8>>) {
         let mut found = Vec::new();
-        let held = Held::open(dir, &CONFIG, |record| found.push(record.to_vec())).unwrap();
+        let held = Held::open(&Disk::default(), dir, &CONFIG, |record| {
+            found.push(record.to_vec())
+        })
+        .unwrap();
         (held, found)
     }
 

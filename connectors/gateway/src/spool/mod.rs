@@ -7,10 +7,8 @@
 //! Messages of an account whose archive cannot be written are moved aside ([`held`]), so that they neither
 //! hold up nor crowd out those of others.
 
-mod frame;
 mod held;
 mod seen;
-mod store;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,13 +16,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub(crate) use durable::Reader;
+use durable::{Disk, Records, Refusal, Segment, frame, is_full};
 use protocol::{AccountName, Event, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
 use self::held::Held;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
-pub(crate) use self::store::{Reader, write_atomically};
-use self::store::{Segment, Store};
 use crate::Seen;
 use crate::attempts::Attempts;
 
@@ -50,12 +48,9 @@ pub enum SpoolError {
     /// No room until something was published.
     #[error("the spool is full ({0} bytes): the functions have not taken events for too long")]
     Full(u64),
-    /// The disk has no room.
-    #[error("the server's disk is full")]
-    DiskFull,
     /// The disk refuses.
-    #[error("the server's disk cannot be written ({0})")]
-    Disk(io::ErrorKind),
+    #[error(transparent)]
+    Disk(#[from] Refusal),
     /// No room for this account until its archive could be written.
     #[error(
         "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
@@ -88,11 +83,12 @@ pub struct Spool(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     config: SpoolConfig,
+    disk: Disk,
     state: Mutex<State>,
     work: Condvar,
     room: Notify,
     end: watch::Sender<u64>,
-    trouble: watch::Sender<Option<io::ErrorKind>>,
+    trouble: watch::Sender<Option<Refusal>>,
     held: Held,
     attempts: Attempts,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -115,7 +111,7 @@ struct State {
     /// When the oldest record that is not published was appended, with its number.
     oldest: Option<(u64, Timestamp)>,
     /// What the disk said last, if it refuses.
-    failing: Option<io::ErrorKind>,
+    failing: Option<Refusal>,
     closed: bool,
 }
 
@@ -130,16 +126,15 @@ impl Spool {
         config: SpoolConfig,
         visit: impl FnMut(u64, Event),
     ) -> Result<Self, SpoolError> {
-        Self::open_with(dir, config, visit, |dir, bytes, visit| {
-            Store::open(dir, bytes, visit)
-        })
+        Self::open_on(Disk::default(), dir, config, visit)
     }
 
-    fn open_with(
+    /// As [`Spool::open`], on a disk that may fail.
+    fn open_on(
+        disk: Disk,
         dir: &Path,
         config: SpoolConfig,
         mut visit: impl FnMut(u64, Event),
-        open: impl FnOnce(&Path, u64, &mut dyn FnMut(u64, &[u8])) -> io::Result<Store>,
     ) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::Open {
             path: dir.to_owned(),
@@ -158,14 +153,15 @@ impl Spool {
             }
         };
         // What is held is older than what is not.
-        let held = Held::open(dir, &config, |record| found(0, record)).map_err(failed)?;
-        let mut store = open(dir, config.segment_bytes, &mut found).map_err(failed)?;
+        let held = Held::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
+        let store = Records::open(disk.clone(), dir, config.segment_bytes, &mut found);
+        let mut store = store.map_err(failed)?;
         let failing = match store.prepare() {
             Ok(()) => None,
             // Everything else goes on: channels are read, and what comes is refused until there is room.
             Err(error) if is_full(&error) => {
                 tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
-                Some(error.kind())
+                Some(Refusal::from(&error))
             }
             Err(error) => return Err(failed(error)),
         };
@@ -188,7 +184,8 @@ impl Spool {
             end: watch::Sender::new(store.end()),
             trouble: watch::Sender::new(failing),
             held,
-            attempts: Attempts::open(dir),
+            attempts: Attempts::open(&disk, dir),
+            disk,
             state: Mutex::new(state),
             thread: Mutex::new(None),
         });
@@ -233,8 +230,8 @@ impl Spool {
         if state.closed {
             return Err(SpoolError::Closed);
         }
-        if let Some(kind) = state.failing {
-            return Err(refusal(kind));
+        if let Some(refusal) = state.failing {
+            return Err(refusal.into());
         }
         let used = state.used() + frames.len() as u64;
         if used > self.0.config.max_bytes {
@@ -260,8 +257,8 @@ impl Spool {
     /// As [`Spool::append`].
     pub fn room_for(&self, account: &AccountName) -> Result<(), SpoolError> {
         let state = self.0.state();
-        if let Some(kind) = state.failing {
-            return Err(refusal(kind));
+        if let Some(refusal) = state.failing {
+            return Err(refusal.into());
         }
         if state.used() >= self.0.config.max_bytes {
             return Err(SpoolError::Full(state.used()));
@@ -271,7 +268,7 @@ impl Spool {
     }
 
     /// Returns why the disk refuses, as it changes; nothing while it does not.
-    pub(crate) fn trouble(&self) -> watch::Receiver<Option<io::ErrorKind>> {
+    pub(crate) fn trouble(&self) -> watch::Receiver<Option<Refusal>> {
         self.0.trouble.subscribe()
     }
 
@@ -396,7 +393,7 @@ impl Inner {
     }
 
     /// The thread: writes, then keeps house.
-    fn run(&self, mut store: Store) {
+    fn run(&self, mut store: Records) {
         if !self.begin(&mut store) {
             return;
         }
@@ -455,7 +452,7 @@ impl Inner {
 
     /// Waits until there is room for the first file, if there was none at the start; false if the spool was closed
     /// meanwhile.
-    fn begin(&self, store: &mut Store) -> bool {
+    fn begin(&self, store: &mut Records) -> bool {
         loop {
             let state = self.state();
             if state.failing.is_none() {
@@ -482,7 +479,7 @@ impl Inner {
     }
 
     /// Writes, again and again if the disk refuses; false if the spool was closed meanwhile.
-    fn write(&self, store: &mut Store, frames: &[u8], count: u64) -> bool {
+    fn write(&self, store: &mut Records, frames: &[u8], count: u64) -> bool {
         loop {
             match store.append(frames, count) {
                 Ok(()) => {
@@ -490,12 +487,13 @@ impl Inner {
                     return true;
                 }
                 Err(error) => {
+                    let refusal = Refusal::from(&error);
                     let mut state = self.state();
-                    if state.failing != Some(error.kind()) {
+                    if state.failing != Some(refusal) {
                         tracing::error!(%error, "the spool cannot be written; nothing is accepted until it can");
                     }
-                    state.failing = Some(error.kind());
-                    self.trouble.send_replace(Some(error.kind()));
+                    state.failing = Some(refusal);
+                    self.trouble.send_replace(Some(refusal));
                     if state.closed {
                         return false;
                     }
@@ -505,7 +503,7 @@ impl Inner {
         }
     }
 
-    fn publish(&self, store: &mut Store, cursor: u64) -> io::Result<()> {
+    fn publish(&self, store: &mut Records, cursor: u64) -> io::Result<()> {
         let saved = store.save_cursor(cursor);
         if saved.as_ref().is_err_and(|error| !is_full(error)) {
             return saved;
@@ -513,7 +511,7 @@ impl Inner {
         if store.can_trim(cursor) {
             // The newest times must outlive the segments that tell them.
             let seen = self.state().seen.to_json();
-            let written = write_atomically(&self.dir, seen::FILE, &seen);
+            let written = self.disk.replace(&self.dir, seen::FILE, &seen);
             // But on a full disk it is these segments that make room: without those times, more is asked of servers
             // after a restart than would be needed. What is removed is published without the cursor's word as well.
             if written.as_ref().is_err_and(|error| !is_full(error)) {
@@ -525,25 +523,11 @@ impl Inner {
     }
 }
 
-/// Whether there is no room on the disk, or no more for us.
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
-}
-
-/// What is said while the disk refuses.
-pub(crate) fn refusal(kind: io::ErrorKind) -> SpoolError {
-    match is_full(&kind.into()) {
-        true => SpoolError::DiskFull,
-        false => SpoolError::Disk(kind),
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod tests;

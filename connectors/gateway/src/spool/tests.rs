@@ -2,20 +2,20 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use durable::faults::{Fault, Plan};
 use proptest::prelude::*;
 use protocol::{ArchiveMessage, ArchiveTarget, EventBody, MessageType};
 
 use super::*;
 
-const CONFIG: SpoolConfig = SpoolConfig {
+pub(super) const CONFIG: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 600,
     held_bytes: 1 << 16,
 };
 
-fn event(number: u64) -> Event {
+pub(super) fn event(number: u64) -> Event {
     Event {
         id: format!("e{number}"),
         account: "alice".parse().unwrap(),
@@ -72,7 +72,7 @@ struct Model {
 impl Model {
     fn newest(&self) -> PathBuf {
         let state = self.spool.0.state();
-        Segment::path(self.dir.path(), state.segments.last().unwrap().first)
+        Records::path(self.dir.path(), state.segments.last().unwrap().first)
     }
 
     /// Closes, lets `damage` happen, opens; returns what was found.
@@ -234,7 +234,7 @@ fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
         accepted = next;
     }
     // There cannot be a next segment.
-    let next = Segment::path(dir.path(), accepted);
+    let next = Records::path(dir.path(), accepted);
     std::fs::create_dir(&next).unwrap();
     let mut trouble = spool.trouble();
     let (_, mut durable) = spool.append(&[event(accepted)]).unwrap();
@@ -266,19 +266,6 @@ fn while_the_disk_refuses_nothing_is_acknowledged_and_then_all_of_it() {
     assert_eq!(ids, expected);
 }
 
-/// A disk without room, until there is.
-#[derive(Debug)]
-struct Full(Arc<AtomicBool>);
-
-impl store::Disk for Full {
-    fn may_create(&mut self) -> io::Result<()> {
-        match self.0.load(Relaxed) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => Ok(()),
-        }
-    }
-}
-
 #[test]
 fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
     // What an earlier run left is there; or not even the folder.
@@ -294,21 +281,21 @@ fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
             drop(spool);
             std::fs::remove_file(folder.join("lock")).unwrap();
         }
-        let full = Arc::new(AtomicBool::new(true));
-        let disk = Box::new(Full(Arc::clone(&full)));
+        let plan = Plan::default();
+        plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
         let mut found = Vec::new();
         let visit = |_, event: Event| found.push(event.id);
-        let spool = Spool::open_with(&folder, CONFIG, visit, |dir, bytes, visit| {
-            Store::open_on(disk, dir, bytes, visit)
-        })
-        .unwrap();
+        let spool = Spool::open_on(plan.disk(), &folder, CONFIG, visit).unwrap();
         assert_eq!(found.len(), usize::from(left));
         for refused in [spool.room_for(&alice), spool.append(&[event(1)]).map(drop)] {
-            assert!(matches!(refused, Err(SpoolError::DiskFull)), "{refused:?}");
+            assert!(
+                matches!(refused, Err(SpoolError::Disk(Refusal::Full))),
+                "{refused:?}"
+            );
         }
         let mut trouble = spool.trouble();
         assert!(trouble.borrow_and_update().is_some());
-        full.store(false, Relaxed);
+        plan.clear();
         let begin = std::time::Instant::now();
         while trouble.borrow_and_update().is_some() {
             assert!(begin.elapsed() < Duration::from_secs(30), "there is room");
@@ -323,13 +310,6 @@ fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
         Spool::open(&folder, CONFIG, |_, event| ids.push(event.id)).unwrap();
         let expected: &[&str] = if left { &["e0", "e1"] } else { &["e1"] };
         assert_eq!(ids, expected);
-    }
-}
-
-#[test]
-fn what_is_said_of_a_full_disk_is_that_it_is_full() {
-    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
-        assert_eq!(refusal(kind).to_string(), "the server's disk is full");
     }
 }
 
@@ -380,15 +360,4 @@ fn what_comes_behind_a_gap_is_not_seen_also_after_a_restart() {
     let (_, durable) = spool.append(&[event(9)]).unwrap();
     durable.blocking_recv().unwrap();
     assert!(now(&spool) > before);
-}
-
-#[test]
-fn only_this_user_may_look_inside() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let temp = tempfile::tempdir().unwrap();
-    let folder = temp.path().join("spool");
-    drop(Store::open(&folder, 600, |_, _| {}).unwrap());
-    let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
-    assert_eq!(mode & 0o077, 0);
 }

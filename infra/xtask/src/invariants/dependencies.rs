@@ -63,7 +63,7 @@ const APART: &[(&[&str], &[&str])] = &[
     (COMMON, FUNCTIONS),
     (COMMON, CONNECTORS),
 ];
-const COMMON: &[&str] = &["http-server", "program"];
+const COMMON: &[&str] = &["durable", "http-server", "program"];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &[

@@ -1,18 +1,18 @@
-//! How records lie in a segment: length, CRC-32, bytes.
+//! How records lie in a file of bytes: length, CRC-32, the record.
 //!
 //! Both numbers are 32 bits, little-endian; the checksum (CRC-32 of ISO 3309) is over the length and the
-//! bytes. A segment is a sequence of such frames; whatever follows the last whole one was cut by a crash.
+//! bytes. A file is a sequence of such frames; whatever follows the last whole one was cut by a crash.
 
 /// Bytes before a record's own.
-pub(crate) const HEADER: usize = 8;
-/// Largest record, bytes: many times an event's size.
-pub(crate) const MAX_RECORD: usize = 1 << 20;
+pub const HEADER: usize = 8;
+/// Largest record, bytes.
+pub const MAX_RECORD: usize = 1 << 20;
 
 /// Bytes of which checksums are made while the next record is looked for.
 const MAX_SEARCHED: usize = 64 << 20;
 
 /// Appends a record's frame to `out`. Records longer than [`MAX_RECORD`] must not be given.
-pub(crate) fn write(out: &mut Vec<u8>, record: &[u8]) {
+pub fn write(out: &mut Vec<u8>, record: &[u8]) {
     let length = u32::try_from(record.len())
         .unwrap_or(u32::MAX)
         .to_le_bytes();
@@ -22,7 +22,8 @@ pub(crate) fn write(out: &mut Vec<u8>, record: &[u8]) {
 }
 
 /// Returns the record at the start of `bytes`, or nothing if it is cut or damaged.
-pub(crate) fn read(bytes: &[u8]) -> Option<&[u8]> {
+#[must_use]
+pub fn read(bytes: &[u8]) -> Option<&[u8]> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
     let length = [l0, l1, l2, l3];
@@ -33,7 +34,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Returns where the next whole record begins behind a damaged place, if there is one. Records are JSON objects: only
 /// where one may begin is its checksum looked at, and never over more bytes in all than [`MAX_SEARCHED`].
-pub(crate) fn next(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn next(bytes: &[u8]) -> Option<usize> {
     let mut searched = 0;
     for at in 1..bytes.len().saturating_sub(HEADER + 1) {
         if !bytes[at + HEADER..].starts_with(b"{\"") {

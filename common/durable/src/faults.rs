@@ -1,0 +1,137 @@
+//! Disks that are full or broken, and processes that end, at each step of what is done to the disk.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a poisoned lock is a test that failed: it is only used by tests"
+)]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use crate::disk::{Disk, Faults, Step};
+
+/// Which steps fail.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Only these; any if none.
+    pub step: Option<Step>,
+    /// How many of them still work.
+    pub after: usize,
+    /// How many of them fail, from then on.
+    pub times: usize,
+    /// What the disk says.
+    pub kind: io::ErrorKind,
+    /// The process ends there: what is begun is done in part, and nothing is tidied up.
+    pub kills: bool,
+}
+
+impl Fault {
+    /// The next step of a kind fails, once.
+    #[must_use]
+    pub const fn at(step: Step, kind: io::ErrorKind) -> Self {
+        Self {
+            step: Some(step),
+            after: 0,
+            times: 1,
+            kind,
+            kills: false,
+        }
+    }
+
+    /// After so many steps, so many fail.
+    #[must_use]
+    pub const fn after(after: usize, times: usize, kind: io::ErrorKind) -> Self {
+        Self {
+            step: None,
+            after,
+            times,
+            kind,
+            kills: false,
+        }
+    }
+
+    /// After so many steps the process ends.
+    #[must_use]
+    pub const fn kill(after: usize) -> Self {
+        Self {
+            step: None,
+            after,
+            times: usize::MAX,
+            kind: io::ErrorKind::Interrupted,
+            kills: true,
+        }
+    }
+}
+
+/// Each way in which one file that is kept can fail.
+pub fn ways_to_fail() -> impl Iterator<Item = Fault> {
+    use io::ErrorKind::{Other, StorageFull};
+    [
+        (Step::Create, 0, StorageFull),
+        (Step::Write, 0, StorageFull),
+        (Step::Write, 1, StorageFull),
+        (Step::Sync, 0, Other),
+        (Step::Rename, 0, StorageFull),
+        (Step::SyncFolder, 0, Other),
+    ]
+    .into_iter()
+    .map(|(step, after, kind)| Fault {
+        after,
+        ..Fault::at(step, kind)
+    })
+}
+
+/// What is to fail, as it changes. Clones are the same plan.
+#[derive(Clone, Debug, Default)]
+pub struct Plan(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    fault: Option<Fault>,
+    failed: usize,
+}
+
+impl Plan {
+    /// The disk that follows the plan.
+    #[must_use]
+    pub fn disk(&self) -> Disk {
+        Disk::failing(Arc::new(self.clone()))
+    }
+
+    /// Has steps fail from now on.
+    pub fn set(&self, fault: Fault) {
+        *self.0.lock().unwrap() = State {
+            fault: Some(fault),
+            failed: 0,
+        };
+    }
+
+    /// Has nothing fail any more; returns how many steps did.
+    pub fn clear(&self) -> usize {
+        let mut state = self.0.lock().unwrap();
+        state.fault = None;
+        std::mem::take(&mut state.failed)
+    }
+}
+
+impl Faults for Plan {
+    fn before(&self, step: Step) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let State { fault, failed } = &mut *state;
+        let Some(now) = fault else { return Ok(()) };
+        let spared = step == Step::Discard && !now.kills;
+        if spared || now.step.is_some_and(|wanted| wanted != step) {
+            return Ok(());
+        }
+        if now.after > 0 {
+            now.after -= 1;
+            return Ok(());
+        }
+        let error = now.kind.into();
+        now.times = now.times.saturating_sub(1);
+        if now.times == 0 {
+            *fault = None;
+        }
+        *failed += 1;
+        Err(error)
+    }
+}

@@ -1,0 +1,310 @@
+//! Numbered records in files that are read while they are written, and how far they were read for good.
+//!
+//! In the folder: `<number of the first record>.spool`, frames ([`crate::frame`]); `cursor`, the number of the first record
+//! that is still needed; `lock`; and `*.damaged`, bytes that were no record.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::disk::remove_unfinished;
+use crate::{Disk, FolderLock, Log, Segment, frame, is_full};
+
+/// The end of the files' names.
+const EXTENSION: &str = "spool";
+
+/// All records that are still there. Owned by one thread.
+#[derive(Debug)]
+pub struct Records {
+    dir: PathBuf,
+    log: Log,
+    segment_bytes: u64,
+    disk: Disk,
+    lock: FolderLock,
+}
+
+impl Records {
+    /// Opens the folder, cuts a torn tail off, and shows every whole record to `visit`, with its number. On a full disk it
+    /// may be that nothing can be appended yet ([`Records::prepare`]).
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another process has it.
+    pub fn open(
+        disk: Disk,
+        dir: &Path,
+        segment_bytes: u64,
+        mut visit: impl FnMut(u64, &[u8]),
+    ) -> io::Result<Self> {
+        let lock = FolderLock::open(&disk, dir, &dir.join("lock"))?;
+        remove_unfinished(dir);
+        let mut log = Log::new(disk.clone(), dir.to_owned(), EXTENSION);
+        // The number of the first record behind a damaged one: numbers behind it are other ones than they were.
+        let mut moved = None;
+        for first in log.found()? {
+            let segment = recover(&disk, dir, &log, first, &mut moved, &mut visit)?;
+            log.add(segment);
+        }
+        log.resume()?;
+        let cursor = read_cursor(dir);
+        if log.segments().is_empty() {
+            log.begins_at(cursor.unwrap_or(0));
+        }
+        let records = Self {
+            dir: dir.to_owned(),
+            log,
+            segment_bytes,
+            disk,
+            lock,
+        };
+        if let Some(moved) = moved
+            && cursor.is_some_and(|cursor| cursor > moved)
+        {
+            // Some are read twice, which their ids make harmless; none is left out.
+            records.save_cursor(moved)?;
+        }
+        if read_cursor(dir).is_some_and(|cursor| cursor > records.end()) {
+            // Records that were read are lost; the new ones that get their numbers were not.
+            records.save_cursor(records.end())?;
+        }
+        Ok(records)
+    }
+
+    /// The number of the first record that is still there.
+    #[must_use]
+    pub fn start(&self) -> u64 {
+        let first = self.log.segments().front();
+        first.map_or_else(|| self.log.end(), |segment| segment.first)
+    }
+
+    /// The number that the next record gets.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.log.end()
+    }
+
+    /// How many bytes all files have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.log.bytes()
+    }
+
+    /// All files, the oldest first; for a [`Reader`].
+    #[must_use]
+    pub fn segments(&self) -> Vec<Segment> {
+        self.log.segments().iter().copied().collect()
+    }
+
+    /// Where a file of a folder lies.
+    #[must_use]
+    pub fn path(dir: &Path, first: u64) -> PathBuf {
+        Segment::path(dir, EXTENSION, first)
+    }
+
+    /// The number of the first record that is still needed.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        read_cursor(&self.dir)
+            .unwrap_or(0)
+            .clamp(self.start(), self.end())
+    }
+
+    /// Makes what is missing to append, if there was no room for it before.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn prepare(&mut self) -> io::Result<()> {
+        self.lock.take()?;
+        self.log.mend()?;
+        match self.log.active() {
+            Some(_) => Ok(()),
+            None => self.log.begin(self.end()),
+        }
+    }
+
+    /// Appends `count` frames and makes them durable.
+    ///
+    /// # Errors
+    /// The disk refuses; nothing was appended.
+    pub fn append(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
+        self.prepare()?;
+        let full = |segment: &Segment| segment.bytes >= self.segment_bytes;
+        if self.log.active().is_some_and(full) {
+            self.log.begin(self.end())?;
+        }
+        self.log.append(frames, self.end() + count)
+    }
+
+    /// Remembers that no record before `cursor` is needed.
+    ///
+    /// # Errors
+    /// The disk refuses; the number before still holds.
+    pub fn save_cursor(&self, cursor: u64) -> io::Result<()> {
+        let text = format!("{cursor:016x}");
+        self.disk.replace(&self.dir, "cursor", text.as_bytes())
+    }
+
+    /// Returns whether [`Records::trim`] would remove something.
+    #[must_use]
+    pub fn can_trim(&self, cursor: u64) -> bool {
+        let segments = self.log.segments();
+        segments.front().is_some_and(|first| {
+            first.end <= cursor && (segments.len() > 1 || first.bytes >= self.segment_bytes / 8)
+        })
+    }
+
+    /// Removes files of which no record is needed.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn trim(&mut self, cursor: u64) -> io::Result<()> {
+        while self.can_trim(cursor) {
+            // On a full disk this one makes the room that the next needs.
+            if self.log.segments().len() == 1
+                && let Err(error) = self.log.begin(self.end())
+                && !is_full(&error)
+            {
+                return Err(error);
+            }
+            self.log.remove_oldest()?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file. A bad record stops only itself: it is set aside, and those behind it go on. What is behind the last whole
+/// record was cut by a crash, and is cut off.
+fn recover(
+    disk: &Disk,
+    dir: &Path,
+    log: &Log,
+    first: u64,
+    moved: &mut Option<u64>,
+    visit: &mut impl FnMut(u64, &[u8]),
+) -> io::Result<Segment> {
+    let start = log
+        .segments()
+        .back()
+        .map_or(first, |before| before.end)
+        .max(first);
+    let path = log.path(first);
+    let mut bytes = Vec::new();
+    File::open(&path)?.read_to_end(&mut bytes)?;
+    let (mut at, mut next, mut damaged) = (0, start, false);
+    loop {
+        while let Some(record) = frame::read(&bytes[at..]) {
+            visit(next, record);
+            at += frame::HEADER + record.len();
+            next += 1;
+        }
+        let Some(gap) = frame::next(&bytes[at..]) else {
+            break;
+        };
+        damaged = true;
+        let bad = bytes.drain(at..at + gap).collect::<Vec<u8>>();
+        let aside = format!("{first:016x}-{at}.damaged");
+        tracing::error!(segment = %path.display(), bytes = gap, aside,
+            "a damaged record is set aside; those behind it go on");
+        disk.replace(dir, &aside, &bad)?;
+        moved.get_or_insert(next);
+    }
+    if damaged {
+        let name = format!("{first:016x}.{EXTENSION}");
+        disk.replace(dir, &name, &bytes[..at])?;
+        bytes.truncate(at);
+    }
+    if at < bytes.len() {
+        tracing::warn!(segment = %path.display(), cut = bytes.len() - at, "cut an unfinished record off");
+        let file = OpenOptions::new().write(true).open(&path)?;
+        file.set_len(at as u64)?;
+        file.sync_all()?;
+    }
+    Ok(Segment {
+        first,
+        // As it always was: a file's records are counted from its own name on.
+        end: first + (next - start),
+        bytes: at as u64,
+    })
+}
+
+fn read_cursor(dir: &Path) -> Option<u64> {
+    let text = fs::read_to_string(dir.join("cursor")).ok()?;
+    u64::from_str_radix(text.trim(), 16).ok()
+}
+
+/// Reads records in order, from files that another thread appends to.
+#[derive(Debug, Default)]
+pub struct Reader {
+    open: Option<(u64, File)>,
+    /// Number of the record at the file's position.
+    next: u64,
+}
+
+impl Reader {
+    /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least one.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is damaged.
+    pub fn read(
+        &mut self,
+        dir: &Path,
+        segments: &[Segment],
+        from: u64,
+        count: usize,
+        bytes: usize,
+    ) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let (mut records, mut size): (Vec<(u64, Vec<u8>)>, usize) = (Vec::new(), 0);
+        let mut at = from;
+        for segment in segments.iter().filter(|segment| segment.end > from) {
+            at = at.max(segment.first);
+            self.seek(dir, segment, at)?;
+            let Some((_, file)) = &mut self.open else {
+                break;
+            };
+            while at < segment.end && records.len() < count {
+                let position = file.stream_position()?;
+                let record = read_frame(file)?;
+                if !records.is_empty() && size + record.len() > bytes {
+                    file.seek(SeekFrom::Start(position))?;
+                    return Ok(records);
+                }
+                size += record.len();
+                records.push((at, record));
+                at += 1;
+                self.next = at;
+            }
+        }
+        Ok(records)
+    }
+
+    fn seek(&mut self, dir: &Path, segment: &Segment, to: u64) -> io::Result<()> {
+        let there = |(first, _): &(u64, File)| *first == segment.first;
+        if !self.open.as_ref().is_some_and(there) || self.next > to {
+            let file = File::open(Records::path(dir, segment.first))?;
+            self.open = Some((segment.first, file));
+            self.next = segment.first;
+        }
+        while self.next < to {
+            if let Some((_, file)) = &mut self.open {
+                read_frame(file)?;
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
+
+fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; frame::HEADER];
+    file.read_exact(&mut bytes)?;
+    let size = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a record is damaged");
+    if size > frame::MAX_RECORD {
+        return Err(damaged());
+    }
+    bytes.resize(frame::HEADER + size, 0);
+    file.read_exact(&mut bytes[frame::HEADER..])?;
+    frame::read(&bytes).map(<[u8]>::to_vec).ok_or_else(damaged)
+}
+
+#[cfg(test)]
+mod tests;
