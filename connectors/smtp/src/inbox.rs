@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use durable::is_full;
 use program::Seldom;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
@@ -10,7 +11,6 @@ use tokio::sync::mpsc;
 
 use crate::checks::{Checked, Checker};
 use crate::directory::Directory;
-use crate::disk::is_full;
 use crate::mime;
 use crate::outgoing::{Outgoing, failure};
 use crate::pause::now;

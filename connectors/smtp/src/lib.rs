@@ -4,11 +4,9 @@
 //! answers 250, and hands it to the functions, which store it and announce it in the channel. The protocol is a state machine
 //! without I/O, [`session`]. With [`OutgoingConfig`] it also sends what the functions queue: invites and digests.
 
-mod breaker;
 mod checks;
 mod config;
 mod directory;
-mod disk;
 mod handover;
 mod inbox;
 mod metrics;

@@ -1,21 +1,20 @@
 //! Mails on disk, from the 250 until the functions have them.
 //!
-//! One file a mail: a line of JSON and the bytes. It is written beside, made durable (fsync), renamed into place, and
-//! the folder made durable; only then is the mail answered. What a crash leaves half written was never answered.
+//! One file a mail, a line of JSON and the bytes, in a [`FolderQueue`]. It is durable before the mail is answered; what a
+//! crash leaves half written was never answered.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use durable::{Disk, FolderQueue, is_full};
 use protocol::{MailChecks, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{self, Breaker, SUFFIX};
-use crate::disk::{Disk, folders, is_full, list, rename, sync_made};
-
+/// The end of a mail's file name.
+pub(crate) const SUFFIX: &str = ".mail";
 /// Most mails that wait.
 const MAX_MAILS: usize = 20_000;
 
@@ -60,10 +59,8 @@ impl From<io::Error> for QueueError {
 /// The folder. Calls block; they belong on threads that may.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    folder: PathBuf,
     most: u64,
-    disk: Disk,
-    breaker: Breaker,
+    files: FolderQueue,
     state: Mutex<Waiting>,
 }
 
@@ -88,28 +85,25 @@ pub(crate) struct Found {
 impl Queue {
     /// Opens the folder, makes it if it is missing, and returns the names of mails that wait.
     pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
-        folders(folder, &["new", "refused"])?;
-        let (breaker, unended) = Breaker::open(folder)?;
-        // Half-written mails were never answered.
-        for entry in list(&folder.join("new"))? {
-            fs::remove_file(entry.path())?;
-        }
+        Self::open_on(Disk::default(), folder, most)
+    }
+
+    /// As [`Queue::open`], on a disk that may fail.
+    fn open_on(disk: Disk, folder: &Path, most: u64) -> io::Result<(Self, Found)> {
+        let (files, found) = FolderQueue::open(disk, folder, SUFFIX, &["refused"])?;
         let found = Found {
-            waiting: breaker.names()?,
-            suspects: unended.suspects,
+            waiting: found.waiting,
+            suspects: found.suspects,
         };
         let mut waiting = Waiting::default();
         for id in found.waiting.iter().chain(&found.suspects) {
-            let length = fs::metadata(breaker.place(id))?.len();
+            let length = files.length(id)?;
             waiting.bytes += length;
             waiting.mails.insert(id.clone(), length);
         }
-        sync_made(folder)?;
         let queue = Self {
-            folder: folder.to_owned(),
             most,
-            disk: Disk::default(),
-            breaker,
+            files,
             state: Mutex::new(waiting),
         };
         Ok((queue, found))
@@ -137,10 +131,7 @@ impl Queue {
             }
             state.bytes += length;
         }
-        let unique = getrandom::u64().unwrap_or(0);
-        let beside = self.place("new", &format!("{id}-{unique:016x}"));
-        let place = self.breaker.place(id);
-        let kept = self.disk.keep(&beside, &place, &[&head, bytes]);
+        let kept = self.files.keep(id, &[&head, bytes]);
         let mut state = self.state();
         state.writing.remove(id);
         match kept {
@@ -150,8 +141,6 @@ impl Queue {
             }
             Err(error) => {
                 state.bytes = state.bytes.saturating_sub(length);
-                // It may be in its place without being durable. Its sender brings it again, and then it is new.
-                drop(fs::remove_file(&place));
                 Err(error.into())
             }
         }
@@ -159,50 +148,45 @@ impl Queue {
 
     /// Reads a mail.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        let mut reader = BufReader::new(File::open(self.breaker.place(id))?);
-        let mut head = Vec::new();
-        reader.read_until(b'\n', &mut head)?;
-        let envelope = serde_json::from_slice(&head)?;
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes)?;
-        Ok((envelope, bytes))
+        let (head, bytes) = self.files.read(id, u64::MAX)?;
+        Ok((serde_json::from_slice(&head)?, bytes))
     }
 
     /// Notes that work on a mail begins; durable when this returns.
     pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
-        self.breaker.begin(&self.disk, id)
+        self.files.begin(id)
     }
 
     /// Notes that work on a mail has an end.
     pub(crate) fn end(&self, id: &str) -> io::Result<()> {
-        self.breaker.end(id)
+        self.files.end(id)
     }
 
     /// Puts a mail aside that cannot be worked on.
     pub(crate) fn set_aside(&self, id: &str) -> io::Result<()> {
-        self.breaker.set_aside(id)?;
+        self.files.set_aside(id)?;
         self.forget(id);
         Ok(())
     }
 
     /// Forgets a mail that the functions have.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
-        fs::remove_file(self.breaker.place(id))?;
+        self.files.remove(id)?;
         self.forget(id);
         Ok(())
     }
 
     /// Puts a mail aside that the functions refused for good.
     pub(crate) fn refuse(&self, id: &str) -> io::Result<()> {
-        rename(&self.breaker.place(id), &self.place("refused", id))?;
+        self.files.move_to("refused", id)?;
         self.forget(id);
         Ok(())
     }
 
     /// Removes mails that were put aside long ago.
     pub(crate) fn clean(&self, keep: Duration) -> io::Result<()> {
-        breaker::clean(&self.folder.join("refused"), keep)?;
-        breaker::clean(&self.folder.join("broken"), keep)
+        self.files.clean("refused", keep)?;
+        self.files.clean("broken", keep)
     }
 
     /// Mails that wait.
@@ -212,19 +196,14 @@ impl Queue {
 
     /// Mails that were put aside because work on them had no end.
     pub(crate) fn broken(&self) -> usize {
-        self.breaker.broken()
+        self.files.broken()
     }
 
     fn forget(&self, id: &str) {
-        self.breaker.forget(id);
         let mut state = self.state();
         if let Some(length) = state.mails.remove(id) {
             state.bytes = state.bytes.saturating_sub(length);
         }
-    }
-
-    fn place(&self, below: &str, id: &str) -> PathBuf {
-        self.folder.join(below).join(format!("{id}{SUFFIX}"))
     }
 
     fn state(&self) -> MutexGuard<'_, Waiting> {
@@ -234,8 +213,13 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use durable::Refusal;
+    use durable::contract::{self, Keeper, Newest};
+    use durable::faults::{Fault, Plan, ways_to_fail};
+
     use super::*;
-    use crate::disk::tests::faults;
 
     fn envelope(id: &str) -> Envelope {
         Envelope {
@@ -340,20 +324,24 @@ mod tests {
         assert_eq!(queue.read("one").unwrap().1, b"1");
         // And a start without any of them, none of which could be made, is a start.
         fs::remove_dir_all(&folder).unwrap();
-        assert!(list(&folder.join("new")).unwrap().is_empty());
-        sync_made(&folder).unwrap();
+        let plan = Plan::default();
+        plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+        let (queue, found) = Queue::open_on(plan.disk(), &folder, 10_000).unwrap();
+        assert!(found.waiting.is_empty() && found.suspects.is_empty());
+        assert!(!folder.exists() && queue.waiting() == 0);
     }
 
     #[test]
     fn whatever_the_disk_refuses_leaves_nothing_and_is_new_when_it_comes_again() {
-        for fault in faults() {
+        for fault in ways_to_fail() {
             let folder = tempfile::tempdir().unwrap();
-            let (queue, _) = Queue::open(folder.path(), 500).unwrap();
+            let plan = Plan::default();
+            let (queue, _) = Queue::open_on(plan.disk(), folder.path(), 500).unwrap();
             let (named, full) = (
                 format!("{fault:?}"),
                 fault.kind == io::ErrorKind::StorageFull,
             );
-            queue.disk.fail(fault);
+            plan.set(fault);
             let error = queue.push(&envelope("one"), &[b'x'; 200]).unwrap_err();
             assert_eq!(
                 matches!(error, QueueError::NoRoom(_)),
@@ -371,5 +359,66 @@ mod tests {
             );
             assert_eq!(queue.read("one").unwrap().1.len(), 200, "{named}");
         }
+    }
+
+    fn refusal(error: QueueError) -> Refusal {
+        match error {
+            QueueError::NoRoom(_) => Refusal::Full,
+            QueueError::Io(error) => Refusal::from(&error),
+            QueueError::Full(_) | QueueError::Busy => panic!("{error}"),
+        }
+    }
+
+    impl Keeper for Queue {
+        fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
+            let (queue, found) = Self::open_on(disk, folder, u64::MAX)?;
+            assert_eq!(queue.broken(), 0);
+            assert!(found.suspects.len() <= 1);
+            Ok(queue)
+        }
+
+        fn keep(&mut self, item: u32) -> Result<(), Refusal> {
+            let kept = self.push(&envelope(&item.to_string()), b"Subject: x\r\n\r\n");
+            assert!(*kept.as_ref().unwrap_or(&true), "it was refused before");
+            kept.map(drop).map_err(refusal)
+        }
+
+        fn tidy(&mut self) -> Result<(), Refusal> {
+            // The two steps of work on a mail.
+            let worked = self.begin("0").and_then(|()| self.end("0"));
+            worked.map_err(|error| Refusal::from(&error))
+        }
+
+        fn kept(&self) -> Vec<u32> {
+            let names: Vec<String> = self.state().mails.keys().cloned().collect();
+            names
+                .iter()
+                .map(|name| {
+                    let (read, bytes) = self.read(name).unwrap();
+                    assert_eq!((&read.id, bytes.len()), (name, 14));
+                    name.parse().unwrap()
+                })
+                .collect()
+        }
+
+        fn newest(folder: &Path) -> Newest {
+            let mails = fs::read_dir(folder.join("queue")).unwrap();
+            Newest::Beside {
+                item: mails.map(|entry| entry.unwrap().path()).max().unwrap(),
+                beside: folder.join("new/half"),
+            }
+        }
+    }
+
+    #[test]
+    fn mail_is_kept() {
+        contract::run_all::<Queue>();
+    }
+
+    #[test]
+    fn a_killed_process_loses_nothing() {
+        contract::a_killed_process_loses_nothing::<Queue>(
+            "queue::tests::a_killed_process_loses_nothing",
+        );
     }
 }

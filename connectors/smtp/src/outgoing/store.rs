@@ -1,22 +1,22 @@
 //! Outgoing mails on disk, from the moment the functions may forget them until it is known what became of them.
 //!
 //! `queue/<id>.mail` is a line of JSON and the bytes; `done/<id>.json` says what became of a mail and is kept
-//! for two weeks, so that a task that comes again is recognised and a bounce is understood. Every file is
-//! written beside, made durable (fsync), renamed into place, and the folder made durable.
+//! for two weeks, so that a task that comes again is recognised and a bounce is understood. All are files of a
+//! [`FolderQueue`], durable before anything follows from them.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use durable::{Disk, FolderQueue};
 use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{self, Breaker, SUFFIX};
-use crate::disk::{Disk, folders, list, sync_made};
 use crate::pause::now;
+use crate::queue::SUFFIX;
 
 /// Most mails that wait.
 const MAX_MAILS: usize = 10_000;
@@ -110,7 +110,7 @@ pub(crate) struct Found {
 pub(crate) struct Store {
     folder: PathBuf,
     disk: Disk,
-    breaker: Breaker,
+    files: FolderQueue,
     index: Mutex<Index>,
     /// Held by who changes what became of a mail.
     settling: Mutex<()>,
@@ -119,20 +119,21 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the folder and makes it if it is missing.
     pub(crate) fn open(folder: &Path) -> io::Result<(Self, Found)> {
-        folders(folder, &["new", "done"])?;
-        let (breaker, unended) = Breaker::open(folder)?;
-        for entry in list(&folder.join("new"))? {
-            fs::remove_file(entry.path())?;
-        }
+        Self::open_on(Disk::default(), folder)
+    }
+
+    /// As [`Store::open`], on a disk that may fail.
+    fn open_on(disk: Disk, folder: &Path) -> io::Result<(Self, Found)> {
+        let (files, there) = FolderQueue::open(disk.clone(), folder, SUFFIX, &["done"])?;
         let store = Self {
             folder: folder.to_owned(),
-            disk: Disk::default(),
-            breaker,
+            disk,
+            files,
             index: Mutex::default(),
             settling: Mutex::default(),
         };
         let mut found = Found::default();
-        for id in store.finished()? {
+        for id in store.files.names("done", DONE)? {
             match store.done(&id) {
                 Ok(done) => {
                     if !done.told {
@@ -145,8 +146,8 @@ impl Store {
             }
             store.index().done.insert(id);
         }
-        let waiting = store.breaker.names()?.into_iter().map(|id| (id, false));
-        let suspects = unended.suspects.into_iter().map(|id| (id, true));
+        let waiting = there.waiting.into_iter().map(|id| (id, false));
+        let suspects = there.suspects.into_iter().map(|id| (id, true));
         for (id, suspect) in waiting.chain(suspects) {
             if store.index().done.contains(&id) {
                 store.remove(&id)?;
@@ -164,8 +165,8 @@ impl Store {
             };
             list.push(id);
         }
-        for id in unended.broken {
-            match store.read_from(&folder.join("broken").join(format!("{id}{SUFFIX}"))) {
+        for id in there.broken {
+            match parse(store.files.read_in("broken", &id, MAX_HEAD)) {
                 Ok((envelope, _)) => match store.finish(&Done::broken(envelope, now())) {
                     Ok(()) => found.untold.push(id),
                     // That one mail's outcome is not worth the start.
@@ -176,7 +177,6 @@ impl Store {
                 Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
             }
         }
-        sync_made(folder)?;
         found.waiting.sort();
         Ok((store, found))
     }
@@ -194,8 +194,7 @@ impl Store {
         }
         let mut head = serde_json::to_vec(envelope)?;
         head.push(b'\n');
-        let place = self.breaker.place(&envelope.id);
-        self.write(&envelope.id, &place, &[&head, bytes])?;
+        self.files.keep(&envelope.id, &[&head, bytes])?;
         self.note_bounce(envelope);
         self.index().waiting.insert(envelope.id.clone());
         Ok(Kept::New)
@@ -209,40 +208,29 @@ impl Store {
 
     /// Reads a mail that waits.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        self.read_from(&self.breaker.place(id))
-    }
-
-    #[allow(clippy::unused_self, reason = "it reads what this wrote")]
-    fn read_from(&self, path: &Path) -> io::Result<(Envelope, Vec<u8>)> {
-        let mut reader = BufReader::new(File::open(path)?);
-        let mut head = Vec::new();
-        (&mut reader).take(MAX_HEAD).read_until(b'\n', &mut head)?;
-        let envelope = serde_json::from_slice(&head)?;
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes)?;
-        Ok((envelope, bytes))
+        parse(self.files.read(id, MAX_HEAD))
     }
 
     /// Notes that work on a mail begins; durable when this returns.
     pub(crate) fn begin(&self, id: &str) -> io::Result<()> {
-        self.breaker.begin(&self.disk, id)
+        self.files.begin(id)
     }
 
     /// Notes that work on a mail has an end.
     pub(crate) fn end(&self, id: &str) -> io::Result<()> {
-        self.breaker.end(id)
+        self.files.end(id)
     }
 
     /// Puts a mail aside that cannot be worked on; what became of it is noted.
     pub(crate) fn set_aside(&self, id: &str, at: Timestamp) -> io::Result<()> {
         let (envelope, _) = self.read(id)?;
-        self.breaker.set_aside(id)?;
+        self.files.set_aside(id)?;
         self.finish(&Done::broken(envelope, at))
     }
 
     /// Mails that were put aside because work on them had no end.
     pub(crate) fn broken(&self) -> usize {
-        self.breaker.broken()
+        self.files.broken()
     }
 
     /// Notes what became of a mail that waits, and forgets its bytes. What a bounce said already stands.
@@ -264,17 +252,18 @@ impl Store {
     }
 
     fn remove(&self, id: &str) -> io::Result<()> {
-        match fs::remove_file(self.breaker.place(id)) {
+        match self.files.remove(id) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        self.breaker.forget(id);
+        self.files.forget(id);
         Ok(())
     }
 
     fn note(&self, done: &Done) -> io::Result<()> {
         let id = &done.envelope.id;
-        self.write(id, &self.done_place(id), &[&serde_json::to_vec(done)?])
+        let json = serde_json::to_vec(done)?;
+        self.files.note("done", &format!("{id}{DONE}"), &json)
     }
 
     /// Reads what became of a mail.
@@ -327,12 +316,12 @@ impl Store {
 
     /// Forgets what became of mails before a time, if the functions know.
     pub(crate) fn clean(&self, before: Timestamp, keep_broken: Duration) -> io::Result<()> {
-        breaker::clean(&self.folder.join("broken"), keep_broken)?;
+        self.files.clean("broken", keep_broken)?;
         let ids: Vec<String> = self.index().done.iter().cloned().collect();
         for id in ids {
             let Ok(done) = self.done(&id) else { continue };
             if done.told && done.at < before {
-                fs::remove_file(self.done_place(&id))?;
+                self.disk.remove(&self.done_place(&id))?;
                 let mut index = self.index();
                 index.done.remove(&id);
                 if let Some(local) = &done.envelope.bounce {
@@ -356,23 +345,6 @@ impl Store {
         }
     }
 
-    /// Mails of which it is known what became of them.
-    fn finished(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in list(&self.folder.join("done"))? {
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(DONE));
-            names.extend(id.map(str::to_owned));
-        }
-        Ok(names)
-    }
-
-    fn write(&self, id: &str, place: &Path, pieces: &[&[u8]]) -> io::Result<()> {
-        let unique = getrandom::u64().unwrap_or(0);
-        let beside = self.folder.join("new").join(format!("{id}-{unique:016x}"));
-        self.disk.keep(&beside, place, pieces)
-    }
-
     fn done_place(&self, id: &str) -> PathBuf {
         self.folder.join("done").join(format!("{id}{DONE}"))
     }
@@ -384,6 +356,12 @@ impl Store {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a mail's file says.
+fn parse(read: io::Result<(Vec<u8>, Vec<u8>)>) -> io::Result<(Envelope, Vec<u8>)> {
+    let (head, bytes) = read?;
+    Ok((serde_json::from_slice(&head)?, bytes))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The queue of mails that leave, on disks that fail.
 
+use durable::Refusal;
+use durable::contract::{self, Keeper, Newest};
+use durable::faults::{Plan, ways_to_fail};
+
 use super::*;
-use crate::disk::tests::faults;
 
 fn envelope(id: &str) -> Envelope {
     Envelope {
@@ -91,12 +94,13 @@ fn a_bounce_changes_what_became_of_a_mail() {
 
 #[test]
 fn whatever_the_disk_refuses_leaves_nothing_and_goes_well_the_next_time() {
-    for fault in faults() {
+    for fault in ways_to_fail() {
         let named = format!("{fault:?}");
         let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
+        let plan = Plan::default();
+        let (store, _) = Store::open_on(plan.disk(), folder.path()).unwrap();
         let left = || fs::read_dir(folder.path().join("new")).unwrap().count();
-        store.disk.fail(fault);
+        plan.set(fault);
         store.accept(&envelope("a"), b"1").unwrap_err();
         assert_eq!((left(), store.waiting()), (0, 0), "{named}");
         assert_eq!(
@@ -105,12 +109,13 @@ fn whatever_the_disk_refuses_leaves_nothing_and_goes_well_the_next_time() {
             "{named}"
         );
     }
-    for fault in faults().filter(|fault| fault.after == 0) {
+    for fault in ways_to_fail().filter(|fault| fault.after == 0) {
         let named = format!("{fault:?}");
         let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
+        let plan = Plan::default();
+        let (store, _) = Store::open_on(plan.disk(), folder.path()).unwrap();
         store.accept(&envelope("a"), b"1").unwrap();
-        store.disk.fail(fault);
+        plan.set(fault);
         store.finish(&done("a", MailResult::Sent)).unwrap_err();
         assert_eq!(store.waiting(), 1, "{named}");
         store.finish(&done("a", MailResult::Sent)).unwrap();
@@ -144,4 +149,67 @@ fn a_mail_that_ends_the_process_twice_has_failed_and_is_kept() {
     assert_eq!(store.done("a").unwrap().result, MailResult::Failed);
     assert_eq!((store.broken(), store.waiting()), (1, 0));
     assert_eq!(store.accept(&envelope("a"), b"1").unwrap(), Kept::Known);
+}
+
+/// The name of a mail of which it is known what became of it.
+const SENT: &str = "sent";
+
+impl Keeper for Store {
+    fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
+        let (store, found) = Self::open_on(disk, folder)?;
+        assert_eq!(store.broken(), 0);
+        assert!(found.suspects.len() <= 1);
+        Ok(store)
+    }
+
+    fn keep(&mut self, item: u32) -> Result<(), Refusal> {
+        let kept = self.accept(&envelope(&item.to_string()), b"Subject: x\r\n\r\n");
+        assert_eq!(*kept.as_ref().unwrap_or(&Kept::New), Kept::New);
+        kept.map(drop).map_err(|error| Refusal::from(&error))
+    }
+
+    fn tidy(&mut self) -> Result<(), Refusal> {
+        let work = || {
+            self.begin("0")?;
+            self.end("0")?;
+            if !self.knows(SENT) {
+                self.accept(&envelope(SENT), b"1")?;
+            }
+            self.finish(&done(SENT, MailResult::Sent))
+        };
+        work().map_err(|error: io::Error| Refusal::from(&error))
+    }
+
+    fn kept(&self) -> Vec<u32> {
+        let names: Vec<String> = self.index().waiting.iter().cloned().collect();
+        let read = |name: &String| {
+            let (read, bytes) = self.read(name).unwrap();
+            assert_eq!(read.id, *name);
+            (name != SENT).then(|| {
+                assert_eq!(bytes.len(), 14);
+                name.parse().unwrap()
+            })
+        };
+        names.iter().filter_map(read).collect()
+    }
+
+    fn newest(folder: &Path) -> Newest {
+        let mails = fs::read_dir(folder.join("queue")).unwrap();
+        Newest::Beside {
+            item: mails.map(|entry| entry.unwrap().path()).max().unwrap(),
+            beside: folder.join("new/half"),
+        }
+    }
+}
+
+#[test]
+fn mail_is_kept() {
+    contract::run_all::<Store>();
+}
+
+#[test]
+fn a_killed_process_loses_nothing() {
+    contract::a_killed_process_loses_nothing::<Store>(
+        "outgoing::store::tests::a_killed_process_loses_nothing",
+    );
 }
