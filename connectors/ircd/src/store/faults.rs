@@ -1,36 +1,13 @@
 //! Disks that are full or broken, at each step of what the log does to them.
 
-use std::cell::Cell;
-
+use durable::Refusal;
+use durable::contract::{self, Keeper, Newest};
+use durable::faults::{Fault, Plan};
 use tempfile::TempDir;
 
 use super::tests::{files, limits, message, texts};
 use super::*;
-
-/// Which steps fail.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Faults {
-    /// Steps that still work.
-    pub works: usize,
-    /// Only one step fails, not all from then on.
-    pub once: bool,
-    pub kind: io::ErrorKind,
-}
-
-pub(super) fn step(faults: &Cell<Option<Faults>>) -> io::Result<()> {
-    let Some(mut now) = faults.take() else {
-        return Ok(());
-    };
-    if now.works > 0 {
-        now.works -= 1;
-        faults.set(Some(now));
-        return Ok(());
-    }
-    if !now.once {
-        faults.set(Some(now));
-    }
-    Err(now.kind.into())
-}
+use crate::server::NotStored;
 
 fn state(as_of: i64) -> State {
     State {
@@ -42,12 +19,13 @@ fn state(as_of: i64) -> State {
 
 /// Says things while steps fail, then with a disk that works again; returns what was acknowledged, and whether
 /// anything failed.
-fn story(folder: &TempDir, faults: Faults) -> (Vec<String>, bool) {
+fn story(folder: &TempDir, fault: Fault) -> (Vec<String>, bool) {
     let small = Limits {
         segment_bytes: 600,
         ..limits()
     };
-    let (mut history, found) = History::open(folder.path(), &small).unwrap();
+    let plan = Plan::default();
+    let (mut history, found) = History::open_on(plan.disk(), folder.path(), &small).unwrap();
     let mut id = found.last_id;
     let mut kept = Vec::new();
     let mut failed = false;
@@ -59,17 +37,17 @@ fn story(folder: &TempDir, faults: Faults) -> (Vec<String>, bool) {
                 false
             }
             Err(error) => {
-                assert_eq!(error.kind(), faults.kind);
+                assert_eq!(error.kind(), fault.kind);
                 true
             }
         }
     };
-    history.disk.faults.set(Some(faults));
+    plan.set(fault);
     for number in 0..6 {
         failed |= say(&mut history, format!("number {number}"));
         failed |= history.snapshot(&state(0)).is_err();
     }
-    history.disk.faults.set(None);
+    plan.clear();
     assert!(
         !say(&mut history, "after".to_owned()),
         "a disk that works again is used again"
@@ -86,7 +64,8 @@ fn what_was_acknowledged_is_there_and_nothing_else_whichever_step_fails() {
             let mut works = 0;
             loop {
                 let folder = TempDir::new().unwrap();
-                let faults = Faults { works, once, kind };
+                let times = if once { 1 } else { usize::MAX };
+                let faults = Fault::after(works, times, kind);
                 let (kept, failed) = story(&folder, faults);
                 let (history, found) = History::open(folder.path(), &limits()).unwrap();
                 assert_eq!(texts(&history), kept, "{faults:?}");
@@ -120,16 +99,12 @@ fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
             drop(history);
             fs::remove_file(folder.join("lock")).unwrap();
         }
-        let disk = Disk::default();
-        disk.faults.set(Some(Faults {
-            works: 0,
-            once: false,
-            kind: io::ErrorKind::StorageFull,
-        }));
-        let (mut history, _) = History::open_on(disk, &folder, &limits()).unwrap();
+        let plan = Plan::default();
+        plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+        let (mut history, _) = History::open_on(plan.disk(), &folder, &limits()).unwrap();
         let refused = history.append(&[message(2, "refused")]).unwrap_err();
         assert_eq!(writer::reason(&refused), NotStored::Full);
-        history.disk.faults.set(None);
+        plan.clear();
         history.append(&[message(3, "after")]).unwrap();
         let expected: &[&str] = if left {
             &["before", "after"]
@@ -209,4 +184,51 @@ fn one_bad_entry_of_the_snapshot_stops_only_itself_and_is_kept_aside() {
     let (_, found) = History::open(folder.path(), &limits()).unwrap();
     assert!(found.state.accounts.contains("carol"));
     assert!(folder.path().join("state.json.damaged").exists() && !path.exists());
+}
+
+impl Keeper for History {
+    fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
+        let small = Limits {
+            segment_bytes: 600,
+            ..limits()
+        };
+        let opened = Self::open_on(disk, folder, &small);
+        opened.map(|(history, _)| history).map_err(io::Error::other)
+    }
+
+    fn keep(&mut self, item: u32) -> Result<(), Refusal> {
+        let id = i64::try_from(self.log.end()).unwrap() + 1;
+        let kept = self.append(&[message(id, &item.to_string())]);
+        kept.map(drop).map_err(|error| Refusal::from(&error))
+    }
+
+    fn tidy(&mut self) -> Result<(), Refusal> {
+        let written = self.snapshot(&state(0));
+        written.map_err(|error| Refusal::from(&error))
+    }
+
+    fn kept(&self) -> Vec<u32> {
+        texts(self)
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect()
+    }
+
+    fn newest(folder: &Path) -> Newest {
+        let log = fs::read_dir(folder.join("log")).into_iter().flatten();
+        let files = log.map(|entry| entry.unwrap().path());
+        Newest::Appended(files.max().unwrap_or_default())
+    }
+}
+
+#[test]
+fn the_log_is_kept() {
+    contract::run_all::<History>();
+}
+
+#[test]
+fn a_killed_process_loses_nothing() {
+    contract::a_killed_process_loses_nothing::<History>(
+        "store::faults::a_killed_process_loses_nothing",
+    );
 }

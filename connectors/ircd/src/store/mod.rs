@@ -3,7 +3,6 @@
 //! In the data folder: `state.json`, the snapshot; `log/<id of the first record>.log`, the log; `lock`.
 //! The snapshot and the records after it give the state; the log alone gives the messages.
 
-mod disk;
 #[cfg(test)]
 mod faults;
 mod index;
@@ -19,10 +18,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use durable::{Disk, FolderLock, Log, Segment, remove_unfinished};
+
 use crate::config::Limits;
 use crate::record::{Answer, Body, Query, Record, State, Stored};
-use crate::server::{MAX_TASKS, NotStored};
-use disk::Disk;
+use crate::server::MAX_TASKS;
 use index::{Index, Slot};
 
 /// Why the data folder cannot be used.
@@ -53,44 +53,36 @@ pub enum StoreError {
     },
 }
 
+/// The number of a record in the log: its id, which is a time and grows.
+fn number_of(id: i64) -> u64 {
+    u64::try_from(id).unwrap_or(0)
+}
+
+/// The newest id in a file of the log.
+fn last_id(segment: &Segment) -> i64 {
+    i64::try_from(segment.end).map_or(i64::MAX, |end| end - 1)
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io { path, source }
 }
 
-/// One file of the log.
-#[derive(Debug)]
-struct Segment {
-    number: u32,
-    path: PathBuf,
-    bytes: u64,
-    last_id: i64,
-}
-
-/// What an append that failed may have left.
-#[derive(Debug)]
-struct Torn {
-    path: PathBuf,
-    /// What was in the file before; nothing of one that was begun for that append.
-    length: u64,
-    /// It is the newest of the segments.
-    listed: bool,
-}
+/// The file of the snapshot.
+const SNAPSHOT: &str = "state.json";
 
 /// The log and its index. All calls block.
 #[derive(Debug)]
 pub struct History {
     folder: PathBuf,
-    segments: Vec<Segment>,
-    /// The newest segment, unless the next append must begin another.
-    active: Option<File>,
-    /// What an append that failed may have left at the end of a file: it has to be cut off before the next.
-    torn: Option<Torn>,
+    log: Log,
+    /// How many files of the log were removed: the index names files by when they came.
+    removed: u32,
     disk: Disk,
     index: Index,
     limits: Limits,
-    /// Held for as long as this server runs; none if there was no room for it.
-    lock: Option<File>,
+    /// Held for as long as this server runs.
+    lock: FolderLock,
 }
 
 /// What was found in a data folder.
@@ -117,55 +109,47 @@ impl History {
     }
 
     fn open_on(disk: Disk, folder: &Path, limits: &Limits) -> Result<(Self, Found), StoreError> {
-        let log = folder.join("log");
+        let log_folder = folder.join("log");
         let lock_path = folder.join("lock");
-        let lock = match disk.lock(&log, &lock_path) {
-            Ok(lock) => Some(lock),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        let lock = match FolderLock::open(&disk, &log_folder, &lock_path) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
                 return Err(StoreError::InUse(folder.to_owned()));
             }
-            // Without that file no other server is there; what is in the folder can be read.
-            Err(error) if writer::reason(&error) == NotStored::Full => {
-                tracing::error!(%error, "the log of the IRC server cannot be written; messages are refused until it can");
-                None
-            }
-            Err(error) => return Err(at(&lock_path)(error)),
+            lock => lock.map_err(at(&lock_path))?,
         };
-        let (state, damaged) = snapshot::read(&folder.join("state.json"))?;
+        if !lock.is_held() {
+            tracing::error!(
+                "the disk is full: the log of the IRC server cannot be written; messages are refused until it can"
+            );
+        }
+        remove_unfinished(folder);
+        let (state, damaged) = snapshot::read(&disk, folder, SNAPSHOT)?;
         let mut found = Found {
             state,
             damaged,
             ..Found::default()
         };
+        let log = Log::new(disk.clone(), log_folder.clone(), "log");
+        let files = log.found().map_err(at(&log_folder))?;
         let mut history = Self {
             folder: folder.to_owned(),
-            segments: Vec::new(),
-            active: None,
-            torn: None,
+            log,
+            removed: 0,
             disk,
             index: Index::new(limits.history_per_target),
             limits: limits.clone(),
             lock,
         };
-        let paths =
-            fs::read_dir(&log).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-        let mut paths: Vec<PathBuf> = match paths {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && history.lock.is_none() => {
-                Vec::new()
-            }
-            paths => paths.map_err(at(&log))?,
-        };
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
-        paths.sort();
-        for path in paths {
-            history.load(path, &mut found);
+        for first in files {
+            history.load(first, &mut found);
         }
         found.last_id = found.last_id.max(found.state.as_of);
         Ok((history, found))
     }
 
     /// Reads one file of the log.
-    fn load(&mut self, path: PathBuf, found: &mut Found) {
+    fn load(&mut self, first: u64, found: &mut Found) {
+        let path = self.log.path(first);
         let bytes = fs::read(&path).unwrap_or_else(|error| {
             // The others can still be read.
             let path = path.display();
@@ -175,17 +159,14 @@ impl History {
         });
         let scan = segment::scan(&bytes);
         found.damaged += scan.damaged;
-        let number = self.segments.last().map_or(0, |segment| segment.number + 1);
-        let mut last_id = self
-            .segments
-            .last()
-            .map_or(i64::MIN, |segment| segment.last_id);
+        let number = self.next_number();
+        let mut end = self.log.end();
         for (record, offset, length) in &scan.records {
-            if record.id <= last_id {
+            if number_of(record.id) < end {
                 // Ids only grow; a copied line must not disturb the order.
                 continue;
             }
-            last_id = record.id;
+            end = number_of(record.id) + 1;
             found.last_id = found.last_id.max(record.id);
             found.state.apply(record);
             if let Body::Message(stored) = &record.body {
@@ -198,13 +179,18 @@ impl History {
                 }
             }
         }
-        self.segments.push(Segment {
-            number,
-            path,
-            bytes: bytes.len() as u64,
-            last_id,
-        });
         // Further appends go to a file of their own: what is damaged stays as it is.
+        self.log.add(Segment {
+            first,
+            end,
+            bytes: bytes.len() as u64,
+        });
+    }
+
+    /// How the index names the file that comes next.
+    fn next_number(&self) -> u32 {
+        let files = u32::try_from(self.log.segments().len()).unwrap_or(u32::MAX);
+        self.removed.saturating_add(files)
     }
 
     fn note(&mut self, stored: &Stored, id: i64, segment: u32, offset: usize, length: usize) {
@@ -230,44 +216,24 @@ impl History {
         let Some(first) = records.first() else {
             return Ok(false);
         };
-        if self.lock.is_none() {
-            let log = self.folder.join("log");
-            self.lock = Some(self.disk.lock(&log, &self.folder.join("lock"))?);
-        }
-        self.mend()?;
+        self.lock.take()?;
+        self.log.mend()?;
         let mut bytes = Vec::new();
         let mut places = Vec::with_capacity(records.len());
         for record in records {
             places.push(segment::write_line(record, &mut bytes)?);
         }
-        let full = self
-            .segments
-            .last()
-            .is_some_and(|segment| segment.bytes + bytes.len() as u64 > self.limits.segment_bytes);
-        let begun = self.active.is_none() || full;
+        let begun = self
+            .log
+            .active()
+            .is_none_or(|segment| segment.bytes + bytes.len() as u64 > self.limits.segment_bytes);
         if begun {
-            self.begin(first.id)?;
+            self.log.begin(number_of(first.id))?;
         }
-        let (Some(file), Some(segment)) = (&mut self.active, self.segments.last_mut()) else {
-            return Err(io::Error::other("the log has no file"));
-        };
-        let before = segment.bytes;
-        let written = self.disk.write(file, &bytes);
-        if let Err(error) = written.and_then(|()| self.disk.sync(file)) {
-            // What a failed sync left behind is unknown: it is cut off, now or before the next append, which goes
-            // elsewhere.
-            self.torn = Some(Torn {
-                path: segment.path.clone(),
-                length: before,
-                listed: true,
-            });
-            self.active = None;
-            let _ = self.mend();
-            return Err(error);
-        }
-        segment.bytes += bytes.len() as u64;
-        segment.last_id = records.last().map_or(segment.last_id, |last| last.id);
-        let number = segment.number;
+        let number = self.next_number().saturating_sub(1);
+        let before = self.log.active().map_or(0, |segment| segment.bytes);
+        let last = records.last().map_or(first.id, |last| last.id);
+        self.log.append(&bytes, number_of(last) + 1)?;
         for (record, (start, length)) in records.iter().zip(places) {
             if let Body::Message(stored) = &record.body {
                 let offset = usize::try_from(before)
@@ -279,72 +245,29 @@ impl History {
         Ok(begun)
     }
 
-    /// Takes away what an append that failed has left.
-    fn mend(&mut self) -> io::Result<()> {
-        let Some(torn) = &self.torn else {
-            return Ok(());
-        };
-        if torn.length > 0 {
-            self.disk.cut(&torn.path, torn.length)?;
-        } else {
-            self.disk.remove(&torn.path)?;
-            if torn.listed {
-                self.segments.pop();
-            }
-        }
-        self.torn = None;
-        Ok(())
-    }
-
-    fn begin(&mut self, first_id: i64) -> io::Result<()> {
-        self.active = None;
-        let log = self.folder.join("log");
-        let path = log.join(format!("{first_id:016x}.log"));
-        let file = self.disk.create(&path, &log).inspect_err(|_| {
-            // It may be there all the same.
-            self.torn = path.exists().then(|| Torn {
-                path: path.clone(),
-                length: 0,
-                listed: false,
-            });
-        })?;
-        let number = self.segments.last().map_or(0, |segment| segment.number + 1);
-        let last_id = self
-            .segments
-            .last()
-            .map_or(i64::MIN, |segment| segment.last_id);
-        self.segments.push(Segment {
-            number,
-            path,
-            bytes: 0,
-            last_id,
-        });
-        self.active = Some(file);
-        Ok(())
-    }
-
     /// Writes the snapshot, durably, and removes the oldest files of the log above the limit.
     ///
     /// # Errors
     /// The disk is full or broken; the old snapshot is still there then.
     pub fn snapshot(&mut self, state: &State) -> io::Result<()> {
-        let path = self.folder.join("state.json");
         let bytes = serde_json::to_vec_pretty(state)?;
-        self.disk.replace(&path, &bytes, &self.folder)?;
+        self.disk.replace(&self.folder, SNAPSHOT, &bytes)?;
         self.trim(state.as_of)
     }
 
     fn trim(&mut self, as_of: i64) -> io::Result<()> {
-        let mut total: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
-        while total > self.limits.history_bytes && self.segments.len() > 1 {
-            let oldest = &self.segments[0];
-            if oldest.last_id > as_of {
+        let mut total = self.log.bytes();
+        while total > self.limits.history_bytes && self.log.segments().len() > 1 {
+            let Some(oldest) = self.log.segments().front().copied() else {
+                break;
+            };
+            if oldest.end > number_of(as_of) + 1 {
                 break;
             }
-            self.disk.remove(&oldest.path)?;
+            self.log.remove_oldest()?;
+            self.removed = self.removed.saturating_add(1);
             total -= oldest.bytes;
-            self.index.forget(oldest.last_id);
-            self.segments.remove(0);
+            self.index.forget(last_id(&oldest));
         }
         Ok(())
     }
@@ -415,10 +338,10 @@ impl History {
         let file = match open {
             Some((number, file)) if *number == slot.segment => file,
             _ => {
-                let first = self.segments.first().map_or(0, |segment| segment.number);
-                let place = slot.segment.saturating_sub(first) as usize;
-                let segment = self.segments.get(place).ok_or(io::ErrorKind::NotFound)?;
-                &mut open.insert((slot.segment, File::open(&segment.path)?)).1
+                let place = slot.segment.saturating_sub(self.removed) as usize;
+                let segment = self.log.segments().get(place);
+                let path = self.log.path(segment.ok_or(io::ErrorKind::NotFound)?.first);
+                &mut open.insert((slot.segment, File::open(path)?)).1
             }
         };
         line.resize(slot.length as usize, 0);

@@ -1,6 +1,6 @@
-//! The form of the log: files of lines, each a CRC-32 in hexadecimal, a blank, a record in JSON.
-//!
-//! JSON has no line breaks, so whatever is torn or damaged ends at the next line.
+//! The form of the log: files of lines ([`durable::line`]), each a record in JSON.
+
+use durable::line;
 
 use crate::record::Record;
 
@@ -9,22 +9,13 @@ pub(super) fn write_line(
     record: &Record,
     out: &mut Vec<u8>,
 ) -> Result<(usize, usize), serde_json::Error> {
-    let start = out.len();
     let json = serde_json::to_vec(record)?;
-    out.extend_from_slice(format!("{:08x} ", crc32fast::hash(&json)).as_bytes());
-    out.extend_from_slice(&json);
-    out.push(b'\n');
-    Ok((start, out.len() - start))
+    Ok(line::write(out, &json))
 }
 
 /// Reads a line without its line break; none if it is damaged.
 pub(super) fn read_line(line: &[u8]) -> Option<Record> {
-    let (crc, json) = (line.get(..8)?, line.get(9..)?);
-    let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
-    if line[8] != b' ' || crc32fast::hash(json) != crc {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
+    serde_json::from_slice(line::read(line)?).ok()
 }
 
 /// What a file of the log holds.
@@ -34,27 +25,20 @@ pub(super) struct Scan {
     pub records: Vec<(Record, usize, usize)>,
     /// Damaged lines that were passed over.
     pub damaged: usize,
-    /// The length up to the end of the last good line.
-    pub good: usize,
 }
 
 /// Reads the bytes of a file.
 pub(super) fn scan(bytes: &[u8]) -> Scan {
-    let mut scan = Scan::default();
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
-            scan.damaged += 1;
-            break;
-        };
-        match read_line(&rest[..end]) {
-            Some(record) => {
-                scan.records.push((record, at, end + 1));
-                scan.good = at + end + 1;
-            }
+    let (lines, torn) = line::whole(bytes);
+    let mut scan = Scan {
+        damaged: usize::from(!torn.is_empty()),
+        ..Scan::default()
+    };
+    for (at, line) in lines {
+        match read_line(line) {
+            Some(record) => scan.records.push((record, at, line.len() + 1)),
             None => scan.damaged += 1,
         }
-        at += end + 1;
     }
     scan
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use durable::Disk;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -11,16 +12,18 @@ use super::{StoreError, at};
 use crate::record::State;
 
 /// Reads the snapshot, and tells how many of its entries are damaged; they are left out, and the whole is kept aside.
-pub(super) fn read(path: &Path) -> Result<(State, usize), StoreError> {
+pub(super) fn read(disk: &Disk, folder: &Path, name: &str) -> Result<(State, usize), StoreError> {
+    let path = &folder.join(name);
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((empty(), 0)),
         Err(error) => return Err(at(path)(error)),
     };
-    let aside = path.with_extension("json.damaged");
+    let damaged_name = format!("{name}.damaged");
+    let aside = folder.join(&damaged_name);
     let Ok(value) = serde_json::from_slice::<Value>(&bytes) else {
         // The log tells what it can; nothing is written over what is left of this.
-        fs::rename(path, &aside).map_err(at(&aside))?;
+        disk.shift(path, &aside).map_err(at(&aside))?;
         return Ok((empty(), 1));
     };
     let version = value.get("version").and_then(Value::as_u64);
@@ -53,7 +56,8 @@ pub(super) fn read(path: &Path) -> Result<(State, usize), StoreError> {
         }
     }
     if damaged > 0 {
-        fs::write(&aside, &bytes).map_err(at(&aside))?;
+        let kept = disk.replace(folder, &damaged_name, &bytes);
+        kept.map_err(at(&aside))?;
     }
     Ok((state, damaged))
 }

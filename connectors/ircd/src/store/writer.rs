@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::mpsc;
 use std::thread;
 
+use durable::Refusal;
 use program::Seldom;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,11 +20,9 @@ static NOT_WRITTEN: Seldom = Seldom::new();
 static NO_SNAPSHOT: Seldom = Seldom::new();
 
 pub(super) fn reason(error: &io::Error) -> NotStored {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            NotStored::Full
-        }
-        _ => NotStored::Failed,
+    match Refusal::from(error) {
+        Refusal::Full => NotStored::Full,
+        Refusal::Failed(_) => NotStored::Failed,
     }
 }
 
