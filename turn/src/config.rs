@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use program::Share;
 
+use crate::Options;
 use crate::credentials::{MIN_SECRET, Secrets};
 use crate::peers::Network;
 use crate::relay::RelayAddress;
@@ -114,24 +115,25 @@ impl Config {
     /// Defaults for everything but the listeners and the secrets.
     #[must_use]
     pub fn new(listen: Vec<SocketAddr>, secrets: Secrets) -> Self {
+        let options: Options = options::defaults();
         Self {
             listen,
             tls_listen: Vec::new(),
             tls: None,
-            realm: "subspace".to_owned(),
+            realm: options.realm,
             secrets,
             relays: Vec::new(),
-            ports: 49_152..=65_535,
+            ports: options.relay_ports.0,
             allow: Vec::new(),
             deny: Vec::new(),
-            max_allocations: 4000,
-            max_user_allocations: 50,
-            max_lifetime: Duration::from_secs(3600),
-            max_rate: 2_000_000,
-            max_unauthorized: 100,
-            max_connections: 4000,
-            max_address_connections: 200,
-            threads: 0,
+            max_allocations: options.max_allocations,
+            max_user_allocations: options.max_user_allocations,
+            max_lifetime: Duration::from_secs(options.max_lifetime),
+            max_rate: options.max_rate,
+            max_unauthorized: options.max_unauthorized,
+            max_connections: options.max_connections,
+            max_address_connections: options.max_address_connections,
+            threads: options.threads,
             metrics: None,
         }
     }

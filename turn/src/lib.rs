@@ -9,11 +9,13 @@ mod config;
 pub mod credentials;
 mod frame;
 mod nonce;
+mod options;
 mod peers;
 pub mod relay;
 mod shell;
 pub mod stun;
 
+pub use self::options::{Contradiction, Options, Ports, ProgramOptions};
 pub use clock::Time;
 pub use config::{Config, ConfigError, TlsFiles};
 pub use peers::{Network, PeerPolicy};

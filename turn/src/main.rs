@@ -1,38 +1,36 @@
 //! `subspace-turn`: the TURN server alone.
 
-mod settings;
-
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use settings::{Given, Program as _};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-
-use crate::settings::Keys;
+use turn_server::ProgramOptions;
 
 /// Relays media between browsers that cannot reach each other: TURN (RFC 8656) with time-limited credentials.
 ///
 /// Secrets are never given as arguments: they come from the environment variable SUBSPACE_TURN_SECRET or from a file.
 /// SIGTERM stops it when the calls that go on have ended, at most after drain-seconds; a second SIGTERM stops it at once.
 #[derive(Debug, Parser)]
-#[command(name = "subspace-turn", version)]
+#[command(name = ProgramOptions::NAME, version)]
 struct Cli {
     #[command(flatten)]
-    keys: Keys,
+    given: Given<ProgramOptions>,
 }
 
 fn main() -> ExitCode {
-    program::end("subspace-turn", run(Cli::parse().keys))
+    program::end(ProgramOptions::NAME, run(Cli::parse().given))
 }
 
-fn run(keys: Keys) -> anyhow::Result<()> {
-    let mut settings = keys.resolve()?;
-    program::log(Some(&settings.log)).map_err(anyhow::Error::msg)?;
-    let shares = program::share_out(program::raise_descriptors()?, settings.config.shares());
-    settings.config.set_shares(shares);
+fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
+    let options = given.begin()?;
+    let mut config = options.config()?;
+    let shares = program::share_out(program::raise_descriptors()?, config.shares());
+    config.set_shares(shares);
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals cannot be caught")?;
-    let server = turn_server::start(&settings.config)?;
+    let server = turn_server::start(&config)?;
     for address in server.addresses() {
         program::say(format_args!("turn {address}"));
     }
@@ -44,9 +42,9 @@ fn run(keys: Keys) -> anyhow::Result<()> {
     }
     program::say("ready");
     let first = signals.forever().next();
-    tracing::info!(signal = first, limit = ?settings.drain, "stopping when the allocations have ended");
+    tracing::info!(signal = first, limit = ?options.drain(), "stopping when the allocations have ended");
     let again = std::sync::Mutex::new(signals);
-    server.drain_and_stop(settings.drain, || {
+    server.drain_and_stop(options.drain(), || {
         again
             .lock()
             .is_ok_and(|mut signals| signals.pending().next().is_some())

@@ -13,7 +13,7 @@ mod start;
 pub use descriptors::raise_descriptors;
 pub use places::{Place, Places, network};
 #[cfg(feature = "tokio")]
-pub use runtime::{run, stop_signal};
+pub use runtime::stop_signal;
 pub use seldom::Seldom;
 pub use shares::{Share, share_out};
 pub use start::{end, log, say};

@@ -3,6 +3,7 @@
 mod address;
 mod credentials;
 mod gate;
+mod options;
 mod platform;
 mod record;
 pub mod session;
@@ -10,6 +11,7 @@ mod settings;
 mod shell;
 mod tls;
 
+pub use self::options::ProgramOptions;
 pub use address::AddressPolicy;
 pub use gate::Pace;
 pub use platform::{Irc, IrcConfig};

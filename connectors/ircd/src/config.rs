@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use program::Share;
 use protocol::AccountName;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::ProgramOptions;
 use crate::addresses::AddressRange;
 use crate::server::Secret;
 
+/// The server's name if nothing says another.
+const LOCAL_NAME: &str = "irc.subspace.local";
 /// Connections above the limit that may be in a TLS handshake or being refused, at most.
 const SPARE: usize = 128;
 
 /// Who may connect without an account.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Guests {
     /// Only clients on this machine.
     #[default]
@@ -41,6 +43,8 @@ impl std::str::FromStr for Guests {
     }
 }
 
+options::values!(Text: Guests);
+
 impl Guests {
     /// Returns whether a client at this address may stay without an account.
     #[must_use]
@@ -60,7 +64,7 @@ pub(crate) fn is_loopback(address: IpAddr) -> bool {
 }
 
 /// A channel that is there from the first start.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct DefaultChannel {
     /// `#general`.
     pub name: String,
@@ -70,7 +74,7 @@ pub struct DefaultChannel {
 }
 
 /// Where TLS is spoken, besides the plain listener.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsConfig {
     /// Address and port, usually port 6697.
     pub listen: SocketAddr,
@@ -81,8 +85,7 @@ pub struct TlsConfig {
 }
 
 /// Everything that is set for one server.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IrcdConfig {
     /// The server's name in messages; must contain a dot, so that it is no nickname.
     pub name: String,
@@ -103,7 +106,7 @@ pub struct IrcdConfig {
     pub trusted: Vec<IpAddr>,
     /// Reverse proxies, which say by the PROXY protocol (version 1 or 2) where a client really is, and gateways,
     /// which do so by WEBIRC. From an address that is not on loopback a connection has to begin with the header of
-    /// that protocol, unless there is a `webirc_password`.
+    /// that protocol, unless there is a `webirc-password`.
     pub proxies: Vec<AddressRange>,
     /// The password of WEBIRC, for connections from `proxies`.
     pub webirc_password: Option<Secret>,
@@ -115,84 +118,83 @@ pub struct IrcdConfig {
 
 impl Default for IrcdConfig {
     fn default() -> Self {
+        let options: ProgramOptions = options::defaults();
         Self {
-            name: "irc.subspace.local".to_owned(),
-            network: "Subspace".to_owned(),
-            motd: String::new(),
-            data: PathBuf::from("ircd"),
-            channels: vec![DefaultChannel {
-                name: "#general".to_owned(),
-                topic: "Welcome! Everybody is here.".to_owned(),
-            }],
+            name: LOCAL_NAME.to_owned(),
+            network: options.ircd_network,
+            motd: options.ircd.motd,
+            data: options.ircd_data,
+            channels: options.ircd_channels.0,
             operators: Vec::new(),
-            guests: Guests::default(),
+            guests: options.ircd.guests,
             trusted: Vec::new(),
             proxies: Vec::new(),
             webirc_password: None,
             tls: None,
-            limits: Limits::default(),
+            limits: options.ircd.limits,
         }
     }
 }
 
-/// Every bound of the server.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Clients at a time.
-    pub clients: usize,
-    /// Clients at a time from one address that is neither loopback nor trusted.
-    pub clients_per_address: usize,
-    /// Wrong passwords from one such address in ten minutes.
-    pub failures_per_address: u32,
-    /// Sessions of one user at a time.
-    pub sessions: usize,
-    /// Channels at a time.
-    pub channels: usize,
-    /// Channels one user may be in.
-    pub channels_per_user: usize,
-    /// Users in one channel.
-    pub members: usize,
-    /// Entries in a channel's list of bans.
-    pub bans: usize,
-    /// Nicknames one client may monitor.
-    pub monitor: usize,
-    /// Bytes of a nickname; account names take up to 31.
-    pub nick: usize,
-    /// Bytes of a channel's name.
-    pub channel_name: usize,
-    /// Bytes of a topic.
-    pub topic: usize,
-    /// Bytes of an away, kick, part or quit text.
-    pub text: usize,
-    /// Lines a client may send at once.
-    pub line_burst: u32,
-    /// Lines a second a client may go on sending.
-    pub lines_per_second: u32,
-    /// Bytes that wait for one client before it is disconnected.
-    pub sendq: usize,
-    /// Bytes that wait for all clients together before those are disconnected that read least.
-    pub sendq_in_all: usize,
-    /// Milliseconds in which a client must have registered.
-    pub registration_ms: u64,
-    /// Milliseconds of silence after which a client is sent a PING.
-    pub ping_ms: u64,
-    /// Milliseconds it has to answer.
-    pub pong_ms: u64,
-    /// Messages that one CHATHISTORY command answers.
-    pub history_answer: usize,
-    /// Lines of one conversation that a client without draft/chathistory is shown when it comes back.
-    pub replay_lines: usize,
-    /// The same for all conversations together.
-    pub replay_lines_in_all: usize,
-    /// Days after which they are too old for that.
-    pub replay_days: i64,
-    /// Messages kept for each channel and each pair of accounts.
-    pub history_per_target: usize,
-    /// Bytes of log that are kept altogether.
-    pub history_bytes: u64,
-    /// Bytes of one file of the log.
-    pub segment_bytes: u64,
+options::options! {
+    /// Every bound of the server.
+    #[derive(Clone, Debug, Eq, PartialEq)]
+    pub struct Limits {
+        /// Clients at a time.
+        clients: usize = "10000", "COUNT", "a number";
+        /// Clients at a time from one address that is neither loopback nor trusted.
+        clients_per_address: usize = "50", "COUNT", "a number";
+        /// Wrong passwords from one such address in ten minutes.
+        failures_per_address: u32 = "20", "COUNT", "a number";
+        /// Sessions of one user at a time.
+        sessions: usize = "16", "COUNT", "a number";
+        /// Channels at a time.
+        channels: usize = "2000", "COUNT", "a number";
+        /// Channels one user may be in.
+        channels_per_user: usize = "200", "COUNT", "a number";
+        /// Users in one channel.
+        members: usize = "5000", "COUNT", "a number";
+        /// Entries in a channel's list of bans.
+        bans: usize = "100", "COUNT", "a number";
+        /// Nicknames one client may monitor.
+        monitor: usize = "100", "COUNT", "a number";
+        /// Bytes of a nickname; account names take up to 31.
+        nick: usize = "31", "BYTES", "a number of bytes";
+        /// Bytes of a channel's name.
+        channel_name: usize = "64", "BYTES", "a number of bytes";
+        /// Bytes of a topic.
+        topic: usize = "390", "BYTES", "a number of bytes";
+        /// Bytes of an away, kick, part or quit text.
+        text: usize = "300", "BYTES", "a number of bytes";
+        /// Lines a client may send at once.
+        line_burst: u32 = "200", "COUNT", "a number";
+        /// Lines a second a client may go on sending.
+        lines_per_second: u32 = "40", "COUNT", "a number";
+        /// Bytes that wait for one client before it is disconnected.
+        sendq: usize = "8388608", "BYTES", "a number of bytes";
+        /// Bytes that wait for all clients together before those are disconnected that read least.
+        sendq_in_all: usize = "268435456", "BYTES", "a number of bytes";
+        /// Milliseconds in which a client must have registered.
+        registration_ms: u64 = "30000", "MILLISECONDS", "a number of milliseconds";
+        /// Milliseconds of silence after which a client is sent a PING.
+        ping_ms: u64 = "120000", "MILLISECONDS", "a number of milliseconds";
+        /// Milliseconds it has to answer.
+        pong_ms: u64 = "60000", "MILLISECONDS", "a number of milliseconds";
+        /// Messages that one CHATHISTORY command answers.
+        history_answer: usize = "1000", "COUNT", "a number";
+        /// Lines of one conversation that a client without draft/chathistory is shown when it comes back.
+        replay_lines: usize = "500", "COUNT", "a number";
+        /// The same for all conversations together.
+        replay_lines_in_all: usize = "4000", "COUNT", "a number";
+        /// Days after which they are too old for that.
+        replay_days: i64 = "30", "DAYS", "a number of days";
+        /// Messages kept for each channel and each pair of accounts.
+        history_per_target: usize = "100000", "COUNT", "a number";
+        /// Bytes of log that are kept altogether.
+        history_bytes: u64 = "536870912", "BYTES", "a number of bytes";
+        /// Bytes of one file of the log.
+        segment_bytes: u64 = "8388608", "BYTES", "a number of bytes";
+    }
 }
 
 impl Limits {
@@ -224,35 +226,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            clients: 10_000,
-            clients_per_address: 50,
-            failures_per_address: 20,
-            sessions: 16,
-            channels: 2_000,
-            channels_per_user: 200,
-            members: 5_000,
-            bans: 100,
-            monitor: 100,
-            nick: 31,
-            channel_name: 64,
-            topic: 390,
-            text: 300,
-            line_burst: 200,
-            lines_per_second: 40,
-            sendq: 8 << 20,
-            sendq_in_all: 256 << 20,
-            registration_ms: 30_000,
-            ping_ms: 120_000,
-            pong_ms: 60_000,
-            history_answer: 1_000,
-            replay_lines: 500,
-            replay_lines_in_all: 4_000,
-            replay_days: 30,
-            history_per_target: 100_000,
-            history_bytes: 512 << 20,
-            segment_bytes: 8 << 20,
-        }
+        options::defaults()
     }
 }
 
@@ -336,19 +310,20 @@ impl IrcdConfig {
         for (key, found, least, most) in ranges {
             if !(least..=most).contains(&found) {
                 return Err(format!(
-                    "limits.{key} is {found}; expected {least} to {most}"
+                    "limits.{} is {found}; expected {least} to {most}",
+                    key.replace('_', "-")
                 ));
             }
         }
         if !(0..=36_500).contains(&limits.replay_days) {
             return Err(format!(
-                "limits.replay_days is {}; expected 0 to 36500",
+                "limits.replay-days is {}; expected 0 to 36500",
                 limits.replay_days
             ));
         }
         if !(4_096..=u64::from(u32::MAX)).contains(&limits.segment_bytes) {
             return Err(format!(
-                "limits.segment_bytes is {}; expected 4096 to 4294967295",
+                "limits.segment-bytes is {}; expected 4096 to 4294967295",
                 limits.segment_bytes
             ));
         }

@@ -8,12 +8,14 @@
 mod accounts;
 mod addresses;
 mod config;
+mod options;
 mod proxy;
 mod record;
 pub mod server;
 mod shell;
 mod store;
 
+pub use self::options::{Contradiction, Options, ProgramOptions};
 pub use accounts::{
     AUTHENTICATION_SECONDS, Accounts, Answered, Authentication, NoAccounts, Proof, Refusal,
 };

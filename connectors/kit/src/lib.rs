@@ -5,8 +5,8 @@
 mod client;
 mod client_mail;
 mod clock;
-mod key;
+mod options;
 
+pub use self::options::{ConnectorOptions, ConnectorOptionsError};
 pub use client::{Assigned, FunctionsClient, FunctionsError};
 pub use clock::{Backoff, jitter, now};
-pub use key::{KeyError, connector_key};

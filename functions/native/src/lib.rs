@@ -6,13 +6,15 @@ mod fetch;
 mod full;
 mod host;
 mod maintain;
+mod options;
 mod server;
 mod store;
 mod timed;
 mod whole;
 
+pub use self::options::{ProgramOptions, Store};
 pub use full::full_disk_answers;
 pub use host::NativeHost;
 pub use maintain::maintain;
 pub use server::{handle, handle_timed, serve, serve_with};
-pub use store::{NativeStore, StoreOpenError, bucket_settings};
+pub use store::{NativeStore, StoreOpenError};

@@ -1,6 +1,5 @@
 //! The stores that a native host can be given: a folder of files, or a bucket.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use storage_adapter::{
@@ -10,9 +9,6 @@ use storage_fs::FsStore;
 use storage_s3::{Commits, Limits, OpenError, S3Settings, S3Store, SettingsError, native_http};
 
 use crate::NativeHost;
-
-/// What the variable of a secret is called that names a file with it instead.
-const FILE: &str = "_FILE";
 
 /// A store that a native host was configured with.
 #[derive(Debug)]
@@ -30,16 +26,6 @@ pub enum StoreOpenError {
     /// The settings of the bucket are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A file with a secret cannot be read.
-    #[error("{variable}: {path} cannot be read: {source}")]
-    Secret {
-        /// The variable that names it.
-        variable: String,
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
     /// The server cannot be used.
     #[error(transparent)]
     Bucket(#[from] OpenError),
@@ -68,36 +54,6 @@ impl NativeStore {
         }
         Ok(Self::Bucket(store))
     }
-}
-
-/// Takes the settings of a bucket from the variables of [`storage_s3::VARIABLES`]. A secret can also be in a file
-/// that the variable with `_FILE` behind its name names.
-///
-/// # Errors
-/// One sentence: which variable, what was found, what is expected.
-pub fn bucket_settings(get: impl Fn(&str) -> Option<String>) -> Result<S3Settings, StoreOpenError> {
-    let mut files = Vec::new();
-    for variable in storage_s3::SECRET_VARIABLES {
-        let name = format!("{variable}{FILE}");
-        if let Some(path) = get(&name).filter(|path| !path.is_empty()) {
-            let text = read(&name, Path::new(&path))?;
-            files.push((variable, text));
-        }
-    }
-    let settings = S3Settings::from_variables(|variable| {
-        let file = files.iter().find(|(from, _)| *from == variable);
-        file.map(|(_, text)| text.clone()).or_else(|| get(variable))
-    })?;
-    Ok(settings)
-}
-
-fn read(variable: &str, path: &Path) -> Result<String, StoreOpenError> {
-    let text = std::fs::read_to_string(path).map_err(|source| StoreOpenError::Secret {
-        variable: variable.to_owned(),
-        path: path.display().to_string(),
-        source,
-    })?;
-    Ok(text.trim().to_owned())
 }
 
 impl ObjectStore for NativeStore {
@@ -152,41 +108,5 @@ impl ObjectStore for NativeStore {
             Self::Folder(store) => store.versions(),
             Self::Bucket(store) => store.versions(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_may_be_in_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret").display().to_string();
-        std::fs::write(&path, "from-a-file\n").unwrap();
-        let settings = |file: &str| {
-            bucket_settings(|name| {
-                let value = match name {
-                    "SUBSPACE_S3_BUCKET" => "chat",
-                    "SUBSPACE_S3_REGION" => "eu-central-1",
-                    "SUBSPACE_S3_ACCESS_KEY_ID" => "AKID",
-                    "SUBSPACE_S3_SECRET_ACCESS_KEY_FILE" => file,
-                    _ => return None,
-                };
-                Some(value.to_owned())
-            })
-        };
-        settings(&path).unwrap();
-        let missing = settings("").unwrap_err().to_string();
-        assert!(
-            missing.starts_with("SUBSPACE_S3_SECRET_ACCESS_KEY is not set"),
-            "{missing}"
-        );
-        let unreadable = settings("/nowhere/secret").unwrap_err().to_string();
-        assert!(
-            unreadable
-                .starts_with("SUBSPACE_S3_SECRET_ACCESS_KEY_FILE: /nowhere/secret cannot be read"),
-            "{unreadable}"
-        );
     }
 }

@@ -5,16 +5,21 @@
 
 use std::collections::HashMap;
 
-use functions_core::variables::NAMES;
-use storage_s3::VARIABLES;
+use functions_core::Options;
+use options::Options as _;
+use storage_s3::S3Options;
 
 /// Reads what is configured; the result has the value of each variable that is set.
-pub(crate) async fn read() -> HashMap<&'static str, String> {
+pub(crate) async fn read() -> HashMap<String, String> {
+    let bucket = S3Options::NAMES.iter();
+    let bucket = bucket.map(|name| format!("{}{name}", S3Options::SECTION));
+    let own = Options::NAMES.iter().map(|name| (*name).to_owned());
     let mut found = HashMap::new();
-    for name in NAMES.into_iter().chain(VARIABLES) {
-        let value = match std::env::var(name) {
+    for key in own.chain(bucket) {
+        let name = options::variable(&key);
+        let value = match std::env::var(&name) {
             Ok(value) => Some(value),
-            Err(_) => of_application(name).await,
+            Err(_) => of_application(&name).await,
         };
         if let Some(value) = value {
             found.insert(name, value);

@@ -115,7 +115,7 @@ test('a message to nobody, and a channel that the server does not know', async (
 test('a port in use, a wrong flag and a wrong token name are one sentence each', async () => {
   const port = new URL(server.origin).host;
   const folder = new Subspace('port-in-use').data;
-  const args = ['serve', '--data', folder, '--irc', 'off', '--smtp', 'off'];
+  const args = ['serve', '--data', folder, '--ircd-listen', 'off', '--mail-listen', 'off'];
   for (const [more, pattern] of [
     [['--listen', port], new RegExp(port.split(':')[1])],
     [['--listen', 'nonsense'], /listen.*nonsense/],

@@ -9,15 +9,15 @@ use storage_s3::S3Settings;
 use crate::data::DataFolder;
 use crate::relocate::{self, Wanted};
 use crate::serve;
-use crate::settings::Keys;
+use crate::settings::{self, Flags};
 
 /// Makes an account with a password from standard input.
 ///
 /// # Errors
 /// One sentence: a bad name or password, or a name that is taken.
-pub(crate) fn add_account(name: &str, admin: bool, keys: Keys) -> anyhow::Result<()> {
+pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Result<()> {
     let password = read_password()?;
-    with_functions(keys, async |functions| {
+    with_functions(flags, async |functions| {
         functions
             .create_account(name, &password, admin)
             .await
@@ -31,10 +31,10 @@ pub(crate) fn add_account(name: &str, admin: bool, keys: Keys) -> anyhow::Result
 ///
 /// # Errors
 /// One sentence: no such account, or a bad password.
-pub(crate) fn set_password(name: &str, keys: Keys) -> anyhow::Result<()> {
+pub(crate) fn set_password(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     let password = read_password()?;
-    with_functions(keys, async |functions| {
+    with_functions(flags, async |functions| {
         let changed = functions.set_password(&account, &password).await;
         changed.map_err(anyhow::Error::from)
     })?;
@@ -48,9 +48,9 @@ pub(crate) fn set_password(name: &str, keys: Keys) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// One sentence: no such account, or the only admin.
-pub(crate) fn disable_account(name: &str, keys: Keys) -> anyhow::Result<()> {
+pub(crate) fn disable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
-    with_functions(keys, async |functions| {
+    with_functions(flags, async |functions| {
         let closed = functions.disable_account(&account).await;
         closed.map_err(anyhow::Error::from)
     })?;
@@ -64,9 +64,9 @@ pub(crate) fn disable_account(name: &str, keys: Keys) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// One sentence: no such account.
-pub(crate) fn enable_account(name: &str, keys: Keys) -> anyhow::Result<()> {
+pub(crate) fn enable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
-    with_functions(keys, async |functions| {
+    with_functions(flags, async |functions| {
         let opened = functions.enable_account(&account).await;
         opened.map_err(anyhow::Error::from)
     })?;
@@ -82,7 +82,7 @@ pub(crate) fn remove_account(
     name: &str,
     yes: bool,
     leave_bucket: bool,
-    keys: Keys,
+    flags: Flags,
 ) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     if !yes {
@@ -90,7 +90,7 @@ pub(crate) fn remove_account(
             "this removes account {account} with all that it stored, for good; say `--yes` if you mean it"
         );
     }
-    let removed = with_functions(keys, async |functions| {
+    let removed = with_functions(flags, async |functions| {
         let removed = functions.remove_account(&account, leave_bucket).await;
         removed.map_err(anyhow::Error::from)
     })?;
@@ -114,10 +114,15 @@ fn read_password() -> anyhow::Result<String> {
 ///
 /// # Errors
 /// One sentence: a bad scope, or no such account.
-pub(crate) fn print_token(name: &str, scope: &str, client: &str, keys: Keys) -> anyhow::Result<()> {
+pub(crate) fn print_token(
+    name: &str,
+    scope: &str,
+    client: &str,
+    flags: Flags,
+) -> anyhow::Result<()> {
     let name: AccountName = name.parse()?;
     let scopes: Scopes = scope.parse()?;
-    let token = with_functions(keys, async |functions| {
+    let token = with_functions(flags, async |functions| {
         functions
             .create_grant(&name, client, scopes)
             .await
@@ -131,18 +136,18 @@ pub(crate) fn print_token(name: &str, scope: &str, client: &str, keys: Keys) -> 
 ///
 /// # Errors
 /// One sentence; repeating the command goes on.
-pub(crate) fn move_account(name: &str, wanted: &Wanted, keys: Keys) -> anyhow::Result<()> {
-    with_functions(keys, async |functions| {
+pub(crate) fn move_account(name: &str, wanted: &Wanted, flags: Flags) -> anyhow::Result<()> {
+    with_functions(flags, async |functions| {
         relocate::run(functions, name, wanted, say).await
     })
 }
 
 fn with_functions<T>(
-    keys: Keys,
+    flags: Flags,
     act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let settings = keys.resolve()?;
-    let folder = DataFolder::open(&settings.data)?;
+    let settings = settings::read(flags)?;
+    let folder = DataFolder::open(&settings.options.data)?;
     // Where one process decides what may be written, this one may only do it while that one does not run.
     let alone = settings
         .bucket

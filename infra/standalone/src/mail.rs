@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 
 use functions_core::MailService;
 use program::Share;
-use smtp_connector::{Smtp, SmtpConfig};
+use smtp_connector::{DomainName, Options, Smtp, SmtpConfig};
 use tokio::net::TcpListener;
 
 use crate::data::DataFolder;
 use crate::serve::connector_key;
-use crate::settings::{Mail, Settings};
+use crate::settings::Settings;
 
 /// Id of the mail connector.
 pub(crate) const SMTP: &str = "smtp";
@@ -17,11 +17,11 @@ pub(crate) const SMTP: &str = "smtp";
 const LOCAL_DOMAIN: &str = "mail.localhost";
 
 /// What the functions know about mail.
-pub(crate) fn service(mail: &Mail, origin: &str) -> Option<MailService> {
-    mail.smtp.map(|_| MailService {
+pub(crate) fn service(mail: &Options, origin: &str) -> Option<MailService> {
+    mail.listen.0.map(|_| MailService {
         domain: domain(mail, origin),
         connector: SMTP.to_owned(),
-        sends: mail.out.sends(),
+        sends: mail.sends(),
     })
 }
 
@@ -37,30 +37,18 @@ pub(crate) fn start(
     functions: &str,
     origin: &str,
 ) -> anyhow::Result<Smtp> {
-    let mail = &settings.mail;
+    let mail = &settings.options.mail;
     let key = connector_key(&folder.master_key()?, SMTP);
     let domain = domain(mail, origin);
     let mut config = SmtpConfig::new(SMTP, &key, functions, &domain, folder.folder("smtp"));
-    if let Some(host) = &mail.host {
-        config.hostname.clone_from(host);
-    }
+    mail.apply(&mut config).map_err(anyhow::Error::msg)?;
     config.limits = config.limits.with_share(share);
-    config.tls.clone_from(&mail.tls);
-    config.checks = mail.checks;
-    config.dns = mail.dns;
-    config.outgoing = mail.out.config(&domain)?;
-    if let Some(pause) = mail.out.retry() {
-        config.limits.first_retry = pause;
-    }
-    if let Some(pause) = mail.out.poll() {
-        config.limits.outbox = pause;
-    }
     Ok(Smtp::start(config, listener)?)
 }
 
 /// The domain of addresses: as configured, or the origin's host if that is a domain name.
-fn domain(mail: &Mail, origin: &str) -> String {
-    if let Some(domain) = &mail.domain {
+fn domain(mail: &Options, origin: &str) -> String {
+    if let Some(DomainName(domain)) = &mail.domain {
         return domain.clone();
     }
     let host = url::Url::parse(origin)

@@ -1,11 +1,12 @@
 //! `subspace`: everything in one process, and the admin commands.
 
 mod admin;
-mod bucket;
 mod data;
+#[cfg(test)]
+mod generated;
 mod irc;
 mod mail;
-mod mail_out;
+mod options;
 mod relocate;
 mod router;
 mod serve;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::Keys;
+use crate::settings::Flags;
 
 /// Team chat on open protocols: web client, storage, gateway and IRC server in one process.
 #[derive(Debug, Parser)]
@@ -31,7 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Starts everything and serves until SIGTERM or SIGINT.
-    Serve(Keys),
+    Serve(Flags),
     /// Manages accounts; works while the server runs.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -47,7 +48,7 @@ enum Command {
         #[arg(long, default_value = "command line")]
         label: String,
         #[command(flatten)]
-        keys: Keys,
+        flags: Flags,
     },
 }
 
@@ -62,7 +63,7 @@ enum AccountCommand {
         #[arg(long)]
         admin: bool,
         #[command(flatten)]
-        keys: Keys,
+        flags: Flags,
     },
     /// Gives an account another password, read from standard input, and ends all its sessions.
     Password(Named),
@@ -91,7 +92,7 @@ enum AccountCommand {
         #[command(flatten)]
         wanted: relocate::Wanted,
         #[command(flatten)]
-        keys: Keys,
+        flags: Flags,
     },
 }
 
@@ -102,43 +103,43 @@ struct Named {
     #[arg(value_name = "NAME")]
     account: String,
     #[command(flatten)]
-    keys: Keys,
+    flags: Flags,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Command::Serve(keys) => serve::run(keys),
+        Command::Serve(flags) => serve::run(flags),
         Command::Account(AccountCommand::Add {
             account,
             admin,
-            keys,
-        }) => admin::add_account(&account, admin, keys),
+            flags,
+        }) => admin::add_account(&account, admin, flags),
         Command::Account(AccountCommand::Password(named)) => {
-            admin::set_password(&named.account, named.keys)
+            admin::set_password(&named.account, named.flags)
         }
         Command::Account(AccountCommand::Disable(named)) => {
-            admin::disable_account(&named.account, named.keys)
+            admin::disable_account(&named.account, named.flags)
         }
         Command::Account(AccountCommand::Enable(named)) => {
-            admin::enable_account(&named.account, named.keys)
+            admin::enable_account(&named.account, named.flags)
         }
         Command::Account(AccountCommand::Remove {
             named,
             yes,
             leave_bucket,
-        }) => admin::remove_account(&named.account, yes, leave_bucket, named.keys),
+        }) => admin::remove_account(&named.account, yes, leave_bucket, named.flags),
         Command::Account(AccountCommand::Move {
             account,
             wanted,
-            keys,
-        }) => admin::move_account(&account, &wanted, keys),
+            flags,
+        }) => admin::move_account(&account, &wanted, flags),
         Command::Token {
             account,
             scope,
             label,
-            keys,
-        } => admin::print_token(&account, &scope, &label, keys),
+            flags,
+        } => admin::print_token(&account, &scope, &label, flags),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

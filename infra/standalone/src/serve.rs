@@ -18,7 +18,7 @@ use crate::data::{DataFolder, ServerLock};
 use crate::irc::{self, IRCD};
 use crate::mail;
 use crate::router::Router;
-use crate::settings::{Keys, Settings};
+use crate::settings::{self, Flags, Settings};
 use crate::shares::Shares;
 use crate::statics::StaticFiles;
 use crate::turn;
@@ -35,10 +35,9 @@ const GATEWAY: &str = "irc";
 ///
 /// # Errors
 /// One sentence that says why it cannot start.
-pub(crate) fn run(keys: Keys) -> anyhow::Result<()> {
-    let settings = keys.resolve()?;
-    program::log(Some(&settings.log)).map_err(anyhow::Error::msg)?;
-    let folder = DataFolder::open(&settings.data)?;
+pub(crate) fn run(flags: Flags) -> anyhow::Result<()> {
+    let settings = settings::begin(flags)?;
+    let folder = DataFolder::open(&settings.options.data)?;
     let mut lock = folder.lock()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -67,12 +66,13 @@ pub(crate) async fn functions(
     folder: &DataFolder,
     addresses: Option<Addresses>,
 ) -> anyhow::Result<Functions> {
+    let options = &settings.options;
     let addresses = addresses.unwrap_or_else(|| Addresses {
-        web: settings.listen,
-        inner: folder.running().unwrap_or(settings.listen),
-        irc: settings.irc,
-        turn: settings.turn,
-        turn_tls: settings.turn_tls.as_ref().map(turn::Tls::address),
+        web: options.listen,
+        inner: folder.running().unwrap_or(options.listen),
+        irc: settings.irc_listen(),
+        turn: settings.turn_listen(),
+        turn_tls: settings.turn_tls_listen(),
     });
     let master = folder.master_key()?;
     let origin = settings
@@ -80,10 +80,10 @@ pub(crate) async fn functions(
         .clone()
         .unwrap_or_else(|| format!("http://{}", addresses.web));
     let mut config = Config::new(&origin, master).context("origin")?;
-    config.name.clone_from(&settings.name);
+    config.name.clone_from(&options.functions.name);
     config.setup_token = Some(folder.setup_token()?);
-    config.default_quota = settings.quota;
-    config.max_document_size = settings.max_document;
+    config.default_quota = options.functions.quota();
+    config.max_document_size = options.functions.max_document_size;
     config.connectors = [
         (GATEWAY, ConnectorKind::Gateway, vec!["irc".to_owned()]),
         (IRCD, ConnectorKind::Ircd, Vec::new()),
@@ -102,19 +102,19 @@ pub(crate) async fn functions(
         key: connector_key(&master, id),
     })
     .into();
-    config.mail = mail::service(&settings.mail, &config.origin);
+    config.mail = mail::service(&options.mail, &config.origin);
     // The public origin may lead around half the world, or not be reachable from here at all.
     let inner = format!("http://{}", dialable(addresses.inner));
     config.internal.insert(GATEWAY.to_owned(), inner);
     config.network = addresses.irc.map(|address| {
         let address = dialable(address);
         DefaultNetwork {
-            name: settings.name.clone(),
+            name: options.functions.name.clone(),
             server: irc::name(settings, &config.origin),
             host: address.ip().to_string(),
             port: address.port(),
             secure: false,
-            channels: settings.channels.clone(),
+            channels: options.channels.0.clone(),
         }
     });
     config.turn = addresses.turn.map(|address| {
@@ -131,7 +131,7 @@ pub(crate) async fn functions(
         None => NativeStore::Folder(FsStore::open(folder.folder("store"))?),
     };
     let mut keeping = storage_adapter::Options::default();
-    keeping.keep_millis = i64::from(settings.retention_days) * DAY;
+    keeping.keep_millis = i64::from(options.functions.retention_days) * DAY;
     let storage = Storage::with_options(
         Arc::new(store),
         Arc::new(NativeHost::new(settings.any_network)),
@@ -147,12 +147,12 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let stopped = program::stop_signal()?;
     let shares = Shares::new(settings, program::raise_descriptors()?);
-    let web = bind("listen", settings.listen).await?;
+    let web = bind("listen", settings.options.listen).await?;
     // However many strangers hold the web port, the parts of this process reach each other.
     let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     lock.note(inner.local_addr()?)?;
-    let irc_listener = match settings.irc {
-        Some(address) => Some(bind("irc", address).await?),
+    let irc_listener = match settings.irc_listen() {
+        Some(address) => Some(bind("ircd-listen", address).await?),
         None => None,
     };
     let turn = turn::start(settings, folder, shares.turn)?;
@@ -162,8 +162,8 @@ async fn serve(
     let turn_tls_address = turn
         .as_ref()
         .and_then(|turn| turn.tls_addresses().first().copied());
-    let smtp = match settings.mail.smtp {
-        Some(address) => Some(bind("smtp", address).await?),
+    let smtp = match settings.mail_listen() {
+        Some(address) => Some(bind("mail-listen", address).await?),
         None => None,
     };
     let addresses = Addresses {
@@ -179,7 +179,7 @@ async fn serve(
     let functions = Arc::new(functions(settings, folder, Some(addresses)).await?);
     let origin = functions.config().origin.clone();
     let limits = Limits {
-        behind_proxy: settings.behind_proxy,
+        behind_proxy: settings.options.functions.behind_proxy,
         ..Limits::default()
     }
     .with_share(shares.web);
@@ -282,7 +282,7 @@ fn start_gateway(
 ) -> anyhow::Result<Gateway> {
     let key = connector_key(&folder.master_key()?, GATEWAY);
     let mut config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
-    config.behind_proxy = settings.behind_proxy;
+    config.behind_proxy = settings.options.functions.behind_proxy;
     let own: Vec<String> = irc
         .map(|address| dialable(address).to_string())
         .into_iter()

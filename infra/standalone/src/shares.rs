@@ -5,7 +5,6 @@ use program::{Share, share_out};
 use smtp_connector::Limits as MailLimits;
 
 use crate::settings::Settings;
-use crate::turn;
 
 /// Connections of the parts of this process to each other, at most.
 const INNER: usize = 256;
@@ -26,16 +25,16 @@ impl Shares {
     /// Shares out what the process has.
     pub(crate) fn new(settings: &Settings, descriptors: u64) -> Self {
         let open = |is_open: bool, share| if is_open { share } else { Share::default() };
-        let turn = settings.turn.is_some();
-        let [connections, relays] = turn::shares().map(|share| open(turn, share));
-        let irc = ircd::Limits::default().share();
+        let turn = settings.turn_listen().is_some();
+        let [connections, relays] = settings.turn.shares().map(|share| open(turn, share));
+        let irc = settings.ircd.limits.share();
         let smtp = MailLimits::default().share();
         let [web, irc, smtp, connections, relays] = share_out(
             descriptors,
             [
                 Limits::default().share(),
-                open(settings.irc.is_some(), irc),
-                open(settings.mail.smtp.is_some(), smtp),
+                open(settings.irc_listen().is_some(), irc),
+                open(settings.mail_listen().is_some(), smtp),
                 connections,
                 relays,
             ],

@@ -107,7 +107,7 @@ async fn crowds_of_many_addresses_at_all_ports_stop_no_part_of_the_server() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("data");
     // The IRC server does not count by address whoever is on this machine, unless he comes through a proxy.
-    let flags = ["--irc-proxies", "127.0.0.0/8"];
+    let flags = ["--ircd-proxies", "127.0.0.0/8"];
     let server = Server::start_with_few(&data, &flags, DESCRIPTORS);
     assert!(add(&data, "alice", PASSWORD, &[]).status.success());
     let token = printed_token(&data, "alice", "notes:rw", &[]);

@@ -16,11 +16,11 @@ fn tls_is_spoken_where_the_flags_say() {
     let folder = tempfile::tempdir().unwrap();
     let [certificate, key] = certificate(folder.path(), "irc.test");
     let space = Space::new(&[
-        "--irc-tls",
+        "--ircd-tls-listen",
         "127.0.0.1:0",
-        "--irc-certificate",
+        "--ircd-tls-certificate",
         &certificate,
-        "--irc-key",
+        "--ircd-tls-key",
         &key,
     ]);
     let server = space.start();
@@ -101,7 +101,7 @@ fn wrong_passwords_for_one_account_keep_nobody_else_out() {
 
 #[test]
 fn clients_behind_a_proxy_are_who_and_where_they_are() {
-    let space = Space::new(&["--irc-proxies", "127.0.0.1"]);
+    let space = Space::new(&["--ircd-proxies", "127.0.0.1"]);
     let _server = space.start();
     // A stranger through the proxy is no local guest.
     let mut stream = TcpStream::connect(&space.irc).unwrap();

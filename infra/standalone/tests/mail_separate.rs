@@ -91,7 +91,7 @@ fn shown(view: &Value, folder: &Path, flags: &[&str]) -> Process {
 #[test]
 fn it_takes_and_sends_mail_and_counts() {
     let temp = tempfile::tempdir().unwrap();
-    let space = Space::new(&["--smtp", "off"]);
+    let space = Space::new(&["--mail-listen", "off"]);
     let mut flags = space.flags();
     flags.push("--admin");
     let added = add(&space.data(), "alice", PASSWORD, &flags);
@@ -113,9 +113,10 @@ fn it_takes_and_sends_mail_and_counts() {
         &made,
         temp.path(),
         &[
-            "--listen",
+            "--mail-listen",
             &smtp,
-            "--no-checks",
+            "--mail-checks",
+            "off",
             "--mail-out",
             &at,
             "--mail-out-tls",
@@ -221,12 +222,12 @@ fn what_is_wrong_is_one_sentence() {
     ] {
         let output = Command::new(program())
             .args([
-                "--functions",
+                "--functions-url",
                 "http://127.0.0.1:9",
                 "--mail-domain",
                 "chat.example.org",
             ])
-            .args(["--listen", "127.0.0.1:0", "--spool"])
+            .args(["--mail-listen", "127.0.0.1:0", "--spool"])
             .arg(temp.path().join("spool"))
             .args(flags)
             .env("SUBSPACE_CONNECTOR_KEY", "07".repeat(32))

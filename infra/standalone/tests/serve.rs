@@ -90,11 +90,11 @@ fn a_wrong_start_is_refused_in_one_sentence() {
     let serve = |flags: &[&str]| {
         refused(
             subspace(&data)
-                .args(["serve", "--irc", "off", "--smtp", "off"])
-                .args(if flags.contains(&"--turn") {
+                .args(["serve", "--ircd-listen", "off", "--mail-listen", "off"])
+                .args(if flags.contains(&"--turn-listen") {
                     &[][..]
                 } else {
-                    &["--turn", "off"]
+                    &["--turn-listen", "off"]
                 })
                 .arg("--data")
                 .arg(&data)
@@ -113,11 +113,11 @@ fn a_wrong_start_is_refused_in_one_sentence() {
         text.contains("listen: found \"everywhere\", expected"),
         "{text}"
     );
-    let text = serve(&["--listen", "127.0.0.1:0", "--turn", "3478"]);
-    assert!(text.contains("turn: found"), "{text}");
-    let text = serve(&["--listen", "127.0.0.1:0", "--turn", &address]);
+    let text = serve(&["--listen", "127.0.0.1:0", "--turn-listen", "3478"]);
+    assert!(text.contains("turn-listen: found"), "{text}");
+    let text = serve(&["--listen", "127.0.0.1:0", "--turn-listen", &address]);
     assert!(
-        text.contains(&address) && text.contains("in use") && text.contains("--turn off"),
+        text.contains(&address) && text.contains("in use") && text.contains("--turn-listen off"),
         "{text}"
     );
 

@@ -20,11 +20,11 @@ fn browsers_are_told_addresses_that_work() {
     let space = Space::new(&[
         "--turn-relay-ip",
         "127.0.0.3",
-        "--turn-tls",
+        "--turn-tls-listen",
         "127.0.0.1:0",
-        "--turn-certificate",
+        "--turn-tls-certificate",
         &certificate,
-        "--turn-key",
+        "--turn-tls-key",
         &key,
     ]);
     let server = space.start();
@@ -83,11 +83,23 @@ fn a_certificate_that_cannot_be_used_is_named() {
         ([&certificate, &certificate], "turn-key: "),
     ] {
         let output = subspace(&data)
-            .args(["serve", "--irc", "off", "--smtp", "off", "--data"])
+            .args([
+                "serve",
+                "--ircd-listen",
+                "off",
+                "--mail-listen",
+                "off",
+                "--data",
+            ])
             .arg(&data)
-            .args(["--listen", "127.0.0.1:0", "--turn", "127.0.0.1:0"])
-            .args(["--turn-tls", "127.0.0.1:0"])
-            .args(["--turn-certificate", files[0], "--turn-key", files[1]])
+            .args(["--listen", "127.0.0.1:0", "--turn-listen", "127.0.0.1:0"])
+            .args(["--turn-tls-listen", "127.0.0.1:0"])
+            .args([
+                "--turn-tls-certificate",
+                files[0],
+                "--turn-tls-key",
+                files[1],
+            ])
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -128,7 +128,7 @@ pub(crate) fn turn(places: &Places, flags: &[String]) -> Result<()> {
     let mut bench = process::command(release.join("bench"));
     bench
         .arg("turn")
-        .arg("--turn")
+        .arg("--turn-listen")
         .arg(release.join("subspace-turn"));
     process::run(bench.args(flags))
 }

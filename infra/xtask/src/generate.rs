@@ -1,4 +1,5 @@
-//! Files that are written from the sources of others: lists, and what the web client knows of the functions.
+//! Files that are written from the sources of others: lists, the keys of the configuration, and what the web client knows of
+//! the functions.
 
 use anyhow::{Context, Result};
 
@@ -6,7 +7,7 @@ use crate::places::Places;
 use crate::process;
 
 /// Packages whose tests named `generated` write files, or compare them.
-const PACKAGES: &[&str] = &["functions-core", "protocol"];
+const PACKAGES: &[&str] = &["functions-core", "protocol", "subspace"];
 
 /// Writes them.
 ///
@@ -28,7 +29,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
 
 fn run(places: &Places, how: &str) -> Result<()> {
     let mut cargo = places.cargo();
-    cargo.args(["test", "--quiet", "--lib"]);
+    cargo.args(["test", "--quiet", "--lib", "--bins"]);
     for package in PACKAGES {
         cargo.args(["--package", package]);
     }

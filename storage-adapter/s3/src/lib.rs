@@ -20,6 +20,7 @@ mod list;
 mod multipart;
 #[cfg(feature = "native")]
 mod native;
+mod options;
 mod probe;
 mod put;
 mod retry;
@@ -27,10 +28,11 @@ mod settings;
 mod shared;
 mod store;
 
+pub use self::options::S3Options;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use counts::Requests;
 #[cfg(feature = "native")]
 pub use native::{guarded_http, native_http};
 pub use probe::{Conditions, OpenError};
-pub use settings::{MAX_PREFIX_BYTES, S3Settings, SECRET_VARIABLES, SettingsError, VARIABLES};
+pub use settings::{MAX_PREFIX_BYTES, S3Settings, SettingsError};
 pub use store::{Commits, Limits, S3Store};

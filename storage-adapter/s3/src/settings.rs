@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use options::{Options as _, Secret};
 use url::Url;
 
-use crate::keys;
+use crate::{S3Options, keys};
 
 /// Bytes of a prefix at most: with it the longest key of an account's tree stays below what S3 allows.
 pub const MAX_PREFIX_BYTES: usize = 48;
@@ -19,22 +20,6 @@ const SECRET_ACCESS_KEY: &str = "SUBSPACE_S3_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "SUBSPACE_S3_SESSION_TOKEN";
 const PATH_STYLE: &str = "SUBSPACE_S3_PATH_STYLE";
 const SINGLE_WRITER: &str = "SUBSPACE_S3_SINGLE_WRITER";
-
-/// The variables that [`S3Settings::from_variables`] asks for.
-pub const VARIABLES: [&str; 9] = [
-    BUCKET,
-    REGION,
-    ENDPOINT,
-    PREFIX,
-    ACCESS_KEY_ID,
-    SECRET_ACCESS_KEY,
-    SESSION_TOKEN,
-    PATH_STYLE,
-    SINGLE_WRITER,
-];
-
-/// Those of them that hold secrets.
-pub const SECRET_VARIABLES: [&str; 2] = [SECRET_ACCESS_KEY, SESSION_TOKEN];
 
 /// What is wrong with the settings.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -88,53 +73,72 @@ impl fmt::Debug for S3Settings {
 }
 
 impl S3Settings {
-    /// Takes the settings from variables; empty ones count as not set.
-    ///
-    /// | variable | |
-    /// | --- | --- |
-    /// | `SUBSPACE_S3_BUCKET` | the bucket's name |
-    /// | `SUBSPACE_S3_ENDPOINT` | `https://…` of a server that is not Amazon's |
-    /// | `SUBSPACE_S3_REGION` | its region; `us-east-1` if there is an endpoint and no region |
-    /// | `SUBSPACE_S3_PREFIX` | what all keys begin with, a `/` follows; nothing by default |
-    /// | `SUBSPACE_S3_ACCESS_KEY_ID`, `SUBSPACE_S3_SECRET_ACCESS_KEY` | the credentials |
-    /// | `SUBSPACE_S3_SESSION_TOKEN` | belongs to temporary credentials |
-    /// | `SUBSPACE_S3_PATH_STYLE` | `true`: the bucket is in the path, not in the host name; by default if there is an endpoint |
-    /// | `SUBSPACE_S3_SINGLE_WRITER` | `true`: no other process writes there, so the server need not decide conditions |
+    /// Takes the settings from the variables of [`S3Options`], `SUBSPACE_S3_BUCKET` and so on; empty ones count as not set.
     ///
     /// # Errors
     /// One sentence: which variable, what was found, what is expected.
-    pub fn from_variables(
-        get: impl Fn(&'static str) -> Option<String>,
-    ) -> Result<Self, SettingsError> {
-        let get = |variable| get(variable).filter(|value: &String| !value.is_empty());
-        let required =
-            |variable, expected| get(variable).ok_or(SettingsError::Missing { variable, expected });
-        let bucket = bucket(required(BUCKET, "the name of the bucket")?)?;
-        let endpoint = get(ENDPOINT).map(endpoint).transpose()?;
-        let region = match get(REGION) {
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let options = S3Options::read(&|name| {
+            let variable = options::variable(&format!("{}{name}", S3Options::SECTION));
+            get(&variable).filter(|value| !value.is_empty())
+        });
+        let options = options.map_err(|invalid| {
+            let variable = match invalid.name.as_str() {
+                "path_style" => PATH_STYLE,
+                _ => SINGLE_WRITER,
+            };
+            wrong(
+                variable,
+                &invalid.found.unwrap_or_default(),
+                invalid.expected,
+            )
+        })?;
+        Self::new(options)
+    }
+
+    /// Takes what is set.
+    ///
+    /// # Errors
+    /// One sentence: which variable, what was found, what is expected.
+    pub fn new(options: S3Options) -> Result<Self, SettingsError> {
+        let required = |value: Option<String>, variable, expected| {
+            value.ok_or(SettingsError::Missing { variable, expected })
+        };
+        let text = |secret: Secret| secret.0.trim().to_owned();
+        let bucket = bucket(required(options.bucket, BUCKET, "the name of the bucket")?)?;
+        let endpoint = options.endpoint.map(endpoint).transpose()?;
+        let region = match options.region {
             Some(region) => word(REGION, region)?,
             None if endpoint.is_some() => "us-east-1".to_owned(),
-            None => required(REGION, "the region of the bucket, such as eu-central-1")?,
+            None => required(
+                None,
+                REGION,
+                "the region of the bucket, such as eu-central-1",
+            )?,
         };
-        let path_style = flag(PATH_STYLE, get(PATH_STYLE))?.unwrap_or_else(|| endpoint.is_some());
+        let access_key_id = required(
+            options.access_key_id,
+            ACCESS_KEY_ID,
+            "the id of an access key",
+        )?;
+        let secret_access_key = required(
+            options.secret_access_key.map(text),
+            SECRET_ACCESS_KEY,
+            "the secret of the access key",
+        )?;
         Ok(Self {
             bucket,
             region,
-            path_style,
+            path_style: options.path_style.unwrap_or(endpoint.is_some()),
             endpoint,
-            prefix: prefix(get(PREFIX).unwrap_or_default())?,
-            access_key_id: word(
-                ACCESS_KEY_ID,
-                required(ACCESS_KEY_ID, "the id of an access key")?,
-            )?,
-            secret_access_key: secret(
-                SECRET_ACCESS_KEY,
-                required(SECRET_ACCESS_KEY, "the secret of the access key")?,
-            )?,
-            session_token: get(SESSION_TOKEN)
-                .map(|token| secret(SESSION_TOKEN, token))
+            prefix: prefix(options.prefix.unwrap_or_default())?,
+            access_key_id: word(ACCESS_KEY_ID, access_key_id)?,
+            secret_access_key: secret(SECRET_ACCESS_KEY, secret_access_key)?,
+            session_token: options
+                .session_token
+                .map(|token| secret(SESSION_TOKEN, text(token)))
                 .transpose()?,
-            single_writer: flag(SINGLE_WRITER, get(SINGLE_WRITER))?.unwrap_or(false),
+            single_writer: options.single_writer,
         })
     }
 
@@ -251,15 +255,6 @@ fn secret(variable: &'static str, text: String) -> Result<String, SettingsError>
         found: "blanks or characters that are not ASCII".to_owned(),
         expected: "the secret and nothing else",
     })
-}
-
-fn flag(variable: &'static str, text: Option<String>) -> Result<Option<bool>, SettingsError> {
-    match text.as_deref() {
-        None => Ok(None),
-        Some("true" | "1") => Ok(Some(true)),
-        Some("false" | "0") => Ok(Some(false)),
-        Some(other) => Err(wrong(variable, other, "true or false")),
-    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::{AccountName, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::config::IrcdConfig;
 use crate::record::{Query, Record, Seen, State};
@@ -172,8 +171,7 @@ pub enum Output {
 }
 
 /// A password; never printed.
-#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Secret(pub String);
 
 impl std::fmt::Debug for Secret {

@@ -1,11 +1,12 @@
 //! Where outgoing mail goes.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use protocol::EmailAddress;
 
 use super::dkim::Dkim;
+use crate::Options;
 
 /// Port for submission with STARTTLS (RFC 6409).
 const SUBMISSION: u16 = 587;
@@ -75,54 +76,26 @@ pub enum Protection {
     None,
 }
 
-/// What an operator says about outgoing mail, as text.
-#[derive(Clone, Debug, Default)]
-pub struct OutgoingKeys<'a> {
-    /// `mail-out`: `off`, `direct` or `host:port`.
-    pub out: Option<&'a str>,
-    /// `mail-out-tls`: `starttls`, `implicit` or `off`.
-    pub tls: Option<&'a str>,
-    /// `mail-out-user`.
-    pub user: Option<&'a str>,
-    /// The password.
-    pub password: Option<&'a str>,
-    /// `mail-out-ca`: PEM file.
-    pub authority: Option<&'a Path>,
-    /// `mail-out-port`: port of mail servers for `direct`.
-    pub port: Option<u16>,
-    /// `mail-out-private`.
-    pub private: bool,
-    /// `mail-from`.
-    pub from: Option<&'a str>,
-    /// `mail-dkim-key`: PEM file with a private key.
-    pub dkim_key: Option<&'a Path>,
-    /// `mail-dkim-selector`: name of the key in the domain.
-    pub dkim_selector: Option<&'a str>,
-    /// The domain of channels' addresses.
-    pub domain: &'a str,
-}
-
 impl OutgoingConfig {
     /// Reads what an operator says; none if no mail is sent.
     ///
     /// # Errors
     /// One sentence: which key is wrong and what is expected, or the file of a key cannot be read; it shows no password.
-    pub fn parse(keys: &OutgoingKeys<'_>) -> Result<Option<Self>, String> {
-        let route = match keys.out.unwrap_or("off") {
+    pub(crate) fn read(options: &Options, domain: &str) -> Result<Option<Self>, String> {
+        let route = match options.out.as_str() {
             "off" => return Ok(None),
             "direct" => Route::Direct {
-                port: keys.port.unwrap_or(SMTP),
-                private: keys.private,
+                port: options.out_port.unwrap_or(SMTP),
+                private: options.out_private,
             },
-            server => Route::Smarthost(smarthost(server, keys)?),
+            server => Route::Smarthost(smarthost(server, options)?),
         };
-        let from = keys
-            .from
-            .map_or_else(|| format!("subspace@{}", keys.domain), str::to_owned);
+        let from = options.from.clone();
+        let from = from.unwrap_or_else(|| format!("subspace@{domain}"));
         let from: EmailAddress = from
             .parse()
             .map_err(|error| format!("mail-from: found \"{from}\"; {error}"))?;
-        let dkim = match (keys.dkim_key, keys.dkim_selector) {
+        let dkim = match (&options.dkim_key, options.dkim_selector.as_deref()) {
             (None, None) => None,
             (None, Some(_)) => {
                 return Err(
@@ -140,7 +113,7 @@ impl OutgoingConfig {
     }
 }
 
-fn smarthost(text: &str, keys: &OutgoingKeys<'_>) -> Result<Smarthost, String> {
+fn smarthost(text: &str, options: &Options) -> Result<Smarthost, String> {
     let expected = || {
         format!(
             "mail-out: found \"{text}\", expected off, direct, or a server like mail.example.org:587"
@@ -154,7 +127,7 @@ fn smarthost(text: &str, keys: &OutgoingKeys<'_>) -> Result<Smarthost, String> {
     if host.is_empty() || host.len() > 253 || !host.bytes().all(fits) {
         return Err(expected());
     }
-    let tls = match keys.tls {
+    let tls = match options.out_tls.as_deref() {
         Some("starttls") => Protection::StartTls,
         Some("implicit") => Protection::Implicit,
         Some("off") => Protection::None,
@@ -166,9 +139,9 @@ fn smarthost(text: &str, keys: &OutgoingKeys<'_>) -> Result<Smarthost, String> {
             ));
         }
     };
-    let login = match (keys.user, keys.password) {
+    let login = match (&options.out_user, &options.out_password) {
         (None, None) => None,
-        (Some(user), Some(password)) => Some((user.to_owned(), password.to_owned())),
+        (Some(user), Some(password)) => Some((user.clone(), password.0.clone())),
         (Some(_), None) => {
             return Err("mail-out-user: there is no password for it; set mail-out-password-file or SUBSPACE_MAIL_OUT_PASSWORD".to_owned());
         }
@@ -186,7 +159,7 @@ fn smarthost(text: &str, keys: &OutgoingKeys<'_>) -> Result<Smarthost, String> {
         port,
         tls,
         login,
-        authority: keys.authority.map(Path::to_owned),
+        authority: options.out_ca.clone(),
     })
 }
 
@@ -199,14 +172,12 @@ mod tests {
         tls: Option<&str>,
         login: (Option<&str>, Option<&str>),
     ) -> Result<Option<OutgoingConfig>, String> {
-        OutgoingConfig::parse(&OutgoingKeys {
-            out: Some(out),
-            tls,
-            user: login.0,
-            password: login.1,
-            domain: "chat.example.org",
-            ..OutgoingKeys::default()
-        })
+        let mut options: Options = options::defaults();
+        options.out = out.to_owned();
+        options.out_tls = tls.map(str::to_owned);
+        options.out_user = login.0.map(str::to_owned);
+        options.out_password = login.1.map(|text| options::Secret(text.to_owned()));
+        OutgoingConfig::read(&options, "chat.example.org")
     }
 
     #[test]

@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub(crate) use self::bounce::failure;
-pub use self::config::{OutgoingConfig, OutgoingKeys, Protection, Route, Smarthost};
+pub use self::config::{OutgoingConfig, Protection, Route, Smarthost};
 pub use self::dkim::Dkim;
 use self::prepare::Prepared;
 use self::store::{Done, Envelope, Found, Kept, Store};

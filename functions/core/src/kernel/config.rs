@@ -173,6 +173,9 @@ pub enum ConfigError {
         /// What belongs there.
         expected: &'static str,
     },
+    /// An option has a value that it cannot have; not shown, since it may be secret.
+    #[error("{} is not what it must be: {}", options::variable(&.0.name), .0.expected)]
+    Option(options::Invalid),
     /// A variable has a value that it cannot have; not shown, since it may be secret.
     #[error("{name} is not what it must be: {expected}")]
     Variable {

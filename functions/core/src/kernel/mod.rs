@@ -8,6 +8,7 @@ pub(crate) mod fields;
 pub(crate) mod guard;
 pub(crate) mod host;
 pub(crate) mod keys;
+pub(crate) mod options;
 pub(crate) mod password;
 pub(crate) mod platform;
 pub(crate) mod problem;

@@ -61,6 +61,8 @@ impl FromStr for PasswordCost {
     }
 }
 
+options::values!(Text: PasswordCost);
+
 /// Hashes a password.
 pub(crate) fn hash(
     cost: PasswordCost,

@@ -1,32 +1,12 @@
-//! Configuration out of named variables, as hosts without files and flags have it: `spin.toml`, the settings
-//! of a Worker, an environment.
-//!
-//! | variable | meaning |
-//! | --- | --- |
-//! | `SUBSPACE_ORIGIN` | origin under which browsers reach it, required |
-//! | `SUBSPACE_MASTER_KEY` | 64 hexadecimal digits, or at least 40 characters of other text, required, secret |
-//! | `SUBSPACE_SETUP_TOKEN` | lets somebody make the first account, secret |
-//! | `SUBSPACE_NAME` | what people call this space |
-//! | `SUBSPACE_STORAGE_ORIGIN` | origin of the storage, if it is another one |
-//! | `SUBSPACE_QUOTA` | bytes that an account may store; 0 means unlimited |
-//! | `SUBSPACE_MAX_DOCUMENT_SIZE` | bytes of the largest document |
-//! | `SUBSPACE_PASSWORD_COST` | `usual`, or `light` where a request has only 10 ms of processor time |
-//! | `SUBSPACE_RETENTION_DAYS` | days for which overwritten and deleted documents are kept |
-//! | `SUBSPACE_BEHIND_PROXY` | `true` if a proxy in front writes `x-forwarded-for` |
-//! | `SUBSPACE_CONNECTORS` | JSON, `[{"id","url","platforms","key"}]` with hexadecimal keys, secret |
-//! | `SUBSPACE_INTERNAL` | JSON, `{"irc":"http://10.0.0.5:6701"}`: where connectors, by id, are reached from here, if not where browsers reach them |
-//! | `SUBSPACE_NETWORK` | JSON, `{"name","server","host","port","secure","channels"}`: the space's own IRC server |
-//! | `SUBSPACE_TURN_URLS` | TURN servers for calls, `turn:turn.example.org:3478`, separated by commas |
-//! | `SUBSPACE_TURN_SECRET` | the secret shared with them, at least 16 bytes, secret |
-//! | `SUBSPACE_NETWORKS` | `any` if the addresses that users give may lead into private networks; `public`, the default, if not |
-//! | `SUBSPACE_MAIL` | JSON, `{"domain","connector","sends"}`: the domain of mail addresses, the id of the mail connector, whether it also sends |
+//! Configuration out of what an operator set ([`Options`]), however the host came by it: an environment, the variables
+//! of a component, the settings of a Worker, or flags and files.
 //!
 //! An empty variable counts as none.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use http::{Response, StatusCode};
+use options::{Networks, Options as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -35,32 +15,10 @@ use crate::kernel::config::{
     Config, ConfigError, Connector, ConnectorKind, DefaultNetwork, MailService, TurnConfig,
 };
 use crate::kernel::cors;
+use crate::kernel::options::Options;
 use crate::kernel::problem::Failure;
 use crate::routes::router::protect;
 
-/// All of them.
-pub const NAMES: [&str; 17] = [
-    "SUBSPACE_ORIGIN",
-    "SUBSPACE_MASTER_KEY",
-    "SUBSPACE_SETUP_TOKEN",
-    "SUBSPACE_NAME",
-    "SUBSPACE_STORAGE_ORIGIN",
-    "SUBSPACE_QUOTA",
-    "SUBSPACE_MAX_DOCUMENT_SIZE",
-    "SUBSPACE_RETENTION_DAYS",
-    "SUBSPACE_PASSWORD_COST",
-    "SUBSPACE_BEHIND_PROXY",
-    "SUBSPACE_CONNECTORS",
-    "SUBSPACE_INTERNAL",
-    "SUBSPACE_NETWORK",
-    "SUBSPACE_NETWORKS",
-    "SUBSPACE_TURN_URLS",
-    "SUBSPACE_TURN_SECRET",
-    "SUBSPACE_MAIL",
-];
-
-/// Days for which superseded documents are kept, unless configured otherwise.
-pub const DEFAULT_RETENTION_DAYS: u32 = 30;
 /// The longest name of a space, in bytes.
 const MAX_NAME: usize = 100;
 
@@ -83,55 +41,59 @@ impl Variables {
     /// # Errors
     /// One sentence: which variable is missing or wrong, and what is expected. It shows no secret.
     pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let origin = get("SUBSPACE_ORIGIN").ok_or(ConfigError::Missing {
+        let options = Options::read(&|name| {
+            get(&options::variable(name)).filter(|value| !value.trim().is_empty())
+        });
+        Self::new(options.map_err(ConfigError::Option)?)
+    }
+
+    /// Takes what is set.
+    ///
+    /// # Errors
+    /// One sentence: which variable is missing or wrong, and what is expected. It shows no secret.
+    pub fn new(options: Options) -> Result<Self, ConfigError> {
+        let origin = options.origin.as_ref().ok_or(ConfigError::Missing {
             name: "SUBSPACE_ORIGIN",
             expected: "the address under which browsers reach this server, like https://chat.example.org",
         })?;
-        let key = get("SUBSPACE_MASTER_KEY").ok_or(ConfigError::Missing {
+        let key = options.master_key.as_ref().ok_or(ConfigError::Missing {
             name: "SUBSPACE_MASTER_KEY",
             expected: "64 hexadecimal digits (`openssl rand -hex 32` makes some)",
         })?;
-        let mut config = Config::new(&origin, master_key(&key)?)?;
-        if let Some(name) = get("SUBSPACE_NAME") {
-            if name.len() > MAX_NAME || name.chars().any(char::is_control) {
-                return Err(wrong("SUBSPACE_NAME", "at most 100 bytes on one line"));
-            }
-            config.name = name;
+        let mut config = Config::new(origin, master_key(&key.0)?)?;
+        config.default_quota = options.quota();
+        if options.name.len() > MAX_NAME || options.name.chars().any(char::is_control) {
+            return Err(wrong("SUBSPACE_NAME", "at most 100 bytes on one line"));
         }
-        config.storage_origin = get("SUBSPACE_STORAGE_ORIGIN")
+        config.name = options.name;
+        config.storage_origin = options
+            .storage_origin
             .map(|origin| Config::parse_origin(&origin))
             .transpose()?;
-        config.setup_token = get("SUBSPACE_SETUP_TOKEN").map(|token| token.trim().to_owned());
-        let number = "a number of bytes";
-        if let Some(quota) = parse::<u64>(&get, "SUBSPACE_QUOTA", number)? {
-            config.default_quota = (quota > 0).then_some(quota);
+        config.setup_token = options.setup_token.map(|token| token.0.trim().to_owned());
+        config.max_document_size = options.max_document_size;
+        config.password_cost = options.password_cost;
+        if let Some(text) = options.mail {
+            config.mail = Some(mail(&text.0)?);
         }
-        if let Some(size) = parse(&get, "SUBSPACE_MAX_DOCUMENT_SIZE", number)? {
-            config.max_document_size = size;
+        if let Some(text) = options.connectors {
+            config.connectors = connectors(&text.0, config.mail.as_ref())?;
         }
-        if let Some(cost) = parse(&get, "SUBSPACE_PASSWORD_COST", "usual or light")? {
-            config.password_cost = cost;
+        if let Some(text) = options.internal {
+            config.internal = internal(&text.0)?;
         }
-        if let Some(text) = get("SUBSPACE_MAIL") {
-            config.mail = Some(mail(&text)?);
+        if let Some(text) = options.network {
+            config.network = Some(network(&text.0)?);
         }
-        if let Some(text) = get("SUBSPACE_CONNECTORS") {
-            config.connectors = connectors(&text, config.mail.as_ref())?;
-        }
-        if let Some(text) = get("SUBSPACE_INTERNAL") {
-            config.internal = internal(&text)?;
-        }
-        if let Some(text) = get("SUBSPACE_NETWORK") {
-            config.network = Some(network(&text)?);
-        }
-        config.turn = turn(get("SUBSPACE_TURN_URLS"), get("SUBSPACE_TURN_SECRET"))?;
+        config.turn = turn(
+            options.turn_urls,
+            options.turn_secret.map(|secret| secret.0),
+        )?;
         Ok(Self {
             config,
-            retention_days: parse(&get, "SUBSPACE_RETENTION_DAYS", "a number of days")?
-                .unwrap_or(DEFAULT_RETENTION_DAYS),
-            behind_proxy: parse(&get, "SUBSPACE_BEHIND_PROXY", "true or false")?.unwrap_or(false),
-            any_network: any_network(get("SUBSPACE_NETWORKS").as_deref())?,
+            retention_days: options.retention_days,
+            behind_proxy: options.behind_proxy,
+            any_network: options.networks == Some(Networks::Any),
         })
     }
 
@@ -161,14 +123,6 @@ pub fn internal(json: &str) -> Result<BTreeMap<String, String>, ConfigError> {
         Ok((id, origin))
     });
     checked.collect()
-}
-
-fn any_network(text: Option<&str>) -> Result<bool, ConfigError> {
-    match text.map(str::trim) {
-        Some("any") => Ok(true),
-        None | Some("public") => Ok(false),
-        Some(_) => Err(wrong("SUBSPACE_NETWORKS", "any or public")),
-    }
 }
 
 /// Reads where the TURN servers are, with the secret: both or neither.
@@ -346,16 +300,6 @@ pub fn misconfigured(error: &dyn std::fmt::Display) -> Response<Body> {
     response
 }
 
-fn parse<T: FromStr>(
-    get: &dyn Fn(&str) -> Option<String>,
-    name: &'static str,
-    expected: &'static str,
-) -> Result<Option<T>, ConfigError> {
-    get(name)
-        .map(|text| text.trim().parse().map_err(|_| wrong(name, expected)))
-        .transpose()
-}
-
 const fn wrong(name: &'static str, expected: &'static str) -> ConfigError {
     ConfigError::Variable { name, expected }
 }
@@ -397,7 +341,8 @@ mod tests {
             ("SUBSPACE_MASTER_KEY", key.as_str()),
         ];
         Variables::read(&|name| {
-            assert!(NAMES.contains(&name), "{name}");
+            let known = |key: &&str| options::variable(key) == name;
+            assert!(Options::NAMES.iter().any(known), "{name}");
             let found = pairs.iter().chain(&usual).find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })

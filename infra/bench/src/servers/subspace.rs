@@ -19,8 +19,15 @@ pub(crate) fn start(binary: &Path, folder: &Path) -> Result<Ready> {
     let data = folder.join("subspace");
     let mut serve = Command::new(binary);
     serve.arg("serve").arg("--data").arg(&data);
-    serve.args(["--listen", "127.0.0.1:0", "--irc", "off"]);
-    serve.args(["--smtp", "off", "--turn", "off", "--log", "warn"]);
+    serve.args(["--listen", "127.0.0.1:0", "--ircd-listen", "off"]);
+    serve.args([
+        "--mail-listen",
+        "off",
+        "--turn-listen",
+        "off",
+        "--log",
+        "warn",
+    ]);
     let (server, origin) = Server::start_until_line(&mut serve, "ready")?;
     let address = origin
         .strip_prefix("http://")

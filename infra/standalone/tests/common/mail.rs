@@ -66,7 +66,7 @@ impl Inbox {
 
     /// As [`Inbox::start`], with its SMTP server on an address and without a DNS server.
     pub(crate) fn start_at(smtp: &str, more: &[&str]) -> Self {
-        let mut flags = vec!["--smtp", smtp, "--mail-checks", "off"];
+        let mut flags = vec!["--mail-listen", smtp, "--mail-checks", "off"];
         flags.extend(more);
         let space = Space::new(&flags);
         space.add("alice");

@@ -111,7 +111,7 @@ impl Space {
     }
 
     pub(crate) fn flags(&self) -> Vec<&str> {
-        let mut flags = vec!["--listen", &self.web, "--irc", &self.irc];
+        let mut flags = vec!["--listen", &self.web, "--ircd-listen", &self.irc];
         flags.extend(self.more.iter().map(String::as_str));
         flags
     }

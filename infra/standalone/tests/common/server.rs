@@ -133,7 +133,12 @@ pub(crate) fn spawn(data: &Path, flags: &[&str]) -> Child {
 
 fn serve(mut command: Command, data: &Path, flags: &[&str]) -> Child {
     command.args(["serve", "--log", "warn", "--data"]).arg(data);
-    for flag in ["--listen", "--irc", "--smtp", "--turn"] {
+    for flag in [
+        "--listen",
+        "--ircd-listen",
+        "--mail-listen",
+        "--turn-listen",
+    ] {
         if !flags.contains(&flag) {
             command.args([flag, "127.0.0.1:0"]);
         }

@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "functions-core",
     "hooks",
     "irc-codec",
+    "options",
     "protocol",
     "storage-adapter",
 ];
@@ -63,7 +64,7 @@ const APART: &[(&[&str], &[&str])] = &[
     (COMMON, FUNCTIONS),
     (COMMON, CONNECTORS),
 ];
-const COMMON: &[&str] = &["durable", "http-server", "program"];
+const COMMON: &[&str] = &["durable", "http-server", "options", "program", "settings"];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &[

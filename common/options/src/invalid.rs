@@ -1,0 +1,52 @@
+//! A key that is missing or is not what it must be.
+
+use std::fmt;
+
+/// One sentence: which key, what was found, what is expected. It shows no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Invalid {
+    /// The key's name with `_`.
+    pub name: String,
+    /// What was given; none if it may not be shown, or if nothing was.
+    pub found: Option<String>,
+    /// What belongs there.
+    pub expected: &'static str,
+    /// Whether something was given that may not be shown.
+    pub hidden: bool,
+}
+
+impl Invalid {
+    /// A value that can be shown, or one that is missing.
+    #[must_use]
+    pub fn new(name: &str, found: Option<String>, expected: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            found,
+            expected,
+            hidden: false,
+        }
+    }
+
+    /// A value that cannot be shown.
+    #[must_use]
+    pub fn secret(name: &str, expected: &'static str) -> Self {
+        Self {
+            hidden: true,
+            ..Self::new(name, None, expected)
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.replace('_', "-");
+        let expected = self.expected;
+        match &self.found {
+            Some(found) => write!(f, "{name}: found \"{found}\", expected {expected}"),
+            None if self.hidden => write!(f, "{name}: found something else than {expected}"),
+            None => write!(f, "{name}: found nothing, expected {expected}"),
+        }
+    }
+}
+
+impl std::error::Error for Invalid {}

@@ -1,0 +1,101 @@
+//! A struct that is declared once is read and described.
+
+use std::net::SocketAddr;
+
+use super::*;
+
+options! {
+    /// A lamp.
+    #[derive(Debug)]
+    struct Lamp {
+        /// How bright it is,
+        /// at most.
+        brightness: u32 = "100", "PERCENT", "a number of percent";
+        /// Who may turn it on.
+        owner: Option<String>, or "anybody", "NAME", "a name";
+        /// Where it listens.
+        listen: List<SocketAddr>, "ADDRS", "addresses like 127.0.0.1:1";
+        /// Whether it is on.
+        on: bool = "false", "BOOL", "true or false";
+        /// What opens it.
+        key: Option<Secret>, "TEXT", "a key";
+    }
+}
+
+options! {
+    /// A room.
+    #[derive(Debug)]
+    struct Room {
+        /// Its number.
+        number: u16, "NUMBER", "the number at the door";
+    }
+    with {
+        /// Its lamp.
+        lamp: Lamp, "lamp", except ["owner"];
+    }
+}
+
+fn read(pairs: &[(&str, &str)]) -> Result<Room, String> {
+    let get = |name: &str| {
+        let found = pairs.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Room::read(&get).map_err(|invalid| invalid.to_string())
+}
+
+#[test]
+fn keys_are_read_by_their_names() {
+    let room = read(&[
+        ("number", " 7"),
+        ("lamp_listen", "127.0.0.1:1,127.0.0.1:2  [::1]:3"),
+        ("lamp_on", "on"),
+        ("lamp_owner", "somebody"),
+    ])
+    .unwrap();
+    assert_eq!((room.number, room.lamp.brightness), (7, 100));
+    assert_eq!(room.lamp.listen.0.len(), 3);
+    assert!(room.lamp.on && room.lamp.owner.is_none());
+    let lamp: Lamp = defaults();
+    assert!(!lamp.on && lamp.listen.0.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let wrong = |pairs: &[(&str, &str)]| read(pairs).unwrap_err();
+    assert_eq!(
+        wrong(&[]),
+        "number: found nothing, expected the number at the door"
+    );
+    assert_eq!(
+        wrong(&[("number", "1"), ("lamp_listen", "1")]),
+        "lamp-listen: found \"1\", expected addresses like 127.0.0.1:1"
+    );
+    let hidden = Invalid::secret("lamp_key", "a key");
+    assert_eq!(
+        hidden.to_string(),
+        "lamp-key: found something else than a key"
+    );
+}
+
+#[test]
+fn keys_are_described() {
+    let keys = Room::keys();
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "number",
+            "lamp_brightness",
+            "lamp_listen",
+            "lamp_on",
+            "lamp_key"
+        ]
+    );
+    assert_eq!(keys[1].help, "How bright it is, at most.");
+    assert_eq!(keys[1].default, Some("100"));
+    assert_eq!(keys[1].kind, Kind::Number);
+    assert_eq!(keys[4].kind, Kind::Secret);
+    assert_eq!(Lamp::keys()[1].otherwise, Some("anybody"));
+    assert_eq!(variable("lamp_on"), "SUBSPACE_LAMP_ON");
+    assert_eq!(format!("{:?}", Secret("s3cret".into())), "Secret");
+}

@@ -1,0 +1,70 @@
+//! What can be wrong.
+
+use std::path::PathBuf;
+
+/// One sentence: which key, what was found, what is expected, where it comes from. It shows no secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("config: cannot read {}: {error}", path.display())]
+    Config {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("config: {} is wrong: {message}", path.display())]
+    Toml {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file has a key that nothing is known of.
+    #[error("config: {} has the key {key}, which is unknown; the nearest known one is {nearest}", path.display())]
+    Unknown {
+        /// Its path.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// One that is like it.
+        nearest: String,
+    },
+    /// A value in the file is not of the key's type.
+    #[error("{key}: found {found}, expected {expected} (in {})", path.display())]
+    Type {
+        /// The file's path.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is there.
+        found: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A secret's file cannot be read.
+    #[error("{key}: cannot read {path}: {error} (from {source_name})")]
+    SecretFile {
+        /// The key that names it.
+        key: String,
+        /// Its path.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+        /// Where the path comes from.
+        source_name: String,
+    },
+    /// A value is missing or is not what it must be.
+    #[error("{problem}{from}")]
+    Invalid {
+        /// Which key, what was found, what is expected.
+        problem: options::Invalid,
+        /// ` (from SUBSPACE_…)`, or nothing.
+        from: String,
+    },
+    /// The filter of the log cannot be understood.
+    #[error("{0}")]
+    Log(String),
+}

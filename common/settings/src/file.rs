@@ -1,0 +1,166 @@
+//! The file: TOML, read into texts by the names of keys.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use options::Kind;
+use toml::{Table, Value};
+
+use crate::known::Known;
+use crate::nearest::nearest;
+use crate::renamed::Layers;
+use crate::{Error, Renamed};
+
+/// What stands in a file.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    /// The texts, by names of keys or by old ones, with `_`.
+    pub(crate) values: BTreeMap<String, String>,
+    /// Keys that were written with `_`.
+    pub(crate) snakes: Vec<String>,
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    known: &'a [Known],
+    renamed: &'a [Renamed],
+    file: File,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// It cannot be read, is no TOML, or has a key that is unknown or of another type.
+pub(crate) fn read(path: &Path, known: &[Known], renamed: &[Renamed]) -> Result<File, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::Config {
+        path: path.to_owned(),
+        error,
+    })?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| Error::Toml {
+        path: path.to_owned(),
+        message: error.message().replace('\n', " "),
+    })?;
+    let mut reader = Reader {
+        path,
+        known,
+        renamed,
+        file: File::default(),
+    };
+    reader.table(table, "", "")?;
+    Ok(reader.file)
+}
+
+impl Reader<'_> {
+    /// Takes a table in; `prefix` is what the names of its keys begin with, `shown` the same as it is written.
+    fn table(&mut self, table: Table, prefix: &str, shown: &str) -> Result<(), Error> {
+        for (written, value) in table {
+            let part = written.replace('-', "_");
+            let (name, shown) = match prefix {
+                "" => (part, written.clone()),
+                _ => (format!("{prefix}_{part}"), format!("{shown}.{written}")),
+            };
+            let kind = self.kind(&name);
+            match (kind, value) {
+                (Some(Kind::Json), value) => {
+                    let text = self.json(&shown, value)?;
+                    self.file.values.insert(name, text);
+                }
+                (_, Value::Table(table)) if self.begins(&name) => {
+                    self.table(table, &name, &shown)?;
+                    continue;
+                }
+                (Some(kind), value) => {
+                    let text = self.text(&shown, kind, value)?;
+                    self.file.values.insert(name, text);
+                }
+                (None, _) => return Err(self.unknown(&name, shown)),
+            }
+            if written.contains('_') {
+                self.file.snakes.push(shown);
+            }
+        }
+        Ok(())
+    }
+
+    fn kind(&self, name: &str) -> Option<Kind> {
+        let known = self.known.iter().find(|key| key.short() == name);
+        if let Some(known) = known.filter(|_| name != "config") {
+            return Some(known.key.kind);
+        }
+        let mut old = self.renamed.iter();
+        let old = old.find(|old| old.is_on(Layers::File) && old.old == name)?;
+        let known = self.known.iter().find(|key| key.key.name == old.new)?;
+        Some(known.key.kind)
+    }
+
+    /// Whether there are keys whose names begin so.
+    fn begins(&self, name: &str) -> bool {
+        let starts = |key: &str| key.strip_prefix(name).is_some_and(|r| r.starts_with('_'));
+        self.known.iter().any(|key| starts(key.short()))
+            || self.renamed.iter().any(|old| starts(old.old))
+    }
+
+    fn unknown(&self, name: &str, key: String) -> Error {
+        let names = self.known.iter().map(Known::short);
+        let nearest = nearest(name, names.filter(|name| *name != "config"));
+        Error::Unknown {
+            path: self.path.to_owned(),
+            key,
+            nearest: nearest.replace('_', "-"),
+        }
+    }
+
+    fn text(&self, key: &str, kind: Kind, value: Value) -> Result<String, Error> {
+        let expected = match kind {
+            Kind::Number => "a number",
+            Kind::Switch => "true or false",
+            Kind::List => "a list of texts",
+            Kind::Text | Kind::Secret | Kind::Json => "a text in quotation marks",
+        };
+        match (kind, value) {
+            (Kind::Number, Value::Integer(number)) => Ok(number.to_string()),
+            (Kind::Switch, Value::Boolean(on)) => Ok(on.to_string()),
+            (Kind::Text | Kind::Secret | Kind::Switch | Kind::List, Value::String(text)) => {
+                Ok(text)
+            }
+            (Kind::List, Value::Array(items)) => {
+                let texts = items.iter().map(|item| item.as_str());
+                let texts: Option<Vec<&str>> = texts.collect();
+                let wrong = || self.mistyped(key, "a list of other things", expected);
+                Ok(texts.ok_or_else(wrong)?.join(","))
+            }
+            (_, other) => Err(self.mistyped(key, described(&other), expected)),
+        }
+    }
+
+    fn json(&self, key: &str, value: Value) -> Result<String, Error> {
+        let expected = "JSON, or a table or list of the same form";
+        match value {
+            Value::String(text) => Ok(text),
+            Value::Table(_) | Value::Array(_) => serde_json::to_string(&value)
+                .map_err(|_| self.mistyped(key, described(&value), expected)),
+            other => Err(self.mistyped(key, described(&other), expected)),
+        }
+    }
+
+    fn mistyped(&self, key: &str, found: &'static str, expected: &'static str) -> Error {
+        Error::Type {
+            path: self.path.to_owned(),
+            key: key.to_owned(),
+            found,
+            expected,
+        }
+    }
+}
+
+const fn described(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a number",
+        Value::Float(_) => "a number with a point",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,149 @@
+//! What an operator can set for the program `subspace-irc-connector`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use connector_kit::{ConnectorOptions, ConnectorOptionsError};
+use gateway::GatewayConfig;
+use options::{List, Networks};
+use settings::Renamed;
+
+use crate::{AddressPolicy, IrcConfig};
+
+options::options! {
+    /// Options of the program `subspace-irc-connector`.
+    #[derive(Clone, Debug)]
+    pub struct ProgramOptions {
+        /// Address that browsers are served on.
+        listen: SocketAddr = "127.0.0.1:6701", "ADDR", "an address like 127.0.0.1:6701";
+        /// Origin at which browsers reach this connector; with it the connector registers itself at the functions.
+        public_url: Option<String>, "URL", "an origin like https://irc.example.org";
+        /// Folder in which what happens is kept until the functions have it.
+        spool: PathBuf, "DIR", "a folder";
+        /// Origins whose pages may use this connector.
+        origins: List<String>, or "any", "ORIGINS", "origins like https://chat.example.org";
+        /// Take the addresses of clients from the last entry of x-forwarded-for; only behind a reverse proxy that writes it.
+        behind_proxy: bool = "false", "BOOL", "true or false";
+        /// Which servers may be connected to: `any`, or `public` for those on the public internet only.
+        networks: Networks = "public", "WHICH", "any or public";
+        /// Servers of one's own, `host:port`: they may be connected to though they are not on the public internet, and by
+        /// all accounts at once.
+        allow: List<String>, or "none", "SERVERS", "servers like 127.0.0.1:6667";
+    }
+    with {
+        /// How it reaches the functions, and signs.
+        connector: ConnectorOptions, "";
+    }
+}
+
+impl settings::Program for ProgramOptions {
+    const NAME: &'static str = "subspace-irc-connector";
+    const RENAMED: &'static [Renamed] = &[
+        Renamed::flag("functions", "functions_url"),
+        Renamed::flag("connector", "connector_id"),
+        Renamed::flag("key_file", "connector_key_file"),
+        Renamed::flag("any_network", "networks").meaning(ANY),
+        Renamed::variable("any_network", "networks").meaning(ANY),
+    ];
+}
+
+/// What `networks` is for a switch.
+const ANY: &[(&str, &str)] = &[("true", "any"), ("false", "public")];
+
+impl ProgramOptions {
+    /// Makes the gateway's configuration.
+    ///
+    /// # Errors
+    /// It is not known where the functions are, or with which key.
+    pub fn gateway(&self) -> Result<GatewayConfig, ConnectorOptionsError> {
+        let (key, functions) = (self.connector.key()?, self.connector.functions()?);
+        let id = self.connector.id("irc");
+        Ok(GatewayConfig {
+            origins: self.origins.0.clone(),
+            public_url: self.public_url.clone(),
+            behind_proxy: self.behind_proxy,
+            ..GatewayConfig::new(id, &key, functions, &self.spool)
+        })
+    }
+
+    /// Makes the platform's configuration.
+    #[must_use]
+    pub fn irc(&self) -> IrcConfig {
+        let own = self.allow.0.clone();
+        let addresses = match self.networks {
+            Networks::Any => AddressPolicy::Any,
+            Networks::Public => AddressPolicy::Public {
+                except: own.clone(),
+            },
+        };
+        IrcConfig {
+            addresses,
+            own,
+            ..IrcConfig::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use settings::{Given, Loaded};
+
+    use super::*;
+
+    fn load(flags: &[(&str, &str)], environment: &[(&str, &str)]) -> Loaded<ProgramOptions> {
+        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
+            given.with(name, value)
+        });
+        let environment = |name: &str| {
+            let found = environment.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        given.load_from(&environment).unwrap()
+    }
+
+    #[test]
+    fn the_environment_of_before_says_what_it_said() {
+        let key = "ab".repeat(32);
+        let environment = [
+            ("SUBSPACE_FUNCTIONS_URL", "https://chat.example.org"),
+            ("SUBSPACE_CONNECTOR_KEY", key.as_str()),
+            ("SUBSPACE_PUBLIC_URL", "https://irc.example.org"),
+            ("SUBSPACE_LISTEN", "127.0.0.1:1"),
+            ("SUBSPACE_BEHIND_PROXY", "true"),
+            ("SUBSPACE_SPOOL", "spool"),
+            ("SUBSPACE_ORIGINS", "https://a,https://b"),
+            ("SUBSPACE_ALLOW", "127.0.0.1:6667"),
+        ];
+        let loaded = load(&[], &environment);
+        assert!(loaded.warnings.is_empty());
+        let gateway = loaded.options.gateway().unwrap();
+        assert_eq!(
+            (gateway.id.as_str(), &gateway.key),
+            ("irc", &vec![0xab; 32])
+        );
+        assert_eq!(gateway.functions, "https://chat.example.org");
+        assert_eq!(gateway.public_url.unwrap(), "https://irc.example.org");
+        assert_eq!(gateway.origins, ["https://a", "https://b"]);
+        assert!(gateway.behind_proxy);
+        assert_eq!(gateway.spool, PathBuf::from("spool"));
+        let irc = loaded.options.irc();
+        assert_eq!(irc.own, ["127.0.0.1:6667"]);
+        assert!(matches!(irc.addresses, AddressPolicy::Public { .. }));
+    }
+
+    #[test]
+    fn flags_of_before_are_taken() {
+        let before = [
+            ("functions", "https://a"),
+            ("connector", "mine"),
+            ("any-network", "true"),
+            ("spool", "spool"),
+        ];
+        let loaded = load(&before, &[]);
+        assert_eq!(loaded.warnings.len(), 3);
+        assert_eq!(loaded.options.networks, Networks::Any);
+        assert_eq!(loaded.options.connector.id("irc"), "mine");
+        let spool = [("SUBSPACE_SPOOL", "s"), ("SUBSPACE_ANY_NETWORK", "false")];
+        assert_eq!(load(&[], &spool).options.networks, Networks::Public);
+    }
+}
