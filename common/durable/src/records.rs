@@ -148,7 +148,8 @@ impl Records {
     pub fn can_trim(&self, cursor: u64) -> bool {
         let segments = self.log.segments();
         segments.front().is_some_and(|first| {
-            first.end <= cursor && (segments.len() > 1 || first.bytes >= self.segment_bytes / 8)
+            let enough = (self.segment_bytes / 8).max(1);
+            first.end <= cursor && (segments.len() > 1 || first.bytes >= enough)
         })
     }
 
