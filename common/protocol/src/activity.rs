@@ -100,6 +100,44 @@ pub struct Activity {
     pub error: Option<String>,
 }
 
+/// The longest [`ClientId`], in bytes.
+const CLIENT_ID_LENGTH: usize = 64;
+
+/// The id that a client made for a message of its own, to know it again when it comes back.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// Takes a text for an id: 1 to 64 letters, digits and `:`, `.`, `_`, `-`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":._-".contains(&byte);
+        let is_id = (1..=CLIENT_ID_LENGTH).contains(&text.len()) && text.bytes().all(fits);
+        is_id.then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ClientId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is no id of a client"))
+    }
+}
+
+impl From<ClientId> for String {
+    fn from(id: ClientId) -> Self {
+        id.0
+    }
+}
+
 impl Activity {
     /// Makes an activity of a platform in the current dialect.
     #[must_use]
@@ -127,6 +165,12 @@ impl Activity {
     pub fn content(&self) -> Option<&str> {
         self.object.as_ref()?.get("content")?.as_str()
     }
+
+    /// Returns the id that the client made for the message, `object.clientId`. What is no id counts as none.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        ClientId::parse(self.object.as_ref()?.get("clientId")?.as_str()?)
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +178,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_what_is_short_and_plain_is_the_id_of_a_client() {
+        let of = |id: Value| {
+            let mut activity = Activity::new("irc", "send", Entity::person("alice", "h"));
+            activity.object = Some(json!({"type": "message", "clientId": id}));
+            activity.client_id().map(String::from)
+        };
+        assert_eq!(
+            of(json!("local:m1:1:ab_c.d-e")).as_deref(),
+            Some("local:m1:1:ab_c.d-e")
+        );
+        assert!(of(json!("x".repeat(64))).is_some());
+        for wrong in [
+            json!(""),
+            json!("x".repeat(65)),
+            json!("a b"),
+            json!("é"),
+            json!(7),
+        ] {
+            assert_eq!(of(wrong.clone()), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn never_writes_null() {

@@ -3,7 +3,7 @@
 use percent::{decode, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Day, Timestamp};
+use crate::{ClientId, Day, Timestamp};
 
 const CONTEXT: &str = "https://kosmos.org/ns/v1";
 
@@ -49,6 +49,10 @@ pub struct ArchiveMessage {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: MessageType,
+    /// The id that the sender's client made for it before anybody else had one. An addition of ours; only in the
+    /// sender's own archive, and only if the client sent one.
+    #[serde(rename = "clientId", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +66,9 @@ struct AnyMessage {
     text: String,
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// As found: others may have put anything here.
+    #[serde(rename = "clientId")]
+    client_id: Option<serde_json::Value>,
 }
 
 impl From<AnyMessage> for ArchiveMessage {
@@ -84,6 +91,9 @@ impl From<AnyMessage> for ArchiveMessage {
             from: any.from.or(any.user).unwrap_or_default(),
             text: any.text,
             kind,
+            client_id: any
+                .client_id
+                .and_then(|id| id.as_str().and_then(ClientId::parse)),
         }
     }
 }
@@ -340,6 +350,7 @@ mod tests {
             from: "a".into(),
             text: "x".into(),
             kind,
+            client_id: None,
         }
     }
 

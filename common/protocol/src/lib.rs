@@ -34,7 +34,7 @@ pub use account::{
     AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
     InvalidName, MAX_CHANNELS, NewArchivePlace,
 };
-pub use activity::{Activity, Contexts, Entity, ROLE_MEMBER, context};
+pub use activity::{Activity, ClientId, Contexts, Entity, ROLE_MEMBER, context};
 pub use api::{
     AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewGrant, NewSession,
     Problem, SessionResponse, TicketResponse,

@@ -48,6 +48,7 @@ fn event_of(account: &str, number: usize) -> Event {
                 from: "bob".to_owned(),
                 text: "x".repeat(number % 300 + 1),
                 kind: MessageType::Text,
+                client_id: None,
             },
             missed: false,
         },

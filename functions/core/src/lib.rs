@@ -50,8 +50,8 @@ pub use kernel::config::{
     DefaultNetwork, MailService, TurnConfig,
 };
 pub use kernel::guard::ClientAddress;
-pub use kernel::options::Options;
 pub use kernel::host::{Destination, FetchError, FetchLimits, Host};
+pub use kernel::options::Options;
 pub use kernel::password::PasswordCost;
 pub use kernel::problem::DiskFull;
 pub use kernel::variables;

@@ -85,10 +85,12 @@ export const make = {
     to: string,
     type: 'message' | 'me' | 'notice',
     content: string,
+    /** Comes back with the message, so that it is known again. */
+    clientId?: string,
   ): Activity =>
     activity(actor, 'send', {
       target: addressee(to, actor),
-      object: { type, content },
+      object: { type, content, ...(clientId ? { clientId } : {}) },
     }),
   topic: (actor: Actor, channel: string, content: string): Activity =>
     activity(actor, 'update', {

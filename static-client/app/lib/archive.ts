@@ -122,6 +122,7 @@ function toEntry(
   const archived = string(message['text']);
   const kind = KINDS[string(message['type'])] ?? 'message';
   const own = same(from, nick, casemapping);
+  const clientId = own && string(message['clientId']);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
   return {
     id: string(message['id']) || `archive:${at}:${from}:${archived}`,
@@ -133,6 +134,7 @@ function toEntry(
       ? { text: actionText(kind, from, archived) }
       : { text: '', sentence: archived }),
     own,
+    ...(clientId ? { clientId } : {}),
     mention:
       said &&
       !own &&

@@ -117,6 +117,43 @@ module('Unit | entries', function () {
     assert.strictEqual(world.room().entries.length, 2);
   });
 
+  test('an own message is known again by the id that was made for it, not by its text', function (assert) {
+    const world = new World();
+    inRoom(world, (room) => {
+      addEntry(room, pending('ok', 1000, 'local:1'));
+      addEntry(room, pending('ok', 1000, 'local:2'));
+    });
+    const own = (ms: number, clientId: string, content = 'ok') =>
+      said('alice', '#general', content, ms, {
+        object: { type: 'message', content, clientId },
+      });
+    const ids = () => world.room().entries.map(({ id }) => id);
+    world.receive(own(1100, 'local:elsewhere'));
+    assert.deepEqual(
+      ids(),
+      ['alice-1100', 'local:1', 'local:2'],
+      'the same words from another device are another message',
+    );
+    world.receive(own(1200, 'local:2', 'changed by the server'));
+    assert.deepEqual(ids(), ['alice-1100', 'alice-1200', 'local:1']);
+    world.receive(own(1300, 'local:2', 'its second line'));
+    assert.deepEqual(
+      ids(),
+      ['alice-1100', 'alice-1200', 'alice-1300', 'local:1'],
+      'further parts settle nothing else',
+    );
+    assert.deepEqual(
+      world.happenings.flatMap(({ localId: id }) => id ?? []),
+      ['local:2'],
+    );
+    inRoom(world, (room) =>
+      mergeEntries(room, [
+        entry({ id: 'a', at: 1400, own: true, clientId: 'local:1' }),
+      ]),
+    );
+    assert.false(ids().includes('local:1'), 'archives tell it too');
+  });
+
   test('an archive settles a failed message', function (assert) {
     const world = new World();
     inRoom(world, (room) => {

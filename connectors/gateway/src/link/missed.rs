@@ -70,6 +70,7 @@ mod tests {
                 from: from.to_owned(),
                 text: text.to_owned(),
                 kind,
+                client_id: None,
             },
             missed: false,
         }

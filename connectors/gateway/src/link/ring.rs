@@ -71,7 +71,11 @@ pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Ac
         ArchiveTarget::User(nick) if *nick == message.from => Entity::person(own, server),
         ArchiveTarget::User(nick) => Entity::person(nick, server),
     });
-    activity.object = Some(json!({"type": kind, "content": message.text}));
+    let mut object = json!({"type": kind, "content": message.text});
+    if let (Some(id), Some(object)) = (&message.client_id, object.as_object_mut()) {
+        object.insert("clientId".to_owned(), json!(id));
+    }
+    activity.object = Some(object);
     activity.id.clone_from(&message.id);
     activity.published = Some(Timestamp::from_millis(message.timestamp).to_string());
     Some(activity)
@@ -97,6 +101,7 @@ mod tests {
                     from: from.into(),
                     text: "hi".into(),
                     kind: MessageType::Text,
+                    client_id: None,
                 },
                 missed: false,
             },
@@ -117,6 +122,20 @@ mod tests {
             (target("bob"), target("alice")),
             ("alice@h".into(), "bob@h".into())
         );
+    }
+
+    #[test]
+    fn a_message_from_the_spool_still_has_the_id_that_its_client_made() {
+        let mut own = event(ArchiveTarget::Channel("#c".into()), "alice", 1);
+        let told = |event: &Event| activity_of(event, "irc", "alice").unwrap().client_id();
+        assert_eq!(told(&own), None);
+        let id = protocol::ClientId::parse("local:1");
+        if let EventBody::Message { message, .. } = &mut own.body {
+            message.client_id.clone_from(&id);
+        }
+        // As it comes back from the disk.
+        let read = serde_json::from_str(&serde_json::to_string(&own).unwrap()).unwrap();
+        assert_eq!(told(&read), id);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn event(number: u64) -> Event {
                 from: "bob".to_owned(),
                 text: "x".repeat(number as usize % 40),
                 kind: MessageType::Text,
+                client_id: None,
             },
             missed: false,
         },

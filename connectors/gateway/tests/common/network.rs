@@ -438,6 +438,7 @@ impl Member {
             from: line.from.clone(),
             text: line.text.clone(),
             kind,
+            client_id: None,
         };
         let body = EventBody::Message {
             server: SERVER.to_owned(),

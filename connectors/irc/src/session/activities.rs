@@ -122,6 +122,7 @@ impl Session {
                 from: happening.from.to_owned(),
                 text,
                 kind: happening.kind,
+                client_id: None,
             },
             missed: false,
         };

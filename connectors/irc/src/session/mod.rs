@@ -32,6 +32,7 @@ mod sasl;
 mod secrets;
 mod sending;
 mod tasks;
+mod typed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Ctcp, Message, split_text};
-use protocol::{Activity, Timestamp};
+use protocol::{Activity, ClientId, EventBody, Timestamp};
+use serde_json::Value;
 
 use super::Session;
 use super::messages::Manner;
 use super::tasks::PartOf;
+use super::typed::{is_for_others, typed};
 
 /// The longest user name and host that servers make of us, in bytes, while we do not know ours.
 const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
@@ -37,6 +39,8 @@ pub(super) struct Sending {
     failed: bool,
     /// The part of a task that it is.
     task: Option<PartOf>,
+    /// What the client that sent it calls it.
+    client_id: Option<ClientId>,
 }
 
 impl Session {
@@ -85,6 +89,7 @@ impl Session {
                 deadline: None,
                 failed: false,
                 task: None,
+                client_id: activity.client_id(),
             });
             self.outbox.push(message.to_string(), Some(id));
         }
@@ -118,6 +123,7 @@ impl Session {
             deadline: None,
             failed: false,
             task: Some(part),
+            client_id: None,
         });
         self.outbox.push(message.to_string(), Some(id));
     }
@@ -272,7 +278,11 @@ impl Session {
         id: &str,
         at: Timestamp,
     ) {
-        let (activity, records) = self.said(from, &sending.target, sending.manner, text, id, at);
+        let (mut activity, mut records) =
+            self.said(from, &sending.target, sending.manner, text, id, at);
+        if let Some(client_id) = &sending.client_id {
+            mark_own(&mut activity, &mut records, client_id);
+        }
         self.history_live(&sending.target, at);
         let audience = if sending.request.is_some() || !sending.socket.full {
             Audience::Except(sending.socket.socket)
@@ -394,30 +404,14 @@ impl Session {
     }
 }
 
-/// What the clients of Sockethub mean by a text: `/me` and `/notice` are no part of it, and a second slash before
-/// them makes them one.
-fn typed(content: &str) -> (Manner, &str) {
-    if let Some(action) = content.strip_prefix("/me ") {
-        (Manner::Action, action)
-    } else if let Some(notice) = content.strip_prefix("/notice ") {
-        (Manner::Notice, notice)
-    } else if content.starts_with("//me ") || content.starts_with("//notice ") {
-        (Manner::Text, content.get(1..).unwrap_or(content))
-    } else {
-        (Manner::Text, content)
+/// Says of a message, and in its record, what the client that sent it calls it.
+fn mark_own(activity: &mut Activity, records: &mut [(String, EventBody)], id: &ClientId) {
+    if let Some(object) = activity.object.as_mut().and_then(Value::as_object_mut) {
+        object.insert("clientId".to_owned(), id.as_str().into());
     }
-}
-
-/// Commands of clients that would give away what was meant for a service.
-const COMMANDS: &[&str] = &[
-    "auth", "chanserv", "cs", "hostserv", "hs", "id", "identify", "m", "memoserv", "ms", "msg",
-    "nickserv", "ns", "oper", "operserv", "os", "pass", "query", "quote", "raw",
-];
-
-/// Whether a text is a command that the client did not know, with something that is not for everybody.
-fn is_for_others(content: &str) -> bool {
-    let mut words = content.split_whitespace();
-    let command = words.next().and_then(|word| word.strip_prefix('/'));
-    words.next().is_some()
-        && command.is_some_and(|word| COMMANDS.iter().any(|c| c.eq_ignore_ascii_case(word)))
+    for (_, body) in records {
+        if let EventBody::Message { message, .. } = body {
+            message.client_id = Some(id.clone());
+        }
+    }
 }

@@ -67,6 +67,45 @@ fn a_message_is_acknowledged_by_its_echo_after_its_record() {
 }
 
 #[test]
+fn the_id_that_a_client_made_comes_back_with_every_part_and_is_recorded() {
+    let mut story = Story::online(assignment(), CAPS, "CHANTYPES=#");
+    story.join("#t", "alice bob");
+    let request = story.perform(json!({
+        "type": "send",
+        "target": {"id": "#t@irc.test"},
+        "object": {"type": "message", "content": "one\ntwo", "clientId": "local:1"},
+    }));
+    let sent = story.sent.clone();
+    assert!(
+        sent.iter().all(|line| !line.contains("local:1")),
+        "the network need not know: {sent:?}"
+    );
+    for (line, text) in sent.iter().zip(["one", "two"]) {
+        let label = line.split(' ').next().unwrap();
+        story.server(&format!(
+            "{label};msgid=m-{text} :alice!al@host.test PRIVMSG #t :{text}"
+        ));
+    }
+    let ack = story.answer(request).unwrap().unwrap();
+    assert_eq!(ack.client_id().unwrap().as_str(), "local:1");
+    // What is said by others, or from elsewhere, has none.
+    story.server("@msgid=m3 :alice!al@host.test PRIVMSG #t :one");
+    let ids: Vec<_> = story
+        .activities()
+        .iter()
+        .map(|(activity, _, records)| {
+            let [(_, EventBody::Message { message, .. })] = records else {
+                panic!("{records:?}");
+            };
+            assert_eq!(activity.client_id(), message.client_id);
+            activity.client_id().map(String::from)
+        })
+        .collect();
+    let own = Some("local:1".to_owned());
+    assert_eq!(ids, [own.clone(), own, None]);
+}
+
+#[test]
 fn without_labels_an_echo_is_found_by_what_it_says() {
     let mut story = Story::online(assignment(), "echo-message", "CHANTYPES=#");
     story.join("#t", "alice bob");

@@ -77,21 +77,28 @@ function hasTwin(room: DraftRoom, entry: Entry): boolean {
 }
 
 /**
- * An own message has come back with its id: the unconfirmed one that it is (same text, not
- * sent later) is taken away. So a message whose ack was lost is not shown twice.
+ * An own message has come back with its id: the unconfirmed one that it is (the one whose client-made id it has) is
+ * taken away. So a message whose ack was lost is not shown twice.
  */
 export function settle(room: DraftRoom, entry: Entry): string | undefined {
   const index = room.entries.findIndex(
     (other) =>
       other.delivery !== undefined &&
-      other.kind === entry.kind &&
-      isFirstPart(other.text, entry.text) &&
-      other.at <= entry.at + CLOCK_SKEW,
+      (entry.clientId ? other.id === entry.clientId : isLike(other, entry)),
   );
   if (index < 0) return undefined;
   const [settled] = room.entries.splice(index, 1);
   room.ids.delete(settled!.id);
   return settled!.id;
+}
+
+/** Whether they may be the same message, of which no client-made id came back: same text, not sent later. */
+function isLike(pending: Entry, entry: Entry): boolean {
+  return (
+    pending.kind === entry.kind &&
+    isFirstPart(pending.text, entry.text) &&
+    pending.at <= entry.at + CLOCK_SKEW
+  );
 }
 
 /** A text of several lines, or a long one, comes back as several messages. */

@@ -110,6 +110,7 @@ function entryOf(
   content: string,
 ): Entry {
   const own = isOwn(network, from);
+  const clientId = own && text(activity.object?.['clientId']);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
   return {
     id: activity.id ?? `live:${kind}:${from}:${at}:${content}`,
@@ -118,6 +119,7 @@ function entryOf(
     from,
     text: content,
     own,
+    ...(clientId ? { clientId } : {}),
     mention:
       said && !own && isMention(content, network.nick, network.casemapping),
   };

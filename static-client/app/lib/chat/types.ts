@@ -32,6 +32,8 @@ export interface Entry {
   sentence?: string;
   /** By this account. */
   own: boolean;
+  /** Of an own message: the id that the client which sent it made. Servers and archives from before know none. */
+  clientId?: string;
   /** Speaks to the reader. */
   mention: boolean;
   delivery?: Delivery;

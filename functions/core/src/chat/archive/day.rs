@@ -104,6 +104,7 @@ mod tests {
             from: "a".into(),
             text: "x".into(),
             kind: MessageType::Text,
+            client_id: None,
         }
     }
 

@@ -1,0 +1,31 @@
+//! What the clients of Sockethub, which know texts only, mean by what was typed.
+
+use super::messages::Manner;
+
+/// What the clients of Sockethub mean by a text: `/me` and `/notice` are no part of it, and a second slash before
+/// them makes them one.
+pub(super) fn typed(content: &str) -> (Manner, &str) {
+    if let Some(action) = content.strip_prefix("/me ") {
+        (Manner::Action, action)
+    } else if let Some(notice) = content.strip_prefix("/notice ") {
+        (Manner::Notice, notice)
+    } else if content.starts_with("//me ") || content.starts_with("//notice ") {
+        (Manner::Text, content.get(1..).unwrap_or(content))
+    } else {
+        (Manner::Text, content)
+    }
+}
+
+/// Commands of clients that would give away what was meant for a service.
+const COMMANDS: &[&str] = &[
+    "auth", "chanserv", "cs", "hostserv", "hs", "id", "identify", "m", "memoserv", "ms", "msg",
+    "nickserv", "ns", "oper", "operserv", "os", "pass", "query", "quote", "raw",
+];
+
+/// Whether a text is a command that the client did not know, with something that is not for everybody.
+pub(super) fn is_for_others(content: &str) -> bool {
+    let mut words = content.split_whitespace();
+    let command = words.next().and_then(|word| word.strip_prefix('/'));
+    words.next().is_some()
+        && command.is_some_and(|word| COMMANDS.iter().any(|c| c.eq_ignore_ascii_case(word)))
+}
