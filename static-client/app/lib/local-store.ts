@@ -35,6 +35,11 @@ export class LocalStore {
     }
   }
 
+  /** Whether a key of the browser's store, of a `storage` event, is that of ours. */
+  is(stored: string | null, key: string): boolean {
+    return stored === PREFIX + key;
+  }
+
   /** Keys that begin with a text, without our prefix. */
   keys(start: string): string[] {
     const found: string[] = [];

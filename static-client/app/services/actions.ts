@@ -11,6 +11,7 @@ import { describeWhois, type Whois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
 import type HistoryService from './history.ts';
+import type OutgoingService from './outgoing.ts';
 import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 import type UiService from './ui.ts';
@@ -26,6 +27,7 @@ export default class ActionsService extends Service implements CommandActions {
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
   @service declare history: HistoryService;
+  @service declare outgoing: OutgoingService;
   @service declare preferences: PreferencesService;
   @service declare router: RouterService;
   @service declare session: SessionService;
@@ -45,11 +47,11 @@ export default class ActionsService extends Service implements CommandActions {
 
   /** Shows a message at once and sends it. */
   say(room: Room, kind: Outgoing['kind'], text: string) {
-    void this.gateway.deliver(this.chat.addOutgoing(room, kind, text));
+    void this.gateway.deliver(this.outgoing.add(room, kind, text));
   }
 
   retry(id: string) {
-    const item = this.chat.outbox.find(id);
+    const item = this.outgoing.find(id);
     if (item) void this.gateway.deliver(item);
   }
 

@@ -5,6 +5,7 @@ import type { ArchiveView } from '../lib/protocol.ts';
 import { RemoteArchive, type ArchiveSource } from '../lib/archive-source.ts';
 import { Listings } from '../lib/listings.ts';
 import { authorizeUrl, takeReturn } from '../lib/oauth-return.ts';
+import type LifeService from './life.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
 
@@ -22,6 +23,7 @@ interface Pending {
 
 /** Where the account's archives are kept and read. */
 export default class ArchivesService extends Service {
+  @service declare life: LifeService;
   @service declare session: SessionService;
   @service declare storage: StorageService;
 
@@ -32,8 +34,6 @@ export default class ArchivesService extends Service {
 
   /** Leaves for the authorisation page; tests set another one. */
   leave: (url: string) => void = (url) => location.assign(url);
-  /** Called when archives are kept somewhere else from now on. */
-  onMoved: () => void = () => {};
 
   #away: { key: string; source: ArchiveSource } | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -80,7 +80,9 @@ export default class ArchivesService extends Service {
   async refresh() {
     const before = this.#key;
     await this.session.check();
-    if (this.session.signedIn && this.#key !== before) this.onMoved();
+    if (this.session.signedIn && this.#key !== before) {
+      this.life.archivesMoved();
+    }
   }
 
   #listings = new Listings((path) => this.storage.list(path));

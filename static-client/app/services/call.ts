@@ -1,4 +1,3 @@
-import type Owner from '@ember/owner';
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
@@ -87,11 +86,6 @@ export default class CallService extends Service {
   #shown = false;
   /** Counts calls, so that what an old one still waits for is ignored. */
   #generation = 0;
-
-  constructor(owner: Owner) {
-    super(owner);
-    this.session.onChanged.add(this.#sessionChanged);
-  }
 
   get name(): string {
     return this.session.account || this.choices.name || '';
@@ -227,7 +221,6 @@ export default class CallService extends Service {
   }
 
   willDestroy() {
-    this.session.onChanged.delete(this.#sessionChanged);
     this.hangUp();
     super.willDestroy();
   }
@@ -249,14 +242,14 @@ export default class CallService extends Service {
     this.choices = {};
   }
 
-  /** Whoever is here now has not joined. */
-  #sessionChanged = () => {
+  /** Somebody else is signed in, or nobody: whoever is here now has not joined. */
+  accountChanged() {
     const shown = this.#shown && this.phase !== 'none';
     this.#forget();
     if (shown) {
       this.#end(this.session.notice || 'You have left the call.');
     }
-  };
+  }
 
   /** Sends what there is now, and says so. */
   async #changed() {

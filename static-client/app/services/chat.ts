@@ -3,20 +3,13 @@ import { tracked } from '@glimmer/tracking';
 import type { Activity } from '../lib/activities.ts';
 import { sentenceOf } from '../lib/api.ts';
 import { Draft, roomKey } from '../lib/chat/draft.ts';
-import {
-  addEntry,
-  confirm,
-  mark,
-  mergeEntries,
-  removeEntry,
-  trim,
-} from '../lib/chat/entries.ts';
+import { addEntry, mergeEntries, trim } from '../lib/chat/entries.ts';
 import {
   applyConnection,
   applyConnections,
   applyLinkLost,
 } from '../lib/chat/networks.ts';
-import { localId, Outbox, type Outgoing } from '../lib/chat/outbox.ts';
+import { localId } from '../lib/chat/outbox.ts';
 import { reduce, type Happening } from '../lib/chat/reduce.ts';
 import {
   EMPTY_STATE,
@@ -30,7 +23,8 @@ import {
 import { latest, unread, type Unread } from '../lib/chat/unread.ts';
 import { InputHistory } from '../lib/input-history.ts';
 import type { Platforms } from '../lib/platforms.ts';
-import { LocalStore } from '../lib/local-store.ts';
+import type LifeService from './life.ts';
+import type OutgoingService from './outgoing.ts';
 import type SessionService from './session.ts';
 
 /** Rooms that are not open keep at most this many entries; the archives have the others. */
@@ -44,6 +38,8 @@ const CACHE_CASEMAPPINGS = 'cache:casemappings';
 
 /** The state of all networks and rooms, and every change to it. */
 export default class ChatService extends Service {
+  @service declare life: LifeService;
+  @service declare outgoing: OutgoingService;
   @service declare session: SessionService;
 
   @tracked state: ChatState = EMPTY_STATE;
@@ -55,12 +51,6 @@ export default class ChatService extends Service {
   /** Why the list of connections could not be loaded. */
   @tracked trouble = '';
   @tracked activeKey: string | undefined;
-
-  outbox = new Outbox(new LocalStore(), '');
-  /** Called with what happened; set by the session's life cycle. */
-  onHappenings: (happenings: Happening[]) => void = () => {};
-  /** Called with the key of a room whose entries are not all there any more. */
-  onForgotten: (key: string) => void = () => {};
 
   get networks(): Network[] {
     return [...this.state.networks.values()];
@@ -103,16 +93,16 @@ export default class ChatService extends Service {
     this.state = state;
     // Whoever comes back to a room begins with its history anew.
     for (const key of before.rooms.keys()) {
-      if (!state.rooms.has(key)) this.onForgotten(key);
+      if (!state.rooms.has(key)) this.life.forgotten(key);
     }
   }
 
   /** Shows what this browser remembers, then what the server says. */
   async start() {
-    const { store, account } = this.session;
-    this.outbox = new Outbox(store, account);
+    const { store } = this.session;
     const platforms = store.get(CACHE_PLATFORMS);
     if (Array.isArray(platforms)) this.platforms = platforms as Platforms;
+    this.outgoing.start();
     const cached = store.get(CACHE_CONNECTIONS);
     if (Array.isArray(cached)) {
       this.#setConnections(cached as Connection[]);
@@ -151,8 +141,6 @@ export default class ChatService extends Service {
     this.loaded = false;
     this.trouble = '';
     this.activeKey = undefined;
-    this.onHappenings = () => {};
-    this.onForgotten = () => {};
   }
 
   setConnection(connection: Connection) {
@@ -185,31 +173,8 @@ export default class ChatService extends Service {
         : []) {
         draft.openRoom(networkId, name, 'direct');
       }
-      for (const item of this.outbox.items) this.#showUnsent(draft, item);
+      this.outgoing.showUnsent(draft);
     });
-  }
-
-  #showUnsent(draft: Draft, item: Outgoing) {
-    const room = draft.openRoom(item.networkId, item.to);
-    if (!room || room.ids.has(item.localId)) return;
-    addEntry(room, {
-      ...this.#entryOf(item),
-      delivery: 'failed',
-      reason: 'The page was closed before the server confirmed this message.',
-    });
-  }
-
-  #entryOf(item: Outgoing): Entry {
-    return {
-      id: item.localId,
-      at: item.at,
-      kind: item.kind,
-      from: this.network(item.networkId)?.nick ?? this.session.account,
-      text: item.text,
-      own: true,
-      mention: false,
-      delivery: 'pending',
-    };
   }
 
   /** Applies what the gateway sent. */
@@ -223,13 +188,13 @@ export default class ChatService extends Service {
       this.#trim(draft);
     });
     for (const { type, localId: id } of happenings) {
-      if (type === 'settled' && id) this.outbox.remove(id);
+      if (type === 'settled' && id) this.outgoing.settled(id);
     }
     for (const { type, from, room } of happenings) {
       if (type === 'moved' && from) this.#moved(from, room);
     }
     this.rememberDirect();
-    this.onHappenings(happenings);
+    this.life.happened(happenings);
   }
 
   /** What was written down about a room follows it to its new key. */
@@ -258,7 +223,9 @@ export default class ChatService extends Service {
         continue;
       }
       const mutable = draft.roomByKey(room.key);
-      if (mutable && trim(mutable, ROOM_KEEP)) this.onForgotten(room.key);
+      if (mutable && trim(mutable, ROOM_KEEP)) {
+        this.life.forgotten(room.key);
+      }
     }
   }
 
@@ -269,11 +236,7 @@ export default class ChatService extends Service {
       if (room) mergeEntries(room, entries);
     });
     const room = this.state.rooms.get(key);
-    for (const { localId: id, networkId, to } of this.outbox.items) {
-      if (room && this.room(networkId, to) === room && !room.ids.has(id)) {
-        this.outbox.remove(id);
-      }
-    }
+    if (room) this.outgoing.settle(room);
   }
 
   linkLost(connector?: string) {
@@ -286,64 +249,6 @@ export default class ChatService extends Service {
       if (!network) return;
       network.status = 'offline';
       network.sentence = sentence;
-    });
-  }
-
-  /** Shows an own message at once; it is not confirmed yet. */
-  addOutgoing(room: Room, kind: Outgoing['kind'], text: string): Outgoing {
-    const item: Outgoing = {
-      localId: localId(),
-      networkId: room.networkId,
-      to: room.name,
-      kind,
-      text,
-      at: Date.now(),
-    };
-    this.outbox.add(item);
-    this.update((draft) => {
-      const target = draft.roomByKey(room.key);
-      if (target) addEntry(target, this.#entryOf(item));
-    });
-    return item;
-  }
-
-  confirmOutgoing(item: Outgoing, ack: Activity) {
-    const at = Date.parse(ack.published ?? '');
-    const content = ack.object?.content;
-    this.outbox.remove(item.localId);
-    this.#inRoomOf(item, (room) =>
-      confirm(
-        room,
-        item.localId,
-        ack.id ?? `live:${item.localId}`,
-        Number.isNaN(at) ? Date.now() : at,
-        typeof content === 'string' && content ? content : undefined,
-      ),
-    );
-  }
-
-  markOutgoing(item: Outgoing, delivery: 'pending' | 'failed', reason = '') {
-    this.#inRoomOf(item, (room) =>
-      mark(room, item.localId, delivery, reason || undefined),
-    );
-  }
-
-  /** Takes an unsent message away for good. */
-  discard(key: string, id: string) {
-    this.outbox.remove(id);
-    this.update((draft) => {
-      const room = draft.roomByKey(key);
-      if (room) removeEntry(room, id);
-    });
-  }
-
-  #inRoomOf(
-    item: Outgoing,
-    change: (room: NonNullable<ReturnType<Draft['room']>>) => void,
-  ) {
-    this.update((draft) => {
-      const room = draft.room(item.networkId, item.to);
-      if (room) change(room);
     });
   }
 

@@ -18,6 +18,8 @@ import {
   type OpenSocket,
 } from '../lib/link.ts';
 import type ChatService from './chat.ts';
+import type LifeService from './life.ts';
+import type OutgoingService from './outgoing.ts';
 import type SessionService from './session.ts';
 
 /** What was missed is asked for from this long before, at first and after a break; in ms. */
@@ -50,6 +52,8 @@ interface Connector {
 export default class GatewayService extends Service {
   @service declare session: SessionService;
   @service declare chat: ChatService;
+  @service declare life: LifeService;
+  @service declare outgoing: OutgoingService;
 
   @tracked status: LinkStatus = 'connecting';
   @tracked sentence = '';
@@ -57,8 +61,6 @@ export default class GatewayService extends Service {
   @tracked noConnector = false;
 
   openSocket: OpenSocket = openSocket;
-  /** Called when a link is up again after a break: the archives may have more. */
-  onReconnected: () => void = () => {};
 
   #connectors = new Map<string, Connector>();
   #tickets: { at: number; answer: Promise<TicketResponse> } | undefined;
@@ -233,7 +235,7 @@ export default class GatewayService extends Service {
     this.#queue = [];
     for (const item of queue) void this.deliver(item);
     const connector = this.#connectors.get(id);
-    if (connector?.lastSeen) this.onReconnected();
+    if (connector?.lastSeen) this.life.reconnected();
     else if (connector) connector.lastSeen = Date.now();
   }
 
@@ -271,7 +273,7 @@ export default class GatewayService extends Service {
   async deliver(item: Outgoing) {
     const network = this.chat.network(item.networkId);
     if (!network) return;
-    this.chat.markOutgoing(item, 'pending');
+    this.outgoing.mark(item, 'pending');
     if (!this.#linkOf(network)?.link.connected) {
       this.#queue.push(item);
       return;
@@ -280,9 +282,9 @@ export default class GatewayService extends Service {
     try {
       const ack = await this.request(
         network,
-        make.send(this.actor(network), item.to, type, item.text),
+        make.send(this.actor(network), item.to, type, item.text, item.localId),
       );
-      this.chat.confirmOutgoing(item, ack);
+      this.outgoing.confirm(item, ack);
     } catch (error) {
       if (error instanceof UnknownOutcome) {
         this.#unsure.add(item.localId);
@@ -291,7 +293,7 @@ export default class GatewayService extends Service {
           this.#giveUp(new Set([item.localId]));
         }
       } else {
-        this.chat.markOutgoing(item, 'failed', sentenceOf(error));
+        this.outgoing.mark(item, 'failed', sentenceOf(error));
       }
     }
   }
@@ -299,9 +301,9 @@ export default class GatewayService extends Service {
   #giveUp(ids: ReadonlySet<string>) {
     for (const id of ids) {
       this.#unsure.delete(id);
-      const item = this.chat.outbox.find(id);
+      const item = this.outgoing.find(id);
       if (!item) continue;
-      this.chat.markOutgoing(
+      this.outgoing.mark(
         item,
         'failed',
         'The connection broke before the server confirmed this message; it may not have been sent.',

@@ -3,6 +3,7 @@ import Service, { service } from '@ember/service';
 import type { Happening } from '../lib/chat/reduce.ts';
 import type { StorageChange } from '../lib/storage-module.ts';
 import type ArchivesService from './archives.ts';
+import type CallService from './call.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
 import type HistoryService from './history.ts';
@@ -15,9 +16,13 @@ import type UiService from './ui.ts';
 /** Markers are written together after this pause, in ms. */
 const MARKER_PAUSE = 1000;
 
-/** What happens from signing in to signing out: starts the other services and ties them together. */
+/**
+ * What happens from signing in to signing out. It starts and stops the other services, and is told by them what concerns
+ * more than one of them: what follows from it stands here, in one place and in order.
+ */
 export default class LifeService extends Service {
   @service declare archives: ArchivesService;
+  @service declare call: CallService;
   @service declare chat: ChatService;
   @service declare gateway: GatewayService;
   @service declare history: HistoryService;
@@ -40,17 +45,6 @@ export default class LifeService extends Service {
     this.#running = account;
     this.#generation += 1;
     this.#startedAt = Date.now();
-    this.chat.onHappenings = this.#happened;
-    this.chat.onForgotten = (key) => this.history.reset(key);
-    this.gateway.onReconnected = () => void this.history.fillGaps();
-    this.session.onEnded = () => {
-      this.stop();
-      this.router.replaceWith('sign-in');
-    };
-    this.archives.onMoved = () => {
-      this.history.reset();
-      void this.history.loadAll();
-    };
     this.archives.start();
     void this.#startChat();
     void this.#startStorage();
@@ -98,6 +92,7 @@ export default class LifeService extends Service {
 
   stop() {
     this.#running = '';
+    this.reading = undefined;
     this.#generation += 1;
     clearTimeout(this.#timer);
     this.#markers.clear();
@@ -122,6 +117,38 @@ export default class LifeService extends Service {
     await this.session.signOut();
     this.stop();
   }
+
+  /** Whoever was signed in here no longer is, or somebody else is, for whatever reason. */
+  accountChanged() {
+    this.call.accountChanged();
+  }
+
+  /** The session is over, and it was not ended here. */
+  sessionEnded() {
+    if (!this.#running) return;
+    this.stop();
+    this.router.replaceWith('sign-in');
+  }
+
+  /** A link to a connector is up again after a break: the archives may have more. */
+  reconnected() {
+    if (this.#running) void this.history.fillGaps();
+  }
+
+  /** Not all entries of a room are there any more. */
+  forgotten(key: string) {
+    if (this.#running) this.history.reset(key);
+  }
+
+  /** Archives are kept somewhere else from now on. */
+  archivesMoved() {
+    if (!this.#running) return;
+    this.history.reset();
+    void this.history.loadAll();
+  }
+
+  /** The key of the room that is being read: on the screen, and at its end. */
+  reading: string | undefined;
 
   /** The room on the screen is read. */
   markRead(key: string) {
@@ -177,7 +204,9 @@ export default class LifeService extends Service {
     void this.history.loadOlder(to);
   }
 
-  #happened = (happenings: Happening[]) => {
+  /** What became of activities that came. */
+  happened(happenings: readonly Happening[]) {
+    if (!this.#running) return;
     if (this.storage.ready) {
       this.chat.applyMarkers(this.#markers, this.#startedAt);
       const fresh = happenings.filter(
@@ -204,7 +233,11 @@ export default class LifeService extends Service {
         this.notifications.show(room, entry);
       }
     }
-  };
+    // Before anything is shown: what comes under the reader's eyes was never unread.
+    if (this.reading && document.visibilityState === 'visible') {
+      this.markRead(this.reading);
+    }
+  }
 }
 
 declare module '@ember/service' {

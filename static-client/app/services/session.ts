@@ -1,4 +1,5 @@
-import Service from '@ember/service';
+import type Owner from '@ember/owner';
+import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import { ApiClient } from '../lib/api.ts';
 import { loadConfig } from '../lib/config.ts';
@@ -9,6 +10,7 @@ import type {
   NewAccount,
   SessionResponse,
 } from '../lib/protocol.ts';
+import type LifeService from './life.ts';
 
 /** What the client asks of the user's storage. */
 export const STORAGE_SCOPES = 'kosmos:rw chat-messages:r mail:r subspace:rw';
@@ -23,6 +25,8 @@ interface StoredSession extends Omit<SessionResponse, 'archive'> {
 
 /** Who is signed in, and the way to the functions. */
 export default class SessionService extends Service {
+  @service declare life: LifeService;
+
   readonly store = new LocalStore();
 
   @tracked current: StoredSession | undefined;
@@ -31,13 +35,17 @@ export default class SessionService extends Service {
 
   api = new ApiClient(location.origin, () => undefined);
 
-  /** Called when the server says that the session is over. */
-  onEnded: () => void = () => {};
-
-  /** Called when whoever was signed in here no longer is, or somebody else is, for whatever reason. */
-  readonly onChanged = new Set<() => void>();
-
   #restored: Promise<void> | undefined;
+
+  constructor(owner: Owner) {
+    super(owner);
+    window.addEventListener('storage', this.#changedElsewhere);
+  }
+
+  willDestroy() {
+    window.removeEventListener('storage', this.#changedElsewhere);
+    super.willDestroy();
+  }
 
   get signedIn(): boolean {
     return this.current !== undefined;
@@ -93,7 +101,7 @@ export default class SessionService extends Service {
 
   async signOut() {
     // Nobody's camera stays on while the server is asked.
-    this.#tell();
+    this.life.accountChanged();
     try {
       // `<account>.<id>.<secret>`: the storage's token ends with the session.
       const grant = this.current?.storageToken?.split('.')[1];
@@ -126,17 +134,13 @@ export default class SessionService extends Service {
     this.current = undefined;
     this.store.set('session', undefined);
     this.store.removeAll('cache:');
-    this.#tell();
+    this.life.accountChanged();
   }
 
   #begin(answer: SessionResponse) {
     this.notice = '';
     this.#keep({ ...answer, functions: this.api.origin });
-    this.#tell();
-  }
-
-  #tell() {
-    for (const changed of this.onChanged) changed();
+    this.life.accountChanged();
   }
 
   #keep(session: StoredSession) {
@@ -148,8 +152,18 @@ export default class SessionService extends Service {
     if (!this.current) return;
     this.notice = 'Your session has ended; sign in again.';
     this.forget();
-    this.onEnded();
+    this.life.sessionEnded();
   }
+
+  /** Another tab of this browser has signed out. */
+  #changedElsewhere = ({ key, newValue }: StorageEvent) => {
+    if (!this.current || newValue !== null || !this.store.is(key, 'session')) {
+      return;
+    }
+    this.notice = 'You signed out in another tab.';
+    this.forget();
+    this.life.sessionEnded();
+  };
 }
 
 declare module '@ember/service' {

@@ -21,6 +21,10 @@ const REMEMBERED = 'remotestorage:wireclient';
 const STORAGE_API = 'draft-dejong-remotestorage-26';
 const STORAGE_VERSION_PROPERTY = 'http://remotestorage.io/spec/version';
 
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
 /** A folder as the storage lists it. */
 interface Listing {
   items?: Record<string, { ETag: string }>;
@@ -47,15 +51,17 @@ export default class StorageService extends Service {
   /** Connects to the storage; resolves when settings are known. */
   async start(listener: (change: StorageChange) => void) {
     this.#listener = listener;
+    await Promise.race([this.#stopped, pause(CACHE_PATIENCE)]);
+    if (this.isDestroying) return;
     const rs = (this.#rs ??= this.#create());
     const synced = new Promise<void>((resolve) => {
       rs.on('sync-done', () => resolve());
     });
     this.#synced = synced;
-    const patience = new Promise<void>((done) =>
-      setTimeout(done, FIRST_SYNC_PATIENCE),
-    );
-    await Promise.race([this.#begin(rs).then(() => synced), patience]);
+    await Promise.race([
+      this.#begin(rs).then(() => synced),
+      pause(FIRST_SYNC_PATIENCE),
+    ]);
     if (!this.isDestroying) this.ready = true;
   }
 
@@ -74,7 +80,7 @@ export default class StorageService extends Service {
   async #settleUnanswered(rs: RemoteStorage) {
     await Promise.race([
       new Promise<void>((ready) => rs.on('ready', () => ready())),
-      new Promise<void>((late) => setTimeout(late, CACHE_PATIENCE)),
+      pause(CACHE_PATIENCE),
     ]);
     // Without the cache nothing can be told; the chat goes on.
     if (!rs.local) return;
@@ -97,10 +103,36 @@ export default class StorageService extends Service {
     for (const path of paths) rs.sync.addTask(path);
   }
 
+  /** Forgets what this browser knows of the storage. */
   stop() {
     this.ready = false;
     this.#listener = () => {};
-    this.#rs?.disconnect();
+    const rs = this.#rs;
+    if (!rs) return;
+    // What is still being opened would stay open, and nobody could delete the cache any more.
+    const opened = Promise.race([this.#opened, pause(CACHE_PATIENCE)]);
+    this.#stopped = opened.then(
+      () =>
+        new Promise<void>((done) => {
+          rs.on('disconnected', () => done());
+          rs.disconnect();
+        }),
+    );
+  }
+
+  /** The cache is open and looked through for the first time. */
+  #opened = Promise.resolve();
+  /** What was known is forgotten. */
+  #stopped = Promise.resolve();
+
+  /**
+   * Another tab deletes the cache, as somebody signed out there: it waits until nobody has it open any more. Whoever signs
+   * in here begins with another one.
+   */
+  #giveUp(rs: RemoteStorage, cache: IDBDatabase) {
+    rs.stopSync();
+    cache.close();
+    if (this.#rs === rs) this.#rs = undefined;
   }
 
   willDestroy() {
@@ -203,6 +235,14 @@ export default class StorageService extends Service {
     rs.access.claim('mail', 'r');
     rs.caching.enable('/subspace/');
     rs.addModule(subspaceModule);
+    rs.on('features-loaded', () => {
+      const cache = (rs.local as { db?: IDBDatabase } | undefined)?.db;
+      if (cache) cache.onversionchange = () => this.#giveUp(rs, cache);
+    });
+    // The library looks through it a task after it is ready.
+    this.#opened = new Promise((resolve) =>
+      rs.on('ready', () => setTimeout(resolve, 0)),
+    );
     this.#module = (rs as unknown as { subspace: SubspaceModule }).subspace;
     this.#module.onChange((change) => this.#listener(change));
     rs.on('error', (error: unknown) => {

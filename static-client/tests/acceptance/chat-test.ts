@@ -22,6 +22,7 @@ import {
   event,
   said,
 } from '../helpers/chat';
+import { shows, texts } from '../helpers/rows';
 import { FakeServer } from '../helpers/server';
 
 const GENERAL = '/chat-messages/irc.example/channels/general/';
@@ -71,16 +72,6 @@ module('Acceptance | chat', function (hooks) {
   async function say(text: string) {
     await fillIn(COMPOSER, text);
     await triggerKeyEvent(COMPOSER, 'keydown', 'Enter');
-  }
-
-  function texts() {
-    return findAll('[data-test-message] [data-test-text]').map((element) =>
-      element.textContent.trim(),
-    );
-  }
-
-  async function shows(text: string) {
-    await waitUntil(() => texts().includes(text), { timeoutMessage: text });
   }
 
   test('without a session there is the sign-in, with the sentence of the server', async function (assert) {
@@ -355,85 +346,6 @@ module('Acceptance | chat', function (hooks) {
       undefined,
       'nothing to recall',
     );
-  });
-
-  /** What a work changes in the page, in nodes. */
-  async function changes(work: () => Promise<void>) {
-    const seen: MutationRecord[] = [];
-    const observer = new MutationObserver((records) => seen.push(...records));
-    observer.observe(document.querySelector('#ember-testing')!, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-    });
-    await work();
-    seen.push(...observer.takeRecords());
-    observer.disconnect();
-    const changed = new Set<Node>();
-    const add = (node: Node) => {
-      changed.add(node);
-      node.childNodes.forEach(add);
-    };
-    for (const { type, target, addedNodes, removedNodes } of seen) {
-      if (type === 'characterData') changed.add(target);
-      addedNodes.forEach(add);
-      removedNodes.forEach(add);
-    }
-    return changed.size;
-  }
-
-  test('a line that comes touches its own row, and leaves a selection alone', async function (assert) {
-    await arrive(['alice', 'bob', 'carol']);
-    const now = Date.now();
-    const people = ['bob', 'carol'];
-    server.socket.say(
-      ...Array.from({ length: 107 }, (_, n) =>
-        said(
-          people[n % 5 ? 0 : 1]!,
-          '#general',
-          n % 3
-            ? `line ${n} for alice`
-            : `see https://example.org/${n} and \`code\``,
-          now - 200_000 + n * 1000,
-        ),
-      ),
-    );
-    await waitUntil(() => texts().length === 107);
-    const rows = findAll('[data-row]');
-    const chosen = findAll('[data-test-text]')[100]!;
-    getSelection()!.selectAllChildren(chosen);
-    const selected = getSelection()!.toString();
-    assert.notStrictEqual(selected, '');
-
-    const line = await changes(async () => {
-      server.socket.say(said('bob', '#general', 'the next one', now));
-      await shows('the next one');
-      await settled();
-    });
-    assert.true(line <= 20, `${line} nodes changed for one line`);
-    assert.strictEqual(getSelection()!.toString(), selected);
-    assert.deepEqual(
-      findAll('[data-row]').slice(0, rows.length),
-      rows,
-      'the other rows are the same elements',
-    );
-    const own = findAll('[data-test-message]').at(-1)!;
-    const walk = document.createTreeWalker(own);
-    let size = 1;
-    while (walk.nextNode()) size += 1;
-    assert.true(size <= 12, `a row has ${size} nodes`);
-
-    const five = await changes(async () => {
-      server.socket.say(
-        ...[1, 2, 3, 4, 5].map((n) =>
-          said('bob', '#general', `burst ${n}`, now + n),
-        ),
-      );
-      await shows('burst 5');
-      await settled();
-    });
-    assert.true(five <= 5 * line, `${five} nodes changed for five lines`);
-    getSelection()!.removeAllRanges();
   });
 
   test('however long a room is, a bounded part of it is rendered', async function (assert) {

@@ -1,0 +1,150 @@
+import {
+  findAll,
+  settled,
+  triggerEvent,
+  visit,
+  waitFor,
+  waitUntil,
+  find,
+} from '@ember/test-helpers';
+import { module, test } from 'qunit';
+import { setupApplicationTest } from '../helpers';
+import { arrival, said } from '../helpers/chat';
+import { changes, shows, texts } from '../helpers/rows';
+import { FakeServer } from '../helpers/server';
+
+module('Acceptance | rows of a room', function (hooks) {
+  setupApplicationTest(hooks);
+
+  let server: FakeServer;
+
+  hooks.beforeEach(function () {
+    server = new FakeServer();
+    server.start();
+    this.owner.lookup('service:gateway').openSocket = server.openSocket;
+    this.owner.lookup('service:history').patience = 0;
+  });
+
+  hooks.afterEach(() => server.stop());
+
+  async function arrive(members: string[]) {
+    server.signIn();
+    await visit('/');
+    await server.greet(1, arrival(members));
+    await waitFor('[data-test-member="alice"]');
+    await waitFor('[data-test-connection-state="online"]');
+  }
+
+  test('a line that comes touches its own row, and leaves a selection alone', async function (assert) {
+    await arrive(['alice', 'bob', 'carol']);
+    const now = Date.now();
+    const people = ['bob', 'carol'];
+    server.socket.say(
+      ...Array.from({ length: 107 }, (_, n) =>
+        said(
+          people[n % 5 ? 0 : 1]!,
+          '#general',
+          n % 3
+            ? `line ${n} for alice`
+            : `see https://example.org/${n} and \`code\``,
+          now - 200_000 + n * 1000,
+        ),
+      ),
+    );
+    await waitUntil(() => texts().length === 107);
+    const rows = findAll('[data-row]');
+    const chosen = findAll('[data-test-text]')[100]!;
+    getSelection()!.selectAllChildren(chosen);
+    const selected = getSelection()!.toString();
+    assert.notStrictEqual(selected, '');
+
+    const line = await changes(async () => {
+      server.socket.say(said('bob', '#general', 'the next one', now));
+      await shows('the next one');
+      await settled();
+    });
+    assert.true(line <= 20, `${line} nodes changed for one line`);
+    assert.strictEqual(getSelection()!.toString(), selected);
+    assert.deepEqual(
+      findAll('[data-row]').slice(0, rows.length),
+      rows,
+      'the other rows are the same elements',
+    );
+    const own = findAll('[data-test-message]').at(-1)!;
+    const walk = document.createTreeWalker(own);
+    let size = 1;
+    while (walk.nextNode()) size += 1;
+    assert.true(size <= 12, `a row has ${size} nodes`);
+
+    const five = await changes(async () => {
+      server.socket.say(
+        ...[1, 2, 3, 4, 5].map((n) =>
+          said('bob', '#general', `burst ${n}`, now + n),
+        ),
+      );
+      await shows('burst 5');
+      await settled();
+    });
+    assert.true(five <= 5 * line, `${five} nodes changed for five lines`);
+    getSelection()!.removeAllRanges();
+  });
+
+  test('what comes under the eyes of the reader was never unread', async function (assert) {
+    const storage = this.owner.lookup('service:storage');
+    // Markers are known.
+    storage.start = () => {
+      storage.ready = true;
+      return Promise.resolve();
+    };
+    this.owner.lookup('service:archives').sources = () => [
+      {
+        id: '',
+        read: () => Promise.resolve(undefined),
+        list: () => Promise.resolve([]),
+      },
+    ];
+    await arrive(['alice', 'bob']);
+    // After the start: from then on it counts what is unread.
+    const now = Date.now() + 100_000;
+    server.socket.say(said('carol', '#general', 'before', now - 90_000));
+    server.socket.say(said('bob', '#general', 'first', now - 60_000));
+    await shows('first');
+    await settled();
+    const room = () => this.owner.lookup('service:chat').activeRoom!;
+    await waitUntil(() => room().readAt === now - 60_000);
+
+    const titles: string[] = [];
+    const observer = new MutationObserver(() => titles.push(document.title));
+    observer.observe(document.head, { subtree: true, childList: true });
+    const line = await changes(async () => {
+      server.socket.say(said('bob', '#general', 'second', now));
+      await shows('second');
+      await settled();
+    });
+    observer.disconnect();
+    assert.true(line <= 20, `${line} nodes changed for the first line`);
+    assert.deepEqual(
+      titles.filter((title) => title.startsWith('(')),
+      [],
+      'the title counts nothing meanwhile',
+    );
+    assert.dom('[data-test-divider]').doesNotExist();
+    assert.strictEqual(room().readAt, now, 'and it is read');
+
+    // Whoever reads above is told what is below, and nothing of it is read.
+    const timeline = find('[data-test-timeline]')!;
+    server.socket.say(
+      ...Array.from({ length: 80 }, (_, n) =>
+        said('bob', '#general', `more ${n}`, now + 1 + n),
+      ),
+    );
+    await shows('more 79');
+    timeline.scrollTop = 0;
+    await triggerEvent(timeline, 'scroll');
+    await waitFor('[data-test-jump]');
+    server.socket.say(said('bob', '#general', 'below', now + 1000));
+    await waitUntil(() => find('[data-test-jump]')?.textContent.includes('1'));
+    assert.dom('[data-test-jump]').includesText('1 new');
+    assert.strictEqual(room().readAt, now + 80);
+  });
+});

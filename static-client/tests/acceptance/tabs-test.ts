@@ -1,0 +1,73 @@
+import { currentURL, visit, waitFor, waitUntil } from '@ember/test-helpers';
+import { module, test } from 'qunit';
+import { setupApplicationTest } from '../helpers';
+import { arrival } from '../helpers/chat';
+import { FakeServer } from '../helpers/server';
+
+/** The cache of remotestorage.js. */
+const CACHE = 'remotestorage';
+
+/** The longest time until it is deleted, in ms; remotestorage.js itself waits 10 seconds to open another one. */
+const SOON = 5000;
+
+/** Deletes the cache as another tab does in which somebody signs out; says whether that had to wait for this one. */
+function deleteCache(): Promise<'deleted' | 'blocked' | 'late'> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(CACHE);
+    request.onsuccess = () => resolve('deleted');
+    request.onblocked = () => resolve('blocked');
+    request.onerror = () => reject(new Error('the cache cannot be deleted'));
+    setTimeout(() => resolve('late'), SOON);
+  });
+}
+
+module('Acceptance | several tabs', function (hooks) {
+  setupApplicationTest(hooks);
+
+  let server: FakeServer;
+
+  hooks.beforeEach(async function () {
+    server = new FakeServer();
+    server.start();
+    this.owner.lookup('service:gateway').openSocket = server.openSocket;
+    this.owner.lookup('service:history').patience = 0;
+    server.signIn();
+    await visit('/');
+    await server.greet(1, arrival());
+    await waitFor('[data-test-connection-state="online"]');
+  });
+
+  hooks.afterEach(() => server.stop());
+
+  test('who signs out in one tab is signed out in all, and none keeps the cache', async function (assert) {
+    const storage = this.owner.lookup('service:storage');
+    await waitUntil(() => storage.ready, { timeout: 10_000 });
+    assert.strictEqual(await deleteCache(), 'deleted', 'nobody has it open');
+    window.dispatchEvent(
+      new StorageEvent('storage', {
+        key: 'subspace:session',
+        oldValue: '{}',
+        newValue: null,
+      }),
+    );
+    await waitUntil(() => currentURL() === '/sign-in');
+    assert.dom('[data-test-notice]').hasText('You signed out in another tab.');
+    assert.strictEqual(await deleteCache(), 'deleted', 'nor later');
+    // Another key is nothing to sign out for; nor is it twice.
+    this.owner.lookup('service:session').notice = '';
+    window.dispatchEvent(
+      new StorageEvent('storage', { key: 'subspace:session', newValue: null }),
+    );
+    assert.strictEqual(this.owner.lookup('service:session').notice, '');
+  });
+
+  test('what other tabs keep besides does not end the session', function (assert) {
+    for (const event of [
+      { key: 'subspace:draft:alice:net/#general', newValue: null },
+      { key: 'subspace:session', newValue: '{}' },
+    ]) {
+      window.dispatchEvent(new StorageEvent('storage', event));
+    }
+    assert.true(this.owner.lookup('service:session').signedIn);
+  });
+});
