@@ -23,7 +23,7 @@ impl Platform {
         self.0["fields"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn field(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         self.fields()
             .iter()
             .find(|field| said(field, "name") == name)
