@@ -186,11 +186,11 @@ export class Device {
   async addNetwork({ name, host, port, channels }) {
     await this.#at('[data-test-add-network]').click();
     const dialog = this.#at('dialog[open]');
-    await dialog.locator('[data-test-network-name]').fill(name);
-    await dialog.locator('[data-test-network-host]').fill(host);
-    await dialog.locator('[data-test-network-port]').fill(String(port));
-    await dialog.locator('[data-test-network-tls]').uncheck();
-    await dialog.locator('[data-test-network-channels]').fill(channels);
+    await dialog.locator('[data-test-network-field="name"]').fill(name);
+    await dialog.locator('[data-test-network-field="host"]').fill(host);
+    await dialog.locator('[data-test-network-field="port"]').fill(String(port));
+    await dialog.locator('[data-test-network-field="secure"]').uncheck();
+    await dialog.locator('[data-test-network-field="channels"]').fill(channels);
     await dialog.locator('[data-test-submit]').click();
     await dialog.waitFor({ state: 'detached' });
   }

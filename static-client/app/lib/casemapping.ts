@@ -1,7 +1,6 @@
 /** How names compare: as their platform says, or as the network itself has said since. */
 
-import * as conversations from './conversations.ts';
-import { DEFAULT_DESCRIPTOR, type Folding } from './protocol.ts';
+import type { Folding } from './protocol.ts';
 
 export type Casemapping = Folding;
 
@@ -42,14 +41,4 @@ export function parseCasemapping(
   usual: Casemapping = 'rfc1459',
 ): Casemapping {
   return CASEMAPPINGS.find((known) => known === value) ?? usual;
-}
-
-/** Returns whether a name is that of a channel where no platform says otherwise. */
-export function isChannel(name: string): boolean {
-  return conversations.isChannel(name, DEFAULT_DESCRIPTOR.conversations);
-}
-
-/** The same, of those within a channel who have a rank. */
-export function isPartOfChannel(name: string): boolean {
-  return conversations.isPartOfChannel(name, DEFAULT_DESCRIPTOR.conversations);
 }

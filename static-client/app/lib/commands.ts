@@ -1,8 +1,9 @@
 /** What is typed into the composer: messages and slash commands. */
 
-import { isChannel } from './casemapping.ts';
 import { SERVER_ROOM, type Network, type Room } from './chat/types.ts';
+import { channelTyped, isChannel } from './conversations.ts';
 import { keyword } from './lower.ts';
+import type { Conversations } from './protocol.ts';
 
 /** What commands can have done. `ActionsService` does it; buttons and keys ask it for the same. */
 export interface CommandActions {
@@ -37,6 +38,8 @@ export type Outcome = void | string | Promise<unknown>;
 /** A command's arguments as they were typed, in a room (a channel or a nickname; `*` is the network itself). */
 interface Typed {
   room: string;
+  /** What names there are names of. */
+  names: Conversations;
   /** Everything after the name. */
   all: string;
   /** The first word, and all after it. */
@@ -86,10 +89,10 @@ export const COMMANDS = {
   invite: command({
     usage: '/invite nick [#channel]',
     does: 'Asks somebody into a channel.',
-    read: ({ first, more: [channel], room }) => {
+    read: ({ first, more: [channel], names, room }) => {
       if (!first) return undefined;
       const where = channel ?? room;
-      return isChannel(where)
+      return isChannel(where, names)
         ? { nick: first, channel: where }
         : `Say which channel: /invite ${first} #channel.`;
     },
@@ -102,9 +105,9 @@ export const COMMANDS = {
     usage: '/join #channel [key]',
     does: 'Joins a channel, or makes it.',
     aliases: ['j'],
-    read: ({ all, first, more }) => {
+    read: ({ all, first, more, names }) => {
       if (!first) return undefined;
-      const channel = isChannel(first) ? first : `#${first}`;
+      const channel = channelTyped(first, names);
       if (more.length > 1) {
         return `"${all}" is more than a channel and its key; the name of a channel has no spaces.`;
       }
@@ -158,8 +161,8 @@ export const COMMANDS = {
     usage: '/part [#channel] [reason]',
     does: 'Leaves a channel, or closes a direct conversation.',
     aliases: ['leave'],
-    read: ({ all, first, after, room }) => {
-      if (isChannel(first)) return { channel: first, reason: after };
+    read: ({ all, first, after, names, room }) => {
+      if (isChannel(first, names)) return { channel: first, reason: after };
       return room === SERVER_ROOM ? NOWHERE : { channel: room, reason: all };
     },
     run: (actions, { network }, { channel, reason }) =>
@@ -174,11 +177,11 @@ export const COMMANDS = {
   topic: command({
     usage: '/topic [text]',
     does: 'Sets the topic of this channel, or shows it.',
-    read: ({ all, first, after, room }) => {
-      const named = isChannel(first);
+    read: ({ all, first, after, names, room }) => {
+      const named = isChannel(first, names);
       const channel = named ? first : room;
       const text = named ? after : all;
-      if (!isChannel(channel)) {
+      if (!isChannel(channel, names)) {
         return 'Only channels have a topic; use /topic in a channel.';
       }
       return text ? { channel, text } : { channel };
@@ -196,8 +199,9 @@ export const COMMANDS = {
     usage: '/whois nick',
     does: 'Tells who somebody is.',
     aliases: ['w'],
-    read: ({ first, room }) => {
-      if (!first && (isChannel(room) || room === SERVER_ROOM)) return undefined;
+    read: ({ first, names, room }) => {
+      if (!first && (isChannel(room, names) || room === SERVER_ROOM))
+        return undefined;
       return { nick: first || room };
     },
     run: (actions, { network }, { nick }) => actions.whois(network, nick),
@@ -229,7 +233,11 @@ function definition(name: CommandName): Definition<object> {
 }
 
 /** Reads what was typed in a room (a channel or a nickname; `*` is the network itself). */
-export function parseCommand(input: string, room: string): Command {
+export function parseCommand(
+  input: string,
+  room: string,
+  names: Conversations,
+): Command {
   if (!input.startsWith('/')) return say(input, room);
   if (input.startsWith('//')) return say(input.slice(1), room);
   const [, typed = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
@@ -243,7 +251,7 @@ export function parseCommand(input: string, room: string): Command {
   const all = rest.trim();
   const [first = '', ...more] = all.split(/\s+/);
   const after = all.slice(first.length).trim();
-  const args = understood.read({ room, all, first, after, more });
+  const args = understood.read({ room, names, all, first, after, more });
   if (args === undefined)
     return refused(`/${name} needs more: ${understood.usage}.`);
   if (typeof args === 'string') return refused(args);
@@ -256,9 +264,10 @@ export function carryOut(
   here: Here,
   input: string,
 ): Outcome {
-  const read = parseCommand(input, here.room.name);
+  const { network, room } = here;
+  const read = parseCommand(input, room.name, network.conversations);
   if (read.kind === 'error') return read.sentence;
-  if (read.kind === 'say') return actions.say(here.room, 'message', read.text);
+  if (read.kind === 'say') return actions.say(room, 'message', read.text);
   return definition(read.kind).run(actions, here, read);
 }
 

@@ -1,11 +1,10 @@
 /** What was typed about a network, to what the server takes: the fields are those that the platform describes. */
 
 import { channelTyped } from './conversations.ts';
-import {
-  DEFAULT_DESCRIPTOR,
-  type ConnectionField,
-  type Conversations,
-  type PlatformDescriptor,
+import type {
+  ConnectionField,
+  Conversations,
+  PlatformDescriptor,
 } from './protocol.ts';
 
 /** `POST /api/connections`: beside these, the fields of the platform. */
@@ -16,10 +15,7 @@ export interface NewConnection {
 }
 
 /** Reads channels that were typed, separated by commas. */
-export function readChannels(
-  typed: string,
-  names: Conversations = DEFAULT_DESCRIPTOR.conversations,
-): string[] {
+export function readChannels(typed: string, names: Conversations): string[] {
   return typed
     .split(',')
     .map((channel) => channel.trim().replace(/\s+/g, ' '))
@@ -53,7 +49,7 @@ export function defaultOf(
 /** Reads the form; answers a sentence if something in it cannot be meant. */
 export function readNetworkForm(
   form: FormData,
-  platform: PlatformDescriptor = DEFAULT_DESCRIPTOR,
+  platform: PlatformDescriptor,
 ): NewConnection | string {
   const typed = (name: string) => (form.get(name) as string | null) ?? '';
   const read: NewConnection = { platform: platform.id };

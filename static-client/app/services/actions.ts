@@ -3,7 +3,8 @@ import type RouterService from '@ember/routing/router-service';
 import { make } from '../lib/activities.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import type { NewConnection } from '../lib/network-form.ts';
-import { isChannel, same } from '../lib/casemapping.ts';
+import { same } from '../lib/casemapping.ts';
+import { isChannel } from '../lib/conversations.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
 import { carryOut, type CommandActions } from '../lib/commands.ts';
@@ -114,7 +115,7 @@ export default class ActionsService extends Service implements CommandActions {
   /** Leaves a channel, or closes a direct conversation. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
-    if (isChannel(name) && (room?.joined ?? true)) {
+    if (isChannel(name, network.conversations) && (room?.joined ?? true)) {
       await this.#request(network, (actor) => make.leave(actor, name, reason));
     }
     if (!room) return;
@@ -131,7 +132,7 @@ export default class ActionsService extends Service implements CommandActions {
   }
 
   message(network: Network, to: string, text: string): string {
-    if (!isChannel(to)) {
+    if (!isChannel(to, network.conversations)) {
       this.talkTo(network.id, to, text);
       return '';
     }

@@ -491,11 +491,18 @@ module('Acceptance | chat', function (hooks) {
     assert
       .dom('[data-test-network-managed]')
       .hasText('Managed by this server.');
-    for (const field of ['host', 'port', 'nick', 'password', 'name', 'tls']) {
-      assert.dom(`[data-test-network-${field}]`).doesNotExist();
+    for (const field of [
+      'host',
+      'port',
+      'nick',
+      'password',
+      'name',
+      'secure',
+    ]) {
+      assert.dom(`[data-test-network-field="${field}"]`).doesNotExist();
     }
     assert.dom('[data-test-remove-network]').doesNotExist();
-    await fillIn('[data-test-network-channels]', '#general, tea');
+    await fillIn('[data-test-network-field="channels"]', '#general, tea');
     await click('[data-test-dialog="network"] [data-test-submit]');
     await server.asked('PATCH /api/connections/net');
     await waitFor('[data-test-room-link="#tea"]');
@@ -515,7 +522,7 @@ module('Acceptance | chat', function (hooks) {
       }),
     };
     await click('[data-test-add-network]');
-    await fillIn('[data-test-network-host]', 'irc.far');
+    await fillIn('[data-test-network-field="host"]', 'irc.far');
     await click('[data-test-dialog="network"] [data-test-submit]');
     await waitFor('[data-test-network-card="connecting"]');
     assert.dom('[data-test-network-state]').hasText('Connecting…');

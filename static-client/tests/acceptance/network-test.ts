@@ -1,10 +1,39 @@
-import { click, fillIn, visit, waitFor, waitUntil } from '@ember/test-helpers';
+import {
+  click,
+  fillIn,
+  select,
+  visit,
+  waitFor,
+  waitUntil,
+} from '@ember/test-helpers';
 import { module, test } from 'qunit';
+import {
+  DEFAULT_DESCRIPTOR,
+  type PlatformDescriptor,
+} from 'subspace-client/lib/protocol';
 import { setupApplicationTest } from '../helpers';
 import { connection } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
-const BOX = '[data-test-network-without-account]';
+const BOX = '[data-test-network-field="without_account"]';
+const DUMMY: PlatformDescriptor = {
+  id: 'dummy',
+  label: 'Echo',
+  names: { compare: 'exact', inside: '' },
+  conversations: { channels: '', usual: '', parts: '', servers: '' },
+  fields: [
+    { name: 'nick', kind: 'own-name', label: 'Your name', without: '@' },
+    {
+      name: 'greeting',
+      kind: 'text',
+      label: 'Greeting',
+      hint: 'What is said to whoever greets.',
+      default: 'Hello',
+    },
+    { name: 'loud', kind: 'flag', label: 'Echo in capitals', default: false },
+  ],
+  supports: [],
+};
 const SUBMIT = '[data-test-dialog="network"] [data-test-submit]';
 
 module('Acceptance | the form of a network', function (hooks) {
@@ -38,8 +67,8 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.dom(BOX).isNotChecked('one is not seen without the account');
     assert.dom(BOX).hasAttribute('aria-describedby', 'without-account-hint');
     assert.dom('#without-account-hint').includesText('without your account');
-    await fillIn('[data-test-network-host]', 'irc.far');
-    await fillIn('[data-test-network-password]', 'secret');
+    await fillIn('[data-test-network-field="host"]', 'irc.far');
+    await fillIn('[data-test-network-field="password"]', 'secret');
     await click(BOX);
     await click(SUBMIT);
     await closed();
@@ -55,5 +84,67 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.propContains(changed, { without_account: false });
     await click('[data-test-edit-network="Far"]');
     assert.dom(BOX).isNotChecked();
+  });
+
+  test('the form is that of the platform', async function (assert) {
+    server.answers['GET /api/connections'] = {
+      body: {
+        connections: [connection()],
+        platforms: [DEFAULT_DESCRIPTOR, DUMMY],
+      },
+    };
+    await visit('/');
+    await this.owner.lookup('service:chat').reload();
+    server.answers['POST /api/connections'] = {
+      status: 201,
+      body: {
+        id: 'echo',
+        platform: 'dummy',
+        name: 'Echo',
+        server: 'dummy',
+        nick: 'al',
+        channels: [],
+        enabled: true,
+        connector: 'irc',
+        greeting: 'Ahoy',
+        loud: true,
+      },
+    };
+    const fields = () =>
+      [...document.querySelectorAll('[data-test-network-field]')].map((field) =>
+        field.getAttribute('data-test-network-field'),
+      );
+    const irc = 'name host port secure nick password without_account channels';
+    await click('[data-test-add-network]');
+    assert.strictEqual(fields().join(' '), irc);
+    const port = '[data-test-network-field="port"]';
+    assert.dom(port).hasAttribute('placeholder', '6697');
+    await click('[data-test-network-field="secure"]');
+    assert.dom(port).hasAttribute('placeholder', '6667');
+
+    await select('[data-test-network-platform]', 'dummy');
+    assert.strictEqual(fields().join(' '), 'name nick greeting loud');
+    const greeting = '[data-test-network-field="greeting"]';
+    assert.dom('label[for="greeting"]').hasText('Greeting');
+    assert.dom('#greeting-hint').hasText('What is said to whoever greets.');
+    assert.dom(greeting).hasAttribute('placeholder', 'Hello');
+    assert.dom('[data-test-network-field="loud"]').isNotChecked();
+    await fillIn('[data-test-network-field="nick"]', 'a@b');
+    await click(SUBMIT);
+    assert.strictEqual(server.told('POST /api/connections').length, 0);
+    await fillIn('[data-test-network-field="nick"]', 'al');
+    await fillIn(greeting, 'Ahoy');
+    await click('[data-test-network-field="loud"]');
+    await click(SUBMIT);
+    await closed();
+    assert.deepEqual(server.told('POST /api/connections'), [
+      { platform: 'dummy', nick: 'al', greeting: 'Ahoy', loud: true },
+    ]);
+
+    await click('[data-test-edit-network="Echo"]');
+    assert.dom('[data-test-network-platform]').doesNotExist();
+    assert.strictEqual(fields().join(' '), 'name nick greeting loud');
+    assert.dom(greeting).hasValue('Ahoy');
+    assert.dom('[data-test-network-field="loud"]').isChecked();
   });
 });

@@ -16,7 +16,8 @@ import { describeScopes } from 'subspace-client/lib/scopes';
 import { describeWhois, duration } from 'subspace-client/lib/whois';
 
 module('Unit | commands', function () {
-  const read = (input: string, room = '#here') => parseCommand(input, room);
+  const read = (input: string, room = '#here') =>
+    parseCommand(input, room, DEFAULT_DESCRIPTOR.conversations);
 
   test('what is no command is said', function (assert) {
     assert.deepEqual(read('hello'), { kind: 'say', text: 'hello' });
@@ -203,6 +204,7 @@ module('Unit | forms and words', function () {
           channels: 'kosmos, #b  key,',
           password: ' pass ',
         }),
+        DEFAULT_DESCRIPTOR,
       ),
       {
         platform: 'irc',
@@ -217,7 +219,7 @@ module('Unit | forms and words', function () {
       },
     );
     const ticked = { host: '::1', secure: 'on', without_account: 'on' };
-    assert.deepEqual(readNetworkForm(form(ticked)), {
+    assert.deepEqual(readNetworkForm(form(ticked), DEFAULT_DESCRIPTOR), {
       platform: 'irc',
       host: '::1',
       secure: true,
@@ -237,7 +239,7 @@ module('Unit | forms and words', function () {
       { host: 'x', nick: 'two words' },
     ];
     for (const fields of wrong) {
-      const read = readNetworkForm(form(fields));
+      const read = readNetworkForm(form(fields), DEFAULT_DESCRIPTOR);
       assert.strictEqual(typeof read, 'string', JSON.stringify(fields));
     }
   });

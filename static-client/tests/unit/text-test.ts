@@ -1,11 +1,8 @@
 import { module, test } from 'qunit';
-import {
-  fold,
-  isChannel,
-  isPartOfChannel,
-  same,
-} from 'subspace-client/lib/casemapping';
+import { fold, same } from 'subspace-client/lib/casemapping';
 import { contrast, nickHue, oklchToSrgb } from 'subspace-client/lib/colours';
+import * as conversations from 'subspace-client/lib/conversations';
+import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
 import { sha1 } from 'subspace-client/lib/sha1';
 import { parseIrc, stripIrc } from 'subspace-client/lib/text/irc';
 import { linkify } from 'subspace-client/lib/text/linkify';
@@ -16,7 +13,24 @@ function hex(bytes: Uint8Array): string {
   return [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
 }
 
+const IRC = DEFAULT_DESCRIPTOR.conversations;
+const isChannel = (name: string) => conversations.isChannel(name, IRC);
+const isPartOfChannel = (name: string) =>
+  conversations.isPartOfChannel(name, IRC);
+
 module('Unit | names', function () {
+  test('what a name is the name of, its platform says', function (assert) {
+    const plain = { channels: '', usual: '', parts: '', servers: '' };
+    assert.false(conversations.isChannel('#a', plain));
+    assert.strictEqual(conversations.channelTyped('tea', plain), 'tea');
+    assert.strictEqual(conversations.channelTyped('tea', IRC), '#tea');
+    assert.strictEqual(conversations.channelTyped('&tea', IRC), '&tea');
+    assert.strictEqual(conversations.signOf('##a#', IRC), '##');
+    assert.strictEqual(conversations.signOf('##a#', plain), '');
+    assert.true(same('A', 'A', 'exact'));
+    assert.false(same('A', 'a', 'exact'));
+  });
+
   test('names compare by the casemapping of the server', function (assert) {
     assert.strictEqual(fold('Nick[a]\\~', 'rfc1459'), 'nick{a}|^');
     assert.strictEqual(fold('Nick[a]~', 'ascii'), 'nick[a]~');

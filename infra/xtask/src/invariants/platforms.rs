@@ -20,6 +20,7 @@ const SIGNS: &[&str] = &[
     "startsWith('#')",
     "startsWith(\"#\")",
     "strip_prefix('#')",
+    "`#${",
 ];
 
 /// Files that may, by the end of their names, and why.
@@ -37,6 +38,7 @@ const MAY: &[(&str, &str)] = &[
     ("app/lib/api.ts", "kinds of connectors and grants"),
     ("settings/irc-access.gts", "a kind of grant"),
     ("settings/page.gts", "a page of the settings"),
+    ("app/lib/oauth-return.ts", "the fragment of an address"),
     // Plain text has channels in it.
     ("text/linkify.ts", "links in messages"),
 ];
