@@ -100,7 +100,11 @@ impl Dummy {
                     return self.done(request, Err(error)).await;
                 }
                 let line = self.line(&self.connection.nick, &to, &text);
-                let said = self.said(&line);
+                let mut said = self.said(&line);
+                if let Some(id) = activity.object.as_ref().and_then(|it| it.get("clientId")) {
+                    said.object =
+                        Some(json!({"type": "message", "content": line.text, "clientId": id}));
+                }
                 activity.id.clone_from(&said.id);
                 activity.published.clone_from(&said.published);
                 let others = Audience::Except(socket.socket);
@@ -209,6 +213,7 @@ impl Dummy {
                 from: line.from.clone(),
                 text: line.text.clone(),
                 kind: MessageType::Text,
+                client_id: said.client_id(),
             },
             missed: false,
         };

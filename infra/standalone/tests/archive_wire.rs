@@ -56,6 +56,7 @@ fn event(number: usize) -> Event {
                 from: "bob".to_owned(),
                 text: "hello everybody, how are you?".to_owned(),
                 kind: MessageType::Text,
+                client_id: None,
             },
             missed: false,
         },
