@@ -1,0 +1,23 @@
+// What axe-core finds wrong with a page, by day and by night.
+import assert from 'node:assert/strict';
+
+import axe from 'axe-core';
+
+/** Asserts that what a page shows has no violation in either theme. */
+export async function accessible(page, what) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    // Not by a tag, which the page's policy would refuse.
+    await page.evaluate(axe.source);
+    const found = await page.evaluate(async () => {
+      const { violations } = await globalThis.axe.run({ resultTypes: ['violations'] });
+      return violations.flatMap(({ id, nodes }) =>
+        nodes.map(
+          ({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`,
+        ),
+      );
+    });
+    assert.deepEqual(found, [], `${what}, ${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
