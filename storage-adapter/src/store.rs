@@ -65,6 +65,9 @@ pub enum StoreError {
     /// The store could not be reached or failed; a write may have happened.
     #[error("the object store is unavailable: {0}")]
     Unavailable(String),
+    /// As [`StoreError::Unavailable`], of a store that is one account's own: nobody else is concerned.
+    #[error("the object store is unavailable: {0}")]
+    AccountUnavailable(String),
     /// The store refuses; trying again is useless. Nothing happened.
     #[error("the object store refuses: {0}")]
     Denied(String),

@@ -84,7 +84,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
         Ok(functions) => functions,
         Err(reason) => return console_error!("{reason}"),
     };
-    let done = match functions.maintain_when_due().await {
+    let done = match functions.lifecycle().maintain_when_due().await {
         Ok(Some(done)) => done,
         Ok(None) => return console_log!("maintained a moment ago"),
         Err(error) => return console_error!("nothing could be maintained: {error}"),

@@ -26,25 +26,27 @@ mod tests;
 mod webhooks;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use storage_adapter::{ObjectStore, Storage};
 
-use chat::{archive, away};
-use connectors::{deliver, registry};
-use files::{listings, looks, stores};
-use identity::{accounts, grants};
-use kernel::{body, guard, records, seal};
+use chat::Chat;
+use kernel::Kernel;
+use mail::Mail;
+use notify::Notify;
+use outgoing::Outgoing;
+use webhooks::Webhooks;
 
 pub use chat::turn::TurnCredentials;
+pub use connectors::Connectors;
+pub use files::Files;
 pub use files::client_files;
-pub use files::stores::{
-    BucketError, BucketSettings, MoveError, MoveReport, NewPlace, OpenedBucket, Tree, TreeStore,
-};
+pub use files::stores::{MoveError, MoveReport, NewPlace, Tree, TreeStore};
+pub use identity::Identity;
 pub use identity::accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use identity::closed::ChangeAccountError;
 pub use identity::grants::CreateGrantError;
 pub use kernel::body::Body;
+pub use kernel::bucket::{BucketError, BucketSettings, OpenedBucket};
 pub use kernel::config::{
     Config, ConfigError, Connector, ConnectorKind, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_QUOTA,
     DefaultNetwork, MailService, TurnConfig,
@@ -55,40 +57,28 @@ pub use kernel::options::Options;
 pub use kernel::password::PasswordCost;
 pub use kernel::problem::DiskFull;
 pub use kernel::variables;
+pub use lifecycle::Lifecycle;
 pub use lifecycle::maintenance::Maintained;
 pub use lifecycle::removal::Removed;
 pub use routes::{is_blocking, is_ours};
 
 /// All handlers over one store. Shared by every request of a process.
 pub struct Functions<S, H> {
-    storage: Storage<S, H>,
-    config: Config,
-    keys: seal::Keys,
-    grants: grants::GrantCache,
-    listings: listings::ListingCache,
-    quotas: accounts::QuotaCache,
-    guard: guard::Guard,
-    damage: records::Damage,
-    /// Of all requests that are being answered.
-    bodies: Arc<body::Held>,
-    wakes: deliver::Wakes,
-    pauses: away::Pauses,
-    looks: looks::Looks,
-    days: archive::Days,
-    hook_rates: webhooks::Rates,
-    hooks_in_hand: webhooks::InHand,
-    registry: registry::RegistryCache,
-    /// Whether the first account is known to exist; it never goes away again.
-    set_up: AtomicBool,
-    places: Arc<stores::Places<S, H>>,
-    /// Of all accounts that are in the installation's store.
-    trees: Tree<S, H>,
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+    identity: Arc<Identity<S, H>>,
+    files: Arc<Files<S, H>>,
+    webhooks: Arc<Webhooks<S, H>>,
+    notify: Arc<Notify<S, H>>,
+    chat: Arc<Chat<S, H>>,
+    mail: Arc<Mail<S, H>>,
+    lifecycle: Arc<Lifecycle<S, H>>,
 }
 
 impl<S, H> std::fmt::Debug for Functions<S, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Functions")
-            .field("config", &self.config)
+            .field("config", self.kernel.config())
             .finish_non_exhaustive()
     }
 }
@@ -97,48 +87,76 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Makes the handlers; does not touch the store.
     #[must_use]
     pub fn new(storage: Storage<S, H>, config: Config) -> Self {
-        let (places, trees) = stores::of(&storage);
+        let kernel = Arc::new(Kernel::new(storage, config));
+        let connectors = Arc::new(Connectors::new(&kernel));
+        let outgoing = Arc::new(Outgoing::new(&kernel, &connectors));
+        let identity = Arc::new(Identity::new(&kernel, &connectors, &outgoing));
+        let files = Arc::new(Files::new(&kernel, &connectors, &identity));
+        let webhooks = Arc::new(Webhooks::new(&kernel, &connectors, &identity));
+        let notify = Arc::new(Notify::new(&kernel, &connectors, &outgoing, &identity));
+        let chat = Arc::new(Chat::new(&kernel, &connectors, &identity, &files, &notify));
+        let mail = Arc::new(Mail::new(
+            &kernel,
+            &connectors,
+            &outgoing,
+            &identity,
+            &files,
+            &chat,
+        ));
+        let lifecycle = Arc::new(Lifecycle::new(
+            &kernel,
+            &connectors,
+            &identity,
+            &files,
+            &webhooks,
+            &chat,
+        ));
         Self {
-            keys: seal::Keys::derive(&config.master_key),
-            storage,
-            config,
-            grants: grants::GrantCache::default(),
-            listings: listings::ListingCache::default(),
-            quotas: accounts::QuotaCache::default(),
-            guard: guard::Guard::default(),
-            damage: records::Damage::default(),
-            bodies: Arc::default(),
-            wakes: deliver::Wakes::default(),
-            pauses: away::Pauses::default(),
-            looks: looks::Looks::default(),
-            days: archive::Days::default(),
-            hook_rates: webhooks::Rates::default(),
-            hooks_in_hand: webhooks::InHand::default(),
-            registry: registry::RegistryCache::default(),
-            set_up: AtomicBool::new(false),
-            places,
-            trees,
+            kernel,
+            connectors,
+            identity,
+            files,
+            webhooks,
+            notify,
+            chat,
+            mail,
+            lifecycle,
         }
     }
 
     /// Returns the configuration.
-    pub const fn config(&self) -> &Config {
-        &self.config
+    pub fn config(&self) -> &Config {
+        self.kernel.config()
     }
 
     /// Returns the installation's storage, with all records. The documents of an account may be elsewhere: see
-    /// [`Self::tree`].
-    pub const fn storage(&self) -> &Storage<S, H> {
-        &self.storage
+    /// [`Files::tree`].
+    pub fn storage(&self) -> &Storage<S, H> {
+        self.kernel.storage()
     }
 
-    pub(crate) fn now(&self) -> protocol::Timestamp {
-        self.storage.host().now()
+    /// Returns how many records could not be read when they were looked at last.
+    pub fn damaged_records(&self) -> usize {
+        self.kernel.damaged_records()
     }
 
-    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.storage.host().random(&mut bytes);
-        bytes
+    /// Returns the connectors of the installation.
+    pub fn connectors(&self) -> &Connectors<S, H> {
+        &self.connectors
+    }
+
+    /// Returns the accounts.
+    pub fn identity(&self) -> &Identity<S, H> {
+        &self.identity
+    }
+
+    /// Returns the documents of accounts.
+    pub fn files(&self) -> &Files<S, H> {
+        &self.files
+    }
+
+    /// Returns what concerns all domains: maintenance, and the removal of an account.
+    pub fn lifecycle(&self) -> &Lifecycle<S, H> {
+        &self.lifecycle
     }
 }

@@ -17,9 +17,9 @@ use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
 
 use crate::Functions;
-use crate::files::stores::BucketError;
-use crate::files::stores::BucketSettings;
-use crate::files::stores::OpenedBucket;
+use crate::kernel::bucket::BucketError;
+use crate::kernel::bucket::BucketSettings;
+use crate::kernel::bucket::OpenedBucket;
 use crate::kernel::config::Config;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
@@ -240,11 +240,11 @@ impl Reply {
 
 impl TestFunctions {
     pub(crate) fn host(&self) -> &TestHost {
-        self.storage.host()
+        self.kernel.storage().host()
     }
 
     pub(crate) fn memory(&self) -> &MemoryStore {
-        self.storage.store()
+        self.kernel.storage().store()
     }
 
     /// Makes a bucket that accounts can have of their own.
@@ -317,7 +317,7 @@ impl TestFunctions {
         body: impl Into<Bytes>,
     ) -> Reply {
         let body = body.into();
-        let signed = protocol::signed_headers(id, key, (method, target), self.now(), &body);
+        let signed = protocol::signed_headers(id, key, (method, target), self.kernel.now(), &body);
         let headers: Vec<(&str, &str)> = signed
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
@@ -338,7 +338,11 @@ impl TestFunctions {
 
     /// Makes an account; returns the token of its session.
     pub(crate) fn sign_up(&self, name: &str) -> String {
-        block_on(self.create_account(name, PASSWORD, name == "alice")).unwrap();
+        block_on(
+            self.identity
+                .create_account(name, PASSWORD, name == "alice"),
+        )
+        .unwrap();
         self.sign_in(name)
     }
 
@@ -352,6 +356,10 @@ impl TestFunctions {
     /// Makes a token of an app.
     pub(crate) fn grant(&self, account: &str, scopes: &str) -> String {
         let account = account.parse().unwrap();
-        block_on(self.create_grant(&account, "test", scopes.parse().unwrap())).unwrap()
+        block_on(
+            self.identity
+                .create_grant(&account, "test", scopes.parse().unwrap()),
+        )
+        .unwrap()
     }
 }

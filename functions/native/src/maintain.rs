@@ -40,7 +40,7 @@ async fn round<S: ObjectStore, H: Host>(
     functions: &Functions<S, H>,
     failing: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let done = match functions.maintain_when_due().await {
+    let done = match functions.lifecycle().maintain_when_due().await {
         Ok(Some(done)) => done,
         // Another instance on this store has done it.
         Ok(None) => return failing.clone(),

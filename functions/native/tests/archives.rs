@@ -126,6 +126,7 @@ async fn archives_are_written_there_linked_and_once() {
     for (account, status) in [("alice", 404), ("bob", 200)] {
         let name = account.parse().unwrap();
         let token = functions
+            .identity()
             .create_grant(&name, "test", "*:r".parse().unwrap())
             .await
             .unwrap();

@@ -27,7 +27,11 @@ async fn of_bob(w: &World, day: &str) -> Vec<String> {
     let bob = "bob".parse().unwrap();
     let read = "chat-messages:r".parse().unwrap();
     let functions = &w.server.functions;
-    let token = functions.create_grant(&bob, "test", read).await.unwrap();
+    let token = functions
+        .identity()
+        .create_grant(&bob, "test", read)
+        .await
+        .unwrap();
     let url = format!("{}/storage/bob/{CHANNEL}/{day}", w.server.origin);
     let answer = w.http.get(url).bearer_auth(token).send().await.unwrap();
     ids(&answer.json().await.unwrap_or_default())

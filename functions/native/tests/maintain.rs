@@ -72,6 +72,7 @@ async fn only_what_is_due_is_swept() {
     let config = Config::new("http://127.0.0.1:1", [7; 32]).unwrap();
     let functions = Arc::new(Functions::new(storage, config));
     let alice: AccountName = functions
+        .identity()
         .create_account("alice", "correct horse", true)
         .await
         .unwrap();

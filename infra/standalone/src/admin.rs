@@ -19,6 +19,7 @@ pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Resu
     let password = read_password()?;
     with_functions(flags, async |functions| {
         functions
+            .identity()
             .create_account(name, &password, admin)
             .await
             .map_err(anyhow::Error::from)
@@ -35,7 +36,7 @@ pub(crate) fn set_password(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     let password = read_password()?;
     with_functions(flags, async |functions| {
-        let changed = functions.set_password(&account, &password).await;
+        let changed = functions.identity().set_password(&account, &password).await;
         changed.map_err(anyhow::Error::from)
     })?;
     say(&format!(
@@ -51,7 +52,7 @@ pub(crate) fn set_password(name: &str, flags: Flags) -> anyhow::Result<()> {
 pub(crate) fn disable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     with_functions(flags, async |functions| {
-        let closed = functions.disable_account(&account).await;
+        let closed = functions.identity().disable_account(&account).await;
         closed.map_err(anyhow::Error::from)
     })?;
     say(&format!(
@@ -67,7 +68,7 @@ pub(crate) fn disable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
 pub(crate) fn enable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     with_functions(flags, async |functions| {
-        let opened = functions.enable_account(&account).await;
+        let opened = functions.identity().enable_account(&account).await;
         opened.map_err(anyhow::Error::from)
     })?;
     say(&format!("account {account} is enabled"));
@@ -91,7 +92,10 @@ pub(crate) fn remove_account(
         );
     }
     let removed = with_functions(flags, async |functions| {
-        let removed = functions.remove_account(&account, leave_bucket).await;
+        let removed = functions
+            .lifecycle()
+            .remove_account(&account, leave_bucket)
+            .await;
         removed.map_err(anyhow::Error::from)
     })?;
     say(&format!(
@@ -124,6 +128,7 @@ pub(crate) fn print_token(
     let scopes: Scopes = scope.parse()?;
     let token = with_functions(flags, async |functions| {
         functions
+            .identity()
             .create_grant(&name, client, scopes)
             .await
             .map_err(anyhow::Error::from)

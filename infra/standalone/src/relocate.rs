@@ -42,29 +42,29 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
     if wanted.cancel {
-        functions.cancel_move(&account).await?;
+        functions.files().cancel_move(&account).await?;
         say(&format!("account {account} stays where it is"));
         return Ok(());
     }
     if wanted.remove_old {
-        let removed = functions.remove_left(&account).await?;
+        let removed = functions.files().remove_left(&account).await?;
         say(&format!(
             "{removed} objects of account {account} are removed at the old place"
         ));
         return Ok(());
     }
     if let Some(to) = &wanted.to
-        && !functions.is_being_moved(&account).await?
+        && !functions.files().is_being_moved(&account).await?
     {
         let to = match to.as_str() {
             "installation" => NewPlace::Installation,
             "bucket" => NewPlace::Bucket(destination(|name| std::env::var(name).ok())?),
             other => bail!("--to: found \"{other}\", expected bucket or installation"),
         };
-        functions.begin_move(&account, to).await?;
+        functions.files().begin_move(&account, to).await?;
     }
     loop {
-        let report = functions.move_on(&account, Some(STEP_MS)).await?;
+        let report = functions.files().move_on(&account, Some(STEP_MS)).await?;
         if report.done {
             say(&format!(
                 "account {account} is moved: {} documents compared, {} objects of {} bytes copied and read back. What was at \

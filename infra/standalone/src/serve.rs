@@ -244,7 +244,7 @@ async fn serve(
     if let Some(address) = smtp_address {
         say(&format!("smtp {address}"))?;
     }
-    if functions.needs_setup().await? {
+    if functions.identity().needs_setup().await? {
         say(&format!(
             "set-up {origin}/#/setup/{}",
             folder.setup_token()?

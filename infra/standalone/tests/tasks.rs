@@ -78,8 +78,11 @@ impl Queue {
             notice: true,
             source: None,
         };
-        let id = self.functions.task_id();
-        let delivered = self.functions.deliver(&self.connector, &id, Task::Say(say));
+        let id = self.functions.connectors().task_id();
+        let delivered = self
+            .functions
+            .connectors()
+            .deliver(&self.connector, &id, Task::Say(say));
         self.runtime.block_on(delivered).unwrap();
     }
 

@@ -87,7 +87,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     }
                     // Some stores call it so if the object is not there.
                     Err(StoreError::Precondition | StoreError::NotFound) => last = TreeError::Busy,
-                    Err(error @ StoreError::Unavailable(_)) => last = error.into(),
+                    Err(
+                        error @ (StoreError::Unavailable(_) | StoreError::AccountUnavailable(_)),
+                    ) => last = error.into(),
                     Err(error) => return fail_all(&mut batch, &error.into()),
                 }
             } else if let Some((intent, need)) = blocked {

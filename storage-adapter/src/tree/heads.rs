@@ -62,8 +62,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             };
             attempt += 1;
             match found {
-                Err(TreeError::Store(StoreError::Unavailable(_)) | TreeError::Body(_))
-                    if attempt < READ_ATTEMPTS => {}
+                Err(
+                    TreeError::Store(
+                        StoreError::Unavailable(_) | StoreError::AccountUnavailable(_),
+                    )
+                    | TreeError::Body(_),
+                ) if attempt < READ_ATTEMPTS => {}
                 // A broken body of an object is the store's failure, not the caller's.
                 Err(TreeError::Body(error)) => {
                     return Err(TreeError::Store(StoreError::Unavailable(error.to_string())));

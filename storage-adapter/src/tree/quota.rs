@@ -161,9 +161,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         match self.store.put(key, whole(bytes.into()), mode(etag)).await {
             Ok(_) => Ok(true),
             // Whether it happened shows when the ledger is read again.
-            Err(StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_)) => {
-                Ok(false)
-            }
+            Err(
+                StoreError::Precondition
+                | StoreError::NotFound
+                | StoreError::Unavailable(_)
+                | StoreError::AccountUnavailable(_),
+            ) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -255,7 +258,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     self.shared.cache.insert(&key, &Arc::new(head), length);
                 }
                 Err(
-                    StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_),
+                    StoreError::Precondition
+                    | StoreError::NotFound
+                    | StoreError::Unavailable(_)
+                    | StoreError::AccountUnavailable(_),
                 ) => {
                     return Ok(Err(None));
                 }

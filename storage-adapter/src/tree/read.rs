@@ -91,8 +91,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     return Ok(DocumentRead::Found { info, range, body });
                 }
                 // Overwritten and swept since the head was read, or the store's failure.
-                Err(TreeError::Store(StoreError::NotFound | StoreError::Unavailable(_)))
-                    if attempt < ATTEMPTS => {}
+                Err(TreeError::Store(
+                    StoreError::NotFound
+                    | StoreError::Unavailable(_)
+                    | StoreError::AccountUnavailable(_),
+                )) if attempt < ATTEMPTS => {}
                 Err(TreeError::Store(StoreError::NotFound)) => {
                     return Err(TreeError::Format(format!(
                         "the bytes of \"{path}\" of the account {account} are missing in the \

@@ -190,7 +190,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             match self.try_copy(to, key).await {
                 Ok(Some(copied)) => return Ok(copied),
                 Ok(None) => last = None,
-                Err(error @ (StoreError::Unavailable(_) | StoreError::Body(_))) => {
+                Err(
+                    error @ (StoreError::Unavailable(_)
+                    | StoreError::AccountUnavailable(_)
+                    | StoreError::Body(_)),
+                ) => {
                     last = Some(error);
                 }
                 Err(error) => return Err(error.into()),
@@ -277,7 +281,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             {
                 Ok(_) => return Ok(()),
                 Err(
-                    StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_),
+                    StoreError::Precondition
+                    | StoreError::NotFound
+                    | StoreError::Unavailable(_)
+                    | StoreError::AccountUnavailable(_),
                 ) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -308,7 +315,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     .put(&key, whole(bytes.clone()), PutMode::IfAbsent)
                     .await;
                 match put {
-                    Ok(_) | Err(StoreError::Precondition | StoreError::Unavailable(_)) => {}
+                    Ok(_)
+                    | Err(
+                        StoreError::Precondition
+                        | StoreError::Unavailable(_)
+                        | StoreError::AccountUnavailable(_),
+                    ) => {}
                     Err(error) => return Err(error.into()),
                 }
                 match to.object(&key, None).await? {

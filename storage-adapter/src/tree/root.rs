@@ -71,7 +71,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                         return Ok(entries);
                     }
                 }
-                Err(StoreError::Unavailable(_)) if failures + 1 < ATTEMPTS => {
+                Err(StoreError::Unavailable(_) | StoreError::AccountUnavailable(_))
+                    if failures + 1 < ATTEMPTS =>
+                {
                     failures += 1;
                     self.back_off(failures).await;
                 }

@@ -6,15 +6,15 @@ use protocol::{ArchiveState, ArchiveToken, ArchiveView, NewArchivePlace};
 use serde_json::json;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::away::{DiscoveryError, Found, Remote, discover, probe, storage_root};
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{Member, answer, empty, json, query};
-use crate::routes::api::Call;
 
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
@@ -27,10 +27,10 @@ impl From<DiscoveryError> for Failure {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /api/archive`.
     pub(crate) async fn get_archive(&self, call: &Call<'_>) -> Answer {
-        let (_, record) = self.session_account(call).await?;
+        let (_, record) = self.identity.session_account(call).await?;
         let archive = record.archive.as_ref().map(ArchiveView::from);
         Ok(answer(StatusCode::OK, &Member("archive", &archive)))
     }
@@ -50,7 +50,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api/archive/token`: what the account's own client reads the archives with.
     pub(crate) async fn get_archive_token(&self, call: &Call<'_>) -> Answer {
-        let (held, record) = self.session_account(call).await?;
+        let (held, record) = self.identity.session_account(call).await?;
         let place = record.archive.ok_or_else(|| {
             Failure::not_found("the archives are kept here; no other storage is connected")
         })?;
@@ -63,7 +63,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `PUT /api/archive`: tries a storage, then keeps archives there from now on.
     pub(crate) async fn put_archive(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let (held, record) = self.session_account(call).await?;
+        let (held, record) = self.identity.session_account(call).await?;
         let wanted: NewArchivePlace = json(body).await?;
         let token = wanted.token.trim();
         if token.is_empty()
@@ -83,20 +83,21 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 found.user_address, found.root
             )));
         }
-        if found.root == self.config.storage_root(&held.account) {
+        if found.root == self.kernel.config().storage_root(&held.account) {
             return Err(Failure::unprocessable(
                 "this is the account's own storage here, where archives are kept anyway",
             ));
         }
-        let until = self.now().plus_millis(PROBE_MS);
-        let remote = Remote::new(self.storage.host(), &found.root, token, until);
+        let until = self.kernel.now().plus_millis(PROBE_MS);
+        let remote = Remote::new(self.kernel.storage().host(), &found.root, token, until);
         let id: String = self
+            .kernel
             .random::<8>()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
         probe(&remote, &id).await.map_err(Failure::unprocessable)?;
-        let now = self.now();
+        let now = self.kernel.now();
         let place = ArchivePlace {
             user_address: found.user_address,
             root: found.root,
@@ -113,13 +114,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `DELETE /api/archive`: archives are kept here again from now on; what is there stays there.
     pub(crate) async fn delete_archive(&self, call: &Call<'_>) -> Answer {
-        let (_, record) = self.session_account(call).await?;
+        let (_, record) = self.identity.session_account(call).await?;
         self.set_archive(&record, None).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
     async fn find_storage(&self, address: &str) -> Result<Found, Failure> {
-        Ok(discover(self.storage.host(), address).await?)
+        Ok(discover(self.kernel.storage().host(), address).await?)
     }
 
     async fn set_archive(
@@ -128,20 +129,25 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         place: Option<ArchivePlace>,
     ) -> Result<(), Failure> {
         let account = &record.name;
-        self.edit::<AccountRecord, ()>(&keys::account(account), |record| {
-            record.archive.clone_from(&place);
-            Edit::Write(())
-        })
-        .await?
-        .ok_or_else(|| Failure::not_found("the account does not exist any more"))?;
+        self.kernel
+            .edit::<AccountRecord, ()>(&keys::account(account), |record| {
+                record.archive.clone_from(&place);
+                Edit::Write(())
+            })
+            .await?
+            .ok_or_else(|| Failure::not_found("the account does not exist any more"))?;
         // What waits in the spools of connectors can go on.
         let mut woken = Vec::new();
         for connection in self.connections(account).await? {
             if woken.contains(&connection.connector) {
                 continue;
             }
-            if let Some(connector) = self.find_connector(&connection.connector).await? {
-                self.wake(&connector).await;
+            if let Some(connector) = self
+                .connectors
+                .find_connector(&connection.connector)
+                .await?
+            {
+                self.connectors.wake(&connector).await;
             }
             woken.push(connection.connector);
         }

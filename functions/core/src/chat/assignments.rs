@@ -8,7 +8,7 @@ use protocol::{AccountName, Assignment, Assignments, Connection};
 use serde_json::Map;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::kernel::config::Connector;
 use crate::kernel::fields;
 use crate::kernel::keys;
@@ -16,7 +16,7 @@ use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, parse_json, query};
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /connector/assignments[?account=…]`.
     pub(crate) async fn get_assignments(&self, connector: &Connector, parts: &Parts) -> Answer {
         let accounts = match query(parts, "account") {
@@ -24,9 +24,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 let name = name.parse::<AccountName>();
                 vec![name.map_err(|error| Failure::unprocessable(error.to_string()))?]
             }
-            None => self.account_names().await?,
+            None => self.identity.account_names().await?,
         };
-        let closed = self.closed_accounts().await?;
+        let closed = self.identity.closed_accounts().await?;
         let mut assignments = Vec::new();
         for account in accounts {
             if closed.contains(&account) {
@@ -45,7 +45,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// connect without its password would show the account under a name that is not proved.
     fn assignment(&self, account: &AccountName, mut connection: Connection) -> Option<Assignment> {
         if let Some(sealed) = &connection.password {
-            let secret = self.keys.open(account, &connection.id, sealed).ok()?;
+            let secret = self
+                .kernel
+                .keys()
+                .open(account, &connection.id, sealed)
+                .ok()?;
             connection.password = Some(secret);
         }
         Some(Assignment {
@@ -60,7 +64,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             account,
             connection,
         } = parse_json(body)?;
-        if self.account(&account).await?.is_none() || self.is_closed(&account).await? {
+        if self.identity.account(&account).await?.is_none()
+            || self.identity.is_closed(&account).await?
+        {
             return Err(Failure::not_found(format!(
                 "there is no account \"{account}\", or it is disabled"
             )));
@@ -109,6 +115,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<Connection, Failure> {
         let sealed = self.sealed(account, id, wanted.password.as_deref())?;
         let edited = self
+            .kernel
             .edit::<Connection, Connection>(&keys::connection(account, id), |connection| {
                 // What is said of it is taken over; a flag that is not, stays.
                 connection.fields.retain(|_, value| value.is_boolean());
@@ -137,7 +144,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 connector.id
             )));
         }
-        let platform = self.platform(&connection.platform).await?;
+        let platform = self.connectors.platform(&connection.platform).await?;
         let mut given = connection.fields;
         given.insert("nick".to_owned(), connection.nick.into());
         given.insert("password".to_owned(), connection.password.into());
@@ -152,7 +159,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             channels: Vec::new(),
             enabled: true,
             connector: connector.id.clone(),
-            created: self.now(),
+            created: self.kernel.now(),
             platform: connection.platform,
             fields: Map::new(),
         };

@@ -10,15 +10,15 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::turn::{GUEST_TTL, TTL};
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call as Request;
 use crate::kernel::guard::Subject;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, parse_json};
-use crate::routes::api::Call as Request;
 
 /// Owner in the token of a call; no account can have this name.
 const OWNER: &str = "call";
@@ -64,7 +64,7 @@ fn over() -> Failure {
     Failure::not_found("this call is over, or its link is not complete; ask for a new link")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `POST /api/calls`: 201 with the token that makes the link.
     pub(crate) async fn post_call(&self, request: &Request<'_>, body: Incoming) -> Answer {
         let held = request.session()?;
@@ -74,13 +74,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "target: expected the name of a channel or person of at most {MAX_TARGET} bytes"
             )));
         }
-        if self.any_gateway().await?.is_none() {
+        if self.connectors.any_gateway().await?.is_none() {
             return Err(no_connector());
         }
         #[allow(clippy::expect_used, reason = "the constant is a valid name")]
         let owner = OWNER.parse().expect("the constant is a valid name");
-        let token = BearerToken::new(owner, &self.random());
-        let now = self.now();
+        let token = BearerToken::new(owner, &self.kernel.random());
+        let now = self.kernel.now();
         let call = Call {
             version: 1,
             id: token.id.clone(),
@@ -93,12 +93,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         self.count_call(&call.account, Some((&call.id, call.expires)))
             .await?;
-        self.store(&keys::call(&call.id), &call, PutMode::IfAbsent)
+        self.kernel
+            .store(&keys::call(&call.id), &call, PutMode::IfAbsent)
             .await?;
         let view = CallLink {
             id: call.id,
             token: token.to_string(),
-            link: format!("{}/#/call/{token}", self.config.origin),
+            link: format!("{}/#/call/{token}", self.kernel.config().origin),
             guests: call.guests,
             expires: call.expires,
         };
@@ -136,8 +137,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .headers
             .contains_key(http::header::AUTHORIZATION);
         let (name, member, moderator) = if signed_in {
-            let held = self.find_session(request.parts, request.client).await?;
-            let record = self.account_of(&held).await?;
+            let held = self
+                .identity
+                .find_session(request.parts, request.client)
+                .await?;
+            let record = self.identity.account_of(&held).await?;
             let moderator = record.admin || held.account == call.account;
             (held.account.to_string(), Some(held), moderator)
         } else if call.guests {
@@ -150,14 +154,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         };
         let guest = member.is_none();
-        let connector = self.any_gateway().await?.ok_or_else(no_connector)?;
+        let connector = self
+            .connectors
+            .any_gateway()
+            .await?
+            .ok_or_else(no_connector)?;
         let joins = match guest {
             true => Subject::Guest(request.client),
             false => Subject::Caller(name.parse().map_err(|_| over())?),
         };
-        self.check_guesses(&joins).await?;
-        self.count_attempt(&joins).await?;
-        let peer = self.random::<12>();
+        self.kernel.check_guesses(&joins).await?;
+        self.kernel.count_attempt(&joins).await?;
+        let peer = self.kernel.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
         let ttl = if guest { GUEST_TTL } else { TTL };
         let ice_servers = self.ice_servers(&name, ttl, &call);
@@ -188,17 +196,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns whether the link of a call still holds.
     pub(crate) async fn call_goes_on(&self, id: &str) -> Result<bool, StoreError> {
-        if !crate::routes::api::is_id(id) {
+        if !keys::is_id(id) {
             return Ok(false);
         }
-        let found = match self.load::<Call>(&keys::call(id)).await {
+        let found = match self.kernel.load::<Call>(&keys::call(id)).await {
             // What nobody can read nobody can join.
             Err(StoreError::Damaged(_)) => None,
             found => found?,
         };
         match found {
-            Some((call, _)) if call.expires > self.now() => {
-                Ok(!self.is_closed(&call.account).await?)
+            Some((call, _)) if call.expires > self.kernel.now() => {
+                Ok(!self.identity.is_closed(&call.account).await?)
             }
             _ => Ok(false),
         }
@@ -211,9 +219,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if call.account != held.account {
             return Err(Failure::forbidden("only who started the call may end it"));
         }
-        self.storage.store().delete(&keys::call(&call.id)).await?;
+        self.kernel
+            .storage()
+            .store()
+            .delete(&keys::call(&call.id))
+            .await?;
         self.uncount_call(&call.account, &call.id).await?;
-        self.call_ended(&call.id).await?;
+        self.connectors.call_ended(&call.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
@@ -222,7 +234,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Ok(account) = name.trim().to_lowercase().parse() else {
             return Ok(());
         };
-        match self.account(&account).await? {
+        match self.identity.account(&account).await? {
             Some(_) => Err(Failure::unprocessable(format!(
                 "name: \"{name}\" belongs to a member; sign in, or choose another"
             ))),
@@ -252,10 +264,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Reads the call of a token; guesses are slowed down.
     async fn open_call(&self, request: &Request<'_>, token: &str) -> Result<Call, Failure> {
         let guesses = Subject::Client(request.client);
-        let now = self.now();
-        self.check_guesses(&guesses).await?;
+        let now = self.kernel.now();
+        self.kernel.check_guesses(&guesses).await?;
         let found = match token.parse::<BearerToken>() {
             Ok(token) if token.owner.as_str() == OWNER => self
+                .kernel
                 .load::<Call>(&keys::call(&token.id))
                 .await?
                 .map(|(call, _)| call)
@@ -263,11 +276,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             _ => None,
         };
         match found {
-            Some(call) if call.expires > now && !self.is_closed(&call.account).await? => Ok(call),
+            Some(call) if call.expires > now && !self.identity.is_closed(&call.account).await? => {
+                Ok(call)
+            }
             // The link was right once; nobody is guessing.
             Some(_) => Err(over()),
             None => {
-                self.count_attempt(&guesses).await?;
+                self.kernel.count_attempt(&guesses).await?;
                 Err(over())
             }
         }
@@ -327,7 +342,7 @@ mod tests {
         let reply = f.api("POST", &path, &alice, json!({"name": "somebody else"}));
         assert_eq!(reply.status, 200, "{reply:?}");
         let ticket = reply.json()["ticket"].as_str().unwrap().to_owned();
-        let ticket = CallTicket::verify(&ticket, KEY, "irc-1", f.now()).unwrap();
+        let ticket = CallTicket::verify(&ticket, KEY, "irc-1", f.kernel.now()).unwrap();
         assert_eq!((ticket.name.as_str(), ticket.guest), ("alice", false));
 
         let open = start(&f, &alice, true);
@@ -365,7 +380,7 @@ mod tests {
         let guest = join(&f, &call, &json!({"name": "Zoë"})).json()["ice_servers"][0].clone();
         assert_eq!(guest["urls"][0], "turn:turn.example.org:3478");
         let user = guest["username"].as_str().unwrap();
-        let hour = f.now().millis() / 1000 + 3600;
+        let hour = f.kernel.now().millis() / 1000 + 3600;
         let id = call.split('.').nth(1).unwrap();
         assert_eq!(user, format!("{hour}:guest:alice/{id}"));
         // Whoever opens the link again gets the same quota; so they renew them while a call goes on.
@@ -423,10 +438,10 @@ mod tests {
         assert!(!left(second.split('.').nth(1).unwrap()), "its day is over");
         let third = start(&f, &alice, false);
         let third = third.split('.').nth(1).unwrap();
-        block_on(f.maintain());
+        block_on(f.lifecycle.maintain());
         assert!(left(third));
         f.host().advance(CALL_MS);
-        assert!(block_on(f.maintain()).failed.is_empty());
+        assert!(block_on(f.lifecycle.maintain()).failed.is_empty());
         assert!(!left(third), "nobody starts another one");
 
         let open = start(&f, &alice, true);

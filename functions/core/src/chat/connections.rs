@@ -7,16 +7,17 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::chat::Chat;
+use crate::identity::call::Call;
 use crate::identity::provision::PRIVATE_CONNECTION;
-use crate::kernel::body::Incoming;
 use crate::kernel::fields::{self, InvalidField};
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, empty, json};
-use crate::routes::api::{Call, is_id};
 
 /// The most connections of one account.
 const MAX_CONNECTIONS: usize = 50;
@@ -73,7 +74,7 @@ fn missing() -> Failure {
     Failure::not_found("there is no such connection; perhaps it was deleted")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /api/connections`.
     pub(crate) async fn get_connections(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
@@ -84,7 +85,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let managed = self.is_managed(&connection.id).await?;
             views.push(ConnectionView::new(connection, managed));
         }
-        let platforms = self.offered().await?;
+        let platforms = self.connectors.offered().await?;
         Ok(answer(
             StatusCode::OK,
             &serde_json::json!({"connections": views, "platforms": platforms}),
@@ -121,10 +122,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             password: None,
             channels: Vec::new(),
             enabled: true,
-            created: self.now(),
+            created: self.kernel.now(),
             fields: Map::new(),
         };
-        self.platform(id).await?.fill(&mut connection, wanted)?;
+        self.connectors
+            .platform(id)
+            .await?
+            .fill(&mut connection, wanted)?;
         let name = wanted.get("name").and_then(Value::as_str);
         connection.name = fields::text("name", name.unwrap_or_else(|| place_of(&connection)))?;
         if let Some(password) = connection.password.take() {
@@ -133,7 +137,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let others = self.connections(account).await?;
         connection.server = server_for(&connection, &others)?;
         self.add_connection(account, &connection, &others).await?;
-        self.connections_changed(account, &[&connection.connector])
+        self.connectors
+            .connections_changed(account, &[&connection.connector])
             .await?;
         Ok(answer(
             StatusCode::CREATED,
@@ -167,7 +172,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Some(platform) => Some(self.connector_id(platform).await?),
             None => None,
         };
-        let platform = self.platform(moved.unwrap_or(&before.platform)).await?;
+        let platform = self
+            .connectors
+            .platform(moved.unwrap_or(&before.platform))
+            .await?;
         let password = match changes.get("password") {
             Some(password) => {
                 let mut scratch = before.clone();
@@ -182,6 +190,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             None => None,
         };
         let result = self
+            .kernel
             .edit::<Connection, Result<Connection, Failure>>(
                 &keys::connection(account, id),
                 |connection| {
@@ -208,7 +217,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await?;
         let connection = result.ok_or_else(missing)??;
         // One that kept it until now has to let go of it.
-        self.connections_changed(account, &[&before.connector, &connection.connector])
+        self.connectors
+            .connections_changed(account, &[&before.connector, &connection.connector])
             .await?;
         Ok(answer(
             StatusCode::OK,
@@ -226,15 +236,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let key = keys::connection(&held.account, id);
-        self.storage.store().delete(&key).await?;
-        self.connections_changed(&held.account, &[&removed.connector])
+        self.kernel.storage().store().delete(&key).await?;
+        self.connectors
+            .connections_changed(&held.account, &[&removed.connector])
             .await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
     /// Whether a connection leads to the server's own network, as long as the server has one.
     async fn is_managed(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(id == PRIVATE_CONNECTION && self.network().await?.is_some())
+        Ok(id == PRIVATE_CONNECTION && self.connectors.network().await?.is_some())
     }
 
     /// Reads all connections of an account, secrets sealed.
@@ -242,7 +253,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         account: &AccountName,
     ) -> Result<Vec<Connection>, StoreError> {
-        let mut connections = self.load_all(&keys::connections(account)).await?;
+        let mut connections = self.kernel.load_all(&keys::connections(account)).await?;
         self.at_current_address(&mut connections).await?;
         Ok(connections)
     }
@@ -251,7 +262,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Err(missing());
         }
-        let found = self.load(&keys::connection(account, id)).await?;
+        let found = self.kernel.load(&keys::connection(account, id)).await?;
         let (mut connection, _) = found.ok_or_else(missing)?;
         let one = std::slice::from_mut(&mut connection);
         self.at_current_address(one).await?;
@@ -277,13 +288,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             keys::connections(account),
             keys::connection(account, &connection.id),
         );
-        let added = self.add_within(&prefix, &key, connection, MAX_CONNECTIONS);
+        let added = self
+            .kernel
+            .add_within(&prefix, &key, connection, MAX_CONNECTIONS);
         added.await?.then_some(()).ok_or_else(full)
     }
 
     /// Makes an id for a connection, `^[a-z0-9]{16}$`.
     pub(crate) fn connection_id(&self) -> String {
-        let bytes: [u8; 8] = self.random();
+        let bytes: [u8; 8] = self.kernel.random();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -294,17 +307,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         connection: &str,
         secret: &str,
     ) -> Result<String, Failure> {
-        self.keys
-            .seal(account, connection, secret, self.random())
+        self.kernel
+            .keys()
+            .seal(account, connection, secret, self.kernel.random())
             .map_err(|_| Failure::unprocessable("the password could not be sealed"))
     }
 
     /// Returns the id of the connector that keeps connections of a platform.
     async fn connector_id(&self, platform: &str) -> Result<String, Failure> {
-        if let Some(connector) = self.connector_for(platform).await? {
+        if let Some(connector) = self.connectors.connector_for(platform).await? {
             return Ok(connector.id);
         }
-        let connectors = self.all_connectors().await?;
+        let connectors = self.connectors.all_connectors().await?;
         let mut offered: Vec<&str> = connectors
             .iter()
             .flat_map(|connector| connector.platforms.iter().map(String::as_str))

@@ -12,15 +12,15 @@ use protocol::{
 };
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, parse_json};
 use crate::notify::Missed;
-use crate::routes::api::is_id;
 
 /// The most events of one batch.
 const MAX_EVENTS: usize = 10_000;
@@ -57,7 +57,7 @@ impl<E: Into<Failure>> From<E> for Trouble {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     pub(crate) async fn post_events(&self, body: &Bytes) -> Answer {
         let batch: EventBatch = parse_json(body)?;
         if batch.events.len() > MAX_EVENTS {
@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut receipt = EventReceipt::default();
         let mut away = Vec::new();
         for (account, events) in accounts {
-            let found = match self.account(&account).await {
+            let found = match self.identity.account(&account).await {
                 Err(StoreError::Damaged(reason)) => {
                     receipt.waiting.push(WaitingAccount {
                         account,
@@ -106,7 +106,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         // Those whose archives are elsewhere come last, and have only so much time together: nobody
         // waits for an external server.
-        let until = self.now().plus_millis(AWAY_MS);
+        let until = self.kernel.now().plus_millis(AWAY_MS);
         for (account, place, events) in away {
             receipt.elsewhere.push(account.clone());
             let place = Some((&place, until));
@@ -163,7 +163,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         }
         // Repeats are recognised, so this need not wait for an archive that is away.
-        match self.note_missed(account, &missed).await {
+        match self.notify.note_missed(account, &missed).await {
             // Nobody is mailed of it; it is archived all the same.
             Ok(()) | Err(StoreError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
@@ -188,26 +188,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Ok(());
         }
-        let platforms = self.registry().await?;
+        let platforms = self.connectors.registry().await?;
         let key = keys::connection(account, id);
-        let edited = self.edit::<Connection, Vec<RefusedEvent>>(&key, |connection| {
-            let platform = platforms.platform(&connection.platform);
-            let (mut changed, mut refused) = (false, Vec::new());
-            for (event, body) in changes {
-                match apply(connection, &platform, body) {
-                    Ok(change) => changed |= change,
-                    Err(error) => refused.push(RefusedEvent {
-                        id: event.clone(),
-                        reason: error.to_string(),
-                    }),
+        let edited = self
+            .kernel
+            .edit::<Connection, Vec<RefusedEvent>>(&key, |connection| {
+                let platform = platforms.platform(&connection.platform);
+                let (mut changed, mut refused) = (false, Vec::new());
+                for (event, body) in changes {
+                    match apply(connection, &platform, body) {
+                        Ok(change) => changed |= change,
+                        Err(error) => refused.push(RefusedEvent {
+                            id: event.clone(),
+                            reason: error.to_string(),
+                        }),
+                    }
                 }
-            }
-            if changed {
-                Edit::Write(refused)
-            } else {
-                Edit::Keep(refused)
-            }
-        });
+                if changed {
+                    Edit::Write(refused)
+                } else {
+                    Edit::Keep(refused)
+                }
+            });
         match edited.await {
             Ok(found) => {
                 refused.extend(found.into_iter().flatten());

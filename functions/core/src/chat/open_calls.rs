@@ -4,7 +4,7 @@ use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
@@ -27,13 +27,17 @@ struct OpenCall {
     expires: Timestamp,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Returns the calls of an account that may be open.
     pub(crate) async fn open_calls(
         &self,
         account: &AccountName,
     ) -> Result<Vec<String>, StoreError> {
-        let open = match self.load::<OpenCalls>(&keys::calls_of(account)).await {
+        let open = match self
+            .kernel
+            .load::<OpenCalls>(&keys::calls_of(account))
+            .await
+        {
             Err(StoreError::Damaged(_)) => None,
             open => open?,
         };
@@ -47,9 +51,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         new: Option<(&str, Timestamp)>,
     ) -> Result<(), Failure> {
-        let now = self.now();
+        let now = self.kernel.now();
         let key = keys::calls_of(account);
         let counted = self
+            .kernel
             .upsert::<OpenCalls, Result<Vec<String>, ()>>(&key, |open| {
                 open.version = 1;
                 let over = |one: &OpenCall| one.expires <= now;
@@ -78,7 +83,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ))
         })?;
         for id in ended {
-            self.storage.store().delete(&keys::call(&id)).await?;
+            self.kernel
+                .storage()
+                .store()
+                .delete(&keys::call(&id))
+                .await?;
         }
         Ok(())
     }
@@ -90,7 +99,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         id: &str,
     ) -> Result<(), StoreError> {
         let key = keys::calls_of(account);
-        let edited = self.edit::<OpenCalls, ()>(&key, |open| {
+        let edited = self.kernel.edit::<OpenCalls, ()>(&key, |open| {
             open.calls.retain(|one| one.id != id);
             Edit::Write(())
         });

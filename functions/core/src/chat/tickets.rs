@@ -5,21 +5,21 @@ use http::StatusCode;
 use protocol::{ConnectorAddress, Ticket, TicketResponse};
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::chat::Chat;
+use crate::identity::call::Call;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::answer;
-use crate::routes::api::Call;
 
 /// How long a ticket lasts: 5 minutes.
 pub(crate) const TICKET_MS: i64 = 5 * 60 * 1000;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `POST /api/tickets`.
     pub(crate) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         // Whoever asks for one opens a socket and sees what there is.
-        self.browser_came(&held.account).await?;
-        let expires = self.now().plus_millis(TICKET_MS);
+        self.notify.browser_came(&held.account).await?;
+        let expires = self.kernel.now().plus_millis(TICKET_MS);
         let address = |connector: &crate::kernel::config::Connector| {
             let ticket = Ticket {
                 account: held.account.clone(),
@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         };
         // A connector without platforms, like the IRC server, has nothing for browsers.
-        let serving = self.all_connectors().await?;
+        let serving = self.connectors.all_connectors().await?;
         let serving = serving
             .iter()
             .filter(|connector| !connector.platforms.is_empty());

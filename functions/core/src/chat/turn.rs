@@ -8,7 +8,7 @@ use http::StatusCode;
 use sha1::Sha1;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::kernel::config::TurnConfig;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
@@ -55,7 +55,7 @@ fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCrede
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Makes credentials for whoever may call, for so many seconds: for an account under its name; for a guest under
     /// `guest:<starter>/<call>`, which no account can be named. The TURN server counts its quotas by this name: all
     /// guests of a call have one, and all calls of an account one, however often their links are opened.
@@ -64,13 +64,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         name: &str,
         ttl: i64,
     ) -> Result<TurnCredentials, Failure> {
-        let config = self.config.turn.as_ref().ok_or_else(|| {
+        let config = self.kernel.config().turn.as_ref().ok_or_else(|| {
             Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "this installation has no TURN server; calls work only between people who reach each other directly",
             )
         })?;
-        Ok(credentials(config, name, ttl, self.now().millis() / 1000))
+        Ok(credentials(
+            config,
+            name,
+            ttl,
+            self.kernel.now().millis() / 1000,
+        ))
     }
 }
 

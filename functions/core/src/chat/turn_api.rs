@@ -3,14 +3,14 @@
 use http::StatusCode;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::turn::TTL;
+use crate::identity::call::Call;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::answer;
-use crate::routes::api::Call;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /api/turn`.
     pub(crate) fn get_turn(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;

@@ -10,7 +10,7 @@ use http::{Method, Request};
 use protocol::{Task, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::connectors::Connectors;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Destination;
 use crate::kernel::host::FetchLimits;
@@ -37,7 +37,7 @@ impl Wakes {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Puts a task into a connector's queue and tells the connector. The task is durable when this returns;
     /// a task with this id that is there stays as it is.
     ///
@@ -61,7 +61,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Knocks at a connector unless it did not answer lately.
     pub(crate) async fn wake_unless_silent(&self, connector: &Connector, target: &str) {
-        let now = self.now();
+        let now = self.kernel.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not for longer than that either, if the clock was set back meanwhile.
         let paused =
@@ -93,8 +93,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns whether the connector heard it; nothing if nobody knows where it is.
     async fn knock(&self, connector: &Connector, target: &str) -> Option<bool> {
-        let now = self.now();
-        let internal = self.config.internal.get(&connector.id);
+        let now = self.kernel.now();
+        let internal = self.kernel.config().internal.get(&connector.id);
         let origin = internal.unwrap_or(&connector.url);
         if origin.is_empty() {
             return None;
@@ -113,7 +113,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             max_body: MAX_ANSWER,
             timeout: WAKE_TIMEOUT,
         };
-        let answer = self.storage.host().fetch(request, limits).await;
+        let answer = self.kernel.storage().host().fetch(request, limits).await;
         Some(answer.is_ok_and(|answer| answer.status().is_success()))
     }
 }
@@ -130,7 +130,9 @@ mod tests {
     #[test]
     fn a_connector_that_does_not_answer_is_left_alone_for_a_while() {
         let f = functions();
-        let connector = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+        let connector = block_on(f.connectors.find_connector("irc-1"))
+            .unwrap()
+            .unwrap();
         let task = Task::Say(Say {
             account: "alice".parse().unwrap(),
             connection: "c1".to_owned(),
@@ -140,19 +142,31 @@ mod tests {
             notice: false,
             source: None,
         });
-        let deliver = || block_on(f.deliver(&connector, &f.task_id(), task.clone())).unwrap();
+        let deliver = || {
+            block_on(
+                f.connectors
+                    .deliver(&connector, &f.connectors.task_id(), task.clone()),
+            )
+            .unwrap()
+        };
         deliver();
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 1);
         f.host().advance(UNREACHABLE_MS);
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 2);
-        f.wakes.begin("irc-1");
+        f.connectors.wakes.begin("irc-1");
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 3);
         f.host().advance(-UNREACHABLE_MS);
         deliver();
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 4, "another clock");
-        assert_eq!(block_on(f.tasks(&connector, None, 10)).unwrap().0.len(), 5);
+        assert_eq!(
+            block_on(f.connectors.tasks(&connector, None, 10))
+                .unwrap()
+                .0
+                .len(),
+            5
+        );
     }
 }

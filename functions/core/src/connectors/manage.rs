@@ -5,11 +5,11 @@ use protocol::{ConnectorState, ConnectorView, NewConnector, Registration};
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::connectors::Connectors;
 use crate::connectors::registry::Registered;
-use crate::kernel::body::Incoming;
 use crate::kernel::config::Config;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{Member, answer, empty, json};
 
@@ -30,11 +30,12 @@ struct Change {
     url: Option<String>,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// `GET /api/connectors`.
     pub(crate) async fn get_connectors(&self) -> Answer {
         let configured = self
-            .config
+            .kernel
+            .config()
             .connectors
             .iter()
             .map(|connector| ConnectorView {
@@ -61,7 +62,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     fn view(&self, registered: &Registered) -> ConnectorView {
-        let silent = |seen: protocol::Timestamp| self.now().millis() - seen.millis() > SILENT_MS;
+        let silent =
+            |seen: protocol::Timestamp| self.kernel.now().millis() - seen.millis() > SILENT_MS;
         let state = match registered.seen {
             None => ConnectorState::Waiting,
             Some(seen) if silent(seen) => ConnectorState::Silent,
@@ -84,12 +86,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let wanted: NewConnector = json(body).await?;
         check_url(&wanted.kind, wanted.url.as_deref())?;
         let configured: Vec<&str> = self
-            .config
+            .kernel
+            .config()
             .connectors
             .iter()
             .map(|c| c.id.as_str())
             .collect();
-        let now = self.now();
+        let now = self.kernel.now();
         let made = self
             .edit_registry::<Registered, Failure>(|registry| {
                 let all = &mut registry.connectors;
@@ -120,7 +123,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 let made = Registered {
                     id,
                     kind: wanted.kind.clone(),
-                    generation: u32::from_be_bytes(self.random()),
+                    generation: u32::from_be_bytes(self.kernel.random()),
                     created: now,
                     registration: Registration::default(),
                     seen: None,
@@ -175,13 +178,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         made: &Registered,
         url: Option<&str>,
     ) -> Result<ConnectorView, Failure> {
-        let key = self.keys.connector(&made.id, made.generation);
+        let key = self.kernel.keys().connector(&made.id, made.generation);
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         // A private network that is not on the public internet has to be allowed by name.
         let allow = self.network().await?.filter(|_| made.kind == "irc");
         let allow = allow.map(|network| format!("{}:{}", network.host, network.port));
         let mut words = vec![
-            format!("SUBSPACE_FUNCTIONS_URL={}", self.config.origin),
+            format!("SUBSPACE_FUNCTIONS_URL={}", self.kernel.config().origin),
             format!("SUBSPACE_CONNECTOR_ID={}", made.id),
             format!("SUBSPACE_CONNECTOR_KEY={key}"),
         ];
@@ -194,7 +197,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             "smtp" => {
                 // The domain of addresses, by default that of the pages.
                 let host = url
-                    .unwrap_or(&self.config.origin)
+                    .unwrap_or(&self.kernel.config().origin)
                     .split_once("://")
                     .map_or("", |(_, rest)| rest.split([':', '/']).next().unwrap_or(""));
                 words.push(format!("SUBSPACE_MAIL_DOMAIN={host}"));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::{OutboxItem, Task};
 use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::connectors::Connectors;
 use crate::kernel::body::collect;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
@@ -15,12 +15,12 @@ use crate::kernel::keys;
 /// The largest record that is set aside, in bytes; of a larger one nothing is kept.
 const MAX_ASIDE: u64 = 1024 * 1024;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Makes an id for a task: ids sort by time.
     #[must_use]
     pub fn task_id(&self) -> String {
-        let millis = u64::try_from(self.now().millis()).unwrap_or_default();
-        let random = u128::from_be_bytes(self.random::<16>());
+        let millis = u64::try_from(self.kernel.now().millis()).unwrap_or_default();
+        let random = u128::from_be_bytes(self.kernel.random::<16>());
         format!("{millis:012x}-{random:032x}")
     }
 
@@ -39,7 +39,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             task,
         };
         let key = keys::task(&connector.id, id);
-        match self.store(&key, &item, PutMode::IfAbsent).await {
+        match self.kernel.store(&key, &item, PutMode::IfAbsent).await {
             Ok(_) | Err(StoreError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }
@@ -55,7 +55,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<(Vec<OutboxItem>, bool), StoreError> {
         let prefix = keys::queue(&connector.id);
         let after = after.map(|id| keys::task(&connector.id, id));
-        let listed = self.storage.store().list(&prefix, after.as_deref()).await?;
+        let listed = self
+            .kernel
+            .storage()
+            .store()
+            .list(&prefix, after.as_deref())
+            .await?;
         let mut entries = listed.into_iter();
         let mut items = Vec::new();
         while items.len() < limit {
@@ -73,7 +78,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Reads a task; `None` if there is none, or if it is damaged and was set aside.
     pub(crate) async fn task(&self, key: &str) -> Result<Option<OutboxItem>, StoreError> {
-        let object = match self.storage.store().get(key, GetOptions::default()).await {
+        let object = match self
+            .kernel
+            .storage()
+            .store()
+            .get(key, GetOptions::default())
+            .await
+        {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
@@ -86,14 +97,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         match serde_json::from_slice(&bytes) {
             Ok(item) => Ok(Some(item)),
             Err(error) => {
-                self.note_damage(key, &error);
+                self.kernel.note_damage(key, &error);
                 let aside = keys::set_aside(key);
                 let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
-                self.storage
+                self.kernel
+                    .storage()
                     .store()
                     .put(&aside, body, PutMode::Overwrite)
                     .await?;
-                self.storage.store().delete(key).await?;
+                self.kernel.storage().store().delete(key).await?;
                 Ok(None)
             }
         }
@@ -110,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_task_is_set_aside_and_the_others_go_on() {
         let f = functions();
-        let connector = f.config.connectors[0].clone();
+        let connector = f.kernel.config().connectors[0].clone();
         let say = |text: &str| {
             Task::Say(protocol::Say {
                 account: "alice".parse().unwrap(),
@@ -125,19 +137,27 @@ mod tests {
         for id in ["000000000001-a", "000000000002-a"] {
             let damaged = json!({"id": id, "task": "dance"});
             let key = keys::task(&connector.id, id);
-            block_on(f.store(&key, &damaged, PutMode::IfAbsent)).unwrap();
+            block_on(f.kernel.store(&key, &damaged, PutMode::IfAbsent)).unwrap();
         }
-        block_on(f.enqueue(&connector, "000000000003-a", say("one"))).unwrap();
-        block_on(f.enqueue(&connector, "000000000004-a", say("two"))).unwrap();
-        let (items, more) = block_on(f.tasks(&connector, None, 1)).unwrap();
+        block_on(
+            f.connectors
+                .enqueue(&connector, "000000000003-a", say("one")),
+        )
+        .unwrap();
+        block_on(
+            f.connectors
+                .enqueue(&connector, "000000000004-a", say("two")),
+        )
+        .unwrap();
+        let (items, more) = block_on(f.connectors.tasks(&connector, None, 1)).unwrap();
         assert_eq!(items.len(), 1);
         assert_eq!((items[0].id.as_str(), more), ("000000000003-a", true));
-        let (items, more) = block_on(f.tasks(&connector, None, 2)).unwrap();
+        let (items, more) = block_on(f.connectors.tasks(&connector, None, 2)).unwrap();
         assert_eq!((items.len(), more), (2, false));
         let kept = f.memory().keys();
         let aside = |key: &&String| key.starts_with("set-aside/queue/");
         assert_eq!(kept.iter().filter(aside).count(), 2, "{kept:?}");
-        let done = block_on(f.maintain());
+        let done = block_on(f.lifecycle.maintain());
         assert!(done.failed["set-aside"].contains('2'), "{done:?}");
     }
 }

@@ -1,20 +1,19 @@
 //! `POST /connector/register`: a connector says where it is and what it can do.
 
 use bytes::Bytes;
-use http::StatusCode;
 use protocol::{MailInfo, NetworkInfo, Registration};
 use serde_json::Value;
-use storage_adapter::{ObjectStore, StoreError};
+use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::connectors::Connectors;
 use crate::kernel::config::Config;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
 use crate::kernel::fields::{self, said};
 use crate::kernel::host::Host;
 use crate::kernel::platform::{Platform, is_description};
-use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::{empty, parse_json};
+use crate::kernel::problem::Failure;
+use crate::kernel::request::parse_json;
 
 /// A registration that says nothing new is written down after so many milliseconds.
 const SEEN_MS: i64 = 10 * 60 * 1000;
@@ -22,11 +21,14 @@ const SEEN_MS: i64 = 10 * 60 * 1000;
 const MAX_PLATFORMS: usize = 16;
 /// The longest text that describes a connector, in bytes.
 const MAX_TEXT: usize = 64;
-/// Accounts that are given a new private network at once; others get it when they sign in.
-const MAX_ACCOUNTS: usize = 1_000;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
-    pub(crate) async fn post_registration(&self, connector: &Connector, body: &Bytes) -> Answer {
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
+    /// Notes what a connector says of itself; returns whether that differs from before.
+    pub(crate) async fn register(
+        &self,
+        connector: &Connector,
+        body: &Bytes,
+    ) -> Result<bool, Failure> {
         let mut told = checked(parse_json(body)?)?;
         may_be(connector, &told)?;
         let mut described = std::mem::take(&mut told.descriptors);
@@ -40,17 +42,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             })
             .await?;
         }
-        let now = self.now();
+        let now = self.kernel.now();
         let id = &connector.id;
         let Some(known) = registry.connectors.iter().find(|known| known.id == *id) else {
             // What the configuration says of a connector stays.
-            return Ok(empty(StatusCode::NO_CONTENT));
+            return Ok(false);
         };
         let changed = known.registration != told;
         let recent =
             |seen: protocol::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
         if !changed && known.seen.is_some_and(recent) {
-            return Ok(empty(StatusCode::NO_CONTENT));
+            return Ok(false);
         }
         self.edit_registry::<(), Failure>(|registry| {
             let known = registry.connectors.iter_mut().find(|known| known.id == *id);
@@ -60,17 +62,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Ok(())
         })
         .await?;
-        if changed {
-            // Accounts that were made before there was a network, the first one above all.
-            for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
-                match self.provision(account).await {
-                    // That account waits; all others go on.
-                    Ok(()) | Err(StoreError::Damaged(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(empty(StatusCode::NO_CONTENT))
+        Ok(changed)
     }
 }
 

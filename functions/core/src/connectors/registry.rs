@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::connectors::Connectors;
 use crate::kernel::body::collect;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
@@ -54,13 +54,13 @@ pub(crate) struct Registered {
 #[derive(Debug, Default)]
 pub(crate) struct RegistryCache(Mutex<Option<(Arc<Registry>, ETag)>>);
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// Finds a connector by its id.
     ///
     /// # Errors
     /// The store's.
     pub async fn find_connector(&self, id: &str) -> Result<Option<Connector>, StoreError> {
-        let configured = self.config.connectors.iter().find(|c| c.id == id);
+        let configured = self.kernel.config().connectors.iter().find(|c| c.id == id);
         if let Some(connector) = configured {
             return Ok(Some(connector.clone()));
         }
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns all connectors, those of the configuration first.
     pub(crate) async fn all_connectors(&self) -> Result<Vec<Connector>, StoreError> {
-        let mut all = self.config.connectors.clone();
+        let mut all = self.kernel.config().connectors.clone();
         for registered in &self.registry().await?.connectors {
             if !all.iter().any(|connector| connector.id == registered.id) {
                 all.push(self.connector_of(registered));
@@ -86,7 +86,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         platform: &str,
     ) -> Result<Option<Connector>, StoreError> {
         let serves = |connector: &Connector| connector.platforms.iter().any(|p| p == platform);
-        if let Some(configured) = self.config.connectors.iter().find(|c| serves(c)) {
+        if let Some(configured) = self.kernel.config().connectors.iter().find(|c| serves(c)) {
             return Ok(Some(configured.clone()));
         }
         Ok(self.all_connectors().await?.into_iter().find(serves))
@@ -106,7 +106,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Returns what the platforms of all connectors say of themselves.
     pub(crate) async fn offered(&self) -> Result<Vec<Value>, StoreError> {
         let registry = self.registry().await?;
-        let configured = self.config.connectors.iter().map(|c| &c.platforms);
+        let configured = self.kernel.config().connectors.iter().map(|c| &c.platforms);
         let made = registry
             .connectors
             .iter()
@@ -120,8 +120,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns the private IRC network, of the configuration or of an IRC server that registered.
     pub(crate) async fn network(&self) -> Result<Option<DefaultNetwork>, StoreError> {
-        if self.config.network.is_some() {
-            return Ok(self.config.network.clone());
+        if self.kernel.config().network.is_some() {
+            return Ok(self.kernel.config().network.clone());
         }
         let registry = self.registry().await?;
         let mut networks = registry
@@ -156,7 +156,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             kind: registered.kind.parse().unwrap_or(guess),
             url: registration.url.clone().unwrap_or_default(),
             platforms: registration.platforms.clone(),
-            key: self.keys.connector(&registered.id, registered.generation),
+            key: self
+                .kernel
+                .keys()
+                .connector(&registered.id, registered.generation),
         }
     }
 
@@ -173,7 +176,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if_none_match: known.as_ref().map(|(_, etag)| etag.clone()),
             ..GetOptions::default()
         };
-        let object = match self.storage.store().get(keys::CONNECTORS, options).await {
+        let object = match self
+            .kernel
+            .storage()
+            .store()
+            .get(keys::CONNECTORS, options)
+            .await
+        {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(Arc::default()),
             Err(StoreError::NotModified) => {
@@ -185,7 +194,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let registry: Registry = match serde_json::from_slice(&bytes) {
             Ok(registry) => registry,
             Err(error) => {
-                self.note_damage(keys::CONNECTORS, &error);
+                self.kernel.note_damage(keys::CONNECTORS, &error);
                 // Those that can be read, or as it was: the configured ones go on in any case.
                 let known = known.map(|(known, _)| known);
                 return Ok(known.unwrap_or_else(|| Arc::new(Registry::readable(&bytes))));
@@ -202,15 +211,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         mut change: impl FnMut(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
         for attempt in 0..MAX_ATTEMPTS {
-            let (mut registry, mode) = match self.load::<Registry>(keys::CONNECTORS).await? {
+            let (mut registry, mode) = match self.kernel.load::<Registry>(keys::CONNECTORS).await? {
                 Some((registry, etag)) => (registry, PutMode::IfMatch(etag)),
                 None => (Registry::default(), PutMode::IfAbsent),
             };
             registry.version = 1;
             let result = change(&mut registry)?;
-            match self.store(keys::CONNECTORS, &registry, mode).await {
+            match self.kernel.store(keys::CONNECTORS, &registry, mode).await {
                 Ok(_) => return Ok(result),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -4,12 +4,12 @@ use http::StatusCode;
 use protocol::{AccountName, KeptView};
 use storage_adapter::{Kept, ObjectStore, StoreError, TreeError};
 
-use crate::Functions;
+use crate::files::Files;
+use crate::identity::call::Call;
 use crate::kernel::config::DEFAULT_QUOTA;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::{answer, empty};
-use crate::routes::api::Call;
 
 /// They take at most this part of the quota, the newest ones; of the usual quota where there is none.
 const PART: u64 = 10;
@@ -18,7 +18,7 @@ const LOOK_PART: u64 = 8;
 /// … but not for less than so many bytes.
 const LEAST_LOOK: u64 = 4 << 20;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Returns how many bytes of an account's old versions are retained at most.
     pub(crate) async fn most_kept(&self, account: &AccountName) -> Result<u64, StoreError> {
         let quota = self.quota(account).await?;
@@ -36,7 +36,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             let most = self.most_kept(account).await?;
             if left >= most / LOOK_PART {
-                tree.sweep_to(account, self.now(), Some(most)).await?;
+                tree.sweep_to(account, self.kernel.now(), Some(most))
+                    .await?;
             }
             Ok(())
         }
@@ -49,7 +50,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let account = &call.session()?.account;
         let most = self.most_kept(account).await?;
         let Kept { versions, bytes } = self.tree(account).await?.kept(account).await?;
-        let days = self.storage.options().keep_millis / (24 * 60 * 60 * 1000);
+        let days = self.kernel.storage().options().keep_millis / (24 * 60 * 60 * 1000);
         let view = KeptView {
             versions: versions as u64,
             bytes,
@@ -63,7 +64,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn delete_kept(&self, call: &Call<'_>) -> Answer {
         let account = &call.session()?.account;
         let tree = self.tree(account).await?;
-        tree.sweep_to(account, self.now(), Some(0)).await?;
+        tree.sweep_to(account, self.kernel.now(), Some(0)).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }
@@ -114,7 +115,7 @@ mod tests {
             // The bound, and what a process adds before it looks.
             assert!(kept() <= 4 + 4);
         }
-        let done = block_on(f.maintain());
+        let done = block_on(f.lifecycle.maintain());
         assert!(done.failed.is_empty(), "{done:?}");
         assert_eq!(kept(), 3, "each counts some more than its bytes");
         let emptied = f.api("DELETE", "/api/store/kept", &session, Value::Null);

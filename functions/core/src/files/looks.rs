@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use protocol::{AccountName, Timestamp, WAKE_PATH};
 use storage_adapter::{ItemPath, ObjectStore};
 
-use crate::Functions;
+use crate::files::Files;
 use crate::kernel::host::Host;
 
 /// Where archives are.
@@ -60,21 +60,21 @@ impl Looks {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Has what is not written yet written, if this is an archive, as far as that takes a moment only.
     pub(crate) async fn before_looking_at(&self, account: &AccountName, item: &ItemPath) {
         let everything = matches!(item, ItemPath::Folder(path) if path.segments().is_empty());
         let archive = !item.is_public() && item.module() == Some(MODULE);
-        if !(archive || everything) || !self.looks.is_due(account, self.now()) {
+        if !(archive || everything) || !self.looks.is_due(account, self.kernel.now()) {
             return;
         }
         // Without it the answer is what was written before.
-        let Ok(all) = self.all_connectors().await else {
+        let Ok(all) = self.connectors.all_connectors().await else {
             return;
         };
         let target = format!("{WAKE_PATH}?archive={account}");
         let gateways = all.iter().filter(|one| !one.platforms.is_empty());
-        join_all(gateways.map(|one| self.wake_unless_silent(one, &target))).await;
+        join_all(gateways.map(|one| self.connectors.wake_unless_silent(one, &target))).await;
     }
 }
 

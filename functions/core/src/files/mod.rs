@@ -4,5 +4,56 @@ pub mod client_files;
 mod kept;
 pub(crate) mod listings;
 pub(crate) mod looks;
+pub(crate) mod quota;
 pub(crate) mod remote_storage;
 pub(crate) mod stores;
+
+use std::sync::Arc;
+
+use storage_adapter::ObjectStore;
+
+use crate::connectors::Connectors;
+use crate::identity::Identity;
+use crate::kernel::Kernel;
+use crate::kernel::host::Host;
+use stores::Tree;
+
+/// The documents of accounts.
+pub struct Files<S, H> {
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+    identity: Arc<Identity<S, H>>,
+    listings: listings::ListingCache,
+    quotas: quota::QuotaCache,
+    looks: looks::Looks,
+    places: Arc<stores::Places<S, H>>,
+    /// Of all accounts that are in the installation's store.
+    trees: Tree<S, H>,
+}
+
+impl<S: ObjectStore, H: Host> Files<S, H> {
+    /// Makes it over those that it uses.
+    pub(crate) fn new(
+        kernel: &Arc<Kernel<S, H>>,
+        connectors: &Arc<Connectors<S, H>>,
+        identity: &Arc<Identity<S, H>>,
+    ) -> Self {
+        let (places, trees) = stores::of(kernel.storage());
+        Self {
+            kernel: Arc::clone(kernel),
+            connectors: Arc::clone(connectors),
+            identity: Arc::clone(identity),
+            listings: listings::ListingCache::default(),
+            quotas: quota::QuotaCache::default(),
+            looks: looks::Looks::default(),
+            places,
+            trees,
+        }
+    }
+}
+
+impl<S, H> std::fmt::Debug for Files<S, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Files").finish_non_exhaustive()
+    }
+}

@@ -1,8 +1,6 @@
 //! Accounts: making them, proving a password, their quota.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 
 use crate::kernel::host::Host;
 use crate::kernel::records::{AccountRecord, Grant};
@@ -11,8 +9,7 @@ use protocol::{AccountName, GrantKind, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
-use crate::identity::closed::DISABLED;
+use crate::identity::Identity;
 use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::keys;
 use crate::kernel::password;
@@ -27,10 +24,8 @@ const MAX_PASSWORD_BYTES: usize = 1024;
 const RESERVED: [&str; 5] = ["call", "invite", "nickserv", "chanserv", "root"];
 /// After so many milliseconds without an account, a claim of the set-up may be taken over.
 const SETUP_CLAIM_MS: i64 = 60_000;
-/// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.
-const QUOTA_MS: i64 = 30_000;
-/// Quotas remembered.
-const MAX_QUOTAS: usize = 10_000;
+/// What is told of an account that is closed, to whoever has proved to be its owner.
+pub(crate) const DISABLED: &str = "this account is disabled; ask an admin of this installation";
 
 /// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -63,18 +58,46 @@ impl From<CreateAccountError> for Failure {
     }
 }
 
+/// Why a name with a password lets nobody in.
+pub(crate) enum SignInError {
+    /// There is no such account, or that is not its password.
+    Wrong,
+    /// The password is right, and the account is disabled.
+    Disabled,
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<StoreError> for SignInError {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Failure> for SignInError {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<SignInError> for Failure {
+    fn from(refusal: SignInError) -> Self {
+        match refusal {
+            SignInError::Wrong => {
+                Self::unauthorized("the account's name or the password is wrong", false)
+            }
+            SignInError::Disabled => Self::forbidden(DISABLED),
+            SignInError::Other(failure) => failure,
+        }
+    }
+}
+
 /// `setup.json`: who makes the first account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct SetupClaim {
     version: u32,
     account: AccountName,
     claimed: Timestamp,
-}
-
-/// Quotas of accounts, with when they were read.
-#[derive(Debug, Default)]
-pub(crate) struct QuotaCache {
-    entries: Mutex<HashMap<AccountName, (Option<u64>, Timestamp)>>,
 }
 
 /// Checks the name and the password wanted for a new account.
@@ -106,13 +129,13 @@ pub(crate) fn check_password_of(
     Err(CreateAccountError::Password(problem))
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// Reads the record of an account.
     pub(crate) async fn account(
         &self,
         name: &AccountName,
     ) -> Result<Option<(AccountRecord, ETag)>, StoreError> {
-        self.load(&keys::account(name)).await
+        self.kernel.load(&keys::account(name)).await
     }
 
     /// Makes an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
@@ -131,6 +154,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         if admin {
             match self
+                .kernel
                 .store(keys::SETUP, &self.claim(&name), PutMode::IfAbsent)
                 .await
             {
@@ -154,10 +178,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         password: &str,
         old: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let hash = password::hash(self.config.password_cost, password, self.random())
-            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
-        let now = self.now();
+        let hash = password::hash(
+            self.kernel.config().password_cost,
+            password,
+            self.kernel.random(),
+        )
+        .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let now = self.kernel.now();
         let written = self
+            .kernel
             .edit::<AccountRecord, bool>(&keys::account(account), |record| {
                 if old.is_some_and(|old| old != record.password) {
                     return Edit::Keep(false);
@@ -176,14 +205,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         but: Option<&str>,
     ) -> Result<(), StoreError> {
-        let grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        let grants: Vec<Grant> = self.kernel.load_all(&keys::grants(account)).await?;
         for grant in grants {
             let session = matches!(grant.kind, GrantKind::Session | GrantKind::Consent);
             if session && Some(grant.id.as_str()) != but {
                 self.remove_grant(account, &grant.id).await?;
             }
         }
-        self.sessions_ended(account).await
+        self.connectors.sessions_ended(account).await
     }
 
     /// Writes a new account's record and gives it what new accounts get.
@@ -193,8 +222,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         password: &str,
         admin: bool,
     ) -> Result<AccountRecord, CreateAccountError> {
-        let hash = password::hash(self.config.password_cost, password, self.random())
-            .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        let hash = password::hash(
+            self.kernel.config().password_cost,
+            password,
+            self.kernel.random(),
+        )
+        .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
         let record = AccountRecord {
             version: 1,
             name: name.clone(),
@@ -202,17 +235,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             admin,
             quota: None,
             archive: None,
-            created: self.now(),
+            created: self.kernel.now(),
             password_changed: None,
         };
         // The name first: a name without an account does no harm, an account that is not listed would.
-        self.store(
-            &keys::name(name),
-            &serde_json::json!({}),
-            PutMode::Overwrite,
-        )
-        .await?;
+        self.kernel
+            .store(
+                &keys::name(name),
+                &serde_json::json!({}),
+                PutMode::Overwrite,
+            )
+            .await?;
         match self
+            .kernel
             .store(&keys::account(name), &record, PutMode::IfAbsent)
             .await
         {
@@ -232,7 +267,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if self.set_up.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let claim = match self.load::<SetupClaim>(keys::SETUP).await {
+        let claim = match self.kernel.load::<SetupClaim>(keys::SETUP).await {
             // Somebody claimed it. Who cannot be read; that nobody else may is what matters.
             Err(StoreError::Damaged(_)) => return Ok(false),
             claim => claim?,
@@ -258,12 +293,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             )
         };
         let claim = self.claim(name);
-        match self.store(keys::SETUP, &claim, PutMode::IfAbsent).await {
+        match self
+            .kernel
+            .store(keys::SETUP, &claim, PutMode::IfAbsent)
+            .await
+        {
             Ok(_) => return Ok(()),
             Err(StoreError::Precondition) => {}
             Err(error) => return Err(error.into()),
         }
-        let Some((held, etag)) = self.load::<SetupClaim>(keys::SETUP).await? else {
+        let Some((held, etag)) = self.kernel.load::<SetupClaim>(keys::SETUP).await? else {
             return Err(Failure::busy(
                 "the set-up is being changed; please try again",
             ));
@@ -278,6 +317,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         match self
+            .kernel
             .store(keys::SETUP, &claim, PutMode::IfMatch(etag))
             .await
         {
@@ -291,7 +331,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         SetupClaim {
             version: 1,
             account: name.clone(),
-            claimed: self.now(),
+            claimed: self.kernel.now(),
         }
     }
 
@@ -304,80 +344,42 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         name: &str,
         password: &str,
         client: ClientAddress,
-    ) -> Result<AccountRecord, Failure> {
-        let wrong = || Failure::unauthorized("the account's name or the password is wrong", false);
+    ) -> Result<AccountRecord, SignInError> {
         let Ok(name) = name.trim().to_ascii_lowercase().parse::<AccountName>() else {
-            return Err(wrong());
+            return Err(SignInError::Wrong);
         };
         let mut subjects = vec![Subject::Account(name.clone())];
         if client != ClientAddress::SHARED {
             subjects.push(Subject::Password(name.clone(), client));
             subjects.push(Subject::Client(client));
         }
-        let waits = try_join_all(subjects.iter().map(|s| self.must_wait(s))).await?;
+        let waits = try_join_all(subjects.iter().map(|s| self.kernel.must_wait(s))).await?;
         if let Some(seconds) = waits.into_iter().flatten().max() {
-            return Err(Failure::too_many(
+            return Err(SignInError::Other(Failure::too_many(
                 format!("too many wrong passwords; try again in {seconds} seconds"),
                 seconds,
-            ));
+            )));
         }
-        try_join_all(subjects.iter().map(|s| self.count_attempt(s))).await?;
+        try_join_all(subjects.iter().map(|s| self.kernel.count_attempt(s))).await?;
         let record = self.account(&name).await?.map(|(record, _)| record);
         let hash = record.as_ref().map(|record| record.password.as_str());
         let fits = password.len() <= MAX_PASSWORD_BYTES
-            && password::verify(self.config.password_cost, password, hash);
+            && password::verify(self.kernel.config().password_cost, password, hash);
         let Some(record) = record.filter(|_| fits) else {
-            return Err(wrong());
+            return Err(SignInError::Wrong);
         };
         try_join_all(subjects.iter().map(|subject| async move {
             match subject {
-                Subject::Password(..) => self.forget_attempts(subject).await,
-                _ => self.take_back_attempt(subject).await,
+                Subject::Password(..) => self.kernel.forget_attempts(subject).await,
+                _ => self.kernel.take_back_attempt(subject).await,
             }
         }))
         .await?;
         // Only now: whoever does not know the password learns nothing.
         if self.is_closed(&name).await? {
-            return Err(Failure::forbidden(DISABLED));
+            return Err(SignInError::Disabled);
         }
         Ok(record)
-    }
-
-    /// Returns the quota of an account in bytes; none means unlimited.
-    pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
-        if !self.is_at_home(account).await? {
-            // What somebody keeps in a bucket of their own costs nobody else anything.
-            return Ok(None);
-        }
-        let now = self.now();
-        {
-            let entries = self
-                .quotas
-                .entries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if let Some((quota, read)) = entries.get(account)
-                && (0..QUOTA_MS).contains(&(now.millis() - read.millis()))
-            {
-                return Ok(*quota);
-            }
-        }
-        let record = self.account(account).await?;
-        let quota = record
-            .and_then(|(record, _)| record.quota)
-            .or(self.config.default_quota)
-            // Nothing means the same wherever a quota is written down.
-            .filter(|bytes| *bytes > 0);
-        let mut entries = self
-            .quotas
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_QUOTAS {
-            entries.clear();
-        }
-        entries.insert(account.clone(), (quota, now));
-        Ok(quota)
     }
 
     /// Lists all accounts.
@@ -385,7 +387,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// # Errors
     /// If the store fails.
     pub async fn account_names(&self) -> Result<Vec<AccountName>, StoreError> {
-        let names = self.list_keys(keys::NAMES).await?;
+        let names = self.kernel.list_keys(keys::NAMES).await?;
         Ok(names
             .iter()
             .filter_map(|key| key.strip_prefix(keys::NAMES)?.parse().ok())

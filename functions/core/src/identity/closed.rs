@@ -12,16 +12,12 @@ use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
-use crate::files::stores::MoveError;
+use crate::identity::Identity;
 use crate::identity::accounts::{CreateAccountError, check_password_of};
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
-
-/// What is told of an account that is closed, to whoever has proved to be its owner.
-pub(crate) const DISABLED: &str = "this account is disabled; ask an admin of this installation";
 
 /// `closed/<account>.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,15 +57,15 @@ pub enum ChangeAccountError {
     #[error(
         "the documents in a bucket of the account's own cannot be removed: {0}; `--leave-bucket` leaves them there"
     )]
-    Bucket(MoveError),
+    Bucket(String),
     /// The store failed; repeating it goes on.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn closed(&self, account: &AccountName) -> Result<Option<State>, StoreError> {
-        match self.load::<Closed>(&keys::closed(account)).await {
+        match self.kernel.load::<Closed>(&keys::closed(account)).await {
             Ok(found) => Ok(found.map(|(closed, _)| closed.state)),
             // It is closed; what was meant, whoever opens it again has to know.
             Err(StoreError::Damaged(_)) => Ok(Some(State::Disabled)),
@@ -90,7 +86,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Returns all accounts that are disabled or removed.
     pub(crate) async fn closed_accounts(&self) -> Result<BTreeSet<AccountName>, StoreError> {
-        let names = self.list_keys(keys::CLOSED).await?;
+        let names = self.kernel.list_keys(keys::CLOSED).await?;
         let names = names.iter().filter_map(|key| {
             let name = key.strip_prefix(keys::CLOSED)?.strip_suffix(".json")?;
             name.parse().ok()
@@ -106,9 +102,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let closed = Closed {
             version: 1,
             state,
-            since: self.now(),
+            since: self.kernel.now(),
         };
-        self.store(&keys::closed(account), &closed, PutMode::Overwrite)
+        self.kernel
+            .store(&keys::closed(account), &closed, PutMode::Overwrite)
             .await
             .map(drop)
     }
@@ -125,7 +122,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         // First: what is made from now on sees it.
         self.close(account, State::Disabled).await?;
         self.suspend_grants(account, true).await?;
-        self.sessions_ended(account).await?;
+        self.connectors.sessions_ended(account).await?;
         Ok(())
     }
 
@@ -135,10 +132,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// If there is no such account, or the store fails.
     pub async fn enable_account(&self, account: &AccountName) -> Result<(), ChangeAccountError> {
         self.must_be_open_to_change(account).await?;
-        self.storage.store().delete(&keys::closed(account)).await?;
+        self.kernel
+            .storage()
+            .store()
+            .delete(&keys::closed(account))
+            .await?;
         self.suspend_grants(account, false).await?;
         // Gateways fetch its connections again.
-        self.sessions_ended(account).await?;
+        self.connectors.sessions_ended(account).await?;
         Ok(())
     }
 
@@ -147,8 +148,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         suspended: bool,
     ) -> Result<(), StoreError> {
-        for key in self.list_keys(&keys::grants(account)).await? {
-            let edited = self.edit::<Grant, ()>(&key, |grant| {
+        for key in self.kernel.list_keys(&keys::grants(account)).await? {
+            let edited = self.kernel.edit::<Grant, ()>(&key, |grant| {
                 if grant.suspended == suspended {
                     return Edit::Keep(());
                 }

@@ -14,7 +14,7 @@ use protocol::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::identity::Identity;
 use crate::kernel::body::collect;
 use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::keys;
@@ -55,7 +55,7 @@ impl From<CreateGrantError> for Failure {
     fn from(error: CreateGrantError) -> Self {
         match error {
             CreateGrantError::Store(error) => error.into(),
-            CreateGrantError::Disabled(_) => Self::forbidden(crate::identity::closed::DISABLED),
+            CreateGrantError::Disabled(_) => Self::forbidden(crate::identity::accounts::DISABLED),
             other => Self::conflict(other.to_string()),
         }
     }
@@ -101,7 +101,7 @@ impl GrantCache {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// Returns the grant whose token the request carries.
     ///
     /// # Errors
@@ -121,13 +121,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(held);
         }
         let subject = Subject::Token(client);
-        if let Some(seconds) = self.must_wait(&subject).await? {
+        if let Some(seconds) = self.kernel.must_wait(&subject).await? {
             return Err(Failure::too_many(
                 "too many requests with invalid tokens came from this address",
                 seconds,
             ));
         }
-        self.count_attempt(&subject).await?;
+        self.kernel.count_attempt(&subject).await?;
         Err(Failure::unauthorized(
             "the token is not valid (any more); sign in or connect the app again",
             true,
@@ -143,7 +143,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         Ok(held.filter(|held| {
             let expires = held.grant.expires;
-            !held.grant.suspended && expires.is_none_or(|expires| expires > self.now())
+            !held.grant.suspended && expires.is_none_or(|expires| expires > self.kernel.now())
         }))
     }
 
@@ -157,7 +157,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if_none_match: Some(held.etag.clone()),
             range: None,
         };
-        match self.storage.store().get(&held.key, options).await {
+        match self.kernel.storage().store().get(&held.key, options).await {
             Err(StoreError::NotModified) => Ok(Some(held)),
             Err(StoreError::NotFound) => {
                 self.grants.remove(&digest);
@@ -176,7 +176,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(None);
         };
         let key = keys::grant(&token.owner, &token.id);
-        let object = match self.storage.store().get(&key, GetOptions::default()).await {
+        let object = match self
+            .kernel
+            .storage()
+            .store()
+            .get(&key, GetOptions::default())
+            .await
+        {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(error),
@@ -185,7 +191,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let mut grant = match serde_json::from_slice::<Grant>(&bytes) {
             Ok(grant) => grant,
             Err(error) => {
-                self.note_damage(&key, &error);
+                self.kernel.note_damage(&key, &error);
                 return Ok(None);
             }
         };
@@ -218,7 +224,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
         self.make_room_for_grant(account, kind, MAX_GRANTS - 1, "")
             .await?;
-        let token = BearerToken::new(account.clone(), &self.random());
+        let token = BearerToken::new(account.clone(), &self.kernel.random());
         let grant = Grant {
             version: 1,
             id: token.id.clone(),
@@ -226,15 +232,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             client: client.chars().take(MAX_CLIENT).collect(),
             scopes,
             secret_hash: token.secret_hash(),
-            created: self.now(),
+            created: self.kernel.now(),
             expires,
             suspended: false,
         };
         let key = keys::grant(account, &grant.id);
-        self.store(&key, &grant, PutMode::IfAbsent).await?;
+        self.kernel.store(&key, &grant, PutMode::IfAbsent).await?;
         // Whoever disables the account either finds it, or has written down before that they do.
         if self.is_closed(account).await? {
-            self.storage.store().delete(&key).await?;
+            self.kernel.storage().store().delete(&key).await?;
             return Err(CreateGrantError::Disabled(account.clone()));
         }
         // Once more, now that it is there: others may have been made at the same time, and each sees those before it.
@@ -242,7 +248,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .make_room_for_grant(account, kind, MAX_GRANTS, &grant.id)
             .await
         {
-            self.storage.store().delete(&key).await?;
+            self.kernel.storage().store().delete(&key).await?;
             return Err(error);
         }
         Ok((grant, token))
@@ -257,12 +263,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         most: usize,
         new: &str,
     ) -> Result<(), CreateGrantError> {
-        let held = self.list_keys(&keys::grants(account)).await?.len();
+        let held = self.kernel.list_keys(&keys::grants(account)).await?.len();
         if held <= most {
             return Ok(());
         }
-        let now = self.now();
-        let mut grants: Vec<Grant> = self.load_all(&keys::grants(account)).await?;
+        let now = self.kernel.now();
+        let mut grants: Vec<Grant> = self.kernel.load_all(&keys::grants(account)).await?;
         grants.sort_by_key(|grant| grant.created);
         let mut left = grants.len();
         let expired = |grant: &Grant| grant.expires.is_some_and(|expires| expires <= now);
@@ -290,17 +296,21 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Ends a grant and whatever somebody was let in for by it; one that does not exist is no error.
     pub(crate) async fn revoke(&self, account: &AccountName, id: &str) -> Result<(), StoreError> {
         self.remove_grant(account, id).await?;
-        self.sessions_ended(account).await
+        self.connectors.sessions_ended(account).await
     }
 
-    /// Removes a grant. Whoever removes one that could be in use calls [`Functions::sessions_ended`] afterwards, once
+    /// Removes a grant. Whoever removes one that could be in use calls [`crate::connectors::Connectors::sessions_ended`] afterwards, once
     /// for several.
     pub(crate) async fn remove_grant(
         &self,
         account: &AccountName,
         id: &str,
     ) -> Result<(), StoreError> {
-        self.storage.store().delete(&keys::grant(account, id)).await
+        self.kernel
+            .storage()
+            .store()
+            .delete(&keys::grant(account, id))
+            .await
     }
 
     /// Makes a token for a program (`subspace token NAME --scope '*:rw'`).

@@ -5,7 +5,7 @@ use crate::kernel::records::Invite;
 use protocol::{AccountName, BearerToken, EmailAddress};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::identity::Identity;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
@@ -21,14 +21,14 @@ fn unusable() -> Failure {
     Failure::forbidden("the invite is not valid (any more); ask for a new one")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// Makes an invite with its token.
     pub(crate) async fn invite(
         &self,
         inviter: &AccountName,
         email: Option<EmailAddress>,
     ) -> Result<(Invite, String), Failure> {
-        let now = self.now();
+        let now = self.kernel.now();
         let full = || {
             Failure::conflict(format!(
                 "you have {MAX_OPEN} open invites already; delete some first"
@@ -39,7 +39,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         #[allow(clippy::expect_used, reason = "the constant is a valid name")]
         let owner = OWNER.parse().expect("the constant is a valid name");
-        let token = BearerToken::new(owner, &self.random());
+        let token = BearerToken::new(owner, &self.kernel.random());
         let invite = Invite {
             version: 1,
             id: token.id.clone(),
@@ -53,18 +53,18 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             mail_problem: None,
         };
         let key = keys::invite(&invite.id);
-        self.store(&key, &invite, PutMode::IfAbsent).await?;
+        self.kernel.store(&key, &invite, PutMode::IfAbsent).await?;
         // Once more, now that it is there: of several at once each sees those before it.
         if self.open_invites(inviter).await? > MAX_OPEN {
-            self.storage.store().delete(&key).await?;
+            self.kernel.storage().store().delete(&key).await?;
             return Err(full());
         }
         Ok((invite, token.to_string()))
     }
 
     async fn open_invites(&self, inviter: &AccountName) -> Result<usize, StoreError> {
-        let now = self.now();
-        let all = self.load_all::<Invite>(keys::INVITES).await?;
+        let now = self.kernel.now();
+        let all = self.kernel.load_all::<Invite>(keys::INVITES).await?;
         let open = all.iter().filter(|invite| {
             invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now
         });
@@ -83,8 +83,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if token.owner.as_str() != OWNER {
             return Ok(None);
         }
-        let invite = self.load::<Invite>(&keys::invite(&token.id)).await?;
-        let now = self.now();
+        let invite = self.kernel.load::<Invite>(&keys::invite(&token.id)).await?;
+        let now = self.kernel.now();
         let invite = invite.map(|(invite, _)| invite).filter(|invite| {
             let unused = invite.used_by.is_none() || invite.used_by.as_ref() == name;
             token.matches(&invite.secret_hash) && invite.expires > now && unused
@@ -106,6 +106,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let invite = self.open_invite(token, Some(name)).await?;
         let invite = invite.ok_or_else(unusable)?;
         let used = self
+            .kernel
             .edit::<Invite, bool>(&keys::invite(&invite.id), |invite| match &invite.used_by {
                 Some(by) if by == name => Edit::Keep(true),
                 Some(_) => Edit::Keep(false),
@@ -127,15 +128,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         id: &str,
         name: &AccountName,
     ) -> Result<(), StoreError> {
-        self.edit::<Invite, ()>(&keys::invite(id), |invite| {
-            if invite.used_by.as_ref() == Some(name) {
-                invite.used_by = None;
-                Edit::Write(())
-            } else {
-                Edit::Keep(())
-            }
-        })
-        .await?;
+        self.kernel
+            .edit::<Invite, ()>(&keys::invite(id), |invite| {
+                if invite.used_by.as_ref() == Some(name) {
+                    invite.used_by = None;
+                    Edit::Write(())
+                } else {
+                    Edit::Keep(())
+                }
+            })
+            .await?;
         Ok(())
     }
 }

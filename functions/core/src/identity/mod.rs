@@ -3,9 +3,59 @@
 
 pub(crate) mod accounts;
 mod api;
+pub(crate) mod call;
 pub(crate) mod closed;
 pub(crate) mod grants;
 mod invites;
 pub(crate) mod oauth;
 pub(crate) mod provision;
 pub(crate) mod webfinger;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::connectors::Connectors;
+use crate::kernel::Kernel;
+use crate::outgoing::Outgoing;
+
+/// Accounts, and what shows who somebody is.
+pub struct Identity<S, H> {
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+    outgoing: Arc<Outgoing<S, H>>,
+    grants: grants::GrantCache,
+    /// Whether the first account is known to exist; it never goes away again.
+    set_up: AtomicBool,
+}
+
+impl<S, H> Identity<S, H> {
+    /// Makes it over those that it uses.
+    pub(crate) fn new(
+        kernel: &Arc<Kernel<S, H>>,
+        connectors: &Arc<Connectors<S, H>>,
+        outgoing: &Arc<Outgoing<S, H>>,
+    ) -> Self {
+        Self {
+            kernel: Arc::clone(kernel),
+            connectors: Arc::clone(connectors),
+            outgoing: Arc::clone(outgoing),
+            grants: grants::GrantCache::default(),
+            set_up: AtomicBool::new(false),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<S, H> Identity<S, H> {
+    /// As another process, which has not seen the first account yet.
+    pub(crate) fn forget_set_up(&self) {
+        self.set_up
+            .store(false, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl<S, H> std::fmt::Debug for Identity<S, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}

@@ -7,7 +7,7 @@ use protocol::AccountName;
 use serde_json::json;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::identity::Identity;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::answer;
 
@@ -18,7 +18,7 @@ const VERSION: &str = "draft-dejong-remotestorage-26";
 /// Characters of an address that an error repeats.
 const MAX_SHOWN: usize = 100;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `GET /.well-known/webfinger?resource=acct:alice@chat.example.org`.
     pub(crate) async fn webfinger(&self, parts: &Parts) -> Answer {
         let resource = resource(parts)?;
@@ -49,13 +49,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let (name, host) = resource[5..].rsplit_once('@')?;
         // `acct:` knows no port (RFC 7565, section 4), but clients that were given one keep it.
-        let ours = [&*self.config.origin, self.config.storage_origin()]
-            .into_iter()
-            .filter_map(|origin| Some(origin.split_once("://")?.1))
-            .any(|authority| {
-                host.eq_ignore_ascii_case(authority)
-                    || host.eq_ignore_ascii_case(without_port(authority))
-            });
+        let ours = [
+            &*self.kernel.config().origin,
+            self.kernel.config().storage_origin(),
+        ]
+        .into_iter()
+        .filter_map(|origin| Some(origin.split_once("://")?.1))
+        .any(|authority| {
+            host.eq_ignore_ascii_case(authority)
+                || host.eq_ignore_ascii_case(without_port(authority))
+        });
         if !ours {
             return None;
         }
@@ -63,13 +66,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     fn descriptor(&self, name: &AccountName) -> serde_json::Value {
-        let origin = &self.config.origin;
+        let origin = &self.kernel.config().origin;
         let authorize = format!("{origin}/oauth/authorize/{name}");
         json!({
-            "subject": format!("acct:{name}@{}", self.config.authority()),
+            "subject": format!("acct:{name}@{}", self.kernel.config().authority()),
             "links": [{
                 "rel": REL,
-                "href": self.config.storage_root(name),
+                "href": self.kernel.config().storage_root(name),
                 "properties": {
                     "http://remotestorage.io/spec/version": VERSION,
                     "http://tools.ietf.org/html/rfc6749#section-4.2": authorize,

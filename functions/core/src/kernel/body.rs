@@ -1,62 +1,12 @@
-//! Bodies: what comes in, bounded, and what goes out.
+//! Bodies of answers, and of objects that are small.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
 use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
-use storage_adapter::{BodyError, ByteStream, MaybeSend};
-
-use crate::kernel::problem::Failure;
-
-/// Bytes of requests' bodies that may be in memory at once, of all requests together: 96 MiB, since some hosts have no
-/// more than 128. Documents are streamed and do not count.
-pub(crate) const MAX_HELD: u64 = 96 * 1024 * 1024;
-
-/// How many bytes of bodies are in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Held(AtomicU64);
-
-/// A part of [`Held`], given back when it is dropped.
-struct Share {
-    of: Arc<Held>,
-    bytes: u64,
-}
-
-impl Share {
-    /// Takes more; false if all is taken.
-    fn grow(&mut self, bytes: u64) -> bool {
-        let more = |held: u64| Some(held + bytes).filter(|held| *held <= MAX_HELD);
-        let order = Ordering::Relaxed;
-        let grown = self.of.0.fetch_update(order, order, more).is_ok();
-        if grown {
-            self.bytes += bytes;
-        }
-        grown
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.of.0.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// A body with its share, for as long as anybody has the bytes.
-struct Counted {
-    bytes: Bytes,
-    _share: Share,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
+use storage_adapter::{BodyError, ByteStream};
 
 /// The body of an answer.
 pub struct Body(Inner);
@@ -148,95 +98,6 @@ impl http_body::Body for Body {
     }
 }
 
-/// The body of a request, not read yet.
-pub(crate) struct Incoming {
-    stream: Option<ByteStream>,
-    held: Arc<Held>,
-    /// The largest that is read into memory, in bytes: none before it is known who asks for what.
-    most: u64,
-}
-
-impl Incoming {
-    /// Takes over the body of a request; nothing is allocated when there is none.
-    pub(crate) fn new<B>(body: B, held: &Arc<Held>) -> Self
-    where
-        B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
-        B::Error: std::fmt::Display,
-    {
-        let stream =
-            (!body.is_end_stream()).then(|| -> ByteStream { Box::pin(Pieces(Box::pin(body))) });
-        Self {
-            stream,
-            held: Arc::clone(held),
-            most: 0,
-        }
-    }
-
-    /// Lets [`Self::whole`] read so many bytes.
-    pub(crate) fn at_most(self, most: u64) -> Self {
-        Self { most, ..self }
-    }
-
-    /// Reads the whole body, within the limit of the table of routes.
-    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
-        let most = self.most;
-        self.collect(most).await
-    }
-
-    /// Returns the bytes as a stream that fails once they exceed `limit`.
-    pub(crate) fn into_stream(self, limit: u64) -> ByteStream {
-        match self.stream {
-            Some(inner) => Box::pin(Limited {
-                inner,
-                left: limit,
-                limit,
-                surplus: None,
-            }),
-            None => Box::pin(futures_util::stream::empty()),
-        }
-    }
-
-    /// Reads the whole body. It counts among [`MAX_HELD`] until its last byte is dropped.
-    async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
-        let mut share = Share {
-            of: Arc::clone(&self.held),
-            bytes: 0,
-        };
-        let mut stream = self.into_stream(limit);
-        let mut all = BytesMut::new();
-        let mut first = Bytes::new();
-        while let Some(piece) = stream.next().await.transpose()? {
-            if !share.grow(piece.len() as u64) {
-                return Err(Failure::busy(
-                    "too many large requests are being read at once; please try again",
-                ));
-            }
-            if first.is_empty() {
-                first = piece;
-                continue;
-            }
-            if all.is_empty() {
-                all.extend_from_slice(&first);
-            }
-            all.extend_from_slice(&piece);
-        }
-        let bytes = if all.is_empty() { first } else { all.freeze() };
-        if bytes.is_empty() {
-            return Ok(bytes);
-        }
-        Ok(Bytes::from_owner(Counted {
-            bytes,
-            _share: share,
-        }))
-    }
-
-    /// Reads and forgets up to [`MAX_DRAIN`] bytes.
-    pub(crate) async fn drain(self) {
-        let mut stream = self.into_stream(0);
-        while let Some(Ok(_)) = stream.next().await {}
-    }
-}
-
 /// Reads a stream into memory.
 pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes, BodyError> {
     let Some(first) = stream.next().await.transpose()? else {
@@ -256,122 +117,12 @@ pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes,
     Ok(all.freeze())
 }
 
-struct Pieces<B>(Pin<Box<B>>);
-
-impl<B> Stream for Pieces<B>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: std::fmt::Display,
-{
-    type Item = Result<Bytes, BodyError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match std::task::ready!(self.0.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Poll::Ready(Some(Ok(data))),
-                    // Trailers mean nothing here.
-                    Err(_) => {}
-                },
-                Some(Err(error)) => {
-                    return Poll::Ready(Some(Err(BodyError::Broken(error.to_string()))));
-                }
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
-/// What is read of a body that nobody wants, so that a client that is still sending sees the answer.
-pub(crate) const MAX_DRAIN: u64 = 256 * 1024;
-
-struct Limited {
-    inner: ByteStream,
-    left: u64,
-    limit: u64,
-    /// Bytes over the limit that were read and forgotten.
-    surplus: Option<u64>,
-}
-
-impl Stream for Limited {
-    type Item = Result<Bytes, BodyError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let piece = std::task::ready!(self.inner.as_mut().poll_next(cx));
-            if let Some(surplus) = self.surplus {
-                match piece {
-                    Some(Ok(piece)) if surplus < MAX_DRAIN => {
-                        self.surplus = Some(surplus + piece.len() as u64);
-                        continue;
-                    }
-                    _ => return Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.limit }))),
-                }
-            }
-            let Some(Ok(piece)) = piece else {
-                return Poll::Ready(piece);
-            };
-            match self.left.checked_sub(piece.len() as u64) {
-                Some(left) => {
-                    self.left = left;
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                None => self.surplus = Some(piece.len() as u64 - self.left),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
 
     use super::*;
     use crate::testing::block_on;
-
-    fn incoming(pieces: &'static [&'static str]) -> Incoming {
-        held_by(pieces, &Arc::default())
-    }
-
-    fn held_by(pieces: &'static [&'static str], held: &Arc<Held>) -> Incoming {
-        let pieces = pieces
-            .iter()
-            .map(|p| Ok::<_, String>(Frame::data(Bytes::from_static(p.as_bytes()))));
-        let body = http_body_util::StreamBody::new(stream::iter(pieces));
-        Incoming::new(body, held)
-    }
-
-    #[test]
-    fn all_bodies_in_memory_have_one_bound() {
-        let held = Arc::new(Held::default());
-        let one = block_on(held_by(&["ab", "cd"], &held).collect(10)).unwrap();
-        let part = one.slice(1..2);
-        drop(one);
-        assert_eq!(held.0.load(Ordering::Relaxed), 4, "a part holds the whole");
-        let mut rest = Share {
-            of: Arc::clone(&held),
-            bytes: 0,
-        };
-        assert!(rest.grow(MAX_HELD - 7));
-        let refused = block_on(held_by(&["ab", "cd"], &held).collect(10)).unwrap_err();
-        assert_eq!(refused.status, http::StatusCode::SERVICE_UNAVAILABLE);
-        let small = block_on(held_by(&["abc"], &held).collect(10)).unwrap();
-        drop((small, part));
-        assert!(block_on(held_by(&["ab", "cd"], &held).collect(10)).is_ok());
-        drop(rest);
-        assert_eq!(held.0.load(Ordering::Relaxed), 0, "all of it comes back");
-    }
-
-    #[test]
-    fn a_body_may_be_as_large_as_the_limit_but_not_larger() {
-        let all = block_on(incoming(&["ab", "", "cd", "e"]).collect(5)).unwrap();
-        assert_eq!(all, "abcde");
-        for long in [&["ab", "cd", "e"][..], &["abcde"]] {
-            let error = block_on(incoming(long).collect(4)).unwrap_err();
-            assert_eq!(error.status, http::StatusCode::PAYLOAD_TOO_LARGE);
-        }
-    }
 
     #[test]
     fn a_stored_body_that_is_too_short_breaks_the_answer() {

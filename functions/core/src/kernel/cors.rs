@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::kernel::body::Body;
-use crate::routes::Methods;
+use crate::kernel::methods::Methods;
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Content-Length, Content-Type, Content-Range, Accept-Ranges, Last-Modified, Retry-After, \

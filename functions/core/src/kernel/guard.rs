@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::kernel::Kernel;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
+use crate::kernel::problem::Failure;
 
 /// Counters that are kept at once.
 const MAX_COUNTERS: usize = 10_000;
@@ -90,6 +91,26 @@ const SKEW: i64 = 5_000;
 const ATTEMPTS: u32 = 12;
 
 impl Subject {
+    /// Returns what the name of a stored counter is made from. Counters are found by it again: it stays as it is.
+    fn stored(&self) -> String {
+        let (kind, account, client) = match self {
+            Self::Password(account, client) => ("Password", Some(account), Some(client)),
+            Self::Account(account) => ("Account", Some(account), None),
+            Self::Client(client) => ("Client", None, Some(client)),
+            Self::Token(client) => ("Token", None, Some(client)),
+            Self::Hook(client) => ("Hook", None, Some(client)),
+            Self::Guest(client) => ("Guest", None, Some(client)),
+            Self::Caller(account) => ("Caller", Some(account), None),
+        };
+        let account = account.map(|account| format!("AccountName(\"{account}\")"));
+        let client = client.map(|ClientAddress(address)| match address {
+            Some(address) => format!("ClientAddress(Some({address}))"),
+            None => "ClientAddress(None)".to_owned(),
+        });
+        let parts: Vec<String> = account.into_iter().chain(client).collect();
+        format!("{kind}({})", parts.join(", "))
+    }
+
     const fn policy(&self) -> Policy {
         match self {
             Self::Password(..) => Policy {
@@ -204,7 +225,7 @@ impl Guard {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Returns how many seconds to wait until the next attempt, if any.
     pub(crate) async fn must_wait(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
         let now = self.now();
@@ -213,6 +234,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let (counter, _) = self.load_note::<Counter>(&key(subject)).await?;
         Ok(counter.and_then(|counter| counter.wait(&subject.policy(), now)))
+    }
+
+    /// Refuses whoever has guessed too often for now; the caller counts the guess that follows.
+    pub(crate) async fn check_guesses(&self, guesses: &Subject) -> Result<(), Failure> {
+        let Some(seconds) = self.must_wait(guesses).await? else {
+            return Ok(());
+        };
+        Err(Failure::too_many(
+            format!("too many attempts came from this address; try again in {seconds} seconds"),
+            seconds,
+        ))
     }
 
     /// Counts an attempt; if it is counted before it is known whether it fails, many at once all are.
@@ -290,7 +322,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
 /// Names a counter without showing whose it is.
 fn key(subject: &Subject) -> String {
-    let digest = Sha256::digest(format!("{subject:?}"));
+    let digest = Sha256::digest(subject.stored());
     let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{}{name}.json", keys::GUARD)
 }
@@ -318,6 +350,33 @@ mod tests {
 
     fn password(address: &str) -> Subject {
         Subject::Password("alice".parse().unwrap(), ClientAddress::parse(address))
+    }
+
+    #[test]
+    fn the_names_of_stored_counters_stay() {
+        let alice = || "alice-1".parse::<AccountName>().unwrap();
+        let addresses = ["192.0.2.1", "2001:db8:1:2:3::4", "nothing"].map(ClientAddress::parse);
+        for client in addresses {
+            for subject in [
+                Subject::Password(alice(), client),
+                Subject::Account(alice()),
+                Subject::Client(client),
+                Subject::Token(client),
+                Subject::Hook(client),
+                Subject::Guest(client),
+                Subject::Caller(alice()),
+            ] {
+                assert_eq!(subject.stored(), format!("{subject:?}"));
+            }
+        }
+        assert_eq!(
+            Subject::Password(alice(), addresses[1]).stored(),
+            "Password(AccountName(\"alice-1\"), ClientAddress(Some(2001:db8:1:2::)))"
+        );
+        assert_eq!(
+            Subject::Hook(addresses[2]).stored(),
+            "Hook(ClientAddress(None))"
+        );
     }
 
     #[test]
@@ -389,7 +448,7 @@ mod tests {
             (reply.status.as_u16(), reply.header("retry-after")),
             (429, "1")
         );
-        assert!(f.guard.counters.lock().unwrap().is_empty());
+        assert!(f.kernel.guard.counters.lock().unwrap().is_empty());
         f.host().advance(1_000);
         assert_eq!(sign_in(PASSWORD).status, 201);
         assert_eq!(sign_in("wrong password").status, 401);
@@ -401,11 +460,11 @@ mod tests {
         }
         assert_eq!(invalid().status, 429);
 
-        let counters = || block_on(f.list_keys(keys::GUARD)).unwrap().len();
-        assert_eq!(block_on(f.sweep_counters()).unwrap(), 0);
+        let counters = || block_on(f.kernel.list_keys(keys::GUARD)).unwrap().len();
+        assert_eq!(block_on(f.kernel.sweep_counters()).unwrap(), 0);
         assert_eq!(counters(), 3);
         f.host().advance(LONGEST + 1);
-        assert_eq!(block_on(f.sweep_counters()).unwrap(), 3);
+        assert_eq!(block_on(f.kernel.sweep_counters()).unwrap(), 3);
         assert_eq!(counters(), 0);
         f.set_down(true);
         assert_eq!(sign_in(PASSWORD).status, 503);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use storage_adapter::MaybeSend;
 
-use crate::files::stores::{BucketError, BucketSettings, OpenedBucket};
+use crate::kernel::bucket::{BucketError, BucketSettings, OpenedBucket};
 
 /// Clock, randomness and waiting, as the storage needs them, and requests to other servers.
 pub trait Host: storage_adapter::Host {

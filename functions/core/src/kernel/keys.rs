@@ -161,3 +161,11 @@ pub(crate) fn calls_of(account: &AccountName) -> String {
 pub(crate) fn call(id: &str) -> String {
     format!("calls/{id}.json")
 }
+
+/// Returns whether a text can be the id of a record: the characters of base64url.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

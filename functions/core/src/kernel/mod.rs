@@ -2,12 +2,16 @@
 //! errors, the configuration. It knows nothing of accounts' connections, mail or hooks.
 
 pub(crate) mod body;
+pub(crate) mod bucket;
 pub(crate) mod config;
 pub(crate) mod cors;
+pub(crate) mod etag;
 pub(crate) mod fields;
 pub(crate) mod guard;
 pub(crate) mod host;
+pub(crate) mod incoming;
 pub(crate) mod keys;
+pub(crate) mod methods;
 pub(crate) mod options;
 pub(crate) mod password;
 pub(crate) mod platform;
@@ -15,4 +19,70 @@ pub(crate) mod problem;
 pub(crate) mod records;
 pub(crate) mod request;
 pub(crate) mod seal;
+pub(crate) mod text;
 pub mod variables;
+
+use std::sync::Arc;
+
+use storage_adapter::{ObjectStore, Storage};
+
+use self::config::Config;
+use self::host::Host;
+
+/// What every domain stands on.
+pub(crate) struct Kernel<S, H> {
+    storage: Storage<S, H>,
+    config: Config,
+    keys: seal::Keys,
+    guard: guard::Guard,
+    damage: records::Damage,
+    /// Of all requests that are being answered.
+    bodies: Arc<incoming::Held>,
+}
+
+impl<S, H> Kernel<S, H> {
+    pub(crate) fn new(storage: Storage<S, H>, config: Config) -> Self {
+        Self {
+            keys: seal::Keys::derive(&config.master_key),
+            storage,
+            config,
+            guard: guard::Guard::default(),
+            damage: records::Damage::default(),
+            bodies: Arc::default(),
+        }
+    }
+
+    /// Returns the configuration.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the installation's storage, with all records.
+    pub(crate) const fn storage(&self) -> &Storage<S, H> {
+        &self.storage
+    }
+
+    /// Returns the keys that secrets are sealed with.
+    pub(crate) const fn keys(&self) -> &seal::Keys {
+        &self.keys
+    }
+
+    /// Returns how much of requests is in memory.
+    pub(crate) const fn bodies(&self) -> &Arc<incoming::Held> {
+        &self.bodies
+    }
+}
+
+impl<S: ObjectStore, H: Host> Kernel<S, H> {
+    /// Returns the time.
+    pub(crate) fn now(&self) -> protocol::Timestamp {
+        self.storage.host().now()
+    }
+
+    /// Returns random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.storage.host().random(&mut bytes);
+        bytes
+    }
+}

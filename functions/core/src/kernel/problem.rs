@@ -7,10 +7,9 @@ use http::{HeaderValue, Response, StatusCode};
 use protocol::Problem;
 use storage_adapter::{BodyError, StoreError, TreeError};
 
-use crate::files::remote_storage::quoted;
-use crate::files::stores::OWN;
 use crate::kernel::body::Body;
-use crate::routes::Methods;
+use crate::kernel::etag::quoted;
+use crate::kernel::methods::Methods;
 
 /// Why a request gets another answer than it asked for.
 #[derive(Debug)]
@@ -163,12 +162,13 @@ impl From<StoreError> for Failure {
             StoreError::Precondition | StoreError::NotModified => {
                 Self::busy("others changed the same thing at the same time; please try again")
             }
-            StoreError::Account(detail) => Self::own(detail),
+            StoreError::Account(detail) | StoreError::AccountUnavailable(detail) => {
+                Self::own(detail)
+            }
             StoreError::Full(words) => Self {
                 full: true,
                 ..Self::new(StatusCode::INSUFFICIENT_STORAGE, words)
             },
-            StoreError::Unavailable(words) if words.starts_with(OWN) => Self::own(words),
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")
             }

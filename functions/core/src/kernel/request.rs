@@ -1,12 +1,13 @@
 //! Reading requests and writing plain answers.
 
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap as _;
 
-use crate::kernel::body::{Body, Incoming};
+use crate::kernel::body::Body;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
 
 /// Reads a JSON body.
@@ -66,4 +67,17 @@ pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
+}
+
+/// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
+pub(crate) fn protect(headers: &mut HeaderMap) {
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "sandbox; default-src 'none'; frame-ancestors 'none'",
+        ));
 }

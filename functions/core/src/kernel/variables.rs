@@ -17,7 +17,7 @@ use crate::kernel::config::{
 use crate::kernel::cors;
 use crate::kernel::options::Options;
 use crate::kernel::problem::Failure;
-use crate::routes::router::protect;
+use crate::kernel::request::protect;
 
 /// The longest name of a space, in bytes.
 const MAX_NAME: usize = 100;

@@ -8,12 +8,12 @@ use protocol::{AccountName, Maintenance, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
 
-use crate::Functions;
 use crate::files::stores::MoveError;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::answer;
+use crate::lifecycle::Lifecycle;
 
 /// Rounds are at least this far apart, in milliseconds, whoever asks for them: 25 minutes.
 const APART: i64 = 25 * 60 * 1000;
@@ -51,20 +51,21 @@ pub struct Maintained {
     pub failed: BTreeMap<String, String>,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
     /// Does one round, unless one began within the last 25 minutes, on this instance or another.
     ///
     /// # Errors
     /// The store does not say when that was.
     pub async fn maintain_when_due(&self) -> Result<Option<Maintained>, StoreError> {
-        let now = self.now();
-        let (last, mode) = self.load_note::<LastRound>(keys::MAINTAINED).await?;
+        let now = self.kernel.now();
+        let (last, mode) = self.kernel.load_note::<LastRound>(keys::MAINTAINED).await?;
         // Not one from the future either: then a clock was wrong.
         let recent = |last: LastRound| (0..APART).contains(&(now.millis() - last.at.millis()));
         if last.is_some_and(recent) {
             return Ok(None);
         }
         match self
+            .kernel
             .store(keys::MAINTAINED, &LastRound { at: now }, mode)
             .await
         {
@@ -91,16 +92,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if let Err(error) = self.maintain_queues(&mut done).await {
             done.failed.insert("queues".to_owned(), error.to_string());
         }
-        if let Err(error) = self.sweep_counters().await {
+        if let Err(error) = self.kernel.sweep_counters().await {
             done.failed.insert("counters".to_owned(), error.to_string());
         }
-        match self.storage.store().tidy(ABANDONED).await {
+        match self.kernel.storage().store().tidy(ABANDONED).await {
             Ok(tidied) => done.tidied = tidied,
             Err(error) => {
                 done.failed.insert("uploads".to_owned(), error.to_string());
             }
         }
-        match self.account_names().await {
+        match self.identity.account_names().await {
             Ok(accounts) => self.sweep_accounts(accounts, &mut done).await,
             Err(error) => {
                 done.failed.insert("accounts".to_owned(), error.to_string());
@@ -111,11 +112,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn sweep_accounts(&self, accounts: Vec<AccountName>, done: &mut Maintained) {
         for account in accounts {
-            if let Err(error) = self.sweep_hooks(&account).await {
+            if let Err(error) = self.webhooks.sweep_hooks(&account).await {
                 let what = format!("{account}/hooks");
                 done.failed.insert(what, error.to_string());
             }
-            if let Err(error) = self.count_call(&account, None).await {
+            if let Err(error) = self.chat.count_call(&account, None).await {
                 let what = format!("{account}/calls");
                 done.failed.insert(what, error.detail.into_owned());
             }
@@ -139,32 +140,32 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Resumes a move that nobody carries on: the account must not stay closed.
     async fn finish_move(&self, account: &AccountName) -> Result<(), MoveError> {
-        if self.is_being_moved(account).await? {
-            self.move_on(account, Some(MOVE_MS)).await?;
+        if self.files.is_being_moved(account).await? {
+            self.files.move_on(account, Some(MOVE_MS)).await?;
         }
         Ok(())
     }
 
     async fn sweep_tree(&self, account: &AccountName) -> Result<SweepReport, TreeError> {
-        let tree = self.tree(account).await?;
-        let most = self.most_kept(account).await?;
-        tree.sweep_to(account, self.now(), Some(most)).await
+        let tree = self.files.tree(account).await?;
+        let most = self.files.most_kept(account).await?;
+        tree.sweep_to(account, self.kernel.now(), Some(most)).await
     }
 
     async fn maintain_queues(&self, done: &mut Maintained) -> Result<(), StoreError> {
         let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
-        for key in self.list_keys(keys::QUEUES).await? {
+        for key in self.kernel.list_keys(keys::QUEUES).await? {
             let Some((connector, id)) = keys::read_task(&key) else {
                 continue;
             };
-            if is_too_old(id, self.now()) {
-                self.storage.store().delete(&key).await?;
+            if is_too_old(id, self.kernel.now()) {
+                self.kernel.storage().store().delete(&key).await?;
                 done.given_up += 1;
             } else {
                 *waiting.entry(connector.to_owned()).or_default() += 1;
             }
         }
-        let aside = self.list_keys(keys::SET_ASIDE).await?.len();
+        let aside = self.kernel.list_keys(keys::SET_ASIDE).await?.len();
         if aside > 0 {
             done.failed.insert(
                 "set-aside".to_owned(),
@@ -176,15 +177,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         for (id, count) in waiting {
             done.waiting += count;
-            if let Some(connector) = self.find_connector(&id).await? {
-                self.wake(&connector).await;
+            if let Some(connector) = self.connectors.find_connector(&id).await? {
+                self.connectors.wake(&connector).await;
             }
         }
         Ok(())
     }
 }
 
-/// Ids begin with the time they were made at; see [`Functions::task_id`]. Others are left alone.
+/// Ids begin with the time they were made at; see [`crate::connectors::Connectors::task_id`]. Others are left alone.
 fn is_too_old(id: &str, now: Timestamp) -> bool {
     let time = id.split_once('-').map(|(time, _)| time);
     let made = time.and_then(|time| i64::from_str_radix(time, 16).ok());
@@ -205,7 +206,9 @@ mod tests {
     #[test]
     fn queues_are_announced_again_and_given_up_in_the_end() {
         let f = functions();
-        let connector = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+        let connector = block_on(f.connectors.find_connector("irc-1"))
+            .unwrap()
+            .unwrap();
         let task = Task::Say(Say {
             account: "alice".parse().unwrap(),
             connection: "c1".to_owned(),
@@ -215,13 +218,17 @@ mod tests {
             notice: false,
             source: None,
         });
-        block_on(f.enqueue(&connector, &f.task_id(), task.clone())).unwrap();
-        block_on(f.enqueue(&connector, "not-by-time", task)).unwrap();
-        let done = block_on(f.maintain());
+        block_on(
+            f.connectors
+                .enqueue(&connector, &f.connectors.task_id(), task.clone()),
+        )
+        .unwrap();
+        block_on(f.connectors.enqueue(&connector, "not-by-time", task)).unwrap();
+        let done = block_on(f.lifecycle.maintain());
         assert_eq!((done.waiting, done.given_up), (2, 0));
         assert_eq!(f.host().fetches.load(Ordering::Relaxed), 1);
         f.host().advance(MAX_TASK_AGE + 1);
-        let done = block_on(f.maintain());
+        let done = block_on(f.lifecycle.maintain());
         assert_eq!((done.waiting, done.given_up), (1, 1));
         assert!(done.failed.is_empty());
     }
@@ -237,14 +244,14 @@ mod tests {
         assert!(ask());
         assert!(!ask());
         f.host().advance(APART - 1);
-        assert!(block_on(f.maintain_when_due()).unwrap().is_none());
+        assert!(block_on(f.lifecycle.maintain_when_due()).unwrap().is_none());
         f.host().advance(1);
         assert!(ask());
         f.host().advance(-2 * APART);
         assert!(ask(), "the clock was wrong");
         assert_eq!(f.request("POST", PATH, &[], "").status, 401);
         f.set_down(true);
-        assert!(block_on(f.maintain_when_due()).is_err());
+        assert!(block_on(f.lifecycle.maintain_when_due()).is_err());
     }
 
     #[test]
@@ -252,10 +259,10 @@ mod tests {
         let f = functions();
         f.sign_up("alice");
         f.set_down(true);
-        let done = block_on(f.maintain());
+        let done = block_on(f.lifecycle.maintain());
         let failed: Vec<_> = done.failed.keys().map(String::as_str).collect();
         assert_eq!(failed, ["accounts", "counters", "queues"]);
         f.set_down(false);
-        assert!(block_on(f.maintain()).failed.is_empty());
+        assert!(block_on(f.lifecycle.maintain()).failed.is_empty());
     }
 }

@@ -4,10 +4,10 @@ use crate::kernel::records::Invite;
 use protocol::{AccountName, MailAddress, MailAddressOwner};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
 use crate::identity::closed::{ChangeAccountError, State};
 use crate::kernel::host::Host;
 use crate::kernel::keys;
+use crate::lifecycle::Lifecycle;
 
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Removed {
     pub in_buckets: usize,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
     /// Removes an account for good (`subspace account remove NAME`): its documents and archives here and in buckets of its own,
     /// grants, connections, hooks, addresses, calls and open invites. Its name stays taken. Archives at other remoteStorage servers
     /// stay there; only the token is forgotten. Whatever stops it, repeating it goes on.
@@ -31,82 +31,92 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         leave_bucket: bool,
     ) -> Result<Removed, ChangeAccountError> {
-        match self.closed(account).await? {
+        match self.identity.closed(account).await? {
             Some(State::Removing) => {}
             Some(State::Removed) => return Err(ChangeAccountError::NoAccount(account.clone())),
             _ => {
-                self.must_be_open_to_change(account).await?;
-                self.must_not_be_the_only_admin(account).await?;
-                self.close(account, State::Removing).await?;
+                self.identity.must_be_open_to_change(account).await?;
+                self.identity.must_not_be_the_only_admin(account).await?;
+                self.identity.close(account, State::Removing).await?;
             }
         }
         let mut removed = Removed::default();
         // First what lets anybody act.
         removed.objects += self.remove_below(&keys::grants(account)).await?;
         removed.objects += self.remove_below(&keys::codes(account)).await?;
-        self.sessions_ended(account).await?;
+        self.connectors.sessions_ended(account).await?;
         removed.objects += self.remove_calls(account).await?;
         removed.objects += self.remove_addresses(account).await?;
         removed.objects += self.remove_invites(account).await?;
         removed.objects += self.remove_notifications(account).await?;
         if !leave_bucket {
-            let found = self.remove_own_buckets(account).await;
-            removed.in_buckets = found.map_err(ChangeAccountError::Bucket)?;
+            let found = self.files.remove_own_buckets(account).await;
+            removed.in_buckets =
+                found.map_err(|error| ChangeAccountError::Bucket(error.to_string()))?;
         }
-        self.storage.store().delete(&keys::name(account)).await?;
+        self.kernel
+            .storage()
+            .store()
+            .delete(&keys::name(account))
+            .await?;
         removed.objects += self.remove_below(&keys::all_of(account)).await?;
-        self.places.forget(account);
-        self.close(account, State::Removed).await?;
+        self.files.forget_place(account);
+        self.identity.close(account, State::Removed).await?;
         Ok(removed)
     }
 
     async fn remove_below(&self, prefix: &str) -> Result<usize, StoreError> {
         let mut removed = 0;
         loop {
-            let entries = self.storage.store().list(prefix, None).await?;
+            let entries = self.kernel.storage().store().list(prefix, None).await?;
             if entries.is_empty() {
                 return Ok(removed);
             }
             for entry in entries {
-                self.storage.store().delete(&entry.key).await?;
+                self.kernel.storage().store().delete(&entry.key).await?;
                 removed += 1;
             }
         }
     }
 
     async fn remove_calls(&self, account: &AccountName) -> Result<usize, StoreError> {
-        let calls = self.open_calls(account).await?;
+        let calls = self.chat.open_calls(account).await?;
         for id in &calls {
-            self.storage.store().delete(&keys::call(id)).await?;
-            self.call_ended(id).await?;
+            self.kernel
+                .storage()
+                .store()
+                .delete(&keys::call(id))
+                .await?;
+            self.connectors.call_ended(id).await?;
         }
         Ok(calls.len())
     }
 
     async fn remove_addresses(&self, account: &AccountName) -> Result<usize, StoreError> {
-        let addresses: Vec<MailAddress> = self.load_all(&keys::mail_addresses(account)).await?;
+        let addresses: Vec<MailAddress> =
+            self.kernel.load_all(&keys::mail_addresses(account)).await?;
         for address in &addresses {
             let owner = keys::mail_owner(&address.local);
-            self.storage.store().delete(&owner).await?;
+            self.kernel.storage().store().delete(&owner).await?;
         }
         // An address of everybody's that led to this account.
         let postmaster = keys::mail_owner(crate::mail::addresses::POSTMASTER);
-        let owner = match self.load::<MailAddressOwner>(&postmaster).await {
+        let owner = match self.kernel.load::<MailAddressOwner>(&postmaster).await {
             Err(StoreError::Damaged(_)) => None,
             found => found?,
         };
         if owner.is_some_and(|(owner, _)| owner.account == *account) {
-            self.storage.store().delete(&postmaster).await?;
+            self.kernel.storage().store().delete(&postmaster).await?;
         }
         Ok(addresses.len())
     }
 
     async fn remove_invites(&self, account: &AccountName) -> Result<usize, StoreError> {
         let mut removed = 0;
-        for invite in self.load_all::<Invite>(keys::INVITES).await? {
+        for invite in self.kernel.load_all::<Invite>(keys::INVITES).await? {
             if invite.inviter == *account && invite.used_by.is_none() {
                 let key = keys::invite(&invite.id);
-                self.storage.store().delete(&key).await?;
+                self.kernel.storage().store().delete(&key).await?;
                 removed += 1;
             }
         }
@@ -115,14 +125,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn remove_notifications(&self, account: &AccountName) -> Result<usize, StoreError> {
         let mut removed = 0;
-        for mark in self.list_keys(keys::NOTIFICATIONS_DUE).await? {
+        for mark in self.kernel.list_keys(keys::NOTIFICATIONS_DUE).await? {
             let of = keys::parse_notifications_due(&mark).map(|(_, of)| of);
             if of.as_ref() == Some(account) {
-                self.storage.store().delete(&mark).await?;
+                self.kernel.storage().store().delete(&mark).await?;
                 removed += 1;
             }
         }
-        self.storage
+        self.kernel
+            .storage()
             .store()
             .delete(&keys::mailed_by(account))
             .await?;

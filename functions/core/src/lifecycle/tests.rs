@@ -98,7 +98,7 @@ fn another_password_ends_all_other_sessions() {
     assert_eq!(put(PASSWORD, PASSWORD), 422);
     assert_eq!((s.session(&s.bob), s.session(&elsewhere)), (200, 200));
 
-    let by_password = json!([{"account": "bob", "since": s.f.now()}]);
+    let by_password = json!([{"account": "bob", "since": s.f.kernel.now()}]);
     assert_eq!(s.ended(&by_password), 0);
     s.f.host().advance(1);
     assert_eq!(put(PASSWORD, new), 204);
@@ -109,7 +109,7 @@ fn another_password_ends_all_other_sessions() {
         "IRC clients that showed the old one"
     );
     s.f.host().advance(1);
-    let since = json!([{"account": "bob", "since": s.f.now()}]);
+    let since = json!([{"account": "bob", "since": s.f.kernel.now()}]);
     assert_eq!(s.ended(&since), 0, "and not those that show the new one");
     assert_eq!(
         (s.sign_in("bob", PASSWORD), s.sign_in("bob", new)),
@@ -154,8 +154,8 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
     let invite = s.api("POST", "/api/invites", &s.bob, Value::Null)["token"].clone();
     let invite = format!("/api/invites/{}", invite.as_str().unwrap());
     let held = json!([
-        {"account": "bob", "since": s.f.now()},
-        {"account": "bob", "grant": id, "since": s.f.now()},
+        {"account": "bob", "since": s.f.kernel.now()},
+        {"account": "bob", "grant": id, "since": s.f.kernel.now()},
     ]);
     let look = || {
         let status = |path: &str, token: &str| {
@@ -181,7 +181,7 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
     let closed = (403, (401, 401), (false, false), (0, false), (404, 404), 2);
     assert_eq!(look(), open);
     for _ in 0..2 {
-        block_on(s.f.disable_account(&name("bob"))).unwrap();
+        block_on(s.f.identity.disable_account(&name("bob"))).unwrap();
         assert_eq!(look(), closed);
     }
     // Only whoever knows the password is told.
@@ -189,10 +189,13 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
     assert_eq!(s.irc("bob", "not the password").get("disabled"), None);
     assert_eq!(s.irc("bob", irc).get("disabled"), None);
     assert_eq!(s.irc("bob", PASSWORD)["disabled"], true);
-    let token = block_on(s.f.create_grant(&name("bob"), "x", "notes:rw".parse().unwrap()));
+    let token = block_on(
+        s.f.identity
+            .create_grant(&name("bob"), "x", "notes:rw".parse().unwrap()),
+    );
     assert!(token.unwrap_err().to_string().contains("disabled"));
     for _ in 0..2 {
-        block_on(s.f.enable_account(&name("bob"))).unwrap();
+        block_on(s.f.identity.enable_account(&name("bob"))).unwrap();
         assert_eq!(look(), open);
     }
 }
@@ -200,26 +203,26 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
 #[test]
 fn nobody_locks_everybody_out() {
     let s = setup();
-    let refused = block_on(s.f.disable_account(&name("alice"))).unwrap_err();
+    let refused = block_on(s.f.identity.disable_account(&name("alice"))).unwrap_err();
     assert!(
         matches!(refused, ChangeAccountError::OnlyAdmin(_)),
         "{refused}"
     );
-    let refused = block_on(s.f.remove_account(&name("alice"), false)).unwrap_err();
+    let refused = block_on(s.f.lifecycle.remove_account(&name("alice"), false)).unwrap_err();
     assert!(
         matches!(refused, ChangeAccountError::OnlyAdmin(_)),
         "{refused}"
     );
-    block_on(s.f.create_account("carol", PASSWORD, true)).unwrap();
-    block_on(s.f.disable_account(&name("carol"))).unwrap();
-    assert!(block_on(s.f.disable_account(&name("alice"))).is_err());
-    block_on(s.f.enable_account(&name("carol"))).unwrap();
-    block_on(s.f.disable_account(&name("alice"))).unwrap();
+    block_on(s.f.identity.create_account("carol", PASSWORD, true)).unwrap();
+    block_on(s.f.identity.disable_account(&name("carol"))).unwrap();
+    assert!(block_on(s.f.identity.disable_account(&name("alice"))).is_err());
+    block_on(s.f.identity.enable_account(&name("carol"))).unwrap();
+    block_on(s.f.identity.disable_account(&name("alice"))).unwrap();
     let account = name("dave");
-    assert!(block_on(s.f.disable_account(&account)).is_err());
-    assert!(block_on(s.f.enable_account(&account)).is_err());
-    assert!(block_on(s.f.remove_account(&account, false)).is_err());
-    assert!(block_on(s.f.set_password(&account, "another good password")).is_err());
+    assert!(block_on(s.f.identity.disable_account(&account)).is_err());
+    assert!(block_on(s.f.identity.enable_account(&account)).is_err());
+    assert!(block_on(s.f.lifecycle.remove_account(&account, false)).is_err());
+    assert!(block_on(s.f.identity.set_password(&account, "another good password")).is_err());
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn a_removed_account_leaves_nothing_but_its_name() {
     let joined =
         s.f.request("POST", &path, &[], json!({"name": "Zoë"}).to_string());
     let ticket = joined.json()["ticket"].as_str().unwrap().to_owned();
-    let ticket = CallTicket::verify(&ticket, KEY, "irc-1", s.f.now()).unwrap();
+    let ticket = CallTicket::verify(&ticket, KEY, "irc-1", s.f.kernel.now()).unwrap();
     s.api("POST", "/api/invites", &s.bob, Value::Null);
     let hook = json!({"source": "json", "connection": "private", "channel": "#lobby", "name": "x"});
     let hook = s.api("POST", "/api/hooks", &s.bob, hook)["url"].clone();
@@ -251,7 +254,7 @@ fn a_removed_account_leaves_nothing_but_its_name() {
     s.api("PUT", "/api/notifications", &s.bob, used);
 
     // However often it is stopped, it goes on where it was.
-    let removed = block_on(s.f.remove_account(&name("bob"), false)).unwrap();
+    let removed = block_on(s.f.lifecycle.remove_account(&name("bob"), false)).unwrap();
     assert!(removed.objects > 10, "{removed:?}");
     let left: Vec<String> = s.f.memory().keys();
     let left: Vec<&String> = left
@@ -278,12 +281,12 @@ fn a_removed_account_leaves_nothing_but_its_name() {
     assert_eq!(over["ended_calls"][0], ticket.call);
 
     // The name stays taken: nobody inherits mail, links and trust.
-    let again = block_on(s.f.create_account("bob", PASSWORD, false)).unwrap_err();
+    let again = block_on(s.f.identity.create_account("bob", PASSWORD, false)).unwrap_err();
     assert!(again.to_string().contains("taken"), "{again}");
     let invite = s.api("POST", "/api/invites", &s.alice, Value::Null)["token"].clone();
     let body = json!({"name": "bob", "password": PASSWORD, "invite": invite}).to_string();
     assert_eq!(s.f.request("POST", "/api/accounts", &[], body).status, 409);
-    assert!(block_on(s.f.remove_account(&name("bob"), false)).is_err());
+    assert!(block_on(s.f.lifecycle.remove_account(&name("bob"), false)).is_err());
     assert_eq!(s.session(&s.alice), 200);
 }
 
@@ -291,11 +294,15 @@ fn a_removed_account_leaves_nothing_but_its_name() {
 fn a_removal_that_was_stopped_goes_on() {
     let s = setup();
     s.f.grant("bob", "notes:rw");
-    block_on(s.f.close(&name("bob"), crate::identity::closed::State::Removing)).unwrap();
+    block_on(
+        s.f.identity
+            .close(&name("bob"), crate::identity::closed::State::Removing),
+    )
+    .unwrap();
     block_on(s.f.memory().delete(&keys::account(&name("bob")))).unwrap();
     assert_eq!(s.sign_in("bob", PASSWORD), 401);
-    assert!(block_on(s.f.create_account("bob", PASSWORD, false)).is_err());
-    block_on(s.f.remove_account(&name("bob"), false)).unwrap();
+    assert!(block_on(s.f.identity.create_account("bob", PASSWORD, false)).is_err());
+    block_on(s.f.lifecycle.remove_account(&name("bob"), false)).unwrap();
     let left: Vec<String> = s.f.memory().keys();
     assert!(!left.iter().any(|key| key.starts_with("accounts/bob/")));
 }
@@ -303,9 +310,8 @@ fn a_removal_that_was_stopped_goes_on() {
 #[test]
 fn the_set_up_does_not_come_back_when_its_account_is_removed() {
     let s = setup();
-    block_on(s.f.create_account("carol", PASSWORD, true)).unwrap();
-    block_on(s.f.remove_account(&name("alice"), false)).unwrap();
-    s.f.set_up
-        .store(false, std::sync::atomic::Ordering::Relaxed);
-    assert!(!block_on(s.f.needs_setup()).unwrap());
+    block_on(s.f.identity.create_account("carol", PASSWORD, true)).unwrap();
+    block_on(s.f.lifecycle.remove_account(&name("alice"), false)).unwrap();
+    s.f.identity.forget_set_up();
+    assert!(!block_on(s.f.identity.needs_setup()).unwrap());
 }

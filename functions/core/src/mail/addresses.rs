@@ -9,16 +9,17 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call;
 use crate::kernel::config::MailService;
 use crate::kernel::fields;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, empty, json};
-use crate::routes::api::{Call, is_id};
+use crate::mail::Mail;
 
 /// The most addresses of one account.
 const MAX_ADDRESSES: usize = 200;
@@ -53,9 +54,9 @@ fn missing() -> Failure {
     Failure::not_found("there is no such mail address; perhaps it was deleted")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Mail<S, H> {
     async fn must_take_mail(&self) -> Result<MailService, Failure> {
-        self.mail_service().await?.ok_or_else(|| {
+        self.outgoing.mail_service().await?.ok_or_else(|| {
             Failure::conflict(
                 "this installation takes no mail; its operator can configure a mail domain",
             )
@@ -65,7 +66,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/addresses`.
     pub(crate) async fn get_addresses(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
-        let Some(service) = self.mail_service().await? else {
+        let Some(service) = self.outgoing.mail_service().await? else {
             let none = serde_json::json!({"domain": null, "addresses": []});
             return Ok(answer(StatusCode::OK, &none));
         };
@@ -81,7 +82,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `POST /api/addresses`: makes an address, or returns the one that the channel has.
     pub(crate) async fn post_address(&self, call: &Call<'_>, body: Incoming) -> Answer {
-        let (held, record) = self.session_account(call).await?;
+        let (held, record) = self.identity.session_account(call).await?;
         let wanted: NewAddress = json(body).await?;
         if wanted.postmaster && !record.admin {
             return Err(Failure::forbidden(
@@ -89,14 +90,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ));
         }
         let (service, account) = (&self.must_take_mail().await?, &held.account);
-        let connections = self.connections(account).await?;
+        let connections = self.chat.connections(account).await?;
         let connection = connections.iter().find(|one| one.id == wanted.connection);
         let connection = connection.ok_or_else(|| {
             Failure::unprocessable(
                 "connection is not one of yours; GET /api/connections lists them",
             )
         })?;
-        let platform = self.platform(&connection.platform).await?;
+        let platform = self.connectors.platform(&connection.platform).await?;
         let channel = platform.channel(&wanted.channel)?;
         // A channel's key is not part of its name.
         let channel = channel.split(' ').next().unwrap_or_default().to_owned();
@@ -123,10 +124,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             version: 1,
             // The same for the same channel: whoever asks at the same time makes no second one.
             id: id_of(&wanted.connection, &channel),
-            local: mail_local_part(&channel, &self.random()),
+            local: mail_local_part(&channel, &self.kernel.random()),
             connection: wanted.connection,
             channel,
-            created: self.now(),
+            created: self.kernel.now(),
         };
         // Whose it is comes first: an owner without an address is no address.
         self.own(account, &address).await?;
@@ -134,17 +135,23 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             keys::mail_addresses(account),
             keys::mail_address(account, &address.id),
         );
-        let added = self.add_within(&prefix, &key, &address, MAX_ADDRESSES);
+        let added = self
+            .kernel
+            .add_within(&prefix, &key, &address, MAX_ADDRESSES);
         let added = added.await;
         if !matches!(added, Ok(true)) {
             let owner = keys::mail_owner(&address.local);
-            self.storage.store().delete(&owner).await?;
+            self.kernel.storage().store().delete(&owner).await?;
         }
         match added {
             Ok(true) => {}
             Ok(false) => return Err(full()),
             Err(StoreError::Precondition) => {
-                let (first, _) = self.load::<MailAddress>(&key).await?.ok_or_else(missing)?;
+                let (first, _) = self
+                    .kernel
+                    .load::<MailAddress>(&key)
+                    .await?
+                    .ok_or_else(missing)?;
                 return Ok(answer(StatusCode::OK, &view(first, service)));
             }
             Err(error) => return Err(error.into()),
@@ -161,9 +168,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (service, account) = (&self.must_take_mail().await?, &held.account);
         let old = self.address(account, id).await?.ok_or_else(missing)?;
         let mut new = old.clone();
-        new.local = mail_local_part(&old.channel, &self.random());
+        new.local = mail_local_part(&old.channel, &self.kernel.random());
         self.own(account, &new).await?;
         let changed = self
+            .kernel
             .edit::<MailAddress, bool>(&keys::mail_address(account, id), |address| {
                 if address.local == old.local {
                     address.local.clone_from(&new.local);
@@ -186,7 +194,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             ),
             None => (&new.local, Err(missing())),
         };
-        self.storage.store().delete(&keys::mail_owner(gone)).await?;
+        self.kernel
+            .storage()
+            .store()
+            .delete(&keys::mail_owner(gone))
+            .await?;
         result
     }
 
@@ -195,8 +207,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let held = call.session()?;
         let address = self.address(&held.account, id).await?.ok_or_else(missing)?;
         let key = keys::mail_address(&held.account, id);
-        self.storage.store().delete(&key).await?;
-        self.storage
+        self.kernel.storage().store().delete(&key).await?;
+        self.kernel
+            .storage()
             .store()
             .delete(&keys::mail_owner(&address.local))
             .await?;
@@ -213,8 +226,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             id: address.id.clone(),
         };
         let key = keys::mail_owner(POSTMASTER);
-        self.storage.store().delete(&key).await?;
-        match self.store(&key, &owner, PutMode::IfAbsent).await {
+        self.kernel.storage().store().delete(&key).await?;
+        match self.kernel.store(&key, &owner, PutMode::IfAbsent).await {
             // Two admins choose at the same time: one of them it is.
             Ok(_) | Err(StoreError::Precondition) => Ok(()),
             Err(error) => Err(error),
@@ -227,26 +240,36 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             id: address.id.clone(),
         };
         let key = keys::mail_owner(&address.local);
-        self.store(&key, &owner, PutMode::IfAbsent).await.map(drop)
+        self.kernel
+            .store(&key, &owner, PutMode::IfAbsent)
+            .await
+            .map(drop)
     }
 
     /// Mail for the postmaster, which every mail server takes (RFC 5321 section 4.5.1), goes to the address that
     /// an admin chose, else to the first channel of the oldest admin, or of the oldest account if nobody is an admin.
     async fn postmaster(&self) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
         let chosen = self
+            .kernel
             .load::<MailAddressOwner>(&keys::mail_owner(POSTMASTER))
             .await?;
         if let Some((owner, _)) = chosen
-            && !self.is_closed(&owner.account).await?
+            && !self.identity.is_closed(&owner.account).await?
             && let Some(address) = self.address(&owner.account, &owner.id).await?
         {
             let local = POSTMASTER.to_owned();
             return Ok(Some((owner.account, MailAddress { local, ..address })));
         }
-        let closed = self.closed_accounts().await?;
+        let closed = self.identity.closed_accounts().await?;
         let mut accounts = Vec::new();
-        for name in self.account_names().await?.into_iter().take(MAX_SEARCHED) {
-            let found = match self.account(&name).await {
+        for name in self
+            .identity
+            .account_names()
+            .await?
+            .into_iter()
+            .take(MAX_SEARCHED)
+        {
+            let found = match self.identity.account(&name).await {
                 // Others go on.
                 Err(StoreError::Damaged(_)) => continue,
                 found => found?,
@@ -260,7 +283,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let Some((_, created, owner)) = accounts.into_iter().min() else {
             return Ok(None);
         };
-        let mut connections = self.connections(&owner).await?;
+        let mut connections = self.chat.connections(&owner).await?;
         connections.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         let place = connections.into_iter().find_map(|connection| {
             let channel = connection.channels.first()?;
@@ -282,7 +305,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     async fn addresses(&self, account: &AccountName) -> Result<Vec<MailAddress>, StoreError> {
-        self.load_all(&keys::mail_addresses(account)).await
+        self.kernel.load_all(&keys::mail_addresses(account)).await
     }
 
     async fn address(
@@ -293,7 +316,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Ok(None);
         }
-        let found = self.load(&keys::mail_address(account, id)).await?;
+        let found = self.kernel.load(&keys::mail_address(account, id)).await?;
         Ok(found.map(|(address, _)| address))
     }
 
@@ -302,9 +325,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         address: &str,
     ) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
-        let (Some(service), Some((local, domain))) =
-            (self.mail_service().await?, address.rsplit_once('@'))
-        else {
+        let (Some(service), Some((local, domain))) = (
+            self.outgoing.mail_service().await?,
+            address.rsplit_once('@'),
+        ) else {
             return Ok(None);
         };
         let local = local.to_ascii_lowercase();
@@ -318,12 +342,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(None);
         }
         let owner = self
+            .kernel
             .load::<MailAddressOwner>(&keys::mail_owner(&local))
             .await?;
         let Some((owner, _)) = owner else {
             return Ok(None);
         };
-        if self.is_closed(&owner.account).await? {
+        if self.identity.is_closed(&owner.account).await? {
             return Ok(None);
         }
         let address = self.address(&owner.account, &owner.id).await?;

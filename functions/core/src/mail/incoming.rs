@@ -14,11 +14,12 @@ use protocol::{
 use sha2::{Digest, Sha256};
 use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
 
-use crate::Functions;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, parse_json, query};
+use crate::kernel::text::plain;
+use crate::mail::Mail;
 
 /// Lines of the text that are shown.
 const TEXT_LINES: usize = 2;
@@ -27,7 +28,7 @@ const MAX_LINE: usize = 300;
 /// Who speaks.
 const SPEAKER: &str = "Mail";
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Mail<S, H> {
     /// `GET /connector/addresses?address=…`.
     pub(crate) async fn get_mail_address(&self, parts: &Parts) -> Answer {
         let address = query(parts, "address").unwrap_or_default();
@@ -53,6 +54,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         // What was accepted must be kept, so mail does not count against the account being full.
         match self
+            .files
             .tree(&account)
             .await?
             .commit(&account, vec![put], None)
@@ -72,6 +74,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let path = path(&address, mail.received, &mail.id, MAIL_SUMMARY)?;
         let done = || Ok(answer(StatusCode::OK, &serde_json::json!({})));
         match self
+            .files
             .tree(&account)
             .await?
             .document_info(&account, &path)
@@ -82,15 +85,23 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Err(error) => return Err(error.into()),
         }
         let key = keys::connection(&account, &address.connection);
-        let connector = match self.load::<Connection>(&key).await? {
-            Some((connection, _)) => self.find_connector(&connection.connector).await?,
+        let connector = match self.kernel.load::<Connection>(&key).await? {
+            Some((connection, _)) => {
+                self.connectors
+                    .find_connector(&connection.connector)
+                    .await?
+            }
             None => None,
         };
         // Whose connection is gone has the mail in the storage.
         if let Some(connector) = connector {
             let segments = path.segments();
             let folder = segments.get(1..segments.len() - 1).unwrap_or_default();
-            let link = format!("{}/#/mail/{}", self.config.origin, folder.join("/"));
+            let link = format!(
+                "{}/#/mail/{}",
+                self.kernel.config().origin,
+                folder.join("/")
+            );
             let say = Say {
                 account: account.clone(),
                 connection: address.connection.clone(),
@@ -100,7 +111,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 notice: false,
                 source: None,
             };
-            self.deliver(&connector, &task_id(&mail), Task::Say(say))
+            self.connectors
+                .deliver(&connector, &task_id(&mail), Task::Say(say))
                 .await?;
         }
         let summary = Change::Put {
@@ -110,6 +122,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             condition: WriteCondition::IfAbsent,
         };
         match self
+            .files
             .tree(&account)
             .await?
             .commit(&account, vec![summary], None)
@@ -225,31 +238,6 @@ fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
     };
     lines.push(format!("Full mail{files}: {link}"));
     lines
-}
-
-/// One bounded line without control characters and without ones that turn the direction of what follows.
-pub(crate) fn plain(text: &str, most: usize) -> String {
-    let mut out = String::new();
-    let mut count = 0;
-    for c in text.chars() {
-        let c = if c.is_whitespace() || c.is_control() {
-            ' '
-        } else {
-            c
-        };
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if turns || (c == ' ' && (out.is_empty() || out.ends_with(' '))) {
-            continue;
-        }
-        if count == most {
-            out.push('…');
-            break;
-        }
-        out.push(c);
-        count += 1;
-    }
-    out.truncate(out.trim_end().len());
-    out
 }
 
 #[cfg(test)]

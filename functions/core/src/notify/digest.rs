@@ -9,13 +9,13 @@ use protocol::{AccountName, DigestsAnswer, Folding, OutgoingMail, Task, Timestam
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::pending::{Missed, Pending, Sending};
-use crate::Functions;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::answer;
+use crate::notify::Notify;
 use crate::outgoing::until;
 
 /// Everything in a segment of a path but unreserved characters (RFC 3986 section 2.3).
@@ -29,26 +29,27 @@ const MAX_MARKS: usize = 200;
 /// How long a digest is worth sending: a day.
 const SEND_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Notify<S, H> {
     /// `POST /connector/notifications`: queues the digests that are due. The connector that sends mail asks for it
     /// twice a minute, so it happens on every kind of host.
     pub(crate) async fn post_digests(&self, connector: &Connector) -> Answer {
-        let sender = self.mail_sender().await?;
+        let sender = self.outgoing.mail_sender().await?;
         if sender.is_none_or(|sender| sender.id != connector.id) {
             return Err(Failure::forbidden(
                 "only the connector that sends mail may have digests made",
             ));
         }
-        let now = self.now();
+        let now = self.kernel.now();
         let marks = self
-            .storage
+            .kernel
+            .storage()
             .store()
             .list(keys::NOTIFICATIONS_DUE, None)
             .await?;
         let mut queued = 0;
         for mark in marks.into_iter().take(MAX_MARKS) {
             let Some((due, account)) = keys::parse_notifications_due(&mark.key) else {
-                self.storage.store().delete(&mark.key).await?;
+                self.kernel.storage().store().delete(&mark.key).await?;
                 continue;
             };
             if due > now {
@@ -74,12 +75,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     ) -> Result<bool, StoreError> {
         let key = keys::notifications_pending(account);
         let mut settings = self.notifications(account).await?;
-        if self.is_closed(account).await? {
+        if self.identity.is_closed(account).await? {
             settings.enabled = false;
         }
-        let id = self.task_id();
+        let id = self.connectors.task_id();
         let mut later = None;
         let sending = self
+            .kernel
             .edit::<Pending, Option<Sending>>(&key, |pending| {
                 later = None;
                 if settings.active().is_none() {
@@ -104,34 +106,36 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             let mail = OutgoingMail {
                 account: account.clone(),
                 to: to.clone(),
-                from: self.config.name.clone(),
-                subject: subject(&self.config.name, &sending),
-                text: text(&self.config.origin, &sending, &unsubscribe),
+                from: self.kernel.config().name.clone(),
+                subject: subject(&self.kernel.config().name, &sending),
+                text: text(&self.kernel.config().origin, &sending, &unsubscribe),
                 unsubscribe: Some(unsubscribe),
                 source: "notifications".to_owned(),
                 created: now,
                 expires: now.plus_millis(SEND_WITHIN_MS),
             };
-            self.deliver(connector, &sending.id, Task::Mail(mail))
+            self.connectors
+                .deliver(connector, &sending.id, Task::Mail(mail))
                 .await?;
             // What came meanwhile has a mark of its own.
-            self.edit::<Pending, ()>(&key, |pending| {
-                if pending
-                    .sending
-                    .as_ref()
-                    .is_some_and(|known| known.id == sending.id)
-                {
-                    pending.sending = None;
-                    return Edit::Write(());
-                }
-                Edit::Keep(())
-            })
-            .await?;
+            self.kernel
+                .edit::<Pending, ()>(&key, |pending| {
+                    if pending
+                        .sending
+                        .as_ref()
+                        .is_some_and(|known| known.id == sending.id)
+                    {
+                        pending.sending = None;
+                        return Edit::Write(());
+                    }
+                    Edit::Keep(())
+                })
+                .await?;
         }
         if let Some(due) = later {
             self.mark_due(account, due).await?;
         }
-        self.storage.store().delete(mark).await?;
+        self.kernel.storage().store().delete(mark).await?;
         Ok(queued)
     }
 }

@@ -1,6 +1,7 @@
 //! What somebody missed: whether and where they want to be told, and the digests that tell them.
 
 mod digest;
+mod outcome;
 mod pages;
 mod pending;
 mod settings;
@@ -8,4 +9,35 @@ mod settings;
 mod tests;
 
 pub(crate) use self::pending::Missed;
-pub(crate) use self::settings::Notifications;
+
+use std::sync::Arc;
+
+use crate::connectors::Connectors;
+use crate::identity::Identity;
+use crate::kernel::Kernel;
+use crate::outgoing::Outgoing;
+
+/// Notifications of what somebody missed.
+pub(crate) struct Notify<S, H> {
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+    outgoing: Arc<Outgoing<S, H>>,
+    identity: Arc<Identity<S, H>>,
+}
+
+impl<S, H> Notify<S, H> {
+    /// Makes it over those that it uses.
+    pub(crate) fn new(
+        kernel: &Arc<Kernel<S, H>>,
+        connectors: &Arc<Connectors<S, H>>,
+        outgoing: &Arc<Outgoing<S, H>>,
+        identity: &Arc<Identity<S, H>>,
+    ) -> Self {
+        Self {
+            kernel: Arc::clone(kernel),
+            connectors: Arc::clone(connectors),
+            outgoing: Arc::clone(outgoing),
+            identity: Arc::clone(identity),
+        }
+    }
+}

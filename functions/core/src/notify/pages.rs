@@ -6,13 +6,13 @@ use http::{Method, Response, StatusCode};
 use protocol::{AccountName, BearerToken};
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
 use crate::identity::oauth::{escape, page};
-use crate::kernel::body::{Body, Incoming};
+use crate::kernel::body::Body;
 use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Answer;
-use crate::routes::router::discard;
+use crate::notify::Notify;
 
 /// Stands for the session in the keyed hash of an unsubscribe link; no session can have this id.
 const UNSUBSCRIBE: &str = "mail unsubscribe";
@@ -23,13 +23,13 @@ enum Link {
     Unsubscribe(AccountName),
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Notify<S, H> {
     /// The address at which a POST ends the mails of an account.
     pub(crate) fn unsubscribe_link(&self, account: &AccountName) -> String {
-        let token = self.keys.form_token(UNSUBSCRIBE, account.as_str());
+        let token = self.kernel.keys().form_token(UNSUBSCRIBE, account.as_str());
         format!(
             "{}/notifications/unsubscribe/{account}/{token}",
-            self.config.origin
+            self.kernel.config().origin
         )
     }
 
@@ -40,7 +40,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let (account, token) = rest.strip_prefix("unsubscribe/")?.split_once('/')?;
         let account: AccountName = account.parse().ok()?;
-        self.keys
+        self.kernel
+            .keys()
             .form_token_fits(UNSUBSCRIBE, account.as_str(), token)
             .then_some(Link::Unsubscribe(account))
     }
@@ -53,12 +54,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         client: ClientAddress,
     ) -> Answer {
         // `List-Unsubscribe=One-Click`, or nothing: what counts is that it is a POST.
-        discard(body).await;
+        body.drain().await;
         let guesses = Subject::Client(client);
-        self.check_guesses(&guesses).await?;
+        self.kernel.check_guesses(&guesses).await?;
         let does = parts.method == Method::POST;
         let Some(link) = self.link(parts.uri.path()) else {
-            self.count_attempt(&guesses).await?;
+            self.kernel.count_attempt(&guesses).await?;
             return Ok(gone());
         };
         match (link, does) {
@@ -73,7 +74,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     &format!("What {} misses goes to {email} from now on.", token.owner),
                 ),
                 None => {
-                    self.count_attempt(&guesses).await?;
+                    self.kernel.count_attempt(&guesses).await?;
                     gone()
                 }
             }),

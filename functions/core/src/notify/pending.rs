@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::settings::Notifications;
-use crate::Functions;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::records::Edit;
-use crate::mail::incoming::plain;
+use crate::kernel::text::plain;
+use crate::notify::Notify;
 
 /// Messages that a digest tells of; of more it tells the number.
 const MAX_ITEMS: usize = 50;
@@ -125,7 +125,7 @@ impl Pending {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Notify<S, H> {
     /// Notes what an account missed, if it wants to be told.
     pub(crate) async fn note_missed(
         &self,
@@ -136,15 +136,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(());
         }
         let settings = self
+            .kernel
             .load::<Notifications>(&keys::notifications(account))
             .await?;
         let Some((settings, _)) = settings.filter(|(settings, _)| settings.active().is_some())
         else {
             return Ok(());
         };
-        let (key, now) = (keys::notifications_pending(account), self.now());
+        let (key, now) = (keys::notifications_pending(account), self.kernel.now());
         // What would be due decides where the mark is, and that comes first.
-        let before = self.load::<Pending>(&key).await?;
+        let before = self.kernel.load::<Pending>(&key).await?;
         let mut pending = before.map(|(pending, _)| pending).unwrap_or_default();
         if !pending.add(missed, now) {
             return Ok(());
@@ -152,14 +153,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if let Some(due) = pending.due(settings.minutes) {
             self.mark_due(account, due).await?;
         }
-        self.upsert::<Pending, ()>(&key, |pending| {
-            if pending.add(missed, now) {
-                Edit::Write(())
-            } else {
-                Edit::Keep(())
-            }
-        })
-        .await
+        self.kernel
+            .upsert::<Pending, ()>(&key, |pending| {
+                if pending.add(missed, now) {
+                    Edit::Write(())
+                } else {
+                    Edit::Keep(())
+                }
+            })
+            .await
     }
 
     /// Sets a mark.
@@ -169,7 +171,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         due: Timestamp,
     ) -> Result<(), StoreError> {
         let key = keys::notifications_due(account, due);
-        match self.store(&key, &(), PutMode::IfAbsent).await {
+        match self.kernel.store(&key, &(), PutMode::IfAbsent).await {
             Ok(_) | Err(StoreError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }
@@ -178,22 +180,24 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// A browser of the account is there: what it missed until now it sees.
     pub(crate) async fn browser_came(&self, account: &AccountName) -> Result<(), StoreError> {
         let settings = self
+            .kernel
             .load::<Notifications>(&keys::notifications(account))
             .await?;
         if settings.is_none_or(|(settings, _)| settings.active().is_none()) {
             return Ok(());
         }
-        let now = self.now();
-        self.upsert::<Pending, ()>(&keys::notifications_pending(account), |pending| {
-            let since = now.millis() - pending.seen.millis();
-            if pending.items.is_empty() && (0..SEEN_EVERY_MS).contains(&since) {
-                return Edit::Keep(());
-            }
-            pending.version = 1;
-            pending.seen = now;
-            pending.forget();
-            Edit::Write(())
-        })
-        .await
+        let now = self.kernel.now();
+        self.kernel
+            .upsert::<Pending, ()>(&keys::notifications_pending(account), |pending| {
+                let since = now.millis() - pending.seen.millis();
+                if pending.items.is_empty() && (0..SEEN_EVERY_MS).contains(&since) {
+                    return Edit::Keep(());
+                }
+                pending.version = 1;
+                pending.seen = now;
+                pending.forget();
+                Edit::Write(())
+            })
+            .await
     }
 }

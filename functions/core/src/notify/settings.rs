@@ -6,15 +6,15 @@ use protocol::{AccountName, BearerToken, EmailAddress, NotificationsView, Task, 
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, json};
+use crate::notify::Notify;
 use crate::outgoing::until;
-use crate::routes::api::Call;
 
 /// Minutes that a message waits to be read, unless somebody chose otherwise.
 const DEFAULT_MINUTES: u32 = 15;
@@ -25,7 +25,7 @@ const CONFIRM_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
 /// `accounts/<account>/notifications/settings.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Notifications {
+pub(super) struct Notifications {
     pub(crate) version: u32,
     pub(crate) email: Option<EmailAddress>,
     /// Whether the address's owner followed the link.
@@ -82,12 +82,12 @@ const fn default_minutes() -> u32 {
     DEFAULT_MINUTES
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
-    pub(crate) async fn notifications(
+impl<S: ObjectStore, H: Host> Notify<S, H> {
+    pub(super) async fn notifications(
         &self,
         account: &AccountName,
     ) -> Result<Notifications, StoreError> {
-        let found = self.load(&keys::notifications(account)).await?;
+        let found = self.kernel.load(&keys::notifications(account)).await?;
         Ok(found.map(|(settings, _)| settings).unwrap_or_default())
     }
 
@@ -100,7 +100,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn show_notifications(&self, settings: Notifications) -> Answer {
         let view = NotificationsView {
-            available: self.mail_sender().await?.is_some(),
+            available: self.outgoing.mail_sender().await?.is_some(),
             email: settings.email,
             confirmed: settings.confirmed,
             enabled: settings.enabled,
@@ -136,6 +136,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             None => None,
         };
         let settings = self
+            .kernel
             .upsert::<Notifications, _>(&keys::notifications(&held.account), |settings| {
                 settings.enabled = wanted.enabled;
                 settings.minutes = wanted.minutes;
@@ -162,6 +163,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let link = self.ask(&held.account, &email).await?;
         let settings = self
+            .kernel
             .upsert::<Notifications, _>(&keys::notifications(&held.account), |settings| {
                 if settings.email.as_ref() == Some(&email) && !settings.confirmed {
                     settings.link = Some(link.clone());
@@ -179,11 +181,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         to: &EmailAddress,
     ) -> Result<(String, Timestamp), Failure> {
-        let connector = self.must_send().await?;
-        self.may_mail(account, to).await?;
-        let token = BearerToken::new(account.clone(), &self.random());
-        let expires = self.now().plus_millis(CONFIRM_MS);
-        let (name, origin) = (&self.config.name, &self.config.origin);
+        let connector = self.outgoing.must_send().await?;
+        self.outgoing.may_mail(account, to).await?;
+        let token = BearerToken::new(account.clone(), &self.kernel.random());
+        let expires = self.kernel.now().plus_millis(CONFIRM_MS);
+        let (name, origin) = (&self.kernel.config().name, &self.kernel.config().origin);
         let text = format!(
             "{account} at {name} ({origin}) would like to have missed messages mailed to this address.\n\n\
              If that is you, confirm it here, until {until}:\n\n{origin}/notifications/confirm/{token}\n\n\
@@ -191,8 +193,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             until = until(expires),
         );
         let subject = format!("Confirm this address for {name}");
-        let mail = self.compose(account, to, subject, text, "notifications".to_owned());
-        self.deliver(&connector, &self.task_id(), Task::Mail(mail))
+        let mail = self
+            .outgoing
+            .compose(account, to, subject, text, "notifications".to_owned());
+        self.connectors
+            .deliver(&connector, &self.connectors.task_id(), Task::Mail(mail))
             .await?;
         Ok((token.secret_hash(), expires))
     }
@@ -202,8 +207,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self,
         token: &BearerToken,
     ) -> Result<Option<EmailAddress>, StoreError> {
-        let now = self.now();
+        let now = self.kernel.now();
         let confirmed = self
+            .kernel
             .edit::<Notifications, _>(&keys::notifications(&token.owner), |settings| {
                 let fits = settings
                     .link
@@ -226,14 +232,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// Ends the mails of an account.
     pub(crate) async fn unsubscribe(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.edit::<Notifications, ()>(&keys::notifications(account), |settings| {
-            if !settings.enabled {
-                return Edit::Keep(());
-            }
-            settings.enabled = false;
-            Edit::Write(())
-        })
-        .await?;
+        self.kernel
+            .edit::<Notifications, ()>(&keys::notifications(account), |settings| {
+                if !settings.enabled {
+                    return Edit::Keep(());
+                }
+                settings.enabled = false;
+                Edit::Write(())
+            })
+            .await?;
         Ok(())
     }
 }

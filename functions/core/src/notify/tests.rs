@@ -516,7 +516,7 @@ fn a_mail_connector_that_registers_takes_and_sends() {
 fn the_postmaster_is_the_oldest_admin_or_who_is_chosen() {
     let s = setup();
     let find = || {
-        let found = crate::testing::block_on(s.f.find_address("Postmaster@chat.example.org"));
+        let found = crate::testing::block_on(s.f.mail.find_address("Postmaster@chat.example.org"));
         found
             .unwrap()
             .map(|(account, address)| (account.to_string(), address.local, address.channel))

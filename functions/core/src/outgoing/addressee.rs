@@ -2,15 +2,14 @@
 //! an account could have strangers flooded.
 
 use protocol::{AccountName, EmailAddress, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
+use crate::outgoing::Outgoing;
 
 /// Mails to addresses that are not confirmed, on behalf of one account, in [`WINDOW_MS`].
 pub(super) const MAX_OF_ACCOUNT: usize = 20;
@@ -48,7 +47,7 @@ impl Mailed {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Outgoing<S, H> {
     /// Counts a mail to an address that nobody has confirmed; refuses it if there were too many, or if the
     /// address refused one within the last day.
     pub(crate) async fn may_mail(
@@ -56,9 +55,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         to: &EmailAddress,
     ) -> Result<(), Failure> {
-        let now = self.now();
+        let now = self.kernel.now();
         let key = keys::mailed_to(to);
-        if let (Some(known), _) = self.load_note::<Mailed>(&key).await?
+        if let (Some(known), _) = self.kernel.load_note::<Mailed>(&key).await?
             && let Some((at, reason)) = &known.undeliverable
             && (0..WINDOW_MS).contains(&(now.millis() - at.millis()))
         {
@@ -72,20 +71,22 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 wait,
             )
         };
-        self.upsert::<Mailed, _>(&keys::mailed_by(account), |mailed| {
-            match mailed.count(now, MAX_OF_ACCOUNT) {
+        self.kernel
+            .upsert::<Mailed, _>(&keys::mailed_by(account), |mailed| {
+                match mailed.count(now, MAX_OF_ACCOUNT) {
+                    Ok(()) => Edit::Write(Ok(())),
+                    Err(wait) => Edit::Keep(Err(wait)),
+                }
+            })
+            .await?
+            .map_err(|wait| too_many(wait, "for you"))?;
+        self.kernel
+            .upsert::<Mailed, _>(&key, |mailed| match mailed.count(now, MAX_TO_ADDRESS) {
                 Ok(()) => Edit::Write(Ok(())),
                 Err(wait) => Edit::Keep(Err(wait)),
-            }
-        })
-        .await?
-        .map_err(|wait| too_many(wait, "for you"))?;
-        self.upsert::<Mailed, _>(&key, |mailed| match mailed.count(now, MAX_TO_ADDRESS) {
-            Ok(()) => Edit::Write(Ok(())),
-            Err(wait) => Edit::Keep(Err(wait)),
-        })
-        .await?
-        .map_err(|wait| too_many(wait, "to this address"))
+            })
+            .await?
+            .map_err(|wait| too_many(wait, "to this address"))
     }
 
     pub(crate) async fn mark_undeliverable(
@@ -93,40 +94,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         to: &EmailAddress,
         reason: &str,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        self.upsert::<Mailed, _>(&keys::mailed_to(to), |mailed| {
-            mailed.version = 1;
-            mailed.undeliverable = Some((now, reason.to_owned()));
-            Edit::Write(())
-        })
-        .await
-    }
-
-    /// Changes a record by compare and swap; it begins with the default.
-    pub(crate) async fn upsert<T, R>(
-        &self,
-        key: &str,
-        mut change: impl FnMut(&mut T) -> Edit<R> + storage_adapter::MaybeSend,
-    ) -> Result<R, StoreError>
-    where
-        T: Default + Serialize + DeserializeOwned + storage_adapter::MaybeSend + Sync,
-        R: storage_adapter::MaybeSend,
-    {
-        const MAX_ATTEMPTS: u32 = 12;
-        for attempt in 0..MAX_ATTEMPTS {
-            // These are notes to ourselves; one that is damaged must not stop what it is a note of.
-            let (record, mode) = self.load_note::<T>(key).await?;
-            let mut record = record.unwrap_or_default();
-            let result = match change(&mut record) {
-                Edit::Keep(result) => return Ok(result),
-                Edit::Write(result) => result,
-            };
-            match self.store(key, &record, mode).await {
-                Ok(_) => return Ok(result),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Precondition)
+        let now = self.kernel.now();
+        self.kernel
+            .upsert::<Mailed, _>(&keys::mailed_to(to), |mailed| {
+                mailed.version = 1;
+                mailed.undeliverable = Some((now, reason.to_owned()));
+                Edit::Write(())
+            })
+            .await
     }
 }

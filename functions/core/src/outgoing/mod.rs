@@ -3,34 +3,45 @@
 
 mod addressee;
 
+use std::sync::Arc;
+
+use crate::connectors::Connectors;
+use crate::kernel::Kernel;
 use crate::kernel::records::Invite;
-use bytes::Bytes;
-use http::StatusCode;
-use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, OutgoingMail, Task, Timestamp};
+use protocol::{AccountName, EmailAddress, OutgoingMail, Task, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
 use crate::kernel::config::Connector;
 use crate::kernel::config::MailService;
 use crate::kernel::host::Host;
-use crate::kernel::keys;
-use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::records::Edit;
-use crate::kernel::request::{empty, parse_json};
-use crate::notify::Notifications;
+use crate::kernel::problem::Failure;
 
 /// How long an invite or a confirmation is worth sending: 2 days.
 const SEND_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1000;
-/// Longest reason that is kept, in characters.
-const MAX_REASON: usize = 300;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+/// Mail that leaves.
+pub(crate) struct Outgoing<S, H> {
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+}
+
+impl<S, H> Outgoing<S, H> {
+    /// Makes it over those that it uses.
+    pub(crate) fn new(kernel: &Arc<Kernel<S, H>>, connectors: &Arc<Connectors<S, H>>) -> Self {
+        Self {
+            kernel: Arc::clone(kernel),
+            connectors: Arc::clone(connectors),
+        }
+    }
+}
+
+impl<S: ObjectStore, H: Host> Outgoing<S, H> {
     /// Returns who takes and sends mail: of the configuration, or a mail connector that registered.
     pub(crate) async fn mail_service(&self) -> Result<Option<MailService>, StoreError> {
-        if self.config.mail.is_some() {
-            return Ok(self.config.mail.clone());
+        if self.kernel.config().mail.is_some() {
+            return Ok(self.kernel.config().mail.clone());
         }
-        let registry = self.registry().await?;
+        let registry = self.connectors.registry().await?;
         let mut registered = registry.connectors.iter().filter_map(|connector| {
             let mail = connector.registration.mail.clone()?;
             Some(MailService {
@@ -45,7 +56,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Returns the connector that sends mail, if there is one.
     pub(crate) async fn mail_sender(&self) -> Result<Option<Connector>, StoreError> {
         match self.mail_service().await? {
-            Some(service) if service.sends => self.find_connector(&service.connector).await,
+            Some(service) if service.sends => {
+                self.connectors.find_connector(&service.connector).await
+            }
             _ => Ok(None),
         }
     }
@@ -67,7 +80,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         to: &EmailAddress,
         token: &str,
     ) -> Result<(), StoreError> {
-        let (name, origin) = (&self.config.name, &self.config.origin);
+        let (name, origin) = (&self.kernel.config().name, &self.kernel.config().origin);
         let inviter = &invite.inviter;
         let text = format!(
             "{inviter} invites you to {name} at {origin}.\n\n\
@@ -78,7 +91,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let subject = format!("{inviter} invites you to {name}");
         let source = format!("invites/{}", invite.id);
         let mail = self.compose(inviter, to, subject, text, source);
-        self.deliver(connector, &self.task_id(), Task::Mail(mail))
+        self.connectors
+            .deliver(connector, &self.connectors.task_id(), Task::Mail(mail))
             .await
     }
 
@@ -90,11 +104,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         text: String,
         source: String,
     ) -> OutgoingMail {
-        let now = self.now();
+        let now = self.kernel.now();
         OutgoingMail {
             account: account.clone(),
             to: to.clone(),
-            from: self.config.name.clone(),
+            from: self.kernel.config().name.clone(),
             subject,
             text,
             unsubscribe: None,
@@ -102,45 +116,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             created: now,
             expires: now.plus_millis(SEND_WITHIN_MS),
         }
-    }
-
-    /// `POST /connector/mail/outcome`.
-    pub(crate) async fn post_mail_outcome(&self, connector: &Connector, body: &Bytes) -> Answer {
-        let mut outcome: MailOutcome = parse_json(body)?;
-        let service = self.mail_service().await?;
-        if service.is_none_or(|service| service.connector != connector.id) {
-            return Err(Failure::forbidden(
-                "only the connector that sends mail may tell what became of it",
-            ));
-        }
-        outcome.reason = crate::mail::incoming::plain(&outcome.reason, MAX_REASON);
-        if outcome.result == MailResult::Undeliverable {
-            self.mark_undeliverable(&outcome.to, &outcome.reason)
-                .await?;
-            self.edit::<Notifications, ()>(&keys::notifications(&outcome.account), |settings| {
-                if settings.email.as_ref() != Some(&outcome.to) {
-                    return Edit::Keep(());
-                }
-                settings.undeliverable = Some(outcome.reason.clone());
-                Edit::Write(())
-            })
-            .await?;
-        }
-        if let Some(id) = outcome.source.strip_prefix("invites/")
-            && crate::routes::api::is_id(id)
-        {
-            self.edit::<Invite, ()>(&keys::invite(id), |invite| {
-                if invite.inviter != outcome.account || invite.email.as_ref() != Some(&outcome.to) {
-                    return Edit::Keep(());
-                }
-                invite.mail = Some(outcome.result);
-                let told = outcome.result != MailResult::Sent && !outcome.reason.is_empty();
-                invite.mail_problem = told.then(|| outcome.reason.clone());
-                Edit::Write(())
-            })
-            .await?;
-        }
-        Ok(empty(StatusCode::NO_CONTENT))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/connector/…`: for connectors only, every request signed with the connector's key.
 
 use crate::kernel::host::Host;
+use http::StatusCode;
 use http::request::Parts;
 use protocol::{
     BODY_HEADER, BodyHash, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_head,
@@ -8,11 +9,11 @@ use protocol::{
 use storage_adapter::ObjectStore;
 
 use crate::Functions;
-use crate::kernel::body::Incoming;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
-use crate::routes::router::discard;
+use crate::kernel::request::empty;
 use crate::routes::{Address, ForConnectors, On, Route};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
@@ -30,7 +31,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (connector, hash, on) = match (admitted, on) {
             (Ok((connector, hash)), Some(on)) => (connector, hash, on),
             (admitted, _) => {
-                discard(body).await;
+                body.drain().await;
                 admitted?;
                 return Err(Failure::method(address.methods()));
             }
@@ -43,21 +44,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(Failure::method(address.methods()));
         };
         match route {
-            ForConnectors::PostEvents => self.post_events(&bytes).await,
-            ForConnectors::Register => self.post_registration(connector, &bytes).await,
-            ForConnectors::Maintain => self.post_maintain().await,
-            ForConnectors::Authenticate => self.post_authenticate(&bytes).await,
-            ForConnectors::GetAssignments => self.get_assignments(connector, parts).await,
-            ForConnectors::PostAssignment => self.post_assignment(connector, &bytes).await,
-            ForConnectors::GetSessions => self.get_sessions().await,
-            ForConnectors::PostSessions => self.post_sessions(&bytes).await,
+            ForConnectors::PostEvents => self.chat.post_events(&bytes).await,
+            ForConnectors::Register => {
+                if self.connectors.register(connector, &bytes).await? {
+                    self.identity.provision_all().await?;
+                }
+                Ok(empty(StatusCode::NO_CONTENT))
+            }
+            ForConnectors::Maintain => self.lifecycle.post_maintain().await,
+            ForConnectors::Authenticate => self.identity.post_authenticate(&bytes).await,
+            ForConnectors::GetAssignments => self.chat.get_assignments(connector, parts).await,
+            ForConnectors::PostAssignment => self.chat.post_assignment(connector, &bytes).await,
+            ForConnectors::GetSessions => self.chat.get_sessions().await,
+            ForConnectors::PostSessions => self.chat.post_sessions(&bytes).await,
             ForConnectors::GetOutbox => self.get_outbox(connector, parts).await,
             ForConnectors::PostOutbox => self.post_outbox(connector, &bytes).await,
-            ForConnectors::GetMailAddress => self.get_mail_address(parts).await,
-            ForConnectors::PostMail => self.post_mail(&bytes).await,
-            ForConnectors::PostMailDocument => self.post_mail_document(parts, bytes).await,
-            ForConnectors::PostMailOutcome => self.post_mail_outcome(connector, &bytes).await,
-            ForConnectors::Digests => self.post_digests(connector).await,
+            ForConnectors::GetMailAddress => self.mail.get_mail_address(parts).await,
+            ForConnectors::PostMail => self.mail.post_mail(&bytes).await,
+            ForConnectors::PostMailDocument => self.mail.post_mail_document(parts, bytes).await,
+            ForConnectors::PostMailOutcome => {
+                self.notify.post_mail_outcome(connector, &bytes).await
+            }
+            ForConnectors::Digests => self.notify.post_digests(connector).await,
         }
     }
 
@@ -94,7 +102,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 .and_then(|value| value.to_str().ok())
         };
         let id = header(CONNECTOR_HEADER).unwrap_or_default();
-        let connector = self.find_connector(id).await?;
+        let connector = self.connectors.find_connector(id).await?;
         let connector = connector.ok_or_else(|| {
             let shown: String = id.chars().take(40).collect();
             refused(format!(
@@ -116,7 +124,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             time,
             body,
             header(SIGNATURE_HEADER).unwrap_or_default(),
-            self.now(),
+            self.kernel.now(),
         )
         .map_err(|error| refused(error.to_string()))?;
         Ok((connector, body))

@@ -8,7 +8,8 @@ use std::path::Path;
 use http::Method;
 
 use super::table::TABLE;
-use super::{Address, Limit, On, Verb, Who, find};
+use super::{Address, Limit, On, Who, find};
+use crate::kernel::methods::Verb;
 
 const API_MD: &str = "functions/API.md";
 const CLIENT: &str = "static-client/app/lib/routes.ts";

@@ -6,73 +6,17 @@ pub(crate) mod api;
 mod connectors;
 #[cfg(test)]
 mod generated;
+mod outbox;
 pub(crate) mod router;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use http::{HeaderValue, Method};
+use http::Method;
 
 use crate::kernel::config::ConnectorKind;
+use crate::kernel::methods::{Methods, Verb};
 use table::TABLE;
-
-/// A method that some address takes; `HEAD` is `GET` without the body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verb {
-    Get = 1,
-    Post = 2,
-    Put = 4,
-    Patch = 8,
-    Delete = 16,
-}
-
-impl Verb {
-    fn of(method: &Method) -> Option<Self> {
-        Some(match *method {
-            Method::GET | Method::HEAD => Self::Get,
-            Method::POST => Self::Post,
-            Method::PUT => Self::Put,
-            Method::PATCH => Self::Patch,
-            Method::DELETE => Self::Delete,
-            _ => return None,
-        })
-    }
-}
-
-/// The methods of an address.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Methods(u8);
-
-impl Methods {
-    /// Of what can only be read.
-    pub(crate) const READ: Self = Self(Verb::Get as u8);
-    /// Of an address that is none: a page elsewhere may ask, and then reads that there is nothing.
-    pub(crate) const ALL: Self = Self(31);
-
-    /// Returns the value of the header `Allow`.
-    pub(crate) fn value(self) -> HeaderValue {
-        // Letters, commas and spaces make a value.
-        HeaderValue::try_from(self.to_string()).unwrap_or(HeaderValue::from_static("OPTIONS"))
-    }
-}
-
-impl std::fmt::Display for Methods {
-    /// As in the header `Allow`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (verb, name) in [
-            (Verb::Get, "GET, HEAD, "),
-            (Verb::Post, "POST, "),
-            (Verb::Put, "PUT, "),
-            (Verb::Patch, "PATCH, "),
-            (Verb::Delete, "DELETE, "),
-        ] {
-            if self.0 & verb as u8 != 0 {
-                f.write_str(name)?;
-            }
-        }
-        f.write_str("OPTIONS")
-    }
-}
 
 /// Who may send a request. What is marked so is checked before the handler is called, unless it says otherwise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -252,7 +196,7 @@ impl Address {
 
     /// Returns the methods that are taken.
     pub(crate) fn methods(&self) -> Methods {
-        Methods(self.on.iter().fold(0, |all, on| all | on.verb as u8))
+        Methods::of(self.on.iter().map(|on| on.verb))
     }
 
     /// Returns whose keys open it, if it is for connectors.

@@ -3,18 +3,20 @@
 use crate::kernel::host::Host;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use protocol::ServerInfo;
 use storage_adapter::{MaybeSend, ObjectStore};
 
 use crate::Functions;
-use crate::kernel::body::{Body, Incoming};
+use crate::kernel::body::Body;
 use crate::kernel::cors;
 use crate::kernel::guard::ClientAddress;
+use crate::kernel::incoming::Incoming;
+use crate::kernel::methods::Methods;
 use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::{answer, empty};
+use crate::kernel::request::{answer, empty, protect};
 use crate::routes;
-use crate::routes::{Methods, Route};
+use crate::routes::Route;
 
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
@@ -27,7 +29,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let body = Incoming::new(body, &self.bodies);
+        let body = Incoming::new(body, self.kernel.bodies());
         let mut response = match self.route(&parts, body, client).await {
             Ok(response) => response,
             Err(failure) => failure.into_response(),
@@ -57,7 +59,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(cors::preflight(methods));
         }
         let Some((address, values)) = found else {
-            discard(body).await;
+            body.drain().await;
             return Err(Failure::not_found("there is nothing at this address"));
         };
         let on = address.on(&parts.method);
@@ -65,19 +67,19 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return self.connector(parts, address, kinds, on, body).await;
         }
         let Some(on) = on else {
-            discard(body).await;
+            body.drain().await;
             return Err(Failure::method(address.methods()));
         };
         let body = body.at_most(on.most());
         let [value, _] = values;
         match on.route {
-            Route::Storage => self.answer_storage(parts, value, body, client).await,
-            Route::Hook => self.answer_hook(parts, value, body, client).await,
+            Route::Storage => self.files.answer_storage(parts, value, body, client).await,
+            Route::Hook => self.webhooks.answer_hook(parts, value, body, client).await,
             Route::Health => Ok(health()),
-            Route::Webfinger => self.webfinger(parts).await,
-            Route::Authorize => self.authorize(parts, value, body, client).await,
-            Route::Token => self.oauth_token(body).await,
-            Route::Notifications => self.answer_notifications(parts, body, client).await,
+            Route::Webfinger => self.identity.webfinger(parts).await,
+            Route::Authorize => self.identity.authorize(parts, value, body, client).await,
+            Route::Token => self.identity.oauth_token(body).await,
+            Route::Notifications => self.notify.answer_notifications(parts, body, client).await,
             Route::Api(route) => {
                 let call = self.admit(parts, client, on.who).await?;
                 self.answer_api(route, &call, values, body).await
@@ -89,37 +91,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// `GET /api`: what a client has to know before anybody has signed in.
     pub(crate) async fn about(&self) -> Answer {
-        let needs_setup = self.config.setup_token.is_some() && self.needs_setup().await?;
+        let needs_setup =
+            self.kernel.config().setup_token.is_some() && self.identity.needs_setup().await?;
         let info = ServerInfo {
-            name: self.config.name.clone(),
+            name: self.kernel.config().name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             needs_setup,
-            storage: self.config.storage_origin().to_owned(),
+            storage: self.kernel.config().storage_origin().to_owned(),
         };
         Ok(answer(StatusCode::OK, &info))
     }
-}
-
-/// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
-pub(crate) fn protect(headers: &mut HeaderMap) {
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(
-            "sandbox; default-src 'none'; frame-ancestors 'none'",
-        ));
 }
 
 fn health() -> Response<Body> {
     let mut response = empty(StatusCode::OK);
     *response.body_mut() = Body::from(&b"ok"[..]);
     response
-}
-
-/// Forgets a body that will not be used, within bounds.
-pub(crate) async fn discard(body: Incoming) {
-    body.drain().await;
 }

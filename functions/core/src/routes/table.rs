@@ -4,11 +4,12 @@ use protocol::paths;
 
 use super::Limit::{Form, MailDocument, Nothing, Own, Records};
 use super::Route::{Authorize, Health, Hook, Notifications, Storage, Token, Webfinger};
-use super::Verb::{Delete, Get, Patch, Post, Put};
 use super::Who::{Admin, Anyone, App, ConsentPage, Link, LinkOrSession, Session};
-use super::{Address, Api, ForConnectors, Limit, On, Route, Verb, Who};
+use super::{Address, Api, ForConnectors, Limit, On, Route, Who};
 use crate::kernel::config::ConnectorKind;
 use crate::kernel::config::ConnectorKind::{Gateway, Ircd, Smtp};
+use crate::kernel::methods::Verb;
+use crate::kernel::methods::Verb::{Delete, Get, Patch, Post, Put};
 
 const fn at(pattern: &'static str, on: &'static [On]) -> Address {
     Address { pattern, on }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use http::Method;
 
 use super::table::TABLE;
-use super::{Address, ForConnectors, Limit, Methods, Route, Verb, Who, find, is_blocking};
+use super::{Address, ForConnectors, Limit, Route, Who, find, is_blocking};
 use crate::kernel::config::ConnectorKind::{self, Gateway, Ircd, Smtp};
 use crate::kernel::config::MailService;
+use crate::kernel::methods::{Methods, Verb};
 use crate::testing::{functions, functions_with, kind_of};
 
 /// What each key opens, written down once more: a change of the table has to be meant.

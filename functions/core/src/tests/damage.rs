@@ -139,7 +139,7 @@ fn day(f: &TestFunctions, person: &Person, other: &str, n: usize) {
         "{outbox}"
     );
     let sessions = json!({"sessions": [
-        {"account": other, "since": f.now()}, {"account": name, "since": f.now()},
+        {"account": other, "since": f.kernel.now()}, {"account": name, "since": f.kernel.now()},
     ]});
     let ended = f.signed("irc-1", "POST", "/connector/sessions", sessions.to_string());
     assert_eq!(good("sessions", ended)["ended"], Value::Null);
@@ -164,12 +164,12 @@ fn day(f: &TestFunctions, person: &Person, other: &str, n: usize) {
         "register",
         f.signed("irc-1", "POST", "/connector/register", told),
     );
-    let done = block_on(f.maintain());
+    let done = block_on(f.lifecycle.maintain());
     // What was set aside is told until somebody looks.
     let own = |what: &&String| !what.starts_with(other) && *what != "set-aside";
     let others = done.failed.keys().filter(own);
     assert_eq!(others.count(), 0, "{:?}", done.failed);
-    block_on(f.maintain_when_due()).unwrap();
+    block_on(f.lifecycle.maintain_when_due()).unwrap();
 }
 
 #[test]
@@ -195,7 +195,9 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
     // Of alice's everything, the counters of wrong passwords too.
     let wrong = json!({"name": "alice", "password": "not the password"}).to_string();
     assert_eq!(f.request("POST", "/api/session", &[], wrong).status, 401);
-    let gateway = block_on(f.find_connector("irc-1")).unwrap().unwrap();
+    let gateway = block_on(f.connectors.find_connector("irc-1"))
+        .unwrap()
+        .unwrap();
     for of in ["alice", "bob"] {
         let say = Task::Say(Say {
             account: name(of),
@@ -206,7 +208,7 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
             notice: false,
             source: None,
         });
-        block_on(f.enqueue(&gateway, &f.task_id(), say)).unwrap();
+        block_on(f.connectors.enqueue(&gateway, &f.connectors.task_id(), say)).unwrap();
     }
     day(&f, &bob, "alice", 0);
 
@@ -289,16 +291,16 @@ fn damage_is_told_once_an_hour_and_forgotten_when_it_is_mended() {
     let key = keys::account(&name("alice"));
     let whole = read(&f, &key);
     write(&f, &key, Bytes::from_static(b"{"));
-    let look = || block_on(f.account(&name("alice")));
+    let look = || block_on(f.identity.account(&name("alice")));
     for _ in 0..3 {
         assert!(look().is_err());
     }
     let told = || f.host().damaged.lock().unwrap().len();
-    assert_eq!((told(), f.damaged_records()), (1, 1));
+    assert_eq!((told(), f.kernel.damaged_records()), (1, 1));
     f.host().advance(60 * 60 * 1000);
     assert!(look().is_err());
     assert_eq!(told(), 2);
     write(&f, &key, whole);
     assert!(look().is_ok());
-    assert_eq!(f.damaged_records(), 0);
+    assert_eq!(f.kernel.damaged_records(), 0);
 }

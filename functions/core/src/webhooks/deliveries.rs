@@ -5,10 +5,10 @@ use serde::Serialize;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
-use crate::Functions;
 use crate::kernel::host::Host;
+use crate::kernel::keys::is_id;
 use crate::kernel::records::Edit;
-use crate::routes::api::is_id;
+use crate::webhooks::Webhooks;
 
 /// Deliveries that are shown.
 const SHOWN: usize = 20;
@@ -49,7 +49,7 @@ pub(super) enum Taken {
     Repeat(Box<Delivery>),
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Takes a delivery, durably: record, mark, task (see [`super`]).
     pub(super) async fn take_delivery(
         &self,
@@ -61,7 +61,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         loop {
             match self.try_take(account, hook, delivery).await {
                 Err(StoreError::Unavailable(_)) if attempt + 1 < ATTEMPTS => {
-                    self.back_off(attempt).await;
+                    self.kernel.back_off(attempt).await;
                     attempt += 1;
                 }
                 other => return other,
@@ -76,14 +76,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         delivery: &Delivery,
     ) -> Result<Taken, StoreError> {
         let name = key::delivery(account, &hook.id, &delivery.id);
-        match self.store(&name, delivery, PutMode::IfAbsent).await {
+        match self.kernel.store(&name, delivery, PutMode::IfAbsent).await {
             Ok(_) => {
                 self.pass_on(account, hook, delivery).await?;
                 Ok(Taken::New)
             }
             Err(StoreError::Precondition) => {
                 // It vanishes only when it is old.
-                let Some((found, _)) = self.load::<Delivery>(&name).await? else {
+                let Some((found, _)) = self.kernel.load::<Delivery>(&name).await? else {
                     return Err(StoreError::Unavailable(
                         "the record of a delivery vanished".to_owned(),
                     ));
@@ -113,15 +113,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         delivery: &Delivery,
     ) -> Result<(), StoreError> {
         let mark = key::mark(account, &hook.id, delivery.time, &delivery.id);
-        self.store(&mark, &(), PutMode::Overwrite).await?;
+        self.kernel.store(&mark, &(), PutMode::Overwrite).await?;
         let (Outcome::Queued, Some(say), Some(QueuedTask { connector, id })) =
             (&delivery.outcome, &delivery.say, &delivery.task)
         else {
             return Ok(());
         };
-        match self.find_connector(connector).await? {
+        match self.connectors.find_connector(connector).await? {
             Some(connector) => {
-                self.deliver(&connector, id, protocol::Task::Say(say.clone()))
+                self.connectors
+                    .deliver(&connector, id, protocol::Task::Say(say.clone()))
                     .await
             }
             None => Err(StoreError::Unavailable(
@@ -137,7 +138,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         hook: &str,
     ) -> Result<Vec<DeliveryView>, StoreError> {
         let marks = self
-            .storage
+            .kernel
+            .storage()
             .store()
             .list(&key::recent(account, hook), None)
             .await?;
@@ -147,7 +149,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 continue;
             };
             let name = key::delivery(account, hook, id);
-            match self.load::<Delivery>(&name).await {
+            match self.kernel.load::<Delivery>(&name).await {
                 Ok(Some((delivery, _))) => views.push(DeliveryView::from(delivery)),
                 // One that is damaged hides none of the others.
                 Ok(None) | Err(StoreError::Damaged(_)) => {}
@@ -177,7 +179,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Some(reason) => Outcome::Refused {
                 reason: reason.chars().take(300).collect(),
             },
-            None => Outcome::Delivered { at: self.now() },
+            None => Outcome::Delivered {
+                at: self.kernel.now(),
+            },
         };
         let name = key::delivery(&say.account, hook, delivery);
         let change = |record: &mut Delivery| {
@@ -188,7 +192,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Edit::Keep(())
             }
         };
-        match self.edit::<Delivery, ()>(&name, change).await {
+        match self.kernel.edit::<Delivery, ()>(&name, change).await {
             // The record is damaged: nobody will read what became of it, and the task must not come again for that.
             Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error),

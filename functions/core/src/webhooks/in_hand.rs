@@ -10,8 +10,8 @@ use futures_util::future::{Either, select};
 use http::StatusCode;
 use protocol::AccountName;
 
-use crate::kernel::body::Incoming;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
 
 /// The most bytes of bodies at once.

@@ -10,19 +10,20 @@ use storage_adapter::{ObjectStore, StoreError};
 use super::deliveries::Taken;
 use super::reading::{Reading, Refused, Told};
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
-use crate::Functions;
-use crate::kernel::body::{Body, Incoming};
+use crate::kernel::body::Body;
 use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::answer;
-use crate::routes::router::discard;
+use crate::kernel::text::hex;
+use crate::webhooks::Webhooks;
 
 /// What the address of a hook says to whoever opens it.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Answers everything below `/hooks/`; `rest` is what follows.
     pub(crate) async fn answer_hook(
         &self,
@@ -36,32 +37,34 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let by_get = match parts.method {
             // The same for every token, so that nobody learns which exist.
             Method::GET | Method::HEAD if query.is_empty() || parts.method == Method::HEAD => {
-                discard(body).await;
+                body.drain().await;
                 return Ok(plain(ABOUT));
             }
             Method::GET => true,
             _ => false,
         };
         let Some((account, hook)) = self.open_hook(token).await? else {
-            discard(body).await;
+            body.drain().await;
             return Err(self.unknown_hook(client).await?);
         };
         if by_get && !hooks::is_event_by_get(hook.source, rest, query) {
             return Ok(plain(ABOUT));
         }
         if let Some(seconds) = self.over_rate(&account, &hook.id).await? {
-            discard(body).await;
+            body.drain().await;
             return Err(Failure::too_many(
                 format!("this hook gets more events than it may; try again in {seconds} seconds"),
                 seconds,
             ));
         }
         let most = hook.source.max_body();
-        let held = self.hooks_in_hand.hold(&account, &hook.id);
-        let held = held.collect(self.storage.host(), body, most).await?;
+        let held = self.in_hand.hold(&account, &hook.id);
+        let held = held
+            .collect(self.kernel.storage().host(), body, most)
+            .await?;
         let url = format!(
             "{}{}",
-            self.config.origin,
+            self.kernel.config().origin,
             parts.uri.path_and_query().map_or("/", |p| p.as_str())
         );
         let reading = Reading {
@@ -71,7 +74,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 None => None,
             },
             url,
-            now: self.now().millis().div_euclid(1_000),
+            now: self.kernel.now().millis().div_euclid(1_000),
             headers: parts.headers.clone(),
             rest: rest.to_owned(),
             query: query.to_owned(),
@@ -80,7 +83,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             filter: hook.options.filter.clone(),
             mention_everybody: hook.options.mention_everybody,
         };
-        let read = self.storage.host().work(move || reading.read()).await;
+        let read = self
+            .kernel
+            .storage()
+            .host()
+            .work(move || reading.read())
+            .await;
         drop(held);
         self.take_read(&account, &hook, read).await
     }
@@ -91,11 +99,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Ok(None);
         };
         let found = self
+            .kernel
             .load::<Hook>(&key::hook(&token.owner, &token.id))
             .await?;
         let hook = found.map(|(hook, _)| hook);
         let hook = hook.filter(|hook| token.matches(&hook.secret_hash));
-        if hook.is_some() && self.is_closed(&token.owner).await? {
+        if hook.is_some() && self.identity.is_closed(&token.owner).await? {
             return Ok(None);
         }
         Ok(hook.map(|hook| (token.owner, hook)))
@@ -103,13 +112,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn unknown_hook(&self, client: ClientAddress) -> Result<Failure, StoreError> {
         let subject = Subject::Hook(client);
-        if let Some(seconds) = self.must_wait(&subject).await? {
+        if let Some(seconds) = self.kernel.must_wait(&subject).await? {
             return Ok(Failure::too_many(
                 "too many requests to hooks that do not exist came from this address",
                 seconds,
             ));
         }
-        self.count_attempt(&subject).await?;
+        self.kernel.count_attempt(&subject).await?;
         Ok(Failure::not_found(
             "there is no such hook (any more); make a new one and give its address to the service",
         ))
@@ -148,7 +157,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         sealed: &str,
     ) -> Result<String, Failure> {
         let name = format!("hook/{hook}");
-        self.keys.open(account, &name, sealed).map_err(|_| {
+        self.kernel.keys().open(account, &name, sealed).map_err(|_| {
             Failure::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the secret of this hook cannot be opened with this installation's key; set it anew",
@@ -163,9 +172,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         hook: &Hook,
         told: Told,
     ) -> Result<Delivery, Failure> {
-        let id = told.id.unwrap_or_else(|| hex(&self.random::<16>()));
+        let id = told.id.unwrap_or_else(|| hex(&self.kernel.random::<16>()));
         let lines = told.lines;
-        let time = self.now();
+        let time = self.kernel.now();
         let quiet = hook.options.quiet_hours.as_ref();
         let reason = if told.is_blank {
             Some("there is nothing to say".to_owned())
@@ -210,14 +219,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         hook: &Hook,
     ) -> Result<QueuedTask, Failure> {
         let name = keys::connection(account, &hook.connection);
-        let Some((connection, _)) = self.load::<Connection>(&name).await? else {
+        let Some((connection, _)) = self.kernel.load::<Connection>(&name).await? else {
             let reason = "the connection that this hook speaks over was removed; make a new hook";
             self.note_refusal(account, hook, "", reason).await;
             return Err(Failure::new(StatusCode::GONE, reason));
         };
         Ok(QueuedTask {
             connector: connection.connector,
-            id: self.task_id(),
+            id: self.connectors.task_id(),
         })
     }
 
@@ -226,8 +235,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn note_refusal(&self, account: &AccountName, hook: &Hook, event: &str, reason: &str) {
         let delivery = Delivery {
             version: 1,
-            id: hex(&self.random::<16>()),
-            time: self.now(),
+            id: hex(&self.kernel.random::<16>()),
+            time: self.kernel.now(),
             event: event.to_owned(),
             say: None,
             task: None,
@@ -238,10 +247,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let _only_a_note = self.take_delivery(account, hook, &delivery).await;
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn plain(text: &'static str) -> Response<Body> {

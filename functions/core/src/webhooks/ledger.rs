@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::key;
-use crate::Functions;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
+use crate::webhooks::Webhooks;
 
 /// The most hooks of one account.
 const MAX_HOOKS: usize = 100;
@@ -34,15 +34,15 @@ struct Making {
     since: Timestamp,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Takes one of the places that an account has for hooks, for one that will be written right after.
     pub(super) async fn claim_hook(&self, account: &AccountName, id: &str) -> Result<(), Failure> {
         let name = key::ledger(account);
         for attempt in 0..ATTEMPTS {
             // In this order: what is made between the two is in the ledger, or the swap fails.
             let (mut ledger, mode) = self.ledger(&name).await?;
-            let there = self.list_keys(&key::hooks(account)).await?;
-            let now = self.now();
+            let there = self.kernel.list_keys(&key::hooks(account)).await?;
+            let now = self.kernel.now();
             ledger.making.retain(|making| {
                 let recent = now.millis() - making.since.millis() < MAKING_MS;
                 recent && !there.contains(&key::hook(account, &making.id))
@@ -56,9 +56,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 id: id.to_owned(),
                 since: now,
             });
-            match self.store(&name, &ledger, mode).await {
+            match self.kernel.store(&name, &ledger, mode).await {
                 Ok(_) => return Ok(()),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -82,13 +82,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Edit::Write(())
             }
         };
-        self.edit::<Ledger, ()>(&key::ledger(account), change)
+        self.kernel
+            .edit::<Ledger, ()>(&key::ledger(account), change)
             .await
             .map(|_| ())
     }
 
     async fn ledger(&self, name: &str) -> Result<(Ledger, PutMode), StoreError> {
-        Ok(match self.load::<Ledger>(name).await? {
+        Ok(match self.kernel.load::<Ledger>(name).await? {
             Some((ledger, etag)) => (ledger, PutMode::IfMatch(etag)),
             None => {
                 let empty = Ledger {

@@ -10,16 +10,17 @@ use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::deliveries::DeliveryView;
 use super::fields::{self, Changes, NewHook};
-use super::ingest::hex;
 use super::{Delivery, Hook, Options, Outcome, key};
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{Member, answer, empty, json};
-use crate::routes::api::{Call, is_id};
+use crate::kernel::text::hex;
+use crate::webhooks::Webhooks;
 
 /// A hook as the API shows it.
 #[derive(Serialize)]
@@ -67,13 +68,13 @@ fn missing() -> Failure {
     Failure::not_found("there is no such hook; perhaps it was deleted")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// `GET /api/hooks`.
     pub(crate) async fn get_hooks(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         let mut hooks = Vec::new();
-        for name in self.list_keys(&key::hooks(&held.account)).await? {
-            match self.load::<Hook>(&name).await {
+        for name in self.kernel.list_keys(&key::hooks(&held.account)).await? {
+            match self.kernel.load::<Hook>(&name).await {
                 Ok(found) => hooks.extend(found.map(|(hook, _)| hook)),
                 // One that is damaged hides none of the others.
                 Err(StoreError::Damaged(_)) => {}
@@ -107,7 +108,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let known = is_id(&wanted.connection);
         let connection = keys::connection(account, &wanted.connection);
         let found = match known {
-            true => self.load::<Connection>(&connection).await?,
+            true => self.kernel.load::<Connection>(&connection).await?,
             false => None,
         };
         let Some((found, _)) = found else {
@@ -115,9 +116,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 "connection is not valid: expected the id of one of your connections",
             ));
         };
-        let platform = self.platform(&found.platform).await?;
+        let platform = self.connectors.platform(&found.platform).await?;
         let channel = fields::channel(&platform, &wanted.channel)?;
-        let token = BearerToken::new(account.clone(), &self.random());
+        let token = BearerToken::new(account.clone(), &self.kernel.random());
         self.claim_hook(account, &token.id).await?;
         let hook = Hook {
             version: 1,
@@ -128,7 +129,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             connection: wanted.connection,
             channel,
             enabled: true,
-            created: self.now(),
+            created: self.kernel.now(),
             secret: match &secret {
                 Some(secret) => Some(self.seal_hook(account, &token.id, secret)?),
                 None => None,
@@ -136,7 +137,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             options,
         };
         let name = key::hook(account, &hook.id);
-        self.store(&name, &hook, PutMode::IfAbsent).await?;
+        self.kernel.store(&name, &hook, PutMode::IfAbsent).await?;
         let url = self.hook_url(&token, hook.source);
         let mut view = HookView::from(hook);
         view.url = Some(url);
@@ -168,10 +169,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let channel = match &changes.channel {
             Some(channel) => {
                 let key = keys::connection(account, &before.connection);
-                let found = self.load::<Connection>(&key).await?;
+                let found = self.kernel.load::<Connection>(&key).await?;
                 // Without its connection the hook does nothing, whatever its channel is.
                 let platform = found.map_or_else(String::new, |(found, _)| found.platform);
-                Some(fields::channel(&self.platform(&platform).await?, channel)?)
+                Some(fields::channel(
+                    &self.connectors.platform(&platform).await?,
+                    channel,
+                )?)
             }
             None => None,
         };
@@ -200,6 +204,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             Edit::Write(hook.clone())
         };
         let hook = self
+            .kernel
             .edit::<Hook, Hook>(&key::hook(account, id), change)
             .await?;
         let hook = hook.ok_or_else(missing)?;
@@ -211,7 +216,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let held = call.session()?;
         self.hook(&held.account, id).await?;
         let name = key::hook(&held.account, id);
-        self.storage.store().delete(&name).await?;
+        self.kernel.storage().store().delete(&name).await?;
         // What is left over ends by itself, or is swept.
         let _for_a_minute = self.release_hook(&held.account, id).await;
         let _swept_later = self.forget_deliveries(&held.account, id).await;
@@ -222,7 +227,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     pub(crate) async fn renew_token(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
         self.hook(&held.account, id).await?;
-        let mut random: [u8; BearerToken::RANDOM_BYTES] = self.random();
+        let mut random: [u8; BearerToken::RANDOM_BYTES] = self.kernel.random();
         if let Ok(bytes) = URL_SAFE_NO_PAD.decode(id)
             && let Some(start) = random.get_mut(..bytes.len())
         {
@@ -238,7 +243,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             hook.secret_hash.clone_from(&hash);
             Edit::Write(hook.clone())
         };
-        let hook = self.edit::<Hook, Hook>(&name, change).await?;
+        let hook = self.kernel.edit::<Hook, Hook>(&name, change).await?;
         let hook = hook.ok_or_else(missing)?;
         let url = self.hook_url(&token, hook.source);
         let mut view = HookView::from(hook);
@@ -257,7 +262,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             hook.secret = Some(sealed.clone());
             Edit::Write(hook.clone())
         };
-        let hook = self.edit::<Hook, Hook>(&name, change).await?;
+        let hook = self.kernel.edit::<Hook, Hook>(&name, change).await?;
         let mut view = HookView::from(hook.ok_or_else(missing)?);
         view.secret = Some(secret);
         Ok(answer(StatusCode::OK, &view))
@@ -273,13 +278,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(gone());
         }
         let name = key::delivery(account, id, delivery);
-        let (before, _) = self.load::<Delivery>(&name).await?.ok_or_else(gone)?;
+        let (before, _) = self
+            .kernel
+            .load::<Delivery>(&name)
+            .await?
+            .ok_or_else(gone)?;
         let Some(mut say) = before.say else {
             return Err(Failure::conflict(
                 "there is nothing to say in this delivery",
             ));
         };
-        let new = hex(&self.random::<16>());
+        let new = hex(&self.kernel.random::<16>());
         say.source = Some(format!("hooks/{id}/{new}"));
         say.connection.clone_from(&hook.connection);
         say.target.clone_from(&hook.channel);
@@ -287,7 +296,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let again = Delivery {
             version: 1,
             id: new,
-            time: self.now(),
+            time: self.kernel.now(),
             event: before.event,
             say: Some(say),
             task: Some(self.task_of(account, &hook).await?),
@@ -302,7 +311,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Err(missing());
         }
-        let found = self.load::<Hook>(&key::hook(account, id)).await?;
+        let found = self.kernel.load::<Hook>(&key::hook(account, id)).await?;
         found.map(|(hook, _)| hook).ok_or_else(missing)
     }
 
@@ -317,8 +326,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             key::deliveries(account, hook),
             key::rates(account, hook),
         ] {
-            for name in self.list_keys(&prefix).await? {
-                self.storage.store().delete(&name).await?;
+            for name in self.kernel.list_keys(&prefix).await? {
+                self.kernel.storage().store().delete(&name).await?;
             }
         }
         Ok(())
@@ -327,11 +336,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     fn hook_url(&self, token: &BearerToken, source: Source) -> String {
         let name = serde_json::to_value(source).unwrap_or_default();
         let name = name.as_str().unwrap_or_default();
-        format!("{}/hooks/{token}/{name}", self.config.origin)
+        format!("{}/hooks/{token}/{name}", self.kernel.config().origin)
     }
 
     fn new_secret(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.random::<24>())
+        URL_SAFE_NO_PAD.encode(self.kernel.random::<24>())
     }
 
     fn seal_hook(
@@ -340,8 +349,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         hook: &str,
         secret: &str,
     ) -> Result<String, Failure> {
-        self.keys
-            .seal(account, &format!("hook/{hook}"), secret, self.random())
+        self.kernel
+            .keys()
+            .seal(
+                account,
+                &format!("hook/{hook}"),
+                secret,
+                self.kernel.random(),
+            )
             .map_err(|_| Failure::unprocessable("the secret could not be sealed"))
     }
 }

@@ -28,13 +28,44 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use crate::connectors::Connectors;
+use crate::identity::Identity;
+use crate::kernel::Kernel;
 use hooks::{Filter, Source};
-use protocol::{AccountName, Say, Timestamp};
+use protocol::{Say, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use clock::QuietHours;
 pub(crate) use in_hand::InHand;
 pub(crate) use rate::Rates;
+
+/// Hooks of accounts.
+pub(crate) struct Webhooks<S, H> {
+    kernel: Arc<Kernel<S, H>>,
+    connectors: Arc<Connectors<S, H>>,
+    identity: Arc<Identity<S, H>>,
+    rates: Rates,
+    in_hand: InHand,
+}
+
+impl<S, H> Webhooks<S, H> {
+    /// Makes it over those that it uses.
+    pub(crate) fn new(
+        kernel: &Arc<Kernel<S, H>>,
+        connectors: &Arc<Connectors<S, H>>,
+        identity: &Arc<Identity<S, H>>,
+    ) -> Self {
+        Self {
+            kernel: Arc::clone(kernel),
+            connectors: Arc::clone(connectors),
+            identity: Arc::clone(identity),
+            rates: Rates::default(),
+            in_hand: InHand::default(),
+        }
+    }
+}
 
 /// `accounts/<account>/hooks/<id>.json`: a hook.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -132,7 +163,7 @@ pub(crate) enum Outcome {
 
 /// Names of the records.
 pub(crate) mod key {
-    use super::{AccountName, Timestamp};
+    use protocol::{AccountName, Timestamp};
 
     pub(crate) fn hooks(account: &AccountName) -> String {
         format!("accounts/{account}/hooks/")

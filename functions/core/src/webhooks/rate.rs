@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use super::key;
-use crate::Functions;
 use crate::kernel::host::Host;
+use crate::webhooks::Webhooks;
 
 /// Deliveries that may come at once.
 pub(crate) const BURST: i64 = 120;
@@ -71,7 +71,7 @@ struct Shard {
     full: i64,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Counts a delivery; returns how many seconds to wait instead, if there were too many. Where instances share
     /// nothing but the store the counters are in it, and looking and counting is one compare and swap.
     pub(super) async fn over_rate(
@@ -79,10 +79,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         hook: &str,
     ) -> Result<Option<u64>, StoreError> {
-        if !self.config.shared_counters {
-            return Ok(self.hook_rates.take(account, hook, self.now()));
+        if !self.kernel.config().shared_counters {
+            return Ok(self.rates.take(account, hook, self.kernel.now()));
         }
-        let [first] = self.random::<1>();
+        let [first] = self.kernel.random::<1>();
         let mut least = i64::MAX;
         for step in 0..SHARDS {
             let shard = (first % SHARDS + step) % SHARDS;
@@ -97,8 +97,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn count_in(&self, name: &str) -> Result<Result<(), i64>, StoreError> {
         let (burst, interval) = (BURST / i64::from(SHARDS), INTERVAL_MS * i64::from(SHARDS));
         for attempt in 0..ATTEMPTS {
-            let now = self.now().millis();
-            let (mut shard, mode) = match self.load::<Shard>(name).await? {
+            let now = self.kernel.now().millis();
+            let (mut shard, mode) = match self.kernel.load::<Shard>(name).await? {
                 Some((shard, etag)) => (shard, PutMode::IfMatch(etag)),
                 None => {
                     let empty = Shard {
@@ -111,9 +111,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if let Err(wait) = count(&mut shard.full, now, burst, interval) {
                 return Ok(Err(wait));
             }
-            match self.store(name, &shard, mode).await {
+            match self.kernel.store(name, &shard, mode).await {
                 Ok(_) => return Ok(Ok(())),
-                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
                 Err(error) => return Err(error),
             }
         }

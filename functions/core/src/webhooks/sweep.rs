@@ -6,35 +6,35 @@ use protocol::AccountName;
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::{Delivery, key};
-use crate::Functions;
 use crate::kernel::host::Host;
+use crate::webhooks::Webhooks;
 
 /// How long a delivery is remembered, and a repeat of it recognised: 7 days.
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The most deliveries of a hook that are remembered.
 const MAX_KEPT: usize = 1_000;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Forgets the deliveries of an account's hooks that are old or too many, and those of hooks that are gone;
     /// returns how many. What waits in the queue is not touched.
     ///
     /// # Errors
     /// The store's; it is done the next time.
-    pub async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
-        let marks = self.list_keys(&key::all_recent(account)).await?;
-        let records = self.list_keys(&key::all_deliveries(account)).await?;
-        let rates = self.list_keys(&key::all_rates(account)).await?;
+    pub(crate) async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
+        let marks = self.kernel.list_keys(&key::all_recent(account)).await?;
+        let records = self.kernel.list_keys(&key::all_deliveries(account)).await?;
+        let rates = self.kernel.list_keys(&key::all_rates(account)).await?;
         if marks.is_empty() && records.is_empty() && rates.is_empty() {
             return Ok(0);
         }
         // Their names say which there are, so one that is damaged stops nothing.
-        let hooks = self.list_keys(&key::hooks(account)).await?;
+        let hooks = self.kernel.list_keys(&key::hooks(account)).await?;
         let hooks: HashSet<String> = hooks
             .iter()
             .filter_map(|name| name.rsplit('/').next()?.strip_suffix(".json"))
             .map(str::to_owned)
             .collect();
-        let oldest = self.now().plus_millis(-KEEP_MS);
+        let oldest = self.kernel.now().plus_millis(-KEEP_MS);
         let mut kept: HashMap<String, usize> = HashMap::new();
         let mut marked: HashSet<(String, String)> = HashSet::new();
         let mut forgotten = 0;
@@ -52,13 +52,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 continue;
             }
             let record = key::delivery(account, hook, id);
-            self.storage.store().delete(&record).await?;
-            self.storage.store().delete(&mark).await?;
+            self.kernel.storage().store().delete(&record).await?;
+            self.kernel.storage().store().delete(&mark).await?;
             forgotten += 1;
         }
         for rate in rates {
             if hook_in(&rate).is_some_and(|hook| !hooks.contains(hook)) {
-                self.storage.store().delete(&rate).await?;
+                self.kernel.storage().store().delete(&rate).await?;
             }
         }
         forgotten += self
@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         hooks: &HashSet<String>,
         marked: &HashSet<(String, String)>,
     ) -> Result<usize, StoreError> {
-        let oldest = self.now().plus_millis(-KEEP_MS);
+        let oldest = self.kernel.now().plus_millis(-KEEP_MS);
         let mut forgotten = 0;
         for record in records {
             let id = record
@@ -89,7 +89,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 continue;
             }
             let name = key::delivery(account, hook, id);
-            let old = match self.load::<Delivery>(&name).await {
+            let old = match self.kernel.load::<Delivery>(&name).await {
                 Ok(Some((delivery, _))) => delivery.time < oldest,
                 Ok(None) => continue,
                 // Damaged, and nothing leads to it.
@@ -97,7 +97,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Err(error) => return Err(error),
             };
             if !hooks.contains(hook) || old {
-                self.storage.store().delete(&name).await?;
+                self.kernel.storage().store().delete(&name).await?;
                 forgotten += 1;
             }
         }

@@ -33,6 +33,7 @@ impl World {
         let server = Server::start().await;
         server
             .functions
+            .identity()
             .create_account("bob", PASSWORD, false)
             .await
             .unwrap();

@@ -116,6 +116,7 @@ impl Server {
         let storage = Storage::new(Arc::new(store), Arc::new(host.clone()));
         let functions = Arc::new(Functions::new(storage, config));
         functions
+            .identity()
             .create_account("alice", PASSWORD, true)
             .await
             .unwrap();
@@ -151,6 +152,7 @@ impl Server {
     pub async fn token(&self, scopes: &str) -> String {
         let account = "alice".parse().unwrap();
         self.functions
+            .identity()
             .create_grant(&account, "tests", scopes.parse().unwrap())
             .await
             .unwrap()

@@ -1,10 +1,14 @@
 //! What ARCHITECTURE.md promises, checked by a machine.
 
+mod arrows;
 mod dependencies;
 mod links;
+mod paths;
 mod platforms;
 mod text;
 mod words;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 
@@ -23,25 +27,26 @@ pub(crate) fn check(places: &Places) -> Result<()> {
     git.current_dir(&places.root)
         .args(["ls-files", "--cached", "--others", "--exclude-standard"]);
     let list = process::output(&mut git)?;
-    let mut checked = 0;
+    let mut files = BTreeMap::new();
     for name in list.lines() {
         // A file that is no text (or was deleted but not yet committed) has no lines to check.
         if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
             broken.extend(text::check(name, &content));
             broken.extend(platforms::check(name, &content));
             broken.extend(links::check(&places.root, name, &content));
-            checked += 1;
+            files.insert(name.to_owned(), content);
         }
     }
-    if checked == 0 {
+    if files.is_empty() {
         bail!("git lists no files, so nothing was checked");
     }
+    broken.extend(arrows::check(&files));
     for line in &broken {
         say(format_args!("    {line}"));
     }
     if !broken.is_empty() {
         bail!("{} invariants are broken", broken.len());
     }
-    say(format_args!("    {checked} files follow the rules"));
+    say(format_args!("    {} files follow the rules", files.len()));
     Ok(())
 }

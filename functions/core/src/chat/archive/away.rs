@@ -13,9 +13,10 @@ use futures_util::future::join_all;
 use protocol::{AccountName, Event, RefusedEvent, Timestamp};
 use storage_adapter::{Change, ObjectStore, WriteCondition};
 
-use super::plan::{Doubt, Plan, plan};
+use super::links::Doubt;
+use super::plan::{Plan, plan};
 use super::{Group, MAX_ATTEMPTS, group};
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::away::{AwayError, NotNow, Remote};
 use crate::chat::events::Trouble;
 use crate::kernel::host::Host;
@@ -36,7 +37,7 @@ impl From<NotNow> for Trouble {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Archives messages of one account at another server, until an instant at the latest.
     pub(in crate::chat) async fn archive_away(
         &self,
@@ -52,7 +53,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let groups = group(events, refused);
         let result = match self.archive_token(account, place) {
             Some(token) => {
-                let remote = Remote::new(self.storage.host(), &place.root, &token, until);
+                let remote = Remote::new(self.kernel.storage().host(), &place.root, &token, until);
                 self.write_away(&remote, &groups, refused).await
             }
             // Sealed with a master key that is lost: as good as revoked.
@@ -113,7 +114,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 Err(AwayError::Renew(..)) if !refused => refused = true,
                 result => return result,
             }
-            self.back_off(attempt + SLOWER).await;
+            self.kernel.back_off(attempt + SLOWER).await;
         }
         Err(AwayError::Precondition)
     }

@@ -1,10 +1,20 @@
 //! Finding the days before and after a new one, nearest first: the month's folder, the year's, the rest.
 
 use protocol::Day;
-use storage_adapter::{FolderPath, TreeError};
+use storage_adapter::{DocumentPath, FolderPath, TreeError, Version};
 
 use super::place::Place;
-use super::plan::Doubt;
+
+/// Something that a second look may show to be otherwise.
+#[derive(Eq, PartialEq)]
+pub(super) enum Doubt {
+    /// A document that is no archive, or half of one, in this version.
+    NoArchive(DocumentPath, Version),
+    /// A day that is listed and not there.
+    Missing(Day),
+    /// A folder that is there and lists no year, month or day.
+    Empty(Vec<String>),
+}
 
 /// Where to look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -25,7 +25,7 @@ use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteConditi
 
 use self::place::Home;
 use self::plan::{Plan, plan};
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::events::Trouble;
 
 /// As remotestorage.js writes JSON.
@@ -42,7 +42,7 @@ pub(super) struct Group {
     pub(super) events: Vec<String>,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Archives messages of one account; events that can never be archived are refused.
     pub(super) async fn archive(
         &self,
@@ -95,7 +95,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             // What was accepted must be kept, so archives do not count against the quota. All that was there is in
             // the new documents, so the old ones are not kept beside.
             match home.append(changes).await {
-                Err(TreeError::Precondition { .. }) => self.back_off(attempt).await,
+                Err(TreeError::Precondition { .. }) => self.kernel.back_off(attempt).await,
                 result => return result,
             }
         }
@@ -105,7 +105,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Keeps messages that have no place.
     async fn recover(&self, account: &AccountName, group: &Group) -> Result<(), TreeError> {
         let change = group.recovered()?;
-        self.tree(account)
+        self.files
+            .tree(account)
             .await?
             .append(account, vec![change])
             .await

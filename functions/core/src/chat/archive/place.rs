@@ -11,7 +11,7 @@ use storage_adapter::{
 };
 
 use super::days::Days;
-use crate::Functions;
+use crate::chat::Chat;
 use crate::chat::away::{self, AwayError, Remote};
 use crate::files::stores::Tree;
 use crate::kernel::body::collect;
@@ -59,13 +59,13 @@ pub(super) struct Home<'a, S, H> {
 
 impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
     pub(crate) async fn of(
-        functions: &'a Functions<S, H>,
+        chat: &'a Chat<S, H>,
         account: &'a AccountName,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             account,
-            tree: functions.tree(account).await?,
-            days: &functions.days,
+            tree: chat.files.tree(account).await?,
+            days: &chat.days,
             looked: AtomicBool::new(false),
         })
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
 
 use super::day::DayDocument;
-use super::links::{Side, neighbour};
+use super::links::{Doubt, Side, neighbour};
 use super::place::{Found, Place};
 use super::{Group, JSON, document};
 
@@ -22,17 +22,6 @@ pub(super) struct Plan {
     /// What was found and does not go together. It may be so; or somebody writes there at this moment, and the server does not
     /// hide it. Home hides it always.
     pub(super) doubts: Vec<Doubt>,
-}
-
-/// Something that a second look may show to be otherwise.
-#[derive(Eq, PartialEq)]
-pub(super) enum Doubt {
-    /// A document that is no archive, or half of one, in this version.
-    NoArchive(DocumentPath, Version),
-    /// A day that is listed and not there.
-    Missing(Day),
-    /// A folder that is there and lists no year, month or day.
-    Empty(Vec<String>),
 }
 
 /// A day that is being edited.

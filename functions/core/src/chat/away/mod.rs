@@ -15,7 +15,7 @@ use crate::kernel::records::{AccountRecord, ArchivePlace};
 use protocol::{AccountName, ArchiveState, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
-use crate::Functions;
+use crate::chat::Chat;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::records::Edit;
@@ -60,7 +60,7 @@ impl Pauses {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Seals the token of a storage.
     pub(crate) fn seal_archive_token(
         &self,
@@ -76,12 +76,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         account: &AccountName,
         place: &ArchivePlace,
     ) -> Option<String> {
-        self.keys.open(account, SEALED_FOR, &place.token).ok()
+        self.kernel
+            .keys()
+            .open(account, SEALED_FOR, &place.token)
+            .ok()
     }
 
     /// Whether the storage is to be left alone now.
     pub(crate) fn archive_pause(&self, place: &ArchivePlace) -> Option<NotNow> {
-        let now = self.now();
+        let now = self.kernel.now();
         self.pauses.with(|pauses| {
             let pause = pauses.get(&place.token)?;
             let left = pause.until.millis() - now.millis();
@@ -130,7 +133,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
         };
         let reason = error.to_string();
-        let until = self.now().plus_millis(pause);
+        let until = self.kernel.now().plus_millis(pause);
         self.pauses.with(|pauses| {
             if pauses.len() >= MAX_PAUSES {
                 pauses.clear();
@@ -156,21 +159,22 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         state: ArchiveState,
         reason: Option<String>,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        self.edit::<AccountRecord, ()>(&keys::account(account), |record| {
-            match record.archive.as_mut() {
-                Some(current) if current.token == place.token => {
-                    if current.state != state {
-                        current.since = now;
+        let now = self.kernel.now();
+        self.kernel
+            .edit::<AccountRecord, ()>(&keys::account(account), |record| {
+                match record.archive.as_mut() {
+                    Some(current) if current.token == place.token => {
+                        if current.state != state {
+                            current.since = now;
+                        }
+                        current.state = state;
+                        current.reason.clone_from(&reason);
+                        Edit::Write(())
                     }
-                    current.state = state;
-                    current.reason.clone_from(&reason);
-                    Edit::Write(())
+                    _ => Edit::Keep(()),
                 }
-                _ => Edit::Keep(()),
-            }
-        })
-        .await?;
+            })
+            .await?;
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use http::HeaderMap;
 use protocol::{Access, AccountName, GrantKind};
 use storage_adapter::{ItemPath, ObjectStore};
 
-use crate::Functions;
+use crate::files::Files;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::problem::Failure;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Checks that the request may touch the item, before the storage is touched.
     pub(super) async fn authorize_storage(
         &self,
@@ -23,7 +23,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if document && item.is_public() && access == Access::Read {
             return Ok(());
         }
-        let held = self.bearer(headers, client).await?;
+        let held = self.identity.bearer(headers, client).await?;
         if Some(&held.account) != account {
             return Err(Failure::forbidden(
                 "the token belongs to another account than this storage",

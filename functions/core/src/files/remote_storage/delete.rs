@@ -7,12 +7,12 @@ use protocol::AccountName;
 use storage_adapter::{DocumentPath, ObjectStore};
 
 use super::conditions::write_condition;
-use super::quoted;
-use crate::Functions;
+use crate::files::Files;
 use crate::kernel::body::Body;
+use crate::kernel::etag::quoted;
 use crate::kernel::problem::Answer;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     pub(super) async fn delete_document(
         &self,
         parts: &Parts,

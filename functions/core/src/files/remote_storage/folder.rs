@@ -9,14 +9,14 @@ use storage_adapter::{FolderPath, FolderRead, ObjectStore};
 use super::conditions::Tags;
 use super::get::not_modified;
 use super::set_common;
-use crate::Functions;
+use crate::files::Files;
 use crate::files::listings::{Rendered, render};
 use crate::kernel::body::Body;
 use crate::kernel::problem::Answer;
 
 const LD_JSON: HeaderValue = HeaderValue::from_static("application/ld+json");
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     pub(super) async fn get_folder(
         &self,
         parts: &Parts,

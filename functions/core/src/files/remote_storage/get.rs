@@ -8,13 +8,13 @@ use storage_adapter::{ByteRange, DocumentInfo, DocumentPath, DocumentRead, Objec
 
 use super::conditions::{IfRange, Tags, if_range};
 use super::{range, set_common};
-use crate::Functions;
+use crate::files::Files;
 use crate::kernel::body::Body;
 use crate::kernel::problem::Answer;
 
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     pub(super) async fn get_document(
         &self,
         parts: &Parts,

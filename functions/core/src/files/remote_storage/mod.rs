@@ -11,18 +11,18 @@ mod range;
 mod tests;
 
 use crate::kernel::host::Host;
-use http::header::{self, InvalidHeaderValue};
+use http::header;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use protocol::{Access, AccountName};
 use storage_adapter::{InvalidPath, ItemPath, ObjectStore, Version};
 
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::files::Files;
+use crate::kernel::etag::quoted;
 use crate::kernel::guard::ClientAddress;
+use crate::kernel::incoming::Incoming;
+use crate::kernel::methods::Methods;
 use crate::kernel::problem::{Answer, Failure};
-use crate::routes::Methods;
-use crate::routes::router::discard;
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const NO_CACHE_PUBLIC: HeaderValue = HeaderValue::from_static("no-cache, public");
@@ -31,7 +31,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox; default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'",
 );
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Answers everything below `/storage/`; `rest` is what follows.
     pub(crate) async fn answer_storage(
         &self,
@@ -47,7 +47,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let item = match ItemPath::parse(path) {
             Ok(item) => item,
             Err(error) => {
-                discard(body).await;
+                body.drain().await;
                 return Err(invalid(&error));
             }
         };
@@ -56,7 +56,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             _ => Access::ReadWrite,
         };
         if is_for_running(&parts.headers) {
-            discard(body).await;
+            body.drain().await;
             return Err(Failure::forbidden(
                 "what is stored here is not run as a script of this site",
             ));
@@ -67,11 +67,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let account = match (authorized, account) {
             (Ok(()), Some(account)) => account,
             (Ok(()), None) => {
-                discard(body).await;
+                body.drain().await;
                 return Err(Failure::not_found("there is no such document"));
             }
             (Err(failure), _) => {
-                discard(body).await;
+                body.drain().await;
                 return Err(failure);
             }
         };
@@ -94,7 +94,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             // The root, without the slash by which the table knows a folder.
             (_, _) => {
-                discard(body).await;
+                body.drain().await;
                 Err(Failure::method(Methods::READ))
             }
         }
@@ -126,15 +126,6 @@ fn is_for_running(headers: &HeaderMap) -> bool {
         )
     );
     is_script && text("sec-fetch-site") == Some("same-origin")
-}
-
-/// Writes a version as a strong entity tag (RFC 9110, section 8.8.3).
-pub(crate) fn quoted(version: &Version) -> Result<HeaderValue, InvalidHeaderValue> {
-    let mut text = String::with_capacity(version.0.len() + 2);
-    text.push('"');
-    text.push_str(&version.0);
-    text.push('"');
-    HeaderValue::try_from(text)
 }
 
 /// Sets the headers that every successful answer with content has.

@@ -7,16 +7,16 @@ use protocol::AccountName;
 use storage_adapter::{BodyError, DocumentPath, ObjectStore, WriteCondition};
 
 use super::conditions::write_condition;
-use super::quoted;
-use crate::Functions;
-use crate::kernel::body::{Body, Incoming};
+use crate::files::Files;
+use crate::kernel::body::Body;
+use crate::kernel::etag::quoted;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
-use crate::routes::router::discard;
 
 /// The longest content type, in bytes.
 const MAX_CONTENT_TYPE: usize = 255;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     pub(super) async fn put_document(
         &self,
         parts: &Parts,
@@ -27,12 +27,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (content_type, condition) = match self.check_put(&parts.headers) {
             Ok(checked) => checked,
             Err(failure) => {
-                discard(body).await;
+                body.drain().await;
                 return Err(failure);
             }
         };
         let quota = self.quota(account).await?;
-        let limit = self.config.max_document_size;
+        let limit = self.kernel.config().max_document_size;
         let stream = body.into_stream(limit);
         let written = self
             .tree(account)
@@ -67,7 +67,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let content_type = content_type(headers)?;
         let condition = write_condition(headers)?;
-        let limit = self.config.max_document_size;
+        let limit = self.kernel.config().max_document_size;
         let length = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

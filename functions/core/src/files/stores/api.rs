@@ -4,14 +4,15 @@ use http::StatusCode;
 use protocol::{MoveView, PlaceView, StoreTested, StoreView};
 use storage_adapter::ObjectStore;
 
-use super::fields::{BucketSettings, NewPlace};
+use super::NewPlace;
 use super::record::{Place, StoreRecord};
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::files::Files;
+use crate::identity::call::Call;
+use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, json};
-use crate::routes::api::Call;
 
 /// For how long one request goes on with a move, in milliseconds.
 const STEP_MS: u64 = 5_000;
@@ -32,7 +33,7 @@ impl From<Place> for PlaceView {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// `GET /api/store`.
     pub(crate) async fn get_store(&self, call: &Call<'_>) -> Answer {
         self.store_view(&call.session()?.account).await
@@ -73,7 +74,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let settings: BucketSettings = json(body).await?;
         let settings = self.known_secret(&held.account, settings).await?;
         let settings = settings.check().map_err(Failure::unprocessable)?;
-        let tested = match self.storage.host().open_bucket(&settings, None).await {
+        let tested = match self
+            .kernel
+            .storage()
+            .host()
+            .open_bucket(&settings, None)
+            .await
+        {
             Ok(_) => StoreTested {
                 works: true,
                 detail: format!(
@@ -107,7 +114,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 started: moving.started,
             }),
             left: left.into_iter().map(Into::into).collect(),
-            available: self.storage.host().opens_buckets(),
+            available: self.kernel.storage().host().opens_buckets(),
         };
         Ok(answer(StatusCode::OK, &view))
     }

@@ -2,7 +2,7 @@
 //!
 //! Records (accounts, grants, hooks, queues, sealed secrets) stay in the installation's store. What is under an account's
 //! tree, as `FORMAT.md` lists it, is where the record `accounts/<account>/store.json` says; without one it is in the
-//! installation's store. [`Functions::tree`] is the one place that knows.
+//! installation's store. [`Files::tree`] is the one place that knows.
 //!
 //! A process may remember for [`LEASE_MS`] where a tree is. A move first closes the account to writers and then waits
 //! for [`SETTLE_MS`], so that nobody remembers anything else, before it marks the heads and copies them. A writer looks once more
@@ -10,7 +10,6 @@
 //! answers. So a write that was accepted is in the tree that is copied, or in the one that was switched to.
 
 mod api;
-mod fields;
 mod moving;
 mod record;
 #[cfg(test)]
@@ -21,14 +20,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{AccountName, Timestamp};
+use serde::Deserialize;
 use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
 
-pub use fields::{BucketSettings, NewPlace};
 pub use moving::{MoveError, MoveReport};
 pub use tree_store::TreeStore;
 
-use crate::Functions;
+use crate::files::Files;
 use crate::kernel::body::collect;
+use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use record::{Place, StoreRecord};
@@ -45,8 +45,8 @@ const MAX_OPEN: usize = 128;
 const MAX_RECORD: u64 = 1024 * 1024;
 /// What a bucket of one account may remember of heads and of pages, in bytes.
 const OWN_CACHE: usize = 1 << 20;
-/// Marks what a user's own bucket said, for whoever has to tell it.
-pub(crate) const OWN: &str = "the account's own bucket";
+/// Begins what a user's own bucket said.
+const OWN: &str = "the account's own bucket";
 /// Said to writers during a move.
 const CLOSED: &str = "the account's storage is being moved to another place and takes no writes for a moment; please try again";
 
@@ -56,7 +56,7 @@ pub type Tree<S, H> = Storage<TreeStore<S, H>, H>;
 /// Where a bucket is, and the trees in it.
 type Open<S, H> = (Place, Tree<S, H>);
 
-/// Makes what [`Functions`] keeps.
+/// Makes what [`Files`] keeps.
 pub(crate) fn of<S: ObjectStore, H: Host>(
     storage: &Storage<S, H>,
 ) -> (Arc<Places<S, H>>, Tree<S, H>) {
@@ -67,18 +67,14 @@ pub(crate) fn of<S: ObjectStore, H: Host>(
     (places, trees)
 }
 
-/// A bucket cannot be opened; the sentence says why and what to do.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct BucketError(pub String);
-
-/// A bucket that was opened and tried out.
-#[derive(Clone, Debug)]
-pub struct OpenedBucket {
-    /// The bucket.
-    pub store: AnyStore,
-    /// Whether its server decides conditions of objects written in parts too.
-    pub parts: bool,
+/// Where a tree is to go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NewPlace {
+    /// Back to the installation's store.
+    Installation,
+    /// To a bucket.
+    Bucket(BucketSettings),
 }
 
 /// What a record said.
@@ -171,7 +167,7 @@ impl<S: ObjectStore, H: Host> Places<S, H> {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Returns the trees of the store that the account's tree is in. Whoever writes keeps it from the first byte to
     /// the last answer, so that all of a write goes to one place.
     ///
@@ -197,10 +193,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
         let store = self.open_place(account, place).await?;
         let store = TreeStore::own(Arc::clone(&self.places), store, place.clone());
-        let mut options = self.storage.options();
+        let mut options = self.kernel.storage().options();
         options.cache_bytes = options.cache_bytes.min(OWN_CACHE);
         options.page_cache_bytes = options.page_cache_bytes.min(OWN_CACHE);
-        let host = self.storage.shared_host();
+        let host = self.kernel.storage().shared_host();
         let tree = Storage::with_options(Arc::new(store), host, options);
         let mut open = self
             .places
@@ -221,23 +217,30 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         place: &Place,
     ) -> Result<AnyStore, StoreError> {
         let bucket = match place {
-            Place::Installation => return Ok(AnyStore::new(self.storage.shared_store())),
+            Place::Installation => return Ok(AnyStore::new(self.kernel.storage().shared_store())),
             Place::Bucket(bucket) => bucket,
         };
         let secret = self
-            .keys
+            .kernel
+            .keys()
             .open(account, &bucket.id, &bucket.secret)
             .map_err(|error| {
                 StoreError::Account(format!("{OWN}: {error}; enter the secret again"))
             })?;
         let settings = bucket.settings(secret);
         let opened = self
-            .storage
+            .kernel
+            .storage()
             .host()
             .open_bucket(&settings, Some(bucket.parts))
             .await
             .map_err(|error| StoreError::Account(format!("{OWN} cannot be used: {error}")))?;
         Ok(opened.store)
+    }
+
+    /// Forgets where an account's tree is.
+    pub(crate) fn forget_place(&self, account: &AccountName) {
+        self.places.forget(account);
     }
 
     /// Returns whether the account is on its way to another store.

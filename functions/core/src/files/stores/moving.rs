@@ -7,8 +7,9 @@ use storage_adapter::{
 };
 
 use super::record::{Bucket, Move, Phase, Place, StoreRecord};
-use super::{BucketError, BucketSettings, NewPlace, SETTLE_MS};
-use crate::Functions;
+use super::{NewPlace, SETTLE_MS};
+use crate::files::Files;
+use crate::kernel::bucket::{BucketError, BucketSettings};
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
@@ -106,13 +107,13 @@ enum Step {
 
 type Raw<H> = Storage<AnyStore, H>;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Begins to move an account, after the new place was tried out. Where it is already, credentials are replaced.
     ///
     /// # Errors
     /// One sentence: what is wrong with the place, or in the way.
     pub async fn begin_move(&self, account: &AccountName, to: NewPlace) -> Result<(), MoveError> {
-        if self.account(account).await?.is_none() {
+        if self.identity.account(account).await?.is_none() {
             return Err(MoveError::NoAccount(account.clone()));
         }
         let known = self.places.known(account, true).await?;
@@ -157,7 +158,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             id: self.mark(),
             to,
             phase: Phase::Copying,
-            started: self.now(),
+            started: self.kernel.now(),
             objects: 0,
             bytes: 0,
             pending: Vec::new(),
@@ -175,12 +176,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         millis: Option<u64>,
     ) -> Result<MoveReport, MoveError> {
         let millis = i64::try_from(millis.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
-        let until = self.now().millis().saturating_add(millis);
+        let until = self.kernel.now().millis().saturating_add(millis);
         for round in 0..MAX_ROUNDS {
             match self.step(account, until).await? {
                 Step::Done(report) => return Ok(report),
                 Step::Later(report) => return Ok(report),
-                Step::Again => self.back_off(round.min(4)).await,
+                Step::Again => self.kernel.back_off(round.min(4)).await,
             }
         }
         Err(MoveError::Store(
@@ -292,7 +293,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             Phase::Closed => {
                 // Until nobody remembers that the account was open.
-                self.storage.host().sleep(SETTLE_MS).await;
+                self.kernel.storage().host().sleep(SETTLE_MS).await;
                 from.fence(account, &moving.id).await?;
                 session.enter(Phase::Marked);
                 self.save(account, &mut session).await?;
@@ -349,7 +350,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 session.count(&copied);
                 session.note(Vec::new());
             }
-            let late = self.now().millis() >= until;
+            let late = self.kernel.now().millis() >= until;
             batch = Vec::new();
             while batch.is_empty() && !late {
                 let missing = from.missing_in(account, to, after.as_deref()).await?;
@@ -383,6 +384,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .clone()
             .map_or(PutMode::IfAbsent, PutMode::IfMatch);
         let saved = self
+            .kernel
             .store(&keys::store(account), &session.record, mode)
             .await;
         self.places.forget(account);
@@ -391,9 +393,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 session.etag = Some(etag);
                 Ok(true)
             }
-            Err(StoreError::Precondition | StoreError::NotFound | StoreError::Unavailable(_)) => {
-                Ok(false)
-            }
+            Err(
+                StoreError::Precondition
+                | StoreError::NotFound
+                | StoreError::Unavailable(_)
+                | StoreError::AccountUnavailable(_),
+            ) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -424,11 +429,22 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let settings = self.fill_secret(account, settings, record)?;
         let settings = settings.check().map_err(MoveError::Refused)?;
-        let opened = self.storage.host().open_bucket(&settings, None).await?;
+        let opened = self
+            .kernel
+            .storage()
+            .host()
+            .open_bucket(&settings, None)
+            .await?;
         let id = self.mark();
         let secret = self
-            .keys
-            .seal(account, &id, &settings.secret_access_key, self.random())
+            .kernel
+            .keys()
+            .seal(
+                account,
+                &id,
+                &settings.secret_access_key,
+                self.kernel.random(),
+            )
             .map_err(|error| MoveError::Refused(error.to_string()))?;
         Ok(Place::Bucket(Bucket {
             id,
@@ -461,7 +477,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             // A secret goes nowhere but where its owner wanted it.
             && known.endpoint.as_deref() == endpoint.filter(|text| !text.is_empty())
         {
-            let secret = self.keys.open(account, &known.id, &known.secret);
+            let secret = self.kernel.keys().open(account, &known.id, &known.secret);
             settings.secret_access_key =
                 secret.map_err(|error| MoveError::Refused(error.to_string()))?;
         }
@@ -488,10 +504,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if *to != Place::Installation {
             return Ok(());
         }
-        let record = self.account(account).await?;
+        let record = self.identity.account(account).await?;
         let quota = record
             .and_then(|(record, _)| record.quota)
-            .or(self.config.default_quota)
+            .or_else(|| self.kernel.config().default_quota)
             .filter(|bytes| *bytes > 0);
         let used = from.used_bytes(account).await?;
         match quota {
@@ -504,10 +520,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     async fn raw(&self, account: &AccountName, place: &Place) -> Result<Raw<H>, MoveError> {
         let store = self.open_place(account, place).await?;
-        let mut options = self.storage.options();
+        let mut options = self.kernel.storage().options();
         options.cache_bytes = options.cache_bytes.min(CACHE);
         options.page_cache_bytes = options.page_cache_bytes.min(CACHE);
-        let host = self.storage.shared_host();
+        let host = self.kernel.storage().shared_host();
         Ok(Storage::with_options(
             std::sync::Arc::new(store),
             host,
@@ -517,7 +533,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
 
     /// An id that no other has.
     fn mark(&self) -> String {
-        let bytes: [u8; 16] = self.random();
+        let bytes: [u8; 16] = self.kernel.random();
         format!("{:032x}", u128::from_be_bytes(bytes))
     }
 }

@@ -5,7 +5,7 @@ use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage_adapter::StoreError;
 
-use super::fields::BucketSettings;
+use crate::kernel::bucket::BucketSettings;
 
 /// What this program writes.
 const VERSION: u32 = 1;

@@ -97,7 +97,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
                 "{OWN} has no room: {words}; make room there, or choose another place in the settings, under Storage"
             )),
             StoreError::Unavailable(words) => {
-                StoreError::Unavailable(format!("{OWN} does not answer: {words}"))
+                StoreError::AccountUnavailable(format!("{OWN} does not answer: {words}"))
             }
             error => error,
         }

@@ -8,25 +8,25 @@ use sha2::{Digest, Sha256};
 use storage_adapter::ObjectStore;
 use subtle::ConstantTimeEq;
 
-use crate::Functions;
+use crate::identity::Identity;
 use crate::identity::accounts::{CreateAccountError, check_new};
-use crate::kernel::body::Incoming;
+use crate::identity::call::Call;
 use crate::kernel::guard::Subject;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, json};
-use crate::routes::api::Call;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `POST /api/accounts`.
     pub(crate) async fn post_account(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let wanted: NewAccount = json(body).await?;
         let guesses = Subject::Client(call.client);
-        self.check_guesses(&guesses).await?;
+        self.kernel.check_guesses(&guesses).await?;
         let name = check_new(&wanted.name, &wanted.password)?;
         let record = match (&wanted.setup, &wanted.invite) {
             (Some(setup), None) => {
                 if !self.is_setup_token(setup) {
-                    self.count_attempt(&guesses).await?;
+                    self.kernel.count_attempt(&guesses).await?;
                     return Err(Failure::forbidden(
                         "the set-up token is wrong; open the link that the server printed at its first start",
                     ));
@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             }
             (None, Some(invite)) => {
                 if self.open_invite(invite, Some(&name)).await?.is_none() {
-                    self.count_attempt(&guesses).await?;
+                    self.kernel.count_attempt(&guesses).await?;
                     return Err(Failure::forbidden(
                         "the invite is not valid (any more); ask for a new one",
                     ));
@@ -54,10 +54,14 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     fn is_setup_token(&self, shown: &str) -> bool {
-        self.config.setup_token.as_ref().is_some_and(|token| {
-            let hash = |text: &str| Sha256::digest(text.as_bytes());
-            hash(token).ct_eq(&hash(shown)).into()
-        })
+        self.kernel
+            .config()
+            .setup_token
+            .as_ref()
+            .is_some_and(|token| {
+                let hash = |text: &str| Sha256::digest(text.as_bytes());
+                hash(token).ct_eq(&hash(shown)).into()
+            })
     }
 
     async fn first_account(

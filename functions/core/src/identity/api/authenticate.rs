@@ -6,14 +6,14 @@ use http::StatusCode;
 use protocol::{AuthenticateRequest, AuthenticateResponse, GrantKind};
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
-use crate::identity::closed::DISABLED;
+use crate::identity::Identity;
+use crate::identity::accounts::SignInError;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::AccountRecord;
 use crate::kernel::request::{answer, parse_json};
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn post_authenticate(&self, body: &Bytes) -> Answer {
         let request: AuthenticateRequest = parse_json(body)?;
         let response = match self.authenticate(&request).await {
@@ -23,14 +23,20 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 admin: record.admin,
                 ..Default::default()
             },
-            Err(failure) if failure.status.is_server_error() => return Err(failure),
-            Err(failure) => AuthenticateResponse {
-                wait: failure.retry_after(),
+            Err(refusal) => {
                 // Said only once the password was proved right, as at `/api/session`.
-                disabled: failure.detail == DISABLED,
-                reason: Some(failure.detail.into_owned()),
-                ..Default::default()
-            },
+                let disabled = matches!(refusal, SignInError::Disabled);
+                let failure = Failure::from(refusal);
+                if failure.status.is_server_error() {
+                    return Err(failure);
+                }
+                AuthenticateResponse {
+                    wait: failure.retry_after(),
+                    disabled,
+                    reason: Some(failure.detail.into_owned()),
+                    ..Default::default()
+                }
+            }
         };
         Ok(answer(StatusCode::OK, &response))
     }
@@ -40,7 +46,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     async fn authenticate(
         &self,
         request: &AuthenticateRequest,
-    ) -> Result<(AccountRecord, Option<String>), Failure> {
+    ) -> Result<(AccountRecord, Option<String>), SignInError> {
         let name = request.name.trim().to_ascii_lowercase();
         if let Some(held) = self.check_token(&request.password).await? {
             if held.grant.kind == GrantKind::Irc
@@ -49,9 +55,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             {
                 return Ok((record, Some(held.grant.id.clone())));
             }
-            return Err(Failure::forbidden(
+            return Err(SignInError::Other(Failure::forbidden(
                 "this token is not an IRC password of this account",
-            ));
+            )));
         }
         let client = request.address.as_deref();
         let client = client.map_or(ClientAddress::SHARED, ClientAddress::parse);

@@ -6,13 +6,14 @@ use http::StatusCode;
 use protocol::{GrantKind, GrantView, NewGrant, readable_name};
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::identity::Identity;
+use crate::identity::call::Call;
 use crate::identity::grants::MAX_CLIENT;
-use crate::kernel::body::Incoming;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{Member, answer, empty, json};
-use crate::routes::api::{Call, is_id};
 
 fn view(grant: Grant, current: &str) -> GrantView {
     GrantView {
@@ -27,12 +28,12 @@ fn view(grant: Grant, current: &str) -> GrantView {
     }
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `GET /api/grants`.
     pub(crate) async fn get_grants(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
-        let now = self.now();
-        let grants: Vec<Grant> = self.load_all(&keys::grants(&held.account)).await?;
+        let now = self.kernel.now();
+        let grants: Vec<Grant> = self.kernel.load_all(&keys::grants(&held.account)).await?;
         let mut views: Vec<GrantView> = grants
             .into_iter()
             .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
@@ -85,7 +86,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if !is_id(id) {
             return Err(missing());
         }
-        let found = self.load::<Grant>(&keys::grant(&held.account, id)).await?;
+        let found = self
+            .kernel
+            .load::<Grant>(&keys::grant(&held.account, id))
+            .await?;
         found.ok_or_else(missing)?;
         self.revoke(&held.account, id).await?;
         Ok(empty(StatusCode::NO_CONTENT))

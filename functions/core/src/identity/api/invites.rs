@@ -7,13 +7,14 @@ use protocol::{EmailAddress, InvalidEmail, InviteAbout, InviteView};
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
-use crate::kernel::body::Incoming;
+use crate::identity::Identity;
+use crate::identity::call::Call;
 use crate::kernel::guard::Subject;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
+use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, parse_json};
-use crate::routes::api::{Call, is_id};
 
 fn view(invite: Invite) -> InviteView {
     InviteView {
@@ -42,11 +43,11 @@ fn missing() -> Failure {
     Failure::not_found("the invite is not valid (any more); ask for a new one")
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `GET /api/invites`.
     pub(crate) async fn get_invites(&self, call: &Call<'_>) -> Answer {
         let (held, record) = self.session_account(call).await?;
-        let invites: Vec<Invite> = self.load_all(keys::INVITES).await?;
+        let invites: Vec<Invite> = self.kernel.load_all(keys::INVITES).await?;
         let mut views: Vec<InviteView> = invites
             .into_iter()
             .filter(|invite| record.admin || invite.inviter == held.account)
@@ -55,7 +56,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(answer(
             StatusCode::OK,
-            &serde_json::json!({"invites": views, "mail": self.mail_sender().await?.is_some()}),
+            &serde_json::json!({"invites": views, "mail": self.outgoing.mail_sender().await?.is_some()}),
         ))
     }
 
@@ -76,15 +77,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .map_err(|error: InvalidEmail| Failure::unprocessable(format!("email: {error}")))?;
         let sender = match &email {
             Some(email) => {
-                let sender = self.must_send().await?;
-                self.may_mail(&held.account, email).await?;
+                let sender = self.outgoing.must_send().await?;
+                self.outgoing.may_mail(&held.account, email).await?;
                 Some((sender, email))
             }
             None => None,
         };
         let (invite, token) = self.invite(&held.account, email.clone()).await?;
         if let Some((sender, email)) = sender {
-            self.mail_invite(&sender, &invite, email, &token).await?;
+            self.outgoing
+                .mail_invite(&sender, &invite, email, &token)
+                .await?;
         }
         let mut made = view(invite);
         made.token = Some(token);
@@ -94,9 +97,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// `GET /api/invites/<token>`, without a session.
     pub(crate) async fn get_invite(&self, call: &Call<'_>, token: &str) -> Answer {
         let guesses = Subject::Client(call.client);
-        self.check_guesses(&guesses).await?;
+        self.kernel.check_guesses(&guesses).await?;
         let Some(invite) = self.open_invite(token, None).await? else {
-            self.count_attempt(&guesses).await?;
+            self.kernel.count_attempt(&guesses).await?;
             return Err(missing());
         };
         let about = InviteAbout {
@@ -113,11 +116,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(missing());
         }
         let key = keys::invite(id);
-        let found = self.load::<Invite>(&key).await?;
+        let found = self.kernel.load::<Invite>(&key).await?;
         found
             .filter(|(invite, _)| record.admin || invite.inviter == held.account)
             .ok_or_else(missing)?;
-        self.storage.store().delete(&key).await?;
+        self.kernel.storage().store().delete(&key).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

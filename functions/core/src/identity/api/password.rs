@@ -4,13 +4,13 @@ use http::StatusCode;
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
-use crate::identity::accounts::check_password_of;
-use crate::kernel::body::Incoming;
+use crate::identity::Identity;
+use crate::identity::accounts::{SignInError, check_password_of};
+use crate::identity::call::Call;
 use crate::kernel::host::Host;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{empty, json, query};
-use crate::routes::api::Call;
 
 /// Body of `PUT /api/password`.
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ struct NewPassword {
     new: String,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `PUT /api/password`: asks for the old one, since whoever finds a browser open must not keep its owner out; ends all
     /// other sessions.
     pub(crate) async fn put_password(&self, call: &Call<'_>, body: Incoming) -> Answer {
@@ -33,10 +33,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let record = self
             .check_password(account.as_str(), &wanted.old, call.client)
             .await
-            .map_err(|failure| match failure.status {
+            .map_err(|refusal| match refusal {
                 // The session is right; a 401 would end it in the client.
-                StatusCode::UNAUTHORIZED => Failure::forbidden("the old password is wrong"),
-                _ => failure,
+                SignInError::Wrong => Failure::forbidden("the old password is wrong"),
+                other => other.into(),
             })?;
         if wanted.old == wanted.new {
             return Err(Failure::unprocessable(

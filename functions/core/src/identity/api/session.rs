@@ -6,14 +6,14 @@ use http::StatusCode;
 use protocol::{ArchiveView, GrantKind, NewSession, SessionResponse};
 use storage_adapter::ObjectStore;
 
-use crate::Functions;
+use crate::identity::Identity;
+use crate::identity::call::Call;
 use crate::identity::grants::SESSION_MS;
-use crate::kernel::body::Incoming;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, json};
-use crate::routes::api::Call;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `POST /api/session`.
     pub(crate) async fn post_session(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let credentials: NewSession = json(body).await?;
@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         record: &AccountRecord,
         client: &str,
     ) -> Result<SessionResponse, Failure> {
-        let expires = self.now().plus_millis(SESSION_MS);
+        let expires = self.kernel.now().plus_millis(SESSION_MS);
         let (_, token) = self
             .issue(
                 &record.name,
@@ -66,8 +66,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         SessionResponse {
             account: record.name.clone(),
             admin: record.admin,
-            user_address: format!("{}@{}", record.name, self.config.authority()),
-            storage: self.config.storage_root(&record.name),
+            user_address: format!("{}@{}", record.name, self.kernel.config().authority()),
+            storage: self.kernel.config().storage_root(&record.name),
             archive: record.archive.as_ref().map(ArchiveView::from),
             token: None,
             expires: None,

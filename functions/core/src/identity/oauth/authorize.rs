@@ -9,12 +9,13 @@ use storage_adapter::ObjectStore;
 
 use super::ask::{Ask, Flow, Refusal};
 use super::page;
-use crate::Functions;
-use crate::kernel::body::{Body, Incoming};
+use crate::identity::Identity;
+use crate::identity::accounts::SignInError;
+use crate::kernel::body::Body;
 use crate::kernel::guard::ClientAddress;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::empty;
-use crate::routes::router::discard;
 
 /// The cookie of the consent page; no other address reads it.
 const COOKIE_NAME: &str = "subspace_consent";
@@ -28,7 +29,7 @@ struct Visitor {
     grant: String,
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn authorize(
         &self,
         parts: &Parts,
@@ -44,11 +45,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let ask = match Ask::read(
             parts.uri.query().unwrap_or_default(),
-            !self.config.is_https(),
+            !self.kernel.config().is_https(),
         ) {
             Ok(ask) => ask,
             Err(refusal) => {
-                discard(body).await;
+                body.drain().await;
                 return Ok(match refusal {
                     Refusal::Page(detail) => page::problem(StatusCode::BAD_REQUEST, &detail),
                     Refusal::Return {
@@ -71,11 +72,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if self.account(account).await?.is_none() {
             return Err(Failure::not_found("There is no such account here."));
         }
-        let name = &self.config.name;
+        let name = &self.kernel.config().name;
         Ok(match self.visitor(&parts.headers, account).await? {
             None => page::sign_in(name, account, ask, None, StatusCode::OK),
             Some(visitor) => {
-                let csrf = self.keys.form_token(&visitor.grant, form(parts));
+                let csrf = self.kernel.keys().form_token(&visitor.grant, form(parts));
                 page::consent(name, account, ask, &csrf)
             }
         })
@@ -90,7 +91,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         client: ClientAddress,
     ) -> Answer {
         if !self.is_own_page(&parts.headers) {
-            discard(body).await;
+            body.drain().await;
             return Err(Failure::forbidden(
                 "This form was sent from another site, so nothing was done.",
             ));
@@ -111,11 +112,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             action @ ("allow" | "deny") => {
                 let Some(visitor) = self.visitor(&parts.headers, account).await? else {
                     let error = Some("Please sign in again.");
-                    let name = &self.config.name;
+                    let name = &self.kernel.config().name;
                     return Ok(page::sign_in(name, account, ask, error, StatusCode::OK));
                 };
                 let csrf = get("csrf");
-                if !self.keys.form_token_fits(&visitor.grant, form(parts), csrf) {
+                if !self
+                    .kernel
+                    .keys()
+                    .form_token_fits(&visitor.grant, form(parts), csrf)
+                {
                     return Err(Failure::forbidden(
                         "This form is not the one you were shown, so nothing was done.",
                     ));
@@ -142,30 +147,28 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             .await;
         let record = match checked {
             Ok(record) => record,
-            Err(failure) if failure.status.is_client_error() => {
-                let wrong = failure.status == StatusCode::UNAUTHORIZED;
-                let error = if wrong {
-                    "The password is wrong."
-                } else {
-                    &*failure.detail
-                };
+            Err(refusal) => {
                 // 403: a browser would answer 401 with a dialog of its own.
-                let status = if wrong {
-                    StatusCode::FORBIDDEN
-                } else {
-                    failure.status
+                let failure = match refusal {
+                    SignInError::Wrong => Failure::forbidden("The password is wrong."),
+                    other => other.into(),
                 };
-                let name = &self.config.name;
-                return Ok(page::sign_in(name, account, ask, Some(error), status));
+                if !failure.status.is_client_error() {
+                    return Err(failure);
+                }
+                let (name, error) = (&self.kernel.config().name, Some(&*failure.detail));
+                return Ok(page::sign_in(name, account, ask, error, failure.status));
             }
-            Err(failure) => return Err(failure),
         };
-        let expires = self.now().plus_millis(crate::identity::grants::SESSION_MS);
+        let expires = self
+            .kernel
+            .now()
+            .plus_millis(crate::identity::grants::SESSION_MS);
         let kind = GrantKind::Consent;
         let (_, token) = self
             .issue(&record.name, kind, COOKIE_CLIENT, None, Some(expires))
             .await?;
-        let secure = if self.config.is_https() {
+        let secure = if self.kernel.config().is_https() {
             "; Secure"
         } else {
             ""
@@ -229,7 +232,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return false;
         };
         let authority = origin.split_once("://").map(|(_, authority)| authority);
-        origin == self.config.origin
+        origin == self.kernel.config().origin
             || authority.is_some() && authority == text(header::HOST.as_str())
     }
 }

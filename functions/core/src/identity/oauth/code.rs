@@ -10,7 +10,7 @@ use storage_adapter::{ObjectStore, PutMode, StoreError};
 use subtle::ConstantTimeEq;
 
 use super::ask::Ask;
-use crate::Functions;
+use crate::identity::Identity;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
@@ -62,7 +62,7 @@ pub(super) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// Makes a code for what the user has granted.
     pub(super) async fn issue_code(
         &self,
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         challenge: &str,
     ) -> Result<String, StoreError> {
         self.sweep_codes(account).await?;
-        let token = BearerToken::new(account.clone(), &self.random());
+        let token = BearerToken::new(account.clone(), &self.kernel.random());
         let record = CodeRecord {
             version: 1,
             id: token.id.clone(),
@@ -80,22 +80,26 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             redirect_uri: ask.back.redirect_uri().to_owned(),
             scopes: ask.scopes.clone(),
             challenge: challenge.to_owned(),
-            expires: self.now().plus_millis(CODE_MS),
+            expires: self.kernel.now().plus_millis(CODE_MS),
             used: false,
             grant: None,
         };
         let key = keys::code(account, &record.id);
-        self.store(&key, &record, PutMode::IfAbsent).await?;
+        self.kernel.store(&key, &record, PutMode::IfAbsent).await?;
         Ok(token.to_string())
     }
 
     /// Drops codes that have expired.
     async fn sweep_codes(&self, account: &AccountName) -> Result<(), StoreError> {
-        let now = self.now();
-        for code in self.load_all::<CodeRecord>(&keys::codes(account)).await? {
+        let now = self.kernel.now();
+        for code in self
+            .kernel
+            .load_all::<CodeRecord>(&keys::codes(account))
+            .await?
+        {
             if code.expires <= now {
                 let key = keys::code(account, &code.id);
-                self.storage.store().delete(&key).await?;
+                self.kernel.storage().store().delete(&key).await?;
             }
         }
         Ok(())
@@ -113,15 +117,16 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(unknown);
         };
         let key = keys::code(&token.owner, &token.id);
-        let found = self.load::<CodeRecord>(&key).await?;
+        let found = self.kernel.load::<CodeRecord>(&key).await?;
         let Some((record, _)) = found.filter(|(record, _)| token.matches(&record.secret_hash))
         else {
             return Err(unknown);
         };
-        if record.expires <= self.now() {
+        if record.expires <= self.kernel.now() {
             return Err(unknown);
         }
         let taken = self
+            .kernel
             .edit::<CodeRecord, Result<(), Option<String>>>(&key, |record| {
                 if record.used {
                     return Edit::Keep(Err(record.grant.clone()));
@@ -160,11 +165,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (grant, access) = self
             .issue(&token.owner, GrantKind::App, &record.client, scopes, None)
             .await?;
-        self.edit::<CodeRecord, ()>(&key, |record| {
-            record.grant = Some(grant.id.clone());
-            Edit::Write(())
-        })
-        .await?;
+        self.kernel
+            .edit::<CodeRecord, ()>(&key, |record| {
+                record.grant = Some(grant.id.clone());
+                Edit::Write(())
+            })
+            .await?;
         Ok((access.to_string(), record.scopes))
     }
 }

@@ -228,10 +228,13 @@ fn the_cookie_opens_the_consent_page_and_nothing_else() {
     // One that was made when cookies were sessions is a cookie all the same.
     let id = token.split('.').nth(1).unwrap();
     let key = crate::kernel::keys::grant(&"alice".parse().unwrap(), id);
-    block_on(f.edit::<crate::kernel::records::Grant, ()>(&key, |grant| {
-        grant.kind = protocol::GrantKind::Session;
-        crate::kernel::records::Edit::Write(())
-    }))
+    block_on(
+        f.kernel
+            .edit::<crate::kernel::records::Grant, ()>(&key, |grant| {
+                grant.kind = protocol::GrantKind::Session;
+                crate::kernel::records::Edit::Write(())
+            }),
+    )
     .unwrap();
     assert_eq!(api("GET", "/api/session", token), 403);
     assert!(browser.get().text().contains("name=\"csrf\""));

@@ -6,12 +6,13 @@ use serde_json::json;
 use storage_adapter::ObjectStore;
 
 use super::code::{Exchange, ExchangeError};
-use crate::Functions;
-use crate::kernel::body::{Body, Incoming};
+use crate::identity::Identity;
+use crate::kernel::body::Body;
+use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::answer;
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn oauth_token(&self, body: Incoming) -> Answer {
         let bytes = body.whole().await?;
         let pairs: Vec<(String, String)> =

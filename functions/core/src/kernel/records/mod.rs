@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage_adapter::{ETag, GetOptions, MaybeSend, ObjectStore, PutMode, StoreError};
 
-use crate::Functions;
+use crate::kernel::Kernel;
 use crate::kernel::body::collect;
 
 pub(crate) use account::{AccountRecord, ArchivePlace, Grant, Invite};
@@ -75,7 +75,7 @@ pub(crate) enum Edit<R> {
     Keep(R),
 }
 
-impl<S: ObjectStore, H: Host> Functions<S, H> {
+impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Reads a record; `None` if there is none.
     pub(crate) async fn load<T: DeserializeOwned + MaybeSend>(
         &self,
@@ -107,7 +107,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
     }
 
     /// Returns how many records could not be read when they were looked at last.
-    pub fn damaged_records(&self) -> usize {
+    pub(crate) fn damaged_records(&self) -> usize {
         self.damage.count()
     }
 
@@ -158,6 +158,33 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             };
             match self.store(key, &record, PutMode::IfMatch(etag)).await {
                 Ok(_) => return Ok(Some(result)),
+                Err(StoreError::Precondition) => self.back_off(attempt).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Precondition)
+    }
+
+    /// Changes a record by compare and swap; it begins with the default.
+    pub(crate) async fn upsert<T, R>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(&mut T) -> Edit<R> + MaybeSend,
+    ) -> Result<R, StoreError>
+    where
+        T: Default + Serialize + DeserializeOwned + MaybeSend + Sync,
+        R: MaybeSend,
+    {
+        for attempt in 0..MAX_ATTEMPTS {
+            // These are notes to ourselves; one that is damaged must not stop what it is a note of.
+            let (record, mode) = self.load_note::<T>(key).await?;
+            let mut record = record.unwrap_or_default();
+            let result = match change(&mut record) {
+                Edit::Keep(result) => return Ok(result),
+                Edit::Write(result) => result,
+            };
+            match self.store(key, &record, mode).await {
+                Ok(_) => return Ok(result),
                 Err(StoreError::Precondition) => self.back_off(attempt).await,
                 Err(error) => return Err(error),
             }

@@ -79,8 +79,8 @@ fn the_first_account_takes_the_set_up_token_once() {
 fn a_set_up_that_broke_off_can_be_repeated() {
     let functions = functions();
     // The process died after the claim.
-    block_on(functions.claim_setup(&"alice".parse().unwrap())).unwrap();
-    assert!(block_on(functions.needs_setup()).unwrap());
+    block_on(functions.identity.claim_setup(&"alice".parse().unwrap())).unwrap();
+    assert!(block_on(functions.identity.needs_setup()).unwrap());
     assert_eq!(sign_up(&functions, "bob", "setup", SETUP).status, 503);
     functions.host().advance(60_000);
     assert_eq!(sign_up(&functions, "bob", "setup", SETUP).status, 201);
@@ -119,7 +119,7 @@ fn names_and_passwords_that_will_not_do() {
     );
     let large = functions.request("POST", "/api/accounts", &[], "x".repeat(70_000));
     assert_eq!(large.status, 413);
-    assert!(block_on(functions.needs_setup()).unwrap());
+    assert!(block_on(functions.identity.needs_setup()).unwrap());
 }
 
 #[test]

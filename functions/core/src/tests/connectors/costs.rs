@@ -87,7 +87,7 @@ fn archives_take_the_space_of_what_was_said() {
     );
     assert!(all < half * 2 + WAITING, "{half}, then {all}");
     // An hour later not even what was to be deleted in a group is there.
-    let report = crate::testing::block_on(f.maintain());
+    let report = crate::testing::block_on(f.lifecycle.maintain());
     assert!(report.failed.is_empty(), "{report:?}");
     assert!(at_rest() < said * 200);
 }

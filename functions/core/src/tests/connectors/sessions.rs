@@ -41,7 +41,7 @@ fn ask(f: &TestFunctions, query: &Value) -> Value {
 fn ticket(f: &TestFunctions, session: &str) -> Ticket {
     let reply = f.api("POST", "/api/tickets", session, Value::Null);
     let ticket = reply.json()["connectors"][0]["ticket"].clone();
-    Ticket::verify(ticket.as_str().unwrap(), KEY, "irc-1", f.now()).unwrap()
+    Ticket::verify(ticket.as_str().unwrap(), KEY, "irc-1", f.kernel.now()).unwrap()
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn whoever_signs_out_is_over_and_nobody_else() {
     let bob = f.sign_up("bob");
     let session = |name: &str, token: &str| {
         let grant = ticket(&f, token).grant.unwrap();
-        json!({"account": name, "grant": grant, "since": f.now()})
+        json!({"account": name, "grant": grant, "since": f.kernel.now()})
     };
     let (hers, his) = (session("alice", &alice), session("bob", &bob));
-    let unknown = json!({"account": "nobody", "since": f.now()});
+    let unknown = json!({"account": "nobody", "since": f.kernel.now()});
     let query = json!({"sessions": [hers, his, unknown]});
     let before = version(&f);
     let answer = ask(&f, &query);
@@ -88,7 +88,7 @@ fn a_revoked_grant_is_over() {
     let shown = json!({"name": "alice", "password": token});
     let answer = signed(&f, "POST", "/connector/authenticate", &shown).json();
     assert_eq!(answer["grant"], id);
-    let query = json!({"sessions": [{"account": "alice", "grant": id, "since": f.now()}]});
+    let query = json!({"sessions": [{"account": "alice", "grant": id, "since": f.kernel.now()}]});
     assert_eq!(ask(&f, &query)["ended"], Value::Null);
     let path = format!("/api/grants/{}", id.as_str().unwrap());
     let before = version(&f);
@@ -117,7 +117,7 @@ fn a_call_that_is_ended_is_over_for_all() {
     let admitted = |token: &str| {
         let reply = f.api("POST", &path, token, json!({}));
         let text = reply.json()["ticket"].as_str().unwrap().to_owned();
-        CallTicket::verify(&text, KEY, "irc-1", f.now()).unwrap()
+        CallTicket::verify(&text, KEY, "irc-1", f.kernel.now()).unwrap()
     };
     let (hers, his) = (admitted(&alice), admitted(&bob));
     assert!(hers.moderator && !his.moderator);

@@ -10,8 +10,8 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use serde_json::json;
 
-use crate::kernel::body::MAX_DRAIN;
 use crate::kernel::guard::ClientAddress;
+use crate::kernel::incoming::MAX_DRAIN;
 use crate::testing::{KEY, TestFunctions, block_on, functions};
 
 /// Pieces of a body.
@@ -45,10 +45,10 @@ fn nothing_of_a_body_is_kept_before_it_is_known_who_sends_it() {
     let whole = vec![0; PIECE * usize::try_from(PIECES).unwrap()];
     let path = "/connector/mail/document";
     let sign = |id: &str, key: &[u8]| {
-        protocol::signed_headers(id, key, ("POST", path), f.now(), &whole).to_vec()
+        protocol::signed_headers(id, key, ("POST", path), f.kernel.now(), &whole).to_vec()
     };
     let mut late = sign("smtp-1", KEY);
-    late[1].1 = (f.now().millis() - 600_000).to_string();
+    late[1].1 = (f.kernel.now().millis() - 600_000).to_string();
     for (what, headers, status) in [
         ("no signature", vec![], 401),
         ("an unknown connector", sign("nobody", KEY), 401),
@@ -73,7 +73,8 @@ fn the_body_is_the_one_whose_hash_was_signed() {
     let path = "/connector/events";
     let asked = ("POST", path);
     let send = |signed: &str, sent: &str, hash: Option<&str>| {
-        let mut headers = protocol::signed_headers("irc-1", KEY, asked, f.now(), signed.as_bytes());
+        let mut headers =
+            protocol::signed_headers("irc-1", KEY, asked, f.kernel.now(), signed.as_bytes());
         if let Some(hash) = hash {
             headers[2].1 = hash.to_owned();
         }

@@ -66,7 +66,7 @@ fn counters_in_the_store_hold_for_events_that_come_at_once() {
     let account = "alice".parse().unwrap();
     let hook = hook["id"].as_str().unwrap();
     let counters = || {
-        block_on(s.f.list_keys(&key::rates(&account, hook)))
+        block_on(s.f.kernel.list_keys(&key::rates(&account, hook)))
             .unwrap()
             .len()
     };
@@ -228,5 +228,5 @@ fn a_damaged_record_stops_nothing_but_itself() {
     assert_eq!(hooks["hooks"].as_array().unwrap().len(), 1);
     s.f.host().advance(8 * 24 * 60 * 60 * 1000);
     let alice = "alice".parse().unwrap();
-    assert_eq!(block_on(s.f.sweep_hooks(&alice)).unwrap(), 2);
+    assert_eq!(block_on(s.f.webhooks.sweep_hooks(&alice)).unwrap(), 2);
 }

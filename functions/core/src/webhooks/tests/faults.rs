@@ -156,7 +156,7 @@ fn a_receipt_that_breaks_off_is_made_up_for_by_the_next() {
         let key = crate::testing::KEY;
         let mut request = Request::builder().method(asked.0).uri(asked.1);
         for (name, value) in
-            protocol::signed_headers("irc-1", key, asked, s.f.now(), body.as_bytes())
+            protocol::signed_headers("irc-1", key, asked, s.f.kernel.now(), body.as_bytes())
         {
             request = request.header(name, value);
         }

@@ -107,7 +107,7 @@ fn sign_bytes(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
     let digest: [u8; 32] = mac.finalize().into_bytes().into();
-    format!("sha256={}", super::ingest::hex(&digest))
+    format!("sha256={}", crate::kernel::text::hex(&digest))
 }
 
 #[test]
@@ -389,15 +389,15 @@ fn old_deliveries_are_forgotten() {
     s.f.host().advance(6 * 24 * 60 * 60 * 1000);
     s.github(&path, "", "2", "push", PUSH);
     let alice = "alice".parse().unwrap();
-    assert_eq!(block_on(s.f.sweep_hooks(&alice)).unwrap(), 0);
+    assert_eq!(block_on(s.f.webhooks.sweep_hooks(&alice)).unwrap(), 0);
     s.f.host().advance(2 * 24 * 60 * 60 * 1000);
-    assert_eq!(block_on(s.f.sweep_hooks(&alice)).unwrap(), 1);
+    assert_eq!(block_on(s.f.webhooks.sweep_hooks(&alice)).unwrap(), 1);
     assert_eq!(s.deliveries(&hook).len(), 1);
     assert_eq!(s.outbox().len(), 2);
     let ids: Vec<Value> = s.outbox().iter().map(|item| item["id"].clone()).collect();
     assert_eq!(s.connector("POST", &json!({"done": ids})).status, 204);
     s.f.host().advance(8 * 24 * 60 * 60 * 1000);
-    assert_eq!(block_on(s.f.sweep_hooks(&alice)).unwrap(), 1);
+    assert_eq!(block_on(s.f.webhooks.sweep_hooks(&alice)).unwrap(), 1);
     assert!(
         !s.f.memory()
             .keys()

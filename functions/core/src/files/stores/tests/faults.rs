@@ -93,7 +93,7 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
         rounds += 1;
         prop_assert!(rounds < 300, "it never ends");
         let mover = TestFunctions::reopened(&alice.functions);
-        let mut moving = pin!(mover.move_on(&account, None));
+        let mut moving = pin!(mover.files.move_on(&account, None));
         let mut writers: Vec<(String, u64, _)> = Vec::new();
         for process in &processes {
             let path = format!("/m{}/{}", random.below(8), random.below(3));
@@ -188,7 +188,7 @@ fn whoever_writes_during_a_move_is_told_that_there_is_one() {
         time_passes.store(true, Ordering::Relaxed);
         let account: AccountName = "alice".parse().unwrap();
         let mover = TestFunctions::reopened(&alice.functions);
-        let moved = block_on(mover.move_on(&account, None)).unwrap();
+        let moved = block_on(mover.files.move_on(&account, None)).unwrap();
         assert!(moved.done);
         let (parts, body) = block_on(writing).into_parts();
         let read = alice.storage("GET", "/notes/b", "");

@@ -236,7 +236,7 @@ fn bad_places_are_refused_with_a_sentence() {
     assert_eq!(test(bucket("other"))["works"], false);
     assert!(mine.keys().is_empty());
     // The installation's own store under another name.
-    let home = alice.functions.storage.shared_store();
+    let home = alice.functions.kernel.storage().shared_store();
     let buckets = &alice.functions.host().buckets;
     buckets.lock().unwrap().insert("home".to_owned(), home);
     refused(bucket("home"), 422, "by another name");
@@ -320,7 +320,7 @@ fn a_move_that_nobody_goes_on_with_is_finished() {
     alice.put("/notes/a", "1");
     alice.api("PUT", "/api/store", bucket("mine"));
     alice.functions.host().advance(5_000);
-    let done = block_on(alice.functions.maintain());
+    let done = block_on(alice.functions.lifecycle.maintain());
     assert!(done.failed.is_empty(), "{:?}", done.failed);
     let view = alice.api("GET", "/api/store", Value::Null).json();
     assert_eq!(view["place"]["bucket"], "mine");
@@ -330,9 +330,9 @@ impl TestFunctions {
     /// Another process over the same store and host.
     pub(super) fn reopened(other: &Self) -> Self {
         let storage = storage_adapter::Storage::new(
-            other.storage.shared_store(),
-            other.storage.shared_host(),
+            other.kernel.storage().shared_store(),
+            other.kernel.storage().shared_host(),
         );
-        Self::new(storage, other.config.clone())
+        Self::new(storage, other.kernel.config().clone())
     }
 }

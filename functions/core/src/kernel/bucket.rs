@@ -3,9 +3,8 @@
 use std::fmt;
 
 use serde::Deserialize;
+use storage_adapter::AnyStore;
 use url::{Host as UrlHost, Url};
-
-use super::BucketError;
 
 /// The longest word, in bytes.
 const MAX_WORD: usize = 200;
@@ -52,14 +51,18 @@ impl fmt::Debug for BucketSettings {
     }
 }
 
-/// Where a tree is to go.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum NewPlace {
-    /// Back to the installation's store.
-    Installation,
-    /// To a bucket.
-    Bucket(BucketSettings),
+/// A bucket cannot be opened; the sentence says why and what to do.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct BucketError(pub String);
+
+/// A bucket that was opened and tried out.
+#[derive(Clone, Debug)]
+pub struct OpenedBucket {
+    /// The bucket.
+    pub store: AnyStore,
+    /// Whether its server decides conditions of objects written in parts too.
+    pub parts: bool,
 }
 
 impl BucketSettings {

@@ -25,7 +25,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         if let Some(after) = &after {
             check_id(after)?;
         }
-        let (items, more) = self.tasks(connector, after.as_deref(), MAX_TASKS).await?;
+        let (items, more) = self
+            .connectors
+            .tasks(connector, after.as_deref(), MAX_TASKS)
+            .await?;
         Ok(answer(StatusCode::OK, &Outbox { items, more }))
     }
 
@@ -43,15 +46,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         for (id, reason) in done.chain(refused) {
             check_id(id)?;
             let key = keys::task(&connector.id, id);
-            if let Some(item) = self.task(&key).await? {
+            if let Some(item) = self.connectors.task(&key).await? {
                 // Before the task goes: whoever repeats what it was made from finds the one or the other.
                 match &item.task {
-                    Task::Say(say) => self.note_outcome(say, reason).await?,
+                    Task::Say(say) => self.webhooks.note_outcome(say, reason).await?,
                     // What became of it is told once it is known, by `mail/outcome`.
                     Task::Mail(_) => {}
                 }
             }
-            self.storage.store().delete(&key).await?;
+            self.kernel.storage().store().delete(&key).await?;
         }
         Ok(empty(StatusCode::NO_CONTENT))
     }
@@ -93,7 +96,7 @@ mod tests {
     #[test]
     fn a_task_stays_until_it_is_done() {
         let f = functions();
-        let connector = f.config.connectors[0].clone();
+        let connector = f.kernel.config().connectors[0].clone();
         let say = |text: &str| {
             Task::Say(Say {
                 account: "alice".parse().unwrap(),
@@ -105,12 +108,12 @@ mod tests {
                 source: None,
             })
         };
-        let first = f.task_id();
+        let first = f.connectors.task_id();
         f.host().advance(1);
-        let second = f.task_id();
-        block_on(f.enqueue(&connector, &second, say("two"))).unwrap();
-        block_on(f.enqueue(&connector, &first, say("one"))).unwrap();
-        block_on(f.enqueue(&connector, &first, say("again"))).unwrap();
+        let second = f.connectors.task_id();
+        block_on(f.connectors.enqueue(&connector, &second, say("two"))).unwrap();
+        block_on(f.connectors.enqueue(&connector, &first, say("one"))).unwrap();
+        block_on(f.connectors.enqueue(&connector, &first, say("again"))).unwrap();
         let reply = signed(&f, "GET", &Value::Null);
         assert_eq!(reply.status, 200, "{reply:?}");
         let items = reply.json()["items"].clone();

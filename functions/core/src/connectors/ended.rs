@@ -1,0 +1,86 @@
+//! Connectors are told that something ended, or changed: sessions, calls, connections of an account.
+
+use protocol::AccountName;
+use serde::{Deserialize, Serialize};
+use storage_adapter::{ObjectStore, PutMode, StoreError};
+
+use crate::connectors::Connectors;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+
+/// Differs from before after something ended, `sessions-ended.json`.
+#[derive(Default, Deserialize, Serialize)]
+struct Mark {
+    version: u32,
+    mark: String,
+}
+
+impl<S: ObjectStore, H: Host> Connectors<S, H> {
+    /// Returns what differs from before after something ended.
+    pub(crate) async fn sessions_version(&self) -> Result<String, StoreError> {
+        let mark = match self.kernel.load::<Mark>(keys::SESSIONS_ENDED).await {
+            Ok(mark) => mark.map(|(mark, _)| mark.mark),
+            // It is only a mark; the next one replaces it.
+            Err(StoreError::Damaged(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(mark.unwrap_or_default())
+    }
+
+    /// Tells connectors that sessions of an account ended (call it after the grants are gone), or that the account was
+    /// disabled or removed: gateways end its sockets before this returns, as far as they can be reached; other
+    /// connectors see it within seconds.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn sessions_ended(&self, account: &AccountName) -> Result<(), StoreError> {
+        self.mark_ended().await?;
+        self.tell_gateways(&format!("account={account}")).await
+    }
+
+    /// As [`Connectors::sessions_ended`], of a call whose link is over.
+    pub(crate) async fn call_ended(&self, id: &str) -> Result<(), StoreError> {
+        self.mark_ended().await?;
+        self.tell_gateways(&format!("call={id}")).await
+    }
+
+    async fn mark_ended(&self) -> Result<(), StoreError> {
+        let mark = Mark {
+            version: 1,
+            mark: format!("{:032x}", u128::from_be_bytes(self.kernel.random::<16>())),
+        };
+        self.kernel
+            .store(keys::SESSIONS_ENDED, &mark, PutMode::Overwrite)
+            .await
+            .map(drop)
+    }
+
+    /// Tells all connectors that browsers use.
+    async fn tell_gateways(&self, what: &str) -> Result<(), StoreError> {
+        let all = self.all_connectors().await?;
+        let gateways = all.iter().filter(|one| !one.platforms.is_empty());
+        futures_util::future::join_all(gateways.map(|one| self.wake_about(one, what))).await;
+        Ok(())
+    }
+
+    /// Tells connectors that an account's connections changed; they have fetched them when this returns, as far as
+    /// they can be reached.
+    pub(crate) async fn connections_changed(
+        &self,
+        account: &AccountName,
+        connectors: &[&str],
+    ) -> Result<(), StoreError> {
+        let mut told: Vec<&str> = Vec::new();
+        for id in connectors {
+            if told.contains(id) {
+                continue;
+            }
+            told.push(id);
+            if let Some(connector) = self.find_connector(id).await? {
+                self.wake_about(&connector, &format!("account={account}"))
+                    .await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! How much an account may store.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use protocol::{AccountName, Timestamp};
+use storage_adapter::{ObjectStore, StoreError};
+
+use crate::files::Files;
+use crate::kernel::host::Host;
+
+/// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.
+const QUOTA_MS: i64 = 30_000;
+/// Quotas remembered.
+const MAX_QUOTAS: usize = 10_000;
+
+/// Quotas of accounts, with when they were read.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaCache {
+    entries: Mutex<HashMap<AccountName, (Option<u64>, Timestamp)>>,
+}
+
+impl<S: ObjectStore, H: Host> Files<S, H> {
+    /// Returns the quota of an account in bytes; none means unlimited.
+    pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
+        if !self.is_at_home(account).await? {
+            // What somebody keeps in a bucket of their own costs nobody else anything.
+            return Ok(None);
+        }
+        let now = self.kernel.now();
+        {
+            let entries = self
+                .quotas
+                .entries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some((quota, read)) = entries.get(account)
+                && (0..QUOTA_MS).contains(&(now.millis() - read.millis()))
+            {
+                return Ok(*quota);
+            }
+        }
+        let record = self.identity.account(account).await?;
+        let quota = record
+            .and_then(|(record, _)| record.quota)
+            .or_else(|| self.kernel.config().default_quota)
+            // Nothing means the same wherever a quota is written down.
+            .filter(|bytes| *bytes > 0);
+        let mut entries = self
+            .quotas
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_QUOTAS {
+            entries.clear();
+        }
+        entries.insert(account.clone(), (quota, now));
+        Ok(quota)
+    }
+}

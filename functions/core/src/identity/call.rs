@@ -1,0 +1,69 @@
+//! A request to `/api`, and the session that it belongs to.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use protocol::GrantKind;
+use storage_adapter::ObjectStore;
+
+use crate::identity::Identity;
+use crate::identity::grants::Held;
+use crate::kernel::guard::ClientAddress;
+use crate::kernel::host::Host;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::AccountRecord;
+
+/// A request to `/api` that has found its handler.
+pub(crate) struct Call<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) client: ClientAddress,
+    /// The session that it belongs to, where the table of routes wants one.
+    pub(crate) session: Option<Arc<Held>>,
+}
+
+impl Call<'_> {
+    /// Returns the session that the request belongs to.
+    pub(crate) fn session(&self) -> Result<&Arc<Held>, Failure> {
+        // The table decides who is let in; a handler that wants more than it finds nobody.
+        self.session
+            .as_ref()
+            .ok_or_else(|| Failure::unauthorized("this takes a session; sign in", false))
+    }
+}
+
+impl<S: ObjectStore, H: Host> Identity<S, H> {
+    /// Returns the session whose token a request shows.
+    pub(crate) async fn find_session(
+        &self,
+        parts: &Parts,
+        client: ClientAddress,
+    ) -> Result<Arc<Held>, Failure> {
+        let held = self.bearer(&parts.headers, client).await?;
+        if held.grant.kind == GrantKind::Session {
+            return Ok(held);
+        }
+        Err(Failure::forbidden(
+            "this token opens the storage or IRC only; sign in to use the API",
+        ))
+    }
+
+    /// Returns the session that the request belongs to, and the record of its account.
+    pub(crate) async fn session_account<'a>(
+        &self,
+        call: &'a Call<'_>,
+    ) -> Result<(&'a Held, AccountRecord), Failure> {
+        let held = call.session()?;
+        Ok((held, self.account_of(held).await?))
+    }
+
+    /// Returns the record of a session's account.
+    pub(crate) async fn account_of(&self, held: &Held) -> Result<AccountRecord, Failure> {
+        match self.account(&held.account).await? {
+            Some((record, _)) => Ok(record),
+            None => Err(Failure::unauthorized(
+                "the account does not exist any more",
+                true,
+            )),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Text that is made of something else: one line of what strangers wrote, digits of bytes.
+
+/// One bounded line without control characters and without ones that turn the direction of what follows.
+pub(crate) fn plain(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    let mut count = 0;
+    for c in text.chars() {
+        let c = if c.is_whitespace() || c.is_control() {
+            ' '
+        } else {
+            c
+        };
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if turns || (c == ' ' && (out.is_empty() || out.ends_with(' '))) {
+            continue;
+        }
+        if count == most {
+            out.push('…');
+            break;
+        }
+        out.push(c);
+        count += 1;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
