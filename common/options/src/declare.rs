@@ -74,16 +74,14 @@ macro_rules! options {
             }
 
             fn keys() -> ::std::vec::Vec<$crate::Key> {
-                // Declarations may have no keys of their own.
-                #[allow(unused_mut, clippy::vec_init_then_push, reason = "made by a macro")]
-                let mut keys = ::std::vec::Vec::new();
-                $(keys.push($crate::key::<$type>(
+                #[allow(unused_mut, reason = "not every declaration has parts")]
+                let mut keys = ::std::vec![$($crate::key::<$type>(
                     stringify!($field),
                     concat!($($doc),*),
                     $crate::maybe!($($default)?),
                     $crate::maybe!($($otherwise)?),
                     $value,
-                ));)*
+                )),*];
                 $($(keys.extend($crate::part_keys::<$part_type>(
                     $prefix,
                     &[$($($except),*)?],

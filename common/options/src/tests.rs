@@ -56,7 +56,7 @@ fn keys_are_read_by_their_names() {
     assert_eq!(room.lamp.listen.0.len(), 3);
     assert!(room.lamp.on && room.lamp.owner.is_none());
     let lamp: Lamp = defaults();
-    assert!(!lamp.on && lamp.listen.0.is_empty());
+    assert!(!lamp.on && lamp.listen.0.is_empty() && lamp.key.is_none());
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub fn reference<P: Program>() -> String {
     for known in keys::<P>() {
         let key = &known.key;
         let default = match (key.default, key.otherwise) {
+            (Some(""), _) => "empty".to_owned(),
             (Some(default), _) => format!("`{default}`"),
             (None, Some(words)) => words.to_owned(),
             (None, None) => "none".to_owned(),

@@ -21,8 +21,9 @@ export class Subspace {
 
   /** Starts it, on the ports it had before if it ran before. */
   async start(flags = [], { smtp = 'off', turn = 'off' } = {}) {
-    const args = ['serve', '--data', this.data, '--listen', this.#web, '--ircd-listen', this.#irc];
-    args.push('--mail-listen', smtp, '--turn-listen', turn, ...flags);
+    const args = ['serve', '--data', this.data, '--listen', this.#web];
+    args.push('--ircd-listen', this.#irc, '--mail-listen', smtp);
+    args.push('--turn-listen', turn, ...flags);
     this.#program = new Program(this.name, binary(), args);
     [, this.origin] = await this.#program.line(/^ready (http:\S+)$/, 60_000);
     const [, irc] = await this.#program.line(/^irc (\S+)$/);

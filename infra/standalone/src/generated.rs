@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use clap::Args as _;
 use options::{Key, Kind, Options as _};
 use settings::{Program, reference};
 
@@ -126,7 +127,6 @@ fn no_name_is_there_twice() {
         let all = names.len();
         names.dedup();
         assert_eq!(names.len(), all, "{}", P::NAME);
-        use clap::Args as _;
         settings::Given::<P>::augment_args(clap::Command::new(P::NAME)).debug_assert();
     }
     check::<Options>();

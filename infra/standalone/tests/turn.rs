@@ -79,8 +79,8 @@ fn a_certificate_that_cannot_be_used_is_named() {
     let [certificate, key] = certificate(folder.path(), "turn.test");
     let data = folder.path().join("data");
     for (files, says) in [
-        ([&key, &key], "turn-certificate: "),
-        ([&certificate, &certificate], "turn-key: "),
+        ([&key, &key], "turn-tls-certificate: "),
+        ([&certificate, &certificate], "turn-tls-key: "),
     ] {
         let output = subspace(&data)
             .args([

@@ -129,7 +129,7 @@ impl S3Settings {
         Ok(Self {
             bucket,
             region,
-            path_style: options.path_style.unwrap_or(endpoint.is_some()),
+            path_style: options.path_style.unwrap_or_else(|| endpoint.is_some()),
             endpoint,
             prefix: prefix(options.prefix.unwrap_or_default())?,
             access_key_id: word(ACCESS_KEY_ID, access_key_id)?,
