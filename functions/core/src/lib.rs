@@ -71,8 +71,8 @@ pub struct Functions<S, H> {
     webhooks: Arc<Webhooks<S, H>>,
     notify: Arc<Notify<S, H>>,
     chat: Arc<Chat<S, H>>,
-    mail: Arc<Mail<S, H>>,
-    lifecycle: Arc<Lifecycle<S, H>>,
+    mail: Mail<S, H>,
+    lifecycle: Lifecycle<S, H>,
 }
 
 impl<S, H> std::fmt::Debug for Functions<S, H> {
@@ -95,22 +95,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let webhooks = Arc::new(Webhooks::new(&kernel, &connectors, &identity));
         let notify = Arc::new(Notify::new(&kernel, &connectors, &outgoing, &identity));
         let chat = Arc::new(Chat::new(&kernel, &connectors, &identity, &files, &notify));
-        let mail = Arc::new(Mail::new(
-            &kernel,
-            &connectors,
-            &outgoing,
-            &identity,
-            &files,
-            &chat,
-        ));
-        let lifecycle = Arc::new(Lifecycle::new(
-            &kernel,
-            &connectors,
-            &identity,
-            &files,
-            &webhooks,
-            &chat,
-        ));
+        let mail = Mail::new(&kernel, &connectors, &outgoing, &identity, &files, &chat);
+        let lifecycle = Lifecycle::new(&kernel, &connectors, &identity, &files, &webhooks, &chat);
         Self {
             kernel,
             connectors,

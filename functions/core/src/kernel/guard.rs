@@ -102,13 +102,30 @@ impl Subject {
             Self::Guest(client) => ("Guest", None, Some(client)),
             Self::Caller(account) => ("Caller", Some(account), None),
         };
-        let account = account.map(|account| format!("AccountName(\"{account}\")"));
-        let client = client.map(|ClientAddress(address)| match address {
-            Some(address) => format!("ClientAddress(Some({address}))"),
-            None => "ClientAddress(None)".to_owned(),
-        });
-        let parts: Vec<String> = account.into_iter().chain(client).collect();
-        format!("{kind}({})", parts.join(", "))
+        let mut text = String::from(kind);
+        text.push('(');
+        if let Some(account) = account {
+            text.push_str("AccountName(\"");
+            text.push_str(account.as_str());
+            text.push_str("\")");
+        }
+        if account.is_some() && client.is_some() {
+            text.push_str(", ");
+        }
+        if let Some(ClientAddress(address)) = client {
+            text.push_str("ClientAddress(");
+            match address {
+                Some(address) => {
+                    text.push_str("Some(");
+                    text.push_str(&address.to_string());
+                    text.push(')');
+                }
+                None => text.push_str("None"),
+            }
+            text.push(')');
+        }
+        text.push(')');
+        text
     }
 
     const fn policy(&self) -> Policy {
