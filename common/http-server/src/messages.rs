@@ -13,6 +13,7 @@ pub struct MessageBound(Arc<Mutex<Option<Rule>>>);
 struct Rule {
     most: u64,
     lifted: Box<dyn Fn() -> bool + Send>,
+    over: Box<dyn FnMut() -> bool + Send>,
 }
 
 impl std::fmt::Debug for MessageBound {
@@ -24,8 +25,24 @@ impl std::fmt::Debug for MessageBound {
 impl MessageBound {
     /// Ends the connection at a message of more bytes, unless `lifted` says that they are all right by then.
     pub fn set(&self, most: u64, lifted: impl Fn() -> bool + Send + 'static) {
-        let lifted = Box::new(lifted);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rule { most, lifted });
+        self.set_until(most, lifted, || false);
+    }
+
+    /// Like [`Self::set`]; and ends the connection, once it is upgraded, soon after `over` says that nobody has business
+    /// there any more.
+    pub fn set_until(
+        &self,
+        most: u64,
+        lifted: impl Fn() -> bool + Send + 'static,
+        over: impl FnMut() -> bool + Send + 'static,
+    ) {
+        let (lifted, over) = (Box::new(lifted), Box::new(over));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rule { most, lifted, over });
+    }
+
+    fn is_over(&self) -> bool {
+        let mut rule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rule.as_mut().is_some_and(|rule| (rule.over)())
     }
 
     fn check(&self, length: u64) -> io::Result<()> {
@@ -68,6 +85,11 @@ impl Reading {
             bound,
             ..Self::default()
         }
+    }
+
+    /// Whether nobody has business on the connection any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.bound.is_over()
     }
 
     /// The first bytes of a head are about to be read.

@@ -24,6 +24,8 @@ const HEAD: u64 = 1;
 const BUSY: u64 = 2;
 /// The connection speaks another protocol now.
 const UPGRADED: u64 = 3;
+/// How often it is asked whether an upgraded connection is over.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// What the phases are counted in: the bits above say how many requests there were.
 const REQUEST: u64 = 4;
 
@@ -137,6 +139,8 @@ pub(crate) struct TimedStream {
     head_of: Option<u64>,
     head: Timer,
     write: Timer,
+    /// Runs once the connection is upgraded.
+    over: Timer,
     reading: Reading,
 }
 
@@ -157,6 +161,7 @@ impl TimedStream {
             head_of: None,
             head: Timer::default(),
             write: Timer::default(),
+            over: Timer::default(),
             reading: Reading::new(bound),
         }
     }
@@ -172,6 +177,20 @@ impl TimedStream {
         self.phase.read();
         self.reading.http(bytes, self.phase.head().is_some());
         Ok(())
+    }
+
+    /// Whether nobody has business on the upgraded connection any more; asks again by itself.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            self.over.start(ASKED_AGAIN);
+            if !self.over.is_over(cx) {
+                return false;
+            }
+            self.over.stop();
+            if self.reading.is_over() {
+                return true;
+            }
+        }
     }
 
     /// What came of an attempt to write, unless nothing was taken for too long.
@@ -210,6 +229,10 @@ impl AsyncRead for TimedStream {
             && let Some(bytes @ [_, ..]) = buf.filled().get(before..)
         {
             this.read(bytes)?;
+        }
+        if this.phase.is_upgraded() && this.is_over(cx) {
+            let text = "nobody has business on this connection any more";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
         }
         let arriving = this.phase.head();
         if arriving != this.head_of {

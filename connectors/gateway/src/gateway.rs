@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::calls::{self, Calls};
+use crate::closing::close_left;
 use crate::config::GatewayConfig;
 use crate::hub::{Account, lock};
 use crate::link::{Status, activity_of};
@@ -51,6 +52,7 @@ pub struct Gateway {
     watcher: JoinHandle<()>,
     deliverer: JoinHandle<()>,
     registrar: Option<JoinHandle<()>>,
+    closer: Option<JoinHandle<()>>,
     publish_rest: watch::Sender<bool>,
 }
 
@@ -287,6 +289,10 @@ impl Gateway {
         });
         let keeper = tokio::spawn(Arc::clone(&shared).keep());
         let watcher = tokio::spawn(Arc::clone(&shared).watch_sessions());
+        let closer = shared.places.leavers().map(|leavers| {
+            let places = Arc::clone(&shared.places);
+            tokio::spawn(close_left(places, leavers, sockets.clone()))
+        });
         let service = GatewayService {
             shared: Arc::clone(&shared),
             sockets,
@@ -300,6 +306,7 @@ impl Gateway {
             watcher,
             deliverer,
             registrar,
+            closer,
             publish_rest,
         })
     }
@@ -322,8 +329,8 @@ impl Gateway {
         self.watcher.abort();
         // What it does not hear any more is found out at the next start.
         self.deliverer.abort();
-        if let Some(registrar) = self.registrar {
-            registrar.abort();
+        for task in [self.registrar, self.closer].into_iter().flatten() {
+            task.abort();
         }
         self.shared.stop_all("the server is shutting down").await;
         self.io.close().await;

@@ -228,8 +228,19 @@ fn refuse(shared: &Arc<Shared>, socket: &SocketRef, error: &str, mut asked: mpsc
                 | Asked::Activity(_, _, reply) => reply.send(&ack),
             }
         }
-        let _ = socket.disconnect();
+        dismiss(socket);
     });
+}
+
+/// Closes a socket that was refused; its session goes too, unless another of its sockets has shown a ticket.
+pub(crate) fn dismiss(socket: SocketRef) {
+    let place = socket.req_parts().extensions.get::<Place>().cloned();
+    let id = socket.id.to_string();
+    // Fails only if it is closed already or does not read.
+    let _ = socket.disconnect();
+    if let Some(place) = place {
+        place.refused(&id);
+    }
 }
 
 /// The ticket in the query of a request.

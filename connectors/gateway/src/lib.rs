@@ -7,6 +7,7 @@
 mod attempts;
 mod body;
 mod calls;
+mod closing;
 mod config;
 mod dialect;
 mod gateway;

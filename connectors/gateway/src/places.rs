@@ -5,9 +5,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::hub::lock;
+
+/// How long a session is kept after its last socket was refused or has ended: for what it was told, and for another
+/// socket.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+/// How long a WebSocket may show no ticket.
+const STRANGER: Duration = Duration::from_secs(15);
 
 /// All places.
 #[derive(Debug)]
@@ -19,7 +29,13 @@ pub(crate) struct Places {
     /// Sessions without a ticket of one address.
     most_of_address: usize,
     counts: Mutex<Counts>,
+    /// Told the ids of sessions whose last socket is gone.
+    left: mpsc::UnboundedSender<(String, Instant)>,
+    leavers: Mutex<Option<Leavers>>,
 }
+
+/// Sessions whose last socket was refused or has ended, and when.
+pub(crate) type Leavers = mpsc::UnboundedReceiver<(String, Instant)>;
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -29,16 +45,45 @@ struct Counts {
     addresses: HashMap<IpAddr, usize>,
     /// Ids of sessions that have shown a ticket.
     proven: HashSet<String>,
+    /// Ids of sessions whose last socket was refused or has ended, and when.
+    left: HashMap<String, Instant>,
 }
 
 impl Places {
     pub(crate) fn new(most: usize, most_unproven: usize, most_of_address: usize) -> Arc<Self> {
+        let (left, leavers) = mpsc::unbounded_channel();
         Arc::new(Self {
             most,
             most_unproven,
             most_of_address,
             counts: Mutex::default(),
+            left,
+            leavers: Mutex::new(Some(leavers)),
         })
+    }
+
+    /// Returns what tells of sessions that are to be closed; once.
+    pub(crate) fn leavers(&self) -> Option<Leavers> {
+        lock(&self.leavers).take()
+    }
+
+    /// Whether the last socket of the session with this id is gone for long enough.
+    pub(crate) fn is_over(&self, id: &str) -> bool {
+        let counts = lock(&self.counts);
+        let left = counts.left.get(id);
+        left.is_some_and(|left| left.elapsed() >= GRACE)
+    }
+
+    /// Returns what tells when the WebSocket of a session that was begun by polling is over.
+    pub(crate) fn over(self: &Arc<Self>, id: String) -> impl FnMut() -> bool + Send + 'static {
+        let places = Arc::clone(self);
+        let mut known = Instant::now();
+        move || {
+            if places.is_proven(&id) {
+                known = Instant::now();
+            }
+            places.is_over(&id) || known.elapsed() >= STRANGER
+        }
     }
 
     /// Takes a place for a session that begins; nothing if there are too many. Strangers at many addresses keep nobody
@@ -66,6 +111,7 @@ impl Places {
             places: Arc::clone(self),
             address,
             proofs: Mutex::default(),
+            id: OnceLock::new(),
         })))
     }
 
@@ -111,6 +157,19 @@ struct Held {
     address: Option<IpAddr>,
     /// How many of its sockets have shown a ticket.
     proofs: Mutex<usize>,
+    /// Known from the first socket on.
+    id: OnceLock<String>,
+}
+
+impl Held {
+    /// None of the session's sockets is there any more.
+    fn leave(&self, counts: &mut Counts, id: &str) {
+        let now = Instant::now();
+        self.id.get_or_init(|| id.to_owned());
+        counts.left.insert(id.to_owned(), now);
+        // Fails only at the end of the gateway.
+        let _ = self.places.left.send((id.to_owned(), now));
+    }
 }
 
 impl Place {
@@ -125,6 +184,30 @@ impl Place {
         move || held.upgrade().is_some_and(|held| *lock(&held.proofs) > 0)
     }
 
+    /// Returns what tells when a WebSocket that began the session is over; it does not hold the place.
+    pub(crate) fn over(&self) -> impl FnMut() -> bool + Send + 'static {
+        let held = Arc::downgrade(&self.0);
+        let mut known = Instant::now();
+        move || {
+            let Some(held) = held.upgrade() else {
+                return true;
+            };
+            if *lock(&held.proofs) > 0 {
+                known = Instant::now();
+            }
+            known.elapsed() >= STRANGER || held.id.get().is_some_and(|id| held.places.is_over(id))
+        }
+    }
+
+    /// A socket of the session with this id, which has shown no ticket, was refused: unless another of its sockets has
+    /// shown one, the session is over.
+    pub(crate) fn refused(&self, id: &str) {
+        let proofs = lock(&self.0.proofs);
+        if *proofs == 0 {
+            self.0.leave(&mut lock(&self.0.places.counts), id);
+        }
+    }
+
     /// A socket of the session with this id has shown a ticket. When what is returned is dropped, because that socket
     /// has ended, the session counts as one that has shown nothing again, though it may still be there.
     pub(crate) fn prove(&self, id: String) -> Proof {
@@ -133,6 +216,7 @@ impl Place {
             let mut counts = lock(&self.0.places.counts);
             counts.remove_unproven(self.0.address);
             counts.proven.insert(id.clone());
+            counts.left.remove(&id);
         }
         *proofs += 1;
         Proof {
@@ -158,6 +242,7 @@ impl Drop for Proof {
             let mut counts = lock(&held.places.counts);
             counts.proven.remove(&self.id);
             counts.add_unproven(held.address);
+            held.leave(&mut counts, &self.id);
         }
     }
 }
@@ -168,6 +253,9 @@ impl Drop for Held {
         let mut counts = lock(&self.places.counts);
         counts.sessions = counts.sessions.saturating_sub(1);
         counts.remove_unproven(self.address);
+        if let Some(id) = self.id.get() {
+            counts.left.remove(id);
+        }
     }
 }
 

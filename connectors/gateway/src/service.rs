@@ -146,10 +146,13 @@ impl GatewayService {
         if let Some(bound) = request.extensions().get::<MessageBound>() {
             // On a WebSocket nothing but the frames tells how long a message is.
             match (&place, id) {
-                (Some(place), _) => bound.set(MAX_UNPROVEN, place.proven()),
+                (Some(place), _) => {
+                    bound.set_until(MAX_UNPROVEN, place.proven(), place.over());
+                }
                 (None, Some(id)) => {
                     let (places, id) = (Arc::clone(&self.shared.places), id.to_owned());
-                    bound.set(MAX_UNPROVEN, move || places.is_proven(&id));
+                    let over = places.over(id.clone());
+                    bound.set_until(MAX_UNPROVEN, move || places.is_proven(&id), over);
                 }
                 (None, None) => {}
             }

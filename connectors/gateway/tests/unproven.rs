@@ -113,6 +113,58 @@ async fn long_messages_on_a_websocket_end_it_until_a_ticket_was_shown() {
     running.stop().await;
 }
 
+/// How long a connection may go on once its last socket is gone.
+const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_with_its_last_socket() {
+    let (functions, running, _dir) = world(64).await;
+    let url = &running.url;
+    let auth = json!({"ticket": ticket("alice", ID, 60_000)});
+    let mut open = Vec::new();
+    for first in ["40".to_owned(), "40/calls,".to_owned(), format!("40{auth}")] {
+        let mut client = WebSocket::open(url, "").await;
+        client.send(&first).await;
+        assert!(client.find("40").await.is_some());
+        open.push(client);
+    }
+    // One that was begun by polling.
+    let polling = Polling::open(url, "", json!({})).await;
+    let mut client = WebSocket::open(url, polling.sid()).await;
+    client.send("2probe").await;
+    assert!(client.find("3probe").await.is_some());
+    client.send("5").await;
+    open.push(client);
+    // Another that leaves by itself.
+    let mut client = WebSocket::open(url, "").await;
+    client.send(&format!("40{auth}")).await;
+    assert!(client.find("40{").await.is_some());
+    client.send("41").await;
+    open.push(client);
+    functions.state.lock().unwrap().ended = vec!["grant-alice".to_owned()];
+    assert_eq!(common::polling::wake(url, "?account=alice").await, 204);
+    let over = async {
+        for client in &mut open {
+            // The server's own close may come before the end.
+            while client.packet().await.is_some() {}
+        }
+    };
+    tokio::time::timeout(SOON, over).await.expect("they end");
+    let polling = [
+        Polling::open(url, "", json!({})).await,
+        Polling::open(url, "/calls,", json!({})).await,
+    ];
+    for client in polling {
+        let over = async {
+            while client.post("3".to_owned()).await == 200 {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(SOON, over).await.expect("it ends");
+    }
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_are_short() {
     let (_functions, running, _dir) = world(64).await;

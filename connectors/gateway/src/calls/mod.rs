@@ -16,7 +16,7 @@ use socketioxide::extract::{SocketRef, TryData};
 pub(crate) use self::rooms::Calls;
 use self::rooms::{Comer, tell};
 use crate::gateway::Shared;
-use crate::handshake::{address, prove};
+use crate::handshake::{address, dismiss, prove};
 use crate::hub::lock;
 use crate::limiter::{Limiter, Verdict};
 
@@ -223,6 +223,6 @@ fn refuse(socket: &SocketRef, text: &str) {
     let socket = socket.clone();
     tokio::spawn(async move {
         tokio::time::sleep(REFUSAL_TIME).await;
-        let _ = socket.disconnect();
+        dismiss(socket);
     });
 }
