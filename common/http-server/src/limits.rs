@@ -11,12 +11,14 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub connections_of_address: usize,
-    /// How long the head of a request may take from its first byte on.
+    /// How long the head of a request may take from its first byte on, and a connection until its first byte.
     pub head_timeout: Duration,
     /// How long a connection may be idle between requests.
     pub idle_timeout: Duration,
     /// How long a sender may pause within the body of a request.
     pub body_timeout: Duration,
+    /// How long a sender may be waited for in a whole body, and a second longer for every 2 KiB that have come.
+    pub body_wait: Duration,
     /// How long a client may take no byte of what is there for it.
     pub write_timeout: Duration,
     /// How long requests that run may go on after the server was told to stop.
@@ -37,6 +39,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
+            body_wait: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(10),
             max_head: 64 * 1024,

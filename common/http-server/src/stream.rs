@@ -29,6 +29,14 @@ const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// What the phases are counted in: the bits above say how many requests there were.
 const REQUEST: u64 = 4;
 
+/// What a client may not take long for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hurry {
+    FirstByte,
+    /// The head of the request with this number.
+    Head(u64),
+}
+
 /// Where a connection is in its conversation; the server tells it, and the stream looks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phase(Arc<AtomicU64>);
@@ -55,6 +63,14 @@ impl Phase {
     fn head(&self) -> Option<u64> {
         let now = self.0.load(Ordering::Relaxed);
         (now % REQUEST == HEAD).then_some(now / REQUEST)
+    }
+
+    /// Returns what has the time of a head: the head that is arriving, or that nothing at all has come yet.
+    fn hurry(&self) -> Option<Hurry> {
+        if self.0.load(Ordering::Relaxed) == IDLE {
+            return Some(Hurry::FirstByte);
+        }
+        self.head().map(Hurry::Head)
     }
 
     fn is_idle(&self) -> bool {
@@ -135,8 +151,8 @@ pub(crate) struct TimedStream {
     phase: Phase,
     head_timeout: Duration,
     write_timeout: Duration,
-    /// Runs for the head of this request.
-    head_of: Option<u64>,
+    /// What the timer of heads runs for.
+    head_of: Option<Hurry>,
     head: Timer,
     write: Timer,
     /// Runs once the connection is upgraded.
@@ -234,7 +250,7 @@ impl AsyncRead for TimedStream {
             let text = "nobody has business on this connection any more";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
         }
-        let arriving = this.phase.head();
+        let arriving = this.phase.hurry();
         if arriving != this.head_of {
             this.head_of = arriving;
             this.head.stop();

@@ -105,6 +105,18 @@ async fn a_head_has_one_time_however_it_drips() {
 }
 
 #[tokio::test]
+async fn who_sends_nothing_has_no_longer() {
+    let address = start(Limits {
+        head_timeout: SHORT,
+        idle_timeout: PATIENCE * 2,
+        ..Limits::default()
+    })
+    .await;
+    let mut silent = send(address, "").await;
+    assert_eq!(rest(&mut silent).await, "");
+}
+
+#[tokio::test]
 async fn pauses_between_requests_are_longer_than_heads_may_take() {
     let address = start(Limits {
         head_timeout: SHORT,
