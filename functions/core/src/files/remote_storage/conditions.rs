@@ -21,6 +21,7 @@ pub(super) enum Tags {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Tag {
     pub(super) weak: bool,
+    pub(super) quoted: bool,
     pub(super) value: String,
 }
 
@@ -31,22 +32,32 @@ impl Tags {
         let mut found = false;
         for value in headers.get_all(&name) {
             found = true;
-            let invalid = || {
-                Failure::bad_request(format!(
-                    "the header {name} is not * or a list of entity tags in double quotes"
-                ))
-            };
-            let text = value.to_str().map_err(|_| invalid())?.trim();
+            let text = value.to_str().map_err(|_| invalid(&name))?.trim();
             if text == "*" {
                 return Ok(Self::Any);
             }
-            parse_list(text, &mut list).ok_or_else(invalid)?;
+            parse_list(text, &mut list).ok_or_else(|| invalid(&name))?;
         }
         Ok(if found {
             Self::List(list)
         } else {
             Self::Absent
         })
+    }
+
+    /// Reads a header of a write. One that says nothing must not let the write through, and neither must a malformed tag
+    /// that no version has: where anything but a match writes, all are in quotes.
+    fn of_write(headers: &HeaderMap, name: HeaderName) -> Result<Self, Failure> {
+        let tags = Self::read(headers, name.clone())?;
+        match &tags {
+            Self::List(list)
+                if list.is_empty()
+                    || (name == IF_NONE_MATCH && list.iter().any(|tag| !tag.quoted)) =>
+            {
+                Err(invalid(&name))
+            }
+            _ => Ok(tags),
+        }
     }
 
     /// Returns the versions listed, without weak ones if the comparison has to be strong.
@@ -62,6 +73,12 @@ impl Tags {
     }
 }
 
+fn invalid(name: &HeaderName) -> Failure {
+    Failure::bad_request(format!(
+        "the header {name} is not * or a list of entity tags in double quotes"
+    ))
+}
+
 /// Reads `"a", W/"b"`; a tag without quotes, as some clients send it, counts too.
 fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
     loop {
@@ -74,6 +91,7 @@ fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
             text = &text[2..];
         }
         // In quotes a space is taken too, as some suites send it: no version has one.
+        let quoted = text.starts_with('"');
         let (value, rest) = match text.strip_prefix('"') {
             Some(text) => text.split_once('"')?,
             None => text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len())),
@@ -84,6 +102,7 @@ fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
         }
         list.push(Tag {
             weak,
+            quoted,
             value: value.to_owned(),
         });
         text = rest;
@@ -92,8 +111,8 @@ fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
 
 /// Returns the condition of a PUT or DELETE.
 pub(super) fn write_condition(headers: &HeaderMap) -> Result<WriteCondition, Failure> {
-    let matching = Tags::read(headers, IF_MATCH)?;
-    let none_matching = Tags::read(headers, IF_NONE_MATCH)?;
+    let matching = Tags::of_write(headers, IF_MATCH)?;
+    let none_matching = Tags::of_write(headers, IF_NONE_MATCH)?;
     match (matching, none_matching) {
         (Tags::Absent, Tags::Absent) => Ok(WriteCondition::None),
         (Tags::Absent, Tags::Any) => Ok(WriteCondition::IfAbsent),
@@ -161,6 +180,24 @@ mod tests {
         assert_eq!(read(&[]).unwrap(), Tags::Absent);
         for bad in ["\"a", "\"a\"b", "\"\"", "a\"b"] {
             assert!(read(&[bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_says_nothing_writes_nothing() {
+        let condition = |name: HeaderName, value: &'static str| {
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+            write_condition(&headers)
+        };
+        for bad in ["", ",,,,", "abc", "\"a\", abc", "*, \"a\""] {
+            assert!(condition(IF_NONE_MATCH, bad).is_err(), "{bad}");
+        }
+        for bad in ["", ",,,,"] {
+            assert!(condition(IF_MATCH, bad).is_err(), "{bad}");
+        }
+        for (text, tag) in [("\"match me\"", "match me"), ("abc", "abc")] {
+            let read = condition(IF_MATCH, text).unwrap();
+            assert_eq!(read, WriteCondition::IfMatch(vec![Version(tag.to_owned())]));
         }
     }
 
