@@ -44,7 +44,8 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             let there = self.kernel.list_keys(&key::hooks(account)).await?;
             let now = self.kernel.now();
             ledger.making.retain(|making| {
-                let recent = now.millis() - making.since.millis() < MAKING_MS;
+                // One far ahead is of before the clock was set back.
+                let recent = (now.millis() - making.since.millis()).abs() < MAKING_MS;
                 recent && !there.contains(&key::hook(account, &making.id))
             });
             if there.len() + ledger.making.len() >= MAX_HOOKS {

@@ -25,8 +25,14 @@ const ATTEMPTS: u32 = 12;
 /// Counts one more where there is room for `burst` at once and one more each `interval`: GCRA, as in ATM networks. `full` is
 /// the time at which there will be room for a full burst again. Returns the milliseconds to wait instead, if there is none.
 fn count(full: &mut i64, now: i64, burst: i64, interval: i64) -> Result<(), i64> {
-    // A clock elsewhere that is ahead must not close a hook for long.
-    let known = (*full).clamp(now, now + burst * interval);
+    // A clock elsewhere that is ahead must not close a hook for long; what is later still was counted before the clock was
+    // set back, and says nothing.
+    let most = now + burst * interval;
+    let known = if *full > most + burst * interval {
+        now
+    } else {
+        (*full).clamp(now, most)
+    };
     let next = known + interval;
     let over = next - now - burst * interval;
     if over > 0 {
@@ -140,6 +146,9 @@ mod tests {
         assert_eq!(take("h", 1_000), None);
         assert_eq!(take("h", 1_500), Some(1));
         assert_eq!(take("h", 1_000_000), None);
+        // The clock is set back.
+        assert_eq!(take("h", 10_000), None);
+        assert_eq!(take("h", 10_000), None);
         for n in 0..20_000 {
             take(&n.to_string(), 1_000_000);
         }

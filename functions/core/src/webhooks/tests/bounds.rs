@@ -113,6 +113,28 @@ fn hooks_made_at_once_are_no_more_than_an_account_may_have() {
     assert_eq!(count(&at_once(&s, vec![request()]), 201), 1);
 }
 
+#[test]
+fn a_clock_that_is_set_back_closes_nothing() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+    for shared in [false, true] {
+        let s = setup_of(functions_with(|config| config.shared_counters = shared));
+        let (_, path) = s.hook("slack", json!({}));
+        assert_eq!(s.post(&path, r#"{"text":"one"}"#).status, 200);
+        // Makings that broke off.
+        let making: Vec<Value> = (0..100)
+            .map(|n| json!({"id": n.to_string(), "since": s.f.now()}))
+            .collect();
+        let ledger = json!({"version": 1, "making": making});
+        let name = key::ledger(&"alice".parse().unwrap());
+        block_on(s.f.store(&name, &ledger, PutMode::Overwrite)).unwrap();
+        s.f.host().advance(-DAY_MS);
+        for _ in 0..20 {
+            assert_eq!(s.post(&path, r#"{"text":"two"}"#).status, 200, "{shared}");
+        }
+        s.hook("slack", json!({}));
+    }
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
