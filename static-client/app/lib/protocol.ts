@@ -113,6 +113,11 @@ export type GrantView = {
   expires?: Timestamp;
   /** Whether it is the session that asks. */
   current: boolean;
+  /**
+   * Whether the server made it, for the account's connection to the server's own network. To revoke it is to
+   * change it: the connection gets another one.
+   */
+  managed?: boolean;
   /** The token; only when it has just been made. */
   token?: string;
 };

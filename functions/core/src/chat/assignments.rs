@@ -32,8 +32,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             if closed.contains(&account) {
                 continue;
             }
-            for connection in self.connections(&account).await? {
+            for mut connection in self.connections(&account).await? {
                 if connection.enabled && connection.connector == connector.id {
+                    self.identity
+                        .with_live_token(&account, &mut connection)
+                        .await?;
                     assignments.extend(self.assignment(&account, connection));
                 }
             }

@@ -1,7 +1,7 @@
 //! What every new account gets: a connection to the private IRC server.
 
 use crate::kernel::host::Host;
-use protocol::{AccountName, Connection, DEFAULT_PLATFORM, GrantKind};
+use protocol::{AccountName, BearerToken, Connection, DEFAULT_PLATFORM, GrantKind};
 use serde_json::Map;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -9,6 +9,7 @@ use crate::identity::Identity;
 use crate::identity::grants::CreateGrantError;
 use crate::kernel::config::DefaultNetwork;
 use crate::kernel::keys;
+use crate::kernel::records::{Edit, Grant};
 
 /// Names the connection to the private server within every account.
 pub(crate) const PRIVATE_CONNECTION: &str = "private";
@@ -36,23 +37,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         };
         let key = keys::connection(account, PRIVATE_CONNECTION);
         if self.kernel.load::<Connection>(&key).await?.is_none() {
-            let (grant, token) = self
-                .issue(account, GrantKind::Irc, &network.name, None, None)
-                .await
-                .map_err(|error| match error {
-                    CreateGrantError::Store(error) => error,
-                    other => StoreError::Denied(other.to_string()),
-                })?;
-            let sealed = self
-                .kernel
-                .keys()
-                .seal(
-                    account,
-                    PRIVATE_CONNECTION,
-                    &token.to_string(),
-                    self.kernel.random(),
-                )
-                .map_err(|error| StoreError::Denied(error.to_string()))?;
+            let (grant, sealed) = self.token_for_private(account, &network.name).await?;
             let mut connection = Connection {
                 version: 1,
                 id: PRIVATE_CONNECTION.to_owned(),
@@ -76,7 +61,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             {
                 Ok(_) => {}
                 // Another request was quicker; its token counts.
-                Err(StoreError::Precondition) => self.remove_grant(account, &grant.id).await?,
+                Err(StoreError::Precondition) => self.remove_grant(account, &grant).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -84,6 +69,104 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         self.kernel
             .store(&marker, &body, PutMode::Overwrite)
             .await?;
+        Ok(())
+    }
+
+    /// Makes a token for the private server; returns the id of its grant, and the token sealed.
+    async fn token_for_private(
+        &self,
+        account: &AccountName,
+        name: &str,
+    ) -> Result<(String, String), StoreError> {
+        let (grant, token) = self
+            .issue(account, GrantKind::Irc, name, None, None)
+            .await
+            .map_err(|error| match error {
+                CreateGrantError::Store(error) => error,
+                other => StoreError::Denied(other.to_string()),
+            })?;
+        let token = token.to_string();
+        let sealed = self
+            .kernel
+            .keys()
+            .seal(account, PRIVATE_CONNECTION, &token, self.kernel.random())
+            .map_err(|error| StoreError::Denied(error.to_string()))?;
+        Ok((grant.id, sealed))
+    }
+
+    /// Returns the id of the grant that the connection to the private server lives by.
+    pub(crate) async fn private_grant(
+        &self,
+        account: &AccountName,
+    ) -> Result<Option<String>, StoreError> {
+        let key = keys::connection(account, PRIVATE_CONNECTION);
+        let connection = match self.kernel.load::<Connection>(&key).await {
+            Err(StoreError::Damaged(_)) => None,
+            found => found?,
+        };
+        let token = connection.and_then(|(connection, _)| self.private_token(account, &connection));
+        Ok(token.map(|token| token.id))
+    }
+
+    /// Returns the token that a connection shows to the private server, if it is that connection.
+    fn private_token(&self, account: &AccountName, connection: &Connection) -> Option<BearerToken> {
+        if connection.id != PRIVATE_CONNECTION {
+            return None;
+        }
+        let sealed = connection.password.as_ref()?;
+        let secret = self
+            .kernel
+            .keys()
+            .open(account, &connection.id, sealed)
+            .ok()?;
+        let token: BearerToken = secret.parse().ok()?;
+        (token.owner == *account).then_some(token)
+    }
+
+    /// Gives the connection to the private server another token if the grant of its own is gone: to revoke it is to
+    /// change it, and keeps nobody out of their own space.
+    pub(crate) async fn with_live_token(
+        &self,
+        account: &AccountName,
+        connection: &mut Connection,
+    ) -> Result<(), StoreError> {
+        let Some(token) = self.private_token(account, connection) else {
+            return Ok(());
+        };
+        match self
+            .kernel
+            .load::<Grant>(&keys::grant(account, &token.id))
+            .await
+        {
+            Ok(Some((grant, _))) if token.matches(&grant.secret_hash) => return Ok(()),
+            Ok(_) | Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let (grant, sealed) = match self.token_for_private(account, &connection.name).await {
+            Ok(made) => made,
+            // As many grants as there may be, or disabled just now.
+            Err(StoreError::Denied(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let before = connection.password.clone();
+        let key = keys::connection(account, PRIVATE_CONNECTION);
+        let now = self
+            .kernel
+            .edit::<Connection, Option<String>>(&key, |stored| {
+                // Another request may have been quicker; its token counts.
+                if stored.password != before {
+                    return Edit::Keep(stored.password.clone());
+                }
+                stored.password = Some(sealed.clone());
+                Edit::Write(stored.password.clone())
+            })
+            .await?;
+        if now.as_ref() != Some(&Some(sealed)) {
+            self.remove_grant(account, &grant).await?;
+        }
+        if let Some(password) = now {
+            connection.password = password;
+        }
         Ok(())
     }
 

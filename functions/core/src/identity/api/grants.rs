@@ -18,6 +18,7 @@ use crate::kernel::request::{Member, answer, empty, json};
 fn view(grant: Grant, current: &str) -> GrantView {
     GrantView {
         current: grant.id == current,
+        managed: false,
         id: grant.id,
         kind: grant.kind,
         client: grant.client,
@@ -39,6 +40,11 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .filter(|grant| grant.expires.is_none_or(|expires| expires > now))
             .map(|grant| view(grant, &held.grant.id))
             .collect();
+        if let Some(own) = self.private_grant(&held.account).await? {
+            for view in &mut views {
+                view.managed = view.id == own;
+            }
+        }
         views.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(answer(StatusCode::OK, &Member("grants", &views)))
     }

@@ -98,6 +98,39 @@ fn a_revoked_grant_is_over() {
 }
 
 #[test]
+fn to_revoke_the_token_of_ones_own_space_is_to_change_it() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let managed = || {
+        let grants = f.api("GET", "/api/grants", &alice, Value::Null).json();
+        let mut grants = grants["grants"].as_array().unwrap().clone();
+        grants.retain(|grant| grant["managed"] == true);
+        assert_eq!(grants.len(), 1, "{grants:?}");
+        grants[0]["id"].as_str().unwrap().to_owned()
+    };
+    let assigned = || {
+        let target = "/connector/assignments?account=alice";
+        let all = signed(&f, "GET", target, &Value::Null).json();
+        all["assignments"][0]["connection"]["password"].clone()
+    };
+    let proved = |password: &Value| {
+        let shown = json!({"name": "alice", "password": password});
+        signed(&f, "POST", "/connector/authenticate", &shown).json()["grant"].clone()
+    };
+    let (id, before) = (managed(), assigned());
+    assert_eq!(proved(&before), id.as_str());
+    let heard = knocks(&f);
+    let path = format!("/api/grants/{id}");
+    assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+    // Who keeps the connection asks what it is now.
+    assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"]);
+    let after = assigned();
+    assert_eq!(proved(&before), Value::Null);
+    assert_eq!(proved(&after), managed().as_str());
+    assert_eq!(assigned(), after);
+}
+
+#[test]
 fn questions_are_bounded() {
     let f = functions();
     let many = vec!["c1"; protocol::MAX_SESSIONS_ASKED + 1];

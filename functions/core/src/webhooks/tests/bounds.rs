@@ -122,11 +122,11 @@ fn a_clock_that_is_set_back_closes_nothing() {
         assert_eq!(s.post(&path, r#"{"text":"one"}"#).status, 200);
         // Makings that broke off.
         let making: Vec<Value> = (0..100)
-            .map(|n| json!({"id": n.to_string(), "since": s.f.now()}))
+            .map(|n| json!({"id": n.to_string(), "since": s.f.kernel.now()}))
             .collect();
         let ledger = json!({"version": 1, "making": making});
         let name = key::ledger(&"alice".parse().unwrap());
-        block_on(s.f.store(&name, &ledger, PutMode::Overwrite)).unwrap();
+        block_on(s.f.kernel.store(&name, &ledger, PutMode::Overwrite)).unwrap();
         s.f.host().advance(-DAY_MS);
         for _ in 0..20 {
             assert_eq!(s.post(&path, r#"{"text":"two"}"#).status, 200, "{shared}");
