@@ -7,6 +7,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::Space;
+
 /// What is about to be done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
@@ -37,6 +39,11 @@ pub trait Faults: Debug + Send + Sync {
     /// # Errors
     /// It is not done: what the disk says. Of bytes that are to be written, half are.
     fn before(&self, step: Step) -> io::Result<()>;
+
+    /// How much room there is said to be; none if that is what there is.
+    fn space(&self) -> Option<Space> {
+        None
+    }
 }
 
 /// The disk as it is, or with faults. Clones are the same disk.
@@ -52,6 +59,10 @@ impl Disk {
         Self {
             faults: Some(faults),
         }
+    }
+
+    pub(crate) fn feigned_space(&self) -> Option<Space> {
+        self.faults.as_ref().and_then(|faults| faults.space())
     }
 
     fn step(&self, step: Step) -> io::Result<()> {

@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use crate::Space;
 use crate::disk::{Disk, Faults, Step};
 
 /// Which steps fail.
@@ -88,6 +89,7 @@ pub struct Plan(Arc<Mutex<State>>);
 struct State {
     fault: Option<Fault>,
     failed: usize,
+    space: Option<Space>,
 }
 
 impl Plan {
@@ -99,10 +101,13 @@ impl Plan {
 
     /// Has steps fail from now on.
     pub fn set(&self, fault: Fault) {
-        *self.0.lock().unwrap() = State {
-            fault: Some(fault),
-            failed: 0,
-        };
+        let mut state = self.0.lock().unwrap();
+        (state.fault, state.failed) = (Some(fault), 0);
+    }
+
+    /// Says from now on that so much room is left, or again how much there is.
+    pub fn leave(&self, space: Option<Space>) {
+        self.0.lock().unwrap().space = space;
     }
 
     /// Has nothing fail any more; returns how many steps did.
@@ -116,7 +121,7 @@ impl Plan {
 impl Faults for Plan {
     fn before(&self, step: Step) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
-        let State { fault, failed } = &mut *state;
+        let State { fault, failed, .. } = &mut *state;
         let Some(now) = fault else { return Ok(()) };
         let spared = step == Step::Discard && !now.kills;
         if spared || now.step.is_some_and(|wanted| wanted != step) {
@@ -133,5 +138,9 @@ impl Faults for Plan {
         }
         *failed += 1;
         Err(error)
+    }
+
+    fn space(&self) -> Option<Space> {
+        self.0.lock().unwrap().space
     }
 }

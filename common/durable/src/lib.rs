@@ -7,6 +7,7 @@
 //!   files, and how far they were read. How a record lies in a file: [`frame`], [`line`].
 //! - [`Notes`]: one file of lines, written anew when it has grown.
 //! - [`FolderQueue`]: a file an item, with the breaker for items that end the process.
+//! - [`Disk::check_room`]: what is added to a log or a queue leaves a part of the disk to what must go on.
 //! - [`Disk`]: what all of these do to the disk, so that each step can fail in a test. `contract` (with the feature of that
 //!   name) does that to every one of their users.
 //!
@@ -25,6 +26,7 @@ mod notes;
 mod queue;
 mod records;
 mod refusal;
+mod reserve;
 
 pub use disk::{Disk, Faults, Step, remove_unfinished};
 pub use lock::FolderLock;
@@ -33,3 +35,4 @@ pub use notes::Notes;
 pub use queue::{FolderQueue, Found};
 pub use records::{Reader, Records};
 pub use refusal::{Refusal, is_full};
+pub use reserve::{Space, reserve_of};

@@ -169,15 +169,17 @@ impl Log {
         Ok(())
     }
 
-    /// Appends bytes to the newest file, after which `end` is the next number; durable when this returns.
+    /// Appends bytes to the newest file, after which `end` is the next number, if that leaves the reserve
+    /// ([`Disk::check_room`]); durable when this returns.
     ///
     /// # Errors
     /// The disk refuses, or there is no file to append to ([`Log::active`]). Nothing was appended, and the next append
-    /// needs another file.
+    /// may need another file.
     pub fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
         let (Some(file), Some(segment)) = (&mut self.active, self.segments.back_mut()) else {
             return Err(io::Error::other("the log has no file"));
         };
+        self.disk.check_room(&self.folder, bytes.len() as u64)?;
         let written = self.disk.write(file, bytes);
         if let Err(error) = written.and_then(|()| self.disk.sync(file)) {
             self.torn = Some(Torn {

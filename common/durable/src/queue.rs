@@ -103,11 +103,21 @@ impl FolderQueue {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
     }
 
-    /// Keeps an item; it is durable when this returns.
+    /// Refuses if so many bytes more do not fit beside what is left to what must go on ([`Disk::check_room`]).
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn check_room(&self, more: u64) -> io::Result<()> {
+        self.disk.check_room(&self.folder, more)
+    }
+
+    /// Keeps an item, if that leaves the reserve; it is durable when this returns.
     ///
     /// # Errors
     /// The disk refuses; nothing of it is left.
     pub fn keep(&self, id: &str, pieces: &[&[u8]]) -> io::Result<()> {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        self.check_room(length as u64)?;
         let place = self.place(id);
         self.disk
             .keep(&self.beside(id), &place, pieces)

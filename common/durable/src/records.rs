@@ -111,10 +111,11 @@ impl Records {
     /// Makes what is missing to append, if there was no room for it before.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses, or only the reserve is left of it.
     pub fn prepare(&mut self) -> io::Result<()> {
         self.lock.take()?;
         self.log.mend()?;
+        self.disk.check_room(&self.dir, 0)?;
         match self.log.active() {
             Some(_) => Ok(()),
             None => self.log.begin(self.end()),

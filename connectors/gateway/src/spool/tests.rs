@@ -315,6 +315,33 @@ fn on_a_full_disk_it_begins_and_takes_something_once_there_is_room() {
 }
 
 #[test]
+fn only_the_reserve_is_left_and_it_takes_nothing_until_there_is_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let alice: AccountName = "alice".parse().unwrap();
+    let plan = Plan::default();
+    let spool = Spool::open_on(plan.disk(), dir.path(), CONFIG, |_, _| {}).unwrap();
+    let size = 1 << 30;
+    plan.leave(Some(durable::Space {
+        size,
+        free: durable::reserve_of(size) - 1,
+    }));
+    let (_, durable) = spool.append(&[event(0)]).unwrap();
+    assert_eq!(durable.blocking_recv().unwrap(), Err(Refusal::Full));
+    assert!(matches!(
+        spool.room_for(&alice),
+        Err(SpoolError::Disk(Refusal::Full))
+    ));
+    plan.leave(Some(durable::Space { size, free: size }));
+    let begin = std::time::Instant::now();
+    while spool.room_for(&alice).is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "there is room");
+        std::thread::yield_now();
+    }
+    let (_, durable) = spool.append(&[event(1)]).unwrap();
+    durable.blocking_recv().unwrap().unwrap();
+}
+
+#[test]
 fn two_processes_cannot_share_a_spool() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Spool::open(dir.path(), CONFIG, |_, _| {}).unwrap();
