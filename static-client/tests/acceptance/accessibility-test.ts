@@ -157,7 +157,7 @@ module('Acceptance | accessibility', function (hooks) {
       await accessible(assert, dialog.kind);
       await close();
     }
-    const [connection] = await api.connections();
+    const [connection] = (await api.connections()).connections;
     ui.open({ kind: 'network', connection });
     await click('[data-test-remove-network]');
     await fillIn('[data-test-network-host]', 'no host');
