@@ -109,6 +109,13 @@ export default class StorageService extends Service {
     this.#listener = () => {};
     const rs = this.#rs;
     if (!rs) return;
+    // The library is ready, and begins to sync, once in the life of an object: who signs in next has another one.
+    this.#rs = undefined;
+    this.#module = undefined;
+    this.#renewed = false;
+    this.connected = new Promise<void>((resolve) => {
+      this.#connect = resolve;
+    });
     // What is still being opened would stay open, and nobody could delete the cache any more.
     const opened = Promise.race([this.#opened, pause(CACHE_PATIENCE)]);
     this.#stopped = opened.then(

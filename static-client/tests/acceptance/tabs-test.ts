@@ -1,4 +1,11 @@
-import { currentURL, visit, waitFor, waitUntil } from '@ember/test-helpers';
+import {
+  click,
+  currentURL,
+  fillIn,
+  visit,
+  waitFor,
+  waitUntil,
+} from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
 import { arrival } from '../helpers/chat';
@@ -59,6 +66,28 @@ module('Acceptance | several tabs', function (hooks) {
       new StorageEvent('storage', { key: 'subspace:session', newValue: null }),
     );
     assert.strictEqual(this.owner.lookup('service:session').notice, '');
+  });
+
+  test('who signs in again on the same page has settings that sync', async function (assert) {
+    const life = this.owner.lookup('service:life');
+    const storage = this.owner.lookup('service:storage');
+    const preferences = this.owner.lookup('service:preferences');
+    const ready = () => waitUntil(() => storage.ready, { timeout: 10_000 });
+    await ready();
+    server.answers['DELETE /api/session'] = { status: 204 };
+    await life.signOut();
+    await visit('/sign-in');
+    const told = 'PUT /storage/alice/subspace/settings';
+    assert.true(server.spared(told));
+    await fillIn('[data-test-name]', 'alice');
+    await fillIn('[data-test-password]', 'correct horse');
+    await click('[data-test-submit]');
+    await server.greet(2, arrival());
+    await ready();
+    preferences.setTheme('dark');
+    await server.asked(told);
+    preferences.setTheme('auto');
+    await life.signOut();
   });
 
   test('what other tabs keep besides does not end the session', function (assert) {
