@@ -226,13 +226,20 @@ module('Acceptance | chat', function (hooks) {
     await waitFor('[data-test-unread]');
     assert.dom('[data-test-unread]').hasText('2 unread');
     assert.true(document.title.startsWith('(2)'), document.title);
+    // Where the side is a drawer, its button says so.
+    assert.dom('[data-test-elsewhere]').hasClass('unread');
+    assert
+      .dom('[data-test-open-navigation]')
+      .hasAria('label', 'Networks and channels: something is unread');
     server.socket.say(said('bob', '#general', 'alice?', now + 3));
     await waitFor('[data-test-mentions]');
     assert.dom('[data-test-mentions]').hasText('1 mentions');
+    assert.dom('[data-test-elsewhere]').hasClass('mention');
     await click('[data-test-room-link="#general"]');
     await waitFor('[data-test-divider]');
     await waitUntil(() => !find('[data-test-mentions]'));
     assert.dom('[data-test-unread]').doesNotExist();
+    assert.dom('[data-test-elsewhere]').doesNotExist();
   });
 
   test('people come, go and are away', async function (assert) {

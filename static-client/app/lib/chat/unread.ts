@@ -29,6 +29,12 @@ export function unread(room: Room): Unread {
   return counted;
 }
 
+/** What of it is worth telling outside of the room: where it is muted, only mentions are. */
+export function noticed(room: Room, muted: boolean): number {
+  const { count, mentions } = unread(room);
+  return muted ? mentions : count;
+}
+
 /** When the newest entry happened that the server has confirmed. */
 export function latest(room: Room): number {
   for (let i = room.entries.length - 1; i >= 0; i--) {
