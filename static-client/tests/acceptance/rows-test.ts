@@ -8,6 +8,7 @@ import {
   find,
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
+import type Owner from '@ember/owner';
 import { setupApplicationTest } from '../helpers';
 import { arrival, said } from '../helpers/chat';
 import { changes, shows, texts } from '../helpers/rows';
@@ -33,6 +34,31 @@ module('Acceptance | rows of a room', function (hooks) {
     await server.greet(1, arrival(members));
     await waitFor('[data-test-member="alice"]');
     await waitFor('[data-test-connection-state="online"]');
+  }
+
+  /** The storage is there, at once or when the test says so, and without any markers or archives. */
+  function knowMarkers(owner: Owner, when = Promise.resolve()) {
+    const storage = owner.lookup('service:storage');
+    storage.start = async () => {
+      await when;
+      storage.ready = true;
+    };
+    owner.lookup('service:archives').sources = () => [
+      {
+        id: '',
+        read: () => Promise.resolve(undefined),
+        list: () => Promise.resolve([]),
+      },
+    ];
+  }
+
+  /** The page is hidden, or looked at again. */
+  async function look(visibility: DocumentVisibilityState) {
+    Object.defineProperty(document, 'visibilityState', {
+      configurable: true,
+      get: () => visibility,
+    });
+    await triggerEvent(document, 'visibilitychange');
   }
 
   test('a line that comes touches its own row, and leaves a selection alone', async function (assert) {
@@ -90,19 +116,7 @@ module('Acceptance | rows of a room', function (hooks) {
   });
 
   test('what comes under the eyes of the reader was never unread', async function (assert) {
-    const storage = this.owner.lookup('service:storage');
-    // Markers are known.
-    storage.start = () => {
-      storage.ready = true;
-      return Promise.resolve();
-    };
-    this.owner.lookup('service:archives').sources = () => [
-      {
-        id: '',
-        read: () => Promise.resolve(undefined),
-        list: () => Promise.resolve([]),
-      },
-    ];
+    knowMarkers(this.owner);
     await arrive(['alice', 'bob']);
     // After the start: from then on it counts what is unread.
     const now = Date.now() + 100_000;
@@ -146,5 +160,36 @@ module('Acceptance | rows of a room', function (hooks) {
     await waitUntil(() => find('[data-test-jump]')?.textContent.includes('1'));
     assert.dom('[data-test-jump]').includesText('1 new');
     assert.strictEqual(room().readAt, now + 80);
+  });
+
+  test('what comes while nobody looks is new, and nothing else', async function (assert) {
+    let answer = () => {};
+    knowMarkers(this.owner, new Promise<void>((resolve) => (answer = resolve)));
+    await arrive(['alice', 'bob']);
+    const now = Date.now() + 100_000;
+    server.socket.say(said('bob', '#general', 'early', now));
+    await shows('early');
+    answer();
+    const room = () => this.owner.lookup('service:chat').activeRoom!;
+    await waitUntil(() => room().readAt === now);
+    assert
+      .dom('[data-test-divider]')
+      .doesNotExist('it came before the markers, but under the eyes');
+    try {
+      await look('hidden');
+      await look('visible');
+      server.socket.say(said('bob', '#general', 'seen', now + 1));
+      await shows('seen');
+      await settled();
+      assert.dom('[data-test-divider]').doesNotExist('nothing came meanwhile');
+      await look('hidden');
+      server.socket.say(said('bob', '#general', 'missed', now + 2));
+      await shows('missed');
+      await look('visible');
+      await waitUntil(() => room().readAt === now + 2);
+      assert.dom('[data-test-divider]').exists('something did');
+    } finally {
+      Reflect.deleteProperty(document, 'visibilityState');
+    }
   });
 });

@@ -1,6 +1,6 @@
 /** What is unread in a room. */
 
-import { isSpoken, type Room } from './types.ts';
+import { isSpoken, type Entry, type Room } from './types.ts';
 
 export interface Unread {
   count: number;
@@ -33,6 +33,16 @@ export function unread(room: Room): Unread {
 export function noticed(room: Room, muted: boolean): number {
   const { count, mentions } = unread(room);
   return muted ? mentions : count;
+}
+
+/** The first of what others said after the room was last read. */
+export function firstUnread(room: Room): Entry | undefined {
+  const { readAt } = room;
+  if (readAt === undefined) return undefined;
+  return room.entries.find(
+    (entry) =>
+      entry.at > readAt && !entry.own && !entry.delivery && isSpoken(entry),
+  );
 }
 
 /** When the newest entry happened that the server has confirmed. */
