@@ -25,6 +25,11 @@ export function channelTyped(typed: string, names: Conversations): string {
   return isChannel(typed, names) ? typed : `${names.usual}${typed}`;
 }
 
+/** Returns whether a name is nobody's: what a program says for a webhook or a mail comes from `GitHub/hook`. */
+export function isRelayed(name: string): boolean {
+  return name.includes('/');
+}
+
 /** Returns what a channel's name begins with, which is no part of what it is called. */
 export function signOf(name: string, names: Conversations): string {
   return name.slice(0, leading(name, names.channels));

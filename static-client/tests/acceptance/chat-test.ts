@@ -268,6 +268,19 @@ module('Acceptance | chat', function (hooks) {
     assert.strictEqual(activity.target?.type, 'person');
   });
 
+  test('the name of a webhook is nobody to talk to', async function (assert) {
+    await arrive(['alice', 'bob']);
+    server.socket.say(
+      said('GitHub/hook', '#general', 'a commit', Date.now() - 2),
+      said('bob', '#general', 'at last', Date.now() - 1),
+    );
+    await shows('at last');
+    const author = (from: string) =>
+      `[data-test-from="${from}"] [data-test-author]`;
+    assert.dom(author('GitHub/hook')).hasTagName('span');
+    assert.dom(author('bob')).hasTagName('button');
+  });
+
   test('what comes over the wire is text, never markup', async function (assert) {
     await arrive();
     const text = '<img src=x onerror=alert(1)> <script>alert(2)</script>';
