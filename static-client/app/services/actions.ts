@@ -96,6 +96,10 @@ export default class ActionsService extends Service implements CommandActions {
         kind === 'direct'
           ? `You closed the conversation with ${name}.`
           : `You left ${name}.`,
+      stands: () => {
+        const again = this.chat.room(networkId, name);
+        return kind === 'direct' ? !again : !again?.joined;
+      },
       undo: () => {
         const current = this.chat.network(networkId);
         if (!current) return;

@@ -21,6 +21,8 @@ export type Dialog =
 export interface Toast {
   text: string;
   undo: () => void;
+  /** Whether it is so still: what was undone in another way is not offered any more. */
+  stands?: () => boolean;
 }
 
 /** How long one can undo something, in ms. */

@@ -458,6 +458,15 @@ module('Acceptance | chat', function (hooks) {
     join.ack(null, { ...join.activity, id: 'j' });
     await waitFor('[data-test-room="#general"][data-test-joined="yes"]');
     assert.dom('[data-test-toast]').doesNotExist();
+
+    await choose('leave');
+    const again = await server.socket.taken('leave');
+    again.ack(null, again.activity);
+    await waitFor('[data-test-toast]');
+    // From another device, or by a command.
+    server.socket.say(event('join', 'alice', '#general'));
+    await waitFor('[data-test-room-link="#general"]');
+    assert.dom('[data-test-toast]').doesNotExist('nothing to undo any more');
   });
 
   test('Back closes what is open first, and only then leaves the page', async function (assert) {
