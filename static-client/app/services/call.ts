@@ -21,6 +21,9 @@ const RENEW_AGAIN = 60_000;
 /** The longest time that a browser's clock takes, in ms. */
 const LONGEST = 2 ** 31 - 1;
 
+/** Said to whoever has ended a call. */
+const ENDED_HERE = 'You ended this call. Its link opens nothing any more.';
+
 /** What is used of a socket. */
 export interface CallSocket {
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -112,6 +115,12 @@ export default class CallService extends Service {
     );
   }
 
+  /** Where whoever opens it joins. */
+  get link(): string {
+    const page = location.href.replace(/#.*$/, '');
+    return `${page}#/call/${encodeURIComponent(this.token)}`;
+  }
+
   /** Starts a call and says its link in the room. */
   async start(room: Room, guests: boolean) {
     const target = room.kind === 'server' ? '' : room.name;
@@ -137,7 +146,9 @@ export default class CallService extends Service {
       if (generation !== this.#generation) return;
       this.about = about;
     } catch (error) {
-      if (generation === this.#generation) this.#end(sentenceOf(error));
+      if (generation === this.#generation) {
+        this.#end(this.#reason(sentenceOf(error)));
+      }
       return;
     }
     await this.own.toggleMicrophone(true);
@@ -191,12 +202,24 @@ export default class CallService extends Service {
   /** Takes the link back, which ends the call for everybody. */
   async endForAll() {
     const generation = this.#generation;
-    await this.session.api.endCall(this.token);
-    if (generation === this.#generation) {
-      this.#end(
-        'You have ended the call for everybody; its link opens nothing any more.',
-      );
+    const before = this.#endedHere;
+    // The connector may tell it sooner than the server answers.
+    this.#endedHere = this.token;
+    try {
+      await this.session.api.endCall(this.token);
+    } catch (error) {
+      this.#endedHere = before;
+      throw error;
     }
+    if (generation === this.#generation) this.#end(ENDED_HERE);
+  }
+
+  /** The call that was ended here last, for everybody. */
+  #endedHere: string | undefined;
+
+  /** Why a call is over: whoever ended it is not told to ask for a new link. */
+  #reason(sentence: string): string {
+    return this.token === this.#endedHere ? ENDED_HERE : sentence;
   }
 
   /** Puts somebody out of the call. */
@@ -245,6 +268,7 @@ export default class CallService extends Service {
   /** Somebody else is signed in, or nobody: whoever is here now has not joined. */
   accountChanged() {
     const shown = this.#shown && this.phase !== 'none';
+    this.#endedHere = undefined;
     this.#forget();
     if (shown) {
       this.#end(this.session.notice || 'You have left the call.');
@@ -352,7 +376,7 @@ export default class CallService extends Service {
       this.sentence = sentence;
     } else if (final) {
       // Nobody is let in again by asking again.
-      this.#end(sentence);
+      this.#end(this.#reason(sentence));
     } else {
       this.sentence = sentence;
     }

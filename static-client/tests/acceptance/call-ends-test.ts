@@ -197,9 +197,40 @@ module('Acceptance | how calls end', function (hooks) {
     calls.server.answers['DELETE /api/calls/token'] = { status: 204 };
     await click('[data-test-dialog="end-call"] [data-test-submit]');
     await waitUntil(() => !find('[data-test-call]'), PATIENCE);
-    assert.dom().includesText('You have ended the call for everybody');
+    assert.dom().includesText('You ended this call.');
     assert.dom('dialog').doesNotExist();
     assert.strictEqual(tracks[1]!.readyState, 'ended');
+    // Whoever comes back to the link is not told to ask somebody else for another one.
+    await visit('/');
+    calls.server.answers['GET /api/calls/token'] = {
+      status: 404,
+      body: { detail: 'this call is over; ask for a new link' },
+    };
+    await visit('/call/token');
+    await waitUntil(
+      () => document.body.textContent.includes('You ended this call.'),
+      PATIENCE,
+    );
+    assert.dom().doesNotIncludeText('ask for a new link');
+  });
+
+  test('the connector may tell sooner than the server answers that one has ended it', async function (assert) {
+    const answer = calls.server.answers['GET /api/calls/token']!;
+    answer.body = { ...(answer.body as object), account: 'alice' };
+    await inCall(this.owner);
+    const { api } = this.owner.lookup('service:session');
+    api.endCall = () => {
+      calls.call.tell('refused', {
+        error: 'this call is over; ask for a new link',
+        final: true,
+      });
+      return Promise.resolve();
+    };
+    await click('[data-test-call-end]');
+    await click('[data-test-dialog="end-call"] [data-test-submit]');
+    await waitUntil(() => !find('[data-test-call]'), PATIENCE);
+    assert.dom().includesText('You ended this call.');
+    assert.dom().doesNotIncludeText('ask for a new link');
   });
 
   test('who breaks the bounds is shut out, also when they come again', async function (assert) {
