@@ -143,6 +143,13 @@ module('Acceptance | calls', function (hooks) {
     await calls.call.welcome();
     await waitFor('[data-test-call]');
     assert.dom('[data-test-call-to-chat]').doesNotExist();
+    assert.dom('[data-test-copy="call-link"]').hasText('Copy');
+    assert.dom('[data-test-copy-value="call-link"]').hasValue(/#\/call\/token$/);
+    await calls.call.comes('bob');
+    await waitFor('[data-test-call-person="bob"]');
+    assert
+      .dom('[data-test-copy="call-link"]')
+      .doesNotExist('who is not alone asks nobody in');
   });
 
   test('others are asked to sign in, and calls that are over say so', async function (assert) {
