@@ -157,10 +157,10 @@ module('Acceptance | accessibility', function (hooks) {
       await accessible(assert, dialog.kind);
       await close();
     }
-    const [connection] = (await api.connections()).connections;
-    ui.open({ kind: 'network', connection });
+    const { connections } = await api.connections();
+    ui.open({ kind: 'network', connection: connections[0]! });
     await click('[data-test-remove-network]');
-    await fillIn('[data-test-network-host]', 'no host');
+    await fillIn('[data-test-network-field="host"]', 'no host');
     await click('[data-test-submit]');
     await accessible(assert, 'a network that is changed');
     await close();

@@ -144,7 +144,9 @@ module('Acceptance | calls', function (hooks) {
     await waitFor('[data-test-call]');
     assert.dom('[data-test-call-to-chat]').doesNotExist();
     assert.dom('[data-test-copy="call-link"]').hasText('Copy');
-    assert.dom('[data-test-copy-value="call-link"]').hasValue(/#\/call\/token$/);
+    assert
+      .dom('[data-test-copy-value="call-link"]')
+      .hasValue(/#\/call\/token$/);
     await calls.call.comes('bob');
     await waitFor('[data-test-call-person="bob"]');
     assert
