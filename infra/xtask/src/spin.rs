@@ -1,7 +1,7 @@
 //! The component for Spin.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -9,7 +9,7 @@ use crate::places::Places;
 use crate::report::{say, timed};
 use crate::tools;
 use crate::wasm::{Target, WasmRust};
-use crate::{client, process};
+use crate::{client, npm, process};
 
 /// What the suite runs.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
         },
     )?;
     let built = rust.target_folder(places).join(triple);
-    let built = built.join("component/functions_spin.wasm");
+    let built = smaller(places, &built.join("component/functions_spin.wasm"))?;
     let whole = std::fs::metadata(&built)?.len();
     let mut gzip = process::command("sh");
     gzip.args(["-c", "gzip -9 -c \"$0\" | wc -c"]).arg(&built);
@@ -82,4 +82,43 @@ fn component(places: &Places, flags: &[&str]) -> Result<PathBuf> {
         packed.trim().parse::<u64>().unwrap_or_default() / 1000
     ));
     Ok(built)
+}
+
+/// Folder of the package that has jco, which runs Binaryen's `wasm-opt` on what is in a component.
+const JCO: &str = "functions/spin/jco";
+/// The features that Rust's target has, so that nothing else is made of them.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+    "--enable-reference-types",
+];
+
+/// Returns the component with its modules optimised for size, made anew if it was built since.
+fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
+    let optimised = component.with_extension("opt.wasm");
+    let made = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified());
+    if made(&optimised).is_ok_and(|at| made(component).is_ok_and(|built| at > built)) {
+        return Ok(optimised);
+    }
+    let folder = places.root.join(JCO);
+    npm::install(places, &folder)?;
+    timed("Making the component smaller (a minute)", || {
+        let mut jco = process::command("node");
+        // An output that is only half written must not look as if it were made.
+        let unfinished = component.with_extension("part.wasm");
+        jco.arg(folder.join("node_modules/@bytecodealliance/jco/dist/jco.js"))
+            .args(["opt", "--quiet"])
+            .arg(component)
+            .arg("--output")
+            .arg(&unfinished)
+            .args(["--", "-Oz"])
+            .args(FEATURES);
+        process::run(&mut jco)?;
+        std::fs::rename(&unfinished, &optimised)
+            .with_context(|| format!("cannot write {}", optimised.display()))
+    })?;
+    Ok(optimised)
 }
