@@ -47,7 +47,7 @@ pub async fn serve_with<S: ObjectStore, H: Host>(
     http_server::serve(listener, answer, limits, shutdown).await
 }
 
-/// Answers one request of [`functions_core::is_ours`]; its body must not pause longer than the limit.
+/// Answers one request of [`functions_core::is_ours`]; its body must not come slower than the limits.
 pub async fn handle_timed<S: ObjectStore, H: Host>(
     functions: Arc<Functions<S, H>>,
     request: Request<Lingering<Incoming>>,
@@ -59,7 +59,9 @@ pub async fn handle_timed<S: ObjectStore, H: Host>(
     if request.body().is_end_stream() {
         handle(functions, request, client).await
     } else {
-        let request = request.map(|body| TimedBody::new(body, limits.body_timeout));
+        let request = request.map(|body| {
+            TimedBody::new(body, limits.body_timeout, limits.body_wait)
+        });
         handle(functions, request, client).await
     }
 }

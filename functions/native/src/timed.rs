@@ -9,10 +9,20 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A body with a limit on the time between two pieces.
+/// The least that is taken of a sender who takes longer than the time of a small body, in bytes a second.
+const LEAST_RATE: u64 = 2 * 1024;
+
+/// A body with a limit on the time between two pieces, and on the time that its sender is waited for in all. Time in which
+/// nobody asks for the next piece is not the sender's.
 pub(crate) struct TimedBody<B> {
     inner: Pin<Box<B>>,
     patience: Duration,
+    /// How long a body may be waited for whose bytes are few.
+    whole: Duration,
+    waited: Duration,
+    /// Since when the next piece is waited for.
+    since: Option<Instant>,
+    received: u64,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -20,27 +30,38 @@ pub(crate) struct TimedBody<B> {
 #[derive(Debug)]
 pub(crate) enum TimedError<E> {
     Inner(E),
-    TooSlow(Duration),
+    TooSlow,
 }
 
 impl<E: std::fmt::Display> std::fmt::Display for TimedError<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Inner(error) => error.fmt(f),
-            Self::TooSlow(patience) => {
-                write!(f, "nothing came for {} seconds", patience.as_secs())
-            }
+            Self::TooSlow => f.write_str("it came too slowly"),
         }
     }
 }
 
 impl<B> TimedBody<B> {
-    pub(crate) fn new(body: B, patience: Duration) -> Self {
+    pub(crate) fn new(body: B, patience: Duration, whole: Duration) -> Self {
         Self {
             inner: Box::pin(body),
             patience,
+            whole,
+            waited: Duration::ZERO,
+            since: None,
+            received: 0,
             timer: Box::pin(sleep(patience)),
         }
+    }
+
+    /// Begins to wait for the next piece.
+    fn begin(&mut self) {
+        let now = Instant::now();
+        self.since = Some(now);
+        let earned = Duration::from_secs(self.received / LEAST_RATE);
+        let left = (self.whole + earned).saturating_sub(self.waited);
+        self.timer.as_mut().reset(now + left.min(self.patience));
     }
 }
 
@@ -53,17 +74,21 @@ impl<B: Body<Data = Bytes>> Body for TimedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = self.inner.as_mut().poll_frame(cx) {
-            let deadline = Instant::now() + self.patience;
-            self.timer.as_mut().reset(deadline);
+            if let Some(since) = self.since.take() {
+                self.waited += since.elapsed();
+            }
+            if let Some(Ok(frame)) = &frame {
+                self.received += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(TimedError::Inner)));
         }
-        match self.timer.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                let patience = self.patience;
-                Poll::Ready(Some(Err(TimedError::TooSlow(patience))))
-            }
-            Poll::Pending => Poll::Pending,
+        if self.since.is_none() {
+            self.begin();
         }
+        self.timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(TimedError::TooSlow)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -45,6 +45,35 @@ async fn senders_that_stop_are_given_up() {
 }
 
 #[tokio::test]
+async fn a_body_has_one_time_however_it_drips() {
+    let limits = Limits {
+        body_wait: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let server = Server::start_with(limits, |_| {}).await;
+    for path in ["/oauth/token", "/hooks/none/x", "/api/calls/abc"] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+        writing.write_all(head.as_bytes()).await.unwrap();
+        let dripping = async {
+            while writing.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let answering = async {
+            let mut answer = [0; 9];
+            reading.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 ");
+        };
+        tokio::select! {
+            () = dripping => {}
+            answered = tokio::time::timeout(LIMIT, answering) => answered.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
 async fn stopping_finishes_what_runs() {
     let mut server = Server::start().await;
     let token = server.token("notes:rw").await;
