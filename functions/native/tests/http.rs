@@ -74,6 +74,20 @@ async fn a_body_has_one_time_however_it_drips() {
 }
 
 #[tokio::test]
+async fn connectors_are_refused_by_the_head_alone() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /connector/events HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 13];
+    let reading = stream.read_exact(&mut answer);
+    // Sooner than any time that a body has.
+    let soon = Duration::from_secs(10);
+    tokio::time::timeout(soon, reading).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401 ");
+}
+
+#[tokio::test]
 async fn stopping_finishes_what_runs() {
     let mut server = Server::start().await;
     let token = server.token("notes:rw").await;

@@ -31,7 +31,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (connector, hash, on) = match (admitted, on) {
             (Ok((connector, hash)), Some(on)) => (connector, hash, on),
             (admitted, _) => {
-                body.drain().await;
+                // Not waited for: whoever serves this throws the rest away behind the answer.
+                drop(body);
                 admitted?;
                 return Err(Failure::method(address.methods()));
             }
