@@ -41,7 +41,7 @@ pub struct GrantView {
     pub current: bool,
     /// Whether the server made it, for the account's connection to the server's own network. To revoke it is to
     /// change it: the connection gets another one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub managed: bool,
     /// The token; only when it has just been made.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -117,7 +117,7 @@ export type GrantView = {
    * Whether the server made it, for the account's connection to the server's own network. To revoke it is to
    * change it: the connection gets another one.
    */
-  managed?: boolean;
+  managed: boolean;
   /** The token; only when it has just been made. */
   token?: string;
 };
