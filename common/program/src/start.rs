@@ -1,7 +1,7 @@
 //! How programs begin, say that they are ready, and end.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -23,6 +23,11 @@ pub fn log(filter: Option<&str>) -> Result<(), String> {
     };
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        // A file keeps what is written for a terminal only, and who reads it sees codes. `NO_COLOR` says it of terminals.
+        .with_ansi(
+            io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
+        )
         .with_env_filter(filter)
         .init();
     Ok(())
