@@ -1,23 +1,25 @@
 //! Commands that work on the data folder, also while the server runs.
 
-use std::io::BufRead;
-
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use protocol::{AccountName, Scopes};
 use storage_s3::S3Settings;
 
 use crate::data::DataFolder;
+use crate::password;
 use crate::relocate::{self, Wanted};
 use crate::serve;
-use crate::settings::{self, Flags};
+use crate::settings::{self, Flags, Settings};
 
 /// Makes an account with a password from standard input.
 ///
 /// # Errors
 /// One sentence: a bad name or password, or a name that is taken.
 pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Result<()> {
-    let password = read_password()?;
-    with_functions(flags, async |functions| {
+    let settings = settings::read(flags)?;
+    // An installation may begin with its accounts.
+    let folder = DataFolder::open(&settings.options.data)?;
+    let password = password::read()?;
+    within(&settings, &folder, async |functions| {
         functions
             .identity()
             .create_account(name, &password, admin)
@@ -34,8 +36,9 @@ pub(crate) fn add_account(name: &str, admin: bool, flags: Flags) -> anyhow::Resu
 /// One sentence: no such account, or a bad password.
 pub(crate) fn set_password(name: &str, flags: Flags) -> anyhow::Result<()> {
     let account: AccountName = name.parse()?;
-    let password = read_password()?;
-    with_functions(flags, async |functions| {
+    let (settings, folder) = existing(flags)?;
+    let password = password::read()?;
+    within(&settings, &folder, async |functions| {
         let changed = functions.identity().set_password(&account, &password).await;
         changed.map_err(anyhow::Error::from)
     })?;
@@ -105,15 +108,6 @@ pub(crate) fn remove_account(
     Ok(())
 }
 
-fn read_password() -> anyhow::Result<String> {
-    let mut password = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut password)
-        .context("cannot read the password from standard input")?;
-    Ok(password.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 /// Prints a token for an account's storage.
 ///
 /// # Errors
@@ -151,8 +145,22 @@ fn with_functions<T>(
     flags: Flags,
     act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    let (settings, folder) = existing(flags)?;
+    within(&settings, &folder, act)
+}
+
+/// Where the accounts are; a folder made here would be an installation of its own, and nobody's.
+fn existing(flags: Flags) -> anyhow::Result<(Settings, DataFolder)> {
     let settings = settings::read(flags)?;
-    let folder = DataFolder::open(&settings.options.data)?;
+    let folder = DataFolder::existing(&settings.options.data)?;
+    Ok((settings, folder))
+}
+
+fn within<T>(
+    settings: &Settings,
+    folder: &DataFolder,
+    act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     // Where one process decides what may be written, this one may only do it while that one does not run.
     let alone = settings
         .bucket
@@ -163,7 +171,7 @@ fn with_functions<T>(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let functions = serve::functions(&settings, &folder, None).await?;
+        let functions = serve::functions(settings, folder, None).await?;
         act(&functions).await
     })
 }

@@ -49,6 +49,20 @@ impl ServerLock {
 }
 
 impl DataFolder {
+    /// Opens a folder that is there, for commands about what is in it.
+    ///
+    /// # Errors
+    /// As [`DataFolder::open`], and one sentence if there is none.
+    pub(crate) fn existing(path: &Path) -> anyhow::Result<Self> {
+        if !path.join("version").exists() {
+            bail!(
+                "data: there is no data folder at {}; name the one of the server with --data",
+                path.display()
+            );
+        }
+        Self::open(path)
+    }
+
     /// Opens the folder, making it if it does not exist.
     ///
     /// # Errors
@@ -233,6 +247,17 @@ mod tests {
                 .to_string()
                 .contains("\"what\"")
         );
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_made() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("data");
+        let message = DataFolder::existing(&path).unwrap_err().to_string();
+        assert!(message.contains("there is no data folder at"), "{message}");
+        assert!(!path.exists());
+        DataFolder::open(&path).unwrap();
+        DataFolder::existing(&path).unwrap();
     }
 
     #[test]

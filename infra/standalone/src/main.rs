@@ -7,6 +7,7 @@ mod generated;
 mod irc;
 mod mail;
 mod options;
+mod password;
 mod relocate;
 mod router;
 mod serve;
