@@ -59,9 +59,8 @@ pub async fn handle_timed<S: ObjectStore, H: Host>(
     if request.body().is_end_stream() {
         handle(functions, request, client).await
     } else {
-        let request = request.map(|body| {
-            TimedBody::new(body, limits.body_timeout, limits.body_wait)
-        });
+        let request =
+            request.map(|body| TimedBody::new(body, limits.body_timeout, limits.body_wait));
         handle(functions, request, client).await
     }
 }

@@ -244,6 +244,9 @@ async fn serve(
     if let Some(address) = smtp_address {
         say(&format!("smtp {address}"))?;
     }
+    if let Some(advice) = nowhere(settings.origin.as_deref(), addresses.web) {
+        tracing::warn!("{advice}");
+    }
     if functions.identity().needs_setup().await? {
         say(&format!(
             "set-up {origin}/#/setup/{}",
@@ -336,6 +339,16 @@ fn dialable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// What to say if links lead nowhere: every address of a machine is none that a browser elsewhere can open.
+fn nowhere(origin: Option<&str>, web: SocketAddr) -> Option<String> {
+    (origin.is_none() && web.ip().is_unspecified()).then(|| {
+        format!(
+            "links lead to http://{web}, which browsers elsewhere cannot open; say with --origin where they reach this \
+             server, like --origin https://chat.example.org"
+        )
+    })
+}
+
 /// Tells whoever started the server; they may have gone away, which is no reason to stop.
 fn say(line: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
@@ -349,6 +362,16 @@ fn say(line: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_that_lead_nowhere_are_told() {
+        let at = |origin, web: &str| nowhere(origin, web.parse().unwrap());
+        let advice = at(None, "0.0.0.0:6700").unwrap();
+        assert!(advice.contains("--origin"), "{advice}");
+        assert!(at(None, "[::]:6700").is_some());
+        assert_eq!(at(None, "127.0.0.1:6700"), None);
+        assert_eq!(at(Some("https://chat.example.org"), "0.0.0.0:6700"), None);
+    }
 
     #[test]
     fn connectors_have_keys_of_their_own() {
