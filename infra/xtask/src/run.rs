@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use anyhow::{Context, Result};
 
 use crate::places::Places;
-use crate::report::timed;
+use crate::report::{say, timed};
 use crate::{client, install, process};
 
 /// Builds what is missing and becomes `subspace serve`.
@@ -14,6 +14,9 @@ use crate::{client, install, process};
 ///
 /// Something could not be installed, built or started; returns only then.
 pub(crate) fn run(places: &Places, mut flags: Vec<String>) -> Result<()> {
+    if flags.iter().any(|flag| flag == "--help" || flag == "-h") {
+        return help(places);
+    }
     install::packages(&[install::CC, install::LIBC])?;
     client::build(places)?;
     timed("Building subspace", || {
@@ -28,4 +31,17 @@ pub(crate) fn run(places: &Places, mut flags: Vec<String>) -> Result<()> {
     let mut subspace = process::command(places.target.join("release/subspace"));
     let error = subspace.arg("serve").args(&flags).exec();
     Err(error).context("cannot start subspace")
+}
+
+/// Says what the flags are, without building anything for it.
+fn help(places: &Places) -> Result<()> {
+    let subspace = places.target.join("release/subspace");
+    if subspace.exists() {
+        let error = process::command(subspace).args(["serve", "--help"]).exec();
+        return Err(error).context("cannot start subspace");
+    }
+    say(format_args!(
+        "What comes after -- is for `subspace serve`, which is not built yet; every flag is in docs/operate/configuration.md"
+    ));
+    Ok(())
 }
