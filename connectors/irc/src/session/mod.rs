@@ -16,6 +16,7 @@ mod ctcp;
 mod dispatch;
 mod history;
 mod ids;
+mod masking;
 mod members;
 mod messages;
 mod modes;

@@ -10,6 +10,7 @@ use std::fmt;
 use irc_codec::Source;
 
 use super::Session;
+use super::masking::masked;
 
 /// Words said to services that are remembered.
 const MAX_WORDS: usize = 64;
@@ -20,14 +21,8 @@ const MAX_ARGUMENTS: usize = 4;
 /// Services that are known by how they look.
 const MAX_SEEN: usize = 32;
 
-/// Words between the name of a secret and itself.
-const MAX_DISTANCE: usize = 8;
-
-/// Shorter parts of an address's path are no tokens, in bytes.
-const MIN_TOKEN: usize = 16;
-
 /// What stands for a secret.
-const HIDDEN: &str = "•••";
+pub(super) const HIDDEN: &str = "•••";
 
 /// Names of services on the networks there are.
 const SERVICES: &[&str] = &[
@@ -177,22 +172,6 @@ const KEYWORDS: &[&str] = &[
     "verify",
 ];
 
-/// What secrets are called.
-const NAMES: &[&str] = &[
-    "code",
-    "cookie",
-    "key",
-    "passcode",
-    "passphrase",
-    "passwd",
-    "password",
-    "pin",
-    "token",
-];
-
-/// What stands between the name of a secret and itself.
-const LINKS: &[&str] = &["as", "is", "to"];
-
 /// What people said to services, word by word.
 #[derive(Default)]
 pub(super) struct Secrets {
@@ -281,71 +260,8 @@ impl Session {
         for secret in known {
             kept = hide(&kept, secret);
         }
-        kept.split(' ')
-            .scan(Expected::default(), |expected, word| {
-                Some(expected.kept(word))
-            })
-            .collect::<Vec<_>>()
-            .join(" ")
+        masked(&kept)
     }
-}
-
-/// Whether a secret is to be expected next.
-#[derive(Default)]
-struct Expected {
-    /// Words since one that names a secret.
-    named: Option<usize>,
-    next: bool,
-}
-
-impl Expected {
-    fn kept(&mut self, word: &str) -> String {
-        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        if bare.is_empty() {
-            self.next |= self.named.is_some() && word.contains([':', '=']);
-            return word.to_owned();
-        }
-        let expected = std::mem::take(&mut self.next);
-        if is_one_of(NAMES, bare) {
-            self.named = Some(0);
-            self.next = word.ends_with([':', '=']);
-            return word.to_owned();
-        }
-        if expected && !is_one_of(LINKS, bare) {
-            self.named = None;
-            return HIDDEN.to_owned();
-        }
-        if let Some(distance) = self.named {
-            self.next = is_one_of(LINKS, bare) || word.ends_with([':', '=']);
-            self.named = Some(distance + 1).filter(|distance| *distance < MAX_DISTANCE);
-            self.next &= self.named.is_some();
-        }
-        without_tokens(word)
-    }
-}
-
-/// An address without what only its reader may know: user, query, fragment, and parts of the path that look like tokens.
-fn without_tokens(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let (page, secret) = rest.split_at(end);
-    let mut parts = page.split('/');
-    let host = parts.next().unwrap_or_default();
-    let mut kept = match host.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{HIDDEN}@{host}"),
-        None => format!("{scheme}://{host}"),
-    };
-    for part in parts {
-        kept.push('/');
-        kept.push_str(if part.len() < MIN_TOKEN { part } else { HIDDEN });
-    }
-    if let Some(mark) = secret.chars().next() {
-        kept.push(mark);
-        kept.push_str(HIDDEN);
-    }
-    kept
 }
 
 /// Hides a secret wherever it stands; one that is short where it is a word of its own.
@@ -392,40 +308,6 @@ fn is_one_of(list: &[&str], word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn kept(text: &str) -> String {
-        let mut expected = Expected::default();
-        let words: Vec<String> = text.split(' ').map(|word| expected.kept(word)).collect();
-        words.join(" ")
-    }
-
-    #[test]
-    fn what_services_call_a_secret_is_hidden() {
-        for (said, left) in [
-            ("Channel #a key is: xyzzy", "Channel #a key is: •••"),
-            (
-                "Your new password is \u{2}ab12\u{2}.",
-                "Your new password is •••",
-            ),
-            (
-                "The password for bob has been changed to hunter2",
-                "The password for bob has been changed to •••",
-            ),
-            ("Password: hunter2", "Password: •••"),
-            ("Your password = hunter2 now", "Your password = ••• now"),
-            (
-                "You are now identified for bob.",
-                "You are now identified for bob.",
-            ),
-            (
-                "see https://u:p@host.test/verify/0123456789abcdef?code=7#x and go",
-                "see https://•••@host.test/verify/•••?••• and go",
-            ),
-            ("https://host.test/help", "https://host.test/help"),
-        ] {
-            assert_eq!(kept(said), left);
-        }
-    }
 
     #[test]
     fn short_secrets_are_hidden_as_words_only() {

@@ -28,6 +28,10 @@ fn what_services_repeat_is_kept_without_the_secret() {
         ("X@channels.undernet.org", "login alice hunter-22"),
         ("*sasl", "set alice hunter-22"),
         ("BouncerServ", "network create -pass hunter-22"),
+        ("NickServ", "VERIFY REGISTER alice hunter-22"),
+        ("NickServ", "CONFIRM hunter-22"),
+        ("NickServ", "SETPASS alice 1234 hunter-22"),
+        ("NickServ", "RESETPASS alice hunter-22"),
     ] {
         let mut story = Story::online(assignment(), "", "CHANTYPES=#");
         let request = story.say(target, said);
@@ -74,6 +78,12 @@ fn own_secrets_and_links_of_services_are_not_kept() {
         ":UserServ!s@h NOTICE alice :Go to https://net.test/verify?code=tok3n-9 now",
         ":Helper!cservice@h NOTICE alice :Your new password is: tok3n-9",
         ":irc.test NOTICE #k :door-key is the key",
+        ":NickServ!s@h NOTICE alice :Use this code to reset: tok3n-9",
+        ":NickServ!s@h NOTICE alice :Your one-time pin tok3n-9 expires soon",
+        ":NickServ!s@h NOTICE alice :Open https://net.test/reset/tok3n-9/fay",
+        ":NickServ!s@h NOTICE alice :Ihr Passwort lautet tok3n-9",
+        ":NickServ!s@h NOTICE alice :Votre mot de passe est tok3n-9",
+        ":ChanServ!s@h NOTICE alice :Mode lock of #other: +ntk tok3n-9",
     ] {
         story.server(line);
     }

@@ -1,0 +1,363 @@
+//! What stands where a secret usually stands in what services say: behind the word for it, before "is your code", behind
+//! the modes of a channel with a key, and in addresses.
+
+use super::secrets::HIDDEN;
+
+/// Words between the name of a secret and itself.
+const MAX_DISTANCE: usize = 8;
+
+/// Longer parts of an address's path are tokens whatever they are made of, bytes.
+const MIN_TOKEN: usize = 16;
+
+/// What secrets are called, as a word or behind a hyphen.
+const NAMES: &[&str] = &[
+    "clave",
+    "code",
+    "contraseña",
+    "cookie",
+    "kennwort",
+    "key",
+    "otp",
+    "passcode",
+    "passe",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwort",
+    "pin",
+    "schlüssel",
+    "senha",
+    "token",
+    "wachtwoord",
+    "код",
+    "пароль",
+];
+
+/// What secrets are called at the end of longer words.
+const ENDINGS: &[&str] = &[
+    "code",
+    "kennwort",
+    "password",
+    "passwort",
+    "schlüssel",
+    "token",
+];
+
+/// What stands between the name of a secret and itself, or the other way round.
+const LINKS: &[&str] = &[
+    "as", "es", "est", "is", "ist", "lautet", "to", "zu", "à", "è", "é",
+];
+
+/// Behind these stands whose secret it is.
+const OWNERS: &[&str] = &["for", "für", "of", "para", "pour", "von"];
+
+/// What is said about a secret, right behind its name.
+const ABOUT: &[&str] = &[
+    "accepted",
+    "changed",
+    "command",
+    "correct",
+    "expired",
+    "incorrect",
+    "invalid",
+    "required",
+    "reset",
+    "sent",
+    "set",
+];
+
+/// Parts of an address's path behind which stands who may do that.
+const ACTIONS: &[&str] = &[
+    "activate", "auth", "confirm", "login", "recover", "register", "reset", "verify",
+];
+
+/// Modes of channels that have an argument, besides the key.
+const MODES_WITH_ARGUMENTS: &str = "FHJLfjl";
+
+/// A text of services without what is, by where it stands or how it looks, a secret.
+pub(super) fn masked(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut expected = Expected::default();
+    let mut kept: Vec<String> = Vec::with_capacity(words.len());
+    for (at, word) in words.iter().enumerate() {
+        kept.push(expected.kept(word, at + 1 == words.len()));
+        if !is_name(bare(word)) {
+            continue;
+        }
+        // "482913 is your code": it came before its name.
+        for before in at.saturating_sub(MAX_DISTANCE)..at.saturating_sub(1) {
+            let is =
+                |at: usize, what: fn(&str) -> bool| words.get(at).is_some_and(|w| what(bare(w)));
+            if is(before, is_token)
+                && is(before + 1, is_link)
+                && let Some(kept) = kept.get_mut(before)
+            {
+                HIDDEN.clone_into(kept);
+            }
+        }
+    }
+    kept.join(" ")
+}
+
+/// Whether a secret is to be expected next.
+#[derive(Default)]
+struct Expected {
+    /// Words since one that names a secret.
+    named: Option<usize>,
+    next: Next,
+    /// Arguments of modes to come.
+    arguments: usize,
+}
+
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Next {
+    /// Only what looks like a secret is one.
+    #[default]
+    Unknown,
+    /// Somebody's name.
+    Owner,
+    /// A secret, or what introduces it.
+    Likely,
+    /// A secret.
+    Surely,
+}
+
+impl Expected {
+    fn kept(&mut self, word: &str, last: bool) -> String {
+        let bare = bare(word);
+        if bare.is_empty() {
+            if self.named.is_some() && word.contains([':', '=']) {
+                self.next = Next::Surely;
+            }
+            return word.to_owned();
+        }
+        if self.arguments > 0 {
+            self.arguments -= 1;
+            return HIDDEN.to_owned();
+        }
+        let next = std::mem::take(&mut self.next);
+        let introduces = word.ends_with([':', '=']);
+        if next == Next::Surely && !is_link(bare) {
+            self.named = None;
+            return hidden(word);
+        }
+        if let Some((name, mark)) = named_within(word) {
+            self.named = None;
+            return format!("{name}{mark}{HIDDEN}");
+        }
+        if is_name(bare) {
+            self.named = Some(0);
+            if introduces {
+                self.next = Next::Surely;
+            }
+            return word.to_owned();
+        }
+        if let Some(arguments) = arguments_with_key(word) {
+            self.arguments = arguments;
+            return word.to_owned();
+        }
+        let Some(distance) = self.named else {
+            return without_tokens(word);
+        };
+        if introduces {
+            self.next = Next::Surely;
+        } else if is_link(bare) {
+            self.next = Next::Likely;
+        } else if is_word(OWNERS, bare) {
+            self.next = Next::Owner;
+        } else if next == Next::Likely
+            || (next != Next::Owner && is_token(bare))
+            || (distance == 0 && last && !is_word(ABOUT, bare))
+        {
+            self.named = None;
+            return hidden(word);
+        }
+        self.named = Some(distance + 1).filter(|distance| *distance < MAX_DISTANCE);
+        if self.named.is_none() {
+            self.next = Next::Unknown;
+        }
+        without_tokens(word)
+    }
+}
+
+/// A secret; of an address what everybody may know stays.
+fn hidden(word: &str) -> String {
+    if is_address(word) {
+        without_tokens(word)
+    } else {
+        HIDDEN.to_owned()
+    }
+}
+
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
+}
+
+fn is_word(list: &[&str], word: &str) -> bool {
+    list.contains(&&*word.to_lowercase())
+}
+
+fn is_link(bare: &str) -> bool {
+    is_word(LINKS, bare)
+}
+
+fn is_name(bare: &str) -> bool {
+    let whole = bare.to_lowercase();
+    let last = whole.rsplit(['-', '_']).next().unwrap_or_default();
+    NAMES.contains(&last) || ENDINGS.iter().any(|ending| last.ends_with(ending))
+}
+
+/// `password:hunter2`, in one word.
+fn named_within(word: &str) -> Option<(&str, char)> {
+    let (name, rest) = word.split_at(word.find([':', '='])?);
+    let mark = rest.chars().next()?;
+    (is_name(bare(name)) && !bare(rest).is_empty()).then_some((name, mark))
+}
+
+/// How many words behind these modes are arguments, if a key is among them.
+fn arguments_with_key(word: &str) -> Option<usize> {
+    let modes = word
+        .trim_start_matches(|c: char| c.is_control())
+        .strip_prefix('+')?;
+    let set = modes.split('-').next().unwrap_or_default();
+    let others = set
+        .chars()
+        .filter(|mode| MODES_WITH_ARGUMENTS.contains(*mode));
+    set.contains('k').then(|| others.count() + 1)
+}
+
+/// Whether a word is none that people write: it has digits, or capitals among small letters.
+fn is_token(bare: &str) -> bool {
+    const MIN: usize = 4;
+    let digits = bare.contains(|c: char| c.is_ascii_digit());
+    let capitals = bare.chars().skip(1).any(char::is_uppercase);
+    let small = bare.contains(char::is_lowercase);
+    bare.len() >= MIN && !bare.ends_with("Serv") && (digits || (capitals && small))
+}
+
+fn is_address(word: &str) -> bool {
+    word.contains("://") || without_scheme(word)
+}
+
+/// Whether it is an address like `host.test/verify`.
+fn without_scheme(word: &str) -> bool {
+    word.split_once('/').is_some_and(|(host, _)| {
+        host.rsplit_once('.').is_some_and(|(before, last)| {
+            !bare(before).is_empty() && last.chars().all(char::is_alphabetic) && !last.is_empty()
+        })
+    })
+}
+
+/// An address without what only its reader may know: user, query, fragment, and parts of the path that look like tokens
+/// or stand behind what may be done with one.
+fn without_tokens(word: &str) -> String {
+    let (scheme, rest) = match word.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None if without_scheme(word) => (String::new(), word),
+        None => return word.to_owned(),
+    };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (page, secret) = rest.split_at(end);
+    let mut parts = page.split('/');
+    let host = parts.next().unwrap_or_default();
+    let mut kept = match host.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{HIDDEN}@{host}"),
+        None => format!("{scheme}{host}"),
+    };
+    let mut allowed = false;
+    for part in parts {
+        let shown = bare(part);
+        let hide = !shown.is_empty() && (allowed || part.len() >= MIN_TOKEN || is_token(shown));
+        kept.push('/');
+        kept.push_str(if hide { HIDDEN } else { part });
+        allowed |= is_word(ACTIONS, shown) || is_name(shown);
+    }
+    if let Some(mark) = secret.chars().next() {
+        kept.push(mark);
+        kept.push_str(HIDDEN);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_services_call_a_secret_is_hidden() {
+        for (said, left) in [
+            ("Channel #a key is: xyzzy", "Channel #a key is: •••"),
+            (
+                "Your new password is \u{2}ab12\u{2}.",
+                "Your new password is •••",
+            ),
+            (
+                "The password for bob has been changed to hunter2",
+                "The password for bob has been changed to •••",
+            ),
+            ("Password: hunter2", "Password: •••"),
+            ("Your password = hunter2 now", "Your password = ••• now"),
+            (
+                "You are now identified for bob.",
+                "You are now identified for bob.",
+            ),
+            (
+                "see https://u:p@host.test/verify/0123456789abcdef?code=7#x and go",
+                "see https://•••@host.test/verify/•••?••• and go",
+            ),
+            ("https://host.test/help", "https://host.test/help"),
+        ] {
+            assert_eq!(masked(said), left);
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden_in_other_words_and_languages() {
+        for (said, left) in [
+            (
+                "Use this code to reset: swordfish",
+                "Use this code to reset: •••",
+            ),
+            (
+                "Your one-time pin 482913 expires soon",
+                "Your one-time pin ••• expires soon",
+            ),
+            ("one-time pin swordfish", "one-time pin •••"),
+            ("482913 is your login code.", "••• is your login code."),
+            ("Ihr Passwort lautet swordfish", "Ihr Passwort lautet •••"),
+            (
+                "Ihr Bestätigungscode: swordfish",
+                "Ihr Bestätigungscode: •••",
+            ),
+            (
+                "Votre mot de passe est swordfish",
+                "Votre mot de passe est •••",
+            ),
+            ("password:swordfish it is", "password:••• it is"),
+            (
+                "Mode lock of #a: +ntlk 10 swordfish",
+                "Mode lock of #a: +ntlk ••• •••",
+            ),
+            (
+                "Go to https://x.test/reset/SECRET/fay now",
+                "Go to https://x.test/reset/•••/••• now",
+            ),
+            ("or x.test/r/aB3dE?a=b", "or x.test/r/•••?•••"),
+        ] {
+            assert_eq!(masked(said), left);
+        }
+    }
+
+    #[test]
+    fn what_is_said_about_secrets_stays() {
+        for said in [
+            "Password incorrect.",
+            "The password for alice77 was changed",
+            "Use /msg NickServ SET PASSWORD and a new one",
+            "https://x.test/help/channels",
+            "You are now an operator and/or a voice",
+        ] {
+            assert_eq!(masked(said), said);
+        }
+    }
+}
