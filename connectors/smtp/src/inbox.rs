@@ -47,6 +47,17 @@ impl Inbox {
         }
     }
 
+    /// Whether a mail of so many bytes has room; said before its sender gives it away.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        match self.queue.check_room(length as u64) {
+            Ok(()) => true,
+            Err(error) => {
+                log_not_kept(&error);
+                false
+            }
+        }
+    }
+
     async fn decide(&self, mail: Arc<Mail>, peer: IpAddr) -> Result<String, Verdict> {
         self.look_at(&mail).await?;
         let checked = self.check(&mail, peer).await?;
@@ -143,11 +154,15 @@ impl Inbox {
     }
 }
 
-/// What is said when a mail cannot be made durable.
-fn not_kept(error: &QueueError) -> Verdict {
+fn log_not_kept(error: &QueueError) {
     if let Some(left_out) = NOT_KEPT.say() {
         tracing::error!(%error, left_out, "a mail could not be kept; its sender will try again");
     }
+}
+
+/// What is said when a mail cannot be made durable.
+fn not_kept(error: &QueueError) -> Verdict {
+    log_not_kept(error);
     let full = match error {
         QueueError::Full(_) | QueueError::NoRoom(_) => true,
         QueueError::Io(error) => is_full(error),

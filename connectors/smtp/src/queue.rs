@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const SUFFIX: &str = ".mail";
 /// Most mails that wait.
 const MAX_MAILS: usize = 20_000;
+/// Mails that wait take at most this part of the disk, whatever [`crate::Limits::queue_bytes`] allows.
+const MOST_OF_DISK: u64 = 4;
 
 /// What is known about a mail besides its bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -90,6 +92,8 @@ impl Queue {
 
     /// As [`Queue::open`], on a disk that may fail.
     fn open_on(disk: Disk, folder: &Path, most: u64) -> io::Result<(Self, Found)> {
+        let part = disk.space(folder).map(|space| space.size / MOST_OF_DISK);
+        let most = part.map_or(most, |part| most.min(part));
         let (files, found) = FolderQueue::open(disk, folder, SUFFIX, &["refused"])?;
         let found = Found {
             waiting: found.waiting,
@@ -109,6 +113,21 @@ impl Queue {
         Ok((queue, found))
     }
 
+    /// Refuses a mail of so many bytes that would not fit, here and then among the documents, beside the reserve. Those that
+    /// wait become documents before it does.
+    pub(crate) fn check_room(&self, length: u64) -> Result<(), QueueError> {
+        let waiting = self.state().bytes;
+        self.check_beside(waiting, length)
+    }
+
+    fn check_beside(&self, waiting: u64, length: u64) -> Result<(), QueueError> {
+        if waiting.saturating_add(length) > self.most {
+            return Err(QueueError::Full(waiting));
+        }
+        let needed = waiting.saturating_add(length.saturating_mul(2));
+        Ok(self.files.check_room(needed)?)
+    }
+
     /// Keeps a mail; it is durable when this returns. False if it waits already.
     pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8]) -> Result<bool, QueueError> {
         let id = &envelope.id;
@@ -120,11 +139,10 @@ impl Queue {
             if state.mails.contains_key(id) {
                 return Ok(false);
             }
-            if state.bytes + length > self.most
-                || state.mails.len() + state.writing.len() >= MAX_MAILS
-            {
+            if state.mails.len() + state.writing.len() >= MAX_MAILS {
                 return Err(QueueError::Full(state.bytes));
             }
+            self.check_beside(state.bytes, length)?;
             // Two connections may bring the same mail at the same time.
             if !state.writing.insert(id.clone()) {
                 return Err(QueueError::Busy);
@@ -301,6 +319,47 @@ mod tests {
         assert!(matches!(error, QueueError::Full(_)), "{error}");
         queue.remove("one").unwrap();
         queue.push(&envelope("two"), &[b'x'; 200]).unwrap();
+    }
+
+    fn left(size: u64, more: u64) -> durable::Space {
+        durable::Space {
+            size,
+            free: durable::reserve_of(size) + more,
+        }
+    }
+
+    #[test]
+    fn a_mail_that_would_take_of_the_reserve_is_refused_and_work_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::default();
+        let (queue, _) = Queue::open_on(plan.disk(), folder.path(), 100_000).unwrap();
+        queue.push(&envelope("one"), &[b'x'; 200]).unwrap();
+        // The one that waits becomes a document, and so does the next.
+        let waiting = queue.state().bytes;
+        plan.leave(Some(left(1 << 30, waiting + 2_000)));
+        queue.check_room(1_000).unwrap();
+        for refused in [
+            queue.check_room(1_001),
+            queue.push(&envelope("two"), &[b'x'; 1_000]).map(drop),
+        ] {
+            assert!(matches!(refused, Err(QueueError::NoRoom(_))), "{refused:?}");
+        }
+        plan.leave(Some(left(1 << 30, 0)));
+        queue.begin("one").unwrap();
+        queue.end("one").unwrap();
+        queue.remove("one").unwrap();
+        assert_eq!((queue.waiting(), queue.state().bytes), (0, 0));
+    }
+
+    #[test]
+    fn mails_take_a_part_of_a_small_disk_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::default();
+        plan.leave(Some(left(4_000, 3_000)));
+        let (queue, _) = Queue::open_on(plan.disk(), folder.path(), u64::MAX).unwrap();
+        queue.push(&envelope("one"), &[b'x'; 500]).unwrap();
+        let error = queue.push(&envelope("two"), &[b'x'; 500]).unwrap_err();
+        assert!(matches!(error, QueueError::Full(_)), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::directory::Directory;
 use crate::inbox::Inbox;
 use crate::places::{Place, Places};
-use crate::session::{Session, SessionConfig, Step};
+use crate::session::{Recipient, Session, SessionConfig, Step};
 
 /// What is read at once, bytes.
 const CHUNK: usize = 32 * 1024;
@@ -215,7 +215,11 @@ impl Run<'_> {
                     }
                 }
                 Step::Lookup(address) => {
-                    let recipient = self.shared.directory.find(&address).await;
+                    let recipient = if self.shared.inbox.has_room(session.announced()) {
+                        self.shared.directory.find(&address).await
+                    } else {
+                        Recipient::NoRoom
+                    };
                     session.recipient(recipient);
                 }
                 Step::Deliver(mail) => {

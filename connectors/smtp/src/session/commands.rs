@@ -176,6 +176,7 @@ impl Session {
         } else {
             self.envelope = Some(Envelope {
                 from: from.address.clone().into_owned(),
+                size: from.size,
                 utf8,
                 to: Vec::new(),
             });

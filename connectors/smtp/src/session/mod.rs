@@ -58,6 +58,8 @@ pub enum Recipient {
     Busy,
     /// Nobody can tell at the moment.
     Unavailable,
+    /// There is no room for a mail, whoever it is for.
+    NoRoom,
 }
 
 /// What becomes of a mail.
@@ -87,6 +89,8 @@ pub struct Mail {
 #[derive(Debug, Default)]
 struct Envelope {
     from: String,
+    /// How large the mail is said to be, bytes; nothing if that was not said.
+    size: usize,
     utf8: bool,
     to: Vec<String>,
 }
@@ -164,6 +168,12 @@ impl Session {
             State::Data(data) => data.held(),
             _ => self.chunks.as_ref().map_or(0, |chunks| chunks.held()),
         }
+    }
+
+    /// How large the mail is said to be whose recipients are looked up, bytes.
+    #[must_use]
+    pub fn announced(&self) -> usize {
+        self.envelope.as_ref().map_or(0, |envelope| envelope.size)
     }
 
     /// Says what has to happen next.
@@ -251,6 +261,7 @@ impl Session {
                 "451 4.3.0",
                 &format!("<{shown}>: addresses cannot be looked up at the moment; try again later"),
             ),
+            Recipient::NoRoom => self.reply("452 4.3.1", "the disk is full; try again later"),
         }
     }
 

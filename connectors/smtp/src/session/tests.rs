@@ -58,6 +58,27 @@ fn codes(said: &str) -> Vec<&str> {
 }
 
 #[test]
+fn a_mail_without_room_is_refused_before_it_is_given_away() {
+    let mut session = session(|_| ());
+    let input =
+        format!("EHLO a.example\r\nMAIL FROM:<b@a.example> SIZE=5000\r\nRCPT TO:<{HERE}>\r\n");
+    session.receive(input.as_bytes());
+    loop {
+        match session.next_step() {
+            Step::Send(_) => {}
+            Step::Lookup(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(session.announced(), 5_000);
+    session.recipient(Recipient::NoRoom);
+    let (said, mails) = run(&mut session, b"DATA\r\n");
+    assert_eq!(codes(&said), ["220", "250", "250", "452", "554"], "{said}");
+    assert!(said.contains("the disk is full"), "{said}");
+    assert!(mails.is_empty());
+}
+
+#[test]
 fn a_mail_in_one_pipelined_piece() {
     let mut session = session(|_| ());
     let input = format!(
