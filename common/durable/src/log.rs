@@ -179,8 +179,12 @@ impl Log {
         let (Some(file), Some(segment)) = (&mut self.active, self.segments.back_mut()) else {
             return Err(io::Error::other("the log has no file"));
         };
-        self.disk.check_room(&self.folder, bytes.len() as u64)?;
-        let written = self.disk.write(file, bytes);
+        let room = self.disk.check_room(&self.folder, bytes.len() as u64);
+        // A file that has something in it stays as it is; of one that was made for this nothing stays.
+        if room.is_err() && segment.bytes > 0 {
+            return room;
+        }
+        let written = room.and_then(|()| self.disk.write(file, bytes));
         if let Err(error) = written.and_then(|()| self.disk.sync(file)) {
             self.torn = Some(Torn {
                 path: Segment::path(&self.folder, self.extension, segment.first),
