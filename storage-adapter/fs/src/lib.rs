@@ -30,12 +30,6 @@ const FORMAT: u32 = 1;
 /// Temporary files older than this belong to processes that have died.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What documents leave free on the disk, so that records, deletions and sign-in still work when people have filled it: this
-/// part of the disk, …
-const RESERVE_PART: u64 = 20;
-/// … but no more than so many bytes.
-const MOST_RESERVE: u64 = 256 << 20;
-
 /// Why a folder cannot be a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,7 +111,7 @@ impl FsStore {
         let stat =
             rustix::fs::statvfs(&path).map_err(|error| io_error("look at", &path, error.into()))?;
         let size = stat.f_blocks.saturating_mul(stat.f_frsize);
-        let reserve = (size / RESERVE_PART).min(MOST_RESERVE);
+        let reserve = durable::reserve_of(size);
         Ok(Self {
             files: Arc::new(Files::new(path, own, reserve)),
             root,
