@@ -58,6 +58,28 @@ fn story(folder: &TempDir, fault: Fault) -> (Vec<String>, bool) {
 }
 
 #[test]
+fn what_is_said_leaves_the_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::default();
+    let (mut history, _) = History::open_on(plan.disk(), folder.path(), &limits()).unwrap();
+    let size = 1 << 30;
+    let reserve = durable::reserve_of(size);
+    for (id, word) in [(1, "one"), (2, "two")] {
+        plan.leave(Some(durable::Space {
+            size,
+            free: reserve + 1,
+        }));
+        let refused = history.append(&[message(id, "refused")]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        // What clears it up goes on.
+        history.snapshot(&state(0)).unwrap();
+        plan.leave(Some(durable::Space { size, free: size }));
+        history.append(&[message(id, word)]).unwrap();
+    }
+    assert_eq!(texts(&history), ["one", "two"]);
+}
+
+#[test]
 fn what_was_acknowledged_is_there_and_nothing_else_whichever_step_fails() {
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
         for once in [true, false] {
