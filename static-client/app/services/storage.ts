@@ -14,6 +14,8 @@ import type SessionService from './session.ts';
 const FIRST_SYNC_PATIENCE = 6000;
 /** How long the cache may take to open before the storage is used without a look into it, in ms. */
 const CACHE_PATIENCE = 2000;
+/** When it is looked again whether the cache is written, in ms. */
+const WRITE_PAUSE = 20;
 /** How long a folder may take to be listed before anything is written, in ms. */
 const LIST_TIMEOUT = 6000;
 /** Where remotestorage.js remembers where it was connected to, and begins with that by itself. */
@@ -23,6 +25,20 @@ const STORAGE_VERSION_PROPERTY = 'http://remotestorage.io/spec/version';
 
 function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
+}
+
+/** Resolves once nothing is to be written to the cache: the library closes it without looking for what waits. */
+async function written(rs: RemoteStorage) {
+  const cache = rs.local as unknown as Partial<CacheWrites> | undefined;
+  while (cache?.putsRunning || Object.keys(cache?.changesQueued ?? {}).length) {
+    await pause(WRITE_PAUSE);
+  }
+}
+
+/** What the cache of remotestorage.js is about to write. */
+interface CacheWrites {
+  putsRunning: number;
+  changesQueued: Record<string, unknown>;
 }
 
 /** A folder as the storage lists it. */
@@ -117,7 +133,10 @@ export default class StorageService extends Service {
       this.#connect = resolve;
     });
     // What is still being opened would stay open, and nobody could delete the cache any more.
-    const opened = Promise.race([this.#opened, pause(CACHE_PATIENCE)]);
+    const opened = Promise.race([
+      this.#opened.then(() => written(rs)),
+      pause(CACHE_PATIENCE),
+    ]);
     this.#stopped = opened.then(
       () =>
         new Promise<void>((done) => {

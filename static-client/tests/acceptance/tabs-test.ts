@@ -86,7 +86,6 @@ module('Acceptance | several tabs', function (hooks) {
     await ready();
     preferences.setTheme('dark');
     await server.asked(told);
-    preferences.setTheme('auto');
     await life.signOut();
   });
 
