@@ -32,8 +32,8 @@ const MAY: &[(&str, &str)] = &[
     ("protocol/src/archive.rs", "chat-messages"),
     ("app/lib/archive.ts", "chat-messages"),
     // Kinds of connectors and grants, which are called so.
-    ("core/src/config.rs", "a kind of connector"),
-    ("connectors.rs", "a kind of connector"),
+    ("kernel/config.rs", "a kind of connector"),
+    ("connectors/manage.rs", "a kind of connector"),
     ("connectors/connect.gts", "a kind of connector"),
     ("app/lib/api.ts", "kinds of connectors and grants"),
     ("settings/irc-access.gts", "a kind of grant"),
