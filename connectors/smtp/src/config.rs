@@ -121,7 +121,9 @@ pub struct Limits {
     pub mails_per_hour: u32,
     /// How long a client may be silent; RFC 5321 section 4.5.3.2.7 asks for five minutes.
     pub idle: Duration,
-    /// The same while three of four places are taken.
+    /// How long a client may be silent that has sent nothing at all yet.
+    pub first: Duration,
+    /// How long a client may be silent while three of four places are taken.
     pub idle_crowded: Duration,
     /// How long a client may take to read an answer.
     pub writing: Duration,
@@ -194,6 +196,7 @@ impl Default for Limits {
             receiving_per_address: 64 << 20,
             mails_per_hour: 600,
             idle: Duration::from_secs(300),
+            first: Duration::from_secs(60),
             idle_crowded: Duration::from_secs(30),
             writing: Duration::from_secs(60),
             session: Duration::from_secs(3_600),

@@ -75,12 +75,17 @@ impl Place<'_> {
         bytes <= before || (all <= limits.receiving && own <= limits.receiving_per_address)
     }
 
-    /// How long the client may be silent: not so long while places are short.
-    pub(crate) fn patience(&self, limits: &Limits) -> Duration {
-        if self.places.open().all.connections * 4 > limits.connections * 3 {
-            limits.idle_crowded.min(limits.idle)
-        } else {
+    /// How long the client may be silent: not so long while places are short, or before anything was heard of it.
+    pub(crate) fn patience(&self, limits: &Limits, heard: bool) -> Duration {
+        let idle = if heard {
             limits.idle
+        } else {
+            limits.first.min(limits.idle)
+        };
+        if self.places.open().all.connections * 4 > limits.connections * 3 {
+            limits.idle_crowded.min(idle)
+        } else {
+            idle
         }
     }
 }
@@ -123,10 +128,11 @@ mod tests {
         // Who has an IPv6 address has 2^64.
         held.extend((1..4).map(|n| take(&format!("2001:db8::{n}")).unwrap()));
         assert!(take("2001:db8::9").is_none());
-        assert_eq!(held[0].patience(&limits), limits.idle);
+        assert_eq!(held[0].patience(&limits, true), limits.idle);
+        assert_eq!(held[0].patience(&limits, false), limits.first);
         held.push(take("2001:db8:0:1::1").unwrap());
         assert_eq!(
-            held[0].patience(&limits),
+            held[0].patience(&limits, true),
             limits.idle_crowded,
             "seven of eight"
         );

@@ -184,6 +184,7 @@ impl Run<'_> {
     ) -> io::Result<After> {
         let limits = &self.shared.session.limits;
         let mut chunk = vec![0; CHUNK];
+        let mut heard = false;
         loop {
             match session.next_step() {
                 Step::Send(bytes) => {
@@ -199,12 +200,15 @@ impl Run<'_> {
                         session.end("452 4.3.1", "too much mail at once; try again later");
                         continue;
                     }
-                    let idle = self.end.min(Instant::now() + place.patience(limits));
+                    let idle = self.end.min(Instant::now() + place.patience(limits, heard));
                     tokio::select! {
                         biased;
                         read = stream.read(&mut chunk) => match read? {
                             0 => return Ok(After::Close),
-                            count => session.receive(chunk.get(..count).unwrap_or_default()),
+                            count => {
+                                heard = true;
+                                session.receive(chunk.get(..count).unwrap_or_default());
+                            }
                         },
                         () = tokio::time::sleep_until(idle) => {
                             session.end("421 4.4.2", "it took too long; good bye");
