@@ -451,7 +451,7 @@ mod tests {
         });
         let mut bad = good.clone();
         bad["account"] = "bob".into();
-        bad["connection"]["port"] = "secret".into();
+        bad["connection"]["nick"] = 5.into();
         let read = Assigned::read(vec![bad, good.clone()]);
         assert_eq!((read.assignments.len(), read.incomplete), (1, false));
         assert_eq!(read.unclear, ["bob".parse().unwrap()]);
