@@ -1,6 +1,7 @@
 //! The fields of a connection that are IRC's, as `DESCRIPTOR` describes them.
 
 use protocol::Connection;
+use serde_json::Value;
 
 /// The port with TLS (RFC 7194), and without.
 const PORTS: (u16, u16) = (6697, 6667);
@@ -34,7 +35,9 @@ impl Record for Connection {
     }
 
     fn secure(&self) -> bool {
-        self.flag("secure")
+        // What a damaged record does not say must not send a password in clear.
+        let said = self.fields.get("secure").and_then(Value::as_bool);
+        said.unwrap_or(true)
     }
 
     fn username(&self) -> &str {
