@@ -9,7 +9,7 @@ use crate::places::Places;
 use crate::report::{say, timed};
 use crate::tools;
 use crate::wasm::{Target, WasmRust};
-use crate::{client, npm, process};
+use crate::{client, install, npm, process};
 
 /// What the suite runs.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ fn smaller(places: &Places, component: &Path) -> Result<PathBuf> {
         return Ok(optimised);
     }
     let folder = places.root.join(JCO);
+    install::packages(&[install::NODE, install::NPM])?;
     npm::install(places, &folder)?;
     timed("Making the component smaller (a minute)", || {
         let mut jco = process::command("node");
