@@ -3,6 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod object;
+
+pub use self::object::{
+    ActivityObject, AddressObject, AttendanceObject, ConnectionObject, ConnectionStatus,
+    CredentialsObject, ListedRoom, PresenceObject, RelationshipObject, RelationshipSubject,
+    RoomObject, RoomsObject, Show, TextObject, TopicObject, WhoisObject,
+};
+
 /// Base URLs of `@context`.
 pub mod context {
     /// ActivityStreams 2.
@@ -25,17 +33,20 @@ pub type Contexts = Vec<String>;
 
 /// An actor, a target, or an object's part with an id.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Entity {
     /// The id, `nick@server` or a room id.
     pub id: String,
     /// person, room, service, …
     #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<String>", optional))]
     pub kind: String,
     /// The name as the platform has it: the nickname, `#channel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Anything else.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub rest: Map<String, Value>,
 }
 
@@ -70,12 +81,15 @@ impl Entity {
 
 /// One activity. Absent parts are left out, never `null`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Activity {
     /// `@context`; empty for the older dialect.
     #[serde(rename = "@context", default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Contexts>", optional))]
     pub contexts: Contexts,
     /// The platform in the older dialect, `"context":"irc"`.
     #[serde(rename = "context", default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(skip))]
     pub platform: Option<String>,
     /// send, join, leave, update, …
     #[serde(rename = "type")]
@@ -89,9 +103,9 @@ pub struct Activity {
     /// To whom or where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Entity>,
-    /// What; its shape belongs to the platform.
+    /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<Value>,
+    pub object: Option<ActivityObject>,
     /// When, ISO 8601 with milliseconds and `Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
@@ -157,19 +171,19 @@ impl Activity {
     /// Returns the type of the object, if there is one.
     #[must_use]
     pub fn object_type(&self) -> Option<&str> {
-        self.object.as_ref()?.get("type")?.as_str()
+        self.object.as_ref()?.kind()
     }
 
     /// Returns the object's `content`, if it is a string.
     #[must_use]
     pub fn content(&self) -> Option<&str> {
-        self.object.as_ref()?.get("content")?.as_str()
+        self.object.as_ref()?.content()
     }
 
     /// Returns the id that the client made for the message, `object.clientId`. What is no id counts as none.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
-        ClientId::parse(self.object.as_ref()?.get("clientId")?.as_str()?)
+        self.object.as_ref()?.client_id()
     }
 }
 
@@ -183,7 +197,7 @@ mod tests {
     fn only_what_is_short_and_plain_is_the_id_of_a_client() {
         let of = |id: Value| {
             let mut activity = Activity::new("irc", "send", Entity::person("alice", "h"));
-            activity.object = Some(json!({"type": "message", "clientId": id}));
+            activity.object = Some(json!({"type": "message", "clientId": id}).into());
             activity.client_id().map(String::from)
         };
         assert_eq!(
@@ -206,7 +220,7 @@ mod tests {
     fn never_writes_null() {
         let mut activity = Activity::new("irc", "send", Entity::person("alice", "irc.libera.chat"));
         activity.target = Some(Entity::room("#kosmos", "irc.libera.chat"));
-        activity.object = Some(json!({"type": "message", "content": "hello"}));
+        activity.object = Some(ActivityObject::message("hello"));
         let value = serde_json::to_value(&activity).unwrap();
         assert_eq!(
             value,

@@ -41,6 +41,11 @@ fn tidy(text: &str, out: &mut String) {
         } else if let Some(last) = line.strip_suffix(", };") {
             let _ = writeln!(out, "{indent}{last};\n}};");
         } else if line.starts_with("export ") {
+            // Of a long union each member has its line.
+            let line = match line.len() {
+                0..=120 => line.to_owned(),
+                _ => line.replace(" | {", "\n  | {"),
+            };
             let _ = writeln!(out, "{line}");
             indent = "  ";
         } else {
@@ -110,6 +115,24 @@ fn the_client_has_the_types_that_are_spoken() {
         CallAbout,
         IceServer,
         CallAdmission,
+        Entity,
+        TextObject,
+        TopicObject,
+        Show,
+        PresenceObject,
+        AddressObject,
+        AttendanceObject,
+        ConnectionStatus,
+        ConnectionObject,
+        RelationshipSubject,
+        RelationshipObject,
+        RoomObject,
+        WhoisObject,
+        ListedRoom,
+        RoomsObject,
+        CredentialsObject,
+        ActivityObject,
+        Activity,
     ];
     let default = DEFAULT_DESCRIPTOR.trim();
     let expected = format!(

@@ -34,7 +34,12 @@ pub use account::{
     AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
     InvalidName, MAX_CHANNELS, NewArchivePlace,
 };
-pub use activity::{Activity, ClientId, Contexts, Entity, ROLE_MEMBER, context};
+pub use activity::{
+    Activity, ActivityObject, AddressObject, AttendanceObject, ClientId, ConnectionObject,
+    ConnectionStatus, Contexts, CredentialsObject, Entity, ListedRoom, PresenceObject, ROLE_MEMBER,
+    RelationshipObject, RelationshipSubject, RoomObject, RoomsObject, Show, TextObject,
+    TopicObject, WhoisObject, context,
+};
 pub use api::{
     AuthenticateRequest, AuthenticateResponse, ConnectorAddress, NewAccount, NewGrant, NewSession,
     Problem, SessionResponse, TicketResponse,

@@ -2,10 +2,9 @@
 
 use gateway::{Attached, Audience, Command, Output, RequestId, Said, Saying, Seen};
 use protocol::{
-    Activity, ArchiveMessage, ArchiveTarget, Assignment, Connection, Entity, EventBody,
-    MessageType, Timestamp,
+    Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Assignment, Connection,
+    ConnectionObject, ConnectionStatus, Entity, EventBody, MessageType, TextObject, Timestamp,
 };
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::DESCRIPTOR;
@@ -101,10 +100,10 @@ impl Dummy {
                 }
                 let line = self.line(&self.connection.nick, &to, &text);
                 let mut said = self.said(&line);
-                if let Some(id) = activity.object.as_ref().and_then(|it| it.get("clientId")) {
-                    said.object =
-                        Some(json!({"type": "message", "content": line.text, "clientId": id}));
-                }
+                said.object = Some(ActivityObject::Message(TextObject {
+                    client_id: activity.client_id(),
+                    ..TextObject::new(&line.text)
+                }));
                 activity.id.clone_from(&said.id);
                 activity.published.clone_from(&said.published);
                 let others = Audience::Except(socket.socket);
@@ -181,7 +180,7 @@ impl Dummy {
         let mut activity = self.activity("send");
         activity.actor = Some(Entity::person(&line.from, server));
         activity.target = Some(Entity::person(&line.to, server));
-        activity.object = Some(json!({"type": "message", "content": line.text}));
+        activity.object = Some(ActivityObject::message(&line.text));
         activity.id = Some(line.id.clone());
         activity.published = Some(line.time.to_string());
         activity
@@ -196,9 +195,12 @@ impl Dummy {
         let (server, nick) = (&self.connection.server, &self.connection.nick);
         let mut activity = Activity::new(&DESCRIPTOR.id, "update", Entity::service(server));
         activity.target = Some(Entity::person(nick, server));
-        activity.object = Some(json!({
-            "type": "connection", "status": "online", "content": "Everything comes back.", "nick": nick,
-            "casemapping": DESCRIPTOR.names.compare.token(),
+        activity.object = Some(ActivityObject::Connection(ConnectionObject {
+            status: ConnectionStatus::Online,
+            content: Some("Everything comes back.".to_owned()),
+            nick: Some(nick.clone()),
+            casemapping: Some(DESCRIPTOR.names.compare),
+            rest: serde_json::Map::new(),
         }));
         activity
     }

@@ -48,7 +48,7 @@ async fn comes_of(record: Connection, kind: &str, text: &str) -> (Result<(), Str
     };
     let mut handle = Dummy.start(assignment, Vec::new());
     let mut activity = Activity::new("dummy", kind, Entity::person("alice", "dummy"));
-    activity.object = Some(json!({"type": "message", "content": text}));
+    activity.object = Some(protocol::ActivityObject::message(text));
     let command = Command::Perform {
         request: RequestId(1),
         socket: Attached {

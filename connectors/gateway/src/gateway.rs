@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use protocol::{AccountName, Activity, Event, Registration};
+use protocol::{AccountName, Activity, ConnectionStatus, Event, Registration};
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use crate::calls::{self, Calls};
 use crate::closing::close_left;
 use crate::config::GatewayConfig;
 use crate::hub::{Account, lock};
-use crate::link::{Status, activity_of};
+use crate::link::activity_of;
 use crate::metrics::{Gauges, Metrics};
 use crate::outbox::{Deliverer, Door, Journal};
 use crate::places::Places;
@@ -158,11 +158,12 @@ impl Shared {
         let accounts = lock(&self.accounts);
         let links = || accounts.values().flat_map(|account| account.links.values());
         let (sessions, unproven) = self.places.usage();
-        let count = |status: Status| links().filter(|link| link.status() == status as u8).count();
+        let count =
+            |status: ConnectionStatus| links().filter(|link| link.status() == status as u8).count();
         self.metrics.text(&Gauges {
-            connections: Status::ALL
+            connections: ConnectionStatus::ALL
                 .iter()
-                .map(|(status, name)| (*name, count(*status)))
+                .map(|status| (status.name(), count(*status)))
                 .collect(),
             sessions: (sessions.saturating_sub(unproven), unproven),
             spool_records,

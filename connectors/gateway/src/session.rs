@@ -176,7 +176,8 @@ impl Session {
     }
 
     fn keep_credentials(&mut self, mut request: Request, reply: Reply) {
-        let object = request.activity.object.take().unwrap_or_default();
+        let object = request.activity.object.take();
+        let object = object.map_or(Value::Null, |object| object.to_value());
         let platform = self.shared.platforms.get(request.platform.id());
         let error =
             platform.and_then(|kind| kind.platform.credentials(&request.actor, &object).err());

@@ -2,30 +2,9 @@
 
 import { isChannel } from './conversations.ts';
 import { joinId } from './ids.ts';
-import type { Conversations } from './protocol.ts';
+import type { Activity, Conversations, Entity } from './protocol.ts';
 
-export interface Entity {
-  id: string;
-  type?: string;
-  name?: string;
-}
-
-export interface ActivityObject {
-  type?: string;
-  content?: string;
-  [key: string]: unknown;
-}
-
-export interface Activity {
-  '@context'?: string[];
-  type: string;
-  id?: string;
-  actor?: Entity;
-  target?: Entity;
-  object?: ActivityObject;
-  published?: string;
-  error?: string;
-}
+export type { Activity, ActivityObject, Entity } from './protocol.ts';
 
 const CONTEXT_BASE = [
   'https://www.w3.org/ns/activitystreams',
@@ -127,6 +106,13 @@ export const make = {
   rooms: (actor: Actor): Activity =>
     activity(actor, 'query', { object: { type: 'rooms' } }),
 };
+
+/** Returns the text of an activity's object; empty if it has none. */
+export function contentOf({ object }: Activity): string {
+  return object && 'content' in object && typeof object.content === 'string'
+    ? object.content
+    : '';
+}
 
 /** Returns when an activity was published, in milliseconds; `now` if it does not say. */
 export function publishedAt(activity: Activity, now: number): number {

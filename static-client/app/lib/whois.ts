@@ -1,20 +1,11 @@
 /** The answer to `/whois`, in words. */
 
-export interface Whois {
-  nick?: string;
-  username?: string;
-  host?: string;
-  realname?: string;
-  account?: string;
-  server?: string;
-  channels?: string[];
-  away?: string;
-  /** Seconds. */
-  idle?: number;
-  secure?: boolean;
-}
+import type { WhoisObject } from './protocol.ts';
 
-export function describeWhois(whois: Whois | undefined, asked: string): string {
+export function describeWhois(
+  whois: WhoisObject | undefined,
+  asked: string,
+): string {
   if (!whois) return `Nothing is known about ${asked}.`;
   const nick = whois.nick ?? asked;
   const parts = [

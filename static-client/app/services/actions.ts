@@ -8,7 +8,8 @@ import { isChannel } from '../lib/conversations.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
 import { carryOut, type CommandActions } from '../lib/commands.ts';
-import { describeWhois, type Whois } from '../lib/whois.ts';
+import type { ListedRoom } from '../lib/protocol.ts';
+import { describeWhois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';
 import type HistoryService from './history.ts';
@@ -16,12 +17,6 @@ import type OutgoingService from './outgoing.ts';
 import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 import type UiService from './ui.ts';
-
-export interface ListedRoom {
-  name: string;
-  members: number;
-  topic: string;
-}
 
 /** What a user can do, whether by command, button or key. */
 export default class ActionsService extends Service implements CommandActions {
@@ -177,13 +172,14 @@ export default class ActionsService extends Service implements CommandActions {
     const ack = await this.#request(network, (actor) =>
       make.whois(actor, nick),
     );
-    return describeWhois(ack.object as Whois | undefined, nick);
+    const { object } = ack;
+    return describeWhois(object?.type === 'whois' ? object : undefined, nick);
   }
 
   async listRooms(network: Network): Promise<ListedRoom[]> {
     const ack = await this.#request(network, (actor) => make.rooms(actor));
-    const items = ack.object?.['items'];
-    return Array.isArray(items) ? (items as ListedRoom[]) : [];
+    const items = ack.object?.type === 'rooms' ? ack.object.items : undefined;
+    return Array.isArray(items) ? items : [];
   }
 
   async addNetwork(settings: NewConnection) {

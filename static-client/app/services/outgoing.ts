@@ -1,5 +1,5 @@
 import Service, { service } from '@ember/service';
-import type { Activity } from '../lib/activities.ts';
+import { contentOf, type Activity } from '../lib/activities.ts';
 import type { Draft, DraftRoom } from '../lib/chat/draft.ts';
 import { addEntry, confirm, mark, removeEntry } from '../lib/chat/entries.ts';
 import { localId, Outbox, type Outgoing } from '../lib/chat/outbox.ts';
@@ -45,7 +45,6 @@ export default class OutgoingService extends Service {
   /** The server has taken it. */
   confirm(item: Outgoing, ack: Activity) {
     const at = Date.parse(ack.published ?? '');
-    const content = ack.object?.content;
     this.#outbox.remove(item.localId);
     this.#inRoomOf(item, (room) =>
       confirm(
@@ -53,7 +52,7 @@ export default class OutgoingService extends Service {
         item.localId,
         ack.id ?? `live:${item.localId}`,
         Number.isNaN(at) ? Date.now() : at,
-        typeof content === 'string' && content ? content : undefined,
+        contentOf(ack) || undefined,
       ),
     );
   }

@@ -1,6 +1,10 @@
 /** A small world for tests of the chat: one network, and the activities that a gateway sends. */
 
 import type { Activity, ActivityObject } from 'subspace-client/lib/activities';
+import type {
+  ConnectionObject,
+  ConnectionStatus,
+} from 'subspace-client/lib/protocol';
 import { person, room } from 'subspace-client/lib/activities';
 import { Draft } from 'subspace-client/lib/chat/draft';
 import { applyConnections } from 'subspace-client/lib/chat/networks';
@@ -78,7 +82,7 @@ export function said(
   to: string,
   content: string,
   ms: number,
-  change: Partial<Activity> & { kind?: string } = {},
+  change: Partial<Activity> & { kind?: 'message' | 'me' | 'notice' } = {},
 ): Activity {
   const { kind = 'message', ...rest } = change;
   return {
@@ -115,9 +119,9 @@ export function event(
 }
 
 export function state(
-  status: string,
+  status: ConnectionStatus,
   content = '',
-  more: Partial<ActivityObject> = {},
+  more: Partial<ConnectionObject> = {},
 ): Activity {
   return {
     type: 'update',

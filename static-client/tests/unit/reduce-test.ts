@@ -1,4 +1,5 @@
 import { module, test } from 'qunit';
+import type { Activity } from 'subspace-client/lib/activities';
 import { unread } from 'subspace-client/lib/chat/unread';
 import {
   applyConnections,
@@ -303,7 +304,7 @@ module('Unit | activities', function () {
     const world = new World();
     world.receive(...arrival());
     const before = world.state;
-    world.receive(
+    const received: unknown[] = [
       { type: 'send' },
       { type: 'nonsense', actor: { id: `x@${SERVER}` } },
       { type: 'send', actor: { id: 'bob@elsewhere' } },
@@ -319,7 +320,8 @@ module('Unit | activities', function () {
         object: { type: 'relationship' },
       },
       { type: 'leave', actor: { id: `ghost@${SERVER}` } },
-    );
+    ];
+    world.receive(...(received as Activity[]));
     assert.strictEqual(world.state, before);
   });
 

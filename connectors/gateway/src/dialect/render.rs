@@ -127,7 +127,7 @@ mod tests {
     fn message(channel: &str, kind: &str) -> Activity {
         let mut activity = Activity::new("irc", "send", Entity::person("alice", "irc.libera.chat"));
         activity.target = Some(Entity::room(channel, "irc.libera.chat"));
-        activity.object = Some(json!({"type": kind, "content": "hello"}));
+        activity.object = Some(json!({"type": kind, "content": "hello"}).into());
         activity.published = Some("2026-01-15T10:00:00.000Z".into());
         activity
     }
@@ -194,9 +194,12 @@ mod tests {
         );
         let mut role = message("#c", "x");
         role.kind = "add".into();
-        role.object = Some(json!({"type": "relationship", "relationship": "role",
+        role.object = Some(
+            json!({"type": "relationship", "relationship": "role",
             "subject": {"type": "presence", "role": "owner"},
-            "object": {"type": "room", "id": "#slash@irc.libera.chat", "name": "#slash"}}));
+            "object": {"type": "room", "id": "#slash@irc.libera.chat", "name": "#slash"}})
+            .into(),
+        );
         let shown = render(&role, &view(OLD, false));
         assert_eq!(shown["object"]["object"]["id"], "irc.libera.chat/#slash");
     }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use protocol::{Activity, Conversations, Entity, PersonId, RoomId, RoomSpelling, context};
+use protocol::{
+    Activity, ActivityObject, Conversations, Entity, PersonId, RoomId, RoomSpelling, context,
+};
 use serde_json::{Map, Value, json};
 
 use super::{Dialect, error_ack};
@@ -136,8 +138,12 @@ fn parse(
         Entity::person(&person.nick, &person.server),
     );
     activity.id = map.get("id").and_then(Value::as_str).map(str::to_owned);
-    activity.object = object(map.get("object"), kind)?;
     let names = &platform.descriptor.conversations;
+    let mut object = object(map.get("object"), kind)?;
+    if let Some(inner) = object.as_mut().filter(|_| which == Which::Message) {
+        canonical_rooms(inner, names);
+    }
+    activity.object = object.map(ActivityObject::from);
     let target = entity(map.get("target"), "target", registered)?;
     let mut room = None;
     if let Some(target) = target {
@@ -146,9 +152,6 @@ fn parse(
         activity.target = Some(target);
     }
     complete(&activity, room.is_some())?;
-    if let Some(inner) = activity.object.as_mut().filter(|_| which == Which::Message) {
-        canonical_rooms(inner, names);
-    }
     Ok(Request {
         activity,
         actor: person,

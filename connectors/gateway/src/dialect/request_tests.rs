@@ -114,7 +114,7 @@ fn persons_may_be_written_in_three_ways() {
         );
         assert_eq!(
             request.activity.object,
-            Some(json!({"type": "message", "content": "Hi"}))
+            Some(json!({"type": "message", "content": "Hi"}).into())
         );
     }
 }
@@ -135,7 +135,7 @@ fn topics_are_read_from_either_key() {
         .unwrap();
         assert_eq!(
             request.activity.object,
-            Some(json!({"type": "topic", "topic": "New", "content": "New"}))
+            Some(json!({"type": "topic", "topic": "New", "content": "New"}).into())
         );
     }
 }

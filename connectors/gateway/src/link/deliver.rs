@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use protocol::{Activity, Entity, EventBody, Folding};
-use serde_json::{Value, json};
+use protocol::{
+    Activity, ActivityObject, ConnectionObject, ConnectionStatus, Entity, EventBody, Folding,
+};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Status;
 use super::requests::{Request, RequestKind};
 use super::roster::nick;
 use super::run::Task;
@@ -54,24 +55,15 @@ impl Task {
     /// Keeps nickname, state and lists of members up to date.
     fn learn(&mut self, activity: &Activity) {
         let own = self.link.nick();
-        let object = activity.object.as_ref();
-        let text = |key: &str| object.and_then(|object| object.get(key)?.as_str());
-        if activity.object_type() == Some("connection") {
-            let status = Status::ALL
-                .iter()
-                .find(|(_, name)| text("status") == Some(name));
-            if let Some((status, _)) = status {
-                self.link.set_status(*status);
-                if *status == Status::Online {
-                    self.came_online();
-                }
+        if let Some(ActivityObject::Connection(state)) = &activity.object {
+            self.link.set_status(state.status);
+            if state.status == ConnectionStatus::Online {
+                self.came_online();
             }
-            let folding =
-                object.and_then(|object| Folding::parse(object.get("casemapping")?.as_str()?));
-            if let Some(folding) = folding {
+            if let Some(folding) = state.casemapping {
                 self.refold(folding);
             }
-            if let Some(nick) = text("nick").filter(|nick| !nick.is_empty()) {
+            if let Some(nick) = state.nick.as_deref().filter(|nick| !nick.is_empty()) {
                 self.link.set_nick(nick);
             }
         }
@@ -268,7 +260,7 @@ impl Task {
 
     /// Tells full sockets that the connection is not there.
     pub(super) fn offline(&self, text: &str) {
-        self.link.set_status(Status::Offline);
+        self.link.set_status(ConnectionStatus::Offline);
         let activity = self.offline_state(text);
         self.tell_full(activity);
     }
@@ -290,8 +282,13 @@ impl Task {
         let mut activity =
             Activity::new(self.platform.info.id(), "update", Entity::service(server));
         activity.target = Some(Entity::person(&nick, server));
-        activity.object =
-            Some(json!({"type": "connection", "status": "offline", "content": text, "nick": nick}));
+        activity.object = Some(ActivityObject::Connection(ConnectionObject {
+            status: ConnectionStatus::Offline,
+            content: Some(text.to_owned()),
+            nick: Some(nick),
+            casemapping: None,
+            rest: serde_json::Map::new(),
+        }));
         activity
     }
 

@@ -11,7 +11,9 @@ mod viewer;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Activity, Assignment, Connection, EventBody, Folding, RoomId, RoomSpelling};
+use protocol::{
+    Activity, Assignment, Connection, ConnectionStatus, EventBody, Folding, RoomId, RoomSpelling,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -44,23 +46,6 @@ pub(crate) enum ToLink {
     Stop(String),
 }
 
-/// Whether a connection is there, for metrics.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub(crate) enum Status {
-    Connecting,
-    Online,
-    Offline,
-}
-
-impl Status {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
-        (Self::Connecting, "connecting"),
-        (Self::Online, "online"),
-        (Self::Offline, "offline"),
-    ];
-}
-
 /// A connection as the rest of the gateway sees it.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -87,7 +72,7 @@ impl Link {
             inbox,
             nick: Mutex::new(record.nick.clone()),
             record: Mutex::new(record.clone()),
-            status: AtomicU8::new(Status::Connecting as u8),
+            status: AtomicU8::new(ConnectionStatus::Connecting as u8),
             folding: AtomicU8::new(folding as u8),
             changed: AtomicU64::new(0),
             ended: watch::Sender::new(false),
@@ -118,14 +103,14 @@ impl Link {
     }
 
     pub(crate) fn is_online(&self) -> bool {
-        self.status() == Status::Online as u8
+        self.status() == ConnectionStatus::Online as u8
     }
 
     pub(crate) fn status(&self) -> u8 {
         self.status.load(Ordering::Relaxed)
     }
 
-    fn set_status(&self, status: Status) {
+    fn set_status(&self, status: ConnectionStatus) {
         self.status.store(status as u8, Ordering::Relaxed);
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use protocol::{Activity, ArchiveTarget, Entity, Event, EventBody, MessageType, Timestamp};
-use serde_json::json;
+use protocol::{
+    Activity, ActivityObject, ArchiveTarget, Entity, Event, EventBody, MessageType, TextObject,
+    Timestamp,
+};
 
 /// Activities that have an entry in the archive, oldest first.
 #[derive(Debug)]
@@ -58,9 +60,9 @@ pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Ac
         return None;
     };
     let kind = match message.kind {
-        MessageType::Text => "message",
-        MessageType::Action => "me",
-        MessageType::Notice => "notice",
+        MessageType::Text => ActivityObject::Message,
+        MessageType::Action => ActivityObject::Me,
+        MessageType::Notice => ActivityObject::Notice,
         MessageType::Join | MessageType::Leave | MessageType::Topic | MessageType::Nick => {
             return None;
         }
@@ -71,11 +73,10 @@ pub(crate) fn activity_of(event: &Event, platform: &str, own: &str) -> Option<Ac
         ArchiveTarget::User(nick) if *nick == message.from => Entity::person(own, server),
         ArchiveTarget::User(nick) => Entity::person(nick, server),
     });
-    let mut object = json!({"type": kind, "content": message.text});
-    if let (Some(id), Some(object)) = (&message.client_id, object.as_object_mut()) {
-        object.insert("clientId".to_owned(), json!(id));
-    }
-    activity.object = Some(object);
+    activity.object = Some(kind(TextObject {
+        client_id: message.client_id.clone(),
+        ..TextObject::new(&message.text)
+    }));
     activity.id.clone_from(&message.id);
     activity.published = Some(Timestamp::from_millis(message.timestamp).to_string());
     Some(activity)

@@ -2,8 +2,7 @@
 //!
 //! Clients of the older kind learn who is there from attendance lists only, so the gateway keeps them.
 
-use protocol::{Activity, Entity, FoldedMap, Folding};
-use serde_json::{Value, json};
+use protocol::{Activity, ActivityObject, AttendanceObject, Entity, FoldedMap, Folding};
 
 /// Most members kept of one room.
 const MAX_MEMBERS: usize = 50_000;
@@ -118,8 +117,12 @@ impl Roster {
         }
     }
 
-    fn set_members(&mut self, channel: &str, object: Option<&Value>) {
-        let Some(members) = object.and_then(|object| object.get("members")?.as_array()) else {
+    fn set_members(&mut self, channel: &str, object: Option<&ActivityObject>) {
+        let Some(ActivityObject::Attendance(AttendanceObject {
+            members: Some(members),
+            ..
+        })) = object
+        else {
             return;
         };
         let folding = self.0.folding();
@@ -130,7 +133,7 @@ impl Roster {
             return;
         };
         room.members.clear();
-        for name in members.iter().filter_map(Value::as_str).take(MAX_MEMBERS) {
+        for name in members.iter().take(MAX_MEMBERS) {
             room.members.insert(name, ());
         }
         room.complete = true;
@@ -173,10 +176,10 @@ impl Roster {
         own: &str,
     ) -> Option<Activity> {
         let room = self.0.get(channel).filter(|room| room.complete)?;
-        let members: Vec<&str> = room.members.names().collect();
+        let members = room.members.names().map(str::to_owned).collect();
         let mut activity = Activity::new(platform, "query", Entity::room(channel, server));
         activity.target = Some(Entity::person(own, server));
-        activity.object = Some(json!({"type": "attendance", "members": members}));
+        activity.object = Some(ActivityObject::attendance(members));
         Some(activity)
     }
 
@@ -188,6 +191,8 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn about(kind: &str, who: &str, channel: Option<&str>) -> Activity {
@@ -199,13 +204,14 @@ mod tests {
 
     fn attendance(members: &[&str]) -> Activity {
         let mut activity = Activity::new("irc", "query", Entity::room("#C", "h"));
-        activity.object = Some(json!({"type": "attendance", "members": members}));
+        let members = members.iter().map(|&name| name.to_owned()).collect();
+        activity.object = Some(ActivityObject::attendance(members));
         activity
     }
 
     fn members(roster: &Roster) -> Value {
         let list = roster.attendance("irc", "h", "#c", "me").unwrap();
-        list.object.unwrap()["members"].clone()
+        list.object.unwrap().get("members").unwrap()
     }
 
     #[test]
@@ -232,7 +238,7 @@ mod tests {
         );
         let mut renamed = about("update", "ann", None);
         renamed.target = Some(Entity::person("Anna", "h"));
-        renamed.object = Some(json!({"type": "address"}));
+        renamed.object = Some(ActivityObject::address());
         assert_eq!(roster.note(&renamed, "me"), ["#c"]);
         assert_eq!(members(&roster), json!(["Anna", "me"]));
         assert_eq!(roster.note(&about("leave", "ANNA", None), "me"), ["#c"]);
@@ -257,8 +263,8 @@ mod tests {
         roster.note(&about("leave", "bob{}", Some("#a[1]")), "me");
         let attendance = roster.attendance("irc", "h", "#a[1]", "me").unwrap();
         assert_eq!(
-            attendance.object.unwrap()["members"],
-            json!(["bob[]", "me"])
+            attendance.object.unwrap().get("members"),
+            Some(json!(["bob[]", "me"]))
         );
         // Somebody whose nickname differs from ours in a bracket only is somebody else.
         let changed = roster.note(&about("leave", "me{}", Some("#a[1]")), "me[]");

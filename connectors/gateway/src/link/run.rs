@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Activity, Assignment, Event, EventBody, MessageType};
+use protocol::{Activity, Assignment, ConnectionStatus, Event, EventBody, MessageType};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use super::requests::{Request, RequestKind, attached};
 use super::ring::Ring;
 use super::roster::Roster;
 use super::viewer::Viewer;
-use super::{Link, Status, ToLink, missed};
+use super::{Link, ToLink, missed};
 use crate::gateway::Shared;
 use crate::metrics::add;
 use crate::platform::Offered;
@@ -100,7 +100,7 @@ pub(crate) fn start(
         task.begin();
         task.run(messages).await;
         task.fail_requests("the connection was stopped");
-        task.link.set_status(Status::Offline);
+        task.link.set_status(ConnectionStatus::Offline);
         task.link.ended.send_replace(true);
     });
     link
@@ -120,7 +120,7 @@ impl Task {
         self.restart_at = None;
         self.roster.clear();
         self.to_send.clear();
-        self.link.set_status(Status::Connecting);
+        self.link.set_status(ConnectionStatus::Connecting);
         self.tell_audience();
         let sockets: Vec<Attached> = self.viewers.values().map(|v| attached(&v.client)).collect();
         for socket in sockets {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use protocol::{Activity, Entity, FoldedMap, Folding, RoomSpelling};
-use serde_json::{Value, json};
+use protocol::{Activity, ActivityObject, Entity, FoldedMap, Folding, RoomSpelling};
+use serde_json::Value;
 
 use super::roster::{channel, nick};
 use crate::dialect::{View, render};
@@ -61,11 +61,12 @@ pub(super) fn pass(activity: &Activity, own: &str, joined: &FoldedMap<()>) -> Pa
         ("update" | "invite" | "error", _) => false,
         ("query", Some("attendance")) => channel(actor).is_some_and(in_room),
         ("add" | "remove", _) => {
-            let room = activity
-                .object
-                .as_ref()
-                .and_then(|object| object.get("object")?.get("name"));
-            room.and_then(Value::as_str).is_some_and(in_room)
+            let room = match &activity.object {
+                Some(ActivityObject::Relationship(relationship)) => relationship.object.as_ref(),
+                _ => None,
+            };
+            room.and_then(|room| room.name.as_deref())
+                .is_some_and(in_room)
         }
         _ => true,
     };
@@ -73,15 +74,15 @@ pub(super) fn pass(activity: &Activity, own: &str, joined: &FoldedMap<()>) -> Pa
 }
 
 fn is_quit(activity: &Activity) -> bool {
-    let marked = activity
-        .object
-        .as_ref()
-        .and_then(|object| object.get("quit"));
+    let marked = match &activity.object {
+        Some(ActivityObject::Message(text)) => text.quit == Some(true),
+        _ => false,
+    };
     let service = activity
         .target
         .as_ref()
         .is_some_and(|target| target.kind == "service");
-    marked == Some(&Value::Bool(true)) || service
+    marked || service
 }
 
 impl Viewer {
@@ -144,7 +145,7 @@ impl Viewer {
                 self.last_quit = quit;
                 let mut once = activity.clone();
                 let reason = activity.content().unwrap_or("user has quit");
-                once.object = Some(json!({"type": "message", "content": reason}));
+                once.object = Some(ActivityObject::message(reason));
                 once.target = Some(Entity::service(server));
                 self.client.message(&self.render(&once, platform, own));
             }
@@ -169,12 +170,14 @@ impl Viewer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn activity(kind: &str, who: &str, target: Entity, object: Value) -> Activity {
         let mut activity = Activity::new("irc", kind, Entity::person(who, "h"));
         activity.target = Some(target);
-        activity.object = Some(object);
+        activity.object = Some(object.into());
         activity
     }
 
@@ -229,7 +232,7 @@ mod tests {
             assert_eq!(passes(&quit), expected);
             quit.kind = "query".into();
             quit.actor = Some(room());
-            quit.object = Some(json!({"type": "attendance", "members": []}));
+            quit.object = Some(ActivityObject::attendance(Vec::new()));
             assert_eq!(passes(&quit) == Pass::Yes, channel == "#IN");
         }
     }

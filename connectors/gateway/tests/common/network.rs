@@ -403,13 +403,13 @@ impl Member {
             "quit" => {
                 activity.kind = "leave".to_owned();
                 activity.object =
-                    Some(json!({"type": "message", "content": line.text, "quit": true}));
+                    Some(json!({"type": "message", "content": line.text, "quit": true}).into());
                 records = self.record(line, MessageType::Leave);
             }
             "topic" => {
                 activity.kind = "update".to_owned();
                 activity.object =
-                    Some(json!({"type": "topic", "content": line.text, "topic": line.text}));
+                    Some(json!({"type": "topic", "content": line.text, "topic": line.text}).into());
                 records = self.record(line, MessageType::Topic);
             }
             kind => {
@@ -417,7 +417,7 @@ impl Member {
                 if !is_room {
                     activity.target = Some(Entity::person(&line.target, SERVER));
                 }
-                activity.object = Some(json!({"type": kind, "content": line.text}));
+                activity.object = Some(json!({"type": kind, "content": line.text}).into());
                 records = self.record(line, MessageType::Text);
             }
         }
@@ -482,7 +482,7 @@ impl Member {
         let members: Vec<&String> = world.rooms.get(channel).into_iter().flatten().collect();
         let mut activity = Activity::new("irc", "query", Entity::room(channel, SERVER));
         activity.target = Some(Entity::person(&self.nick, SERVER));
-        activity.object = Some(json!({"type": "attendance", "members": members}));
+        activity.object = Some(json!({"type": "attendance", "members": members}).into());
         activity
     }
 
@@ -490,10 +490,13 @@ impl Member {
         let mut activity = Activity::new("irc", "update", Entity::service(SERVER));
         activity.target = Some(Entity::person(&self.nick, SERVER));
         let casemapping = self.network.world.lock().unwrap().casemapping;
-        activity.object = Some(json!({
-            "type": "connection", "status": status, "content": "online", "nick": self.nick,
-            "casemapping": casemapping,
-        }));
+        activity.object = Some(
+            json!({
+                "type": "connection", "status": status, "content": "online", "nick": self.nick,
+                "casemapping": casemapping,
+            })
+            .into(),
+        );
         activity
     }
 }

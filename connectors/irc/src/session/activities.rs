@@ -2,9 +2,9 @@
 
 use gateway::{Audience, Output, Seen};
 use protocol::{
-    Activity, ArchiveMessage, ArchiveTarget, Entity, EventBody, MessageType, Timestamp,
+    Activity, ActivityObject, ArchiveMessage, ArchiveTarget, ConnectionObject, Entity, EventBody,
+    MessageType, Timestamp,
 };
-use serde_json::{Value, json};
 
 use super::Session;
 
@@ -47,7 +47,7 @@ impl Session {
         kind: &str,
         actor: Entity,
         target: Option<Entity>,
-        object: Option<Value>,
+        object: Option<ActivityObject>,
     ) -> Activity {
         Activity {
             target,
@@ -139,18 +139,14 @@ impl Session {
     /// The state of the connection.
     pub(super) fn state(&self) -> Activity {
         let me = self.me();
-        let nick = me.name.clone();
-        let mut object = json!({
-            "type": "connection",
-            "status": self.phase.status(),
-            "content": self.status,
-            "nick": nick,
+        let object = ActivityObject::Connection(ConnectionObject {
+            status: self.phase.status(),
+            content: Some(self.status.clone()),
+            nick: me.name.clone(),
+            // Until it is online the server has not told.
+            casemapping: self.is_online().then_some(self.link.case),
+            rest: serde_json::Map::new(),
         });
-        // Until it is online the server has not told.
-        if let (true, Some(object)) = (self.is_online(), object.as_object_mut()) {
-            let mapping = self.link.case.token();
-            object.insert("casemapping".to_owned(), json!(mapping));
-        }
         self.activity("update", self.service(), Some(me), Some(object))
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::Message;
-use protocol::Activity;
-use serde_json::json;
+use protocol::{Activity, ActivityObject, PresenceObject, Show};
+use serde_json::Value;
 
 use super::Session;
 use super::requests::Kind;
@@ -80,9 +80,8 @@ impl Session {
         socket: Attached,
         activity: Activity,
     ) {
-        let object = activity.object.as_ref();
-        let show = object.and_then(|o| o.get("show")?.as_str());
-        let away = show == Some("away");
+        let show = activity.object.as_ref().and_then(|o| o.get("show"));
+        let away = show.as_ref().and_then(Value::as_str) == Some("away");
         let text = activity.content().unwrap_or_default();
         let text = text.replace(['\r', '\n'], " ");
         let text = if text.trim().is_empty() {
@@ -138,13 +137,15 @@ impl Session {
             return;
         }
         let shares = self.shares_channel(&key);
-        let mut object = json!({
-            "type": "presence",
-            "show": if text.is_some() { "away" } else { "online" },
+        let object = ActivityObject::Presence(PresenceObject {
+            show: Some(if text.is_some() {
+                Show::Away
+            } else {
+                Show::Online
+            }),
+            content: text.clone(),
+            ..PresenceObject::default()
         });
-        if let (Some(text), Some(object)) = (&text, object.as_object_mut()) {
-            object.insert("content".to_owned(), json!(text));
-        }
         match text {
             // Of strangers nobody would tell us that they are back.
             Some(text) if shares => {

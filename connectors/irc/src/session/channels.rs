@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
-use protocol::{Activity, ArchiveTarget, EventBody, Folding, MessageType, Timestamp};
-use serde_json::{Value, json};
+use protocol::{
+    Activity, ActivityObject, ArchiveTarget, EventBody, Folding, MessageType, TextObject, Timestamp,
+};
 
 use super::activities::{Happening, stamp};
 use super::requests::Kind;
@@ -147,12 +148,11 @@ impl Session {
         }
         let key = ["key", "password"].iter().find_map(|field| {
             let target = activity.target.as_ref()?.rest.get(*field);
-            let object = activity.object.as_ref().and_then(|o| o.get(*field));
-            target.or(object)?.as_str()
+            let object = || activity.object.as_ref()?.get(field);
+            target.cloned().or_else(object)?.as_str().map(str::to_owned)
         });
         let known = self.wanted.iter().find(|w| self.same(&w.name, &channel));
         let key = key
-            .map(str::to_owned)
             .or_else(|| known.and_then(|wanted| wanted.key.clone()))
             .filter(|key| !key.is_empty() && !key.contains([' ', ',', '\0', '\r', '\n']));
         let params = [Some(channel.clone()), key.clone()];
@@ -305,10 +305,10 @@ impl Session {
         if !reason.is_empty() {
             text = format!("{text} ({reason})");
         }
-        let mut object = json!({"type": "message", "content": reason});
-        if let (Some(by), Some(object)) = (by, object.as_object_mut()) {
-            object.insert("by".to_owned(), json!(by));
-        }
+        let object = ActivityObject::Message(TextObject {
+            by: by.map(str::to_owned),
+            ..TextObject::new(reason)
+        });
         let (activity, record) = self.passage("leave", name, who, &id, at, text, Some(object));
         let mut records = vec![record];
         let mut asked = None;
@@ -364,7 +364,7 @@ impl Session {
         id: &str,
         at: Timestamp,
         text: String,
-        object: Option<Value>,
+        object: Option<ActivityObject>,
     ) -> (Activity, (String, EventBody)) {
         let happening = Happening {
             id: id.to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateway::Audience;
 use irc_codec::Message;
-use protocol::{Assignment, Connection};
+use protocol::{ActivityObject, Assignment, Connection, ConnectionStatus};
 
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
@@ -36,12 +36,12 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// The word of `SOCKETHUB.md`.
-    pub(super) const fn status(self) -> &'static str {
+    /// The state as clients are told.
+    pub(super) const fn status(self) -> ConnectionStatus {
         match self {
-            Self::Connecting | Self::Registering { .. } => "connecting",
-            Self::Online => "online",
-            Self::Offline { .. } | Self::Stopping { .. } | Self::Ended => "offline",
+            Self::Connecting | Self::Registering { .. } => ConnectionStatus::Connecting,
+            Self::Online => ConnectionStatus::Online,
+            Self::Offline { .. } | Self::Stopping { .. } | Self::Ended => ConnectionStatus::Offline,
         }
     }
 }
@@ -357,7 +357,7 @@ impl Session {
     fn announce_motd(&mut self) {
         let motd = std::mem::take(&mut self.link.motd);
         if !motd.is_empty() {
-            let object = serde_json::json!({"type": "topic", "content": motd, "topic": motd});
+            let object = ActivityObject::topic(&motd);
             let activity = self.activity("update", self.service(), None, Some(object));
             self.tell(activity, Audience::All);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use gateway::Audience;
 use irc_codec::Message;
-use serde_json::json;
+use protocol::{ActivityObject, TextObject};
 
 use super::Session;
 use super::channels::{Channel, Member};
@@ -165,7 +165,10 @@ impl Session {
             self.member_gone(&key);
         }
         for name in shared {
-            let object = json!({"type": "message", "content": reason, "quit": true});
+            let object = ActivityObject::Message(TextObject {
+                quit: Some(true),
+                ..TextObject::new(reason)
+            });
             let (activity, record) =
                 self.passage("leave", &name, from, &id, at, text.clone(), Some(object));
             self.tell_recorded(activity, Audience::All, vec![record]);

@@ -2,8 +2,9 @@
 
 use gateway::Audience;
 use irc_codec::{Ctcp, Message, Source};
-use protocol::{Activity, ArchiveTarget, EventBody, MessageType, Timestamp};
-use serde_json::json;
+use protocol::{
+    Activity, ActivityObject, ArchiveTarget, EventBody, MessageType, TextObject, Timestamp,
+};
 
 use super::Session;
 use super::activities::{Happening, stamp};
@@ -19,11 +20,12 @@ pub(super) enum Manner {
 }
 
 impl Manner {
-    const fn object_type(self) -> &'static str {
+    fn object(self, text: &str) -> ActivityObject {
+        let text = TextObject::new(text);
         match self {
-            Self::Text => "message",
-            Self::Action => "me",
-            Self::Notice => "notice",
+            Self::Text => ActivityObject::Message(text),
+            Self::Action => ActivityObject::Me(text),
+            Self::Notice => ActivityObject::Notice(text),
         }
     }
 
@@ -163,7 +165,7 @@ impl Session {
         } else {
             (self.person(target), ArchiveTarget::User(from.to_owned()))
         };
-        let object = json!({"type": manner.object_type(), "content": text});
+        let object = manner.object(text);
         let activity = self.activity("send", self.sender(source), Some(entity), Some(object));
         let happening = Happening {
             id: id.to_owned(),
@@ -182,7 +184,7 @@ impl Session {
 
     /// A notice of the server itself: shown, not archived.
     fn server_says(&mut self, text: &str, id: &str, at: Timestamp) {
-        let object = json!({"type": "notice", "content": text});
+        let object = ActivityObject::notice(text);
         let activity = self.activity("send", self.service(), Some(self.me()), Some(object));
         self.tell(stamp(activity, id, at), Audience::Full);
     }

@@ -2,8 +2,7 @@
 
 use gateway::{Audience, SocketId};
 use irc_codec::{Message, ModeChange, ModeKind, parse_modes};
-use protocol::EventBody;
-use serde_json::json;
+use protocol::{ActivityObject, EventBody, RelationshipObject, RelationshipSubject, RoomObject};
 
 use super::activities::stamp;
 use super::people::source_of;
@@ -53,14 +52,16 @@ impl Session {
             let nick = member.nick.clone();
             let id = self.new_id();
             let room = self.room(&name);
-            let object = json!({
-                "type": "relationship",
-                "relationship": "role",
-                "subject": {
-                    "type": "presence",
-                    "role": self.role_of(&change.mode.to_string()),
-                },
-                "object": room,
+            let role = self.role_of(&change.mode.to_string());
+            let object = ActivityObject::Relationship(RelationshipObject {
+                relationship: Some("role".to_owned()),
+                subject: Some(RelationshipSubject {
+                    kind: Some("presence".to_owned()),
+                    role: Some(role.to_owned()),
+                    ..RelationshipSubject::default()
+                }),
+                object: Some(room),
+                ..RelationshipObject::default()
             });
             let kind = if change.set { "add" } else { "remove" };
             let (actor, target) = (self.sender(&source), self.person(&nick));
@@ -132,7 +133,12 @@ impl Session {
         }
         let at = self.time_of(message);
         let id = self.id_of(message);
-        let room = json!(self.room(&channel));
+        let room = self.room(&channel);
+        let room = ActivityObject::Room(RoomObject {
+            id: Some(room.id),
+            name: room.name,
+            ..RoomObject::default()
+        });
         let (actor, target) = (self.sender(&source_of(message)), self.person(&whom));
         let activity = self.activity("invite", actor, Some(target), Some(room));
         self.tell(stamp(activity, &id, at), Audience::Full);

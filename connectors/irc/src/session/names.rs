@@ -2,8 +2,10 @@
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
-use protocol::{Activity, ArchiveTarget, MessageType, ROLE_MEMBER, Timestamp};
-use serde_json::{Value, json};
+use protocol::{
+    Activity, ActivityObject, ArchiveTarget, MessageType, PresenceObject, ROLE_MEMBER, Show,
+    Timestamp,
+};
 
 use super::Session;
 use super::activities::{Happening, stamp};
@@ -54,7 +56,7 @@ impl Session {
             |kind| matches!(kind, Kind::Names { channel, .. } if case.same(channel, &name)),
         ) {
             if let Kind::Names { members, .. } = &pending.kind {
-                let answer = self.attendance(&name, json!(members));
+                let answer = self.attendance(&name, members.clone());
                 self.done(pending.request, Ok(answer));
             }
         }
@@ -69,14 +71,14 @@ impl Session {
         self.ask_who(&key);
     }
 
-    fn attendance(&self, name: &str, members: Value) -> Activity {
-        let object = json!({"type": "attendance", "members": members});
+    fn attendance(&self, name: &str, members: Vec<String>) -> Activity {
+        let object = ActivityObject::attendance(members);
         self.activity("query", self.room(name), Some(self.me()), Some(object))
     }
 
     fn attendance_of(&self, channel: &Channel) -> Activity {
-        let members: Vec<&str> = channel.members.values().map(|m| m.nick.as_str()).collect();
-        self.attendance(&channel.name, json!(members))
+        let members = channel.members.values().map(|m| m.nick.clone()).collect();
+        self.attendance(&channel.name, members)
     }
 
     pub(super) fn perform_attendance(
@@ -132,14 +134,16 @@ impl Session {
 
     pub(super) fn presence_in(&self, channel: &str, member: &Member) -> Activity {
         let away = self.link.away.get(&self.fold(&member.nick));
-        let mut object = json!({
-            "type": "presence",
-            "role": self.role_of(&member.ranks),
-            "show": if away.is_some() { "away" } else { "online" },
+        let object = ActivityObject::Presence(PresenceObject {
+            role: Some(self.role_of(&member.ranks).to_owned()),
+            show: Some(if away.is_some() {
+                Show::Away
+            } else {
+                Show::Online
+            }),
+            content: away.cloned(),
+            ..PresenceObject::default()
         });
-        if let (Some(text), Some(object)) = (away, object.as_object_mut()) {
-            object.insert("content".to_owned(), json!(text));
-        }
         let actor = self.person(&member.nick);
         self.activity("update", actor, Some(self.room(channel)), Some(object))
     }
@@ -160,11 +164,7 @@ impl Session {
 
     fn topic_activity(&self, channel: &Channel) -> Activity {
         let by = channel.topic_by.clone().unwrap_or_default();
-        let object = json!({
-            "type": "topic",
-            "content": channel.topic,
-            "topic": channel.topic,
-        });
+        let object = ActivityObject::topic(&channel.topic);
         let room = self.room(&channel.name);
         let mut activity = self.activity("update", self.sender(&by), Some(room), Some(object));
         if let Some(at) = channel.topic_at {
@@ -217,7 +217,7 @@ impl Session {
             text,
         };
         let record = self.record(ArchiveTarget::Channel(name.clone()), &happening);
-        let object = json!({"type": "topic", "content": topic, "topic": topic});
+        let object = ActivityObject::topic(&topic);
         let actor = self.sender(&source);
         let activity = self.activity("update", actor, Some(self.room(&name)), Some(object));
         let activity = stamp(activity, &id, at);

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use gateway::Audience;
 use irc_codec::Message;
-use protocol::{EventBody, MessageType};
-use serde_json::json;
+use protocol::{ActivityObject, EventBody, MessageType};
 
 use super::Session;
 use super::activities::{Happening, stamp};
@@ -175,7 +174,7 @@ impl Session {
             "update",
             self.person(old),
             Some(self.person(&new)),
-            Some(json!({"type": "address"})),
+            Some(ActivityObject::address()),
         );
         let activity = stamp(activity, &id, at);
         let audience = asked.as_ref().map_or(Audience::All, |pending| {

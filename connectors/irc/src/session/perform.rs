@@ -2,8 +2,8 @@
 
 use gateway::{Attached, RequestId};
 use irc_codec::Message;
-use protocol::{Activity, Entity, EventBody, PersonId, RoomId, RoomSpelling};
-use serde_json::{Map, Value};
+use protocol::{Activity, ActivityObject, Entity, EventBody, PersonId, RoomId, RoomSpelling};
+use serde_json::Value;
 
 use super::Session;
 use super::activities::PLATFORM;
@@ -67,7 +67,7 @@ impl Session {
                 let nick = self.nick_of(activity.target.as_ref())?;
                 // Asked twice, the person's own server answers, which knows for how long it is idle.
                 let message = Message::new("WHOIS", [nick.clone(), nick.clone()]);
-                let answer = Map::new();
+                let answer = Box::default();
                 self.ask(
                     request,
                     socket,
@@ -83,7 +83,8 @@ impl Session {
             }
             ("invite", _) => {
                 let nick = self.nick_of(activity.target.as_ref())?;
-                let channel = self.channel_in(activity.object.as_ref())?;
+                let object = activity.object.as_ref().map(ActivityObject::to_value);
+                let channel = self.channel_in(object.as_ref())?;
                 let message = Message::new("INVITE", [nick.clone(), channel.clone()]);
                 self.ask(
                     request,
@@ -95,7 +96,8 @@ impl Session {
             }
             ("remove", "room") => {
                 let nick = self.nick_of(activity.target.as_ref())?;
-                let channel = self.channel_in(activity.object.as_ref())?;
+                let object = activity.object.as_ref().map(ActivityObject::to_value);
+                let channel = self.channel_in(object.as_ref())?;
                 let reason = text_of(&activity, &["content"]);
                 let mut message = Message::new("KICK", [channel.clone(), nick.clone()]);
                 if !reason.is_empty() {
@@ -124,9 +126,10 @@ impl Session {
         activity: Activity,
     ) -> Result<(), String> {
         let nick = self.nick_of(activity.target.as_ref())?;
-        let object = activity.object.as_ref();
-        let channel = self.channel_in(object.and_then(|o| o.get("object")))?;
+        let object = activity.object.as_ref().map(ActivityObject::to_value);
+        let channel = self.channel_in(object.as_ref().and_then(|o| o.get("object")))?;
         let role = object
+            .as_ref()
             .and_then(|o| o.get("subject")?.get("role")?.as_str())
             .unwrap_or_default();
         let mode = self.role_mode(role).ok_or_else(|| {
@@ -261,8 +264,12 @@ fn channel_name(target: &Entity) -> String {
 
 /// The first of the object's texts that is there, on one line.
 fn text_of(activity: &Activity, keys: &[&str]) -> String {
+    let text = |key: &&str| match activity.object.as_ref()?.get(key)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
     keys.iter()
-        .find_map(|key| activity.object.as_ref()?.get(*key)?.as_str())
+        .find_map(text)
         .unwrap_or_default()
         .replace(['\r', '\n'], " ")
 }

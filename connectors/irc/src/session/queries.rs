@@ -1,7 +1,7 @@
 //! WHOIS and LIST: answers of many lines, gathered into one.
 
 use irc_codec::Message;
-use serde_json::{Map, Value, json};
+use protocol::{ActivityObject, ListedRoom, RoomsObject, WhoisObject};
 
 use super::Session;
 use super::requests::Kind;
@@ -13,12 +13,12 @@ const MAX_ROOMS: usize = 500;
 const MAX_CHANNELS: usize = 200;
 
 impl Session {
-    fn whois_answer(&mut self, nick: &str) -> Option<&mut Map<String, Value>> {
+    fn whois_answer(&mut self, nick: &str) -> Option<&mut WhoisObject> {
         let case = self.link.case;
         self.requests
             .iter_mut()
             .find_map(|pending| match &mut pending.kind {
-                Kind::Whois { nick: n, answer } if case.same(n, nick) => Some(answer),
+                Kind::Whois { nick: n, answer } if case.same(n, nick) => Some(&mut **answer),
                 _ => None,
             })
     }
@@ -30,23 +30,22 @@ impl Session {
         let Some(answer) = self.whois_answer(&nick) else {
             return;
         };
-        let mut set = |key: &str, value: Value| answer.insert(key.to_owned(), value);
         match numeric {
             "311" => {
-                set("nick", json!(nick));
-                set("username", json!(message.param(2)));
-                set("host", json!(message.param(3)));
-                set("realname", json!(last));
+                answer.nick = Some(nick);
+                answer.username = Some(message.param(2).to_owned());
+                answer.host = Some(message.param(3).to_owned());
+                answer.realname = Some(last);
             }
             "312" => {
-                set("server", json!(message.param(2)));
+                answer.server = Some(message.param(2).to_owned());
             }
             "313" => {
-                set("operator", json!(true));
+                answer.operator = Some(true);
             }
             "317" => {
                 if let Ok(idle) = message.param(2).parse::<u64>() {
-                    set("idle", json!(idle));
+                    answer.idle = Some(idle);
                 }
             }
             "319" => {
@@ -58,19 +57,17 @@ impl Session {
                     } else {
                         name
                     };
-                    json!(rest)
+                    rest.to_owned()
                 });
-                let channels = answer.entry("channels").or_insert_with(|| json!([]));
-                if let Some(channels) = channels.as_array_mut() {
-                    channels.extend(found);
-                    channels.truncate(MAX_CHANNELS);
-                }
+                let channels = answer.channels.get_or_insert_default();
+                channels.extend(found);
+                channels.truncate(MAX_CHANNELS);
             }
             "330" => {
-                set("account", json!(message.param(2)));
+                answer.account = Some(message.param(2).to_owned());
             }
             "671" => {
-                set("secure", json!(true));
+                answer.secure = Some(true);
             }
             _ => {}
         }
@@ -79,7 +76,7 @@ impl Session {
     pub(super) fn whois_away(&mut self, nick: &str, text: &str) -> bool {
         match self.whois_answer(nick) {
             Some(answer) => {
-                answer.insert("away".to_owned(), json!(text));
+                answer.away = Some(text.to_owned());
                 true
             }
             None => false,
@@ -100,7 +97,7 @@ impl Session {
             return;
         };
         let mut answer = std::mem::take(answer);
-        if !answer.contains_key("username") {
+        if answer.username.is_none() {
             let sentence = format!(
                 "There is nobody called {nick} on {} at the moment.",
                 self.server()
@@ -108,20 +105,19 @@ impl Session {
             self.done(pending.request, Err(sentence));
             return;
         }
-        answer.insert("type".to_owned(), json!("whois"));
-        answer.entry("channels").or_insert_with(|| json!([]));
-        answer.entry("secure").or_insert_with(|| json!(false));
-        pending.activity.object = Some(Value::Object(answer));
+        answer.channels.get_or_insert_default();
+        answer.secure.get_or_insert_default();
+        pending.activity.object = Some(ActivityObject::Whois(answer));
         self.complete(pending);
     }
 
     /// 322.
     pub(super) fn list_line(&mut self, message: &Message) {
-        let item = json!({
-            "name": message.param(1),
-            "members": message.param(2).parse::<u64>().unwrap_or(0),
-            "topic": message.param(3),
-        });
+        let item = ListedRoom {
+            name: message.param(1).to_owned(),
+            members: message.param(2).parse().unwrap_or(0),
+            topic: message.param(3).to_owned(),
+        };
         for pending in &mut self.requests {
             if let Kind::List { items } = &mut pending.kind {
                 if items.len() < MAX_ROOMS {
@@ -139,7 +135,10 @@ impl Session {
         };
         if let Kind::List { items } = &mut pending.kind {
             let items = std::mem::take(items);
-            pending.activity.object = Some(json!({"type": "rooms", "items": items}));
+            pending.activity.object = Some(ActivityObject::Rooms(RoomsObject {
+                items: Some(items),
+                ..RoomsObject::default()
+            }));
         }
         self.complete(pending);
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use gateway::{Attached, Output, RequestId};
 use irc_codec::{Message, ModeKind};
-use protocol::Activity;
-use serde_json::{Map, Value};
+use protocol::{Activity, ListedRoom, WhoisObject};
 
 use super::{Session, Wanted};
 
@@ -53,10 +52,10 @@ pub(super) enum Kind {
     },
     Whois {
         nick: String,
-        answer: Map<String, Value>,
+        answer: Box<WhoisObject>,
     },
     List {
-        items: Vec<Value>,
+        items: Vec<ListedRoom>,
     },
 }
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Ctcp, Message, split_text};
-use protocol::{Activity, ClientId, EventBody, Timestamp};
-use serde_json::Value;
+use protocol::{Activity, ActivityObject, ClientId, EventBody, Timestamp};
 
 use super::Session;
 use super::messages::Manner;
@@ -406,8 +405,11 @@ impl Session {
 
 /// Says of a message, and in its record, what the client that sent it calls it.
 fn mark_own(activity: &mut Activity, records: &mut [(String, EventBody)], id: &ClientId) {
-    if let Some(object) = activity.object.as_mut().and_then(Value::as_object_mut) {
-        object.insert("clientId".to_owned(), id.as_str().into());
+    if let Some(
+        ActivityObject::Message(text) | ActivityObject::Me(text) | ActivityObject::Notice(text),
+    ) = &mut activity.object
+    {
+        text.client_id = Some(id.clone());
     }
     for (_, body) in records {
         if let EventBody::Message { message, .. } = body {

@@ -138,7 +138,7 @@ impl Client {
         let found = self
             .activity(status, |a| {
                 a.object_type() == Some("connection")
-                    && a.object.as_ref().unwrap()["status"] == status
+                    && a.object.as_ref().unwrap().to_value()["status"] == status
             })
             .await;
         found.content().unwrap().to_owned()

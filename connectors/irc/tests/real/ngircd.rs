@@ -37,7 +37,10 @@ async fn two_people_talk_without_ircv3() {
         .await;
     let whois = json!({"type": "query", "target": {"id": format!("bob-the-b@{SERVER}")}, "object": {"type": "whois"}});
     let answer = alice.ask(whois).await.unwrap();
-    assert_eq!(answer.object.unwrap()["channels"], json!(["#team"]));
+    assert_eq!(
+        answer.object.unwrap().to_value()["channels"],
+        json!(["#team"])
+    );
     let nobody = alice.ask(json!({"type": "query", "target": {"id": format!("nobody@{SERVER}")}, "object": {"type": "whois"}})).await;
     assert!(
         nobody

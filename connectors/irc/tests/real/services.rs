@@ -107,7 +107,7 @@ async fn channels_wait_for_services_that_are_not_there() {
     assert_eq!(joined.target.unwrap().name.as_deref(), Some("#team"));
     let whois = json!({"type": "query", "target": {"id": format!("alice@{SERVER}")}, "object": {"type": "whois"}});
     let answer = alice.ask(whois).await.unwrap();
-    assert_eq!(answer.object.unwrap()["account"], "alice");
+    assert_eq!(answer.object.unwrap().to_value()["account"], "alice");
     alice.stop().await;
 }
 

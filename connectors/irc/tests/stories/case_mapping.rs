@@ -29,7 +29,10 @@ fn the_mapping_may_come_after_names_are_known() {
     story.server(":irc.test 005 alice CASEMAPPING=ascii :are supported");
     // The gateway and the client compare names too.
     let (state, ..) = story.only();
-    assert_eq!(state.object.as_ref().unwrap()["casemapping"], "ascii");
+    assert_eq!(
+        state.object.as_ref().unwrap().to_value()["casemapping"],
+        "ascii"
+    );
     story.outputs.clear();
     story.server(":bob!b@h JOIN #t{}");
     assert_eq!(story.only().0.kind, "join");

@@ -287,7 +287,7 @@ impl Story {
             .rev()
             .find(|(activity, ..)| activity.object_type() == Some("connection"))
             .map(|(activity, ..)| {
-                let object = activity.object.as_ref().unwrap();
+                let object = activity.object.as_ref().unwrap().to_value();
                 let text = |key: &str| object[key].as_str().unwrap().to_owned();
                 (text("status"), text("content"))
             })

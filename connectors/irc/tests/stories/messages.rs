@@ -256,7 +256,7 @@ fn actions_are_told_in_three_ways_and_seen_in_one() {
     let (activity, _, records) = story.only();
     assert_eq!(
         activity.object,
-        Some(json!({"type": "me", "content": "waves back"}))
+        Some(json!({"type": "me", "content": "waves back"}).into())
     );
     let EventBody::Message { message, .. } = &records[0].1 else {
         panic!()

@@ -1,7 +1,7 @@
 /** Activities from the gateway, applied to the state. */
 
-import type { Activity, Entity } from '../activities.ts';
-import { publishedAt } from '../activities.ts';
+import type { Activity, ActivityObject, Entity } from '../activities.ts';
+import { contentOf, publishedAt } from '../activities.ts';
 import { parseCasemapping, same } from '../casemapping.ts';
 import { isChannel } from '../conversations.ts';
 import { FoldedMap } from '../folded.ts';
@@ -34,7 +34,11 @@ export interface Happening {
   from?: string;
 }
 
-const ROLES: readonly string[] = ['owner', 'admin', 'participant', 'member'];
+const ROLES: readonly unknown[] = ['owner', 'admin', 'participant', 'member'];
+
+function isRole(value: unknown): value is Role {
+  return ROLES.includes(value);
+}
 
 /** Applies one activity. `now` is used where the activity gives no time. */
 export function reduce(
@@ -67,6 +71,9 @@ interface Context {
   happenings: Happening[];
 }
 
+/** The object of one type. */
+type ObjectOf<Type extends string> = Extract<ActivityObject, { type: Type }>;
+
 const HANDLERS: Record<string, (context: Context) => void> = {
   send,
   join,
@@ -78,9 +85,9 @@ const HANDLERS: Record<string, (context: Context) => void> = {
   error: trouble,
   update(context) {
     const { object } = context.activity;
-    if (object?.type === 'connection') connection(context);
-    else if (object?.type === 'presence') presence(context);
-    else if (object?.type === 'topic') topic(context);
+    if (object?.type === 'connection') connection(context, object);
+    else if (object?.type === 'presence') presence(context, object);
+    else if (object?.type === 'topic') topic(context, object);
     else if (object?.type === 'address') nick(context);
   },
 };
@@ -110,7 +117,9 @@ function entryOf(
   content: string,
 ): Entry {
   const own = isOwn(network, from);
-  const clientId = own && text(activity.object?.['clientId']);
+  const { object } = activity;
+  const clientId =
+    own && object && 'clientId' in object && text(object.clientId);
   const said = kind === 'message' || kind === 'action' || kind === 'notice';
   return {
     id: activity.id ?? `live:${kind}:${from}:${at}:${content}`,
@@ -137,7 +146,7 @@ function send(context: Context) {
       : activity.object?.type === 'notice'
         ? 'notice'
         : 'message';
-  const entry = entryOf(context, kind, from, text(activity.object?.content));
+  const entry = entryOf(context, kind, from, contentOf(activity));
   const to = nameOf(activity.target);
   const toChannel = isRoom(network, activity.target);
   let name: string;
@@ -216,8 +225,9 @@ function join(context: Context) {
 function leave(context: Context) {
   const { draft, network, activity } = context;
   const who = nameOf(activity.actor);
-  const by = text(activity.object?.['by']);
-  const reason = text(activity.object?.content);
+  const { object } = activity;
+  const by = object && 'by' in object ? text(object.by) : '';
+  const reason = contentOf(activity);
   const said = by ? `kicked by ${by}${reason ? `: ${reason}` : ''}` : reason;
   const channel = nameOf(activity.target);
   const rooms = isRoom(network, activity.target)
@@ -243,7 +253,7 @@ function sharedRooms(draft: Draft, network: Network, who: string) {
 function query({ draft, network, activity }: Context) {
   if (activity.object?.type !== 'attendance') return;
   const room = draft.room(network.id, nameOf(activity.actor));
-  const members = activity.object['members'];
+  const { members } = activity.object;
   if (!room || !Array.isArray(members)) return;
   const before = room.members;
   room.members = new FoldedMap(room.casemapping);
@@ -254,15 +264,15 @@ function query({ draft, network, activity }: Context) {
   }
 }
 
-function presence({ draft, network, activity }: Context) {
+function presence(
+  { draft, network, activity }: Context,
+  object: ObjectOf<'presence'>,
+) {
   const who = nameOf(activity.actor);
-  const object = activity.object ?? {};
   const change: Partial<Member> = {};
-  if (typeof object['role'] === 'string' && ROLES.includes(object['role'])) {
-    change.role = object['role'] as Role;
-  }
-  if (typeof object['show'] === 'string') {
-    change.away = object['show'] === 'away';
+  if (isRole(object.role)) change.role = object.role;
+  if (typeof object.show === 'string') {
+    change.away = object.show === 'away';
     change.awayText = change.away ? text(object.content) : '';
     if (isOwn(network, who)) {
       const own = draft.network(network.id);
@@ -283,19 +293,19 @@ function presence({ draft, network, activity }: Context) {
 function role({ draft, network, activity }: Context) {
   const object = activity.object;
   if (object?.type !== 'relationship') return;
-  const room = draft.room(network.id, nameOf(object['object'] as Entity));
-  const subject = object['subject'] as { role?: string } | undefined;
-  if (!room || !subject?.role || !ROLES.includes(subject.role)) return;
+  const room = draft.room(network.id, nameOf(object.object));
+  const subject = object.subject?.role;
+  if (!room || !isRole(subject)) return;
   const given = activity.type === 'add';
   setMember(room, nameOf(activity.target), {
-    role: given ? (subject.role as Role) : 'member',
+    role: given ? subject : 'member',
   });
 }
 
-function topic(context: Context) {
+function topic(context: Context, object: ObjectOf<'topic'>) {
   const { draft, network, activity } = context;
   const channel = nameOf(activity.target);
-  const content = text(activity.object?.content ?? activity.object?.['topic']);
+  const content = contentOf(activity) || text(object.topic);
   if (!isRoom(network, activity.target)) return;
   const room = draft.room(network.id, channel);
   if (!room) return;
@@ -329,19 +339,22 @@ function nick(context: Context) {
   }
 }
 
-function connection({ draft, network, activity, happenings }: Context) {
+function connection(
+  { draft, network, activity, happenings }: Context,
+  object: ObjectOf<'connection'>,
+) {
   const changed = draft.network(network.id);
-  const status = activity.object?.['status'];
+  const { status } = object;
   if (!changed) return;
   if (status === 'connecting' || status === 'online' || status === 'offline') {
     changed.status = status;
   }
-  changed.sentence = text(activity.object?.content);
-  const current = text(activity.object?.['nick']) || nameOf(activity.target);
+  changed.sentence = contentOf(activity);
+  const current = text(object.nick) || nameOf(activity.target);
   if (current) changed.nick = current;
-  if (activity.object?.['casemapping'] !== undefined) {
+  if (object.casemapping !== undefined) {
     const casemapping = parseCasemapping(
-      activity.object['casemapping'],
+      object.casemapping,
       changed.casemapping,
     );
     if (casemapping !== changed.casemapping) {
@@ -375,11 +388,9 @@ function invite(context: Context) {
   const { draft, network, activity, happenings } = context;
   const who = nameOf(activity.actor);
   const target = nameOf(activity.target);
-  const channel = text(activity.object?.['name']);
-  if (
-    activity.object?.type !== 'room' &&
-    !isChannel(channel, network.conversations)
-  ) {
+  const { object } = activity;
+  const channel = object && 'name' in object ? text(object.name) : '';
+  if (object?.type !== 'room' && !isChannel(channel, network.conversations)) {
     return;
   }
   if (!channel || isOwn(network, who)) return;
@@ -404,7 +415,7 @@ function invite(context: Context) {
 
 function trouble(context: Context) {
   const { draft, network, activity } = context;
-  const sentence = text(activity.error) || text(activity.object?.content);
+  const sentence = text(activity.error) || contentOf(activity);
   if (!sentence) return;
   const target = nameOf(activity.target);
   const room =
