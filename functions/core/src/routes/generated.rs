@@ -1,14 +1,12 @@
-//! What is written from the table: the list in `functions/API.md`, and the requests that the web client knows. With
-//! `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the files are written, else they are compared.
+//! What is written from the table: parts of `functions/API.md`, which has a section for each request, and the requests
+//! that the web client knows. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the files are written, else they
+//! are compared.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use http::Method;
-
 use super::table::TABLE;
-use super::{Address, Limit, On, Who, find};
+use super::{Address, Limit, On, Who};
 use crate::kernel::methods::Verb;
 
 const API_MD: &str = "functions/API.md";
@@ -16,6 +14,9 @@ const CLIENT: &str = "static-client/app/lib/routes.ts";
 const BEGIN: &str =
     "<!-- Written by `cargo xtask generate` from functions/core/src/routes/table.rs. -->\n";
 const END: &str = "<!-- Until here. -->\n";
+
+/// What the line of a section begins with that is written from the table.
+const ACCESS: &str = "Access: ";
 
 fn method(verb: Verb) -> &'static str {
     match verb {
@@ -63,12 +64,17 @@ fn requests() -> impl Iterator<Item = (&'static Address, &'static On)> {
     TABLE.iter().flat_map(of)
 }
 
+/// A request as titles name it, `GET /there`.
+fn name((address, on): (&Address, &On)) -> String {
+    format!("{} {}", method(on.verb), address.pattern)
+}
+
 fn list() -> String {
     let mut text = String::from("| request | who may | body |\n| --- | --- | --- |\n");
     for (address, on) in requests() {
-        let (method, path) = (method(on.verb), address.pattern);
         let row = format!(
-            "| `{method} {path}` | {} | {} |",
+            "| `{}` | {} | {} |",
+            name((address, on)),
             who(address, on),
             body(on)
         );
@@ -84,7 +90,7 @@ fn client() -> String {
     );
     let own = requests().filter(|(address, _)| address.pattern.starts_with("/api"));
     let routes: Vec<String> = own
-        .map(|(address, on)| format!("  | '{} {}'", method(on.verb), address.pattern))
+        .map(|request| format!("  | '{}'", name(request)))
         .collect();
     let _ = writeln!(text, "{};", routes.join("\n"));
     text
@@ -105,6 +111,11 @@ fn settle(name: &str, expected: &str) {
     );
 }
 
+#[test]
+fn the_client_knows_the_requests_of_the_table() {
+    settle(CLIENT, &client());
+}
+
 fn api_md() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -112,70 +123,78 @@ fn api_md() -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-#[test]
-fn the_list_of_the_documentation_is_that_of_the_table() {
-    let text = api_md();
+/// What stands between the backquotes of a section's title, `GET /there`; none if the line is not the title of a request.
+fn title(line: &str) -> Option<&str> {
+    line.strip_prefix("### `")?.strip_suffix('`')
+}
+
+/// What the table knows of a request, in one line.
+fn access(address: &Address, on: &On) -> String {
+    let body = match body(on) {
+        text if text.is_empty() => "none".to_owned(),
+        text if on.limit == Limit::Own => text,
+        text => format!("at most {text}"),
+    };
+    format!("{ACCESS}{}. Request body: {body}.", who(address, on))
+}
+
+/// Writes what follows from the table into the documentation.
+///
+/// # Panics
+/// A section is about no request.
+fn documentation(text: &str) -> String {
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    settle(
-        API_MD,
-        &format!("{before}{BEGIN}\n{}\n{END}{after}", list()),
+    let text = format!("{before}{BEGIN}\n{}\n{END}{after}", list());
+    let mut section = None;
+    let mut written = String::new();
+    for line in text.lines() {
+        if let Some(title) = title(line) {
+            let found = requests().find(|request| name(*request) == title);
+            section = Some(found.unwrap_or_else(|| panic!("{API_MD}: {title} is no request")));
+        }
+        match section {
+            Some((address, on)) if line.starts_with(ACCESS) => {
+                section = None;
+                let _ = writeln!(written, "{}", access(address, on));
+            }
+            _ => {
+                let _ = writeln!(written, "{line}");
+            }
+        }
+    }
+    written
+}
+
+#[test]
+fn the_documentation_says_what_the_table_says() {
+    settle(API_MD, &documentation(&api_md()));
+}
+
+#[test]
+fn every_request_has_one_section_and_every_section_a_request() {
+    let text = api_md();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut described = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let Some(title) = title(line) else { continue };
+        described.push(title.to_owned());
+        let access = lines.get(number + 2);
+        assert!(
+            access.is_some_and(|line| line.starts_with(ACCESS)),
+            "{API_MD}: the section of {title} does not begin with {ACCESS:?}"
+        );
+    }
+    let mut expected: Vec<String> = requests().map(name).collect();
+    described.sort_unstable();
+    expected.sort_unstable();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|one| !described.contains(one))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{API_MD} has no section for {missing:?}"
     );
-}
-
-#[test]
-fn the_client_knows_the_requests_of_the_table() {
-    settle(CLIENT, &client());
-}
-
-/// What a cell such as `` `GET`, `DELETE /there` `` names.
-fn described(row: &str) -> Vec<(Method, String)> {
-    let cell = row
-        .trim_start_matches("| ")
-        .split(" | ")
-        .next()
-        .unwrap_or("");
-    let mut methods: Vec<Method> = Vec::new();
-    let mut found = Vec::new();
-    for span in cell.split('`').skip(1).step_by(2) {
-        let (first, rest) = span.split_once(' ').unwrap_or((span, ""));
-        if first.len() > 2 && first.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            methods.push(first.parse().unwrap());
-        }
-        if rest.starts_with('/') {
-            let end = rest.find(['?', '[', ' ']).unwrap_or(rest.len());
-            let path = &rest[..end];
-            found.extend(methods.drain(..).map(|method| (method, path.to_owned())));
-        }
-    }
-    found
-}
-
-#[test]
-fn every_request_is_described_and_nothing_else_is() {
-    let text = api_md();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    let rows = before.lines().chain(after.lines());
-    let rows = rows.filter(|line| line.starts_with("| `"));
-    let mut told = BTreeSet::new();
-    for (method, path) in rows.flat_map(described) {
-        let found = find(&path).and_then(|(address, _)| Some((address, address.on(&method)?)));
-        let (address, on) = found.unwrap_or_else(|| panic!("{method} {path} is no request"));
-        told.insert((address.pattern, on.verb as u8));
-    }
-    for (address, on) in requests() {
-        // Storage, hooks, pages and so on are described in words.
-        let listed = ["/api", "/connector/"];
-        if listed
-            .iter()
-            .any(|start| address.pattern.starts_with(start))
-        {
-            let (method, path) = (method(on.verb), address.pattern);
-            assert!(
-                told.contains(&(path, on.verb as u8)),
-                "{API_MD} does not describe {method} {path}"
-            );
-        }
-    }
+    assert_eq!(described, expected, "{API_MD} has a section too many");
 }
