@@ -1,7 +1,10 @@
 //! Mail that comes in: the addresses of channels, and what reaches them.
 
 pub(crate) mod addresses;
+mod announcement;
 pub(crate) mod incoming;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -1,27 +1,22 @@
 //! Moving an account to another store, step by step: it can be stopped anywhere, and goes on where it was.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+mod steps;
+mod target;
+
 use protocol::AccountName;
 use storage_adapter::{
     AnyStore, Copied, ETag, ObjectStore, PutMode, Storage, StoreError, TreeError,
 };
 
-use super::record::{Bucket, Move, Phase, Place, StoreRecord};
-use super::{NewPlace, SETTLE_MS};
+use self::steps::Step;
+use super::NewPlace;
+use super::record::{Move, Phase, Place, StoreRecord};
 use crate::files::Files;
-use crate::kernel::bucket::{BucketError, BucketSettings};
+use crate::kernel::bucket::BucketError;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 
-/// Objects that are copied between two notes in the record.
-const BATCH: usize = 128;
-/// Objects that are copied at the same time.
-const AT_ONCE: usize = 8;
-/// Once a pass over everything has found no more than this, the account is closed for the rest.
-const FEW: u64 = 256;
-/// Passes at most, however much is written meanwhile.
-const MAX_PASSES: u32 = 5;
 /// How often a step is begun again because others changed the record.
 const MAX_ROUNDS: u32 = 50;
 /// Places that are remembered because something is left there.
@@ -94,15 +89,6 @@ pub struct MoveReport {
 struct Session {
     record: StoreRecord,
     etag: Option<ETag>,
-}
-
-/// What became of a step.
-enum Step {
-    Done(MoveReport),
-    /// There is more to do, but the time is over.
-    Later(MoveReport),
-    /// Go on with the record as it is now.
-    Again,
 }
 
 type Raw<H> = Storage<AnyStore, H>;
@@ -258,125 +244,6 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(removed)
     }
 
-    async fn step(&self, account: &AccountName, until: i64) -> Result<Step, MoveError> {
-        let known = self.places.known(account, true).await?;
-        let mut session = Session {
-            record: known.record.clone(),
-            etag: known.etag.clone(),
-        };
-        let Some(moving) = session.record.moving.clone() else {
-            let done = true;
-            return Ok(Step::Done(MoveReport {
-                done,
-                ..MoveReport::default()
-            }));
-        };
-        let from = self.raw(account, &session.record.place).await?;
-        let to = self.raw(account, &moving.to).await?;
-        match moving.phase {
-            Phase::Copying => {
-                for _ in 0..MAX_PASSES {
-                    let before = session.objects();
-                    match self
-                        .copy_all(account, &mut session, &from, &to, until)
-                        .await?
-                    {
-                        Some(step) => return Ok(step),
-                        None if session.objects() - before <= FEW => break,
-                        None => {}
-                    }
-                }
-                self.check_room(account, &from, &moving.to).await?;
-                session.enter(Phase::Closed);
-                self.save(account, &mut session).await?;
-                Ok(Step::Again)
-            }
-            Phase::Closed => {
-                // Until nobody remembers that the account was open.
-                self.kernel.storage().host().sleep(SETTLE_MS).await;
-                from.fence(account, &moving.id).await?;
-                session.enter(Phase::Marked);
-                self.save(account, &mut session).await?;
-                Ok(Step::Again)
-            }
-            Phase::Marked => {
-                if let Some(step) = self
-                    .copy_all(account, &mut session, &from, &to, until)
-                    .await?
-                {
-                    return Ok(step);
-                }
-                from.copy_heads(account, &to).await?;
-                let compared = from.compare(account, &to).await?;
-                let report = MoveReport {
-                    done: true,
-                    objects: session.objects(),
-                    bytes: session
-                        .record
-                        .moving
-                        .as_ref()
-                        .map_or(0, |moving| moving.bytes),
-                    documents: compared.documents,
-                };
-                let old = std::mem::replace(&mut session.record.place, moving.to);
-                session.record.moving = None;
-                session.leave(old);
-                Ok(if self.save(account, &mut session).await? {
-                    Step::Done(report)
-                } else {
-                    Step::Again
-                })
-            }
-        }
-    }
-
-    /// Copies all that never changes and is not there yet. What is being copied is noted before, so whatever is there
-    /// and not noted has been verified. Nothing if it has reached the end.
-    async fn copy_all(
-        &self,
-        account: &AccountName,
-        session: &mut Session,
-        from: &Raw<H>,
-        to: &Raw<H>,
-        until: i64,
-    ) -> Result<Option<Step>, MoveError> {
-        let mut after = None;
-        let mut batch = session.pending();
-        loop {
-            if !batch.is_empty() {
-                let copy = |key: String| async move { from.copy_object(to, &key).await };
-                let copies = stream::iter(batch).map(copy).buffer_unordered(AT_ONCE);
-                let copied: Vec<Copied> = copies.try_collect().await?;
-                session.count(&copied);
-                session.note(Vec::new());
-            }
-            let late = self.kernel.now().millis() >= until;
-            batch = Vec::new();
-            while batch.is_empty() && !late {
-                let missing = from.missing_in(account, to, after.as_deref()).await?;
-                let more = missing.entries.len() > BATCH;
-                let keys = missing.entries.into_iter().map(|entry| entry.key);
-                batch = keys.take(BATCH).collect();
-                if !more {
-                    after = missing.next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
-            }
-            session.note(batch.clone());
-            if !self.save(account, session).await? {
-                return Ok(Some(Step::Again));
-            }
-            if late {
-                return Ok(Some(Step::Later(session.report())));
-            }
-            if batch.is_empty() {
-                return Ok(None);
-            }
-        }
-    }
-
     /// Writes the record; false if others were quicker, or nobody knows.
     async fn save(&self, account: &AccountName, session: &mut Session) -> Result<bool, MoveError> {
         let mode = session
@@ -414,108 +281,6 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Err(MoveError::Conflict(
             "the account's place was changed at the same time; look at it and try again".to_owned(),
         ))
-    }
-
-    /// Checks a new place, and tries it out.
-    async fn new_place(
-        &self,
-        account: &AccountName,
-        to: NewPlace,
-        record: &StoreRecord,
-    ) -> Result<Place, MoveError> {
-        let settings = match to {
-            NewPlace::Installation => return Ok(Place::Installation),
-            NewPlace::Bucket(settings) => settings,
-        };
-        let settings = self.fill_secret(account, settings, record)?;
-        let settings = settings.check().map_err(MoveError::Refused)?;
-        let opened = self
-            .kernel
-            .storage()
-            .host()
-            .open_bucket(&settings, None)
-            .await?;
-        let id = self.mark();
-        let secret = self
-            .kernel
-            .keys()
-            .seal(
-                account,
-                &id,
-                &settings.secret_access_key,
-                self.kernel.random(),
-            )
-            .map_err(|error| MoveError::Refused(error.to_string()))?;
-        Ok(Place::Bucket(Bucket {
-            id,
-            region: settings.region.unwrap_or_default(),
-            path_style: settings.path_style.unwrap_or_default(),
-            endpoint: settings.endpoint,
-            bucket: settings.bucket,
-            prefix: settings.prefix,
-            access_key_id: settings.access_key_id,
-            secret,
-            parts: opened.parts,
-            trusted: settings.trusted,
-        }))
-    }
-
-    /// Fills in the secret that is known for the same key at the same server, if none is given.
-    fn fill_secret(
-        &self,
-        account: &AccountName,
-        mut settings: BucketSettings,
-        record: &StoreRecord,
-    ) -> Result<BucketSettings, MoveError> {
-        let endpoint = settings
-            .endpoint
-            .as_deref()
-            .map(|text| text.trim().trim_end_matches('/'));
-        if settings.secret_access_key.trim().is_empty()
-            && let Place::Bucket(known) = &record.place
-            && known.access_key_id == settings.access_key_id.trim()
-            // A secret goes nowhere but where its owner wanted it.
-            && known.endpoint.as_deref() == endpoint.filter(|text| !text.is_empty())
-        {
-            let secret = self.kernel.keys().open(account, &known.id, &known.secret);
-            settings.secret_access_key =
-                secret.map_err(|error| MoveError::Refused(error.to_string()))?;
-        }
-        Ok(settings)
-    }
-
-    /// The same with the record as it is.
-    pub(super) async fn known_secret(
-        &self,
-        account: &AccountName,
-        settings: BucketSettings,
-    ) -> Result<BucketSettings, MoveError> {
-        let known = self.places.known(account, true).await?;
-        self.fill_secret(account, settings, &known.record)
-    }
-
-    /// The installation's store takes no more than the quota.
-    async fn check_room(
-        &self,
-        account: &AccountName,
-        from: &Raw<H>,
-        to: &Place,
-    ) -> Result<(), MoveError> {
-        if *to != Place::Installation {
-            return Ok(());
-        }
-        let record = self.identity.account(account).await?;
-        let quota = record
-            .and_then(|(record, _)| record.quota)
-            .or_else(|| self.kernel.config().default_quota)
-            .filter(|bytes| *bytes > 0);
-        let used = from.used_bytes(account).await?;
-        match quota {
-            Some(quota) if used > quota => Err(MoveError::Refused(format!(
-                "the account holds {used} bytes and may hold {quota} in the installation's store; delete something first"
-            ))),
-            _ => Ok(()),
-        }
     }
 
     async fn raw(&self, account: &AccountName, place: &Place) -> Result<Raw<H>, MoveError> {
