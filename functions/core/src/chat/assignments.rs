@@ -19,11 +19,15 @@ use crate::kernel::request::{answer, parse_json, query};
 impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /connector/assignments[?account=…]`.
     pub(crate) async fn get_assignments(&self, connector: &Connector, parts: &Parts) -> Answer {
-        let accounts = match query(parts, "account") {
+        let only = match query(parts, "account") {
             Some(name) => {
                 let name = name.parse::<AccountName>();
-                vec![name.map_err(|error| Failure::unprocessable(error.to_string()))?]
+                Some(name.map_err(|error| Failure::unprocessable(error.to_string()))?)
             }
+            None => None,
+        };
+        let accounts = match &only {
+            Some(name) => vec![name.clone()],
             None => self.identity.account_names().await?,
         };
         let closed = self.identity.closed_accounts().await?;
@@ -34,9 +38,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             for mut connection in self.connections(&account).await? {
                 if connection.enabled && connection.connector == connector.id {
-                    self.identity
-                        .with_live_token(&account, &mut connection)
-                        .await?;
+                    // Whoever revokes the token replaces it. That it is gone all the same is looked at for one account, not
+                    // with a read for each of them.
+                    if only.is_some() {
+                        self.identity
+                            .with_live_token(&account, &mut connection)
+                            .await?;
+                    }
                     assignments.extend(self.assignment(&account, connection));
                 }
             }

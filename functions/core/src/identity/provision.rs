@@ -99,13 +99,24 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         account: &AccountName,
     ) -> Result<Option<String>, StoreError> {
+        let found = self.private_connection(account).await?;
+        Ok(found.map(|(_, token)| token.id))
+    }
+
+    /// Returns the connection to the private server, and the token that it shows there.
+    pub(crate) async fn private_connection(
+        &self,
+        account: &AccountName,
+    ) -> Result<Option<(Connection, BearerToken)>, StoreError> {
         let key = keys::connection(account, PRIVATE_CONNECTION);
-        let connection = match self.kernel.load::<Connection>(&key).await {
+        let found = match self.kernel.load::<Connection>(&key).await {
             Err(StoreError::Damaged(_)) => None,
             found => found?,
         };
-        let token = connection.and_then(|(connection, _)| self.private_token(account, &connection));
-        Ok(token.map(|token| token.id))
+        Ok(found.and_then(|(connection, _)| {
+            let token = self.private_token(account, &connection)?;
+            Some((connection, token))
+        }))
     }
 
     /// Returns the token that a connection shows to the private server, if it is that connection.
@@ -142,10 +153,21 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Ok(_) | Err(StoreError::Damaged(_)) => {}
             Err(error) => return Err(error),
         }
+        self.renew_token(account, connection).await?;
+        Ok(())
+    }
+
+    /// Gives the connection to the private server another token. Returns whether it could be made: an account has only so
+    /// many grants.
+    pub(crate) async fn renew_token(
+        &self,
+        account: &AccountName,
+        connection: &mut Connection,
+    ) -> Result<bool, StoreError> {
         let (grant, sealed) = match self.token_for_private(account, &connection.name).await {
             Ok(made) => made,
             // As many grants as there may be, or disabled just now.
-            Err(StoreError::Denied(_)) => return Ok(()),
+            Err(StoreError::Denied(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
         let before = connection.password.clone();
@@ -167,7 +189,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         if let Some(password) = now {
             connection.password = password;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The same for accounts that were made before there was a network, the first one above all; for others it is done

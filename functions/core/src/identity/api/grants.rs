@@ -96,8 +96,23 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .kernel
             .load::<Grant>(&keys::grant(&held.account, id))
             .await?;
-        found.ok_or_else(missing)?;
+        let (grant, _) = found.ok_or_else(missing)?;
+        let private = match grant.kind {
+            GrantKind::Irc => self.private_connection(&held.account).await?,
+            _ => None,
+        };
+        let mut private = private.filter(|(_, token)| token.id == id);
+        // Its successor comes first, so that whatever breaks off leaves a token that works.
+        if let Some((connection, _)) = &mut private
+            && self.renew_token(&held.account, connection).await?
+        {
+            private = None;
+        }
         self.revoke(&held.account, id).await?;
+        if let Some((mut connection, _)) = private {
+            // There was no room for one more.
+            self.renew_token(&held.account, &mut connection).await?;
+        }
         Ok(empty(StatusCode::NO_CONTENT))
     }
 }

@@ -5,7 +5,7 @@ use protocol::Timestamp;
 use serde_json::Value;
 use storage_adapter::ObjectStore;
 
-use super::{message, send};
+use super::{message, send, signed};
 use crate::testing::{TestFunctions, functions};
 
 /// Seconds between two publications where somebody says something each second.
@@ -64,6 +64,21 @@ fn a_channel_costs_a_tenth_of_a_request_a_member_and_message_and_four_a_commit()
     assert!(deleted <= 2 * 10, "{deleted}");
     let said = 20 * APART as u64 * members.len() as u64;
     assert!(total * 10 <= said, "{total} requests for {said}");
+}
+
+/// A connector that starts asks for the connections of all accounts.
+#[test]
+fn the_connections_of_all_accounts_cost_one_read_each() {
+    let f = functions();
+    for number in 0..10 {
+        f.sign_up(&format!("member{number}"));
+    }
+    f.memory().take_requests();
+    let all = signed(&f, "GET", "/connector/assignments", &Value::Null).json();
+    assert_eq!(all["assignments"].as_array().unwrap().len(), 10);
+    let requests = f.memory().take_requests();
+    // Each account's connections are listed and read; besides, the names and those that are closed are listed.
+    assert_eq!((requests.get, requests.list, requests.put), (10, 10 + 2, 0));
 }
 
 /// 2,000 messages in forty commits: what is at rest is the day, not every state that it had.

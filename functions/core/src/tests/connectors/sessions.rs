@@ -124,10 +124,44 @@ fn to_revoke_the_token_of_ones_own_space_is_to_change_it() {
     assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
     // Who keeps the connection asks what it is now.
     assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"]);
+    // Also whoever asks for the connections of all accounts.
+    let all = signed(&f, "GET", "/connector/assignments", &Value::Null).json();
+    let live = &all["assignments"][0]["connection"]["password"];
+    assert_eq!(proved(live), managed().as_str());
     let after = assigned();
+    assert_eq!(&after, live);
     assert_eq!(proved(&before), Value::Null);
     assert_eq!(proved(&after), managed().as_str());
     assert_eq!(assigned(), after);
+}
+
+#[test]
+fn where_there_is_no_room_for_another_token_the_old_one_makes_it() {
+    let f = functions();
+    let alice = f.sign_up("alice");
+    let grants = || {
+        let grants = f.api("GET", "/api/grants", &alice, Value::Null).json();
+        grants["grants"].as_array().unwrap().clone()
+    };
+    let more = || {
+        let body = json!({"kind": "irc", "client": "irssi"});
+        f.api("POST", "/api/grants", &alice, body).status
+    };
+    while more() == 201 {}
+    let own = grants()
+        .into_iter()
+        .find(|grant| grant["managed"] == true)
+        .unwrap();
+    let path = format!("/api/grants/{}", own["id"].as_str().unwrap());
+    assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
+    let after = grants();
+    let managed: Vec<_> = after
+        .iter()
+        .filter(|grant| grant["managed"] == true)
+        .collect();
+    assert_eq!(managed.len(), 1);
+    assert_ne!(managed[0]["id"], own["id"]);
+    assert_eq!(more(), 409, "{}", after.len());
 }
 
 #[test]
