@@ -40,7 +40,7 @@ pub use chat::turn::TurnCredentials;
 pub use connectors::Connectors;
 pub use files::Files;
 pub use files::client_files;
-pub use files::stores::{MoveError, MoveReport, NewPlace, Tree, TreeStore};
+pub use files::stores::{MoveError, MoveReport, NewStoreLocation, Tree, TreeStore};
 pub use identity::Identity;
 pub use identity::accounts::{CreateAccountError, MIN_PASSWORD_LENGTH};
 pub use identity::closed::ChangeAccountError;

@@ -1,7 +1,7 @@
 //! Any JSON (or form, or plain text) by a template; without one, what looks like a message in it.
 
 mod plain;
-mod said;
+mod summary;
 
 use serde_json::{Value, json};
 

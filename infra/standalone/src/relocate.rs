@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use functions_core::{BucketSettings, NewPlace};
+use functions_core::{BucketSettings, NewStoreLocation};
 use protocol::AccountName;
 
 use crate::serve::Functions;
@@ -57,8 +57,8 @@ pub(crate) async fn run(
         && !functions.files().is_being_moved(&account).await?
     {
         let to = match to.as_str() {
-            "installation" => NewPlace::Installation,
-            "bucket" => NewPlace::Bucket(destination(|name| std::env::var(name).ok())?),
+            "installation" => NewStoreLocation::Installation,
+            "bucket" => NewStoreLocation::Bucket(destination(|name| std::env::var(name).ok())?),
             other => bail!("--to: found \"{other}\", expected bucket or installation"),
         };
         functions.files().begin_move(&account, to).await?;

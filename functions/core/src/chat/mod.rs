@@ -30,7 +30,7 @@ pub(crate) struct Chat<S, H> {
     files: Arc<Files<S, H>>,
     notify: Arc<Notify<S, H>>,
     pauses: away::Pauses,
-    days: archive::Days,
+    days: archive::DayCache,
 }
 
 impl<S, H> Chat<S, H> {
@@ -49,7 +49,7 @@ impl<S, H> Chat<S, H> {
             files: Arc::clone(files),
             notify: Arc::clone(notify),
             pauses: away::Pauses::default(),
-            days: archive::Days::default(),
+            days: archive::DayCache::default(),
         }
     }
 }

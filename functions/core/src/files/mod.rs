@@ -1,9 +1,9 @@
 //! Documents of accounts: the remoteStorage API, where an account's tree is, and how much of what was overwritten is retained.
 
+pub(crate) mod archive_reads;
 pub mod client_files;
 mod kept;
 pub(crate) mod listings;
-pub(crate) mod looks;
 pub(crate) mod quota;
 pub(crate) mod remote_storage;
 pub(crate) mod stores;
@@ -25,8 +25,8 @@ pub struct Files<S, H> {
     identity: Arc<Identity<S, H>>,
     listings: listings::ListingCache,
     quotas: quota::QuotaCache,
-    looks: looks::Looks,
-    places: Arc<stores::Places<S, H>>,
+    archive_reads: archive_reads::ArchiveReads,
+    places: Arc<stores::StoreLocations<S, H>>,
     /// Of all accounts that are in the installation's store.
     trees: Tree<S, H>,
 }
@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             identity: Arc::clone(identity),
             listings: listings::ListingCache::default(),
             quotas: quota::QuotaCache::default(),
-            looks: looks::Looks::default(),
+            archive_reads: archive_reads::ArchiveReads::default(),
             places,
             trees,
         }

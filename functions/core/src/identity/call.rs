@@ -7,7 +7,7 @@ use protocol::GrantKind;
 use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
-use crate::identity::grants::Held;
+use crate::identity::grants::VerifiedGrant;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
@@ -18,12 +18,12 @@ pub(crate) struct Call<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) client: ClientAddress,
     /// The session that it belongs to, where the table of routes wants one.
-    pub(crate) session: Option<Arc<Held>>,
+    pub(crate) session: Option<Arc<VerifiedGrant>>,
 }
 
 impl Call<'_> {
     /// Returns the session that the request belongs to.
-    pub(crate) fn session(&self) -> Result<&Arc<Held>, Failure> {
+    pub(crate) fn session(&self) -> Result<&Arc<VerifiedGrant>, Failure> {
         // The table decides who is let in; a handler that wants more than it finds nobody.
         self.session
             .as_ref()
@@ -37,7 +37,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         parts: &Parts,
         client: ClientAddress,
-    ) -> Result<Arc<Held>, Failure> {
+    ) -> Result<Arc<VerifiedGrant>, Failure> {
         let held = self.bearer(&parts.headers, client).await?;
         if held.grant.kind == GrantKind::Session {
             return Ok(held);
@@ -51,13 +51,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn session_account<'a>(
         &self,
         call: &'a Call<'_>,
-    ) -> Result<(&'a Held, AccountRecord), Failure> {
+    ) -> Result<(&'a VerifiedGrant, AccountRecord), Failure> {
         let held = call.session()?;
         Ok((held, self.account_of(held).await?))
     }
 
     /// Returns the record of a session's account.
-    pub(crate) async fn account_of(&self, held: &Held) -> Result<AccountRecord, Failure> {
+    pub(crate) async fn account_of(&self, held: &VerifiedGrant) -> Result<AccountRecord, Failure> {
         match self.account(&held.account).await? {
             Some((record, _)) => Ok(record),
             None => Err(Failure::unauthorized(

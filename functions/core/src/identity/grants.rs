@@ -63,7 +63,7 @@ impl From<CreateGrantError> for Failure {
 
 /// A token that was shown and is valid.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct VerifiedGrant {
     pub(crate) account: AccountName,
     pub(crate) grant: Grant,
     key: String,
@@ -73,16 +73,16 @@ pub(crate) struct Held {
 /// Grants by the hash of their token.
 #[derive(Debug, Default)]
 pub(crate) struct GrantCache {
-    entries: Mutex<HashMap<[u8; 32], Arc<Held>>>,
+    entries: Mutex<HashMap<[u8; 32], Arc<VerifiedGrant>>>,
 }
 
 impl GrantCache {
-    fn get(&self, digest: &[u8; 32]) -> Option<Arc<Held>> {
+    fn get(&self, digest: &[u8; 32]) -> Option<Arc<VerifiedGrant>> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(digest).cloned()
     }
 
-    fn insert(&self, digest: [u8; 32], held: Arc<Held>) {
+    fn insert(&self, digest: [u8; 32], held: Arc<VerifiedGrant>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_CACHED {
             // Rare enough that it is not worth remembering which was used when.
@@ -110,7 +110,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         headers: &HeaderMap,
         client: ClientAddress,
-    ) -> Result<Arc<Held>, Failure> {
+    ) -> Result<Arc<VerifiedGrant>, Failure> {
         let Some(text) = bearer_token(headers) else {
             return Err(Failure::unauthorized(
                 "this needs a token: send it as Authorization: Bearer",
@@ -135,7 +135,10 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     }
 
     /// Returns the grant of a token if it is valid now.
-    pub(crate) async fn check_token(&self, text: &str) -> Result<Option<Arc<Held>>, StoreError> {
+    pub(crate) async fn check_token(
+        &self,
+        text: &str,
+    ) -> Result<Option<Arc<VerifiedGrant>>, StoreError> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let held = match self.grants.get(&digest) {
             Some(held) => self.revalidate(text, digest, held).await?,
@@ -151,8 +154,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         text: &str,
         digest: [u8; 32],
-        held: Arc<Held>,
-    ) -> Result<Option<Arc<Held>>, StoreError> {
+        held: Arc<VerifiedGrant>,
+    ) -> Result<Option<Arc<VerifiedGrant>>, StoreError> {
         let options = GetOptions {
             if_none_match: Some(held.etag.clone()),
             range: None,
@@ -171,7 +174,11 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
     }
 
-    async fn look_up(&self, text: &str, digest: [u8; 32]) -> Result<Option<Arc<Held>>, StoreError> {
+    async fn look_up(
+        &self,
+        text: &str,
+        digest: [u8; 32],
+    ) -> Result<Option<Arc<VerifiedGrant>>, StoreError> {
         let Ok(token) = text.parse::<BearerToken>() else {
             return Ok(None);
         };
@@ -203,7 +210,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         if !token.matches(&grant.secret_hash) {
             return Ok(None);
         }
-        let held = Arc::new(Held {
+        let held = Arc::new(VerifiedGrant {
             account: token.owner,
             grant,
             key,

@@ -8,7 +8,7 @@ use protocol::{AccountName, BearerToken, Connection, Say};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::deliveries::Taken;
-use super::reading::{Reading, Refused, Told};
+use super::reading::{ParsedEvent, Reading, Refused};
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
 use crate::kernel::body::Body;
 use crate::kernel::guard::{ClientAddress, Subject};
@@ -129,7 +129,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         &self,
         account: &AccountName,
         hook: &Hook,
-        read: Option<Result<Told, Refused>>,
+        read: Option<Result<ParsedEvent, Refused>>,
     ) -> Answer {
         let told = match read {
             Some(Ok(told)) => told,
@@ -170,7 +170,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         &self,
         account: &AccountName,
         hook: &Hook,
-        told: Told,
+        told: ParsedEvent,
     ) -> Result<Delivery, Failure> {
         let id = told.id.unwrap_or_else(|| hex(&self.kernel.random::<16>()));
         let lines = told.lines;

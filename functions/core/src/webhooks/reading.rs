@@ -31,7 +31,7 @@ pub(super) struct Reading {
 }
 
 /// What a request tells.
-pub(super) struct Told {
+pub(super) struct ParsedEvent {
     pub(super) kind: String,
     pub(super) from: Option<String>,
     /// As they may be shown.
@@ -68,7 +68,7 @@ impl From<Unreadable> for Refused {
 
 impl Reading {
     /// Reads it.
-    pub(super) fn read(&self) -> Result<Told, Refused> {
+    pub(super) fn read(&self) -> Result<ParsedEvent, Refused> {
         let body = hooks::decoded(&self.headers, &self.body, self.source.max_body())?;
         let call = self.call(&body);
         self.verify(&call, matches!(body, Cow::Owned(_)))?;
@@ -77,7 +77,7 @@ impl Reading {
         let event = hooks::read(self.source, &call, template.as_ref())?;
         let lines = hooks::say(&event.lines, self.mention_everybody);
         let kind = event.kind.chars().filter(|c| !c.is_control());
-        Ok(Told {
+        Ok(ParsedEvent {
             kind: kind.take(MAX_EVENT).collect(),
             is_blank: lines.is_empty() && !event.lines.is_empty(),
             unwanted: self.filter.reason(&event),

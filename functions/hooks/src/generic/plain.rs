@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::said::{MAX_NAME, MAX_PARTS, Said, is_event, plain, said};
+use super::summary::{MAX_NAME, MAX_PARTS, Summary, is_event, plain, summarise};
 use crate::json::scalar;
 use crate::text::{MAX_RAW, raw_lines};
 use crate::work::look;
@@ -62,7 +62,7 @@ struct Found<'a> {
     list: Option<&'a [Value]>,
     /// Whether it is one of [`ASIDE`], or in one.
     aside: bool,
-    said: Said<'a>,
+    summary: Summary<'a>,
 }
 
 /// Makes lines of a body.
@@ -81,12 +81,12 @@ pub(super) fn lines(body: &Value) -> Vec<String> {
             // What is listed without a heading is about that which has one.
             let above = || std::iter::successors(found.parent, |&at| objects[at].parent);
             let is_part = found.list.is_some()
-                && found.said.heading().is_none()
-                && above().any(|at| objects[at].said.heading().is_some());
-            found.said.is_something() && !found.aside && !is_part
+                && found.summary.heading().is_none()
+                && above().any(|at| objects[at].summary.heading().is_some());
+            found.summary.is_something() && !found.aside && !is_part
         })
         // Of equals the first.
-        .min_by_key(|&at| (objects[at].depth as i64) - 2 * objects[at].said.worth());
+        .min_by_key(|&at| (objects[at].depth as i64) - 2 * objects[at].summary.worth());
     match best {
         Some(best) => of(&objects, best),
         None => fields(body, &objects),
@@ -95,7 +95,7 @@ pub(super) fn lines(body: &Value) -> Vec<String> {
 
 /// The objects in a value, those that are least deep first.
 fn objects(body: &Value) -> Vec<Found<'_>> {
-    struct Place<'a> {
+    struct Node<'a> {
         value: &'a Value,
         parent: Option<usize>,
         depth: usize,
@@ -104,7 +104,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
         aside: bool,
     }
     let mut found = Vec::new();
-    let mut queue = VecDeque::from([Place {
+    let mut queue = VecDeque::from([Node {
         value: body,
         parent: None,
         depth: 0,
@@ -125,7 +125,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                 let number = found.len();
                 for (name, value) in map.iter().take(MAX_PARTS) {
                     if name.len() <= MAX_NAME && (value.is_object() || value.is_array()) {
-                        queue.push_back(Place {
+                        queue.push_back(Node {
                             value,
                             parent: Some(number),
                             depth: place.depth + 1,
@@ -142,7 +142,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                     path: place.path,
                     list: place.list,
                     aside: place.aside,
-                    said: said(map),
+                    summary: summarise(map),
                 });
             }
             Value::Array(list) => {
@@ -150,7 +150,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
                     if queue.len() >= MAX_OBJECTS {
                         break;
                     }
-                    queue.push_back(Place {
+                    queue.push_back(Node {
                         value,
                         parent: place.parent,
                         depth: place.depth + 1,
@@ -175,31 +175,31 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
     let above =
         || std::iter::successors(core.parent, |&at| objects[at].parent).map(|at| &objects[at]);
     if let Some(list) = core.list {
-        let others: Vec<Said<'_>> = list
+        let others: Vec<Summary<'_>> = list
             .iter()
             .take(MAX_PARTS)
             .filter_map(Value::as_object)
-            .map(said)
-            .filter(Said::is_something)
+            .map(summarise)
+            .filter(Summary::is_something)
             .collect();
         if others.len() > 1 {
-            let over =
-                above().find(|found| found.said.title.is_some() || found.said.message.is_some());
-            let mut lines = over.map(|found| found.said.lines()).unwrap_or_default();
-            lines.extend(others.iter().flat_map(Said::lines).take(MAX_RAW + 1));
+            let over = above()
+                .find(|found| found.summary.title.is_some() || found.summary.message.is_some());
+            let mut lines = over.map(|found| found.summary.lines()).unwrap_or_default();
+            lines.extend(others.iter().flat_map(Summary::lines).take(MAX_RAW + 1));
             return lines;
         }
     }
-    let mut all = core.said;
+    let mut all = core.summary;
     let mut lines = Vec::new();
     for found in above() {
-        let said = found.said;
+        let summary = found.summary;
         if all.title.is_none() {
-            all.title = said.title;
+            all.title = summary.title;
         }
-        all.state = all.state.or(said.state);
-        all.link = all.link.or(said.link);
-        match (all.message, said.message) {
+        all.state = all.state.or(summary.state);
+        all.link = all.link.or(summary.link);
+        match (all.message, summary.message) {
             (None, message) => all.message = message,
             (Some(ours), Some(message)) if ours != message => lines = raw_lines(message).collect(),
             _ => {}
@@ -214,10 +214,10 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
         let messages = || {
             objects
                 .iter()
-                .filter(|found| !found.aside && found.said.heading().is_none())
+                .filter(|found| !found.aside && found.summary.heading().is_none())
         };
         let mut messages = messages().filter(within).chain(messages().filter(beside));
-        all.message = messages.find_map(|found| found.said.message);
+        all.message = messages.find_map(|found| found.summary.message);
     }
     lines.extend(all.lines());
     lines

@@ -3,7 +3,7 @@
 use protocol::Day;
 use storage_adapter::{DocumentPath, FolderPath, TreeError, Version};
 
-use super::place::Place;
+use super::day_store::DayStore;
 
 /// Something that a second look may show to be otherwise.
 #[derive(Eq, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) enum Side {
 }
 
 /// Returns the nearest day with a document on one side of `day`.
-pub(crate) async fn neighbour<P: Place>(
+pub(crate) async fn neighbour<P: DayStore>(
     place: &P,
     folder: &[String],
     day: Day,
@@ -55,7 +55,7 @@ pub(crate) async fn neighbour<P: Place>(
 }
 
 /// Returns the items of a folder whose names are numbers; it is doubtful that there is none in a folder that is there.
-async fn numbers<P: Place>(
+async fn numbers<P: DayStore>(
     place: &P,
     folder: &[String],
     below: &[&str],

@@ -7,12 +7,12 @@
 
 mod away;
 mod day;
-mod days;
+mod day_cache;
+mod day_store;
 mod links;
-mod place;
 mod plan;
 
-pub(crate) use self::days::Days;
+pub(crate) use self::day_cache::DayCache;
 use std::collections::BTreeMap;
 
 use crate::kernel::host::Host;
@@ -23,7 +23,7 @@ use protocol::{
 use sha2::{Digest, Sha256};
 use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
 
-use self::place::Home;
+use self::day_store::Home;
 use self::plan::{Plan, plan};
 use crate::chat::Chat;
 use crate::chat::events::Trouble;

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
 
 use super::day::DayDocument;
+use super::day_store::{DayStore, Found};
 use super::links::{Doubt, Side, neighbour};
-use super::place::{Found, Place};
 use super::{Group, JSON, document};
 
 /// The most documents of one day.
@@ -33,7 +33,7 @@ struct Draft {
 }
 
 /// Adds to a plan what has to be written for one archive.
-pub(crate) async fn plan<P: Place>(
+pub(crate) async fn plan<P: DayStore>(
     place: &P,
     group: &Group,
     plan: &mut Plan,
@@ -69,7 +69,7 @@ pub(crate) async fn plan<P: Place>(
 }
 
 /// Reads a day, or begins it; moves aside what is no archive.
-async fn open_day<P: Place>(
+async fn open_day<P: DayStore>(
     place: &P,
     group: &Group,
     day: Day,
@@ -103,7 +103,7 @@ async fn open_day<P: Place>(
 }
 
 /// Links new days with the days before and after, and keeps `meta` up to date.
-async fn link_days<P: Place>(
+async fn link_days<P: DayStore>(
     place: &P,
     group: &Group,
     new_days: &[Day],
@@ -151,7 +151,7 @@ async fn link_days<P: Place>(
 }
 
 /// Opens a day that is there, to link it; others are left alone.
-async fn existing_day<P: Place>(
+async fn existing_day<P: DayStore>(
     place: &P,
     group: &Group,
     day: Day,
@@ -178,7 +178,7 @@ async fn existing_day<P: Place>(
     }))
 }
 
-async fn plan_meta<P: Place>(
+async fn plan_meta<P: DayStore>(
     place: &P,
     group: &Group,
     new_days: &[Day],

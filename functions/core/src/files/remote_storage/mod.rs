@@ -76,7 +76,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             }
         };
         if access == Access::Read {
-            self.before_looking_at(&account, &item).await;
+            self.publish_before_read(&account, &item).await;
         }
         let public = item.is_public();
         match (&parts.method, item) {

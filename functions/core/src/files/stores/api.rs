@@ -4,8 +4,8 @@ use http::StatusCode;
 use protocol::{MoveView, PlaceView, StoreTested, StoreView};
 use storage_adapter::ObjectStore;
 
-use super::NewPlace;
-use super::record::{Place, StoreRecord};
+use super::NewStoreLocation;
+use super::record::{StoreLocation, StoreRecord};
 use crate::files::Files;
 use crate::identity::call::Call;
 use crate::kernel::bucket::BucketSettings;
@@ -17,11 +17,11 @@ use crate::kernel::request::{answer, json};
 /// For how long one request goes on with a move, in milliseconds.
 const STEP_MS: u64 = 5_000;
 
-impl From<Place> for PlaceView {
-    fn from(place: Place) -> Self {
+impl From<StoreLocation> for PlaceView {
+    fn from(place: StoreLocation) -> Self {
         match place {
-            Place::Installation => Self::Installation,
-            Place::Bucket(bucket) => Self::Bucket {
+            StoreLocation::Installation => Self::Installation,
+            StoreLocation::Bucket(bucket) => Self::Bucket {
                 endpoint: bucket.endpoint,
                 region: bucket.region,
                 bucket: bucket.bucket,
@@ -42,7 +42,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// `PUT /api/store`: begins a move, or uses other credentials.
     pub(crate) async fn put_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let account = &call.session()?.account;
-        let to: NewPlace = json(body).await?;
+        let to: NewStoreLocation = json(body).await?;
         self.begin_move(account, to).await?;
         self.store_view(account).await
     }

@@ -31,7 +31,7 @@ use crate::kernel::body::collect;
 use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
-use record::{Place, StoreRecord};
+use record::{StoreLocation, StoreRecord};
 
 /// For how long it is remembered where a tree is, in milliseconds.
 const LEASE_MS: i64 = 2_000;
@@ -54,14 +54,14 @@ const CLOSED: &str = "the account's storage is being moved to another place and 
 pub type Tree<S, H> = Storage<TreeStore<S, H>, H>;
 
 /// Where a bucket is, and the trees in it.
-type Open<S, H> = (Place, Tree<S, H>);
+type Open<S, H> = (StoreLocation, Tree<S, H>);
 
 /// Makes what [`Files`] keeps.
 pub(crate) fn of<S: ObjectStore, H: Host>(
     storage: &Storage<S, H>,
-) -> (Arc<Places<S, H>>, Tree<S, H>) {
+) -> (Arc<StoreLocations<S, H>>, Tree<S, H>) {
     let (store, host) = (storage.shared_store(), storage.shared_host());
-    let places = Arc::new(Places::new(Arc::clone(&store), Arc::clone(&host)));
+    let places = Arc::new(StoreLocations::new(Arc::clone(&store), Arc::clone(&host)));
     let home = TreeStore::home(Arc::clone(&places), store);
     let trees = Storage::with_options(Arc::new(home), host, storage.options());
     (places, trees)
@@ -70,7 +70,7 @@ pub(crate) fn of<S: ObjectStore, H: Host>(
 /// Where a tree is to go.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum NewPlace {
+pub enum NewStoreLocation {
     /// Back to the installation's store.
     Installation,
     /// To a bucket.
@@ -86,14 +86,14 @@ pub(crate) struct Known {
 }
 
 /// Records of where trees are, as they were read last; and the trees of open buckets.
-pub(crate) struct Places<S, H> {
+pub(crate) struct StoreLocations<S, H> {
     store: Arc<S>,
     host: Arc<H>,
     known: Mutex<HashMap<AccountName, Arc<Known>>>,
     open: Mutex<HashMap<AccountName, Open<S, H>>>,
 }
 
-impl<S: ObjectStore, H: Host> Places<S, H> {
+impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
     pub(crate) fn new(store: Arc<S>, host: Arc<H>) -> Self {
         Self {
             store,
@@ -176,7 +176,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     pub async fn tree(&self, account: &AccountName) -> Result<Tree<S, H>, StoreError> {
         let known = self.places.known(account, false).await?;
         let place = &known.record.place;
-        if matches!(place, Place::Installation) {
+        if matches!(place, StoreLocation::Installation) {
             return Ok(self.trees.clone());
         }
         {
@@ -214,11 +214,13 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     async fn open_place(
         &self,
         account: &AccountName,
-        place: &Place,
+        place: &StoreLocation,
     ) -> Result<AnyStore, StoreError> {
         let bucket = match place {
-            Place::Installation => return Ok(AnyStore::new(self.kernel.storage().shared_store())),
-            Place::Bucket(bucket) => bucket,
+            StoreLocation::Installation => {
+                return Ok(AnyStore::new(self.kernel.storage().shared_store()));
+            }
+            StoreLocation::Bucket(bucket) => bucket,
         };
         let secret = self
             .kernel
@@ -255,6 +257,6 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Returns whether the account's documents lie in the installation's store, whose quota is the operator's.
     pub(crate) async fn is_at_home(&self, account: &AccountName) -> Result<bool, StoreError> {
         let known = self.places.known(account, false).await?;
-        Ok(matches!(known.record.place, Place::Installation))
+        Ok(matches!(known.record.place, StoreLocation::Installation))
     }
 }

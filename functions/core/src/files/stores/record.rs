@@ -15,20 +15,20 @@ const VERSION: u32 = 1;
 pub(crate) struct StoreRecord {
     version: u32,
     /// Where the tree is.
-    pub(crate) place: Place,
+    pub(crate) place: StoreLocation,
     /// The move that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) moving: Option<Move>,
     /// Where something of the account is left that nobody reads any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) left: Vec<Place>,
+    pub(crate) left: Vec<StoreLocation>,
 }
 
 impl Default for StoreRecord {
     fn default() -> Self {
         Self {
             version: VERSION,
-            place: Place::Installation,
+            place: StoreLocation::Installation,
             moving: None,
             left: Vec::new(),
         }
@@ -59,14 +59,14 @@ impl StoreRecord {
 /// A store.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Place {
+pub(crate) enum StoreLocation {
     /// The installation's.
     Installation,
     /// A bucket of the account's own.
     Bucket(Bucket),
 }
 
-impl Place {
+impl StoreLocation {
     /// Whether both are the same place, perhaps with other credentials.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -120,7 +120,7 @@ impl Bucket {
 pub(crate) struct Move {
     /// The mark of the heads.
     pub(crate) id: String,
-    pub(crate) to: Place,
+    pub(crate) to: StoreLocation,
     pub(crate) phase: Phase,
     pub(crate) started: Timestamp,
     /// Objects and bytes copied and verified so far.

@@ -9,8 +9,8 @@ use storage_adapter::{
     Versions,
 };
 
-use super::record::Place;
-use super::{CLOSED, OWN, Places};
+use super::record::StoreLocation;
+use super::{CLOSED, OWN, StoreLocations};
 use crate::kernel::host::Host;
 
 /// New heads that are remembered as uncertain; if there are more, all are.
@@ -18,9 +18,9 @@ const MAX_UNCERTAIN: usize = 1024;
 
 /// The installation's store or an account's own, for trees only.
 pub struct TreeStore<S, H> {
-    places: Arc<Places<S, H>>,
+    places: Arc<StoreLocations<S, H>>,
     store: AnyStore,
-    place: Place,
+    place: StoreLocation,
     /// New heads whose reply was lost: whoever finds one there has to ask whether it counts.
     uncertain: Mutex<HashSet<String>>,
 }
@@ -33,17 +33,21 @@ impl<S, H> std::fmt::Debug for TreeStore<S, H> {
 
 impl<S: ObjectStore, H: Host> TreeStore<S, H> {
     /// The installation's store, for all accounts that are in it.
-    pub(super) fn home(places: Arc<Places<S, H>>, store: Arc<S>) -> Self {
+    pub(super) fn home(places: Arc<StoreLocations<S, H>>, store: Arc<S>) -> Self {
         Self {
             places,
             store: AnyStore::new(store),
-            place: Place::Installation,
+            place: StoreLocation::Installation,
             uncertain: Mutex::default(),
         }
     }
 
     /// The bucket of one account.
-    pub(super) fn own(places: Arc<Places<S, H>>, store: AnyStore, place: Place) -> Self {
+    pub(super) fn own(
+        places: Arc<StoreLocations<S, H>>,
+        store: AnyStore,
+        place: StoreLocation,
+    ) -> Self {
         Self {
             places,
             store,
@@ -86,7 +90,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
 
     /// Says whose bucket it is that fails: nobody else can mend it.
     fn explain(&self, error: StoreError) -> StoreError {
-        if matches!(self.place, Place::Installation) {
+        if matches!(self.place, StoreLocation::Installation) {
             return error;
         }
         match error {

@@ -9,8 +9,8 @@ use storage_adapter::{
 };
 
 use self::steps::Step;
-use super::NewPlace;
-use super::record::{Move, Phase, Place, StoreRecord};
+use super::NewStoreLocation;
+use super::record::{Move, Phase, StoreLocation, StoreRecord};
 use crate::files::Files;
 use crate::kernel::bucket::BucketError;
 use crate::kernel::host::Host;
@@ -19,7 +19,7 @@ use crate::kernel::problem::Failure;
 
 /// How often a step is begun again because others changed the record.
 const MAX_ROUNDS: u32 = 50;
-/// Places that are remembered because something is left there.
+/// StoreLocations that are remembered because something is left there.
 const MAX_LEFT: usize = 16;
 /// What a move remembers of heads and pages, in bytes.
 const CACHE: usize = 4 << 20;
@@ -98,7 +98,11 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     ///
     /// # Errors
     /// One sentence: what is wrong with the place, or in the way.
-    pub async fn begin_move(&self, account: &AccountName, to: NewPlace) -> Result<(), MoveError> {
+    pub async fn begin_move(
+        &self,
+        account: &AccountName,
+        to: NewStoreLocation,
+    ) -> Result<(), MoveError> {
         if self.identity.account(account).await?.is_none() {
             return Err(MoveError::NoAccount(account.clone()));
         }
@@ -114,7 +118,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
         let to = self.new_place(account, to, &session.record).await?;
         if to.is_same(&session.record.place) {
-            if to == Place::Installation {
+            if to == StoreLocation::Installation {
                 return Err(MoveError::Refused(
                     "the account is in the installation's store already".to_owned(),
                 ));
@@ -238,7 +242,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .chain(&record.left)
             .chain(moving);
         let mut removed = 0;
-        for place in places.filter(|place| **place != Place::Installation) {
+        for place in places.filter(|place| **place != StoreLocation::Installation) {
             removed += self.raw(account, place).await?.remove_tree(account).await?;
         }
         Ok(removed)
@@ -283,7 +287,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         ))
     }
 
-    async fn raw(&self, account: &AccountName, place: &Place) -> Result<Raw<H>, MoveError> {
+    async fn raw(&self, account: &AccountName, place: &StoreLocation) -> Result<Raw<H>, MoveError> {
         let store = self.open_place(account, place).await?;
         let mut options = self.kernel.storage().options();
         options.cache_bytes = options.cache_bytes.min(CACHE);
@@ -349,7 +353,7 @@ impl Session {
         }
     }
 
-    fn leave(&mut self, place: Place) {
+    fn leave(&mut self, place: StoreLocation) {
         self.record.left.retain(|left| !left.is_same(&place));
         self.record.left.push(place);
         if self.record.left.len() > MAX_LEFT {

@@ -5,8 +5,8 @@ use storage_adapter::ObjectStore;
 
 use super::{MoveError, Raw};
 use crate::files::Files;
-use crate::files::stores::NewPlace;
-use crate::files::stores::record::{Bucket, Place, StoreRecord};
+use crate::files::stores::NewStoreLocation;
+use crate::files::stores::record::{Bucket, StoreLocation, StoreRecord};
 use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 
@@ -15,12 +15,12 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     pub(super) async fn new_place(
         &self,
         account: &AccountName,
-        to: NewPlace,
+        to: NewStoreLocation,
         record: &StoreRecord,
-    ) -> Result<Place, MoveError> {
+    ) -> Result<StoreLocation, MoveError> {
         let settings = match to {
-            NewPlace::Installation => return Ok(Place::Installation),
-            NewPlace::Bucket(settings) => settings,
+            NewStoreLocation::Installation => return Ok(StoreLocation::Installation),
+            NewStoreLocation::Bucket(settings) => settings,
         };
         let settings = self.fill_secret(account, settings, record)?;
         let settings = settings.check().map_err(MoveError::Refused)?;
@@ -41,7 +41,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 self.kernel.random(),
             )
             .map_err(|error| MoveError::Refused(error.to_string()))?;
-        Ok(Place::Bucket(Bucket {
+        Ok(StoreLocation::Bucket(Bucket {
             id,
             region: settings.region.unwrap_or_default(),
             path_style: settings.path_style.unwrap_or_default(),
@@ -67,7 +67,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .as_deref()
             .map(|text| text.trim().trim_end_matches('/'));
         if settings.secret_access_key.trim().is_empty()
-            && let Place::Bucket(known) = &record.place
+            && let StoreLocation::Bucket(known) = &record.place
             && known.access_key_id == settings.access_key_id.trim()
             // A secret goes nowhere but where its owner wanted it.
             && known.endpoint.as_deref() == endpoint.filter(|text| !text.is_empty())
@@ -94,9 +94,9 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         &self,
         account: &AccountName,
         from: &Raw<H>,
-        to: &Place,
+        to: &StoreLocation,
     ) -> Result<(), MoveError> {
-        if *to != Place::Installation {
+        if *to != StoreLocation::Installation {
             return Ok(());
         }
         let record = self.identity.account(account).await?;

@@ -10,7 +10,7 @@ use storage_adapter::{
     MaybeSync, ObjectStore, StoreError, TreeError, Version,
 };
 
-use super::days::Days;
+use super::day_cache::DayCache;
 use crate::chat::Chat;
 use crate::chat::away::{self, AwayError, Remote};
 use crate::files::stores::Tree;
@@ -29,7 +29,7 @@ pub(super) enum Found {
 }
 
 /// What planning needs of an archive.
-pub(super) trait Place: MaybeSync {
+pub(super) trait DayStore: MaybeSync {
     /// Why it cannot be read.
     type Error: From<TreeError> + MaybeSend;
 
@@ -52,7 +52,7 @@ pub(super) trait Place: MaybeSync {
 pub(super) struct Home<'a, S, H> {
     pub(super) account: &'a AccountName,
     tree: Tree<S, H>,
-    days: &'a Days,
+    days: &'a DayCache,
     /// Whether the store was asked.
     looked: AtomicBool,
 }
@@ -110,7 +110,7 @@ impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
     }
 }
 
-impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
+impl<S: ObjectStore, H: Host> DayStore for Home<'_, S, H> {
     type Error = TreeError;
 
     async fn find(&self, path: &DocumentPath) -> Result<Found, TreeError> {
@@ -156,7 +156,7 @@ impl<S: ObjectStore, H: Host> Place for Home<'_, S, H> {
 }
 
 /// A storage on an external server.
-impl<H: Host> Place for Remote<'_, H> {
+impl<H: Host> DayStore for Remote<'_, H> {
     type Error = AwayError;
 
     async fn find(&self, path: &DocumentPath) -> Result<Found, AwayError> {

@@ -1,4 +1,4 @@
-//! Days as they were written last, so that the next addition need not read them. The tree says which version is the present one.
+//! DayCache as they were written last, so that the next addition need not read them. The tree says which version is the present one.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ type Key = (AccountName, DocumentPath);
 
 /// Documents that were written lately.
 #[derive(Debug, Default)]
-pub(crate) struct Days(Mutex<Kept>);
+pub(crate) struct DayCache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -26,7 +26,7 @@ struct Kept {
     bytes: usize,
 }
 
-impl Days {
+impl DayCache {
     /// Returns content type and bytes of a document if it was written in this version.
     pub(crate) fn get(
         &self,
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn keeps_the_last_version_within_bounds() {
-        let (days, alice): (_, AccountName) = (Days::default(), "alice".parse().unwrap());
+        let (days, alice): (_, AccountName) = (DayCache::default(), "alice".parse().unwrap());
         let path = |n: usize| DocumentPath::from_segments(vec!["c".into(), n.to_string()]).unwrap();
         let version = |n: usize| Version(n.to_string());
         let body = |size| Bytes::from(vec![0; size]);

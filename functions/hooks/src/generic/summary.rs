@@ -75,7 +75,7 @@ const LINKS: &[&str] = &[
 ];
 /// What an object says.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Said<'a> {
+pub(super) struct Summary<'a> {
     pub(super) title: Option<&'a str>,
     pub(super) name: Option<&'a str>,
     pub(super) message: Option<&'a str>,
@@ -90,8 +90,8 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// Reads an object.
-pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
-    let mut said = Said::default();
+pub(super) fn summarise(map: &Map<String, Value>) -> Summary<'_> {
+    let mut summary = Summary::default();
     let mut ranks = [usize::MAX; 5];
     for (name, value) in map.iter().take(MAX_PARTS) {
         look(1);
@@ -113,15 +113,15 @@ pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
         let name = plain(name);
         let is_link = text.starts_with("http://") || text.starts_with("https://");
         let places = [
-            (TITLES, true, &mut said.title),
-            (NAMES, true, &mut said.name),
-            (MESSAGES, true, &mut said.message),
+            (TITLES, true, &mut summary.title),
+            (NAMES, true, &mut summary.name),
+            (MESSAGES, true, &mut summary.message),
             (
                 STATES,
                 text.len() <= MAX_STATE && (name != "type" || is_event(text)),
-                &mut said.state,
+                &mut summary.state,
             ),
-            (LINKS, is_link, &mut said.link),
+            (LINKS, is_link, &mut summary.link),
         ];
         for ((names, fits, place), best) in places.into_iter().zip(&mut ranks) {
             let Some(rank) = names.iter().position(|known| *known == name) else {
@@ -133,7 +133,7 @@ pub(super) fn said(map: &Map<String, Value>) -> Said<'_> {
             }
         }
     }
-    said
+    summary
 }
 
 /// Returns whether a type is the name of an event, `charge.failed`.
@@ -141,7 +141,7 @@ pub(super) fn is_event(kind: &str) -> bool {
     kind.contains('.') && !kind.contains('/')
 }
 
-impl<'a> Said<'a> {
+impl<'a> Summary<'a> {
     /// How much it looks like a message.
     pub(super) fn worth(&self) -> i64 {
         let worth = |there: Option<&str>, much: i64| if there.is_some() { much } else { 0 };

@@ -1,4 +1,4 @@
-//! Somebody looks at archives: what connectors still keep for them is published before the answer.
+//! Somebody reads at archives: what connectors still keep for them is published before the answer.
 //!
 //! Connectors write archives as seldom as they can. Whoever reads one through these functions has it written first; how
 //! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is
@@ -29,19 +29,19 @@ const LESS: i64 = 17;
 
 /// When connectors were asked last, by account.
 #[derive(Debug, Default)]
-pub(crate) struct Looks(Mutex<HashMap<AccountName, Look>>);
+pub(crate) struct ArchiveReads(Mutex<HashMap<AccountName, LastRead>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct LastRead {
     at: Timestamp,
     pause: i64,
 }
 
-impl Looks {
+impl ArchiveReads {
     /// Returns whether connectors are to be asked now.
     fn is_due(&self, account: &AccountName, now: Timestamp) -> bool {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = match looks.get(account) {
+        let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = match reads.get(account) {
             None => FIRST,
             Some(last) => {
                 let passed = now.millis() - last.at.millis();
@@ -52,20 +52,20 @@ impl Looks {
                 (last.pause + MORE - passed.max(0) / LESS).clamp(FIRST, LONGEST)
             }
         };
-        if looks.len() >= MAX_ACCOUNTS {
-            looks.clear();
+        if reads.len() >= MAX_ACCOUNTS {
+            reads.clear();
         }
-        looks.insert(account.clone(), Look { at: now, pause });
+        reads.insert(account.clone(), LastRead { at: now, pause });
         true
     }
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Has what is not written yet written, if this is an archive, as far as that takes a moment only.
-    pub(crate) async fn before_looking_at(&self, account: &AccountName, item: &ItemPath) {
+    pub(crate) async fn publish_before_read(&self, account: &AccountName, item: &ItemPath) {
         let everything = matches!(item, ItemPath::Folder(path) if path.segments().is_empty());
         let archive = !item.is_public() && item.module() == Some(MODULE);
-        if !(archive || everything) || !self.looks.is_due(account, self.kernel.now()) {
+        if !(archive || everything) || !self.archive_reads.is_due(account, self.kernel.now()) {
             return;
         }
         // Without it the answer is what was written before.
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn who_asks_all_the_time_is_at_most_a_minute_behind_and_costs_one_commit_a_minute() {
-        let (looks, alice) = (Looks::default(), "alice".parse().unwrap());
+        let (reads, alice) = (ArchiveReads::default(), "alice".parse().unwrap());
         let mut due = Vec::new();
         for second in 0..7_200 {
-            if looks.is_due(&alice, Timestamp::from_millis(second * 1_000)) {
+            if reads.is_due(&alice, Timestamp::from_millis(second * 1_000)) {
                 due.push(second);
             }
         }
@@ -103,9 +103,9 @@ mod tests {
         assert_eq!(due[..3], [0, 1, 5], "the first ones do not wait");
         // After a while without it begins anew, and with a clock that was wrong.
         let later = Timestamp::from_millis(20_000_000);
-        assert!(looks.is_due(&alice, later));
-        assert!(looks.is_due(&alice, later.plus_millis(FIRST)));
-        assert!(looks.is_due(&alice, Timestamp::from_millis(0)));
+        assert!(reads.is_due(&alice, later));
+        assert!(reads.is_due(&alice, later.plus_millis(FIRST)));
+        assert!(reads.is_due(&alice, Timestamp::from_millis(0)));
     }
 
     #[test]
