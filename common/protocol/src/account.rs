@@ -89,7 +89,7 @@ pub enum ArchiveState {
     Unreachable,
     /// The server has no room left; messages wait.
     Full,
-    /// The token opens nothing any more: the user has to authorise again; messages wait.
+    /// The token is no longer valid: the user has to authorise again; messages wait.
     Renew,
 }
 

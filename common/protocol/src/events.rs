@@ -1,4 +1,4 @@
-//! What connectors and functions tell each other over `/connector/…`.
+//! What connectors and functions exchange over `/connector/…`.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ pub enum EventBody {
     },
 }
 
-/// Answer to `POST /connector/events`: every event is stored, but for those refused for good and those that
+/// Answer to `POST /connector/events`: every event is stored, but for those permanently refused and those that
 /// have to wait.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct EventReceipt {

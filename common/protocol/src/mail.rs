@@ -1,4 +1,4 @@
-//! Mail: addresses of channels, and what the connector hands over.
+//! Mail: addresses of channels, and what the connector delivers.
 
 use serde::{Deserialize, Serialize};
 

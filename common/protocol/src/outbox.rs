@@ -58,7 +58,7 @@ pub struct Say {
     /// As notices, which no bot answers.
     #[serde(default)]
     pub notice: bool,
-    /// What it was made from, `hooks/<hook>/<delivery>`, to tell its outcome there.
+    /// What it was made from, `hooks/<hook>/<delivery>`, so that its outcome can be reported there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -70,7 +70,7 @@ impl Say {
     pub const MAX_LINE: usize = 2_000;
 }
 
-/// Body of `POST /connector/outbox`: what became of tasks.
+/// Body of `POST /connector/outbox`: the outcomes of tasks.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct OutboxReceipt {
     /// Tasks that are done.

@@ -1,4 +1,4 @@
-//! Outgoing mail: what the functions ask of the mail connector, and what it tells them about it.
+//! Outgoing mail: what the functions ask of the mail connector, and what it reports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -118,11 +118,11 @@ pub struct OutgoingMail {
     /// Where a POST ends mails of this kind (RFC 8058); goes into `List-Unsubscribe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsubscribe: Option<String>,
-    /// What it was made from, `invites/<id>` or `notifications`, to tell its outcome there.
+    /// What it was made from, `invites/<id>` or `notifications`, so that its outcome can be reported there.
     pub source: String,
     /// When it was made.
     pub created: Timestamp,
-    /// When it is not worth sending any more.
+    /// When it is no longer worth sending.
     pub expires: Timestamp,
 }
 
@@ -133,14 +133,14 @@ impl OutgoingMail {
     pub const MAX_SUBJECT: usize = 400;
 }
 
-/// What became of a mail.
+/// The outcome of a mail.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum MailResult {
     /// The next mail server has it.
     Sent,
-    /// A mail server refused the address for good.
+    /// A mail server permanently refused the address.
     Undeliverable,
     /// It could not be sent for other reasons, or not in time.
     Failed,

@@ -8,7 +8,7 @@ pub const MAINTAIN: &str = "/connector/maintain";
 pub const EVENTS: &str = "/connector/events";
 /// Connections that a gateway keeps.
 pub const ASSIGNMENTS: &str = "/connector/assignments";
-/// Tasks of a connector, and what became of them.
+/// Tasks of a connector, and their outcomes.
 pub const OUTBOX: &str = "/connector/outbox";
 /// Which sessions and calls are over.
 pub const SESSIONS: &str = "/connector/sessions";
@@ -20,7 +20,7 @@ pub const ADDRESSES: &str = "/connector/addresses";
 pub const MAIL: &str = "/connector/mail";
 /// Stores a document of a mail.
 pub const MAIL_DOCUMENT: &str = "/connector/mail/document";
-/// Tells what became of a mail.
+/// The outcome of a mail.
 pub const MAIL_OUTCOME: &str = "/connector/mail/outcome";
 /// Has digests made that are due.
 pub const NOTIFICATIONS: &str = "/connector/notifications";

@@ -1,4 +1,4 @@
-//! What a platform says of itself, so that nobody above it needs to know which one it is.
+//! A platform's description of itself, so that nobody above it needs to know which one it is.
 //!
 //! A connector registers a descriptor for each of its platforms. The functions check the fields of connections against it,
 //! the gateway tells conversations apart and compares names by it, and the client draws its form from it.
@@ -24,7 +24,7 @@ pub struct PlatformDescriptor {
     pub label: String,
     /// How names compare.
     pub names: Names,
-    /// How names tell what they are names of.
+    /// How names show what they are names of.
     pub conversations: Conversations,
     /// The fields of a connection, in the order in which they are asked for.
     pub fields: Vec<ConnectionField>,
@@ -44,7 +44,7 @@ pub struct Names {
     pub inside: String,
 }
 
-/// How a name tells what it is the name of: each is a set of characters.
+/// How a name shows what it is the name of: each is a set of characters.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Conversations {
@@ -206,7 +206,7 @@ pub enum Feature {
     Services,
     /// Channels have topics.
     Topics,
-    /// It is told that somebody is writing.
+    /// It reports that somebody is typing.
     Typing,
     /// Files can be sent.
     Uploads,

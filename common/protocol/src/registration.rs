@@ -88,7 +88,7 @@ pub struct ConnectorView {
     pub kind: String,
     /// How it is.
     pub state: ConnectorState,
-    /// What it said of itself last.
+    /// What it last said about itself.
     pub registration: Registration,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]

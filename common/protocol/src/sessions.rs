@@ -11,7 +11,7 @@ use crate::{AccountName, Timestamp};
 /// Most sessions, and most calls, of one question.
 pub const MAX_SESSIONS_ASKED: usize = 500;
 
-/// What somebody was let in by.
+/// What somebody was admitted by.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct SessionRef {
     /// Whose.
@@ -20,7 +20,7 @@ pub struct SessionRef {
     /// account's password was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
-    /// When they were let in. Without a grant it is over once the password has changed since.
+    /// When they were admitted. Without a grant it is over once the password has changed since.
     pub since: Timestamp,
 }
 

@@ -49,7 +49,7 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
-    /// Returns the UTC day that this point lies in.
+    /// Returns the UTC day that this point is in.
     #[must_use]
     pub fn day(self) -> Day {
         let date = self.date_time().date();

@@ -152,9 +152,9 @@ pub enum PlaceView {
 pub enum MovePhase {
     /// What never changes is copied; writers write.
     Copying,
-    /// Nobody may write any more.
+    /// Writing is no longer allowed.
     Closed,
-    /// The heads have the mark, so what was on its way cannot happen any more.
+    /// The heads have the mark, so what was on its way can no longer happen.
     Marked,
 }
 

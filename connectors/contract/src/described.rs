@@ -1,4 +1,4 @@
-//! What a platform says of itself holds together.
+//! A platform's description of itself is consistent.
 
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 /// Commands and outputs that may wait between the gateway and a connection.
 const CHANNEL: usize = 64;
 
-/// What it says of itself.
+/// Its description of itself.
 pub(crate) static DESCRIPTOR: LazyLock<PlatformDescriptor> = LazyLock::new(|| {
     #[allow(clippy::expect_used, reason = "the constant is read by every test")]
     serde_json::from_str(include_str!("dummy.json")).expect("the descriptor is one")

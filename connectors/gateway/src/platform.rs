@@ -172,7 +172,7 @@ pub struct ConnectionHandle {
 
 /// A kind of network.
 pub trait Platform: Send + Sync + 'static {
-    /// What the platform says of itself; asked once.
+    /// The platform's description of itself; asked once.
     fn descriptor(&self) -> PlatformDescriptor;
 
     /// The types of activities it understands, for `schemas`.
@@ -200,7 +200,7 @@ pub trait Platform: Send + Sync + 'static {
     ) -> ConnectionHandle;
 }
 
-/// A platform with what it said of itself.
+/// A platform with its description of itself.
 #[derive(Clone)]
 pub(crate) struct Offered {
     pub(crate) platform: Arc<dyn Platform>,

@@ -15,7 +15,7 @@ use crate::{AddressPolicy, Settings, credentials, shell, tls};
 /// Commands and outputs that may wait between the gateway and a connection.
 const CHANNEL: usize = 256;
 
-/// What IRC says of itself.
+/// IRC's description of itself.
 pub(crate) static DESCRIPTOR: LazyLock<PlatformDescriptor> =
     LazyLock::new(PlatformDescriptor::default_platform);
 

@@ -41,7 +41,7 @@ pub fn decoded<'a>(
 
 fn bounded(reader: impl Read, name: &str, most: usize) -> Result<Cow<'static, [u8]>, Unreadable> {
     let mut body = Vec::new();
-    // One more tells that there is more.
+    // One more shows that there is more.
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let read = reader.take(limit).read_to_end(&mut body);
     if body.len() > most {

@@ -211,7 +211,7 @@ impl Event {
         if let Some(branch) = &mut self.branch {
             cut(branch, MAX_BRANCH);
         }
-        // One more tells that there is more.
+        // One more shows that there is more.
         self.lines.truncate(text::MAX_RAW + 1);
         for line in &mut self.lines {
             cut(line, text::MAX_RAW_LINE);

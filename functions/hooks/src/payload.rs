@@ -110,7 +110,7 @@ pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
     let holds = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
     match holds("payload").or_else(|| holds("data")) {
         Some((_, json)) => parse(json.as_bytes()),
-        // Some say form and send JSON all the same.
+        // Some say form and send JSON anyway.
         None => parse(call.body).map_err(|_| {
             let sentence = "the form has no field \"payload\" or \"data\" with the JSON in it";
             Unreadable::Field(sentence.to_owned())

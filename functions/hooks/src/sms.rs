@@ -1,4 +1,4 @@
-//! Text messages that a gateway hands on: <https://www.twilio.com/docs/messaging/guides/webhook-request>.
+//! Text messages that a gateway forwards: <https://www.twilio.com/docs/messaging/guides/webhook-request>.
 
 use serde_json::Value;
 

@@ -50,7 +50,7 @@ pub fn say(raw: &[String], may_mention_everybody: bool) -> Vec<String> {
 pub(crate) fn raw_lines(text: &str) -> impl Iterator<Item = String> {
     let lines = text.split(['\n', '\r']).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty());
-    // One more tells that there is more.
+    // One more shows that there is more.
     lines.take(MAX_RAW + 1).map(|line| {
         let line: String = line.chars().take(MAX_RAW_LINE).collect();
         look(line.len());

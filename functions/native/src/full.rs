@@ -1,4 +1,4 @@
-//! A full disk is told to the operator: in the log, at most once a minute, and as a number.
+//! A full disk is reported to the operator: in the log, at most once a minute, and as a number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

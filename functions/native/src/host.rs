@@ -56,10 +56,10 @@ impl Host for NativeHost {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        // The semaphore is never closed; without a permit the job is merely done all the same.
+        // The semaphore is never closed; without a permit the job is merely done anyway.
         let permit = Arc::clone(&WORKERS).acquire_owned().await.ok();
         let running = tokio::task::spawn_blocking(move || {
-            // It goes on to its end even if nobody waits for it any more.
+            // It goes on to its end even if nobody waits for it.
             let _permit = permit;
             job()
         });

@@ -24,7 +24,7 @@ static HASHERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(HASHING));
 /// Serves the functions until `shutdown` comes true, then finishes what runs.
 ///
 /// # Errors
-/// If the listener fails for good.
+/// If the listener fails permanently.
 pub async fn serve<S: ObjectStore, H: Host>(
     listener: TcpListener,
     functions: Arc<Functions<S, H>>,
@@ -36,7 +36,7 @@ pub async fn serve<S: ObjectStore, H: Host>(
 /// Like [`serve`], with other limits.
 ///
 /// # Errors
-/// If the listener fails for good.
+/// If the listener fails permanently.
 pub async fn serve_with<S: ObjectStore, H: Host>(
     listener: TcpListener,
     functions: Arc<Functions<S, H>>,

@@ -39,7 +39,7 @@ async fn a_storage_is_tried_before_it_is_used() {
         w.connect(&w.away.authorise("chat-messages:r")).await,
         "authorise with the scope",
     );
-    refused(w.connect("two words").await, "token is none");
+    refused(w.connect("two words").await, "token is not valid");
     for (user, root, part) in [
         ("alice", None, "is no user address"),
         ("alice@127.0.0.1:1", None, "could not be reached"),

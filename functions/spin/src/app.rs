@@ -101,7 +101,7 @@ async fn open(settings: &S3Settings, host: Arc<WasiHost>) -> Result<S3Store<Wasi
         // Locks in one instance know nothing of another instance's.
         return Err(
             "SUBSPACE_S3_SINGLE_WRITER is set, but here several instances write at once; choose a \
-             server that decides conditions of writes"
+             server with conditional writes"
                 .to_owned(),
         );
     }

@@ -34,7 +34,7 @@ async fn handle(request: SpinRequest) -> impl IntoResponse {
     response
 }
 
-/// Tells how long the body is, which WASI does not do by itself. Answers to HEAD have said it.
+/// Sends the length of the body, which WASI does not do. Responses to HEAD have it already.
 fn announce_length(response: &mut Response<Body>) {
     let bodiless = matches!(
         response.status(),

@@ -41,7 +41,7 @@ impl Line {
         self.without.starts_with("401")
     }
 
-    /// Tells how well the line fits an address; the best one is meant.
+    /// Returns how well the line fits an address; the best one is meant.
     fn fits(&self, method: &Method, path: &str) -> Option<usize> {
         let fit = |(of, pattern): &(Option<Method>, String)| {
             if of.as_ref().is_some_and(|of| of != method) {

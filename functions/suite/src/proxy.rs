@@ -1,6 +1,6 @@
 //! A proxy between the functions and an external server, on which requests and answers get lost.
 //!
-//! It hands on the `Host` of a request, so servers that make addresses of it name the proxy. One request a connection.
+//! It forwards the `Host` of a request, so servers that make addresses of it name the proxy. One request a connection.
 
 use std::io::{Error, Result};
 use std::sync::{Arc, Mutex};

@@ -81,7 +81,7 @@ pub(crate) fn enable_account(name: &str, flags: Flags) -> anyhow::Result<()> {
 /// Removes an account and all that it had.
 ///
 /// # Errors
-/// One sentence: no such account, the only admin, or what could not be removed; repeating it goes on.
+/// One sentence: no such account, the only admin, or what could not be removed; repeating it resumes.
 pub(crate) fn remove_account(
     name: &str,
     yes: bool,

@@ -128,7 +128,7 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
-/// Adds what `/metrics` says of the functions to what the gateway says of itself.
+/// Adds the metrics of the functions to those of the gateway.
 async fn with_own_metrics(
     response: Response<UnsyncBoxBody<Bytes, Infallible>>,
     damaged: usize,

@@ -1,4 +1,4 @@
-//! Mail that leaves: invites, digests of what was missed, and what comes back; with Postfix and its smtp-sink.
+//! Outgoing mail: invites, digests of what was missed, and what comes back; with Postfix and its smtp-sink.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

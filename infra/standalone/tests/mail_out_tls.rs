@@ -1,4 +1,4 @@
-//! Mail that leaves with TLS, a password and a signature: Postfix as the smarthost, OpenDKIM as who checks.
+//! Outgoing mail with TLS, a password and a signature: Postfix as the smarthost, OpenDKIM as who checks.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -121,7 +121,7 @@ fn usual_knows_targets() -> bool {
     })
 }
 
-/// Lets rustup fetch the targets; tells whether they are there now. A failure is remembered for a day.
+/// Lets rustup fetch the targets; returns whether they are there now. A failure is remembered for a day.
 fn rustup_adds_targets(places: &Places) -> Result<bool> {
     if find_program(&["rustup"]).is_none() {
         return Ok(false);

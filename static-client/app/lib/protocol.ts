@@ -122,7 +122,7 @@ export type GrantView = {
   token?: string;
 };
 
-/** What became of a mail. */
+/** The outcome of a mail. */
 export type MailResult = "sent" | "undeliverable" | "failed";
 
 /** An invite. */
@@ -186,7 +186,7 @@ export type Names = {
   inside: string;
 };
 
-/** How a name tells what it is the name of: each is a set of characters. */
+/** How a name shows what it is the name of: each is a set of characters. */
 export type Conversations = {
   /** What names of channels begin with; empty if they cannot be told by their names. */
   channels: string;
@@ -257,7 +257,7 @@ export type PlatformDescriptor = {
   label: string;
   /** How names compare. */
   names: Names;
-  /** How names tell what they are names of. */
+  /** How names show what they are names of. */
   conversations: Conversations;
   /** The fields of a connection, in the order in which they are asked for. */
   fields: Array<ConnectionField>;
@@ -289,7 +289,7 @@ export type ConnectorView = {
   kind: string;
   /** How it is. */
   state: ConnectorState;
-  /** What it said of itself last. */
+  /** What it last said about itself. */
   registration: Registration;
   /** When it was made. */
   created?: Timestamp;

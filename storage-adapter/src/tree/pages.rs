@@ -74,7 +74,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         }
     }
 
-    /// Reads pages; gives the key of one that is not there (any more).
+    /// Reads pages; returns the key of one that is not there.
     async fn load(
         &self,
         account: &AccountName,

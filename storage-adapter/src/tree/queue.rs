@@ -235,7 +235,7 @@ impl Queue {
         Some((lease.number, batch))
     }
 
-    /// Leads for longer; tells whether the lease is still one's own.
+    /// Leads for longer; returns whether the lease is still one's own.
     fn renew_lease(&self, number: u64, now: i64) -> bool {
         let mut lease = self.lease();
         if lease.number == number {

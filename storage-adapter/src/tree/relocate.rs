@@ -114,7 +114,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Removes all of the account's tree from this store: heads first, so that nothing names what is gone.
     ///
     /// # Errors
-    /// Those of the store; repeating it goes on.
+    /// Those of the store; repeating it resumes.
     pub async fn remove_tree(&self, account: &AccountName) -> Result<usize, TreeError> {
         let mut removed = 0;
         let first = [shard::heads(account), shard::ledger_key(account)];

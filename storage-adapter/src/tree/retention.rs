@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Writes an overwritten or deleted version of a document again, under a new version.
     ///
     /// # Errors
-    /// [`TreeError::NotFound`] if that version is not kept (any more); else as [`Self::put`].
+    /// [`TreeError::NotFound`] if that version is not kept; else as [`Self::put`].
     pub async fn restore(
         &self,
         account: &AccountName,

@@ -49,7 +49,7 @@ fn welcome(shared: &Arc<Shared>, socket: &SocketRef, auth: &Value) {
         .unwrap_or_default();
     let Ok(ticket) = CallTicket::verify(ticket, &config.key, &config.id, connector_kit::now())
     else {
-        let text = "the link of this call is not valid (any more); ask for a new one";
+        let text = "the link of this call is not valid, or has expired; ask for a new one";
         return refuse(socket, text);
     };
     let proof = prove(socket).map(Arc::new);

@@ -172,7 +172,7 @@ impl Session {
         self.ask_page(fill);
     }
 
-    /// Asks again for what was said since a time; tells whether that has begun.
+    /// Asks again for what was said since a time; returns whether that has begun.
     pub(super) fn search_history(&mut self, name: &str, since: Timestamp) -> bool {
         if self.is_searching(name) {
             return false;

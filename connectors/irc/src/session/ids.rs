@@ -54,7 +54,7 @@ pub(super) struct SeenIds {
 }
 
 impl SeenIds {
-    /// Remembers an id; tells whether it is new.
+    /// Remembers an id; returns whether it is new.
     pub(super) fn insert(&mut self, id: &str) -> bool {
         if !self.ids.insert(id.to_owned()) {
             return false;

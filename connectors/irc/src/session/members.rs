@@ -60,7 +60,7 @@ impl People {
 }
 
 impl Session {
-    /// Adds somebody, or their ranks; tells whether the channel is known.
+    /// Adds somebody, or their ranks; returns whether the channel is known.
     pub(super) fn add_member(&mut self, channel: &str, nick: &str, ranks: &str) -> bool {
         let key = self.fold(nick);
         let channel_key = self.fold(channel);

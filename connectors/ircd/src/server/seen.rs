@@ -168,7 +168,7 @@ impl Seen {
         }
     }
 
-    /// Notes it; tells whether that changed anything.
+    /// Notes it; returns whether that changed anything.
     pub(crate) fn note(&self, all: &mut BTreeMap<AccountName, BTreeMap<String, i64>>) -> bool {
         let clients = all.entry(self.account.clone()).or_default();
         if clients.get(&self.client).is_some_and(|&at| at >= self.at) {

@@ -120,7 +120,7 @@ impl Outgoing {
         self.lock().aborted
     }
 
-    /// Notes that bytes were written; tells whether somebody waits for the queue to be short.
+    /// Notes that bytes were written; returns whether somebody waits for the queue to be short.
     pub(super) fn written(&self, count: usize, short: usize) -> bool {
         self.all.fetch_sub(count, Ordering::SeqCst);
         let before = self.queued.fetch_sub(count, Ordering::SeqCst);

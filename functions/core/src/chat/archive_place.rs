@@ -52,10 +52,10 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     pub(crate) async fn get_archive_token(&self, call: &Call<'_>) -> Answer {
         let (held, record) = self.identity.session_account(call).await?;
         let place = record.archive.ok_or_else(|| {
-            Failure::not_found("the archives are kept here; no other storage is connected")
+            Failure::not_found("the archives are kept here; no external storage is connected")
         })?;
         let token = self.archive_token(&held.account, &place).ok_or_else(|| {
-            Failure::conflict("the token cannot be opened any more; authorise again")
+            Failure::conflict("the token can no longer be decrypted; authorise again")
         })?;
         let root = place.root;
         Ok(answer(StatusCode::OK, &ArchiveToken { root, token }))
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             || !token.bytes().all(|b| b.is_ascii_graphic())
         {
             return Err(Failure::unprocessable(
-                "token is none; expected what the storage's authorisation page gave",
+                "token is not valid: expected the one that the storage's authorisation page gave",
             ));
         }
         let found = self.find_storage(&wanted.user_address).await?;
@@ -135,7 +135,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 Edit::Write(())
             })
             .await?
-            .ok_or_else(|| Failure::not_found("the account does not exist any more"))?;
+            .ok_or_else(|| Failure::not_found("the account no longer exists"))?;
         // What waits in the spools of connectors can go on.
         let mut woken = Vec::new();
         for connection in self.connections(account).await? {

@@ -38,7 +38,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             for mut connection in self.connections(&account).await? {
                 if connection.enabled && connection.connector == connector.id {
-                    // Whoever revokes the token replaces it. That it is gone all the same is looked at for one account, not
+                    // Whoever revokes the token replaces it. That it is gone anyway is looked at for one account, not
                     // with a read for each of them.
                     if only.is_some() {
                         self.identity

@@ -310,7 +310,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         self.kernel
             .keys()
             .seal(account, connection, secret, self.kernel.random())
-            .map_err(|_| Failure::unprocessable("the password could not be sealed"))
+            .map_err(|_| Failure::unprocessable("the password could not be encrypted"))
     }
 
     /// Returns the id of the connector that keeps connections of a platform.

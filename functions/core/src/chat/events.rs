@@ -35,7 +35,7 @@ const OWN_RETRY: u64 = 30;
 pub(super) enum Trouble {
     /// The installation itself has a problem: the whole batch is to be sent again.
     Everybody(Failure),
-    /// Only this account's archive cannot be written: everybody else's events go on.
+    /// Only this account's archive cannot be written: everybody else's events continue.
     Account {
         /// One sentence, for the log of the connector.
         reason: String,
@@ -87,7 +87,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 found => found?,
             };
             let Some((record, _)) = found else {
-                let reason = format!("there is no account \"{account}\" (any more)");
+                let reason = format!("there is no account \"{account}\", or it was removed");
                 receipt
                     .refused
                     .extend(events.into_iter().map(|event| RefusedEvent {
@@ -164,7 +164,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         // Repeats are recognised, so this need not wait for an archive that is away.
         match self.notify.note_missed(account, &missed).await {
-            // Nobody is mailed of it; it is archived all the same.
+            // Nobody is mailed of it; it is archived anyway.
             Ok(()) | Err(StoreError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -243,7 +243,7 @@ fn missed(event: &Event) -> Option<Missed> {
     })
 }
 
-/// Applies what happened; tells whether that changed anything.
+/// Applies what happened; returns whether that changed anything.
 fn apply(
     connection: &mut Connection,
     platform: &Platform,

@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &answered))
     }
 
-    /// Returns whether nobody may act by this any more.
+    /// Returns whether this no longer authorises anybody.
     async fn is_over(
         &self,
         record: Option<&AccountRecord>,

@@ -1,4 +1,4 @@
-//! Connectors are told that something ended, or changed: sessions, calls, connections of an account.
+//! Connectors are notified when something ended, or changed: sessions, calls, connections of an account.
 
 use protocol::AccountName;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(mark.unwrap_or_default())
     }
 
-    /// Tells connectors that sessions of an account ended (call it after the grants are gone), or that the account was
+    /// Notifies connectors that sessions of an account ended (call it after the grants are gone), or that the account was
     /// disabled or removed: gateways end its sockets before this returns, as far as they can be reached; other
     /// connectors see it within seconds.
     ///
@@ -55,7 +55,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .map(drop)
     }
 
-    /// Tells all connectors that browsers use.
+    /// Notifies all connectors that browsers use.
     async fn tell_gateways(&self, what: &str) -> Result<(), StoreError> {
         let all = self.all_connectors().await?;
         let gateways = all.iter().filter(|one| !one.platforms.is_empty());
@@ -63,7 +63,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(())
     }
 
-    /// Tells connectors that an account's connections changed; they have fetched them when this returns, as far as
+    /// Notifies connectors that an account's connections changed; they have fetched them when this returns, as far as
     /// they can be reached.
     pub(crate) async fn connections_changed(
         &self,

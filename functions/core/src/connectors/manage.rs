@@ -23,7 +23,7 @@ const SILENT_MS: i64 = 2 * 60 * 60 * 1000;
 /// `PATCH /api/connectors/<id>`.
 #[derive(Deserialize)]
 struct Change {
-    /// Makes a new key; the old one opens nothing any more.
+    /// Makes a new key; the old one stops working.
     rotate: bool,
     /// As in [`NewConnector`].
     #[serde(default)]

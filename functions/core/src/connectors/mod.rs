@@ -1,4 +1,4 @@
-//! The connectors of the installation: which there are, what they are told, and the queue of what each has to do.
+//! The connectors of the installation: which there are, what they are notified of, and the queue of each.
 
 pub(crate) mod deliver;
 mod ended;

@@ -23,7 +23,7 @@ const MAX_PLATFORMS: usize = 16;
 const MAX_TEXT: usize = 64;
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Notes what a connector says of itself; returns whether that differs from before.
+    /// Notes what a connector says about itself; returns whether that differs from before.
     pub(crate) async fn register(
         &self,
         connector: &Connector,

@@ -98,7 +98,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(self.all_connectors().await?.into_iter().find(serves))
     }
 
-    /// Returns a platform by what it said of itself.
+    /// Returns a platform by its description.
     pub(crate) async fn platform(&self, id: &str) -> Result<Platform, StoreError> {
         Ok(self.registry().await?.platform(id))
     }
@@ -228,7 +228,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 }
 
 impl Registry {
-    /// Returns a platform by what it said of itself; one without fields if it said nothing.
+    /// Returns a platform by its description; one without fields if there is none.
     pub(crate) fn platform(&self, id: &str) -> Platform {
         let known = self.platforms.iter().find(|platform| platform["id"] == id);
         match known {

@@ -101,7 +101,7 @@ mod tests {
             "{pauses:?}"
         );
         assert_eq!(due[..3], [0, 1, 5], "the first ones do not wait");
-        // After a while without it begins anew, and with a clock that was wrong.
+        // After a while without it starts over, and with a clock that was wrong.
         let later = Timestamp::from_millis(20_000_000);
         assert!(reads.is_due(&alice, later));
         assert!(reads.is_due(&alice, later.plus_millis(FIRST)));

@@ -24,10 +24,10 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// Returns the session that the request belongs to.
     pub(crate) fn session(&self) -> Result<&Arc<VerifiedGrant>, Failure> {
-        // The table decides who is let in; a handler that wants more than it finds nobody.
+        // The table decides who is admitted; a handler that wants more than it finds nobody.
         self.session
             .as_ref()
-            .ok_or_else(|| Failure::unauthorized("this takes a session; sign in", false))
+            .ok_or_else(|| Failure::unauthorized("this requires a session; sign in", false))
     }
 }
 
@@ -43,7 +43,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             return Ok(held);
         }
         Err(Failure::forbidden(
-            "this token opens the storage or IRC only; sign in to use the API",
+            "this token is for the storage or IRC only; sign in to use the API",
         ))
     }
 
@@ -60,10 +60,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn account_of(&self, held: &VerifiedGrant) -> Result<AccountRecord, Failure> {
         match self.account(&held.account).await? {
             Some((record, _)) => Ok(record),
-            None => Err(Failure::unauthorized(
-                "the account does not exist any more",
-                true,
-            )),
+            None => Err(Failure::unauthorized("the account no longer exists", true)),
         }
     }
 }

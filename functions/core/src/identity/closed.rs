@@ -1,4 +1,4 @@
-//! Accounts that are closed: disabled until somebody enables them, or removed for good.
+//! Accounts that are closed: disabled until somebody enables them, or removed permanently.
 //!
 //! One record tells, `closed/<account>.json`, so that a list of all closed accounts is one listing, and a name that was
 //! removed stays taken: nobody inherits the mail, the links and the trust of whoever had it. What tokens open is
@@ -58,7 +58,7 @@ pub enum ChangeAccountError {
         "the documents in a bucket of the account's own cannot be removed: {0}; `--leave-bucket` leaves them there"
     )]
     Bucket(String),
-    /// The store failed; repeating it goes on.
+    /// The store failed; repeating it resumes.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -187,7 +187,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         account: &AccountName,
     ) -> Result<(), ChangeAccountError> {
         let there = match self.account(account).await {
-            // Whoever is damaged can be closed all the same.
+            // An account with a damaged record can be closed anyway.
             Err(StoreError::Damaged(_)) => true,
             found => found?.is_some(),
         };

@@ -42,9 +42,7 @@ pub enum CreateGrantError {
     #[error("the account \"{0}\" is disabled; `subspace account enable {0}` enables it")]
     Disabled(AccountName),
     /// The account has as many as it may have.
-    #[error(
-        "the account has {MAX_GRANTS} grants already; revoke some that are not needed any more"
-    )]
+    #[error("the account already has {MAX_GRANTS} grants; revoke some that are no longer needed")]
     TooMany,
     /// The store failed.
     #[error(transparent)]
@@ -113,7 +111,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     ) -> Result<Arc<VerifiedGrant>, Failure> {
         let Some(text) = bearer_token(headers) else {
             return Err(Failure::unauthorized(
-                "this needs a token: send it as Authorization: Bearer",
+                "this requires a token: send it as Authorization: Bearer",
                 false,
             ));
         };
@@ -129,7 +127,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         self.kernel.count_attempt(&subject).await?;
         Err(Failure::unauthorized(
-            "the token is not valid (any more); sign in or connect the app again",
+            "the token is invalid or has expired; sign in or connect the app again",
             true,
         ))
     }

@@ -18,7 +18,7 @@ const INVITE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const MAX_OPEN: usize = 100;
 
 fn unusable() -> Failure {
-    Failure::forbidden("the invite is not valid (any more); ask for a new one")
+    Failure::forbidden("the invite is invalid or has expired; ask for a new one")
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
@@ -31,7 +31,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let now = self.kernel.now();
         let full = || {
             Failure::conflict(format!(
-                "you have {MAX_OPEN} open invites already; delete some first"
+                "you already have {MAX_OPEN} open invites; delete some first"
             ))
         };
         if self.open_invites(inviter).await? >= MAX_OPEN {

@@ -197,7 +197,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn provision_all(&self) -> Result<(), StoreError> {
         for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
             match self.provision(account).await {
-                // That account waits; all others go on.
+                // That account waits; all others continue.
                 Ok(()) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }

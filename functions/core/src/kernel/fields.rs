@@ -157,7 +157,7 @@ pub(super) fn channel(begins: &str, expected: &str, text: &str) -> Result<String
     }
 }
 
-/// Puts a channel into a list, or its new key; tells whether that changed anything.
+/// Puts a channel into a list, or its new key; returns whether that changed anything.
 pub(crate) fn add_channel(list: &mut Vec<String>, entry: String) -> bool {
     let full = list.len() >= MAX_CHANNELS;
     match list.iter_mut().find(|other| same_channel(other, &entry)) {
@@ -176,7 +176,7 @@ pub(crate) fn add_channel(list: &mut Vec<String>, entry: String) -> bool {
     }
 }
 
-/// Takes a channel out of a list; tells whether it was there.
+/// Takes a channel out of a list; returns whether it was there.
 pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str) -> bool {
     let before = list.len();
     list.retain(|other| !same_channel(other, entry));

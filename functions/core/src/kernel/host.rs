@@ -44,7 +44,7 @@ pub trait Host: storage_adapter::Host {
         )))
     }
 
-    /// Tells the operator of a record that cannot be read, in one sentence that names it; at most once an hour for each.
+    /// Reports a record that cannot be read to the operator, in one sentence that names it; at most once an hour for each.
     fn tell_damaged(&self, _sentence: &str) {}
 
     /// Returns whether [`Self::open_bucket`] can do it.

@@ -1,4 +1,4 @@
-//! A platform by what it says of itself: what a connection to it takes.
+//! A platform by its description of itself: what a connection to it takes.
 
 use protocol::{Connection, DEFAULT_DESCRIPTOR, MAX_CHANNELS};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use super::fields::{
     InvalidField, channel, host, invalid, limit, said, same_channel, secret, text_within, word,
 };
 
-/// What a platform says of itself, as it was registered.
+/// A platform's description of itself, as it was registered.
 ///
 /// It is looked into, and never read into a type: reading one is code that the edge would carry.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Platform {
         Ok(())
     }
 
-    /// Changes one field; tells whether the platform has it. `null` takes away what may be absent.
+    /// Changes one field; returns whether the platform has it. `null` takes away what may be absent.
     pub(crate) fn change(
         &self,
         connection: &mut Connection,

@@ -94,7 +94,7 @@ impl Failure {
     pub(crate) fn method(methods: Methods) -> Self {
         let failure = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            format!("this address does not take this method; it takes {methods}"),
+            format!("this address does not support this method; it supports {methods}"),
         );
         failure.with(header::ALLOW, methods.value())
     }
@@ -157,7 +157,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Body(error) => error.into(),
-            StoreError::NotFound => Self::not_found("there is no such thing (any more)"),
+            StoreError::NotFound => Self::not_found("there is no such record, or it was deleted"),
             // Handlers that use conditions decide themselves; what is left over is a lost race.
             StoreError::Precondition | StoreError::NotModified => {
                 Self::busy("others changed the same thing at the same time; please try again")

@@ -23,7 +23,7 @@ pub(crate) struct Keys {
 
 /// A sealed secret cannot be opened: another master key, or moved to another connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the secret cannot be opened with this installation's master key")]
+#[error("the secret cannot be decrypted with this installation's master key")]
 pub(crate) struct SealError;
 
 impl Keys {

@@ -20,9 +20,9 @@ pub struct Removed {
 }
 
 impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
-    /// Removes an account for good (`subspace account remove NAME`): its documents and archives here and in buckets of its own,
+    /// Removes an account permanently (`subspace account remove NAME`): its documents and archives here and in buckets of its own,
     /// grants, connections, hooks, addresses, calls and open invites. Its name stays taken. Archives at other remoteStorage servers
-    /// stay there; only the token is forgotten. Whatever stops it, repeating it goes on.
+    /// stay there; only the token is forgotten. Whatever stops it, repeating it resumes.
     ///
     /// # Errors
     /// If there is no such account, nobody else could manage the installation, or a store fails.

@@ -253,7 +253,7 @@ fn a_removed_account_leaves_nothing_but_its_name() {
     let used = json!({"email": "bob@elsewhere.example"});
     s.api("PUT", "/api/notifications", &s.bob, used);
 
-    // However often it is stopped, it goes on where it was.
+    // However often it is stopped, it resumes where it was.
     let removed = block_on(s.f.lifecycle.remove_account(&name("bob"), false)).unwrap();
     assert!(removed.objects > 10, "{removed:?}");
     let left: Vec<String> = s.f.memory().keys();

@@ -189,7 +189,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             Some(false) => (
                 &new.local,
                 Err(Failure::conflict(
-                    "the address was changed a moment ago; look again",
+                    "the address was changed a moment ago; reload",
                 )),
             ),
             None => (&new.local, Err(missing())),
@@ -270,7 +270,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             .take(MAX_SEARCHED)
         {
             let found = match self.identity.account(&name).await {
-                // Others go on.
+                // Others continue.
                 Err(StoreError::Damaged(_)) => continue,
                 found => found?,
             };
@@ -320,7 +320,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         Ok(found.map(|(address, _)| address))
     }
 
-    /// Returns whose address it is; none if there is no such address (any more).
+    /// Returns whose address it is; none if there is no such address.
     pub(crate) async fn find_address(
         &self,
         address: &str,

@@ -1,6 +1,6 @@
 //! `/connector/addresses` and `/connector/mail`: mail becomes documents and lines in a channel.
 //!
-//! A mail lies in `/mail/<address>/<year>/<month>/<day>/<id>/`: `message.eml` is the whole of it, attachments lie
+//! A mail is stored in `/mail/<address>/<year>/<month>/<day>/<id>/`: `message.eml` is the whole of it, attachments lie
 //! beside, and `mail.json` says what it is. `mail.json` comes last, after the lines are in the queue, so it tells
 //! a repeat that there is nothing left to do.
 
@@ -133,9 +133,9 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         &self,
         address: &str,
     ) -> Result<(protocol::AccountName, MailAddress), Failure> {
-        self.find_address(address).await?.ok_or_else(|| {
-            Failure::not_found("there is no such mail address (any more); the mail has no reader")
-        })
+        self.find_address(address)
+            .await?
+            .ok_or_else(|| Failure::not_found("there is no such mail address, or it was deleted"))
     }
 }
 

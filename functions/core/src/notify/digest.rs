@@ -36,7 +36,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         let sender = self.outgoing.mail_sender().await?;
         if sender.is_none_or(|sender| sender.id != connector.id) {
             return Err(Failure::forbidden(
-                "only the connector that sends mail may have digests made",
+                "only the connector that sends mail may request digests",
             ));
         }
         let now = self.kernel.now();
@@ -57,7 +57,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             }
             match self.digest(connector, &account, &mark.key, now).await {
                 Ok(made) => queued += usize::from(made),
-                // That account waits; all others go on.
+                // That account waits; all others continue.
                 Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -181,7 +181,7 @@ fn text(origin: &str, sending: &Sending, unsubscribe: &str) -> String {
     }
     let _ = write!(
         out,
-        "\nSuch a mail comes at most once an hour. To get none any more:\n{unsubscribe}\n"
+        "\nYou get such a mail at most once an hour. To unsubscribe:\n{unsubscribe}\n"
     );
     out
 }

@@ -1,4 +1,4 @@
-//! What somebody missed: whether and where they want to be told, and the digests that tell them.
+//! What somebody missed: whether and where they want to be notified, and the digests.
 
 mod digest;
 mod outcome;

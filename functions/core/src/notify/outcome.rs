@@ -1,4 +1,4 @@
-//! What became of a mail, as the connector that sends mail tells it.
+//! The outcome of a mail, as reported by the connector that sends mail.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -25,7 +25,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         let service = self.outgoing.mail_service().await?;
         if service.is_none_or(|service| service.connector != connector.id) {
             return Err(Failure::forbidden(
-                "only the connector that sends mail may tell what became of it",
+                "only the connector that sends mail may report its outcome",
             ));
         }
         outcome.reason = plain(&outcome.reason, MAX_REASON);

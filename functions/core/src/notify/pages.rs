@@ -71,7 +71,10 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             (Link::Confirm(token), true) => Ok(match self.confirm_address(&token).await? {
                 Some(email) => told(
                     "The address is confirmed",
-                    &format!("What {} misses goes to {email} from now on.", token.owner),
+                    &format!(
+                        "Messages that {} misses are mailed to {email} from now on.",
+                        token.owner
+                    ),
                 ),
                 None => {
                     self.kernel.count_attempt(&guesses).await?;
@@ -80,13 +83,14 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             }),
             (Link::Unsubscribe(account), false) => Ok(button(
                 "No more mail?",
-                &format!("{account} would get no mail about missed messages any more."),
+                &format!("{account} will no longer get mail about missed messages."),
                 "Unsubscribe",
             )),
             (Link::Unsubscribe(account), true) => {
                 self.unsubscribe(&account).await?;
-                let text =
-                    format!("{account} gets no mail any more. The settings can bring it back.");
+                let text = format!(
+                    "{account} no longer gets mail. You can turn it on again in the settings."
+                );
                 Ok(told("You are unsubscribed", &text))
             }
         }
@@ -108,7 +112,7 @@ fn told(title: &str, text: &str) -> Response<Body> {
 }
 
 fn gone() -> Response<Body> {
-    let title = "This link is not valid (any more)";
-    let body = format!("<h1>{title}</h1><p>The settings can send another one.</p>");
+    let title = "This link is invalid or has expired";
+    let body = format!("<h1>{title}</h1><p>You can request a new one in the settings.</p>");
     page(StatusCode::NOT_FOUND, title, &body, None)
 }

@@ -14,7 +14,7 @@ use crate::kernel::records::Edit;
 use crate::kernel::text::plain;
 use crate::notify::Notify;
 
-/// Messages that a digest tells of; of more it tells the number.
+/// Messages in a digest; of the others it has the number.
 const MAX_ITEMS: usize = 50;
 /// Ids of messages that are remembered after they were sent, so that a repeat is not sent again.
 const MAX_SENT: usize = 200;

@@ -157,9 +157,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         let held = call.session()?;
         let settings = self.notifications(&held.account).await?;
         let Some(email) = settings.email.filter(|_| !settings.confirmed) else {
-            return Err(Failure::conflict(
-                "there is no address that waits to be confirmed",
-            ));
+            return Err(Failure::conflict("no address is waiting for confirmation"));
         };
         let link = self.ask(&held.account, &email).await?;
         let settings = self
@@ -202,7 +200,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         Ok((token.secret_hash(), expires))
     }
 
-    /// Confirms the address of a link; none if the link is not valid (any more).
+    /// Confirms the address of a link; none if the link is not valid.
     pub(crate) async fn confirm_address(
         &self,
         token: &BearerToken,

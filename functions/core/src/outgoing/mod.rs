@@ -1,5 +1,5 @@
 //! Outgoing mail: invites, confirmations and digests of what was missed. The functions write what is to be said;
-//! the mail connector fetches it like every task, keeps it, sends it, and tells what became of it.
+//! the mail connector fetches it like every task, keeps it, sends it, and tells its outcome.
 
 mod addressee;
 
@@ -19,7 +19,7 @@ use crate::kernel::problem::Failure;
 /// How long an invite or a confirmation is worth sending: 2 days.
 const SEND_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
-/// Mail that leaves.
+/// Outgoing mail.
 pub(crate) struct Outgoing<S, H> {
     kernel: Arc<Kernel<S, H>>,
     connectors: Arc<Connectors<S, H>>,

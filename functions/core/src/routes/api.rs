@@ -12,7 +12,7 @@ use crate::kernel::problem::{Answer, Failure};
 use crate::routes::{Api, Who};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Lets in whom the table of routes lets in.
+    /// Admits those whom the table of routes admits.
     pub(crate) async fn admit<'a>(
         &self,
         parts: &'a Parts,

@@ -50,7 +50,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 // Before the task goes: whoever repeats what it was made from finds the one or the other.
                 match &item.task {
                     Task::Say(say) => self.webhooks.note_outcome(say, reason).await?,
-                    // What became of it is told once it is known, by `mail/outcome`.
+                    // Its outcome is reported once it is known, by `mail/outcome`.
                     Task::Mail(_) => {}
                 }
             }

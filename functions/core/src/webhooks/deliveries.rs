@@ -1,4 +1,4 @@
-//! Records of deliveries: written, shown, and told what became of them.
+//! Records of deliveries: written, shown, and reported with their outcomes.
 
 use protocol::{AccountName, Say, Timestamp};
 use serde::Serialize;
@@ -45,7 +45,7 @@ impl From<Delivery> for DeliveryView {
 pub(super) enum Taken {
     /// It is new, and durable.
     New,
-    /// It came before; what became of it is known.
+    /// It came before; its outcome is known.
     Repeat(Box<Delivery>),
 }
 
@@ -126,7 +126,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                     .await
             }
             None => Err(StoreError::Unavailable(
-                "the connector is not in this installation's configuration any more".to_owned(),
+                "the connector is no longer in this installation's configuration".to_owned(),
             )),
         }
     }
@@ -159,7 +159,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(views)
     }
 
-    /// Notes what became of lines that were made from a delivery; those of other sources are nobody's here.
+    /// Notes the outcome of lines that were made from a delivery; those of other sources are nobody's here.
     pub(crate) async fn note_outcome(
         &self,
         say: &Say,
@@ -193,7 +193,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             }
         };
         match self.kernel.edit::<Delivery, ()>(&name, change).await {
-            // The record is damaged: nobody will read what became of it, and the task must not come again for that.
+            // The record is damaged: nobody will read its outcome, and the task must not come again for that.
             Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error),
         }

@@ -22,7 +22,7 @@ pub(super) struct NewHook {
     pub(super) channel: String,
     #[serde(default)]
     pub(super) name: Option<String>,
-    /// Absent: made up if the service takes one; `null`: none.
+    /// Absent: generated if the service supports one; `null`: none.
     #[serde(default, deserialize_with = "present")]
     pub(super) secret: Option<Option<String>>,
     #[serde(default)]

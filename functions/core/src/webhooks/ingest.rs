@@ -1,4 +1,4 @@
-//! `/hooks/<token>/…`: a service tells of an event.
+//! `/hooks/<token>/…`: a service sends an event.
 
 use bytes::Bytes;
 use hooks::Source;
@@ -53,7 +53,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         if let Some(seconds) = self.over_rate(&account, &hook.id).await? {
             body.drain().await;
             return Err(Failure::too_many(
-                format!("this hook gets more events than it may; try again in {seconds} seconds"),
+                format!("this hook gets too many events; try again in {seconds} seconds"),
                 seconds,
             ));
         }
@@ -120,7 +120,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         }
         self.kernel.count_attempt(&subject).await?;
         Ok(Failure::not_found(
-            "there is no such hook (any more); make a new one and give its address to the service",
+            "there is no such hook, or it was deleted; create a new one and give its address to the service",
         ))
     }
 
@@ -160,7 +160,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         self.kernel.keys().open(account, &name, sealed).map_err(|_| {
             Failure::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the secret of this hook cannot be opened with this installation's key; set it anew",
+                "the secret of this hook cannot be decrypted with this installation's key; set a new one",
             )
         })
     }
@@ -261,7 +261,7 @@ fn typed(kind: &'static str, text: &'static str) -> Response<Body> {
     response
 }
 
-/// Answers in the way that the service expects; the others get what became of it, which some of them show.
+/// Answers in the way that the service expects; the others get its outcome, which some of them show.
 fn reply(source: Source, delivery: &Delivery, taken: &Taken) -> Response<Body> {
     match source {
         Source::Slack => return plain("ok"),

@@ -17,7 +17,7 @@ use crate::webhooks::Webhooks;
 const MAX_HOOKS: usize = 100;
 /// How long the making of a hook may take, in milliseconds; then it broke off.
 const MAKING_MS: i64 = 60_000;
-/// How often the ledger is changed anew when others change it at the same time.
+/// How often the ledger is changed again when others change it at the same time.
 const ATTEMPTS: u32 = 12;
 
 /// `accounts/<account>/hook-ledger.json`.

@@ -38,7 +38,7 @@ struct HookView {
     /// The address for the service, with the token: when it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// The secret for the service: when it was made up here.
+    /// The secret for the service: when it was generated here.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,7 +251,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `POST /api/hooks/<id>/secret`: another secret, made up here.
+    /// `POST /api/hooks/<id>/secret`: another secret, generated here.
     pub(crate) async fn renew_secret(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
         self.hook(&held.account, id).await?;
@@ -273,7 +273,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let held = call.session()?;
         let account = &held.account;
         let hook = self.hook(account, id).await?;
-        let gone = || Failure::not_found("there is no such delivery (any more)");
+        let gone = || Failure::not_found("there is no such delivery, or it has expired");
         if !is_id(delivery) {
             return Err(gone());
         }
@@ -284,9 +284,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             .await?
             .ok_or_else(gone)?;
         let Some(mut say) = before.say else {
-            return Err(Failure::conflict(
-                "there is nothing to say in this delivery",
-            ));
+            return Err(Failure::conflict("this delivery has no lines to announce"));
         };
         let new = hex(&self.kernel.random::<16>());
         say.source = Some(format!("hooks/{id}/{new}"));
@@ -357,7 +355,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 secret,
                 self.kernel.random(),
             )
-            .map_err(|_| Failure::unprocessable("the secret could not be sealed"))
+            .map_err(|_| Failure::unprocessable("the secret could not be encrypted"))
     }
 }
 

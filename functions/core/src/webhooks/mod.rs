@@ -115,7 +115,7 @@ pub(crate) struct Options {
     pub(crate) template: Option<String>,
 }
 
-/// `accounts/<account>/deliveries/<hook>/<id>.json`: one request of a service and what became of it.
+/// `accounts/<account>/deliveries/<hook>/<id>.json`: one request of a service and its outcome.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Delivery {
     /// Version of this record's format; 1.

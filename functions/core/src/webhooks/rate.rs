@@ -19,7 +19,7 @@ pub(crate) const INTERVAL_MS: i64 = 1_000;
 const MAX_COUNTED: usize = 10_000;
 /// Counters of a hook in the store: each has its part of the burst, so that what comes at once does not wait for one object.
 const SHARDS: u8 = 8;
-/// How often a counter in the store is changed anew when others change it at the same time.
+/// How often a counter in the store is changed again when others change it at the same time.
 const ATTEMPTS: u32 = 12;
 
 /// Counts one more where there is room for `burst` at once and one more each `interval`: GCRA, as in ATM networks. `full` is

@@ -19,7 +19,7 @@ const SHOWN_FIELDS: usize = 8;
 /// The longest value of those, in characters.
 const SHOWN_VALUE: usize = 200;
 
-/// Fields that tell people nothing.
+/// Fields that mean nothing to people.
 const NOISE: &[&str] = &[
     "id",
     "uuid",
@@ -33,7 +33,7 @@ const NOISE: &[&str] = &[
     "type",
     "object",
 ];
-/// Objects that tell where something happened or who did it, not what.
+/// Objects that say where something happened or who did it, not what.
 const ASIDE: &[&str] = &[
     "repository",
     "repo",

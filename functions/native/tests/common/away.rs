@@ -106,7 +106,7 @@ impl World {
         answer
     }
 
-    /// Sends until nothing waits any more, as a connector does, but for the time in between.
+    /// Sends until nothing waits, as a connector does, but for the time in between.
     pub async fn send_until_stored(&self, events: &[Value]) {
         for _ in 0..200 {
             let receipt = self.send(events).await;

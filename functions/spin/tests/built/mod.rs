@@ -28,7 +28,7 @@ pub(crate) fn serve(
         .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
         .arg(format!("--addr={address}"))
         .args(options)
-        // `--env NAME` hands on what is in wasmtime's own environment: secrets are on no command line.
+        // `--env NAME` forwards what is in wasmtime's own environment: secrets are on no command line.
         .args(variables.iter().map(|(name, _)| format!("--env={name}")))
         .envs(variables.iter().cloned())
         .arg(&built.component);

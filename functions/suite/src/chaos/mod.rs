@@ -50,7 +50,7 @@ const OPERATIONS: usize = 5;
 const SHORT: Duration = Duration::from_secs(10);
 /// Histories it has at least, however slow the machine is: with each kind of fault.
 const FEWEST: u64 = 3;
-/// Answers that a history may wait for when nothing fails any more.
+/// Answers that a history may wait for when nothing fails.
 const PATIENCE: usize = 100;
 
 /// Two instances of a host over one store.
@@ -61,7 +61,7 @@ pub trait Instances: Send + Sync + 'static {
     /// Adds to a path what makes it a request to one of them.
     fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder;
 
-    /// Lets the store fail from now on, from a seed; or not any more.
+    /// Lets the store fail from now on, from a seed; or not.
     fn faults(&self, seed: Option<u64>) -> impl Future<Output = ()> + Send;
 
     /// Kills one without warning and starts it again at the same address; false if that cannot be done here.
@@ -190,7 +190,7 @@ impl Admin {
     }
 }
 
-/// Lets one history happen; also tells whether an instance was killed in it.
+/// Lets one history happen; also returns whether an instance was killed in it.
 async fn history<I: Instances>(
     instances: &Arc<I>,
     admin: &Admin,

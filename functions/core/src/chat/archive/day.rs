@@ -69,7 +69,7 @@ impl DayDocument {
         messages.len() - before
     }
 
-    /// Sets the day before or after; tells whether that changed anything.
+    /// Sets the day before or after; returns whether that changed anything.
     pub(crate) fn link(&mut self, key: &str, day: Day) -> bool {
         let value = Value::String(day.to_string());
         match self.today() {

@@ -17,7 +17,7 @@ use crate::files::stores::Tree;
 use crate::kernel::body::collect;
 use crate::kernel::host::Host;
 
-/// A day's document that is larger, in bytes, goes on in another one.
+/// A day's document that is larger, in bytes, continues in another one.
 pub(super) const MAX_DAY: u64 = 16 * 1024 * 1024;
 
 /// A document as it was found.

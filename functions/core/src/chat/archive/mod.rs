@@ -2,7 +2,7 @@
 //!
 //! All documents of an account change in one commit, or none. What somebody else has put in the way is
 //! never overwritten: a document that is no archive is kept beside, under `DD.damaged-<version>`; a day that has
-//! grown too large goes on in `DD-2`; and where no document can be (a folder of that name, or a document
+//! grown too large continues in `DD-2`; and where no document can be (a folder of that name, or a document
 //! in place of a folder) messages are kept in `chat-messages/recovered/`.
 
 mod away;

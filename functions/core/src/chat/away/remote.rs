@@ -27,7 +27,7 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// Why something could not be done there; each is one sentence for the user.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum AwayError {
-    /// The token opens nothing any more (401, 403).
+    /// The token is no longer valid (401, 403).
     #[error("{0} does not accept the authorisation any more (status {1}); authorise again")]
     Renew(String, u16),
     /// No room (507), or the document is too large for it (413).

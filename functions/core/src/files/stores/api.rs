@@ -14,7 +14,7 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, json};
 
-/// For how long one request goes on with a move, in milliseconds.
+/// For how long one request continues a move, in milliseconds.
 const STEP_MS: u64 = 5_000;
 
 impl From<StoreLocation> for PlaceView {
@@ -84,7 +84,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             Ok(_) => StoreTested {
                 works: true,
                 detail: format!(
-                    "{} can be written, read, listed and deleted, and decides conditions of writes",
+                    "{} can be written, read, listed and deleted, and supports conditional writes",
                     settings.describe()
                 ),
             },

@@ -19,7 +19,7 @@ pub(crate) struct StoreRecord {
     /// The move that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) moving: Option<Move>,
-    /// Where something of the account is left that nobody reads any more.
+    /// Where something of the account is left that is no longer read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left: Vec<StoreLocation>,
 }

@@ -37,7 +37,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 if self.open_invite(invite, Some(&name)).await?.is_none() {
                     self.kernel.count_attempt(&guesses).await?;
                     return Err(Failure::forbidden(
-                        "the invite is not valid (any more); ask for a new one",
+                        "the invite is invalid or has expired; ask for a new one",
                     ));
                 }
                 self.invited_account(&name, &wanted.password, invite)
@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }
             _ => {
                 return Err(Failure::forbidden(
-                    "an account takes an invite, or the set-up token if it is the first",
+                    "an account requires an invite or, if it is the first, the set-up token",
                 ));
             }
         };

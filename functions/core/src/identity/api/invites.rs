@@ -40,7 +40,7 @@ struct NewInvite {
 }
 
 fn missing() -> Failure {
-    Failure::not_found("the invite is not valid (any more); ask for a new one")
+    Failure::not_found("the invite is invalid or has expired; ask for a new one")
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {

@@ -1,4 +1,4 @@
-//! `/api/password` and `/api/sessions`: who was let in once need not stay.
+//! `/api/password` and `/api/sessions`: sessions can be ended.
 
 use http::StatusCode;
 use serde::Deserialize;

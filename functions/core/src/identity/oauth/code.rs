@@ -111,8 +111,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         shown: &Exchange<'_>,
     ) -> Result<(String, Scopes), ExchangeError> {
-        let unknown =
-            ExchangeError::Invalid("the code is not valid (any more); ask for authorization again");
+        let unknown = ExchangeError::Invalid(
+            "the code is invalid or has expired; ask for authorization again",
+        );
         let Ok(token) = shown.code.parse::<BearerToken>() else {
             return Err(unknown);
         };

@@ -83,7 +83,7 @@ pub(super) fn consent(name: &str, account: &AccountName, ask: &Ask, csrf: &str) 
     )
 }
 
-/// Tells the user what is wrong.
+/// Shows the user what is wrong.
 pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     let body = format!(
         "<h1>This did not work</h1><p>{}</p>\
@@ -93,7 +93,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     page(status, "This did not work", &body, None)
 }
 
-/// Tells the user what is wrong with what the app asked, and lets them tell the app.
+/// Shows the user what is wrong with what the app asked, and lets them tell the app.
 pub(super) fn back_to_app(detail: &str, location: &str, origin: &str) -> Response<Body> {
     let body = format!(
         "<h1>This did not work</h1><p>{}</p>\

@@ -225,7 +225,7 @@ fn the_cookie_opens_the_consent_page_and_nothing_else() {
     let cookie = format!("subspace_consent={session}");
     let page = f.request("GET", &browser.target, &[("cookie", &cookie)], "");
     assert!(page.text().contains("type=\"password\""));
-    // One that was made when cookies were sessions is a cookie all the same.
+    // One that was made when cookies were sessions is a cookie anyway.
     let id = token.split('.').nth(1).unwrap();
     let key = crate::kernel::keys::grant(&"alice".parse().unwrap(), id);
     block_on(

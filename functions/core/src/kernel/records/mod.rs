@@ -111,7 +111,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         self.damage.count()
     }
 
-    /// Reads what is only a note to ourselves, such as a counter: one that is damaged begins anew. Returns how it is to be
+    /// Reads what is only a note to ourselves, such as a counter: one that is damaged starts over. Returns how it is to be
     /// written.
     pub(crate) async fn load_note<T: DeserializeOwned + MaybeSend>(
         &self,

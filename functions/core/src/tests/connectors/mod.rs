@@ -122,7 +122,7 @@ fn events_of_nobody_are_refused_and_the_rest_is_stored() {
     assert_eq!(receipt["refused"].as_array().unwrap().len(), 2);
     assert_eq!(
         receipt["refused"][1]["reason"],
-        "there is no account \"bob\" (any more)"
+        "there is no account \"bob\", or it was removed"
     );
     assert_eq!(s.texts("a/2026/01/10"), ["two"]);
     // A store that is away is another matter: the connector keeps the events.

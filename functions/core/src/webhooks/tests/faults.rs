@@ -13,7 +13,7 @@ use storage_adapter::memory::Faults;
 use super::{PUSH, Setup, setup, sign};
 use crate::kernel::guard::ClientAddress;
 
-/// Polls a future so many times and then drops it, as a process that dies does; tells whether it came to its end.
+/// Polls a future so many times and then drops it, as a process that dies does; returns whether it finished.
 fn run_for(polls: usize, future: impl Future) -> bool {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());

@@ -1,4 +1,4 @@
-//! Moving an account to another store, step by step: it can be stopped anywhere, and goes on where it was.
+//! Moving an account to another store, step by step: it can be stopped anywhere, and resumes where it was.
 
 mod steps;
 mod target;
@@ -40,14 +40,14 @@ pub enum MoveError {
     /// The new place cannot be used.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// One of the stores failed; the move goes on when it is tried again.
+    /// One of the stores failed; the move resumes when it is retried.
     #[error("{0}")]
     Store(String),
 }
 
 impl From<StoreError> for MoveError {
     fn from(error: StoreError) -> Self {
-        Self::Store(format!("{error}; repeat it to go on"))
+        Self::Store(format!("{error}; repeat it to continue"))
     }
 }
 
@@ -55,7 +55,7 @@ impl From<TreeError> for MoveError {
     fn from(error: TreeError) -> Self {
         match error {
             TreeError::Conflict(detail) => Self::Conflict(detail),
-            error => Self::Store(format!("{error}; repeat it to go on")),
+            error => Self::Store(format!("{error}; repeat it to continue")),
         }
     }
 }
@@ -113,7 +113,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         };
         if session.record.moving.is_some() {
             return Err(MoveError::Conflict(
-                "the account is being moved already; go on with that or cancel it".to_owned(),
+                "the account is already being moved; continue or cancel that move".to_owned(),
             ));
         }
         let to = self.new_place(account, to, &session.record).await?;
@@ -139,7 +139,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
         if !from.is_apart(account, &there).await? {
             return Err(MoveError::Refused(
-                "that is the place where the account is already, by another name".to_owned(),
+                "that is where the account is already, by another name".to_owned(),
             ));
         }
         self.check_room(account, &from, &to).await?;
@@ -159,7 +159,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Resumes the move of an account until it is done, or for about so many milliseconds.
     ///
     /// # Errors
-    /// One sentence; repeating it goes on.
+    /// One sentence; repeating it resumes.
     pub async fn move_on(
         &self,
         account: &AccountName,
@@ -175,7 +175,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             }
         }
         Err(MoveError::Store(
-            "others move the account at the same time; repeat it to go on".to_owned(),
+            "others are moving the account at the same time; repeat it to continue".to_owned(),
         ))
     }
 
@@ -201,7 +201,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// Removes what is left of the account where it was before. There is no way back.
     ///
     /// # Errors
-    /// One sentence; repeating it goes on.
+    /// One sentence; repeating it resumes.
     pub async fn remove_left(&self, account: &AccountName) -> Result<usize, MoveError> {
         let known = self.places.known(account, true).await?;
         let mut session = Session {
@@ -230,7 +230,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// objects. What is in the installation's store stays.
     ///
     /// # Errors
-    /// If a bucket cannot be reached; repeating it goes on.
+    /// If a bucket cannot be reached; repeating it resumes.
     pub(crate) async fn remove_own_buckets(
         &self,
         account: &AccountName,
@@ -283,7 +283,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             return Ok(());
         }
         Err(MoveError::Conflict(
-            "the account's place was changed at the same time; look at it and try again".to_owned(),
+            "the account's store was changed at the same time; reload and try again".to_owned(),
         ))
     }
 

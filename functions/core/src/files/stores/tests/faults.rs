@@ -58,7 +58,7 @@ async fn answer(functions: &TestFunctions, app: &str, path: String, n: u64) -> R
     functions.handle(request, client).await
 }
 
-/// Polls a mover and two writers in turns drawn at random; the mover is dropped and begun anew now and then.
+/// Polls a mover and two writers in turns drawn at random; the mover is dropped and started again now and then.
 fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
     let mut random = Random(seed);
     let alice = Alice::new();

@@ -241,7 +241,7 @@ fn bad_places_are_refused_with_a_sentence() {
     buckets.lock().unwrap().insert("home".to_owned(), home);
     refused(bucket("home"), 422, "by another name");
     assert_eq!(alice.api("PUT", "/api/store", bucket("mine")).status, 200);
-    refused(bucket("mine"), 409, "being moved already");
+    refused(bucket("mine"), 409, "already being moved");
     let cancelled = alice.api("DELETE", "/api/store/move", Value::Null);
     assert_eq!(cancelled.json()["place"]["kind"], "installation");
     assert_eq!(
