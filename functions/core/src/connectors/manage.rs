@@ -7,7 +7,7 @@ use storage_adapter::ObjectStore;
 
 use crate::connectors::Connectors;
 use crate::connectors::registry::Registered;
-use crate::kernel::config::Config;
+use crate::kernel::config::{Config, ConnectorKind};
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
@@ -84,7 +84,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     /// `POST /api/connectors`.
     pub(crate) async fn post_connector(&self, body: Incoming) -> Answer {
         let wanted: NewConnector = json(body).await?;
-        check_url(&wanted.kind, wanted.url.as_deref())?;
+        let kind = kind_of(&wanted.kind)?;
+        check_url(kind, wanted.url.as_deref())?;
         let configured: Vec<&str> = self
             .kernel
             .config()
@@ -106,8 +107,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                     Some(id) => id.clone(),
                     None => (1..)
                         .map(|number| match number {
-                            1 => wanted.kind.clone(),
-                            number => format!("{}-{number}", wanted.kind),
+                            1 => kind.to_string(),
+                            number => format!("{kind}-{number}"),
                         })
                         .find(|id| !taken(id))
                         .unwrap_or_default(),
@@ -122,7 +123,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 }
                 let made = Registered {
                     id,
-                    kind: wanted.kind.clone(),
+                    kind: kind.to_string(),
                     generation: u32::from_be_bytes(self.kernel.random()),
                     created: now,
                     registration: Registration::default(),
@@ -143,7 +144,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .edit_registry::<Registered, Failure>(|registry| {
                 let known = registry.connectors.iter_mut().find(|known| known.id == id);
                 let known = known.ok_or_else(missing)?;
-                check_url(&known.kind, change.url.as_deref())?;
+                check_url(kind_of(&known.kind)?, change.url.as_deref())?;
                 if change.rotate {
                     known.generation = known.generation.wrapping_add(1);
                 }
@@ -181,20 +182,22 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         let key = self.kernel.keys().connector(&made.id, made.generation);
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         // A private network that is not on the public internet has to be allowed by name.
-        let allow = self.network().await?.filter(|_| made.kind == "irc");
+        let kind = kind_of(&made.kind)?;
+        let gateway = kind == ConnectorKind::Gateway;
+        let allow = self.network().await?.filter(|_| gateway);
         let allow = allow.map(|network| format!("{}:{}", network.host, network.port));
         let mut words = vec![
             format!("SUBSPACE_FUNCTIONS_URL={}", self.kernel.config().origin),
             format!("SUBSPACE_CONNECTOR_ID={}", made.id),
             format!("SUBSPACE_CONNECTOR_KEY={key}"),
         ];
-        match made.kind.as_str() {
-            "ircd" => {
+        match kind {
+            ConnectorKind::Ircd => {
                 words.extend(url.map(|url| format!("SUBSPACE_IRCD_PUBLIC_URL={url}")));
                 words.push(format!("SUBSPACE_IRCD_DATA={}-data", made.id));
                 words.push("subspace-ircd".to_owned());
             }
-            "smtp" => {
+            ConnectorKind::Smtp => {
                 // The domain of addresses, by default that of the pages.
                 let host = url
                     .unwrap_or(&self.kernel.config().origin)
@@ -204,7 +207,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
                 words.push("subspace-smtp-connector".to_owned());
             }
-            kind => {
+            ConnectorKind::Gateway => {
                 words.extend(url.map(|url| format!("SUBSPACE_PUBLIC_URL={url}")));
                 words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
                 words.extend(allow.map(|allow| format!("SUBSPACE_ALLOW={allow}")));
@@ -230,16 +233,22 @@ fn is_connector_id(id: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Reads a kind as an admin names it.
+fn kind_of(text: &str) -> Result<ConnectorKind, Failure> {
+    let mut kinds = ConnectorKind::ALL.iter().copied();
+    kinds.find(|kind| kind.to_string() == text).ok_or_else(|| {
+        Failure::unprocessable(
+            "kind must be irc (connects people to IRC networks), ircd (a server of your own) or smtp",
+        )
+    })
+}
+
 /// The address ends up in a command that somebody pastes into a shell, so it is exactly what is expected or nothing.
-fn check_url(kind: &str, url: Option<&str>) -> Result<(), Failure> {
+fn check_url(kind: ConnectorKind, url: Option<&str>) -> Result<(), Failure> {
     let schemes: &[&str] = match kind {
-        "irc" => &["http", "https"],
-        "smtp" => &["smtp"],
-        "ircd" => &["irc", "ircs"],
-        _ => {
-            let text = "kind must be irc (connects people to IRC networks), ircd (a server of your own) or smtp";
-            return Err(Failure::unprocessable(text));
-        }
+        ConnectorKind::Gateway => &["http", "https"],
+        ConnectorKind::Smtp => &["smtp"],
+        ConnectorKind::Ircd => &["irc", "ircs"],
     };
     let Some(url) = url else { return Ok(()) };
     let good = url.split_once("://").is_some_and(|(scheme, rest)| {
@@ -252,9 +261,11 @@ fn check_url(kind: &str, url: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::unprocessable(match kind {
-        "ircd" => "url must be like irc://irc.example.org:6667, or ircs:// with TLS",
-        "smtp" => "url must be smtp:// and the domain of mail addresses, like smtp://example.org",
-        _ => {
+        ConnectorKind::Ircd => "url must be like irc://irc.example.org:6667, or ircs:// with TLS",
+        ConnectorKind::Smtp => {
+            "url must be smtp:// and the domain of mail addresses, like smtp://example.org"
+        }
+        ConnectorKind::Gateway => {
             "url must be the address at which browsers reach the connector, like https://irc.example.org"
         }
     }))
