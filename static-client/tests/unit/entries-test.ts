@@ -10,7 +10,7 @@ import {
 import type { DraftRoom } from 'subspace-client/lib/chat/draft';
 import { Outbox, OUTBOX_LIMIT, localId } from 'subspace-client/lib/chat/outbox';
 import { LocalStore } from 'subspace-client/lib/local-store';
-import { entry, said, World } from '../helpers/chat';
+import { arrival, at, entry, event, said, World } from '../helpers/chat';
 
 function inRoom<T>(world: World, work: (room: DraftRoom) => T): T {
   let result: T;
@@ -63,6 +63,35 @@ module('Unit | entries', function () {
         all.map(({ id }) => id),
       );
     }
+  });
+
+  test('who came and went within a millisecond stands after a reload where it stood before', function (assert) {
+    const live = [
+      said('bob', '#general', 'first', 1000, { id: 'm1' }),
+      event('leave', 'bob', '#general', undefined, {
+        id: 'l1',
+        published: at(1000),
+      }),
+      event('join', 'bob', '#general', undefined, {
+        id: 'j1',
+        published: at(1000),
+      }),
+      said('bob', '#general', 'second', 1000, { id: 'm2' }),
+      said('bob', '#general', 'third', 1000, { id: 'm3' }),
+    ];
+    const ids = (world: World) => world.room().entries.map(({ id }) => id);
+    const before = new World();
+    before.receive(...arrival(), ...live);
+    assert.deepEqual(ids(before), ['m1', 'l1', 'j1', 'm2', 'm3']);
+
+    const after = new World();
+    // The gateway tells again what was said, and the archive has all but the newest.
+    const replayed = live.filter(({ type }) => type === 'send');
+    after.receive(...arrival(), ...replayed);
+    inRoom(after, (room) =>
+      mergeEntries(room, before.room().entries.slice(0, -1)),
+    );
+    assert.deepEqual(ids(after), ids(before));
   });
 
   test('events without an id are not doubled by the archive', function (assert) {

@@ -27,7 +27,11 @@ function comesAfter(placed: Entry, entry: Entry): boolean {
   return placed.at > entry.at;
 }
 
-/** Adds many entries, sorted once. */
+/**
+ * Adds what a document of an archive has, sorted once. Of what happened within one millisecond the document has the
+ * order in which it happened, as it was shown live; after a reload messages come from the gateway and who came and went
+ * from the archive only, so the order in which they are added says nothing.
+ */
 export function mergeEntries(
   room: DraftRoom,
   entries: readonly Entry[],
@@ -44,9 +48,12 @@ export function mergeEntries(
     added += 1;
   }
   if (added) {
+    const places = new Map(entries.map(({ id }, index) => [id, index]));
+    // What the document does not have yet came later.
+    const place = ({ id }: Entry) => places.get(id) ?? entries.length;
     room.entries.sort((a, b) =>
       Boolean(a.delivery) === Boolean(b.delivery)
-        ? a.at - b.at
+        ? a.at - b.at || place(a) - place(b)
         : a.delivery
           ? 1
           : -1,
