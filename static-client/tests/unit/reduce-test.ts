@@ -162,6 +162,11 @@ module('Unit | activities', function () {
     assert.false(world.room().joined);
     assert.strictEqual(world.room().members.size, 0);
     assert.deepEqual(world.texts(), ['kicked by bob: out']);
+    assert.strictEqual(
+      world.room().entries[0]?.sentence,
+      'alice was kicked by bob (out)',
+      'in the words of the archive',
+    );
   });
 
   test('roles and absence', function (assert) {

@@ -85,6 +85,14 @@ module('Unit | rows', function () {
           text: 'tea',
         }),
         entry({
+          id: '2b',
+          at: NOON + 1,
+          kind: 'leave',
+          from: 'erin',
+          text: '',
+          sentence: 'erin was kicked by bob (tea)',
+        }),
+        entry({
           id: '3',
           at: NOON + 2,
           kind: 'nick',
@@ -106,6 +114,7 @@ module('Unit | rows', function () {
     assert.deepEqual(presence?.type === 'presence' ? presence.phrases : [], [
       'carol joined',
       'dave left (tea)',
+      'erin was kicked by bob (tea)',
       'bob is now known as rob',
     ]);
   });

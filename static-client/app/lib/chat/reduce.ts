@@ -229,6 +229,13 @@ function leave(context: Context) {
   const by = object && 'by' in object ? text(object.by) : '';
   const reason = contentOf(activity);
   const said = by ? `kicked by ${by}${reason ? `: ${reason}` : ''}` : reason;
+  // As archives have it.
+  const what = by
+    ? `was kicked by ${by}`
+    : activity.object?.['quit'] === true
+      ? 'quit'
+      : 'left';
+  const sentence = `${who} ${what}${reason ? ` (${reason})` : ''}`;
   const channel = nameOf(activity.target);
   const rooms = isRoom(network, activity.target)
     ? [draft.room(network.id, channel)]
@@ -240,7 +247,7 @@ function leave(context: Context) {
       room.joined = false;
       room.members.clear();
     }
-    addEntry(room, entryOf(context, 'leave', who, said));
+    addEntry(room, { ...entryOf(context, 'leave', who, said), sentence });
   }
 }
 

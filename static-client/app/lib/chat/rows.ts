@@ -254,7 +254,11 @@ function phrase(entry: Entry): string {
     case 'join':
       return `${entry.from} joined`;
     case 'leave':
-      return `${entry.from} left${entry.text ? ` (${entry.text})` : ''}`;
+      // Other writers of archives may leave it empty.
+      return (
+        entry.sentence ||
+        `${entry.from} left${entry.text ? ` (${entry.text})` : ''}`
+      );
     default:
       return entry.sentence ?? `${entry.from} is now known as ${entry.text}`;
   }

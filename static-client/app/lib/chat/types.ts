@@ -28,7 +28,7 @@ export interface Entry {
   kind: EntryKind;
   from: string;
   text: string;
-  /** Of an archived event: the event in words. */
+  /** Of a departure, or an archived event: the event in words. */
   sentence?: string;
   /** By this account. */
   own: boolean;
