@@ -125,7 +125,7 @@ test('six people in a call', { timeout: 400_000 }, async (t) => {
     // Whoever leaves makes room.
     const fay = people.pop();
     await fay.page.locator('[data-test-call-hang-up]').click();
-    await fay.page.getByText('You have left the call.').waitFor();
+    await fay.page.getByText('You left the call').waitFor();
     await enter(gus, { name: 'Gus' });
     await gus.page.locator('[data-test-call]').waitFor();
     for (const device of people) await person(device, 'Gus').waitFor();

@@ -2,7 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
 import { io } from 'socket.io-client';
-import { asSentence, sentenceOf } from '../lib/api.ts';
+import { ApiError, asSentence, sentenceOf } from '../lib/api.ts';
 import { Mesh } from '../lib/call/mesh.ts';
 import { shownName, troubleWithName } from '../lib/call/names.ts';
 import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
@@ -44,6 +44,11 @@ function openSocket(url: string, auth: Record<string, unknown>): CallSocket {
   });
 }
 
+/** The server knows no such link, or none any more. */
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && [404, 410].includes(error.status);
+}
+
 export type CallPhase = 'none' | 'lobby' | 'joining' | 'in' | 'over';
 
 interface CallChoices extends Chosen {
@@ -64,6 +69,8 @@ export default class CallService extends Service {
   @tracked interrupted = false;
   /** What went wrong with the call. */
   @tracked sentence = '';
+  /** It is over here, and its link may still open it. */
+  @tracked canReturn = false;
   @tracked choices: CallChoices = {};
   /** Whether one may put others out. */
   @tracked moderator = false;
@@ -147,7 +154,7 @@ export default class CallService extends Service {
       this.about = about;
     } catch (error) {
       if (generation === this.#generation) {
-        this.#end(this.#reason(sentenceOf(error)));
+        this.#end(this.#reason(sentenceOf(error)), !isGone(error));
       }
       return;
     }
@@ -196,6 +203,7 @@ export default class CallService extends Service {
     this.ownLevel = 0;
     this.moderator = false;
     this.sentence = '';
+    this.canReturn = true;
     if (this.phase !== 'none') this.phase = 'over';
   }
 
@@ -249,10 +257,11 @@ export default class CallService extends Service {
   }
 
   /** One has left for a reason that is told. */
-  #end(sentence: string) {
+  #end(sentence: string, canReturn = false) {
     this.hangUp();
     this.phase = 'over';
     this.sentence = sentence;
+    this.canReturn = canReturn;
   }
 
   /** Leaves, and nothing of the call stays. */
@@ -271,7 +280,7 @@ export default class CallService extends Service {
     this.#endedHere = undefined;
     this.#forget();
     if (shown) {
-      this.#end(this.session.notice || 'You have left the call.');
+      this.#end(this.session.notice, true);
     }
   }
 

@@ -32,6 +32,8 @@ export default class SessionService extends Service {
   @tracked current: StoredSession | undefined;
   /** Why one has to sign in again, one sentence. */
   @tracked notice = '';
+  /** The call from which one went to sign in, and to which one comes back. */
+  callAfter: string | undefined;
 
   api = new ApiClient(location.origin, () => undefined);
 

@@ -1,5 +1,6 @@
 import {
   click,
+  currentURL,
   fillIn,
   find,
   settled,
@@ -101,7 +102,7 @@ module('Acceptance | calls', function (hooks) {
     const service = this.owner.lookup('service:call');
     const devices = [service.own.microphone!, service.own.camera!];
     await click('[data-test-call-hang-up]');
-    assert.dom().includesText('You have left the call.');
+    assert.dom('h1').hasText('You left the call');
     await calls.call.left();
     assert.deepEqual(
       devices.map(({ readyState }) => readyState),
@@ -162,6 +163,16 @@ module('Acceptance | calls', function (hooks) {
     await visit('/call/token');
     await waitUntil(() => !find('[data-test-call-lobby]'));
     assert.dom().includesText('This call is for members only.');
+    await click('[data-test-call-sign-in]');
+    await fillIn('[data-test-name]', 'alice');
+    await fillIn('[data-test-password]', 'correct horse');
+    await click('[data-test-submit]');
+    await waitFor('[data-test-call-lobby]', PATIENCE);
+    assert.strictEqual(
+      currentURL(),
+      '/call/token',
+      'who has signed in is back at the call',
+    );
     calls.server.answers['GET /api/calls/other'] = {
       status: 404,
       body: { detail: 'This call is over, or its link is not complete.' },
@@ -171,5 +182,38 @@ module('Acceptance | calls', function (hooks) {
     assert
       .dom()
       .includesText('This call is over, or its link is not complete.');
+    assert.dom('[data-test-call-again]').doesNotExist('the link is dead');
+  });
+
+  test('a guest who has left finds the way back, and what this is', async function (assert) {
+    await visit('/call/token');
+    await waitFor('[data-test-call-camera="on"]', PATIENCE);
+    await fillIn('[data-test-call-name]', 'Zoë');
+    await join();
+    await calls.call.welcome();
+    await waitFor('[data-test-call]');
+    await click('[data-test-call-hang-up]');
+    assert.dom('h1').hasText('You left the call');
+    assert
+      .dom('[data-test-auth-lead]')
+      .includesText('bob started it in #general.');
+    assert.dom('[data-test-call-about]').includesText('Subspace is team chat');
+    assert.dom('[data-test-call-sign-in]').exists();
+    await click('[data-test-call-again]');
+    await waitFor('[data-test-call-lobby]', PATIENCE);
+    assert.dom('[data-test-call-name]').hasValue('Zoë');
+    await waitFor('[data-test-call-camera="on"]', PATIENCE);
+
+    // The server is away for a moment: the link may well be alive.
+    const about = calls.server.answers['GET /api/calls/token']!;
+    calls.server.answers['GET /api/calls/token'] = { status: 502 };
+    await visit('/sign-in');
+    await visit('/call/token');
+    await waitFor('[data-test-call-again]');
+    assert.dom('[data-test-call-again]').hasText('Try again');
+    calls.server.answers['GET /api/calls/token'] = about;
+    await click('[data-test-call-again]');
+    await waitFor('[data-test-call-lobby]', PATIENCE);
+    await waitFor('[data-test-call-camera="on"]', PATIENCE);
   });
 });
