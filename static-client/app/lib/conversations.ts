@@ -30,6 +30,23 @@ export function isRelayed(name: string): boolean {
   return name.includes('/');
 }
 
+/** What brings mail into a channel speaks under this name. */
+const MAIL = 'Mail/hook';
+
+/**
+ * Splits the name of a program into whose news it brings and how they come: `GitHub/hook` is a webhook of GitHub. Of
+ * bridges the second word is the network that they lead to.
+ */
+export function relayedName(
+  name: string,
+): { name: string; kind: string } | undefined {
+  const at = name.lastIndexOf('/');
+  const [first, second] = [name.slice(0, at), name.slice(at + 1)];
+  if (at < 0 || !first || !second) return undefined;
+  if (name === MAIL) return { name: first, kind: 'e-mail' };
+  return { name: first, kind: second === 'hook' ? 'webhook' : second };
+}
+
 /** Returns what a channel's name begins with, which is no part of what it is called. */
 export function signOf(name: string, names: Conversations): string {
   return name.slice(0, leading(name, names.channels));

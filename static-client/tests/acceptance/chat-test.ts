@@ -278,6 +278,11 @@ module('Acceptance | chat', function (hooks) {
     const author = (from: string) =>
       `[data-test-from="${from}"] [data-test-author]`;
     assert.dom(author('GitHub/hook')).hasTagName('span');
+    assert.dom(author('GitHub/hook')).hasText('GitHub');
+    assert
+      .dom('[data-test-from="GitHub/hook"] [data-test-relayed]')
+      .hasText('webhook');
+    assert.dom('[data-test-from="bob"] [data-test-relayed]').doesNotExist();
     assert.dom(author('bob')).hasTagName('button');
   });
 

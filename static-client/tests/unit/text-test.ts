@@ -31,6 +31,17 @@ module('Unit | names', function () {
     assert.false(same('A', 'a', 'exact'));
   });
 
+  test('programs have names of two words', function (assert) {
+    const { relayedName } = conversations;
+    const named = (name: string, kind: string) => ({ name, kind });
+    assert.deepEqual(relayedName('GitHub/hook'), named('GitHub', 'webhook'));
+    assert.deepEqual(relayedName('Mail/hook'), named('Mail', 'e-mail'));
+    assert.deepEqual(relayedName('bob/matrix'), named('bob', 'matrix'));
+    for (const name of ['bob', '/hook', 'bob/']) {
+      assert.strictEqual(relayedName(name), undefined, name);
+    }
+  });
+
   test('names compare by the casemapping of the server', function (assert) {
     assert.strictEqual(fold('Nick[a]\\~', 'rfc1459'), 'nick{a}|^');
     assert.strictEqual(fold('Nick[a]~', 'ascii'), 'nick[a]~');
