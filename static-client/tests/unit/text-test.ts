@@ -6,6 +6,7 @@ import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
 import { sha1 } from 'subspace-client/lib/sha1';
 import { parseIrc, stripIrc } from 'subspace-client/lib/text/irc';
 import { linkify } from 'subspace-client/lib/text/linkify';
+import { styling } from 'subspace-client/lib/text/styling';
 import { isMention, tokenize } from 'subspace-client/lib/text/tokens';
 import tokens from '../../app/css/tokens.css?raw';
 
@@ -171,7 +172,95 @@ module('Unit | formatting', function () {
       const shown = tokenize(text, 'nick', 'rfc1459')
         .map((token) => token.text)
         .join('');
-      assert.strictEqual(shown, joined.replace(/`([^`\n]+)`/g, '$1'));
+      assert.strictEqual(shown, joined, 'nothing is lost');
+    }
+  });
+});
+
+/** A message as it looks: what styles it in round brackets, what is styled in square ones behind its letters. */
+function looks(text: string): string {
+  return tokenize(text, '', 'ascii')
+    .map((token) => {
+      const { text: part, mark, bold, italic, strike, code } = token;
+      if (mark) return `(${part})`;
+      const how = [bold && 'b', italic && 'i', strike && 's', code && 'c'];
+      const letters = how.filter(Boolean).join('');
+      return letters ? `${letters}[${part}]` : part;
+    })
+    .join('');
+}
+
+module('Unit | message styling', function () {
+  test('words are styled as in XEP-0393', function (assert) {
+    const cases: [typed: string, shown: string][] = [
+      ['*strong*', '(*)b[strong](*)'],
+      ['a _word_, and ~gone~.', 'a (_)i[word](_), and (~)s[gone](~).'],
+      ['*several words* here', '(*)b[several words](*) here'],
+      ['*_both_*', '(*)(_)bi[both](_)(*)'],
+      ['*a _b_ c*', '(*)b[a ](_)bi[b](_)b[ c](*)'],
+      ['run `ls *` and ```x_y```', 'run (`)c[ls *](`) and (```)c[x_y](```)'],
+      ['*see `x`*', '(*)b[see ](`)bc[x](`)(*)'],
+      ['**markdown**', '(*)b[*markdown](*)*'],
+      // The first end counts.
+      ['*a* b*', '(*)b[a](*) b*'],
+    ];
+    for (const [typed, shown] of cases) {
+      assert.strictEqual(looks(typed), shown, typed);
+    }
+  });
+
+  test('what only looks like it stays as it is', function (assert) {
+    for (const text of [
+      '* not strong*',
+      '*not strong *',
+      '*not\nstrong*',
+      '2*3*4',
+      'snake_case_name',
+      '_private_name',
+      'a*b* c',
+      '**',
+      '*',
+      '',
+      '~/bin or ~bob',
+      'https://x.example/_a_ and https://x.example/b_',
+      '#a_b_ and _c',
+      '`',
+      '``',
+    ]) {
+      assert.strictEqual(looks(text), text);
+    }
+  });
+
+  test('it stands beside the codes of IRC, and through them', function (assert) {
+    assert.deepEqual(tokenize('\x1d*a\x0fb*', '', 'ascii'), [
+      { text: '*', italic: true, bold: true, mark: true },
+      { text: 'a', italic: true, bold: true },
+      { text: 'b', bold: true },
+      { text: '*', bold: true, mark: true },
+    ]);
+    const [link] = tokenize('https://x.example/\x02a_b', '', 'ascii');
+    assert.strictEqual(link?.href, 'https://x.example/a_b');
+  });
+
+  test('it takes twice as long for a text twice as long', function (assert) {
+    /** How often a text is looked at. */
+    const looksAt = (text: string) => {
+      let looked = 0;
+      const counted = new Proxy([...text], {
+        get(characters, key, receiver) {
+          looked += 1;
+          return Reflect.get(characters, key, receiver) as unknown;
+        },
+      });
+      const parts = styling(counted);
+      const whole = parts.map(({ from, to }) => text.slice(from, to)).join('');
+      assert.strictEqual(whole, text);
+      return looked;
+    };
+    for (const piece of ['*a ', ' *a', '*_~', '*a* ', '_*a', '* ', 'a*', '*']) {
+      const [once, twice] = [2000, 4000].map((n) => looksAt(piece.repeat(n)));
+      const ratio = twice! / once!;
+      assert.true(ratio < 2.1, `${piece}: ${ratio.toFixed(2)}`);
     }
   });
 });
@@ -247,7 +336,9 @@ module('Unit | mentions', function () {
   test('inline code is not looked into', function (assert) {
     assert.deepEqual(tokenize('run `https://x.example` now', '', 'rfc1459'), [
       { text: 'run ' },
+      { text: '`', mark: true },
       { text: 'https://x.example', code: true },
+      { text: '`', mark: true },
       { text: ' now' },
     ]);
   });

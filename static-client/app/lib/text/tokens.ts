@@ -3,6 +3,7 @@
 import { fold, type Casemapping } from '../casemapping.ts';
 import { parseIrc, stripIrc, type Style } from './irc.ts';
 import { linkify } from './linkify.ts';
+import { styling, type Range } from './styling.ts';
 
 export interface Token extends Style {
   text: string;
@@ -10,52 +11,80 @@ export interface Token extends Style {
   channel?: string;
   code?: boolean;
   mention?: boolean;
+  /** Styles what is beside it; it is part of the text all the same. */
+  mark?: boolean;
 }
 
-const INLINE_CODE = /`([^`\n]+)`/g;
+/** A part of a text that is something. */
+type Piece = Range & Omit<Token, 'text'>;
 
-/** Splits a message into tokens. `nick` is the reader's own, whose mention is marked. */
+const INLINE_CODE = /(```|`)([^`\n]+)\1/g;
+
+/** Splits a message into tokens, which together are all of it. `nick` is the reader's own, whose mention is marked. */
 export function tokenize(
   text: string,
   nick: string,
   casemapping: Casemapping,
 ): Token[] {
+  const spans = parseIrc(text);
+  const plain = spans.map((span) => span.text).join('');
+  const pieces = piecesOf(plain, nick, casemapping);
+  const opaque = pieces.filter(
+    ({ href, channel, code, mark }) => href ?? channel ?? code ?? mark,
+  );
+  const styles = styling(plain, opaque);
   const tokens: Token[] = [];
-  const own = { nick, casemapping };
-  for (const span of parseIrc(text)) {
-    const { text: content, ...style } = span;
-    let end = 0;
-    for (const match of content.matchAll(INLINE_CODE)) {
-      plain(content.slice(end, match.index), style, own, tokens);
-      tokens.push({ ...style, text: match[1]!, code: true });
-      end = match.index + match[0].length;
-    }
-    plain(content.slice(end), style, own, tokens);
+  let [span, spanEnd] = [0, spans[0]?.text.length ?? 0];
+  let [piece, style] = [0, 0];
+  for (let at = 0; at < plain.length;) {
+    const end = Math.min(spanEnd, pieces[piece]!.to, styles[style]!.to);
+    const { text: _, ...irc } = spans[span]!;
+    const { from: _from, to: _to, ...typed } = styles[style]!;
+    const { from: _start, to: _stop, ...what } = pieces[piece]!;
+    tokens.push({ ...irc, ...typed, ...what, text: plain.slice(at, end) });
+    at = end;
+    if (at === pieces[piece]!.to) piece += 1;
+    if (at === styles[style]!.to) style += 1;
+    if (at === spanEnd) spanEnd += spans[++span]?.text.length ?? 0;
   }
   return tokens;
 }
 
-function plain(
+/** Splits a text into code, links, mentions and what is between them, in order and without gaps. */
+function piecesOf(
   text: string,
-  style: Style,
-  own: { nick: string; casemapping: Casemapping },
-  out: Token[],
-) {
-  for (const piece of linkify(text)) {
-    if (piece.href ?? piece.channel) {
-      out.push({ ...style, ...piece });
-      continue;
+  nick: string,
+  casemapping: Casemapping,
+): Piece[] {
+  const pieces: Piece[] = [];
+  let end = 0;
+  const add = (length: number, what: Omit<Token, 'text'> = {}) => {
+    if (length) pieces.push({ from: end, to: (end += length), ...what });
+  };
+  const plain = (part: string) => {
+    for (const { text: found, ...link } of linkify(part)) {
+      if (link.href ?? link.channel) {
+        add(found.length, link);
+        continue;
+      }
+      let done = 0;
+      for (const [from, to] of mentions(found, nick, casemapping)) {
+        add(from - done);
+        add(to - from, { mention: true });
+        done = to;
+      }
+      add(found.length - done);
     }
-    let end = 0;
-    for (const [from, to] of mentions(piece.text, own.nick, own.casemapping)) {
-      if (from > end) out.push({ ...style, text: piece.text.slice(end, from) });
-      out.push({ ...style, text: piece.text.slice(from, to), mention: true });
-      end = to;
-    }
-    if (end < piece.text.length) {
-      out.push({ ...style, text: piece.text.slice(end) });
-    }
+  };
+  for (const match of text.matchAll(INLINE_CODE)) {
+    const [, fence, code] = match;
+    plain(text.slice(end, match.index));
+    add(fence!.length, { mark: true });
+    add(code!.length, { code: true });
+    add(fence!.length, { mark: true });
   }
+  plain(text.slice(end));
+  return pieces;
 }
 
 const WORD = /[\p{L}\p{N}_\-[\]\\`^{}|]/u;
