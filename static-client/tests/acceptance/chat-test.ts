@@ -527,6 +527,23 @@ module('Acceptance | chat', function (hooks) {
     assert
       .dom('[data-test-network-managed]')
       .hasText('Managed by this server.');
+    const facts = () =>
+      findAll('[data-test-irc-facts] > div').map((fact) =>
+        [...fact.children].map((part) => part.textContent.trim()).join(': '),
+      );
+    for (const fact of [
+      'Server: irc.example',
+      'Port: 6697',
+      'TLS: on',
+      'User name: alice',
+      'Sign-in: SASL PLAIN, or alice:PASSWORD as server password',
+    ]) {
+      assert.true(
+        facts().some((text) => text.replace(/\s+/g, ' ') === fact),
+        fact,
+      );
+    }
+    assert.dom('[data-test-irc-inner]').doesNotExist();
     for (const field of [
       'host',
       'port',
@@ -543,6 +560,42 @@ module('Acceptance | chat', function (hooks) {
     await server.asked('PATCH /api/connections/net');
     await waitFor('[data-test-room-link="#tea"]');
     assert.dom('[data-test-dialog]').doesNotExist();
+
+    await visit('/net/*');
+    await click('[data-test-irc-link]');
+    assert.strictEqual(currentURL(), '/settings/irc');
+    assert.true(facts().includes('Channels: #general, #tea'));
+    await click('[data-test-edit-network]');
+    await click('[data-test-irc-password-link]');
+    assert.dom('[data-test-dialog]').doesNotExist('it leads to the settings');
+  });
+
+  test('an address that leads nowhere from here is said to be one', async function (assert) {
+    server.answers['GET /api/connections'] = {
+      body: {
+        connections: [
+          connection({
+            managed: true,
+            host: '127.0.0.1',
+            port: 6667,
+            secure: false,
+          }),
+        ],
+      },
+    };
+    await arrive();
+    const { session } = this.owner.lookup('service:chat');
+    await click('[data-test-edit-network]');
+    assert.dom('[data-test-irc-facts] > div:nth-child(3) dd').hasText('off');
+    assert
+      .dom('[data-test-irc-inner]')
+      .doesNotExist('the page is on this machine too');
+    await click('[data-test-dialog-close]');
+    session.useFunctions('https://chat.example');
+    await click('[data-test-edit-network]');
+    assert
+      .dom('[data-test-irc-inner]')
+      .includesText("127.0.0.1 is an address on the server's own machine.");
   });
 
   test('a new network leads to its page, which says why it cannot be reached', async function (assert) {
