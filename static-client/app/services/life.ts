@@ -1,6 +1,7 @@
 import type RouterService from '@ember/routing/router-service';
 import Service, { service } from '@ember/service';
 import type { Happening } from '../lib/chat/reduce.ts';
+import { ReadMarkers } from '../lib/read-markers.ts';
 import type { StorageChange } from '../lib/storage-module.ts';
 import type ArchivesService from './archives.ts';
 import type CallService from './call.ts';
@@ -12,9 +13,6 @@ import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
 import type UiService from './ui.ts';
-
-/** Markers are written together after this pause, in ms. */
-const MARKER_PAUSE = 1000;
 
 /**
  * What happens from signing in to signing out. It starts and stops the other services, and is told by them what concerns
@@ -35,8 +33,10 @@ export default class LifeService extends Service {
 
   #running = '';
   #startedAt = 0;
-  #markers = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #markers = new ReadMarkers(
+    () => this.session.store,
+    (key, at) => this.storage.storeMarker(key, at),
+  );
 
   /** Begins the chat for the account that is signed in, once. */
   start() {
@@ -45,6 +45,9 @@ export default class LifeService extends Service {
     this.#running = account;
     this.#generation += 1;
     this.#startedAt = Date.now();
+    this.#markers.start();
+    window.addEventListener('pagehide', this.#markers.flush);
+    document.addEventListener('visibilitychange', this.#hidden);
     this.archives.start();
     void this.#startChat();
     void this.#startStorage();
@@ -73,7 +76,7 @@ export default class LifeService extends Service {
       if (generation !== this.#generation) return;
       preferences.adopt(settings);
       preferences.adoptLastRoom(lastRoom);
-      this.#markers = new Map([...markers, ...this.#markers]);
+      this.#markers.adopt(markers);
     } catch {
       if (generation !== this.#generation) return;
       // Without the storage the chat works; history says why it cannot be loaded.
@@ -86,7 +89,7 @@ export default class LifeService extends Service {
 
   /** Markers and archives of every room that is known by now. */
   #known() {
-    this.chat.applyMarkers(this.#markers, this.#startedAt);
+    this.chat.applyMarkers(this.#markers.all, this.#startedAt);
     void this.history.loadAll();
   }
 
@@ -94,9 +97,7 @@ export default class LifeService extends Service {
     this.#running = '';
     this.reading = undefined;
     this.#generation += 1;
-    clearTimeout(this.#timer);
-    this.#markers.clear();
-    this.#dirty.clear();
+    this.#stopMarkers();
     this.gateway.stop();
     this.storage.stop();
     this.archives.stop();
@@ -109,9 +110,20 @@ export default class LifeService extends Service {
 
   willDestroy() {
     this.#generation += 1;
-    clearTimeout(this.#timer);
+    this.#stopMarkers();
     super.willDestroy();
   }
+
+  #stopMarkers() {
+    this.#markers.stop();
+    window.removeEventListener('pagehide', this.#markers.flush);
+    document.removeEventListener('visibilitychange', this.#hidden);
+  }
+
+  /** Telephones end a page that is not looked at without a word. */
+  #hidden = () => {
+    if (document.visibilityState === 'hidden') this.#markers.flush();
+  };
 
   async signOut() {
     await this.session.signOut();
@@ -154,25 +166,8 @@ export default class LifeService extends Service {
   markRead(key: string) {
     const at = this.chat.markRead(key);
     if (at === undefined) return;
-    this.#markers.set(key, at);
-    this.#write(key);
+    this.#markers.read(key, at);
   }
-
-  /** Markers have one writer, which takes the latest of what is to be written. */
-  #write(key: string) {
-    this.#dirty.add(key);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#writeMarkers, MARKER_PAUSE);
-  }
-  #dirty = new Set<string>();
-
-  #writeMarkers = () => {
-    for (const key of this.#dirty) {
-      const at = this.#markers.get(key);
-      if (at) void this.storage.storeMarker(key, at).catch(() => undefined);
-    }
-    this.#dirty.clear();
-  };
 
   #changed = (change: StorageChange) => {
     if (!this.#running) return;
@@ -180,26 +175,13 @@ export default class LifeService extends Service {
       this.preferences.adopt(change.settings);
       return;
     }
-    const newest = Math.max(
-      change.at,
-      change.lost ?? 0,
-      this.#markers.get(change.key) ?? 0,
-    );
-    this.#markers.set(change.key, newest);
-    // The other device had read less: ours is the truth.
-    if (newest > change.at && change.lost !== undefined) {
-      this.#write(change.key);
-    }
-    this.chat.applyMarkers(this.#markers);
+    this.#markers.heard(change.key, change.at, change.lost);
+    this.chat.applyMarkers(this.#markers.all);
   };
 
   /** A room has another key: what is read, and whether it is muted, follow it. */
   #moved(from: string, to: string) {
-    const at = this.#markers.get(from);
-    if (at !== undefined) {
-      this.#markers.set(to, Math.max(at, this.#markers.get(to) ?? 0));
-      this.#markers.delete(from);
-    }
+    this.#markers.move(from, to);
     this.preferences.moveRoom(from, to);
     void this.history.loadOlder(to);
   }
@@ -208,7 +190,7 @@ export default class LifeService extends Service {
   happened(happenings: readonly Happening[]) {
     if (!this.#running) return;
     if (this.storage.ready) {
-      this.chat.applyMarkers(this.#markers, this.#startedAt);
+      this.chat.applyMarkers(this.#markers.all, this.#startedAt);
       const fresh = happenings.filter(
         ({ type, room }) =>
           type === 'message' && !this.history.of(room).started,

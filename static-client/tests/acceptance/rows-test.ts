@@ -192,4 +192,61 @@ module('Acceptance | rows of a room', function (hooks) {
       Reflect.deleteProperty(document, 'visibilityState');
     }
   });
+
+  test('what was read a moment before the page is left is read', async function (assert) {
+    const now = Date.now() + 100_000;
+    const written: [string, number][] = [];
+    const storage = this.owner.lookup('service:storage');
+    storage.storeMarker = (key, at) => {
+      written.push([key, at]);
+      // The page is left before the storage has answered.
+      return new Promise(() => {});
+    };
+    knowMarkers(this.owner);
+    await arrive(['alice', 'bob']);
+    const room = () => this.owner.lookup('service:chat').activeRoom!;
+    const reads = async (text: string, at: number) => {
+      server.socket.say(said('bob', '#general', text, at));
+      await shows(text);
+      await waitUntil(() => room().readAt === at);
+    };
+    await reads('first', now);
+    assert.deepEqual(written, [], 'it waits for more');
+    try {
+      await look('hidden');
+      assert.deepEqual(written, [['net/#general', now]], 'but not then');
+    } finally {
+      Reflect.deleteProperty(document, 'visibilityState');
+    }
+    await reads('second', now + 1);
+    await triggerEvent(window, 'pagehide');
+    assert.deepEqual(written.at(-1), ['net/#general', now + 1]);
+    const { store } = this.owner.lookup('service:session');
+    assert.deepEqual(
+      store.get('cache:read-markers'),
+      { 'net/#general': now + 1 },
+      'this browser has it at once',
+    );
+  });
+
+  test('what an earlier page has read is read', async function (assert) {
+    const now = Date.now() + 100_000;
+    const { store } = this.owner.lookup('service:session');
+    store.set('cache:read-markers', { 'net/#general': now + 1, 'net/#x': '?' });
+    const written: [string, number][] = [];
+    const storage = this.owner.lookup('service:storage');
+    storage.storeMarker = (key, at) => {
+      written.push([key, at]);
+      return Promise.resolve();
+    };
+    knowMarkers(this.owner);
+    await arrive(['alice', 'bob']);
+    server.socket.say(said('bob', '#general', 'read', now));
+    await shows('read');
+    const room = () => this.owner.lookup('service:chat').activeRoom!;
+    await waitUntil(() => room().readAt === now + 1);
+    assert.dom('[data-test-divider]').doesNotExist();
+    await waitUntil(() => written.length > 0, { timeout: 5000 });
+    assert.deepEqual(written, [['net/#general', now + 1]], 'and is written');
+  });
 });

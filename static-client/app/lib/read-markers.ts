@@ -1,0 +1,123 @@
+/** Up to when each room is read, and the one writer of that: the later time counts, whoever says it. */
+
+import type { LocalStore } from './local-store.ts';
+
+/** Markers are written together after this pause, in ms. */
+const PAUSE = 1000;
+/** In this browser; gone with whoever signs out. */
+const KEPT = 'cache:read-markers';
+/** So many are kept there, the latest. */
+const KEPT_LIMIT = 500;
+
+export class ReadMarkers {
+  readonly #markers = new Map<string, number>();
+  readonly #dirty = new Set<string>();
+  /** What moved here, whether the storage has it already or not. */
+  readonly #moved = new Set<string>();
+  readonly #store: () => LocalStore;
+  readonly #write: (key: string, at: number) => Promise<void>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    store: () => LocalStore,
+    write: (key: string, at: number) => Promise<void>,
+  ) {
+    this.#store = store;
+    this.#write = write;
+  }
+
+  /** By the room's key, in ms. */
+  get all(): ReadonlyMap<string, number> {
+    return this.#markers;
+  }
+
+  /** Begins with what an earlier page in this browser has read, and perhaps could not write any more. */
+  start() {
+    for (const [key, at] of Object.entries(this.#kept())) {
+      if (this.#raise(key, at)) this.#moved.add(key);
+    }
+  }
+
+  /** The storage says how far all rooms are read; what it does not know yet is written. */
+  adopt(stored: ReadonlyMap<string, number>) {
+    for (const [key, at] of stored) this.#raise(key, at);
+    for (const key of this.#moved) {
+      if (this.#markers.get(key)! > (stored.get(key) ?? 0)) this.#later(key);
+    }
+  }
+
+  /** Forgets everything, and writes nothing more. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.#markers.clear();
+    this.#dirty.clear();
+    this.#moved.clear();
+  }
+
+  /** A room was read here. */
+  read(key: string, at: number) {
+    if (!this.#raise(key, at)) return;
+    this.#moved.add(key);
+    this.#later(key);
+  }
+
+  /** Another device says how far a room is read; `lost` is what was to be written here and was not. */
+  heard(key: string, at: number, lost?: number) {
+    this.#raise(key, Math.max(at, lost ?? 0));
+    // The other device had read less: ours is the truth.
+    if (lost !== undefined && this.#markers.get(key)! > at) this.#later(key);
+  }
+
+  /** A room has another key. */
+  move(from: string, to: string) {
+    const at = this.#markers.get(from);
+    if (at === undefined) return;
+    this.#markers.delete(from);
+    this.#raise(to, at);
+    if (this.#moved.delete(from)) this.#moved.add(to);
+  }
+
+  /** Writes what waits, now: the page may be left at any moment, and what is left then is not finished. */
+  flush = () => {
+    clearTimeout(this.#timer);
+    this.#keep();
+    for (const key of this.#dirty) {
+      const at = this.#markers.get(key);
+      if (at) void this.#write(key, at).catch(() => undefined);
+    }
+    this.#dirty.clear();
+  };
+
+  #raise(key: string, at: number): boolean {
+    if (at <= (this.#markers.get(key) ?? 0)) return false;
+    this.#markers.set(key, at);
+    return true;
+  }
+
+  #later(key: string) {
+    this.#dirty.add(key);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.flush, PAUSE);
+  }
+
+  /** In this browser at once; other tabs keep theirs there too. */
+  #keep() {
+    if (!this.#moved.size) return;
+    const kept = new Map(Object.entries(this.#kept()));
+    for (const key of this.#moved) {
+      const at = Math.max(this.#markers.get(key) ?? 0, kept.get(key) ?? 0);
+      if (at) kept.set(key, at);
+    }
+    const latest = [...kept].sort(([, a], [, b]) => b - a);
+    this.#store().set(KEPT, Object.fromEntries(latest.slice(0, KEPT_LIMIT)));
+  }
+
+  #kept(): Record<string, number> {
+    const kept = this.#store().get(KEPT);
+    if (typeof kept !== 'object' || kept === null) return {};
+    const times = Object.entries(kept).filter(
+      (entry): entry is [string, number] => Number.isFinite(entry[1]),
+    );
+    return Object.fromEntries(times);
+  }
+}
