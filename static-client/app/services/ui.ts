@@ -108,13 +108,15 @@ export default class UiService extends Service {
     this.toast = undefined;
   };
 
+  /** What is open goes with its entry: whoever comes next on this page finds nothing that Back would have to pass. */
   willDestroy() {
     clearTimeout(this.#timer);
-    this.#left();
-    if (this.#listening) {
-      window.removeEventListener('popstate', this.#back);
-      this.router.off('routeWillChange', this.#goes);
-    }
+    if (this.#listening) this.router.off('routeWillChange', this.#goes);
+    this.dialog = undefined;
+    this.drawer = undefined;
+    this.#waiting = undefined;
+    if (this.#entered) this.#takeAway(waiter.beginAsync());
+    if (!this.#leaving) window.removeEventListener('popstate', this.#back);
     super.willDestroy();
   }
 
@@ -137,18 +139,22 @@ export default class UiService extends Service {
   #leave() {
     const token = waiter.beginAsync();
     setTimeout(() => {
-      if (this.isDestroying || !this.#entered || this.dialog || this.drawer) {
-        waiter.endAsync(token);
-        return;
-      }
-      this.#entered = false;
-      this.#leaving = true;
-      this.#left = () => {
-        this.#left = () => {};
-        waiter.endAsync(token);
-      };
-      history.back();
+      if (!this.#entered || this.dialog || this.drawer) waiter.endAsync(token);
+      else this.#takeAway(token);
     }, 0);
+  }
+
+  #takeAway(token: ReturnType<typeof waiter.beginAsync>) {
+    this.#entered = false;
+    this.#leaving = true;
+    this.#left = () => {
+      this.#left = () => {};
+      waiter.endAsync(token);
+      if (this.isDestroying) {
+        window.removeEventListener('popstate', this.#back);
+      }
+    };
+    history.back();
   }
 
   #left = () => {};

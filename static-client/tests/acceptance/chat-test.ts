@@ -27,6 +27,8 @@ import { FakeServer } from '../helpers/server';
 
 const GENERAL = '/chat-messages/irc.example/channels/general/';
 const COMPOSER = '[data-test-composer]';
+/** A browser on a busy machine takes its time to go back, in ms. */
+const BACK = { timeout: 10_000 };
 
 module('Acceptance | chat', function (hooks) {
   setupApplicationTest(hooks);
@@ -476,18 +478,18 @@ module('Acceptance | chat', function (hooks) {
 
   test('Back closes what is open first, and only then leaves the page', async function (assert) {
     await arrive(['alice', 'bob']);
-    // Other tests have gone back, too; what they left ahead ends here.
-    history.pushState(history.state, '');
+    // Other tests have gone back, too; what they left ahead ends here, and so does what they noted in their entries.
+    history.pushState(null, '');
     const before = history.length;
     await click('[data-test-open-switcher]');
     assert.dom('[data-test-dialog="switcher"]').exists();
     history.back();
-    await waitUntil(() => !find('[data-test-dialog]'));
+    await waitUntil(() => !find('[data-test-dialog]'), BACK);
     assert.strictEqual(currentURL(), '/net/%23general');
     await click('[data-test-open-navigation]');
     assert.dom('[data-test-shell]').hasAttribute('data-drawer', 'navigation');
     history.back();
-    await waitUntil(() => !find('[data-test-scrim]'));
+    await waitUntil(() => !find('[data-test-scrim]'), BACK);
     assert.strictEqual(currentURL(), '/net/%23general');
     // What is closed by hand leaves no entry that Back would have to pass.
     await click('[data-test-open-switcher]');
@@ -511,7 +513,7 @@ module('Acceptance | chat', function (hooks) {
     await settled();
     assert.dom('[data-test-dialog="help"]').exists();
     history.back();
-    await waitUntil(() => !find('[data-test-dialog]'));
+    await waitUntil(() => !find('[data-test-dialog]'), BACK);
     assert.strictEqual(currentURL(), '/net/%23general');
   });
 

@@ -8,6 +8,7 @@ import {
   waitFor,
   waitUntil,
 } from '@ember/test-helpers';
+import { destroy } from '@ember/destroyable';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
 import { connection } from '../helpers/chat';
@@ -15,6 +16,8 @@ import { FakeServer } from '../helpers/server';
 
 const HERE = '/net/%23general';
 const THERE = '/net/%23tea';
+/** A browser on a busy machine takes its time to go back, in ms. */
+const BACK = { timeout: 10_000 };
 
 module('Acceptance | layers', function (hooks) {
   setupApplicationTest(hooks);
@@ -59,7 +62,7 @@ module('Acceptance | layers', function (hooks) {
       work();
     };
     const { length } = places;
-    await waitUntil(() => places.length > length);
+    await waitUntil(() => places.length > length, BACK);
   }
 
   test('a page that is gone to while the entry of a dialog is taken away waits for that', async function (assert) {
@@ -117,8 +120,27 @@ module('Acceptance | layers', function (hooks) {
     assert.dom('[data-test-dialog="help"]').exists();
     assert.true(layer());
     history.back();
-    await waitUntil(() => !find('[data-test-dialog]'));
+    await waitUntil(() => !find('[data-test-dialog]'), BACK);
     await settled();
     assert.strictEqual(currentURL(), THERE);
+  });
+
+  test('what is open when the page goes takes its entry with it', async function (assert) {
+    assert.true(layer());
+    const { length } = places;
+    destroy(this.owner.lookup('service:ui'));
+    await settled();
+    assert.strictEqual(places.length, length + 1, 'it waits for the browser');
+    assert.false(layer(), 'nothing of it is left for the next one');
+  });
+
+  test('what is closed as the page goes is taken away, too', async function (assert) {
+    const ui = this.owner.lookup('service:ui');
+    const { length } = places;
+    ui.close();
+    destroy(ui);
+    await settled();
+    assert.strictEqual(places.length, length + 1);
+    assert.false(layer());
   });
 });
