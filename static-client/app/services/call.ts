@@ -231,9 +231,9 @@ export default class CallService extends Service {
   }
 
   /** Puts somebody out of the call. */
-  putOut({ peer, name }: Person) {
+  putOut({ peer, label }: Person) {
     this.#tell('remove', { peer });
-    this.sentence = `You have put ${name} out of the call.`;
+    this.sentence = `You have put ${label} out of the call.`;
   }
 
   /** What was said of a call that is over is read. */

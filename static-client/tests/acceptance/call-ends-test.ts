@@ -178,7 +178,7 @@ module('Acceptance | how calls end', function (hooks) {
     calls.call.leaves('bob');
     await settled();
     assert.dom('dialog').doesNotExist();
-    assert.dom('.call-status').includesText('You have put bob out');
+    assert.dom('.call-status').includesText('You have put bob (guest) out');
   });
 
   test('whoever started it ends it for everybody', async function (assert) {

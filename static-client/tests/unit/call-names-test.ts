@@ -1,5 +1,6 @@
 import { module, test } from 'qunit';
 import {
+  MAX_MARKS,
   MAX_NAME,
   shownName,
   troubleWithName,
@@ -48,5 +49,20 @@ module('Unit | names in calls', function () {
     assert.notStrictEqual(troubleWithName('a\u0000b'), '');
     assert.strictEqual(shownName('a\u0007b'), 'ab');
     assert.true(shownName('x'.repeat(10_000)).length <= 2 * MAX_NAME + 1);
+  });
+
+  test('marks are not stacked over other lines', function (assert) {
+    const [grave, dots] = ['\u0300', '\u0308'];
+    const stacked = `al${(grave + dots).repeat(20)}ice`;
+    const kept = `al${(grave + dots).repeat(MAX_MARKS / 2)}ice`;
+    assert.strictEqual(shownName(stacked), kept);
+    assert.notStrictEqual(troubleWithName(stacked), '');
+    assert.strictEqual(shownName(kept), kept);
+    assert.strictEqual(troubleWithName(kept), '');
+    assert.strictEqual(shownName(`${grave}alice`), 'alice', 'on nothing');
+    for (const name of ['Nguyễn'.normalize('NFD'), 'ที่รัก', 'शक्ति', 'שָׁלוֹם']) {
+      assert.strictEqual(shownName(name), name);
+      assert.strictEqual(troubleWithName(name), '', name);
+    }
   });
 });

@@ -6,6 +6,10 @@
 /** The longest name of a guest, in characters. */
 export const MAX_NAME = 40;
 
+/** So many combining marks stand on one letter, which is enough for every script; more would stand on other lines. */
+export const MAX_MARKS = 4;
+const MARK = /\p{M}/u;
+
 /** What is not shown, or changes how others are: `Default_Ignorable_Code_Point`, separators and annotations. */
 const INVISIBLE =
   // eslint-disable-next-line no-misleading-character-class -- they are looked for one by one
@@ -33,6 +37,17 @@ function isJoined(before: string, one: string, after: string): boolean {
     !/\s/u.test(before) &&
     !INVISIBLE.test(before)
   );
+}
+
+/** Takes away marks that stand on nothing, or on too many others. */
+function unstacked(name: string): string {
+  let marks = MAX_MARKS;
+  return [...name]
+    .filter((one) => {
+      marks = MARK.test(one) ? marks + 1 : 0;
+      return marks <= MAX_MARKS;
+    })
+    .join('');
 }
 
 /** The characters of a name, and which of them may be shown. */
@@ -66,6 +81,9 @@ export function troubleWithName(name: string): string {
   if (looked(trimmed).some(({ seen }) => !seen)) {
     return 'A name has no characters that are invisible or change the direction of text.';
   }
+  if (unstacked(trimmed) !== trimmed) {
+    return `A name has at most ${MAX_MARKS} marks on a letter.`;
+  }
   return '';
 }
 
@@ -75,7 +93,7 @@ export function shownName(name: string): string {
     .filter(({ seen }) => seen)
     .map(({ one }) => one)
     .join('');
-  const shown = tidy(seen);
+  const shown = tidy(unstacked(seen));
   if (isEmpty(shown)) return 'Somebody without a name';
   const all = [...shown];
   return all.length > 2 * MAX_NAME

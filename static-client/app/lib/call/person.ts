@@ -62,6 +62,11 @@ export class Person {
     this.#sound.autoplay = true;
   }
 
+  /** The name in a sentence: that of a guest may be somebody else's. */
+  get label(): string {
+    return this.guest ? `${this.name} (guest)` : this.name;
+  }
+
   get picture() {
     return this.link.picture;
   }
