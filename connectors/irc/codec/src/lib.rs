@@ -8,6 +8,7 @@ mod lines;
 mod message;
 mod modes;
 mod names;
+pub mod numeric;
 mod split;
 mod tags;
 mod work;
@@ -18,5 +19,10 @@ pub use lines::{LineBuffer, LineTooLong, MAX_BODY, MAX_TAGS};
 pub use message::{Message, ParseError, Source};
 pub use modes::{ModeChange, parse_modes};
 pub use names::{is_hostname, mask_matches};
+pub use numeric::Numeric;
 pub use split::split_text;
 pub use tags::Tags;
+
+/// The version of capability negotiation that adds values, `CAP LS 302`
+/// (<https://ircv3.net/specs/extensions/capability-negotiation>).
+pub const CAP_VERSION: u32 = 302;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway::{Attached, Audience, RequestId};
-use irc_codec::Message;
+use irc_codec::{Message, Numeric, numeric};
 use protocol::{Activity, ActivityObject, PresenceObject, Show};
 use serde_json::Value;
 
@@ -178,9 +178,9 @@ impl Session {
     }
 
     /// 352 and 354: `G` among the flags means gone.
-    pub(super) fn who_line(&mut self, numeric: &str, message: &Message) {
-        let (nick, flags) = match numeric {
-            "352" => (message.param(5), message.param(6)),
+    pub(super) fn who_line(&mut self, code: Numeric, message: &Message) {
+        let (nick, flags) = match code {
+            numeric::RPL_WHOREPLY => (message.param(5), message.param(6)),
             _ if message.param(1) == WHO_TOKEN => (message.param(2), message.param(3)),
             _ => return,
         };

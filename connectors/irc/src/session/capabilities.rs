@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use irc_codec::Message;
+use irc_codec::{CAP_VERSION, Message};
 
 use super::Session;
 use super::sasl::Sasl;
@@ -189,7 +189,7 @@ impl Session {
         {
             self.look_for_sign_in();
             self.link.capabilities.refused.remove(SASL);
-            self.send_later(&Message::new("CAP", ["LS", "302"]));
+            self.send_later(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         }
     }
 

@@ -1,9 +1,10 @@
 //! Which chapter a line belongs to.
 
-use irc_codec::Message;
+use irc_codec::{Message, Numeric};
 use protocol::Timestamp;
 
 use super::Session;
+use super::numerics::ErrorReply;
 
 /// How far in the future the server's time may lie, in milliseconds, before ours is taken instead.
 const MAX_AHEAD: i64 = 3_600_000;
@@ -21,8 +22,8 @@ impl Session {
             .as_ref()
             .map_or_else(String::new, |source| source.nick.clone());
         let command = message.command.as_str();
-        if command.len() == 3 && command.bytes().all(|b| b.is_ascii_digit()) {
-            self.numeric(command, message);
+        if let Some(code) = Numeric::parse(command) {
+            self.numeric(code, message);
             return;
         }
         match command {
@@ -76,7 +77,7 @@ impl Session {
             // Shaped like a numeric about that command, so that the same rules find the request.
             let mut error = Message::new("FAIL", [self.link.nick.clone(), command, text]);
             error.tags = message.tags.clone();
-            self.request_failed("FAIL", &error);
+            self.request_failed(ErrorReply::Fail, &error);
         } else {
             let sentence = format!("{}: {text}", self.server());
             self.trouble(None, &sentence);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use gateway::Audience;
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 use protocol::{ActivityObject, EventBody, MessageType};
 
 use super::Session;
 use super::activities::{Happening, stamp};
+use super::numerics::ErrorReply;
 use super::requests::Kind;
 
 /// Nicknames tried at registration before giving up.
@@ -26,9 +27,9 @@ pub(super) struct Regain {
 
 impl Session {
     /// 432, 433, 436, 437 while nobody asked for a nickname.
-    pub(super) fn nick_refused(&mut self, numeric: &str, message: &Message) -> bool {
+    pub(super) fn nick_refused(&mut self, error: ErrorReply, message: &Message) -> bool {
         if self.registering() && !self.link.welcomed {
-            self.try_other_nick(numeric, message);
+            self.try_other_nick(error, message);
             return true;
         }
         if self.link.regain.asked {
@@ -41,7 +42,7 @@ impl Session {
         false
     }
 
-    fn try_other_nick(&mut self, numeric: &str, message: &Message) {
+    fn try_other_nick(&mut self, error: ErrorReply, message: &Message) {
         let wanted = self.assignment.connection.nick.clone();
         let tries = self.link.nick_tries;
         self.link.nick_tries += 1;
@@ -54,7 +55,7 @@ impl Session {
             self.refused(&sentence);
             return;
         }
-        let next = if numeric == "432" && tries == 0 {
+        let next = if error == ErrorReply::Numeric(numeric::ERR_ERRONEUSNICKNAME) && tries == 0 {
             // Too long is the usual reason; nine is what every server takes (RFC 2812, section 1.2.1).
             wanted.chars().filter(char::is_ascii).take(9).collect()
         } else if tries < 3 {

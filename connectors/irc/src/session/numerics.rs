@@ -1,67 +1,129 @@
 //! Numerics: answers and errors, and what they mean in words.
 
-use irc_codec::Message;
+use std::fmt;
+
+use irc_codec::{Message, Numeric, numeric};
 
 use super::Session;
 use super::people::source_of;
 
-/// Numerics that are no errors by their number, but are by what they say: too many targets changed (707), callers
-/// are screened (716), no such privilege (723), a mode that services keep as it is (742).
-const OTHER_ERRORS: &[&str] = &["263", "707", "716", "723", "742"];
+/// What the server refuses something with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ErrorReply {
+    /// A numeric.
+    Numeric(Numeric),
+    /// FAIL, <https://ircv3.net/specs/extensions/standard-replies>.
+    Fail,
+}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numeric(code) => write!(f, "numeric {code}"),
+            Self::Fail => f.write_str("FAIL"),
+        }
+    }
+}
+
+/// Numerics that are errors by what they say, not by their number.
+const OTHER_ERRORS: &[Numeric] = &[
+    numeric::RPL_TRYAGAIN,
+    numeric::ERR_TARGCHANGE,
+    numeric::ERR_TARGUMODEG,
+    numeric::ERR_NOPRIVS,
+    numeric::ERR_MLOCKRESTRICTED,
+];
 
 /// What servers tell unasked at the entry to every client or to every channel, and ends of lists: nobody waits for it.
-const QUIET: &[&str] = &[
-    "002", "003", "004", "008", "010", "020", "042", "221", "250", "251", "252", "253", "254",
-    "255", "265", "266", "315", "328", "329", "375",
+const QUIET: &[Numeric] = &[
+    numeric::RPL_YOURHOST,
+    numeric::RPL_CREATED,
+    numeric::RPL_MYINFO,
+    numeric::RPL_SNOMASK,
+    numeric::RPL_REDIR,
+    numeric::RPL_HELLO,
+    numeric::RPL_YOURID,
+    numeric::RPL_UMODEIS,
+    numeric::RPL_STATSCONN,
+    numeric::RPL_LUSERCLIENT,
+    numeric::RPL_LUSEROP,
+    numeric::RPL_LUSERUNKNOWN,
+    numeric::RPL_LUSERCHANNELS,
+    numeric::RPL_LUSERME,
+    numeric::RPL_LOCALUSERS,
+    numeric::RPL_GLOBALUSERS,
+    numeric::RPL_ENDOFWHO,
+    numeric::RPL_CHANNEL_URL,
+    numeric::RPL_CREATIONTIME,
+    numeric::RPL_MOTDSTART,
 ];
 
 impl Session {
-    pub(super) fn numeric(&mut self, numeric: &str, message: &Message) {
+    pub(super) fn numeric(&mut self, code: Numeric, message: &Message) {
         let text = message.params.last().map_or("", String::as_str).to_owned();
-        match numeric {
-            "001" => self.welcome(message),
-            "005" => self.isupport(message),
-            "372" | "377" => self.motd(message),
-            "376" | "422" => self.motd_end(),
-            "396" => {
+        match code {
+            numeric::RPL_WELCOME => self.welcome(message),
+            numeric::RPL_ISUPPORT => self.isupport(message),
+            numeric::RPL_MOTD | numeric::RPL_SPAM => self.motd(message),
+            numeric::RPL_ENDOFMOTD | numeric::ERR_NOMOTD => self.motd_end(),
+            numeric::RPL_VISIBLEHOST => {
                 let host = message.param(1);
                 let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
                 self.link.host = Some(host.to_owned());
             }
-            "900" => self.logged_in(message),
-            "901" => {
+            numeric::RPL_LOGGEDIN => self.logged_in(message),
+            numeric::RPL_LOGGEDOUT => {
                 self.logged_out();
                 self.announce_numeric(message);
             }
-            "903" | "907" => self.signed_in(),
-            "902" | "904" | "905" | "906" => self.sign_in_failed(&text),
-            // The mechanisms that there are: 904 follows.
-            "908" => {}
-            "464" | "463" | "465" | "466" if self.registering() => {
-                self.refused_entry(numeric, &text);
+            numeric::RPL_SASLSUCCESS | numeric::ERR_SASLALREADY => self.signed_in(),
+            numeric::ERR_NICKLOCKED
+            | numeric::ERR_SASLFAIL
+            | numeric::ERR_SASLTOOLONG
+            | numeric::ERR_SASLABORTED => self.sign_in_failed(&text),
+            // The mechanisms that there are: ERR_SASLFAIL follows.
+            numeric::RPL_SASLMECHS => {}
+            numeric::ERR_PASSWDMISMATCH
+            | numeric::ERR_NOPERMFORHOST
+            | numeric::ERR_YOUREBANNEDCREEP
+            | numeric::ERR_YOUWILLBEBANNED
+                if self.registering() =>
+            {
+                self.refused_entry(code, &text);
             }
-            "305" | "306" => self.away_confirmed(numeric == "306"),
-            "301" => self.told_away(message),
-            "311" | "312" | "313" | "317" | "319" | "330" | "338" | "671" | "335" | "276"
-            | "307" => {
-                self.whois_line(numeric, message);
+            numeric::RPL_UNAWAY | numeric::RPL_NOWAWAY => {
+                self.away_confirmed(code == numeric::RPL_NOWAWAY)
             }
-            "318" => self.whois_end(message),
+            numeric::RPL_AWAY => self.told_away(message),
+            numeric::RPL_WHOISUSER
+            | numeric::RPL_WHOISSERVER
+            | numeric::RPL_WHOISOPERATOR
+            | numeric::RPL_WHOISIDLE
+            | numeric::RPL_WHOISCHANNELS
+            | numeric::RPL_WHOISACCOUNT
+            | numeric::RPL_WHOISACTUALLY
+            | numeric::RPL_WHOISSECURE
+            | numeric::RPL_WHOISBOT
+            | numeric::RPL_WHOISCERTFP
+            | numeric::RPL_WHOISREGNICK => {
+                self.whois_line(code, message);
+            }
+            numeric::RPL_ENDOFWHOIS => self.whois_end(message),
             // The start of a list.
-            "321" => {}
-            "322" => self.list_line(message),
-            "323" => self.list_end(),
-            "324" => self.channel_modes_told(message),
-            "331" => self.topic_told(message.param(1), ""),
-            "332" => self.topic_told(message.param(1), &text),
-            "333" => self.topic_setter(message),
-            "341" => self.invite_confirmed(message),
-            "352" | "354" => self.who_line(numeric, message),
-            "353" => self.names_line(message),
-            "366" => self.names_end(message),
-            "470" => self.join_forwarded(message),
-            _ if is_error(numeric) => self.request_failed(numeric, message),
-            _ if QUIET.contains(&numeric) => {}
+            numeric::RPL_LISTSTART => {}
+            numeric::RPL_LIST => self.list_line(message),
+            numeric::RPL_LISTEND => self.list_end(),
+            numeric::RPL_CHANNELMODEIS => self.channel_modes_told(message),
+            numeric::RPL_NOTOPIC => self.topic_told(message.param(1), ""),
+            numeric::RPL_TOPIC => self.topic_told(message.param(1), &text),
+            numeric::RPL_TOPICWHOTIME => self.topic_setter(message),
+            numeric::RPL_INVITING => self.invite_confirmed(message),
+            numeric::RPL_WHOREPLY | numeric::RPL_WHOSPCRPL => self.who_line(code, message),
+            numeric::RPL_NAMREPLY => self.names_line(message),
+            numeric::RPL_ENDOFNAMES => self.names_end(message),
+            numeric::ERR_LINKCHANNEL => self.join_forwarded(message),
+            _ if is_error(code) => self.request_failed(ErrorReply::Numeric(code), message),
+            _ if QUIET.contains(&code) => {}
             // A server may tell more of a person than is known here.
             _ if self.asks_about(message.param(1)) => {}
             _ => self.announce_numeric(message),
@@ -90,7 +152,7 @@ impl Session {
     }
 
     /// An error in words: what, with which input, what to do.
-    pub(super) fn sentence(&self, numeric: &str, message: &Message, text: &str) -> String {
+    pub(super) fn sentence(&self, error: ErrorReply, message: &Message, text: &str) -> String {
         let server = self.server();
         let said = text.trim_end_matches('.');
         // The text alone names nothing, and some servers leave out one of two names.
@@ -98,41 +160,73 @@ impl Session {
         let about = if count > 2 { message.param(1) } else { "" };
         let second = if count > 3 { message.param(2) } else { "" };
         let channel = |name: &str| self.link.isupport.is_channel(name);
-        match numeric {
-            _ if about.is_empty() && said.is_empty() => {
-                format!("{server} refused it (numeric {numeric}).")
+        if about.is_empty() {
+            return if said.is_empty() {
+                format!("{server} refused it ({error}).")
+            } else {
+                format!("{server}: {said}.")
+            };
+        }
+        let refused = || {
+            if said.is_empty() {
+                format!("{server} refused it ({error}, about {about}).")
+            } else {
+                format!("{server} about {about}: {said}.")
             }
-            _ if about.is_empty() => format!("{server}: {said}."),
-            "401" | "402" | "406" => {
+        };
+        let ErrorReply::Numeric(code) = error else {
+            return refused();
+        };
+        match code {
+            numeric::ERR_NOSUCHNICK | numeric::ERR_NOSUCHSERVER | numeric::ERR_WASNOSUCHNICK => {
                 format!("There is nobody called {about} on {server} at the moment.")
             }
-            "403" => format!("There is no channel {about} on {server}."),
-            "404" => format!("{server} does not let you speak in {about}: {said}."),
-            "405" => format!("You are in too many channels to join {about}; leave one first."),
-            "432" => format!("{server} does not accept {about} as a nickname: {said}."),
-            "433" | "436" => format!("The nickname {about} is in use; choose another."),
-            "437" => format!("{about} is not available at the moment; try again later."),
-            "441" if !second.is_empty() => format!("{about} is not in {second}."),
-            "441" if channel(about) => format!("That person is not in {about}."),
-            "442" => format!("You are not in {about}; join it first."),
-            "443" if !second.is_empty() => format!("{about} is already in {second}."),
-            "443" if channel(about) => format!("That person is already in {about}."),
-            "443" => format!("{about} is already in the channel."),
-            "471" => format!("{about} is full."),
-            "473" => format!("{about} can be joined by invitation only."),
-            "474" => format!("You are banned from {about}."),
-            "475" => format!("{about} needs a key, and the one given is not right."),
-            "477" => format!("{about} is for registered nicknames only; sign in first."),
-            "482" => format!("Only operators of {about} may do that."),
-            _ if said.is_empty() => {
-                format!("{server} refused it (numeric {numeric}, about {about}).")
+            numeric::ERR_NOSUCHCHANNEL => format!("There is no channel {about} on {server}."),
+            numeric::ERR_CANNOTSENDTOCHAN => {
+                format!("{server} does not let you speak in {about}: {said}.")
             }
-            _ => format!("{server} about {about}: {said}."),
+            numeric::ERR_TOOMANYCHANNELS => {
+                format!("You are in too many channels to join {about}; leave one first.")
+            }
+            numeric::ERR_ERRONEUSNICKNAME => {
+                format!("{server} does not accept {about} as a nickname: {said}.")
+            }
+            numeric::ERR_NICKNAMEINUSE | numeric::ERR_NICKCOLLISION => {
+                format!("The nickname {about} is in use; choose another.")
+            }
+            numeric::ERR_UNAVAILRESOURCE => {
+                format!("{about} is not available at the moment; try again later.")
+            }
+            numeric::ERR_USERNOTINCHANNEL if !second.is_empty() => {
+                format!("{about} is not in {second}.")
+            }
+            numeric::ERR_USERNOTINCHANNEL if channel(about) => {
+                format!("That person is not in {about}.")
+            }
+            numeric::ERR_NOTONCHANNEL => format!("You are not in {about}; join it first."),
+            numeric::ERR_USERONCHANNEL if !second.is_empty() => {
+                format!("{about} is already in {second}.")
+            }
+            numeric::ERR_USERONCHANNEL if channel(about) => {
+                format!("That person is already in {about}.")
+            }
+            numeric::ERR_USERONCHANNEL => format!("{about} is already in the channel."),
+            numeric::ERR_CHANNELISFULL => format!("{about} is full."),
+            numeric::ERR_INVITEONLYCHAN => format!("{about} can be joined by invitation only."),
+            numeric::ERR_BANNEDFROMCHAN => format!("You are banned from {about}."),
+            numeric::ERR_BADCHANNELKEY => {
+                format!("{about} needs a key, and the one given is not right.")
+            }
+            numeric::ERR_NEEDREGGEDNICK => {
+                format!("{about} is for registered nicknames only; sign in first.")
+            }
+            numeric::ERR_CHANOPRIVSNEEDED => format!("Only operators of {about} may do that."),
+            _ => refused(),
         }
     }
 }
 
 /// Whether a numeric refuses something: 4xx and 5xx do (RFC 2812), and most of what servers of our days number 9xx.
-fn is_error(numeric: &str) -> bool {
-    numeric.starts_with(['4', '5', '9']) || OTHER_ERRORS.contains(&numeric)
+fn is_error(code: Numeric) -> bool {
+    matches!(code.class(), 4 | 5 | 9) || OTHER_ERRORS.contains(&code)
 }

@@ -1,6 +1,6 @@
 //! WHOIS and LIST: answers of many lines, gathered into one.
 
-use irc_codec::Message;
+use irc_codec::{Message, Numeric, numeric};
 use protocol::{ActivityObject, ListedRoom, RoomsObject, WhoisObject};
 
 use super::Session;
@@ -23,32 +23,32 @@ impl Session {
             })
     }
 
-    pub(super) fn whois_line(&mut self, numeric: &str, message: &Message) {
+    pub(super) fn whois_line(&mut self, code: Numeric, message: &Message) {
         let nick = message.param(1).to_owned();
         let last = message.params.last().cloned().unwrap_or_default();
         let isupport = self.link.isupport.clone();
         let Some(answer) = self.whois_answer(&nick) else {
             return;
         };
-        match numeric {
-            "311" => {
+        match code {
+            numeric::RPL_WHOISUSER => {
                 answer.nick = Some(nick);
                 answer.username = Some(message.param(2).to_owned());
                 answer.host = Some(message.param(3).to_owned());
                 answer.realname = Some(last);
             }
-            "312" => {
+            numeric::RPL_WHOISSERVER => {
                 answer.server = Some(message.param(2).to_owned());
             }
-            "313" => {
+            numeric::RPL_WHOISOPERATOR => {
                 answer.operator = Some(true);
             }
-            "317" => {
+            numeric::RPL_WHOISIDLE => {
                 if let Ok(idle) = message.param(2).parse::<u64>() {
                     answer.idle = Some(idle);
                 }
             }
-            "319" => {
+            numeric::RPL_WHOISCHANNELS => {
                 let found = last.split_ascii_whitespace().map(|name| {
                     // The prefixes of ranks and of channels may be the same sign: `+#team`, `+team`.
                     let (_, rest) = isupport.split_ranks(name);
@@ -63,10 +63,10 @@ impl Session {
                 channels.extend(found);
                 channels.truncate(MAX_CHANNELS);
             }
-            "330" => {
+            numeric::RPL_WHOISACCOUNT => {
                 answer.account = Some(message.param(2).to_owned());
             }
-            "671" => {
+            numeric::RPL_WHOISSECURE => {
                 answer.secure = Some(true);
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! From the first line to the end of the MOTD, <https://modern.ircdocs.horse/#connection-registration>.
 
 use gateway::Audience;
-use irc_codec::Message;
+use irc_codec::{CAP_VERSION, Message, Numeric, numeric};
 
 use super::Session;
 use super::connection::Phase;
@@ -20,7 +20,7 @@ impl Session {
         if let Some(password) = password {
             self.send_now(&Message::new("PASS", [password]));
         }
-        self.send_now(&Message::new("CAP", ["LS", "302"]));
+        self.send_now(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         self.send_now(&Message::new("NICK", [nick]));
         self.send_now(&Message::new("USER", [&username, "0", "*", &realname]));
     }
@@ -92,10 +92,12 @@ impl Session {
     }
 
     /// 464, 465 and other refusals before the welcome.
-    pub(super) fn refused_entry(&mut self, numeric: &str, text: &str) {
+    pub(super) fn refused_entry(&mut self, code: Numeric, text: &str) {
         let server = self.server();
-        let sentence = match numeric {
-            "464" => format!("{server} refused the password: check it in the settings ({text})."),
+        let sentence = match code {
+            numeric::ERR_PASSWDMISMATCH => {
+                format!("{server} refused the password: check it in the settings ({text}).")
+            }
             _ => format!("{server} does not let us in: {text}"),
         };
         self.refused(&sentence);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use gateway::{Attached, Output, RequestId};
-use irc_codec::{Message, ModeKind};
+use irc_codec::{Message, ModeKind, numeric};
 use protocol::{Activity, ListedRoom, WhoisObject};
 
+use super::numerics::ErrorReply::{self, Fail, Numeric};
 use super::{Session, Wanted};
 
 /// Requests that may wait for their answers.
@@ -244,12 +245,12 @@ impl Session {
 
     /// An error numeric or FAIL: finds the request that it answers. With a label that decides; else the
     /// command or the name that the error carries.
-    pub(super) fn request_failed(&mut self, numeric: &str, message: &Message) {
+    pub(super) fn request_failed(&mut self, error: ErrorReply, message: &Message) {
         let label = self.label_of(message);
         let about = message.param(1).to_owned();
         let text = message.params.last().cloned().unwrap_or_default();
-        let sentence = self.sentence(numeric, message, &text);
-        if self.send_failed(numeric, label.as_deref(), &about, &sentence) {
+        let sentence = self.sentence(error, message, &text);
+        if self.send_failed(error, label.as_deref(), &about, &sentence) {
             return;
         }
         let by_label = label.as_deref().and_then(|label| {
@@ -259,12 +260,26 @@ impl Session {
         });
         let second = message.param(2);
         let is_nick_error = matches!(
-            numeric,
-            "431" | "432" | "433" | "436" | "437" | "438" | "447" | "484"
+            error,
+            Numeric(
+                numeric::ERR_NONICKNAMEGIVEN
+                    | numeric::ERR_ERRONEUSNICKNAME
+                    | numeric::ERR_NICKNAMEINUSE
+                    | numeric::ERR_NICKCOLLISION
+                    | numeric::ERR_UNAVAILRESOURCE
+                    | numeric::ERR_NICKTOOFAST
+                    | numeric::ERR_NONICKCHANGE
+                    | numeric::ERR_RESTRICTED
+            )
         );
         let by_name = || {
-            self.requests.iter().position(|p| match numeric {
-                "263" | "421" | "461" | "FAIL" => p.kind.command().eq_ignore_ascii_case(&about),
+            self.requests.iter().position(|p| match error {
+                Fail
+                | Numeric(
+                    numeric::RPL_TRYAGAIN
+                    | numeric::ERR_UNKNOWNCOMMAND
+                    | numeric::ERR_NEEDMOREPARAMS,
+                ) => p.kind.command().eq_ignore_ascii_case(&about),
                 _ if is_nick_error && matches!(p.kind, Kind::Nick { .. }) => true,
                 _ => p.kind.subjects().into_iter().any(|subject| {
                     !subject.is_empty()
@@ -279,19 +294,28 @@ impl Session {
             }
             return;
         }
-        if is_nick_error && self.nick_refused(numeric, message) {
+        if is_nick_error && self.nick_refused(error, message) {
             return;
         }
-        self.unasked_error(numeric, &about, &sentence);
+        self.unasked_error(error, &about, &sentence);
     }
 
     /// An error that answers no request of a client.
-    fn unasked_error(&mut self, numeric: &str, about: &str, sentence: &str) {
-        // 421 and 461 answer what we send by ourselves, which people know nothing of.
-        if matches!(numeric, "421" | "461" | "410" | "451" | "422") {
+    fn unasked_error(&mut self, error: ErrorReply, about: &str, sentence: &str) {
+        // These answer what we send by ourselves, which people know nothing of.
+        if matches!(
+            error,
+            Numeric(
+                numeric::ERR_UNKNOWNCOMMAND
+                    | numeric::ERR_NEEDMOREPARAMS
+                    | numeric::ERR_INVALIDCAPCMD
+                    | numeric::ERR_NOTREGISTERED
+                    | numeric::ERR_NOMOTD
+            )
+        ) {
             return;
         }
-        let entity = if numeric == "FAIL" {
+        let entity = if error == Fail {
             None
         } else if self.link.isupport.is_channel(about) {
             self.not_let_in(about, sentence);
@@ -299,7 +323,7 @@ impl Session {
             if self.reported.len() >= MAX_REPORTED
                 || !self
                     .reported
-                    .insert(format!("{numeric} {}", self.fold(about)))
+                    .insert(format!("{error} {}", self.fold(about)))
             {
                 return;
             }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use gateway::{Attached, Audience, RequestId};
-use irc_codec::{Ctcp, Message, split_text};
+use irc_codec::{Ctcp, Message, numeric, split_text};
 use protocol::{Activity, ActivityObject, ClientId, EventBody, Timestamp};
 
 use super::Session;
 use super::messages::Manner;
+use super::numerics::ErrorReply::{self, Fail, Numeric};
 use super::tasks::PartOf;
 use super::typed::{is_for_others, typed};
 
@@ -300,7 +301,7 @@ impl Session {
     /// An error that may be about a line that was sent.
     pub(super) fn send_failed(
         &mut self,
-        numeric: &str,
+        error: ErrorReply,
         label: Option<&str>,
         about: &str,
         sentence: &str,
@@ -312,12 +313,19 @@ impl Session {
                 .position(|s| s.label.as_deref() == Some(label)),
             None => self.sends.iter().position(|s| {
                 s.deadline.is_some()
-                    && match numeric {
-                        "401" | "404" | "407" | "415" | "486" | "531" | "716" => {
-                            self.same(&s.target, about)
-                        }
-                        "412" | "417" => true,
-                        "421" | "461" | "FAIL" => {
+                    && match error {
+                        Numeric(
+                            numeric::ERR_NOSUCHNICK
+                            | numeric::ERR_CANNOTSENDTOCHAN
+                            | numeric::ERR_TOOMANYTARGETS
+                            | numeric::ERR_BADMASK
+                            | numeric::ERR_NONONREG
+                            | numeric::ERR_CANTSENDTOUSER
+                            | numeric::ERR_TARGUMODEG,
+                        ) => self.same(&s.target, about),
+                        Numeric(numeric::ERR_NOTEXTTOSEND | numeric::ERR_INPUTTOOLONG) => true,
+                        Fail
+                        | Numeric(numeric::ERR_UNKNOWNCOMMAND | numeric::ERR_NEEDMOREPARAMS) => {
                             let relayed = s.task.as_ref().is_some_and(|t| t.relayed.is_some());
                             let command = if relayed {
                                 "RELAYMSG"
@@ -329,7 +337,7 @@ impl Session {
                             about.eq_ignore_ascii_case(command)
                         }
                         // An error of the server's own: after what else it may be about.
-                        _ => self.same(&s.target, about) && numeric.starts_with('9'),
+                        Numeric(code) => code.class() == 9 && self.same(&s.target, about),
                     }
             }),
         };
@@ -340,7 +348,7 @@ impl Session {
             return true;
         }
         if let Some(part) = &sending.task {
-            self.part_failed(part, &sending.target, numeric, sentence);
+            self.part_failed(part, &sending.target, error, sentence);
             return true;
         }
         // What is left of the message is not sent; what is sent already will fail alike.

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gateway::{Output, RequestId, Said, Saying};
-use irc_codec::split_text;
+use irc_codec::{numeric, split_text};
 use protocol::Timestamp;
 
 use super::Session;
 use super::messages::Manner;
+use super::numerics::ErrorReply::{self, Fail, Numeric};
 
 /// Bytes of a line of IRC that are left for target and text: the rest is for a source of up to 133 bytes. It must not
 /// follow from what our name or host is at the moment, so that parts are the same after a restart.
@@ -295,20 +296,32 @@ impl Session {
         &mut self,
         part: &PartOf,
         target: &str,
-        numeric: &str,
+        error: ErrorReply,
         sentence: &str,
     ) {
         let Some(at) = self.task_at(&part.task) else {
             return;
         };
-        if part.relayed.is_some() && matches!(numeric, "FAIL" | "421" | "461" | "482") {
+        let unknown = matches!(
+            error,
+            Fail | Numeric(
+                numeric::ERR_UNKNOWNCOMMAND
+                    | numeric::ERR_NEEDMOREPARAMS
+                    | numeric::ERR_CHANOPRIVSNEEDED
+            )
+        );
+        let busy = matches!(
+            error,
+            Fail | Numeric(numeric::RPL_TRYAGAIN | numeric::ERR_TARGETTOOFAST)
+        );
+        if part.relayed.is_some() && unknown {
             // Then under our own name.
             let channel = self.fold(target);
             self.link.unrelayed.insert(channel);
             if let Some(state) = self.tasks[at].parts.get_mut(part.part) {
                 *state = Part::Waits;
             }
-        } else if matches!(numeric, "263" | "439" | "FAIL") {
+        } else if busy {
             self.task_later(&part.task, sentence);
         } else {
             self.task_ends(&part.task, Said::Refused(sentence.to_owned()));

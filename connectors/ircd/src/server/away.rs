@@ -1,6 +1,6 @@
 //! AWAY: a user is away when all its sessions are (RFC 2812, section 4.1; IRCv3 away-notify, pre-away).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -17,7 +17,10 @@ impl Server {
         if client.user.is_none() && !client.caps.has(Caps::PRE_AWAY) {
             return self.reply(
                 id,
-                Reply::new(451, ["You have not registered; send NICK and USER first"]),
+                Reply::new(
+                    numeric::ERR_NOTREGISTERED,
+                    ["You have not registered; send NICK and USER first"],
+                ),
             );
         }
         client.away = (!text.is_empty()).then(|| text.as_str().into());
@@ -25,10 +28,16 @@ impl Server {
         if text.is_empty() {
             self.reply(
                 id,
-                Reply::new(305, ["You are no longer marked as being away"]),
+                Reply::new(
+                    numeric::RPL_UNAWAY,
+                    ["You are no longer marked as being away"],
+                ),
             );
         } else {
-            self.reply(id, Reply::new(306, ["You have been marked as being away"]));
+            self.reply(
+                id,
+                Reply::new(numeric::RPL_NOWAWAY, ["You have been marked as being away"]),
+            );
         }
         if let Some(user) = user {
             self.update_away(user);

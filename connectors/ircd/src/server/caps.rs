@@ -1,6 +1,6 @@
 //! CAP: which capabilities there are and which a client has (IRCv3 capability-negotiation 302).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::deliver::Reply;
 use super::{ClientId, Server};
@@ -88,7 +88,7 @@ impl Server {
                 if message
                     .param(1)
                     .parse::<u32>()
-                    .is_ok_and(|version| version >= 302)
+                    .is_ok_and(|version| version >= irc_codec::CAP_VERSION)
                 {
                     client.cap_302 = true;
                     client.caps = client.caps.with(Caps::CAP_NOTIFY);
@@ -149,7 +149,7 @@ impl Server {
                 self.reply(
                     id,
                     Reply::new(
-                        410,
+                        numeric::ERR_INVALIDCAPCMD,
                         [sub, "Unknown CAP command; there are LS, LIST, REQ and END"],
                     ),
                 );

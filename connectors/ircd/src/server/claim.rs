@@ -1,7 +1,7 @@
 //! Whose a nickname is: members' names are theirs, also before they have ever been on IRC; what looks like one, or
 //! like a program that speaks here, is for no guest.
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
 use super::client::{Busy, Then};
@@ -127,12 +127,18 @@ impl Server {
                     registration.nick = None;
                 }
                 let text = format!("The nickname cannot be had now: {reason}");
-                self.reply(id, Reply::new(437, [nick.as_str(), &text]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::ERR_UNAVAILRESOURCE, [nick.as_str(), &text]),
+                );
             }
             (Err(reason), Then::Message(message)) => {
                 if message.command == "PRIVMSG" {
                     let text = format!("Your message was not sent: {reason}");
-                    self.reply(id, Reply::new(401, [name.as_str(), &text]));
+                    self.reply(
+                        id,
+                        Reply::new(numeric::ERR_NOSUCHNICK, [name.as_str(), &text]),
+                    );
                 }
             }
         }

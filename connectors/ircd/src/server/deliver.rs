@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use irc_codec::Message;
+use irc_codec::{Message, Numeric, numeric};
 use protocol::{AccountName, Timestamp};
 
 use super::caps::Caps;
@@ -17,12 +17,12 @@ pub(super) const LINE: usize = 512;
 /// A numeric: code and parameters after the client's name; the last is a sentence or a list.
 #[derive(Debug)]
 pub(super) struct Reply {
-    code: u16,
+    code: Numeric,
     params: Vec<String>,
 }
 
 impl Reply {
-    pub(super) fn new<P: Into<String>>(code: u16, params: impl IntoIterator<Item = P>) -> Self {
+    pub(super) fn new<P: Into<String>>(code: Numeric, params: impl IntoIterator<Item = P>) -> Self {
         Self {
             code,
             params: params.into_iter().map(Into::into).collect(),
@@ -113,23 +113,25 @@ impl Event {
 /// Formats a message without tags. Commands that carry text or lists always have a colon before it, as
 /// simple clients expect.
 pub(super) fn wire(message: &Message) -> String {
-    let text = matches!(
-        message.command.as_str(),
-        "PRIVMSG"
-            | "NOTICE"
-            | "TOPIC"
-            | "QUIT"
-            | "PART"
-            | "KICK"
-            | "AWAY"
-            | "SETNAME"
-            | "ERROR"
-            | "CAP"
-            | "FAIL"
-            | "332"
-            | "353"
-            | "319"
+    let list = matches!(
+        Numeric::parse(&message.command),
+        Some(numeric::RPL_TOPIC | numeric::RPL_NAMREPLY | numeric::RPL_WHOISCHANNELS)
     );
+    let text = list
+        || matches!(
+            message.command.as_str(),
+            "PRIVMSG"
+                | "NOTICE"
+                | "TOPIC"
+                | "QUIT"
+                | "PART"
+                | "KICK"
+                | "AWAY"
+                | "SETNAME"
+                | "ERROR"
+                | "CAP"
+                | "FAIL"
+        );
     let mut plain = message.clone();
     let last = if text && message.params.len() > 1
         || matches!(
@@ -182,7 +184,7 @@ impl Server {
     pub(super) fn reply_when(&mut self, id: ClientId, reply: Reply, when: When) {
         let mut params = vec![self.name_for(id)];
         params.extend(reply.params);
-        let message = Message::new(&format!("{:03}", reply.code), params);
+        let message = Message::new(&reply.code.to_string(), params);
         self.reply_message_when(id, message, when);
     }
 

@@ -1,5 +1,7 @@
 //! Messages to one person, who may be under another nickname, or not be connected.
 
+use irc_codec::{Numeric, numeric};
+
 use protocol::AccountName;
 
 use super::client::{User, UserId};
@@ -15,22 +17,27 @@ impl Server {
         user_id: UserId,
         target: &str,
         said: Said<'_>,
-    ) -> Result<(), (u16, String)> {
+    ) -> Result<(), (Numeric, String)> {
         let folded = names::fold(target);
         let holder = self.nicks.get(&folded).copied();
         let Some(other_id) = holder.or_else(|| self.user_of(&folded)) else {
             let absent = self.accounts.get(folded.as_str()).cloned();
-            let absent = absent.ok_or_else(|| (401, "No such nick or channel".to_owned()))?;
+            let absent = absent.ok_or_else(|| {
+                (
+                    numeric::ERR_NOSUCHNICK,
+                    "No such nick or channel".to_owned(),
+                )
+            })?;
             return self.message_absent(id, user_id, &absent, said);
         };
         let user = self
             .users
             .get(&user_id)
-            .ok_or_else(|| (401, String::new()))?;
+            .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
         let other = self
             .users
             .get(&other_id)
-            .ok_or_else(|| (401, String::new()))?;
+            .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
         let nick = other.nick.clone();
         let away = other
             .away
@@ -54,7 +61,7 @@ impl Server {
             self.deliver_to_sender(id, &event, when);
         }
         if let Some(away) = away {
-            self.reply(id, Reply::new(301, [nick.as_str(), &away]));
+            self.reply(id, Reply::new(numeric::RPL_AWAY, [nick.as_str(), &away]));
         }
         Ok(())
     }
@@ -77,14 +84,14 @@ impl Server {
         user_id: UserId,
         account: &AccountName,
         said: Said<'_>,
-    ) -> Result<(), (u16, String)> {
+    ) -> Result<(), (Numeric, String)> {
         if !is_lasting(said.command, said.tags) {
             return Ok(());
         }
         let user = self.users.get(&user_id);
         let key = user
             .map(|user| conversation(&user.identity(), account.as_str()))
-            .ok_or_else(|| (401, String::new()))?;
+            .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
         let event = self.make_message(user_id, account.as_str(), said)?;
         let stored = Some(stored(&event, key, account.as_str(), said));
         let audience = self.sessions(user_id);
@@ -93,7 +100,11 @@ impl Server {
         };
         if said.command == "PRIVMSG" {
             let text = "is not connected now; your message is kept and shown on return";
-            self.reply_when(id, Reply::new(301, [account.as_str(), text]), when);
+            self.reply_when(
+                id,
+                Reply::new(numeric::RPL_AWAY, [account.as_str(), text]),
+                when,
+            );
         }
         Ok(())
     }

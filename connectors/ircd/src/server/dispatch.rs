@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use irc_codec::{Message, ParseError};
+use irc_codec::{Message, ParseError, numeric};
 
 use super::caps::Caps;
 use super::client::{Client, Registration, UserId};
@@ -112,7 +112,7 @@ impl Server {
         self.reply(
             id,
             Reply::new(
-                417,
+                numeric::ERR_INPUTTOOLONG,
                 ["Your line is too long and was dropped; send it in parts"],
             ),
         );
@@ -143,11 +143,11 @@ impl Server {
             Err(ParseError::NoCommand) => return,
             Err(ParseError::ControlCharacter) if is_user => {
                 let text = "Your user name or real name contains NUL or CR";
-                return self.reply(id, Reply::new(468, [text]));
+                return self.reply(id, Reply::new(numeric::ERR_INVALIDUSERNAME, [text]));
             }
             Err(ParseError::ControlCharacter) => {
                 let text = "Your line contains NUL or CR and was dropped";
-                return self.reply(id, Reply::new(421, ["*", text]));
+                return self.reply(id, Reply::new(numeric::ERR_UNKNOWNCOMMAND, ["*", text]));
             }
         };
         if client.caps.has(Caps::LABELED_RESPONSE)
@@ -173,10 +173,13 @@ impl Server {
         };
         let Some(user) = self.clients.get(&id).and_then(|client| client.user) else {
             let text = "You have not registered; send NICK and USER first";
-            return self.reply(id, Reply::new(451, [text]));
+            return self.reply(id, Reply::new(numeric::ERR_NOTREGISTERED, [text]));
         };
         let (Some(handler), Some(command)) = (handler, command) else {
-            return self.reply(id, Reply::new(421, [name, "Unknown command"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_UNKNOWNCOMMAND, [name, "Unknown command"]),
+            );
         };
         if message.params.len() < command.least {
             return self.needs_more(id, name);
@@ -187,19 +190,37 @@ impl Server {
     /// A command by which the operators of other servers change what is the configuration's here.
     pub(super) fn configured(&mut self, id: ClientId, _: UserId, message: &Message) {
         let text = "This server has no such command; it is managed by its configuration";
-        self.reply(id, Reply::new(421, [message.command.as_str(), text]));
+        self.reply(
+            id,
+            Reply::new(
+                numeric::ERR_UNKNOWNCOMMAND,
+                [message.command.as_str(), text],
+            ),
+        );
     }
 
     pub(super) fn needs_more(&mut self, id: ClientId, command: &str) {
-        self.reply(id, Reply::new(461, [command, "Not enough parameters"]));
+        self.reply(
+            id,
+            Reply::new(
+                numeric::ERR_NEEDMOREPARAMS,
+                [command, "Not enough parameters"],
+            ),
+        );
     }
 
     pub(super) fn no_such_nick(&mut self, id: ClientId, nick: &str) {
-        self.reply(id, Reply::new(401, [nick, "No such nick or channel"]));
+        self.reply(
+            id,
+            Reply::new(numeric::ERR_NOSUCHNICK, [nick, "No such nick or channel"]),
+        );
     }
 
     pub(super) fn no_such_channel(&mut self, id: ClientId, name: &str) {
-        self.reply(id, Reply::new(403, [name, "No such channel"]));
+        self.reply(
+            id,
+            Reply::new(numeric::ERR_NOSUCHCHANNEL, [name, "No such channel"]),
+        );
     }
 
     fn heard(&mut self, id: ClientId) {

@@ -1,5 +1,7 @@
 //! MOTD, LUSERS, VERSION, TIME, INFO (RFC 2812, section 3.4).
 
+use irc_codec::{Numeric, numeric};
+
 use super::deliver::Reply;
 use super::welcome::VERSION;
 use super::{ClientId, Server};
@@ -10,16 +12,22 @@ const MOTD_WIDTH: usize = 400;
 impl Server {
     pub(super) fn send_motd(&mut self, id: ClientId) {
         if self.config.motd.trim().is_empty() {
-            return self.reply(id, Reply::new(422, ["There is no message of the day"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_NOMOTD, ["There is no message of the day"]),
+            );
         }
         let motd = self.config.motd.clone();
         let start = format!("- {} Message of the day -", self.config.name);
-        self.reply(id, Reply::new(375, [start]));
+        self.reply(id, Reply::new(numeric::RPL_MOTDSTART, [start]));
         for line in motd.lines() {
             let line = super::names::clip(line, MOTD_WIDTH);
-            self.reply(id, Reply::new(372, [format!("- {line}")]));
+            self.reply(id, Reply::new(numeric::RPL_MOTD, [format!("- {line}")]));
         }
-        self.reply(id, Reply::new(376, ["End of the message of the day"]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_ENDOFMOTD, ["End of the message of the day"]),
+        );
     }
 
     pub(super) fn send_lusers(&mut self, id: ClientId) {
@@ -39,18 +47,30 @@ impl Server {
             .count();
         let most = self.most_users.max(users);
         let [users, most] = [users, most].map(|number| number.to_string());
-        let reply = |code: u16, params: &[&str]| Reply::new(code, params.iter().copied());
+        let reply = |code: Numeric, params: &[&str]| Reply::new(code, params.iter().copied());
         let text = format!("There are {visible} users and {invisible} invisible on 1 servers");
         let local = format!("Current local users {users}, max {most}");
         let global = format!("Current global users {users}, max {most}");
         for line in [
-            reply(251, &[&text]),
-            reply(252, &[&administrators.to_string(), "administrators online"]),
-            reply(253, &[&unregistered.to_string(), "unknown connections"]),
-            reply(254, &[&self.channels.len().to_string(), "channels formed"]),
-            reply(255, &[&format!("I have {clients} clients and 0 servers")]),
-            reply(265, &[&users, &most, &local]),
-            reply(266, &[&users, &most, &global]),
+            reply(numeric::RPL_LUSERCLIENT, &[&text]),
+            reply(
+                numeric::RPL_LUSEROP,
+                &[&administrators.to_string(), "administrators online"],
+            ),
+            reply(
+                numeric::RPL_LUSERUNKNOWN,
+                &[&unregistered.to_string(), "unknown connections"],
+            ),
+            reply(
+                numeric::RPL_LUSERCHANNELS,
+                &[&self.channels.len().to_string(), "channels formed"],
+            ),
+            reply(
+                numeric::RPL_LUSERME,
+                &[&format!("I have {clients} clients and 0 servers")],
+            ),
+            reply(numeric::RPL_LOCALUSERS, &[&users, &most, &local]),
+            reply(numeric::RPL_GLOBALUSERS, &[&users, &most, &global]),
         ] {
             self.reply(id, line);
         }
@@ -60,7 +80,10 @@ impl Server {
         let name = self.config.name.clone();
         self.reply(
             id,
-            Reply::new(351, [VERSION, name.as_str(), "The IRC server of Subspace"]),
+            Reply::new(
+                numeric::RPL_VERSION,
+                [VERSION, name.as_str(), "The IRC server of Subspace"],
+            ),
         );
         self.send_isupport(id);
     }
@@ -68,14 +91,17 @@ impl Server {
     pub(super) fn on_time(&mut self, id: ClientId) {
         let name = self.config.name.clone();
         let time = self.now.wall.to_string();
-        self.reply(id, Reply::new(391, [name, time]));
+        self.reply(id, Reply::new(numeric::RPL_TIME, [name, time]));
     }
 
     pub(super) fn on_info(&mut self, id: ClientId) {
         self.reply(
             id,
-            Reply::new(371, ["Subspace: a team's chat over open protocols"]),
+            Reply::new(
+                numeric::RPL_INFO,
+                ["Subspace: a team's chat over open protocols"],
+            ),
         );
-        self.reply(id, Reply::new(374, ["End of INFO"]));
+        self.reply(id, Reply::new(numeric::RPL_ENDOFINFO, ["End of INFO"]));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
 use super::client::{MAX_INVITES, UserId};
@@ -17,9 +17,12 @@ impl Server {
                 user.invites.iter().map(ToString::to_string).collect()
             });
             for channel in invites {
-                self.reply(id, Reply::new(336, [channel]));
+                self.reply(id, Reply::new(numeric::RPL_INVITELIST, [channel]));
             }
-            return self.reply(id, Reply::new(337, ["End of your invitations"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::RPL_ENDOFINVITELIST, ["End of your invitations"]),
+            );
         }
         if message.params.len() < 2 {
             return self.needs_more(id, "INVITE");
@@ -37,18 +40,30 @@ impl Server {
             return self.no_such_channel(id, name);
         };
         let Some(member) = channel.members.get(&user_id) else {
-            return self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+            return self.reply(
+                id,
+                Reply::new(
+                    numeric::ERR_NOTONCHANNEL,
+                    [name, "You are not in that channel"],
+                ),
+            );
         };
         if channel.record.invite_only && !member.operator {
             return self.reply(
                 id,
-                Reply::new(482, [name, "Only operators invite to a channel that is +i"]),
+                Reply::new(
+                    numeric::ERR_CHANOPRIVSNEEDED,
+                    [name, "Only operators invite to a channel that is +i"],
+                ),
             );
         }
         if channel.members.contains_key(&guest) {
             return self.reply(
                 id,
-                Reply::new(443, [nick, name, "is in that channel already"]),
+                Reply::new(
+                    numeric::ERR_USERONCHANNEL,
+                    [nick, name, "is in that channel already"],
+                ),
             );
         }
         let spelled = channel.record.name.clone();
@@ -69,9 +84,12 @@ impl Server {
         user.invites.insert(key);
         let nick = user.nick.clone();
         let away = user.away.clone();
-        self.reply(id, Reply::new(341, [nick.as_str(), spelled.as_str()]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_INVITING, [nick.as_str(), spelled.as_str()]),
+        );
         if let Some(away) = away {
-            self.reply(id, Reply::new(301, [nick.as_str(), &away]));
+            self.reply(id, Reply::new(numeric::RPL_AWAY, [nick.as_str(), &away]));
         }
         let event = self.event(user_id, "INVITE", [nick, spelled]);
         self.relay(self.sessions(guest), &event, When::Always);

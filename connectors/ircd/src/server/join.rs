@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use irc_codec::Message;
+use irc_codec::{Message, Numeric, numeric};
 use protocol::AccountName;
 
 use super::caps::Caps;
@@ -37,7 +37,7 @@ impl Server {
                 "No channel name: it begins with # and has at most {} bytes, without blanks and commas",
                 self.config.limits.channel_name
             );
-            return self.reply(id, Reply::new(476, [name, &text]));
+            return self.reply(id, Reply::new(numeric::ERR_BADCHANMASK, [name, &text]));
         };
         let Some(user) = self.users.get(&user_id) else {
             return;
@@ -48,16 +48,16 @@ impl Server {
         let most = self.config.limits.channels_per_user;
         if user.channels.len() >= most {
             let text = format!("You are in {most} channels already; leave one first");
-            return self.reply(id, Reply::new(405, [name, &text]));
+            return self.reply(id, Reply::new(numeric::ERR_TOOMANYCHANNELS, [name, &text]));
         }
         let refusal = match self.channels.get(folded.as_str()) {
             Some(channel) => self.refuse_join(channel, user_id, &folded, key),
             None if self.channels.len() >= self.config.limits.channels => Some((
-                437,
+                numeric::ERR_UNAVAILRESOURCE,
                 "There are too many channels on this server; no new one can be made",
             )),
             None if self.belongs_to_many(user_id) => Some((
-                405,
+                numeric::ERR_TOOMANYCHANNELS,
                 "Your account is in too many channels to make another; leave one first",
             )),
             None => None,
@@ -92,7 +92,7 @@ impl Server {
         user_id: UserId,
         folded: &str,
         key: &str,
-    ) -> Option<(u16, &'static str)> {
+    ) -> Option<(Numeric, &'static str)> {
         let user = self.users.get(&user_id)?;
         let record = &channel.record;
         let operator = user
@@ -105,27 +105,42 @@ impl Server {
             .is_some_and(|account| record.members.contains(account));
         let invited = user.invites.contains(folded);
         if channel.members.len() >= self.config.limits.members {
-            return Some((471, "Cannot join channel: it is full"));
+            return Some((
+                numeric::ERR_CHANNELISFULL,
+                "Cannot join channel: it is full",
+            ));
         }
         if operator || invited {
             return None;
         }
         if channel.is_banned(user) {
-            return Some((474, "Cannot join channel: you are banned (+b)"));
+            return Some((
+                numeric::ERR_BANNEDFROMCHAN,
+                "Cannot join channel: you are banned (+b)",
+            ));
         }
         if returning {
             return None;
         }
         if record.invite_only {
-            return Some((473, "Cannot join channel: you need an invitation (+i)"));
+            return Some((
+                numeric::ERR_INVITEONLYCHAN,
+                "Cannot join channel: you need an invitation (+i)",
+            ));
         }
         if record.key.as_deref().is_some_and(|wanted| wanted != key) {
-            return Some((475, "Cannot join channel: the key is wrong (+k)"));
+            return Some((
+                numeric::ERR_BADCHANNELKEY,
+                "Cannot join channel: the key is wrong (+k)",
+            ));
         }
         let full = record
             .limit
             .is_some_and(|limit| channel.members.len() >= limit as usize);
-        full.then_some((471, "Cannot join channel: it is full (+l)"))
+        full.then_some((
+            numeric::ERR_CHANNELISFULL,
+            "Cannot join channel: it is full (+l)",
+        ))
     }
 
     fn enter(&mut self, user_id: UserId, name: &str, key: Arc<str>) {
@@ -262,7 +277,13 @@ impl Server {
                 continue;
             };
             if !channel.members.contains_key(&user_id) {
-                self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+                self.reply(
+                    id,
+                    Reply::new(
+                        numeric::ERR_NOTONCHANNEL,
+                        [name, "You are not in that channel"],
+                    ),
+                );
                 continue;
             }
             self.part(user_id, &key, &text);

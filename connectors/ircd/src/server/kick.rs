@@ -1,6 +1,6 @@
 //! KICK (RFC 2812, section 3.2.8).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -17,14 +17,17 @@ impl Server {
         let (names, nicks) = (list(message.param(0)), list(message.param(1)));
         if nicks.len() > MAX_TARGETS {
             let text = format!("Too many nicknames: at most {MAX_TARGETS} at once");
-            return self.reply(id, Reply::new(407, [message.param(1), &text]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(1), &text]),
+            );
         }
         let pairs: Vec<(&String, &String)> = match names.as_slice() {
             [one] => nicks.iter().map(|nick| (one, nick)).collect(),
             several if several.len() == nicks.len() => several.iter().zip(&nicks).collect(),
             _ => {
                 let text = "Name one channel, or as many channels as nicknames";
-                return self.reply(id, Reply::new(461, ["KICK", text]));
+                return self.reply(id, Reply::new(numeric::ERR_NEEDMOREPARAMS, ["KICK", text]));
             }
         };
         let text = match message.param(2) {
@@ -55,7 +58,10 @@ impl Server {
         };
         if !channel.members.contains_key(&victim) {
             let text = "They are not in that channel";
-            return self.reply(id, Reply::new(441, [nick, name, text]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_USERNOTINCHANNEL, [nick, name, text]),
+            );
         }
         let spelled = channel.record.name.clone();
         let nick = self
@@ -86,13 +92,22 @@ impl Server {
             return false;
         };
         if !channel.members.contains_key(&user_id) {
-            self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+            self.reply(
+                id,
+                Reply::new(
+                    numeric::ERR_NOTONCHANNEL,
+                    [name, "You are not in that channel"],
+                ),
+            );
             return false;
         }
         if !channel.is_operator(user_id) {
             self.reply(
                 id,
-                Reply::new(482, [name, "Only operators of the channel may do that"]),
+                Reply::new(
+                    numeric::ERR_CHANOPRIVSNEEDED,
+                    [name, "Only operators of the channel may do that"],
+                ),
             );
             return false;
         }

@@ -1,6 +1,6 @@
 //! KILL (RFC 2812, section 3.7.1): an administrator ends somebody's connections.
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -10,7 +10,7 @@ impl Server {
     pub(super) fn on_kill(&mut self, id: ClientId, user_id: UserId, message: &Message) {
         if !self.is_administrator(user_id) {
             let text = "Only administrators of this space may end the connections of others";
-            return self.reply(id, Reply::new(481, [text]));
+            return self.reply(id, Reply::new(numeric::ERR_NOPRIVILEGES, [text]));
         }
         let nick = message.param(0);
         let Some(&victim) = self.nicks.get(&names::fold(nick)) else {

@@ -1,6 +1,6 @@
 //! LIST with the filters of ELIST=MNU: masks, negated masks, numbers of users (RFC 2812, section 3.2.6).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::channel::Channel;
 use super::client::UserId;
@@ -51,14 +51,20 @@ impl Server {
                     .as_ref()
                     .map_or("", |topic| &topic.text);
                 let members = channel.members.len().to_string();
-                Reply::new(322, [channel.record.name.as_str(), &members, topic])
+                Reply::new(
+                    numeric::RPL_LIST,
+                    [channel.record.name.as_str(), &members, topic],
+                )
             })
             .collect();
-        self.reply(id, Reply::new(321, ["Channel", "Users  Topic"]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_LISTSTART, ["Channel", "Users  Topic"]),
+        );
         for reply in replies {
             self.reply(id, reply);
         }
-        self.reply(id, Reply::new(323, ["End of LIST"]));
+        self.reply(id, Reply::new(numeric::RPL_LISTEND, ["End of LIST"]));
     }
 }
 

@@ -1,6 +1,6 @@
 //! USERHOST and ISON (RFC 2812, sections 4.8 and 4.9).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::deliver::Reply;
 use super::{ClientId, Server, names};
@@ -20,7 +20,7 @@ impl Server {
                 format!("{}={away}{}@{}", user.nick, user.name, user.host)
             })
             .collect();
-        self.reply(id, Reply::new(302, [answers.join(" ")]));
+        self.reply(id, Reply::new(numeric::RPL_USERHOST, [answers.join(" ")]));
     }
 
     pub(super) fn on_ison(&mut self, id: ClientId, message: &Message) {
@@ -32,6 +32,6 @@ impl Server {
             .map(|user| user.nick.as_str())
             .collect();
         let answers = answers.join(" ");
-        self.reply(id, Reply::new(303, [answers]));
+        self.reply(id, Reply::new(numeric::RPL_ISON, [answers]));
     }
 }

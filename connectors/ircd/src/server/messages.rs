@@ -1,6 +1,6 @@
 //! PRIVMSG, NOTICE and TAGMSG (RFC 2812, section 3.3; IRCv3 message-tags, echo-message).
 
-use irc_codec::{Message, Tags};
+use irc_codec::{Message, Numeric, Tags, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -21,13 +21,19 @@ impl Server {
         if message.param(0).is_empty() {
             return self.reply(
                 id,
-                Reply::new(411, [format!("No recipient given ({command})")]),
+                Reply::new(
+                    numeric::ERR_NORECIPIENT,
+                    [format!("No recipient given ({command})")],
+                ),
             );
         }
         let text = match command {
             "TAGMSG" => None,
             _ if message.param(1).is_empty() => {
-                return self.reply(id, Reply::new(412, ["No text to send"]));
+                return self.reply(
+                    id,
+                    Reply::new(numeric::ERR_NOTEXTTOSEND, ["No text to send"]),
+                );
             }
             _ => Some(message.param(1)),
         };
@@ -35,7 +41,10 @@ impl Server {
         if tags.len() > MAX_CLIENT_TAGS {
             return self.reply(
                 id,
-                Reply::new(417, ["Your tags are too long; the message was not sent"]),
+                Reply::new(
+                    numeric::ERR_INPUTTOOLONG,
+                    ["Your tags are too long; the message was not sent"],
+                ),
             );
         }
         if text.is_none() && tags.is_empty() {
@@ -51,7 +60,10 @@ impl Server {
             .collect();
         if targets.len() > MAX_TARGETS {
             let text = format!("Too many recipients: at most {MAX_TARGETS} at once");
-            return self.reply(id, Reply::new(407, [message.param(0), &text]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]),
+            );
         }
         // Typing need not wait; of several recipients each is known, or is nobody.
         if targets.len() == 1 && text.is_some() && self.must_ask_recipient(id, message) {
@@ -71,7 +83,7 @@ impl Server {
             };
             if let Err((code, problem)) = problem {
                 // Answers to a NOTICE could make two programs talk for ever; being too long is for people.
-                if !quiet || code == 417 {
+                if !quiet || code == numeric::ERR_INPUTTOOLONG {
                     self.reply(id, Reply::new(code, [target, &problem]));
                 }
             }
@@ -83,7 +95,7 @@ impl Server {
         let tags = client_tags(&message.tags);
         if tags.len() > MAX_CLIENT_TAGS {
             let text = "Your tags are too long; the message was not sent";
-            return self.reply(id, Reply::new(417, [text]));
+            return self.reply(id, Reply::new(numeric::ERR_INPUTTOOLONG, [text]));
         }
         let said = Said {
             command: "PRIVMSG",
@@ -103,24 +115,24 @@ impl Server {
         user_id: UserId,
         target: &str,
         said: Said<'_>,
-    ) -> Result<(), (u16, String)> {
+    ) -> Result<(), (Numeric, String)> {
         let key = names::fold(target);
         let user = self
             .users
             .get(&user_id)
-            .ok_or_else(|| (401, String::new()))?;
+            .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
         let channel = self
             .channels
             .get(key.as_str())
             .filter(|channel| channel.is_visible(user_id))
-            .ok_or_else(|| (403, "No such channel".to_owned()))?;
+            .ok_or_else(|| (numeric::ERR_NOSUCHCHANNEL, "No such channel".to_owned()))?;
         if !channel.may_speak(user_id, user) {
             let text = if channel.members.contains_key(&user_id) {
                 "You may not speak here: the channel is moderated (+m) or you are banned"
             } else {
                 "You may not speak here: join the channel first"
             };
-            return Err((404, text.to_owned()));
+            return Err((numeric::ERR_CANNOTSENDTOCHAN, text.to_owned()));
         }
         let name = channel.record.name.clone();
         let event = self.make_message(user_id, &name, said)?;
@@ -155,7 +167,7 @@ impl Server {
         user_id: UserId,
         to: &str,
         said: Said<'_>,
-    ) -> Result<Event, (u16, String)> {
+    ) -> Result<Event, (Numeric, String)> {
         let params = [Some(to), said.text].into_iter().flatten();
         let mut event = self.event(user_id, said.command, params);
         if let (Some(name), Some(source)) = (said.relayed, &mut event.message.source) {
@@ -168,7 +180,7 @@ impl Server {
             let problem = format!(
                 "Your message was not sent: with your name before it, it is {excess} bytes too long; send it in two"
             );
-            return Err((417, problem));
+            return Err((numeric::ERR_INPUTTOOLONG, problem));
         }
         event.at = self.next_id();
         event.has_id = true;

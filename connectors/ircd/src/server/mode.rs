@@ -1,6 +1,6 @@
 //! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +bklimnst and members +o +v.
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -46,7 +46,10 @@ impl Server {
             Some(&other) if other != user_id => {
                 return self.reply(
                     id,
-                    Reply::new(502, ["You cannot see or change the modes of others"]),
+                    Reply::new(
+                        numeric::ERR_USERSDONTMATCH,
+                        ["You cannot see or change the modes of others"],
+                    ),
                 );
             }
             Some(_) => {}
@@ -56,7 +59,7 @@ impl Server {
         };
         if message.params.len() < 2 {
             let modes = if user.invisible { "+i" } else { "+" };
-            return self.reply(id, Reply::new(221, [modes]));
+            return self.reply(id, Reply::new(numeric::RPL_UMODEIS, [modes]));
         }
         let (mut add, mut unknown) = (true, false);
         let before = user.invisible;
@@ -71,7 +74,13 @@ impl Server {
         let now = user.invisible;
         let own = user.nick.clone();
         if unknown {
-            self.reply(id, Reply::new(501, ["Unknown user mode; there is i"]));
+            self.reply(
+                id,
+                Reply::new(
+                    numeric::ERR_UMODEUNKNOWNFLAG,
+                    ["Unknown user mode; there is i"],
+                ),
+            );
         }
         if now != before {
             let event = self.event(
@@ -98,8 +107,11 @@ impl Server {
             let mut params = vec![spelled.clone()];
             params.extend(channel.modes(channel.members.contains_key(&user_id)));
             let created = channel.record.created.millis().div_euclid(1000).to_string();
-            self.reply(id, Reply::new(324, params));
-            return self.reply(id, Reply::new(329, [spelled, created]));
+            self.reply(id, Reply::new(numeric::RPL_CHANNELMODEIS, params));
+            return self.reply(
+                id,
+                Reply::new(numeric::RPL_CREATIONTIME, [spelled, created]),
+            );
         }
         let asks_bans = matches!(message.param(1), "b" | "+b" | "-b") && message.params.len() == 2;
         if asks_bans {
@@ -157,7 +169,13 @@ impl Server {
                             self.send_bans(id, key);
                         } else {
                             let text = format!("Mode {letter} takes a parameter");
-                            self.reply(id, Reply::new(696, [key, &letter.to_string(), "*", &text]));
+                            self.reply(
+                                id,
+                                Reply::new(
+                                    numeric::ERR_INVALIDMODEPARAM,
+                                    [key, &letter.to_string(), "*", &text],
+                                ),
+                            );
                         }
                         continue;
                     };
@@ -173,7 +191,10 @@ impl Server {
                 }
                 other => {
                     let text = "Unknown channel mode; there are b, i, k, l, m, n, o, s, t and v";
-                    self.reply(id, Reply::new(472, [other.to_string().as_str(), text]));
+                    self.reply(
+                        id,
+                        Reply::new(numeric::ERR_UNKNOWNMODE, [other.to_string().as_str(), text]),
+                    );
                     // One answer is enough for a line full of them.
                     break;
                 }
@@ -202,7 +223,7 @@ impl Server {
             && !param.contains(|c: char| c == ' ' || c == ',' || c.is_control());
         if add && !good {
             let text = format!("A key has at most {KEY} bytes, without blanks and commas");
-            self.reply(id, Reply::new(525, [channel, &text]));
+            self.reply(id, Reply::new(numeric::ERR_INVALIDKEY, [channel, &text]));
             return None;
         }
         let record = self.channel_record(channel)?;
@@ -224,7 +245,10 @@ impl Server {
             _ => {
                 self.reply(
                     id,
-                    Reply::new(696, [channel, "l", param, "Expected a number above 0"]),
+                    Reply::new(
+                        numeric::ERR_INVALIDMODEPARAM,
+                        [channel, "l", param, "Expected a number above 0"],
+                    ),
                 );
                 None
             }
@@ -249,7 +273,10 @@ impl Server {
         let Some(member) = channel.members.get_mut(&other) else {
             self.reply(
                 id,
-                Reply::new(441, [nick.as_str(), key, "They are not in that channel"]),
+                Reply::new(
+                    numeric::ERR_USERNOTINCHANNEL,
+                    [nick.as_str(), key, "They are not in that channel"],
+                ),
             );
             return None;
         };

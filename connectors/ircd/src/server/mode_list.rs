@@ -1,5 +1,7 @@
 //! The list of bans of a channel (+b).
 
+use irc_codec::numeric;
+
 use super::client::UserId;
 use super::deliver::Reply;
 use super::{ClientId, Server, names};
@@ -18,12 +20,18 @@ impl Server {
             let seconds = ban.at.millis().div_euclid(1000).to_string();
             self.reply(
                 id,
-                Reply::new(367, [name.clone(), ban.mask, ban.by, seconds]),
+                Reply::new(
+                    numeric::RPL_BANLIST,
+                    [name.clone(), ban.mask, ban.by, seconds],
+                ),
             );
         }
         self.reply(
             id,
-            Reply::new(368, [name.as_str(), "End of the channel's bans"]),
+            Reply::new(
+                numeric::RPL_ENDOFBANLIST,
+                [name.as_str(), "End of the channel's bans"],
+            ),
         );
     }
 
@@ -50,7 +58,7 @@ impl Server {
         match (add, place) {
             (true, None) if record.bans.len() >= most => {
                 let text = format!("The list of bans is full: it takes {most}");
-                self.reply(id, Reply::new(478, [key, "b", &text]));
+                self.reply(id, Reply::new(numeric::ERR_BANLISTFULL, [key, "b", &text]));
                 None
             }
             (true, None) => {

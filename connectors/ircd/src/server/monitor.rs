@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use irc_codec::Message;
+use irc_codec::{Message, Numeric, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -44,8 +44,11 @@ impl Server {
             }
             "L" | "l" => {
                 let all: Vec<String> = self.monitor_list(id);
-                self.send_lists(id, 732, &all);
-                self.reply(id, Reply::new(733, ["End of MONITOR list"]));
+                self.send_lists(id, numeric::RPL_MONLIST, &all);
+                self.reply(
+                    id,
+                    Reply::new(numeric::RPL_ENDOFMONLIST, ["End of MONITOR list"]),
+                );
             }
             "S" | "s" => {
                 let all = self.monitor_list(id);
@@ -70,7 +73,10 @@ impl Server {
                 let text = format!("Your monitor list is full: it takes {most}");
                 self.reply(
                     id,
-                    Reply::new(734, [most.to_string().as_str(), nick, &text]),
+                    Reply::new(
+                        numeric::ERR_MONLISTFULL,
+                        [most.to_string().as_str(), nick, &text],
+                    ),
                 );
                 break;
             }
@@ -97,11 +103,11 @@ impl Server {
             .filter_map(|nick| self.users.get(self.nicks.get(&names::fold(nick))?))
             .map(|user| user.source().to_string())
             .collect();
-        self.send_lists(id, 730, &online);
-        self.send_lists(id, 731, &offline);
+        self.send_lists(id, numeric::RPL_MONONLINE, &online);
+        self.send_lists(id, numeric::RPL_MONOFFLINE, &offline);
     }
 
-    fn send_lists(&mut self, id: ClientId, code: u16, names: &[String]) {
+    fn send_lists(&mut self, id: ClientId, code: Numeric, names: &[String]) {
         let mut line = String::new();
         for name in names {
             if !line.is_empty() && line.len() + name.len() >= WIDTH {
@@ -128,9 +134,9 @@ impl Server {
             .map_or_else(|| nick.to_owned(), |user| user.source().to_string());
         for client in clients {
             let reply = if online {
-                Reply::new(730, [shown.as_str()])
+                Reply::new(numeric::RPL_MONONLINE, [shown.as_str()])
             } else {
-                Reply::new(731, [nick])
+                Reply::new(numeric::RPL_MONOFFLINE, [nick])
             };
             self.reply(client, reply);
         }

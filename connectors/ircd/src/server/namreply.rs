@@ -1,6 +1,6 @@
 //! NAMES (RFC 2812, section 3.2.5; IRCv3 multi-prefix, userhost-in-names).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -16,7 +16,7 @@ impl Server {
             return self.reply(
                 id,
                 Reply::new(
-                    366,
+                    numeric::RPL_ENDOFNAMES,
                     ["*", "End of NAMES; name a channel to see who is in it"],
                 ),
             );
@@ -34,7 +34,10 @@ impl Server {
             {
                 self.send_names(id, user_id, &key);
             } else {
-                self.reply(id, Reply::new(366, [name, "End of NAMES"]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::RPL_ENDOFNAMES, [name, "End of NAMES"]),
+                );
             }
         }
     }
@@ -75,8 +78,14 @@ impl Server {
             }
         }
         for line in lines {
-            self.reply(id, Reply::new(353, [sign, name.as_str(), &line]));
+            self.reply(
+                id,
+                Reply::new(numeric::RPL_NAMREPLY, [sign, name.as_str(), &line]),
+            );
         }
-        self.reply(id, Reply::new(366, [name.as_str(), "End of NAMES"]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_ENDOFNAMES, [name.as_str(), "End of NAMES"]),
+        );
     }
 }

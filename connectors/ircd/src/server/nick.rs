@@ -1,6 +1,6 @@
 //! NICK and SETNAME: who may have which name.
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
 use super::caps::Caps;
@@ -16,14 +16,17 @@ impl Server {
     pub(super) fn on_nick(&mut self, id: ClientId, message: &Message) {
         let nick = message.param(0);
         if nick.is_empty() {
-            return self.reply(id, Reply::new(431, ["No nickname given"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_NONICKNAMEGIVEN, ["No nickname given"]),
+            );
         }
         if !names::is_nick(nick, self.config.limits.nick) {
             let text = format!(
                 "No nickname: it takes letters, digits and -_[]{{}}\\|^`, at most {}, and begins with no digit or -",
                 self.config.limits.nick
             );
-            return self.reply(id, Reply::new(432, [nick, &text]));
+            return self.reply(id, Reply::new(numeric::ERR_ERRONEUSNICKNAME, [nick, &text]));
         }
         self.take_nick(id, nick);
     }
@@ -75,7 +78,7 @@ impl Server {
             }
             None => "The nickname is in use; take another".to_owned(),
         };
-        self.reply(id, Reply::new(433, [nick, &text]));
+        self.reply(id, Reply::new(numeric::ERR_NICKNAMEINUSE, [nick, &text]));
     }
 
     /// The owner of an account gets its name back from whoever holds it.

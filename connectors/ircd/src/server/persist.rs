@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use irc_codec::numeric;
 use protocol::AccountName;
 
 use super::channel::Channel;
@@ -112,7 +113,7 @@ impl Server {
                 "Your message was not sent: the server could not write it to its disk; try again later",
             ),
         ] {
-            let reply = super::deliver::Reply::new(404, [target, text]);
+            let reply = super::deliver::Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [target, text]);
             self.reply_when(id, reply, When::Failed(append, reason));
         }
     }

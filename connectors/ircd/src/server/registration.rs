@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 use protocol::SessionRef;
 
 use super::client::{Busy, User, UserId};
@@ -42,7 +42,7 @@ impl Server {
         }
         if !names::is_user_name(message.param(0)) {
             let text = "Your user name is not valid: it takes letters, digits and . _ -";
-            return self.reply(id, Reply::new(468, [text]));
+            return self.reply(id, Reply::new(numeric::ERR_INVALIDUSERNAME, [text]));
         }
         match self
             .clients
@@ -59,7 +59,13 @@ impl Server {
     }
 
     fn already_registered(&mut self, id: ClientId) {
-        self.reply(id, Reply::new(462, ["You are registered already"]));
+        self.reply(
+            id,
+            Reply::new(
+                numeric::ERR_ALREADYREGISTERED,
+                ["You are registered already"],
+            ),
+        );
     }
 
     /// Registers a client that has said all that is needed.
@@ -85,7 +91,7 @@ impl Server {
             }
             if !self.config.guests.admit(client.peer.address) {
                 let text = "This server is for its members: sign in by SASL PLAIN, or with PASS account:password";
-                self.reply(id, Reply::new(464, [text]));
+                self.reply(id, Reply::new(numeric::ERR_PASSWDMISMATCH, [text]));
                 self.disconnect(id, "You are not signed in");
                 return;
             }
@@ -233,21 +239,21 @@ impl Server {
                 Err(Refusal::Wrong) => {
                     let text =
                         "Wrong password; send PASS account:password, or your own nickname as NICK";
-                    self.reply(id, Reply::new(464, [text]));
+                    self.reply(id, Reply::new(numeric::ERR_PASSWDMISMATCH, [text]));
                     self.count_failure(id);
                     self.disconnect(id, "Wrong password");
                 }
                 Err(Refusal::Disabled) => {
-                    self.reply(id, Reply::new(465, [DISABLED]));
+                    self.reply(id, Reply::new(numeric::ERR_YOUREBANNEDCREEP, [DISABLED]));
                     self.disconnect(id, DISABLED);
                 }
                 Err(Refusal::Wait(seconds)) => {
                     let text = wait(seconds);
-                    self.reply(id, Reply::new(464, [text.as_str()]));
+                    self.reply(id, Reply::new(numeric::ERR_PASSWDMISMATCH, [text.as_str()]));
                     self.disconnect(id, &text);
                 }
                 Err(Refusal::Unavailable(reason)) => {
-                    self.reply(id, Reply::new(464, [reason]));
+                    self.reply(id, Reply::new(numeric::ERR_PASSWDMISMATCH, [reason]));
                     self.disconnect(id, "Your password could not be checked");
                 }
             },
@@ -275,7 +281,10 @@ impl Server {
         let nick = self.name_for(id);
         let mask = format!("{nick}!*@user/{account}");
         let text = format!("You are now signed in as {account}");
-        self.reply(id, Reply::new(900, [mask, account.to_string(), text]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_LOGGEDIN, [mask, account.to_string(), text]),
+        );
     }
 
     pub(super) fn count_failure(&mut self, id: ClientId) {

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
 use super::caps::Caps;
@@ -27,7 +27,7 @@ impl Server {
         };
         if !client.caps.has(Caps::SASL) {
             let text = "Request the capability sasl before AUTHENTICATE";
-            return self.reply(id, Reply::new(904, [text]));
+            return self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
         }
         let argument = message.param(0);
         if argument.is_empty() {
@@ -35,20 +35,32 @@ impl Server {
         }
         if argument == "*" {
             client.sasl = None;
-            return self.reply(id, Reply::new(906, ["SASL authentication aborted"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_SASLABORTED, ["SASL authentication aborted"]),
+            );
         }
         if client.account.is_some() {
-            return self.reply(id, Reply::new(907, ["You are signed in already"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_SASLALREADY, ["You are signed in already"]),
+            );
         }
         let Some(so_far) = &mut client.sasl else {
             if !argument.eq_ignore_ascii_case("PLAIN") {
                 self.reply(
                     id,
-                    Reply::new(908, ["PLAIN", "are the available SASL mechanisms"]),
+                    Reply::new(
+                        numeric::RPL_SASLMECHS,
+                        ["PLAIN", "are the available SASL mechanisms"],
+                    ),
                 );
                 return self.reply(
                     id,
-                    Reply::new(904, ["SASL authentication failed: there is only PLAIN"]),
+                    Reply::new(
+                        numeric::ERR_SASLFAIL,
+                        ["SASL authentication failed: there is only PLAIN"],
+                    ),
                 );
             }
             client.sasl = Some(String::new());
@@ -56,7 +68,10 @@ impl Server {
         };
         if argument.len() > CHUNK || so_far.len() + argument.len() > MAX_PAYLOAD {
             client.sasl = None;
-            return self.reply(id, Reply::new(905, ["SASL message too long"]));
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_SASLTOOLONG, ["SASL message too long"]),
+            );
         }
         if argument != "+" {
             so_far.push_str(argument);
@@ -81,7 +96,7 @@ impl Server {
                 // A mistake of the program, no guess: it is not held against anybody.
                 let text =
                     "SASL authentication failed: expected base64 of authzid NUL name NUL password";
-                self.reply(id, Reply::new(904, [text]));
+                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
             }
         }
     }
@@ -96,24 +111,29 @@ impl Server {
         match result {
             Ok(proof) => {
                 self.sign_in(id, &proof);
-                self.reply(id, Reply::new(903, ["SASL authentication successful"]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::RPL_SASLSUCCESS, ["SASL authentication successful"]),
+                );
                 self.adopt_account(id, &proof.account);
             }
             // The account is "held, or otherwise administratively made unavailable" (IRCv3 sasl-3.1).
-            Err(Refusal::Disabled) => self.reply(id, Reply::new(902, [DISABLED])),
+            Err(Refusal::Disabled) => {
+                self.reply(id, Reply::new(numeric::ERR_NICKLOCKED, [DISABLED]))
+            }
             Err(Refusal::Wait(seconds)) => {
                 let text = format!("SASL authentication failed: {}", wait(seconds));
-                self.reply(id, Reply::new(904, [text]));
+                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
             }
             Err(Refusal::Wrong) => {
                 let text = "SASL authentication failed: wrong account name or password";
-                self.reply(id, Reply::new(904, [text]));
+                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
                 self.count_failure(id);
                 self.close_after_failures(id);
             }
             Err(Refusal::Unavailable(reason)) => {
                 let text = format!("SASL authentication failed: {reason}");
-                self.reply(id, Reply::new(904, [text]));
+                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
             }
         }
         self.finish_response();

@@ -1,6 +1,6 @@
 //! TOPIC (RFC 2812, section 3.2.4).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -23,13 +23,19 @@ impl Server {
             return self.send_topic(id, &key, true);
         };
         let Some(member) = channel.members.get(&user_id) else {
-            return self.reply(id, Reply::new(442, [name, "You are not in that channel"]));
+            return self.reply(
+                id,
+                Reply::new(
+                    numeric::ERR_NOTONCHANNEL,
+                    [name, "You are not in that channel"],
+                ),
+            );
         };
         if channel.record.topic_locked && !member.operator {
             return self.reply(
                 id,
                 Reply::new(
-                    482,
+                    numeric::ERR_CHANOPRIVSNEEDED,
                     [name, "Only operators of the channel set its topic (+t)"],
                 ),
             );
@@ -75,11 +81,20 @@ impl Server {
         let name = channel.record.name.clone();
         match channel.record.topic.clone() {
             Some(topic) => {
-                self.reply(id, Reply::new(332, [name.as_str(), &topic.text]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::RPL_TOPIC, [name.as_str(), &topic.text]),
+                );
                 let seconds = topic.at.millis().div_euclid(1000).to_string();
-                self.reply(id, Reply::new(333, [name, topic.by, seconds]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::RPL_TOPICWHOTIME, [name, topic.by, seconds]),
+                );
             }
-            None if asked => self.reply(id, Reply::new(331, [name.as_str(), "No topic is set"])),
+            None if asked => self.reply(
+                id,
+                Reply::new(numeric::RPL_NOTOPIC, [name.as_str(), "No topic is set"]),
+            ),
             None => {}
         }
     }

@@ -1,6 +1,8 @@
 //! What a client is told once it is registered: 001 to 005 and what follows (RFC 2812, section 5.1;
 //! ISUPPORT, <https://modern.ircdocs.horse/#feature-advertisement>).
 
+use irc_codec::numeric;
+
 use super::deliver::Reply;
 use super::names::{self, USER_LENGTH};
 use super::{ClientId, Server};
@@ -31,25 +33,37 @@ impl Server {
         let created = self.started.to_string();
         self.reply(
             id,
-            Reply::new(1, [format!("Welcome to {network}, {source}")]),
+            Reply::new(
+                numeric::RPL_WELCOME,
+                [format!("Welcome to {network}, {source}")],
+            ),
         );
         self.reply(
             id,
-            Reply::new(2, [format!("Your host is {name}, running {VERSION}")]),
+            Reply::new(
+                numeric::RPL_YOURHOST,
+                [format!("Your host is {name}, running {VERSION}")],
+            ),
         );
         self.reply(
             id,
-            Reply::new(3, [format!("This server was started at {created}")]),
+            Reply::new(
+                numeric::RPL_CREATED,
+                [format!("This server was started at {created}")],
+            ),
         );
         self.reply(
             id,
-            Reply::new(4, [name.as_str(), VERSION, "i", "bikmnostlv", "bkolv"]),
+            Reply::new(
+                numeric::RPL_MYINFO,
+                [name.as_str(), VERSION, "i", "bikmnostlv", "bkolv"],
+            ),
         );
         self.send_isupport(id);
         self.send_lusers(id);
         self.send_motd(id);
         if invisible {
-            self.reply(id, Reply::new(221, ["+i"]));
+            self.reply(id, Reply::new(numeric::RPL_UMODEIS, ["+i"]));
         }
     }
 
@@ -86,7 +100,7 @@ impl Server {
         for line in tokens.chunks(TOKENS_PER_LINE) {
             let mut params: Vec<String> = line.to_vec();
             params.push("are supported by this server".to_owned());
-            self.reply(id, Reply::new(5, params));
+            self.reply(id, Reply::new(numeric::RPL_ISUPPORT, params));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! WHO (RFC 2812, section 3.6.1) and WHOX (<https://ircv3.net/specs/extensions/whox>).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
 use super::client::{User, UserId};
@@ -30,7 +30,7 @@ impl Server {
             return self.reply(
                 id,
                 Reply::new(
-                    315,
+                    numeric::RPL_ENDOFWHO,
                     [mask, "The token of WHOX is a number of at most 3 digits"],
                 ),
             );
@@ -94,7 +94,7 @@ impl Server {
         for line in lines {
             self.reply(id, line);
         }
-        self.reply(id, Reply::new(315, [mask, "End of WHO"]));
+        self.reply(id, Reply::new(numeric::RPL_ENDOFWHO, [mask, "End of WHO"]));
     }
 
     /// Here or gone, administrator, and the signs of the channel: all of them with multi-prefix.
@@ -124,7 +124,7 @@ impl Server {
         let last = format!("0 {}", user.real);
         let shown = self.shown_channel(channel);
         Some(Reply::new(
-            352,
+            numeric::RPL_WHOREPLY,
             [
                 shown,
                 &user.name,
@@ -171,6 +171,6 @@ impl Server {
                     'o' => "n/a".to_owned(),
                     _ => user.real.clone(),
                 });
-        Some(Reply::new(354, values))
+        Some(Reply::new(numeric::RPL_WHOSPCRPL, values))
     }
 }

@@ -1,6 +1,6 @@
 //! WHOIS and WHOWAS (RFC 2812, sections 3.6.2 and 3.6.3).
 
-use irc_codec::Message;
+use irc_codec::{Message, numeric};
 
 use super::client::{User, UserId};
 use super::deliver::Reply;
@@ -40,7 +40,10 @@ impl Server {
                 None => self.no_such_nick(id, nick),
             }
         }
-        self.reply(id, Reply::new(318, [nicks, "End of WHOIS"]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_ENDOFWHOIS, [nicks, "End of WHOIS"]),
+        );
     }
 
     fn send_whois(&mut self, id: ClientId, asker: UserId, other: UserId) {
@@ -50,7 +53,7 @@ impl Server {
         let nick = user.nick.as_str();
         let server = self.config.name.as_str();
         let mut replies = vec![Reply::new(
-            311,
+            numeric::RPL_WHOISUSER,
             [nick, &user.name, &user.host, "*", &user.real],
         )];
         let mut lines: Vec<String> = Vec::new();
@@ -80,22 +83,35 @@ impl Server {
                 None => lines.push(entry),
             }
         }
-        replies.extend(lines.into_iter().map(|line| Reply::new(319, [nick, &line])));
-        replies.push(Reply::new(312, [nick, server, &self.config.network]));
+        replies.extend(
+            lines
+                .into_iter()
+                .map(|line| Reply::new(numeric::RPL_WHOISCHANNELS, [nick, &line])),
+        );
+        replies.push(Reply::new(
+            numeric::RPL_WHOISSERVER,
+            [nick, server, &self.config.network],
+        ));
         if let Some(away) = &user.away {
-            replies.push(Reply::new(301, [nick, away]));
+            replies.push(Reply::new(numeric::RPL_AWAY, [nick, away]));
         }
         match &user.account {
             Some(account) => {
-                replies.push(Reply::new(330, [nick, account.as_str(), "is signed in as"]));
+                replies.push(Reply::new(
+                    numeric::RPL_WHOISACCOUNT,
+                    [nick, account.as_str(), "is signed in as"],
+                ));
             }
             None => {
                 let text = "is a guest: nobody has proved who that is";
-                replies.push(Reply::new(320, [nick, text]));
+                replies.push(Reply::new(numeric::RPL_WHOISSPECIAL, [nick, text]));
             }
         }
         if self.is_administrator(other) {
-            replies.push(Reply::new(313, [nick, "is an administrator"]));
+            replies.push(Reply::new(
+                numeric::RPL_WHOISOPERATOR,
+                [nick, "is an administrator"],
+            ));
         }
         let secure = user.sessions.iter().all(|session| {
             self.clients
@@ -103,13 +119,16 @@ impl Server {
                 .is_some_and(|client| client.peer.secure)
         });
         if secure {
-            replies.push(Reply::new(671, [nick, "is using a secure connection"]));
+            replies.push(Reply::new(
+                numeric::RPL_WHOISSECURE,
+                [nick, "is using a secure connection"],
+            ));
         }
         let idle = (self.now.wall.millis() - user.active.millis()).max(0) / 1000;
         let since = user.since.millis().div_euclid(1000);
         let text = "seconds idle, signed on";
         replies.push(Reply::new(
-            317,
+            numeric::RPL_WHOISIDLE,
             [nick, &idle.to_string(), &since.to_string(), text],
         ));
         for reply in replies {
@@ -148,11 +167,11 @@ impl Server {
             .flat_map(|gone| {
                 [
                     Reply::new(
-                        314,
+                        numeric::RPL_WHOWASUSER,
                         [gone.nick.as_str(), &gone.name, &gone.host, "*", &gone.real],
                     ),
                     Reply::new(
-                        312,
+                        numeric::RPL_WHOISSERVER,
                         [gone.nick.as_str(), &self.config.name, &gone.at.to_string()],
                     ),
                 ]
@@ -161,12 +180,18 @@ impl Server {
         if replies.is_empty() {
             self.reply(
                 id,
-                Reply::new(406, [nick, "There was nobody of that name lately"]),
+                Reply::new(
+                    numeric::ERR_WASNOSUCHNICK,
+                    [nick, "There was nobody of that name lately"],
+                ),
             );
         }
         for reply in replies {
             self.reply(id, reply);
         }
-        self.reply(id, Reply::new(369, [nick, "End of WHOWAS"]));
+        self.reply(
+            id,
+            Reply::new(numeric::RPL_ENDOFWHOWAS, [nick, "End of WHOWAS"]),
+        );
     }
 }

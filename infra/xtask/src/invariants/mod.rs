@@ -2,6 +2,7 @@
 
 mod arrows;
 mod dependencies;
+mod irc;
 mod links;
 mod paths;
 mod platforms;
@@ -33,6 +34,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
         if let Ok(content) = std::fs::read_to_string(places.root.join(name)) {
             broken.extend(text::check(name, &content));
             broken.extend(platforms::check(name, &content));
+            broken.extend(irc::check(name, &content));
             broken.extend(links::check(&places.root, name, &content));
             files.insert(name.to_owned(), content);
         }
