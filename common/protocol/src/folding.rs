@@ -4,6 +4,8 @@
 //! name is in a [`FoldedMap`], which can only be asked through its folding.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,10 +76,35 @@ impl Folding {
         name.chars().map(lower).collect()
     }
 
+    /// Returns a name as a key of maps whose folding never changes.
+    #[must_use]
+    pub fn name(self, name: &str) -> FoldedName {
+        FoldedName(self.fold(name).into())
+    }
+
     /// Returns whether two names are the same.
     #[must_use]
     pub fn same(self, a: &str, b: &str) -> bool {
         self.fold(a) == self.fold(b)
+    }
+}
+
+/// A name in the form under which names are compared. Only [`Folding::name`] makes one, so a map with such keys cannot be
+/// asked for a name that is not folded.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FoldedName(Arc<str>);
+
+impl FoldedName {
+    /// Returns it as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FoldedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -87,7 +114,13 @@ impl Folding {
 pub struct FoldedMap<T> {
     folding: Folding,
     /// By folded name: the name, and what is known.
-    known: BTreeMap<String, (String, T)>,
+    known: BTreeMap<FoldedName, (String, T)>,
+}
+
+impl<T> Default for FoldedMap<T> {
+    fn default() -> Self {
+        Self::new(Folding::default())
+    }
 }
 
 impl<T> FoldedMap<T> {
@@ -111,7 +144,7 @@ impl<T> FoldedMap<T> {
         self.folding = folding;
         let known = std::mem::take(&mut self.known).into_values();
         self.known = known
-            .map(|(name, value)| (folding.fold(&name), (name, value)))
+            .map(|(name, value)| (folding.name(&name), (name, value)))
             .collect();
     }
 
@@ -119,14 +152,22 @@ impl<T> FoldedMap<T> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
         self.known
-            .get(&self.folding.fold(name))
+            .get(&self.folding.name(name))
             .map(|(_, value)| value)
     }
 
     /// Returns what is known by a name, to change it.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut T> {
-        let known = self.known.get_mut(&self.folding.fold(name));
+        let known = self.known.get_mut(&self.folding.name(name));
         known.map(|(_, value)| value)
+    }
+
+    /// Returns a name as it was said, if something is known by it.
+    #[must_use]
+    pub fn name(&self, name: &str) -> Option<&str> {
+        self.known
+            .get(&self.folding.name(name))
+            .map(|(name, _)| name.as_str())
     }
 
     /// Returns whether something is known by a name.
@@ -138,12 +179,12 @@ impl<T> FoldedMap<T> {
     /// Notes something; returns whether the name is new.
     pub fn insert(&mut self, name: &str, value: T) -> bool {
         let entry = (name.to_owned(), value);
-        self.known.insert(self.folding.fold(name), entry).is_none()
+        self.known.insert(self.folding.name(name), entry).is_none()
     }
 
     /// Forgets a name; returns what was known.
     pub fn remove(&mut self, name: &str) -> Option<T> {
-        let known = self.known.remove(&self.folding.fold(name));
+        let known = self.known.remove(&self.folding.name(name));
         known.map(|(_, value)| value)
     }
 
@@ -173,6 +214,17 @@ impl<T> FoldedMap<T> {
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
         let known = self.known.values_mut();
         known.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// All names with what is known, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        let known = self.known.values();
+        known.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// What is known, in the order of names.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.known.values().map(|(_, value)| value)
     }
 
     /// What is known, in the order of names, to change it.
@@ -213,5 +265,26 @@ mod tests {
         assert_eq!(known.names().collect::<Vec<_>>(), ["#a[b]", "#a{b}"]);
         known.refold(Folding::Strict);
         assert_eq!((known.len(), known.contains("#a{B]")), (1, true));
+    }
+
+    #[test]
+    fn a_name_is_kept_as_it_was_said_last() {
+        let mut known = FoldedMap::new(Folding::Ascii);
+        known.insert("Alice", 1);
+        assert_eq!(known.name("aLICE"), Some("Alice"));
+        known.insert("ALICE", 2);
+        known.insert("bob", 3);
+        assert_eq!(
+            known.iter().collect::<Vec<_>>(),
+            [("ALICE", &2), ("bob", &3)]
+        );
+        assert_eq!(known.values().collect::<Vec<_>>(), [&2, &3]);
+        assert_eq!(known.name("carol"), None);
+        let key = Folding::Ascii.name("Alice");
+        assert_eq!(
+            (key.as_str(), key.to_string()),
+            ("alice", "alice".to_owned())
+        );
+        assert_eq!(key, Folding::Ascii.name("ALICE"));
     }
 }

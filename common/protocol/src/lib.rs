@@ -49,7 +49,7 @@ pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
     WaitingAccount,
 };
-pub use folding::{FoldedMap, Folding};
+pub use folding::{FoldedMap, FoldedName, Folding};
 pub use internet::{is_public_address, wrapped_v4};
 pub use mail::{
     MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,

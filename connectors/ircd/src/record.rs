@@ -217,7 +217,7 @@ impl State {
         if record.id <= self.as_of {
             return;
         }
-        let same = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
+        let same = crate::server::names::same;
         match &record.body {
             Body::Message(_) => {}
             Body::Channel(new) => {

@@ -4,32 +4,32 @@
 /// (RFC 2812, section 2.5). Case counts: fold both first.
 #[must_use]
 pub fn mask_matches(mask: &str, name: &str) -> bool {
-    let mask: Vec<char> = mask.chars().collect();
-    let name: Vec<char> = name.chars().collect();
+    let next = |text: &str, at: usize| text.get(at..).and_then(|rest| rest.chars().next());
     let (mut m, mut n) = (0, 0);
-    // Where the last star stood, and what it has taken so far.
+    // What stands behind the last star, and where the text begins that this is tried with.
     let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match mask.get(m) {
+    while let Some(c) = next(name, n) {
+        match next(mask, m) {
             Some('*') => {
+                m += 1;
                 star = Some((m, n));
-                m += 1;
             }
-            Some(&c) if c == '?' || Some(&c) == name.get(n) => {
-                m += 1;
-                n += 1;
+            Some(wanted) if wanted == '?' || wanted == c => {
+                m += wanted.len_utf8();
+                n += c.len_utf8();
             }
             _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    m = at + 1;
-                    n = taken + 1;
+                Some((behind, from)) => {
+                    m = behind;
+                    n = from + next(name, from).map_or(1, char::len_utf8);
+                    star = Some((behind, n));
                 }
                 None => return false,
             },
         }
     }
-    mask.iter().skip(m).all(|&c| c == '*')
+    mask.get(m..)
+        .is_some_and(|rest| rest.chars().all(|c| c == '*'))
 }
 
 /// Returns whether a text can be the name of a host as servers show it: RFC 952 and 1123, with at least one dot.

@@ -19,7 +19,7 @@ impl Session {
             let only = Audience::Only(socket.socket);
             let state = self.state();
             self.tell(state, only);
-            let names: Vec<String> = self.link.channels.keys().cloned().collect();
+            let names: Vec<String> = self.link.channels.names().map(str::to_owned).collect();
             for name in names {
                 self.show_room(&name, only, true);
             }

@@ -131,12 +131,11 @@ impl Session {
 
     /// Remembers and, if it is new, tells who is away.
     fn set_away(&mut self, nick: &str, text: Option<String>) {
-        let key = self.fold(nick);
-        let known = self.link.away.get(&key);
+        let known = self.link.away.get(nick);
         if known == text.as_ref() {
             return;
         }
-        let shares = self.shares_channel(&key);
+        let shares = self.shares_channel(nick);
         let object = ActivityObject::Presence(PresenceObject {
             show: Some(if text.is_some() {
                 Show::Away
@@ -149,11 +148,11 @@ impl Session {
         match text {
             // Of strangers nobody would tell us that they are back.
             Some(text) if shares => {
-                self.link.away.insert(key, text);
+                self.link.away.insert(nick, text);
             }
             Some(_) => {}
             None => {
-                self.link.away.remove(&key);
+                self.link.away.remove(nick);
             }
         }
         let activity = self.activity("update", self.person(nick), None, Some(object));
@@ -161,8 +160,8 @@ impl Session {
     }
 
     /// Asks who is away in a channel that we just joined.
-    pub(super) fn ask_who(&mut self, key: &str) {
-        let Some(channel) = self.link.channels.get(key) else {
+    pub(super) fn ask_who(&mut self, name: &str) {
+        let Some(channel) = self.channel(name) else {
             return;
         };
         if !self.can("away-notify") || channel.members.len() > MAX_WHO {
@@ -184,10 +183,9 @@ impl Session {
             _ if message.param(1) == WHO_TOKEN => (message.param(2), message.param(3)),
             _ => return,
         };
-        let key = self.fold(nick);
         let nick = nick.to_owned();
         let gone = flags.starts_with('G');
-        if gone && !self.link.away.contains_key(&key) {
+        if gone && !self.link.away.contains(&nick) {
             self.set_away(&nick, Some(String::new()));
         } else if !gone {
             self.set_away(&nick, None);

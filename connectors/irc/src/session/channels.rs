@@ -1,11 +1,9 @@
 //! The channels we are in: coming, going, topics.
 
-use std::collections::BTreeMap;
-
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
 use protocol::{
-    Activity, ActivityObject, ArchiveTarget, EventBody, Folding, MessageType, TextObject, Timestamp,
+    Activity, ActivityObject, ArchiveTarget, EventBody, FoldedMap, MessageType, TextObject, Timestamp,
 };
 
 use super::activities::{Happening, stamp};
@@ -26,38 +24,19 @@ pub(super) struct Channel {
     pub(super) topic: String,
     pub(super) topic_by: Option<Source>,
     pub(super) topic_at: Option<Timestamp>,
-    pub(super) members: BTreeMap<String, Member>,
+    /// Nicknames, with the letters of the modes that are their ranks.
+    pub(super) members: FoldedMap<String>,
     /// NAMES is complete.
     pub(super) complete: bool,
 }
 
-/// Somebody in a channel.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Member {
-    pub(super) nick: String,
-    /// Mode letters.
-    pub(super) ranks: String,
-}
-
-impl Channel {
-    pub(super) fn refolded(mut self, case: Folding) -> Self {
-        let members = std::mem::take(&mut self.members);
-        self.members = members
-            .into_values()
-            .map(|member| (case.fold(&member.nick), member))
-            .collect();
-        self
-    }
-}
-
 impl Session {
     pub(super) fn channel(&self, name: &str) -> Option<&Channel> {
-        self.link.channels.get(&self.fold(name))
+        self.link.channels.get(name)
     }
 
     pub(super) fn channel_mut(&mut self, name: &str) -> Option<&mut Channel> {
-        let key = self.fold(name);
-        self.link.channels.get_mut(&key)
+        self.link.channels.get_mut(name)
     }
 
     /// The channel's name as the server first told it, else as given.
@@ -138,8 +117,7 @@ impl Session {
             let name = self.spelled(&channel);
             let joined = self.activity("join", self.me(), Some(self.room(&name)), None);
             self.done(request, Ok(joined));
-            let key = self.fold(&name);
-            self.show_room(&key, Audience::Only(socket.socket), false);
+            self.show_room(&name, Audience::Only(socket.socket), false);
             return Ok(());
         }
         let known = self.wanted.iter().any(|w| self.same(&w.name, &channel));
@@ -228,10 +206,11 @@ impl Session {
         }
         let channel = Channel {
             name: name.clone(),
+            members: FoldedMap::new(self.link.case),
             ..Channel::default()
         };
         self.remove_channel(&name);
-        self.link.channels.insert(self.fold(&name), channel);
+        self.link.channels.insert(&name, channel);
         self.add_member(&name, from, "");
         let case = self.link.case;
         let asked = self.take_request(

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use gateway::{PERSONS, Seen};
 use irc_codec::Message;
-use protocol::{EventBody, Folding, Timestamp};
+use protocol::{EventBody, FoldedName, Folding, Timestamp};
 
 use super::Session;
 use super::batches::Batch;
@@ -30,12 +30,12 @@ struct Fill {
 /// How far we know what was said.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Keys are folded as ASCII: the server's way is not known before we are in, and a miss only
-    /// means that more is asked for than is needed.
-    seen: HashMap<String, Timestamp>,
-    filling: HashMap<String, Fill>,
+    /// Folded as ASCII: the server's way is not known before we are in, and a miss only means that more is asked for
+    /// than is needed.
+    seen: HashMap<FoldedName, Timestamp>,
+    filling: HashMap<FoldedName, Fill>,
     /// Channels of which nothing is missing since this connection was made.
-    whole: HashSet<String>,
+    whole: HashSet<FoldedName>,
     /// Up to here nothing is missing that persons wrote.
     persons: Option<Timestamp>,
     /// Whether that is so up to now.
@@ -45,8 +45,8 @@ pub(super) struct History {
     since: Option<Timestamp>,
 }
 
-fn key(name: &str) -> String {
-    Folding::Ascii.fold(name)
+fn key(name: &str) -> FoldedName {
+    Folding::Ascii.name(name)
 }
 
 impl History {

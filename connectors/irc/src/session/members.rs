@@ -1,13 +1,11 @@
 //! Who is in which channel.
 
-use std::collections::HashMap;
-
 use gateway::Audience;
 use irc_codec::Message;
-use protocol::{ActivityObject, TextObject};
+use protocol::{ActivityObject, FoldedMap, Folding, TextObject};
 
 use super::Session;
-use super::channels::{Channel, Member};
+use super::channels::Channel;
 
 /// Members of a channel that are kept; more are not shown.
 const MAX_MEMBERS: usize = 50_000;
@@ -18,43 +16,48 @@ const MAX_MEMBERSHIPS: usize = 150_000;
 /// The longest nickname of somebody else that is kept, in bytes.
 const MAX_NICK: usize = 128;
 
-/// In how many of our channels somebody is, by folded nickname: told without a look at all channels.
+/// In how many of our channels somebody is, by nickname: told without a look at all channels.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    shared: HashMap<String, u32>,
+    shared: FoldedMap<u32>,
     memberships: usize,
 }
 
 impl People {
-    fn came(&mut self, key: &str) {
+    fn came(&mut self, nick: &str) {
         self.memberships += 1;
-        if let Some(count) = self.shared.get_mut(key) {
+        if let Some(count) = self.shared.get_mut(nick) {
             *count += 1;
         } else {
-            self.shared.insert(key.to_owned(), 1);
+            self.shared.insert(nick, 1);
         }
     }
 
     /// Returns whether it was the last of our channels.
-    fn went(&mut self, key: &str) -> bool {
+    fn went(&mut self, nick: &str) -> bool {
         self.memberships = self.memberships.saturating_sub(1);
-        match self.shared.get_mut(key) {
+        match self.shared.get_mut(nick) {
             Some(count) if *count > 1 => {
                 *count -= 1;
                 false
             }
             _ => {
-                self.shared.remove(key);
+                self.shared.remove(nick);
                 true
             }
         }
     }
 
     /// Counts anew, as after a change of what counts as the same name.
-    pub(super) fn recount<'a>(&mut self, channels: impl Iterator<Item = &'a Channel>) {
-        *self = Self::default();
-        for key in channels.flat_map(|channel| channel.members.keys()) {
-            self.came(key);
+    pub(super) fn recount<'a>(
+        &mut self,
+        case: Folding,
+        channels: impl Iterator<Item = &'a Channel>,
+    ) {
+        self.shared = FoldedMap::new(case);
+        self.memberships = 0;
+        for nick in channels.flat_map(|channel| channel.members.names()) {
+            self.came(nick);
         }
     }
 }
@@ -62,79 +65,69 @@ impl People {
 impl Session {
     /// Adds somebody, or their ranks; returns whether the channel is known.
     pub(super) fn add_member(&mut self, channel: &str, nick: &str, ranks: &str) -> bool {
-        let key = self.fold(nick);
-        let channel_key = self.fold(channel);
-        let Some(channel) = self.link.channels.get_mut(&channel_key) else {
+        let Some(channel) = self.link.channels.get_mut(channel) else {
             return false;
         };
-        let member = Member {
-            nick: nick.to_owned(),
-            ranks: ranks.to_owned(),
-        };
-        if let Some(known) = channel.members.get_mut(&key) {
-            *known = member;
+        if channel.members.contains(nick) {
+            channel.members.insert(nick, ranks.to_owned());
         } else if channel.members.len() < MAX_MEMBERS
             && self.link.people.memberships < MAX_MEMBERSHIPS
             && nick.len() <= MAX_NICK
         {
-            self.link.people.came(&key);
-            channel.members.insert(key, member);
+            self.link.people.came(nick);
+            channel.members.insert(nick, ranks.to_owned());
         }
         true
     }
 
     pub(super) fn remove_member(&mut self, channel: &str, nick: &str) {
-        let key = self.fold(nick);
         let removed = self
             .channel_mut(channel)
-            .and_then(|channel| channel.members.remove(&key));
+            .and_then(|channel| channel.members.remove(nick));
         if removed.is_some() {
-            self.member_gone(&key);
+            self.member_gone(nick);
         }
     }
 
     /// Forgets a channel with all who are in it.
     pub(super) fn remove_channel(&mut self, name: &str) {
-        let key = self.fold(name);
-        if let Some(channel) = self.link.channels.remove(&key) {
-            for member in channel.members.keys() {
-                self.member_gone(member);
+        if let Some(channel) = self.link.channels.remove(name) {
+            for nick in channel.members.names() {
+                self.member_gone(nick);
             }
         }
     }
 
     /// Somebody is in one channel less. Whether strangers are away nobody would tell us.
-    fn member_gone(&mut self, key: &str) {
-        if self.link.people.went(key) {
-            self.link.away.remove(key);
+    fn member_gone(&mut self, nick: &str) {
+        if self.link.people.went(nick) {
+            self.link.away.remove(nick);
         }
     }
 
-    /// Whether somebody, by folded nickname, is in one of our channels.
-    pub(super) fn shares_channel(&self, key: &str) -> bool {
-        self.link.people.shared.contains_key(key)
+    /// Whether somebody is in one of our channels.
+    pub(super) fn shares_channel(&self, nick: &str) -> bool {
+        self.link.people.shared.contains(nick)
     }
 
     /// Gives somebody another nickname; returns the channels that we share.
     pub(super) fn rename_member(&mut self, old: &str, new: &str) -> Vec<String> {
-        let (old_key, new_key) = (self.fold(old), self.fold(new));
-        let away = self.link.away.remove(&old_key);
+        let away = self.link.away.remove(old);
         let mut shared = Vec::new();
-        if !self.shares_channel(&old_key) || new.len() > MAX_NICK {
+        if !self.shares_channel(old) || new.len() > MAX_NICK {
             return shared;
         }
         for channel in self.link.channels.values_mut() {
-            if let Some(mut member) = channel.members.remove(&old_key) {
-                new.clone_into(&mut member.nick);
-                self.link.people.went(&old_key);
-                if channel.members.insert(new_key.clone(), member).is_none() {
-                    self.link.people.came(&new_key);
+            if let Some(ranks) = channel.members.remove(old) {
+                self.link.people.went(old);
+                if channel.members.insert(new, ranks) {
+                    self.link.people.came(new);
                 }
                 shared.push(channel.name.clone());
             }
         }
         if let Some(text) = away {
-            self.link.away.insert(new_key, text);
+            self.link.away.insert(new, text);
         }
         shared
     }
@@ -152,17 +145,16 @@ impl Session {
         } else {
             format!("{from} quit ({reason})")
         };
-        let key = self.fold(from);
         let mut shared = Vec::new();
-        if self.shares_channel(&key) {
+        if self.shares_channel(from) {
             for channel in self.link.channels.values_mut() {
-                if channel.members.remove(&key).is_some() {
+                if channel.members.remove(from).is_some() {
                     shared.push(channel.name.clone());
                 }
             }
         }
         for _ in &shared {
-            self.member_gone(&key);
+            self.member_gone(from);
         }
         for name in shared {
             let object = ActivityObject::Message(TextObject {

@@ -35,12 +35,12 @@ mod sending;
 mod tasks;
 mod typed;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use gateway::{Command, Output};
 use irc_codec::{Isupport, Message};
-use protocol::{Assignment, Folding, Timestamp};
+use protocol::{Assignment, FoldedMap, FoldedName, Folding, Timestamp};
 
 pub(crate) use activities::PLATFORM;
 
@@ -52,6 +52,7 @@ use channels::Channel;
 use connection::Phase;
 use history::History;
 use ids::{Random, SeenIds};
+use numerics::ErrorReply;
 use outbox::Outbox;
 use requests::Pending;
 use secrets::Secrets;
@@ -125,10 +126,10 @@ struct Link {
     sasl: sasl::Sasl,
     isupport: Isupport,
     case: Folding,
-    channels: BTreeMap<String, Channel>,
+    channels: FoldedMap<Channel>,
     people: members::People,
-    /// Who is away, with the text, by folded nickname.
-    away: HashMap<String, String>,
+    /// Who is away, with the text.
+    away: FoldedMap<String>,
     batches: HashMap<String, Batch>,
     motd: String,
     heard: Duration,
@@ -139,8 +140,8 @@ struct Link {
     farewell: Option<String>,
     online_since: Duration,
     ctcp_replies: VecDeque<Duration>,
-    /// Channels, folded, that nothing can be relayed to under another name.
-    unrelayed: BTreeSet<String>,
+    /// Channels that nothing can be relayed to under another name.
+    unrelayed: FoldedMap<()>,
 }
 
 /// See the module.
@@ -170,7 +171,7 @@ pub struct Session {
     outbox: Outbox,
     actions: VecDeque<Action>,
     /// Names that were reported as not joinable, so that each is reported once a connection.
-    reported: BTreeSet<String>,
+    reported: BTreeSet<(ErrorReply, FoldedName)>,
 }
 
 impl Session {
@@ -339,8 +340,8 @@ impl Session {
         &self.assignment.connection.server
     }
 
-    fn fold(&self, name: &str) -> String {
-        self.link.case.fold(name)
+    fn fold(&self, name: &str) -> FoldedName {
+        self.link.case.name(name)
     }
 
     fn same(&self, a: &str, b: &str) -> bool {

@@ -38,18 +38,17 @@ impl Session {
             if self.link.isupport.mode_kind(change.mode) != ModeKind::Rank {
                 continue;
             }
-            let key = self.fold(&nick);
-            let Some(member) = self
-                .channel_mut(&name)
-                .and_then(|channel| channel.members.get_mut(&key))
-            else {
+            let Some(members) = self.channel_mut(&name).map(|channel| &mut channel.members) else {
                 continue;
             };
-            member.ranks.retain(|mode| mode != change.mode);
+            let Some(ranks) = members.get_mut(&nick) else {
+                continue;
+            };
+            ranks.retain(|mode| mode != change.mode);
             if change.set {
-                member.ranks.push(change.mode);
+                ranks.push(change.mode);
             }
-            let nick = member.nick.clone();
+            let nick = members.name(&nick).unwrap_or(&nick).to_owned();
             let id = self.new_id();
             let room = self.room(&name);
             let role = self.role_of(&change.mode.to_string());

@@ -9,7 +9,7 @@ use protocol::{
 
 use super::Session;
 use super::activities::{Happening, stamp};
-use super::channels::{Channel, Member};
+use super::channels::Channel;
 use super::people::source_of;
 use super::requests::Kind;
 
@@ -66,9 +66,8 @@ impl Session {
         if std::mem::replace(&mut channel.complete, true) {
             return;
         }
-        let key = self.fold(&name);
-        self.show_room(&key, Audience::All, false);
-        self.ask_who(&key);
+        self.show_room(&name, Audience::All, false);
+        self.ask_who(&name);
     }
 
     fn attendance(&self, name: &str, members: Vec<String>) -> Activity {
@@ -77,7 +76,7 @@ impl Session {
     }
 
     fn attendance_of(&self, channel: &Channel) -> Activity {
-        let members = channel.members.values().map(|m| m.nick.clone()).collect();
+        let members = channel.members.names().map(str::to_owned).collect();
         self.attendance(&channel.name, members)
     }
 
@@ -106,8 +105,8 @@ impl Session {
     }
 
     /// Shows a room as it is: (own join,) topic, members, who is away or has a role.
-    pub(super) fn show_room(&mut self, key: &str, audience: Audience, with_join: bool) {
-        let Some(channel) = self.link.channels.get(key) else {
+    pub(super) fn show_room(&mut self, name: &str, audience: Audience, with_join: bool) {
+        let Some(channel) = self.channel(name) else {
             return;
         };
         let mut shown = Vec::new();
@@ -120,10 +119,9 @@ impl Session {
         }
         if channel.complete {
             shown.push(self.attendance_of(channel));
-            for member in channel.members.values() {
-                let away = self.link.away.contains_key(&self.fold(&member.nick));
-                if away || !member.ranks.is_empty() {
-                    shown.push(self.presence_in(&channel.name, member));
+            for (nick, ranks) in channel.members.iter() {
+                if self.link.away.contains(nick) || !ranks.is_empty() {
+                    shown.push(self.presence_in(&channel.name, nick, ranks));
                 }
             }
         }
@@ -132,10 +130,10 @@ impl Session {
         }
     }
 
-    pub(super) fn presence_in(&self, channel: &str, member: &Member) -> Activity {
-        let away = self.link.away.get(&self.fold(&member.nick));
+    fn presence_in(&self, channel: &str, nick: &str, ranks: &str) -> Activity {
+        let away = self.link.away.get(nick);
         let object = ActivityObject::Presence(PresenceObject {
-            role: Some(self.role_of(&member.ranks).to_owned()),
+            role: Some(self.role_of(ranks).to_owned()),
             show: Some(if away.is_some() {
                 Show::Away
             } else {
@@ -144,7 +142,7 @@ impl Session {
             content: away.cloned(),
             ..PresenceObject::default()
         });
-        let actor = self.person(&member.nick);
+        let actor = self.person(nick);
         self.activity("update", actor, Some(self.room(channel)), Some(object))
     }
 

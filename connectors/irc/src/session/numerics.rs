@@ -8,7 +8,7 @@ use super::Session;
 use super::people::source_of;
 
 /// What the server refuses something with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum ErrorReply {
     /// A numeric.
     Numeric(Numeric),

@@ -16,7 +16,7 @@ impl Session {
         let own = self.link.server_name.as_deref();
         name.is_empty()
             || own.is_some_and(|own| own.eq_ignore_ascii_case(name))
-            || name.contains('.') && !self.is_me(name) && !self.shares_channel(&self.fold(name))
+            || name.contains('.') && !self.is_me(name) && !self.shares_channel(name)
     }
 
     /// Who sent something, as an entity: the server's is the one of the whole network.

@@ -2,6 +2,7 @@
 
 use gateway::Audience;
 use irc_codec::{CAP_VERSION, Message, Numeric, numeric};
+use protocol::Folding;
 
 use super::Session;
 use super::connection::Phase;
@@ -47,17 +48,7 @@ impl Session {
         let case = self.link.isupport.case_mapping();
         if case != self.link.case {
             self.link.case = case;
-            let channels = std::mem::take(&mut self.link.channels);
-            self.link.channels = channels
-                .into_values()
-                .map(|channel| (case.fold(&channel.name), channel.refolded(case)))
-                .collect();
-            self.link.people.recount(self.link.channels.values());
-            let away = std::mem::take(&mut self.link.away);
-            let refolded = away
-                .into_iter()
-                .map(|(nick, text)| (case.fold(&nick), text));
-            self.link.away = refolded.collect();
+            self.refold(case);
             if self.is_online() {
                 // Otherwise it is told with the state that is to come.
                 let state = self.state();
@@ -68,6 +59,18 @@ impl Session {
             let paced = !self.link.isupport.has("soju.im/SAFERATE");
             self.outbox.set_paced(paced);
         }
+    }
+
+    /// Takes another folding of names for all that is known by name.
+    fn refold(&mut self, case: Folding) {
+        let link = &mut self.link;
+        link.channels.refold(case);
+        for channel in link.channels.values_mut() {
+            channel.members.refold(case);
+        }
+        link.people.recount(case, link.channels.values());
+        link.away.refold(case);
+        link.unrelayed.refold(case);
     }
 
     /// 372 and its companions.

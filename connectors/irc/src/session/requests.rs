@@ -321,9 +321,7 @@ impl Session {
             self.not_let_in(about, sentence);
             // A channel that cannot be joined is reported once a connection.
             if self.reported.len() >= MAX_REPORTED
-                || !self
-                    .reported
-                    .insert(format!("{error} {}", self.fold(about)))
+                || !self.reported.insert((error, self.fold(about)))
             {
                 return;
             }

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use irc_codec::Source;
+use protocol::FoldedName;
 
 use super::Session;
 use super::masking::masked;
@@ -176,8 +177,8 @@ const KEYWORDS: &[&str] = &[
 #[derive(Default)]
 pub(super) struct Secrets {
     words: VecDeque<String>,
-    /// Services by how they look, folded.
-    services: BTreeSet<String>,
+    /// Services by how they look.
+    services: BTreeSet<FoldedName>,
 }
 
 impl fmt::Debug for Secrets {

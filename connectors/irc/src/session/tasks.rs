@@ -215,7 +215,7 @@ impl Session {
     /// The name under which something is relayed to a channel, if the network does that.
     fn relayed_name(&self, target: &str, from: &str) -> Option<String> {
         let separator = self.relay_separator()?;
-        if self.link.unrelayed.contains(&self.fold(target)) {
+        if self.link.unrelayed.contains(target) {
             return None;
         }
         let (first, second) = from.split_once(['/', separator]).unwrap_or((from, "hook"));
@@ -316,8 +316,7 @@ impl Session {
         );
         if part.relayed.is_some() && unknown {
             // Then under our own name.
-            let channel = self.fold(target);
-            self.link.unrelayed.insert(channel);
+            self.link.unrelayed.insert(target, ());
             if let Some(state) = self.tasks[at].parts.get_mut(part.part) {
                 *state = Part::Waits;
             }

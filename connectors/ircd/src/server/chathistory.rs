@@ -1,7 +1,7 @@
 //! CHATHISTORY: what is asked (<https://ircv3.net/specs/extensions/chathistory>).
 
 use irc_codec::Message;
-use protocol::Timestamp;
+use protocol::{FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};
@@ -143,9 +143,9 @@ impl Server {
         };
         let folded = names::fold(target);
         if target.starts_with('#') {
-            if user.channels.contains(folded.as_str()) {
+            if user.channels.contains(&folded) {
                 let since = self.visible_since(&folded);
-                return Ok((folded, since));
+                return Ok((folded.to_string(), since));
             }
             return refused("Messages could not be retrieved: you are not in that channel");
         }
@@ -161,14 +161,14 @@ impl Server {
             .and_then(|other| self.users.get(other))
         {
             Some(other) => other.identity(),
-            None if self.accounts.contains(folded.as_str()) => folded,
+            None if self.accounts.contains(folded.as_str()) => folded.to_string(),
             None => format!("~{folded}"),
         };
         Ok((conversation(account.as_str(), &other), i64::MIN))
     }
 
     /// Ids up to this one belong to an older channel of that name.
-    pub(super) fn visible_since(&self, key: &str) -> i64 {
+    pub(super) fn visible_since(&self, key: &FoldedName) -> i64 {
         self.channels.get(key).map_or(i64::MAX, |channel| {
             channel.record.created.millis().saturating_sub(1)
         })

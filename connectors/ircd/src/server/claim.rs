@@ -24,7 +24,7 @@ impl Server {
     /// Returns whether somebody else has a claim on a nickname, whether or not they are here.
     pub(super) fn claim(&self, nick: &str, account: Option<&AccountName>) -> Option<Claim> {
         let folded = names::fold(nick);
-        if account.is_some_and(|account| account.as_str() == folded) {
+        if account.is_some_and(|account| account.as_str() == folded.as_str()) {
             return None;
         }
         if self.accounts.contains(folded.as_str()) {
@@ -45,7 +45,7 @@ impl Server {
         };
         let own = client.account.as_ref().map(AccountName::as_str);
         let folded = names::fold(nick);
-        if own == Some(folded.as_str()) || client.asked.as_deref() == Some(folded.as_str()) {
+        if own == Some(folded.as_str()) || client.asked.as_ref() == Some(&folded) {
             return false;
         }
         let unknown: Vec<AccountName> = likely_accounts(nick)
@@ -71,13 +71,13 @@ impl Server {
     /// is known, or was found out already.
     pub(super) fn must_ask_recipient(&mut self, id: ClientId, message: &Message) -> bool {
         let folded = names::fold(message.param(0));
-        let Ok(account) = folded.parse::<AccountName>() else {
+        let Ok(account) = folded.as_str().parse::<AccountName>() else {
             return false;
         };
         let asked = self
             .clients
             .get(&id)
-            .is_none_or(|client| client.asked.as_deref() == Some(folded.as_str()));
+            .is_none_or(|client| client.asked.as_ref() == Some(&folded));
         if asked || self.accounts.contains(&account) || self.nicks.contains_key(&folded) {
             return false;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use irc_codec::{Message, Source};
-use protocol::{AccountName, SessionRef, Timestamp};
+use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
 use super::missed::Missed;
@@ -85,9 +85,9 @@ pub(super) struct Client {
     pub pinged: bool,
     /// Its entry among the deadlines.
     pub deadline: u64,
-    pub monitor: BTreeSet<String>,
-    /// The name of which it was last found out whether it is a member's, folded.
-    pub asked: Option<String>,
+    pub monitor: BTreeSet<FoldedName>,
+    /// The name of which it was last found out whether it is a member's.
+    pub asked: Option<FoldedName>,
     /// What it calls itself among its account's clients: `account@client`.
     pub device: Option<String>,
     /// How far it is, if it does not ask for history itself.
@@ -103,9 +103,9 @@ pub(super) struct User {
     pub real: String,
     pub account: Option<AccountName>,
     pub sessions: Vec<super::ClientId>,
-    pub channels: BTreeSet<Arc<str>>,
+    pub channels: BTreeSet<FoldedName>,
     /// Channels it was invited to; at most [`MAX_INVITES`].
-    pub invites: BTreeSet<Arc<str>>,
+    pub invites: BTreeSet<FoldedName>,
     pub away: Option<Arc<str>>,
     pub invisible: bool,
     pub since: Timestamp,

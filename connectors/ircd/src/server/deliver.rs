@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use irc_codec::{Message, Numeric, numeric};
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Client, UserId};
@@ -378,7 +378,7 @@ impl Server {
     }
 
     /// Returns all sessions of all members of a channel.
-    pub(super) fn audience(&self, channel: &str) -> Vec<ClientId> {
+    pub(super) fn audience(&self, channel: &FoldedName) -> Vec<ClientId> {
         let Some(channel) = self.channels.get(channel) else {
             return Vec::new();
         };

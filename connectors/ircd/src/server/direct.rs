@@ -20,7 +20,7 @@ impl Server {
     ) -> Result<(), (Numeric, String)> {
         let folded = names::fold(target);
         let holder = self.nicks.get(&folded).copied();
-        let Some(other_id) = holder.or_else(|| self.user_of(&folded)) else {
+        let Some(other_id) = holder.or_else(|| self.user_of(folded.as_str())) else {
             let absent = self.accounts.get(folded.as_str()).cloned();
             let absent = absent.ok_or_else(|| {
                 (

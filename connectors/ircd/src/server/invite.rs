@@ -1,7 +1,5 @@
 //! INVITE (RFC 2812, section 3.2.7; IRCv3 invite-notify).
 
-use std::sync::Arc;
-
 use irc_codec::{Message, numeric};
 
 use super::caps::Caps;
@@ -31,7 +29,7 @@ impl Server {
         let Some(&guest) = self.nicks.get(&names::fold(nick)) else {
             return self.no_such_nick(id, nick);
         };
-        let key: Arc<str> = names::fold(name).into();
+        let key = names::fold(name);
         let Some(channel) = self
             .channels
             .get(&key)

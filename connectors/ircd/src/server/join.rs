@@ -1,9 +1,7 @@
 //! JOIN and PART (RFC 2812, sections 3.2.1 and 3.2.2).
 
-use std::sync::Arc;
-
 use irc_codec::{Message, Numeric, numeric};
-use protocol::AccountName;
+use protocol::{AccountName, FoldedName};
 
 use super::caps::Caps;
 use super::channel::{Channel, Member};
@@ -29,9 +27,8 @@ impl Server {
     fn join(&mut self, id: ClientId, user_id: UserId, name: &str, key: &str) {
         let folded = names::channel(name, self.config.limits.channel_name);
         // A channel that is there already can be joined, however it is spelled.
-        let folded = folded.filter(|folded| {
-            self.channels.contains_key(folded.as_str()) || !name.contains(is_hidden)
-        });
+        let folded =
+            folded.filter(|folded| self.channels.contains_key(folded) || !name.contains(is_hidden));
         let Some(folded) = folded else {
             let text = format!(
                 "No channel name: it begins with # and has at most {} bytes, without blanks and commas",
@@ -42,7 +39,7 @@ impl Server {
         let Some(user) = self.users.get(&user_id) else {
             return;
         };
-        if user.channels.contains(folded.as_str()) {
+        if user.channels.contains(&folded) {
             return;
         }
         let most = self.config.limits.channels_per_user;
@@ -50,7 +47,7 @@ impl Server {
             let text = format!("You are in {most} channels already; leave one first");
             return self.reply(id, Reply::new(numeric::ERR_TOOMANYCHANNELS, [name, &text]));
         }
-        let refusal = match self.channels.get(folded.as_str()) {
+        let refusal = match self.channels.get(&folded) {
             Some(channel) => self.refuse_join(channel, user_id, &folded, key),
             None if self.channels.len() >= self.config.limits.channels => Some((
                 numeric::ERR_UNAVAILRESOURCE,
@@ -65,7 +62,7 @@ impl Server {
         if let Some((code, text)) = refusal {
             return self.reply(id, Reply::new(code, [name, text]));
         }
-        self.enter(user_id, name, folded.into());
+        self.enter(user_id, name, folded);
     }
 
     /// Returns whether an account holds as many channels as it may: they stay when it disconnects.
@@ -90,7 +87,7 @@ impl Server {
         &self,
         channel: &Channel,
         user_id: UserId,
-        folded: &str,
+        folded: &FoldedName,
         key: &str,
     ) -> Option<(Numeric, &'static str)> {
         let user = self.users.get(&user_id)?;
@@ -143,12 +140,12 @@ impl Server {
         ))
     }
 
-    fn enter(&mut self, user_id: UserId, name: &str, key: Arc<str>) {
+    fn enter(&mut self, user_id: UserId, name: &str, key: FoldedName) {
         let Some(user) = self.users.get_mut(&user_id) else {
             return;
         };
         user.invites.remove(&key);
-        user.channels.insert(Arc::clone(&key));
+        user.channels.insert(key.clone());
         let account = user.account.clone();
         let is_new = !self.channels.contains_key(&key);
         let now = self.now.wall;
@@ -156,7 +153,7 @@ impl Server {
         let created = now.plus_millis((self.last_id - now.millis()).max(-1) + 1);
         let channel = self
             .channels
-            .entry(Arc::clone(&key))
+            .entry(key.clone())
             .or_insert_with(|| Channel::new(Channel::fresh(name, created)));
         let record = &channel.record;
         // Whoever makes a channel is its operator; a channel without one gets the first of its accounts.
@@ -195,7 +192,7 @@ impl Server {
         }
     }
 
-    fn announce_join(&mut self, user_id: UserId, key: &str) {
+    fn announce_join(&mut self, user_id: UserId, key: &FoldedName) {
         let audience = self.audience(key);
         let (extended, plain): (Vec<_>, Vec<_>) = audience.into_iter().partition(|id| {
             self.clients
@@ -224,7 +221,7 @@ impl Server {
     fn join_events(
         &self,
         user_id: UserId,
-        key: &str,
+        key: &FoldedName,
     ) -> Option<(super::deliver::Event, super::deliver::Event)> {
         let user = self.users.get(&user_id)?;
         let name = self.channels.get(key)?.record.name.as_str();
@@ -234,7 +231,7 @@ impl Server {
     }
 
     /// Shows a channel to a session that has just become one of a member.
-    pub(super) fn show_joined(&mut self, id: ClientId, user_id: UserId, key: &str) {
+    pub(super) fn show_joined(&mut self, id: ClientId, user_id: UserId, key: &FoldedName) {
         let Some((plain, long)) = self.join_events(user_id, key) else {
             return;
         };
@@ -246,7 +243,7 @@ impl Server {
         self.send_topic_and_names(id, user_id, key);
     }
 
-    fn send_topic_and_names(&mut self, id: ClientId, user_id: UserId, key: &str) {
+    fn send_topic_and_names(&mut self, id: ClientId, user_id: UserId, key: &FoldedName) {
         self.send_topic(id, key, false);
         let implicit = self
             .clients
@@ -258,7 +255,7 @@ impl Server {
     }
 
     /// Notes that an account is in a channel.
-    pub(super) fn remember_member(&mut self, key: &str, account: &AccountName) {
+    pub(super) fn remember_member(&mut self, key: &FoldedName, account: &AccountName) {
         let changed = self
             .channels
             .get_mut(key)
@@ -272,7 +269,7 @@ impl Server {
         let text = names::clip(message.param(1), self.config.limits.text).to_owned();
         for name in message.param(0).split(',').filter(|name| !name.is_empty()) {
             let key = names::fold(name);
-            let Some(channel) = self.channels.get(key.as_str()) else {
+            let Some(channel) = self.channels.get(&key) else {
                 self.no_such_channel(id, name);
                 continue;
             };
@@ -300,7 +297,7 @@ impl Server {
         }
     }
 
-    fn part(&mut self, user_id: UserId, key: &str, text: &str) {
+    fn part(&mut self, user_id: UserId, key: &FoldedName, text: &str) {
         let Some(channel) = self.channels.get(key) else {
             return;
         };
@@ -317,7 +314,7 @@ impl Server {
     }
 
     /// Takes somebody out of a channel for good.
-    pub(super) fn remove_member(&mut self, user_id: UserId, key: &str) {
+    pub(super) fn remove_member(&mut self, user_id: UserId, key: &FoldedName) {
         let account = self.users.get_mut(&user_id).and_then(|user| {
             user.channels.remove(key);
             user.account.clone()

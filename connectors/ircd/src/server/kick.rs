@@ -1,6 +1,7 @@
 //! KICK (RFC 2812, section 3.2.8).
 
 use irc_codec::{Message, numeric};
+use protocol::FoldedName;
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -53,7 +54,7 @@ impl Server {
         let Some(&victim) = self.nicks.get(&names::fold(nick)) else {
             return self.no_such_nick(id, nick);
         };
-        let Some(channel) = self.channels.get(key.as_str()) else {
+        let Some(channel) = self.channels.get(&key) else {
             return;
         };
         if !channel.members.contains_key(&victim) {
@@ -81,7 +82,7 @@ impl Server {
         id: ClientId,
         user_id: UserId,
         name: &str,
-        key: &str,
+        key: &FoldedName,
     ) -> bool {
         let Some(channel) = self
             .channels

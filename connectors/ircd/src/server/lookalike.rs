@@ -68,11 +68,10 @@ pub(super) fn outline(nick: &str) -> String {
 /// programs put after a name that is taken.
 pub(super) fn likely_accounts(nick: &str) -> Vec<AccountName> {
     let folded = super::names::fold(nick);
-    let bare = folded
-        .trim_matches(|c: char| !c.is_ascii_alphanumeric())
-        .to_owned();
+    let folded = folded.as_str();
+    let bare = folded.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let mut found = vec![folded];
-    if !found.contains(&bare) {
+    if bare != folded {
         found.push(bare);
     }
     found.iter().filter_map(|name| name.parse().ok()).collect()

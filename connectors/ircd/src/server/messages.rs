@@ -123,7 +123,7 @@ impl Server {
             .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
         let channel = self
             .channels
-            .get(key.as_str())
+            .get(&key)
             .filter(|channel| channel.is_visible(user_id))
             .ok_or_else(|| (numeric::ERR_NOSUCHCHANNEL, "No such channel".to_owned()))?;
         if !channel.may_speak(user_id, user) {
@@ -137,7 +137,7 @@ impl Server {
         let name = channel.record.name.clone();
         let event = self.make_message(user_id, &name, said)?;
         let lasting = is_lasting(said.command, said.tags);
-        let stored = lasting.then(|| stored(&event, key.clone(), &name, said));
+        let stored = lasting.then(|| stored(&event, key.to_string(), &name, said));
         let audience = self.audience(&key);
         self.pass_on(id, event, stored, audience, &name);
         Ok(())

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use irc_codec::{Message, Source};
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};
@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// A member is back in a channel that it had not left.
-    pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &str) {
+    pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &FoldedName) {
         for session in self.sessions(user_id) {
             let until = self.last_id;
             let track = self
@@ -66,7 +66,7 @@ impl Server {
                 .and_then(|c| c.track.as_mut());
             if let Some(track) = track.filter(|t| t.queue.len() < MAX_CONVERSATIONS) {
                 track.queue.push_back(Missed::Conversation {
-                    key: key.to_owned(),
+                    key: key.to_string(),
                     until,
                 });
                 track.queue.push_back(Missed::End { until });
@@ -126,7 +126,7 @@ impl Server {
 
     fn visible_since_or_ever(&self, key: &str) -> i64 {
         if key.starts_with('#') {
-            self.visible_since(key)
+            self.visible_since(&names::fold(key))
         } else {
             i64::MIN
         }
@@ -173,7 +173,8 @@ impl Server {
         }
         let nick = self.name_for(id);
         let own = |stored: &Stored| account.is_some() && stored.account == account;
-        let channel = self.channels.get(key).map(|c| c.record.name.clone());
+        let channel = self.channels.get(&names::fold(key));
+        let channel = channel.map(|c| c.record.name.clone());
         let other = messages.first().map(|(_, stored)| match own(stored) {
             true => stored.to.clone(),
             false => Source::parse(&stored.source).nick,

@@ -55,7 +55,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, FoldedName, Timestamp};
 
 use crate::config::IrcdConfig;
 use crate::record::{Query, Record, Seen, State};
@@ -213,16 +213,16 @@ pub struct Server {
     counter: u64,
     clients: HashMap<ClientId, Client>,
     users: HashMap<UserId, User>,
-    /// Folded nickname to user.
-    nicks: HashMap<String, UserId>,
-    channels: BTreeMap<Arc<str>, Channel>,
+    /// Nickname to user.
+    nicks: HashMap<FoldedName, UserId>,
+    channels: BTreeMap<FoldedName, Channel>,
     accounts: BTreeSet<AccountName>,
     /// What their names look like at a glance.
     outlines: BTreeSet<String>,
     /// Up to where their clients were shown what was said.
     seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
-    /// Folded nickname to the clients that monitor it.
-    monitored: HashMap<String, BTreeSet<ClientId>>,
+    /// Nickname to the clients that monitor it.
+    monitored: HashMap<FoldedName, BTreeSet<ClientId>>,
     /// Who left, the newest last, for WHOWAS.
     gone: VecDeque<whois::Gone>,
     /// Clients and wrong passwords by address.
@@ -279,7 +279,7 @@ impl Server {
             let channel = Channel::new(record);
             server
                 .channels
-                .insert(names::fold(&channel.record.name).into(), channel);
+                .insert(names::fold(&channel.record.name), channel);
         }
         server.create_defaults();
         server

@@ -1,6 +1,7 @@
 //! MODE (RFC 2812, sections 3.1.5 and 3.2.3): users have +i; channels have +bklimnst and members +o +v.
 
 use irc_codec::{Message, numeric};
+use protocol::FoldedName;
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -97,7 +98,7 @@ impl Server {
         let key = names::fold(name);
         let Some(channel) = self
             .channels
-            .get(key.as_str())
+            .get(&key)
             .filter(|channel| channel.is_visible(user_id))
         else {
             return self.no_such_channel(id, name);
@@ -136,7 +137,7 @@ impl Server {
         &mut self,
         id: ClientId,
         user_id: UserId,
-        key: &str,
+        key: &FoldedName,
         message: &Message,
     ) -> Applied {
         let mut applied = Applied::default();
@@ -173,7 +174,7 @@ impl Server {
                                 id,
                                 Reply::new(
                                     numeric::ERR_INVALIDMODEPARAM,
-                                    [key, &letter.to_string(), "*", &text],
+                                    [key.as_str(), &letter.to_string(), "*", &text],
                                 ),
                             );
                         }
@@ -203,7 +204,7 @@ impl Server {
         applied
     }
 
-    fn set_flag(&mut self, key: &str, letter: char, add: bool) -> bool {
+    fn set_flag(&mut self, key: &FoldedName, letter: char, add: bool) -> bool {
         let Some(record) = self.channel_record(key) else {
             return false;
         };
@@ -217,13 +218,22 @@ impl Server {
         std::mem::replace(flag, add) != add
     }
 
-    fn set_key(&mut self, id: ClientId, channel: &str, add: bool, param: &str) -> Option<String> {
+    fn set_key(
+        &mut self,
+        id: ClientId,
+        channel: &FoldedName,
+        add: bool,
+        param: &str,
+    ) -> Option<String> {
         let good = param.len() <= KEY
             && !param.starts_with(':')
             && !param.contains(|c: char| c == ' ' || c == ',' || c.is_control());
         if add && !good {
             let text = format!("A key has at most {KEY} bytes, without blanks and commas");
-            self.reply(id, Reply::new(numeric::ERR_INVALIDKEY, [channel, &text]));
+            self.reply(
+                id,
+                Reply::new(numeric::ERR_INVALIDKEY, [channel.as_str(), &text]),
+            );
             return None;
         }
         let record = self.channel_record(channel)?;
@@ -236,7 +246,7 @@ impl Server {
         }
     }
 
-    fn set_limit(&mut self, id: ClientId, channel: &str, param: &str) -> Option<String> {
+    fn set_limit(&mut self, id: ClientId, channel: &FoldedName, param: &str) -> Option<String> {
         match param.parse::<u32>() {
             Ok(limit) if limit > 0 => {
                 self.channel_record(channel)?.limit = Some(limit);
@@ -247,7 +257,7 @@ impl Server {
                     id,
                     Reply::new(
                         numeric::ERR_INVALIDMODEPARAM,
-                        [channel, "l", param, "Expected a number above 0"],
+                        [channel.as_str(), "l", param, "Expected a number above 0"],
                     ),
                 );
                 None
@@ -258,7 +268,7 @@ impl Server {
     fn set_member(
         &mut self,
         id: ClientId,
-        key: &str,
+        key: &FoldedName,
         letter: char,
         add: bool,
         nick: &str,
@@ -275,7 +285,7 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_USERNOTINCHANNEL,
-                    [nick.as_str(), key, "They are not in that channel"],
+                    [nick.as_str(), key.as_str(), "They are not in that channel"],
                 ),
             );
             return None;
@@ -296,7 +306,7 @@ impl Server {
 
     pub(super) fn channel_record(
         &mut self,
-        key: &str,
+        key: &FoldedName,
     ) -> Option<&mut crate::record::ChannelRecord> {
         self.channels
             .get_mut(key)

@@ -1,6 +1,7 @@
 //! The list of bans of a channel (+b).
 
 use irc_codec::numeric;
+use protocol::FoldedName;
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -11,7 +12,7 @@ use crate::record::Ban;
 const MASK: usize = 120;
 
 impl Server {
-    pub(super) fn send_bans(&mut self, id: ClientId, key: &str) {
+    pub(super) fn send_bans(&mut self, id: ClientId, key: &FoldedName) {
         let Some(channel) = self.channels.get(key) else {
             return;
         };
@@ -40,7 +41,7 @@ impl Server {
         &mut self,
         id: ClientId,
         user_id: UserId,
-        key: &str,
+        key: &FoldedName,
         add: bool,
         mask: &str,
     ) -> Option<String> {
@@ -54,11 +55,14 @@ impl Server {
         let place = record
             .bans
             .iter()
-            .position(|ban| ban.mask.eq_ignore_ascii_case(&mask));
+            .position(|ban| names::same(&ban.mask, &mask));
         match (add, place) {
             (true, None) if record.bans.len() >= most => {
                 let text = format!("The list of bans is full: it takes {most}");
-                self.reply(id, Reply::new(numeric::ERR_BANLISTFULL, [key, "b", &text]));
+                self.reply(
+                    id,
+                    Reply::new(numeric::ERR_BANLISTFULL, [key.as_str(), "b", &text]),
+                );
                 None
             }
             (true, None) => {

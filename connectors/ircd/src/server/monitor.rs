@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use irc_codec::{Message, Numeric, numeric};
+use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -88,9 +89,9 @@ impl Server {
     }
 
     fn monitor_list(&self, id: ClientId) -> Vec<String> {
-        self.clients
-            .get(&id)
-            .map_or_else(Vec::new, |client| client.monitor.iter().cloned().collect())
+        self.clients.get(&id).map_or_else(Vec::new, |client| {
+            client.monitor.iter().map(ToString::to_string).collect()
+        })
     }
 
     fn send_status(&mut self, id: ClientId, nicks: &[String]) {
@@ -158,7 +159,7 @@ impl Server {
         all
     }
 
-    pub(super) fn unmonitor(&mut self, id: ClientId, folded: &str) {
+    pub(super) fn unmonitor(&mut self, id: ClientId, folded: &FoldedName) {
         if let Some(clients) = self.monitored.get_mut(folded) {
             clients.remove(&id);
             if clients.is_empty() {

@@ -1,13 +1,19 @@
 //! Names: what is a nickname, a channel, a mask; how they compare (CASEMAPPING=ascii).
 
-use protocol::Folding;
+use irc_codec::mask_matches;
+use protocol::{FoldedName, Folding};
 
 /// How names compare here.
 pub(crate) const MAPPING: Folding = Folding::Ascii;
 
 /// Returns the form under which names are compared.
-pub(crate) fn fold(name: &str) -> String {
-    MAPPING.fold(name)
+pub(crate) fn fold(name: &str) -> FoldedName {
+    MAPPING.name(name)
+}
+
+/// Returns whether two names are the same.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    MAPPING.same(one, other)
 }
 
 /// Returns whether a text is a nickname (RFC 2812, section 2.3.1).
@@ -29,7 +35,7 @@ pub(crate) fn is_nick(text: &str, limit: usize) -> bool {
 }
 
 /// Returns the folded name of a channel, if the text can be one.
-pub(crate) fn channel(text: &str, limit: usize) -> Option<String> {
+pub(crate) fn channel(text: &str, limit: usize) -> Option<FoldedName> {
     let rest = text.strip_prefix('#')?;
     let good = text.len() <= limit
         && !rest.is_empty()
@@ -95,29 +101,9 @@ pub(crate) fn complete_mask(mask: &str) -> String {
     }
 }
 
-/// Matches `*` and `?`, without regard to case. Takes time in proportion to mask × text at most.
+/// Matches `*` and `?`, whatever the case.
 pub(crate) fn matches(mask: &str, text: &str) -> bool {
-    let (mask, text) = (mask.as_bytes(), text.as_bytes());
-    let (mut m, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match mask.get(m) {
-            Some(b'*') => {
-                retry = Some((m + 1, t));
-                m += 1;
-            }
-            Some(b'?') => (m, t) = (m + 1, t + 1),
-            Some(byte) if byte.eq_ignore_ascii_case(&text[t]) => (m, t) = (m + 1, t + 1),
-            _ => match retry {
-                Some((after_star, from)) => {
-                    (m, t) = (after_star, from + 1);
-                    retry = Some((after_star, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    mask[m..].iter().all(|&byte| byte == b'*')
+    mask_matches(&MAPPING.fold(mask), &MAPPING.fold(text))
 }
 
 #[cfg(test)]
@@ -137,10 +123,11 @@ mod tests {
 
     #[test]
     fn channels() {
-        assert_eq!(channel("#General", 64).as_deref(), Some("#general"));
-        assert_eq!(channel("#größe", 64).as_deref(), Some("#größe"));
+        let channel = |text: &str| channel(text, 64).map(|name| name.to_string());
+        assert_eq!(channel("#General").as_deref(), Some("#general"));
+        assert_eq!(channel("#größe").as_deref(), Some("#größe"));
         for bad in ["#", "general", "#a b", "#a,b", "#a\u{7}b", "&a"] {
-            assert_eq!(channel(bad, 64), None, "{bad}");
+            assert_eq!(channel(bad), None, "{bad}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! NAMES (RFC 2812, section 3.2.5; IRCv3 multi-prefix, userhost-in-names).
 
 use irc_codec::{Message, numeric};
+use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::UserId;
@@ -29,7 +30,7 @@ impl Server {
             let key = names::fold(name);
             if self
                 .channels
-                .get(key.as_str())
+                .get(&key)
                 .is_some_and(|channel| channel.is_visible(user_id))
             {
                 self.send_names(id, user_id, &key);
@@ -42,7 +43,7 @@ impl Server {
         }
     }
 
-    pub(super) fn send_names(&mut self, id: ClientId, user_id: UserId, key: &str) {
+    pub(super) fn send_names(&mut self, id: ClientId, user_id: UserId, key: &FoldedName) {
         let (Some(channel), Some(client)) = (self.channels.get(key), self.clients.get(&id)) else {
             return;
         };

@@ -83,7 +83,7 @@ impl Server {
 
     /// The owner of an account gets its name back from whoever holds it.
     fn may_evict(&self, holder: UserId, nick: &str, account: Option<&AccountName>) -> bool {
-        let owns = account.is_some_and(|account| account.as_str() == names::fold(nick));
+        let owns = account.is_some_and(|account| account.as_str() == names::fold(nick).as_str());
         owns && self
             .users
             .get(&holder)
@@ -146,7 +146,7 @@ impl Server {
         let old = std::mem::replace(&mut user.nick, nick.to_owned());
         self.nicks.remove(&names::fold(&old));
         self.nicks.insert(names::fold(nick), user_id);
-        if names::fold(&old) != names::fold(nick) {
+        if !names::same(&old, nick) {
             self.tell_monitors(&old, false);
             self.tell_monitors(nick, true);
         }

@@ -32,22 +32,24 @@ pub(super) fn candidates(
     let (user, device) = split_device(user);
     if let Some((account, rest)) = password.split_once(':') {
         let (account, own) = split_device(account);
-        let account = account.to_ascii_lowercase();
-        if is_name(&account) {
-            return (vec![(account, rest.to_owned())], own.or(device));
+        let account = names::fold(account);
+        if is_name(account.as_str()) {
+            let found = vec![(account.to_string(), rest.to_owned())];
+            return (found, own.or(device));
         }
     }
     if let Ok(token) = password.parse::<BearerToken>() {
         return (vec![(token.owner.to_string(), password.to_owned())], device);
     }
     let mut found: Vec<(String, String)> = Vec::new();
-    for name in [nick.to_ascii_lowercase(), user.to_ascii_lowercase()] {
+    for name in [nick, user] {
+        let name = names::fold(name).to_string();
         if is_name(&name) && found.iter().all(|(known, _)| *known != name) {
             found.push((name, password.to_owned()));
         }
     }
     if found.is_empty() {
-        found.push((names::fold(nick), password.to_owned()));
+        found.push((names::fold(nick).to_string(), password.to_owned()));
     }
     (found, device)
 }

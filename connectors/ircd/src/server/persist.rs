@@ -1,9 +1,7 @@
 //! What outlives the process: channels, known accounts, and how appends ended.
 
-use std::sync::Arc;
-
 use irc_codec::numeric;
-use protocol::AccountName;
+use protocol::{AccountName, FoldedName};
 
 use super::channel::Channel;
 use super::lookalike::outline;
@@ -41,7 +39,7 @@ impl Server {
     }
 
     /// Writes down how a channel is now; before telling anybody.
-    pub(super) fn save_channel(&mut self, key: &str) {
+    pub(super) fn save_channel(&mut self, key: &FoldedName) {
         if let Some(channel) = self.channels.get(key) {
             if !channel.is_lasting() {
                 return;
@@ -68,7 +66,7 @@ impl Server {
     }
 
     /// Forgets a channel that nobody is in, unless it belongs to somebody.
-    pub(super) fn forget_if_empty(&mut self, key: &str) {
+    pub(super) fn forget_if_empty(&mut self, key: &FoldedName) {
         let empty = self
             .channels
             .get(key)
@@ -81,7 +79,7 @@ impl Server {
     /// Makes the channels of the configuration that are not there yet.
     pub(super) fn create_defaults(&mut self) {
         for default in self.config.channels.clone() {
-            let key: Arc<str> = names::fold(&default.name).into();
+            let key = names::fold(&default.name);
             if self.channels.contains_key(&key) {
                 continue;
             }
@@ -96,7 +94,7 @@ impl Server {
             };
             // Everybody may set the topic where nobody is operator.
             record.topic_locked = false;
-            self.channels.insert(Arc::clone(&key), Channel::new(record));
+            self.channels.insert(key.clone(), Channel::new(record));
             self.save_channel(&key);
         }
     }

@@ -35,7 +35,7 @@ impl Server {
     fn may_relay(&self, user_id: UserId, channel: &str) -> bool {
         let member = self
             .channels
-            .get(names::fold(channel).as_str())
+            .get(&names::fold(channel))
             .is_some_and(|channel| channel.members.contains_key(&user_id));
         let user = self.users.get(&user_id);
         member && user.is_some_and(|user| user.account.is_some())

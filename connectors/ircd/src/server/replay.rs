@@ -7,7 +7,7 @@ use super::caps::Caps;
 use super::client::Busy;
 use super::deliver::{Event, Response, wire};
 use super::outbox::When;
-use super::{ClientId, Now, Server};
+use super::{ClientId, Now, Server, names};
 use crate::record::{Answer, Stored, other_side};
 
 impl Server {
@@ -86,7 +86,7 @@ impl Server {
             let other = account
                 .as_ref()
                 .and_then(|account| other_side(target, account.as_str()));
-            let shown = match (self.channels.get(target.as_str()), other) {
+            let shown = match (self.channels.get(&names::fold(target)), other) {
                 (Some(channel), _) => channel.record.name.clone(),
                 (None, Some(other)) => other.trim_start_matches('~').to_owned(),
                 (None, None) => continue,

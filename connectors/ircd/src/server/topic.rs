@@ -1,6 +1,7 @@
 //! TOPIC (RFC 2812, section 3.2.4).
 
 use irc_codec::{Message, numeric};
+use protocol::FoldedName;
 
 use super::client::UserId;
 use super::deliver::Reply;
@@ -14,7 +15,7 @@ impl Server {
         let key = names::fold(name);
         let Some(channel) = self
             .channels
-            .get(key.as_str())
+            .get(&key)
             .filter(|channel| channel.is_visible(user_id))
         else {
             return self.no_such_channel(id, name);
@@ -49,7 +50,7 @@ impl Server {
             return;
         };
         let stored = Stored {
-            target: key.clone(),
+            target: key.to_string(),
             source: user.source().to_string(),
             account: user.account.clone(),
             command: "TOPIC".to_owned(),
@@ -63,7 +64,7 @@ impl Server {
             by: user.nick.clone(),
             at: self.now.wall,
         };
-        if let Some(channel) = self.channels.get_mut(key.as_str()) {
+        if let Some(channel) = self.channels.get_mut(&key) {
             channel.record.topic = (!topic.text.is_empty()).then_some(topic);
         }
         self.append(event.at, Body::Message(stored));
@@ -74,7 +75,7 @@ impl Server {
     }
 
     /// Sends the topic; that there is none only if asked.
-    pub(super) fn send_topic(&mut self, id: ClientId, key: &str, asked: bool) {
+    pub(super) fn send_topic(&mut self, id: ClientId, key: &FoldedName, asked: bool) {
         let Some(channel) = self.channels.get(key) else {
             return;
         };

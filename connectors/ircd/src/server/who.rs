@@ -1,6 +1,7 @@
 //! WHO (RFC 2812, section 3.6.1) and WHOX (<https://ircv3.net/specs/extensions/whox>).
 
 use irc_codec::{Message, numeric};
+use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::{User, UserId};
@@ -36,11 +37,11 @@ impl Server {
             );
         }
         let key = names::fold(mask);
-        let mut found: Vec<(UserId, Option<&str>)> = Vec::new();
+        let mut found: Vec<(UserId, Option<&FoldedName>)> = Vec::new();
         if mask.starts_with('#') {
             if let Some(channel) = self
                 .channels
-                .get(key.as_str())
+                .get(&key)
                 .filter(|channel| channel.is_visible(user_id))
             {
                 let inside = channel.members.contains_key(&user_id);
@@ -51,7 +52,7 @@ impl Server {
                         .filter(|member| {
                             inside || self.users.get(member).is_some_and(|user| !user.invisible)
                         })
-                        .map(|&member| (member, Some(key.as_str()))),
+                        .map(|&member| (member, Some(&key))),
                 );
             }
         } else if let Some(&exact) = self.nicks.get(&key) {
@@ -98,7 +99,7 @@ impl Server {
     }
 
     /// Here or gone, administrator, and the signs of the channel: all of them with multi-prefix.
-    fn who_flags(&self, user_id: UserId, user: &User, channel: Option<&str>, all: bool) -> String {
+    fn who_flags(&self, user_id: UserId, user: &User, channel: Option<&FoldedName>, all: bool) -> String {
         let star = if self.is_administrator(user_id) {
             "*"
         } else {
@@ -112,13 +113,13 @@ impl Server {
         format!("{here}{star}{signs}")
     }
 
-    fn shown_channel<'a>(&'a self, channel: Option<&str>) -> &'a str {
+    fn shown_channel<'a>(&'a self, channel: Option<&FoldedName>) -> &'a str {
         channel
             .and_then(|channel| self.channels.get(channel))
             .map_or("*", |channel| &channel.record.name)
     }
 
-    fn who_reply(&self, user_id: UserId, channel: Option<&str>, all: bool) -> Option<Reply> {
+    fn who_reply(&self, user_id: UserId, channel: Option<&FoldedName>, all: bool) -> Option<Reply> {
         let user = self.users.get(&user_id)?;
         let flags = self.who_flags(user_id, user, channel, all);
         let last = format!("0 {}", user.real);
@@ -140,7 +141,7 @@ impl Server {
     fn whox_reply(
         &self,
         user_id: UserId,
-        channel: Option<&str>,
+        channel: Option<&FoldedName>,
         fields: &str,
         token: &str,
         all: bool,

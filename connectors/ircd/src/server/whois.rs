@@ -57,7 +57,7 @@ impl Server {
             [nick, &user.name, &user.host, "*", &user.real],
         )];
         let mut lines: Vec<String> = Vec::new();
-        let shared = |key: &str| {
+        let shared = |key| {
             self.channels
                 .get(key)
                 .filter(|channel| channel.is_visible(asker))
@@ -162,7 +162,7 @@ impl Server {
             .gone
             .iter()
             .rev()
-            .filter(|gone| names::MAPPING.same(&gone.nick, nick))
+            .filter(|gone| names::same(&gone.nick, nick))
             .take(most)
             .flat_map(|gone| {
                 [

@@ -10,6 +10,22 @@ const PACKAGES: &[&str] = &[
 /// Files in which three digits are something else, by the end of their names, and what.
 const OTHER_NUMBERS: &[(&str, &str)] = &[("ircd/src/config.rs", "defaults of options")];
 
+/// What folds a text by itself.
+const FOLDINGS: &[&str] = &[
+    "to_lowercase(",
+    "to_ascii_lowercase(",
+    "make_ascii_lowercase(",
+];
+
+/// Files that fold something that is no name of a channel or person, by the end of their names, and what.
+const OTHER_TEXTS: &[(&str, &str)] = &[
+    ("irc/src/gate.rs", "hosts"),
+    ("irc/src/session/batches.rs", "types of batches"),
+    ("irc/src/session/masking.rs", "words of any language"),
+    ("irc/src/session/secrets.rs", "commands to services"),
+    ("ircd/src/server/lookalike.rs", "what a name looks like"),
+];
+
 /// Returns one line for each place that breaks a rule.
 pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     let ours = PACKAGES.iter().any(|folder| name.starts_with(folder));
@@ -17,12 +33,18 @@ pub(super) fn check(name: &str, content: &str) -> Vec<String> {
     if !ours || is_test || !name.ends_with(".rs") {
         return Vec::new();
     }
-    let numbers = !is_in(OTHER_NUMBERS, name);
+    let (numbers, texts) = (!is_in(OTHER_NUMBERS, name), !is_in(OTHER_TEXTS, name));
     let mut broken = Vec::new();
     for (number, line) in code(content) {
         if let Some(found) = numeric_in(line).filter(|_| numbers) {
             broken.push(format!(
                 "{name}:{number}: \"{found}\" has a name in irc_codec::numeric"
+            ));
+        }
+        let folding = FOLDINGS.iter().find(|folding| line.contains(**folding));
+        if let Some(folding) = folding.filter(|_| texts) {
+            broken.push(format!(
+                "{name}:{number}: {folding}) folds by itself; names are compared by protocol::Folding"
             ));
         }
     }
@@ -64,6 +86,23 @@ mod tests {
         );
         assert_eq!(check("connectors/irc/src/session/nick.rs", line).len(), 1);
         assert_eq!(check("connectors/irc/codec/src/lines.rs", line).len(), 1);
+    }
+
+    #[test]
+    fn other_foldings_are_found() {
+        for line in [
+            "let key = nick.to_lowercase();\n",
+            "let key = nick.to_ascii_lowercase();\n",
+            "key.make_ascii_lowercase();\n",
+        ] {
+            let found = check("connectors/ircd/src/server/pass.rs", line);
+            assert!(
+                found.len() == 1 && found[0].contains("protocol::Folding"),
+                "{found:?}"
+            );
+            assert_eq!(check("connectors/irc/src/session/names.rs", line).len(), 1);
+            assert!(check("connectors/irc/src/gate.rs", line).is_empty());
+        }
     }
 
     #[test]

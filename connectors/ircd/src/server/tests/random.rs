@@ -117,14 +117,14 @@ fn check(server: &Server) {
         let mine = user
             .account
             .as_ref()
-            .is_some_and(|account| account.as_str() == folded);
+            .is_some_and(|account| account.as_str() == folded.as_str());
         if server.accounts.contains(folded.as_str()) && user.account.is_some() {
             assert!(mine, "{folded} is held by {:?}", user.account);
         }
     }
     assert_eq!(server.nicks.len(), server.users.len());
     for (key, channel) in &server.channels {
-        assert_eq!(names::fold(&channel.record.name), **key);
+        assert_eq!(&names::fold(&channel.record.name), key);
         assert!(!channel.members.is_empty() || channel.is_lasting());
         for member in channel.members.keys() {
             assert!(server.users[member].channels.contains(key));
