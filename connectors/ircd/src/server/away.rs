@@ -14,15 +14,6 @@ impl Server {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
-        if client.user.is_none() && !client.caps.has(Caps::PRE_AWAY) {
-            return self.reply(
-                id,
-                Reply::new(
-                    numeric::ERR_NOTREGISTERED,
-                    ["You have not registered; send NICK and USER first"],
-                ),
-            );
-        }
         client.away = (!text.is_empty()).then(|| text.as_str().into());
         let user = client.user;
         if text.is_empty() {

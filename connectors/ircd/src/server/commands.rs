@@ -1,107 +1,159 @@
-//! One table of all commands: what handles each, who may send it, and how many parameters it needs at least.
+//! One table of all commands: what handles each, who may send it, how many parameters it needs, and what HELP says.
+//!
+//! What is answered before a handler runs follows from it: ERR_UNKNOWNCOMMAND, ERR_NOTREGISTERED and
+//! ERR_NEEDMOREPARAMS. Each line costs a client the same, whatever its command: one token of its connection's bucket
+//! (`shell/bucket.rs`).
 
 use irc_codec::Message;
 
+use super::caps::Caps;
 use super::client::UserId;
 use super::{ClientId, Server};
+use Handler::{Anyone, Early, Registered};
 
 /// What handles a command, by who may send it.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
     /// Everybody, registered or not.
     Anyone(fn(&mut Server, ClientId, &Message)),
+    /// Who has registered; before that, who has the capability.
+    Early(Caps, fn(&mut Server, ClientId, &Message)),
     /// Who has registered.
     Registered(fn(&mut Server, ClientId, UserId, &Message)),
 }
 
 /// One command.
 pub(super) struct Command {
-    name: &'static str,
-    pub(super) handler: Handler,
-    /// The fewest parameters; with less it is answered with 461. A handler that says more than that about what is
-    /// missing has none here.
-    pub(super) least: usize,
+    pub name: &'static str,
+    pub handler: Handler,
+    /// The fewest parameters. A handler that says more about what is missing than ERR_NEEDMOREPARAMS has none here.
+    pub least: usize,
+    /// Its parameters, as HELP writes them.
+    pub syntax: &'static str,
+    /// What it does, in a sentence; empty if HELP does not list it.
+    pub about: &'static str,
 }
 
-const fn anyone(name: &'static str, handler: fn(&mut Server, ClientId, &Message)) -> Command {
-    Command {
-        name,
-        handler: Handler::Anyone(handler),
-        least: 0,
-    }
-}
-
-const fn registered(
+const fn command(
     name: &'static str,
     least: usize,
-    handler: fn(&mut Server, ClientId, UserId, &Message),
+    handler: Handler,
+    syntax: &'static str,
+    about: &'static str,
 ) -> Command {
     Command {
         name,
-        handler: Handler::Registered(handler),
+        handler,
         least,
+        syntax,
+        about,
     }
 }
 
+/// A command by which the operators of other servers change what is the configuration's here.
+const fn configured(name: &'static str) -> Command {
+    command(name, 0, Registered(Server::configured), "", "")
+}
+
 /// All commands, the most frequent first.
+#[rustfmt::skip]
 static TABLE: &[Command] = &[
-    registered("PRIVMSG", 0, Server::on_message),
-    registered("NOTICE", 0, Server::on_message),
-    registered("TAGMSG", 0, Server::on_message),
-    anyone("PING", Server::on_ping),
-    anyone("PONG", |server, id, _| server.prove_track(id)),
-    anyone("CAP", Server::on_cap),
-    anyone("AUTHENTICATE", Server::on_authenticate),
-    anyone("NICK", Server::on_nick),
-    anyone("USER", Server::on_user),
-    anyone("PASS", Server::on_pass),
-    anyone("WEBIRC", Server::on_webirc),
-    anyone("QUIT", Server::on_quit),
-    anyone("AWAY", Server::on_away),
-    registered("JOIN", 1, Server::on_join),
-    registered("PART", 1, Server::on_part),
-    registered("KICK", 2, Server::on_kick),
-    registered("INVITE", 0, Server::on_invite),
-    registered("TOPIC", 1, Server::on_topic),
-    registered("MODE", 1, Server::on_mode),
-    registered("NAMES", 0, Server::on_names),
-    registered("WHO", 0, Server::on_who),
-    registered("WHOIS", 1, Server::on_whois),
-    registered("WHOWAS", 1, |server, id, _, message| {
-        server.on_whowas(id, message);
-    }),
-    registered("LIST", 0, Server::on_list),
-    registered("RELAYMSG", 3, Server::on_relaymsg),
-    registered("CHATHISTORY", 1, Server::on_chathistory),
-    registered("USERHOST", 1, |server, id, _, message| {
-        server.on_userhost(id, message);
-    }),
-    registered("ISON", 0, |server, id, _, message| {
-        server.on_ison(id, message);
-    }),
-    registered("MONITOR", 0, |server, id, _, message| {
-        server.on_monitor(id, message);
-    }),
-    registered("SETNAME", 1, Server::on_setname),
-    registered("LUSERS", 0, |server, id, _, _| server.send_lusers(id)),
-    registered("MOTD", 0, |server, id, _, _| server.send_motd(id)),
-    registered("VERSION", 0, |server, id, _, _| server.on_version(id)),
-    registered("TIME", 0, |server, id, _, _| server.on_time(id)),
-    registered("INFO", 0, |server, id, _, _| server.on_info(id)),
-    registered("KILL", 1, Server::on_kill),
-    registered("LINKS", 0, Server::configured),
-    registered("ADMIN", 0, Server::configured),
-    registered("STATS", 0, Server::configured),
-    registered("TRACE", 0, Server::configured),
-    registered("OPER", 0, Server::configured),
-    registered("REHASH", 0, Server::configured),
-    registered("WALLOPS", 0, Server::configured),
-    registered("CONNECT", 0, Server::configured),
+    command("PRIVMSG", 0, Registered(Server::on_message), "<target>[,<target>…] <text>",
+        "Sends a message to channels or people."),
+    command("NOTICE", 0, Registered(Server::on_message), "<target>[,<target>…] <text>",
+        "Sends a message that no program answers."),
+    command("TAGMSG", 0, Registered(Server::on_message), "<target>[,<target>…]",
+        "Sends tags without a text, such as reactions and typing."),
+    command("PING", 1, Anyone(Server::on_ping), "<token>",
+        "Is answered with PONG and the token."),
+    command("PONG", 0, Anyone(|server, id, _| server.prove_track(id)), "<token>",
+        "Answers a PING of the server."),
+    command("CAP", 0, Anyone(Server::on_cap), "LS|LIST|REQ|END [<capabilities>]",
+        "Lists and requests capabilities."),
+    command("AUTHENTICATE", 1, Anyone(Server::on_authenticate), "PLAIN|<base64>|*",
+        "Signs in to an account by SASL."),
+    command("NICK", 0, Anyone(Server::on_nick), "<nickname>",
+        "Takes a nickname."),
+    command("USER", 4, Anyone(Server::on_user), "<user name> 0 * <real name>",
+        "Gives the user name and the real name, once."),
+    command("PASS", 1, Anyone(Server::on_pass), "<password>",
+        "Signs in before NICK and USER: account:password, or the token of an IRC password."),
+    command("WEBIRC", 0, Anyone(Server::on_webirc), "<password> <gateway> <host> <address> [<options>]",
+        "Is for gateways, which say where their clients are."),
+    command("QUIT", 0, Anyone(Server::on_quit), "[<reason>]",
+        "Ends the connection."),
+    command("AWAY", 0, Early(Caps::PRE_AWAY, Server::on_away), "[<text>]",
+        "Marks you as away, or without a text as back."),
+    command("JOIN", 1, Registered(Server::on_join), "<channel>[,<channel>…] [<key>[,<key>…]]",
+        "Joins channels, which are made if they are not there; JOIN 0 leaves all."),
+    command("PART", 1, Registered(Server::on_part), "<channel>[,<channel>…] [<reason>]",
+        "Leaves channels."),
+    command("KICK", 2, Registered(Server::on_kick), "<channel> <nickname>[,<nickname>…] [<reason>]",
+        "Removes people from a channel; for its operators."),
+    command("INVITE", 0, Registered(Server::on_invite), "[<nickname> <channel>]",
+        "Invites somebody to a channel, or lists the channels that you are invited to."),
+    command("TOPIC", 1, Registered(Server::on_topic), "<channel> [<topic>]",
+        "Shows or sets the topic of a channel."),
+    command("MODE", 1, Registered(Server::on_mode), "<channel or nickname> [<modes> [<parameters>]]",
+        "Shows or changes modes: i of yourself; b, i, k, l, m, n, o, s, t and v of a channel."),
+    command("NAMES", 0, Registered(Server::on_names), "<channel>[,<channel>…]",
+        "Lists who is in a channel."),
+    command("WHO", 0, Registered(Server::on_who), "<channel or mask> [<flags>][%<fields>[,<token>]]",
+        "Lists people with their user names and hosts."),
+    command("WHOIS", 1, Registered(Server::on_whois), "<nickname>[,<nickname>…]",
+        "Tells about people."),
+    command("WHOWAS", 1, Registered(|server, id, _, message| server.on_whowas(id, message)), "<nickname> [<count>]",
+        "Tells about people who have left."),
+    command("LIST", 0, Registered(Server::on_list), "[<mask>|!<mask>|><users>|<<users>[,…]]",
+        "Lists channels."),
+    command("RELAYMSG", 3, Registered(Server::on_relaymsg), "<channel> <name/relay> <text>",
+        "Says something under a name that nobody can have."),
+    command("CHATHISTORY", 1, Registered(Server::on_chathistory),
+        "LATEST|BEFORE|AFTER|AROUND|BETWEEN|TARGETS <parameters> <limit>",
+        "Asks for what was said."),
+    command("USERHOST", 1, Registered(|server, id, _, message| server.on_userhost(id, message)), "<nickname> [<nickname>…]",
+        "Tells the hosts of people."),
+    command("ISON", 1, Registered(|server, id, _, message| server.on_ison(id, message)), "<nickname> [<nickname>…]",
+        "Tells which of these people are here."),
+    command("MONITOR", 1, Registered(|server, id, _, message| server.on_monitor(id, message)),
+        "+|-|C|L|S [<nickname>[,<nickname>…]]",
+        "Has you told when people come and go."),
+    command("SETNAME", 1, Registered(Server::on_setname), "<real name>",
+        "Changes your real name."),
+    command("LUSERS", 0, Registered(|server, id, _, _| server.send_lusers(id)), "",
+        "Counts users and channels."),
+    command("MOTD", 0, Registered(|server, id, _, _| server.send_motd(id)), "",
+        "Shows the message of the day."),
+    command("VERSION", 0, Registered(|server, id, _, _| server.on_version(id)), "",
+        "Shows the server's version and what it supports."),
+    command("TIME", 0, Registered(|server, id, _, _| server.on_time(id)), "",
+        "Shows the server's time."),
+    command("INFO", 0, Registered(|server, id, _, _| server.on_info(id)), "",
+        "Tells what this server is."),
+    command("HELP", 0, Registered(Server::on_help), "[<command>]",
+        "Lists the commands, or tells about one."),
+    command("HELPOP", 0, Registered(Server::on_help), "[<command>]",
+        "Is HELP under another name."),
+    command("KILL", 1, Registered(Server::on_kill), "<nickname> [<reason>]",
+        "Ends somebody's connections; for administrators."),
+    configured("LINKS"),
+    configured("ADMIN"),
+    configured("STATS"),
+    configured("TRACE"),
+    configured("OPER"),
+    configured("REHASH"),
+    configured("WALLOPS"),
+    configured("CONNECT"),
 ];
 
 /// Finds a command by its name, in upper case.
 pub(super) fn find(name: &str) -> Option<&'static Command> {
     TABLE.iter().find(|command| command.name == name)
+}
+
+/// The commands that HELP lists.
+pub(super) fn listed() -> impl Iterator<Item = &'static Command> {
+    TABLE.iter().filter(|command| !command.about.is_empty())
 }
 
 #[cfg(test)]
@@ -121,13 +173,17 @@ mod tests {
 
     #[test]
     fn before_registration_only_what_leads_to_it_is_taken() {
-        let open: Vec<&str> = TABLE
-            .iter()
-            .filter(|command| matches!(command.handler, Handler::Anyone(_)))
-            .map(|command| command.name)
-            .collect();
+        let open = |always: bool| -> Vec<&str> {
+            let fits = |handler| match handler {
+                Anyone(_) => always,
+                Early(..) => !always,
+                Registered(_) => false,
+            };
+            let commands = TABLE.iter().filter(|command| fits(command.handler));
+            commands.map(|command| command.name).collect()
+        };
         assert_eq!(
-            open,
+            open(true),
             [
                 "PING",
                 "PONG",
@@ -137,9 +193,9 @@ mod tests {
                 "USER",
                 "PASS",
                 "WEBIRC",
-                "QUIT",
-                "AWAY"
+                "QUIT"
             ]
         );
+        assert_eq!(open(false), ["AWAY"]);
     }
 }

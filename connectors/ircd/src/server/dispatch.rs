@@ -165,26 +165,35 @@ impl Server {
 
     fn dispatch(&mut self, id: ClientId, message: &Message) {
         let name = message.command.as_str();
+        let Some(client) = self.clients.get(&id) else {
+            return;
+        };
+        let (user, caps) = (client.user, client.caps);
         let command = commands::find(name);
-        let handler = match command.map(|command| command.handler) {
-            Some(Handler::Anyone(handler)) => return handler(self, id, message),
-            Some(Handler::Registered(handler)) => Some(handler),
-            None => None,
-        };
-        let Some(user) = self.clients.get(&id).and_then(|client| client.user) else {
-            let text = "You have not registered; send NICK and USER first";
-            return self.reply(id, Reply::new(numeric::ERR_NOTREGISTERED, [text]));
-        };
-        let (Some(handler), Some(command)) = (handler, command) else {
-            return self.reply(
-                id,
-                Reply::new(numeric::ERR_UNKNOWNCOMMAND, [name, "Unknown command"]),
-            );
+        let open = command.is_some_and(|command| match command.handler {
+            Handler::Anyone(_) => true,
+            Handler::Early(cap, _) => user.is_some() || caps.has(cap),
+            Handler::Registered(_) => user.is_some(),
+        });
+        let Some(command) = command.filter(|_| open) else {
+            let reply = if user.is_none() {
+                let text = "You have not registered; send NICK and USER first";
+                Reply::new(numeric::ERR_NOTREGISTERED, [text])
+            } else {
+                Reply::new(numeric::ERR_UNKNOWNCOMMAND, [name, "Unknown command"])
+            };
+            return self.reply(id, reply);
         };
         if message.params.len() < command.least {
             return self.needs_more(id, name);
         }
-        handler(self, id, user, message);
+        match (command.handler, user) {
+            (Handler::Anyone(handler) | Handler::Early(_, handler), _) => {
+                handler(self, id, message);
+            }
+            (Handler::Registered(handler), Some(user)) => handler(self, id, user, message),
+            (Handler::Registered(_), None) => {}
+        }
     }
 
     /// A command by which the operators of other servers change what is the configuration's here.

@@ -16,6 +16,7 @@ mod deliver;
 mod direct;
 mod dispatch;
 mod ended;
+mod help;
 mod info;
 mod invite;
 mod join;

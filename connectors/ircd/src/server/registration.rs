@@ -23,9 +23,6 @@ const FORGIVEN_AFTER: u64 = 600_000;
 
 impl Server {
     pub(super) fn on_pass(&mut self, id: ClientId, message: &Message) {
-        if message.params.is_empty() {
-            return self.needs_more(id, "PASS");
-        }
         match self
             .clients
             .get_mut(&id)
@@ -37,9 +34,6 @@ impl Server {
     }
 
     pub(super) fn on_user(&mut self, id: ClientId, message: &Message) {
-        if message.params.len() < 4 {
-            return self.needs_more(id, "USER");
-        }
         if !names::is_user_name(message.param(0)) {
             let text = "Your user name is not valid: it takes letters, digits and . _ -";
             return self.reply(id, Reply::new(numeric::ERR_INVALIDUSERNAME, [text]));

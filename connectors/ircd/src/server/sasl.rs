@@ -30,9 +30,6 @@ impl Server {
             return self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
         }
         let argument = message.param(0);
-        if argument.is_empty() {
-            return self.needs_more(id, "AUTHENTICATE");
-        }
         if argument == "*" {
             client.sasl = None;
             return self.reply(

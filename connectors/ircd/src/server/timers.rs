@@ -67,9 +67,6 @@ impl Server {
     }
 
     pub(super) fn on_ping(&mut self, id: ClientId, message: &Message) {
-        if message.params.is_empty() {
-            return self.needs_more(id, "PING");
-        }
         let answer = [self.config.name.as_str(), message.param(0)];
         let answer = Message::new("PONG", answer);
         self.reply_message(id, answer);

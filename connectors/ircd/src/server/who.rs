@@ -99,7 +99,13 @@ impl Server {
     }
 
     /// Here or gone, administrator, and the signs of the channel: all of them with multi-prefix.
-    fn who_flags(&self, user_id: UserId, user: &User, channel: Option<&FoldedName>, all: bool) -> String {
+    fn who_flags(
+        &self,
+        user_id: UserId,
+        user: &User,
+        channel: Option<&FoldedName>,
+        all: bool,
+    ) -> String {
         let star = if self.is_administrator(user_id) {
             "*"
         } else {

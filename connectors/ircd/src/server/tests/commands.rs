@@ -1,4 +1,4 @@
-//! What single commands answer: USER, LUSERS, WHO, KICK, KILL, MONITOR, CHATHISTORY TARGETS, messages to oneself.
+//! What single commands answer: all by the table, USER, HELP, LUSERS, WHO, KICK, KILL, MONITOR, CHATHISTORY TARGETS, messages to oneself.
 
 use super::*;
 
@@ -22,6 +22,65 @@ fn a_bad_user_line_is_answered_at_once() {
     world.drain();
     assert!(has(&world.take(id), " 001 alice "));
     assert!(has(&world.ask(id, "WHOIS alice"), " * Jürgen"));
+}
+
+#[test]
+fn what_is_asked_of_a_command_follows_from_the_table() {
+    let mut world = World::new(config());
+    let stranger = world.connect_from("127.0.0.1");
+    for (line, answer) in [
+        ("JOIN #a", " 451 * "),
+        ("JOIN", " 451 * "),
+        ("HELP", " 451 * "),
+        ("NONSENSE", " 451 * "),
+        ("AWAY :lunch", " 451 * "),
+        ("PASS", " 461 * PASS "),
+        ("PING", " 461 * PING "),
+        ("AUTHENTICATE", " 461 * AUTHENTICATE "),
+        ("USER alice 0 *", " 461 * USER "),
+    ] {
+        let lines = world.ask(stranger, line);
+        assert!(
+            lines.len() == 1 && has(&lines, answer),
+            "{line}: {lines:#?}"
+        );
+    }
+    let alice = world.join_as("alice", false, "");
+    for (line, answer) in [
+        ("JOIN", " 461 alice JOIN "),
+        ("KICK #a", " 461 alice KICK "),
+        ("ISON", " 461 alice ISON "),
+        ("MONITOR", " 461 alice MONITOR "),
+        ("PASS", " 461 alice PASS "),
+        ("PASS x", " 462 alice "),
+        ("USER a 0 * :b", " 462 alice "),
+        ("NONSENSE", " 421 alice NONSENSE "),
+        ("OPER alice x", " 421 alice OPER "),
+    ] {
+        let lines = world.ask(alice, line);
+        assert!(
+            lines.len() == 1 && has(&lines, answer),
+            "{line}: {lines:#?}"
+        );
+    }
+}
+
+#[test]
+fn help_is_what_the_table_says() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", false, "");
+    let lines = world.ask(alice, "HELP");
+    assert!(lines[0].contains(" 704 alice * :"), "{lines:#?}");
+    assert!(has(&lines[1..2], " 705 alice * :AUTHENTICATE AWAY CAP "));
+    assert!(has(&lines, " PRIVMSG ") && !has(&lines, "OPER"));
+    assert!(lines[lines.len() - 1].ends_with(" 706 alice * :End of HELP"));
+    let lines = world.ask(alice, "helpop kick");
+    let usage = " 704 alice KICK :KICK <channel> <nickname>[,<nickname>…] [<reason>]";
+    assert!(lines[0].ends_with(usage), "{lines:#?}");
+    assert_eq!(lines.len(), 3);
+    for unknown in ["HELP nothing", "HELP oper"] {
+        assert!(world.ask(alice, unknown)[0].contains(" 524 alice "));
+    }
 }
 
 #[test]
