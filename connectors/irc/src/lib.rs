@@ -1,6 +1,7 @@
 //! The platform irc: a sans-IO session and its shell.
 
 mod address;
+mod clock;
 mod credentials;
 mod gate;
 mod options;

@@ -1,7 +1,6 @@
 //! The platform as the gateway sees it.
 
 use std::sync::{Arc, LazyLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gateway::{ConnectionHandle, Platform};
 use protocol::{Assignment, Connection, PersonId, PlatformDescriptor, Timestamp};
@@ -9,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
+use crate::clock::{now, random};
 use crate::gate::{Gate, Pace};
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
@@ -103,16 +103,4 @@ impl Platform for Irc {
         tokio::spawn(shell.run(for_shell, from_shell));
         ConnectionHandle { commands, outputs }
     }
-}
-
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Random, or, on a system without randomness, the time: ids only need to differ.
-fn random() -> u64 {
-    getrandom::u64().unwrap_or_else(|_| now().millis().unsigned_abs())
 }

@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 
+use crate::clock::now;
 use crate::gate::Gate;
-use crate::platform::now;
 use crate::session::{Action, Clock, Session};
 use crate::{AddressPolicy, Settings, tls};
 

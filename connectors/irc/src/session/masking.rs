@@ -1,7 +1,8 @@
 //! What stands where a secret usually stands in what services say: behind the word for it, before "is your code", behind
 //! the modes of a channel with a key, and in addresses.
 
-use super::secrets::HIDDEN;
+/// What stands for a secret.
+pub(super) const HIDDEN: &str = "•••";
 
 /// Words between the name of a secret and itself.
 const MAX_DISTANCE: usize = 8;

@@ -11,7 +11,7 @@ use irc_codec::Source;
 use protocol::FoldedName;
 
 use super::Session;
-use super::masking::masked;
+use super::masking::{HIDDEN, masked};
 
 /// Words said to services that are remembered.
 const MAX_WORDS: usize = 64;
@@ -21,9 +21,6 @@ const MAX_ARGUMENTS: usize = 4;
 
 /// Services that are known by how they look.
 const MAX_SEEN: usize = 32;
-
-/// What stands for a secret.
-pub(super) const HIDDEN: &str = "•••";
 
 /// Names of services on the networks there are.
 const SERVICES: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use irc_codec::{Message, numeric};
 
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server};
 
 /// A set of capabilities.

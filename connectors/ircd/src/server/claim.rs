@@ -5,8 +5,9 @@ use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
 use super::client::{Busy, Then};
-use super::deliver::{Reply, Response};
+use super::deliver::Response;
 use super::lookalike::{is_speaker, likely_accounts, outline};
+use super::reply::Reply;
 use super::{ClientId, Now, Server, names};
 
 /// Why somebody may not have a nickname.

@@ -7,8 +7,7 @@ use irc_codec::{Message, Source};
 use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
-use super::missed::Missed;
-use super::seen::Track;
+use super::track::{Missed, Track};
 use super::{Peer, names};
 
 /// Names one user for ever.

@@ -3,32 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use irc_codec::{Message, Numeric, numeric};
+use irc_codec::Message;
 use protocol::{AccountName, FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Client, UserId};
 use super::outbox::When;
+use super::reply::{LINE, Reply, wire};
 use super::{ClientId, Recipients, Server, message_id, names};
-
-/// The longest line without tags, CR LF included (RFC 2812, section 2.3).
-pub(super) const LINE: usize = 512;
-
-/// A numeric: code and parameters after the client's name; the last is a sentence or a list.
-#[derive(Debug)]
-pub(super) struct Reply {
-    code: Numeric,
-    params: Vec<String>,
-}
-
-impl Reply {
-    pub(super) fn new<P: Into<String>>(code: Numeric, params: impl IntoIterator<Item = P>) -> Self {
-        Self {
-            code,
-            params: params.into_iter().map(Into::into).collect(),
-        }
-    }
-}
 
 /// What one client is told by the command that runs, to be labelled when it has run.
 #[derive(Debug)]
@@ -108,50 +90,6 @@ impl Event {
         }
         tags
     }
-}
-
-/// Formats a message without tags. Commands that carry text or lists always have a colon before it, as
-/// simple clients expect.
-pub(super) fn wire(message: &Message) -> String {
-    let list = matches!(
-        Numeric::parse(&message.command),
-        Some(numeric::RPL_TOPIC | numeric::RPL_NAMREPLY | numeric::RPL_WHOISCHANNELS)
-    );
-    let text = list
-        || matches!(
-            message.command.as_str(),
-            "PRIVMSG"
-                | "NOTICE"
-                | "TOPIC"
-                | "QUIT"
-                | "PART"
-                | "KICK"
-                | "AWAY"
-                | "SETNAME"
-                | "ERROR"
-                | "CAP"
-                | "FAIL"
-        );
-    let mut plain = message.clone();
-    let last = if text && message.params.len() > 1
-        || matches!(
-            message.command.as_str(),
-            "QUIT" | "AWAY" | "SETNAME" | "ERROR"
-        ) {
-        plain.params.pop()
-    } else {
-        None
-    };
-    let Some(last) = last else {
-        return plain.to_string();
-    };
-    // The codec writes the last parameter as it is; with a stand-in the others are middle ones.
-    plain.params.push("x".to_owned());
-    let mut line = plain.to_string();
-    line.pop();
-    line.push(':');
-    line.extend(last.chars().filter(|c| !matches!(c, '\0' | '\r' | '\n')));
-    line
 }
 
 fn note_shown(client: &mut Client, event: &Event) {

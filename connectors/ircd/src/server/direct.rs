@@ -5,8 +5,8 @@ use irc_codec::{Numeric, numeric};
 use protocol::AccountName;
 
 use super::client::{User, UserId};
-use super::deliver::Reply;
 use super::messages::{Said, is_lasting, stored};
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::conversation;
 

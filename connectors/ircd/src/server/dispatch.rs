@@ -8,7 +8,8 @@ use irc_codec::{Message, ParseError, numeric};
 use super::caps::Caps;
 use super::client::{Client, Registration, UserId};
 use super::commands::{self, Handler};
-use super::deliver::{Reply, Response};
+use super::deliver::Response;
+use super::reply::Reply;
 use super::{ClientId, Now, Peer, Server};
 
 /// The longest label (IRCv3 labeled-response).
@@ -28,7 +29,7 @@ impl Server {
             self.refuse_address(peer.address)
         };
         if let Some(refusal) = refusal {
-            let line = super::deliver::wire(&Message::new("ERROR", [refusal]));
+            let line = super::reply::wire(&Message::new("ERROR", [refusal]));
             self.push(id, line, super::outbox::When::Always);
             self.outbox.close(id);
             return;

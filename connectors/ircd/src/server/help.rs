@@ -4,7 +4,7 @@ use irc_codec::{Message, numeric};
 
 use super::client::UserId;
 use super::commands;
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server};
 
 /// Bytes of names of commands in one line.

@@ -2,7 +2,7 @@
 
 use irc_codec::{Numeric, numeric};
 
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::welcome::VERSION;
 use super::{ClientId, Server};
 

@@ -6,9 +6,9 @@ use protocol::{AccountName, FoldedName};
 use super::caps::Caps;
 use super::channel::{Channel, Member};
 use super::client::UserId;
-use super::deliver::Reply;
 use super::lookalike::is_hidden;
 use super::outbox::When;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 impl Server {

@@ -4,8 +4,8 @@ use irc_codec::{Message, numeric};
 use protocol::FoldedName;
 
 use super::client::UserId;
-use super::deliver::Reply;
 use super::outbox::When;
+use super::reply::Reply;
 use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
 

@@ -4,7 +4,7 @@ use irc_codec::{Message, numeric};
 
 use super::channel::Channel;
 use super::client::UserId;
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// One condition of LIST.

@@ -4,9 +4,10 @@ use irc_codec::{Message, Numeric, Tags, numeric};
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::deliver::{Event, LINE, Reply, wire};
+use super::deliver::Event;
 use super::outbox::When;
 use super::relaymsg::relayed;
+use super::reply::{LINE, Reply, wire};
 use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored};

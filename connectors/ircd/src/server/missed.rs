@@ -8,8 +8,10 @@ use protocol::{AccountName, FoldedName, Timestamp};
 
 use super::caps::Caps;
 use super::client::{Busy, UserId};
-use super::deliver::{Event, LINE, wire};
+use super::deliver::Event;
 use super::outbox::When;
+use super::reply::{LINE, wire};
+use super::track::Missed;
 use super::{ClientId, Server, names};
 use crate::record::{Answer, Query, Range, Stored};
 
@@ -17,17 +19,6 @@ use crate::record::{Answer, Query, Range, Stored};
 const MAX_CONVERSATIONS: usize = 200;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
-
-/// What a client is still to be shown.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Missed {
-    /// Direct messages: first is found out with whom.
-    Direct,
-    /// Lines of one conversation, up to an id; what is newer was shown when it was said.
-    Conversation { key: String, until: i64 },
-    /// That was all; messages up to an id have been shown.
-    End { until: i64 },
-}
 
 impl Server {
     /// What a client that has just been welcomed is to be shown.

@@ -4,7 +4,7 @@ use irc_codec::numeric;
 use protocol::FoldedName;
 
 use super::client::UserId;
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::Ban;
 

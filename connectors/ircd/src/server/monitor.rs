@@ -7,7 +7,7 @@ use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// Bytes of nicknames in one line.

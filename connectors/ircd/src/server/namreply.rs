@@ -5,7 +5,7 @@ use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// Bytes of nicknames in one line of 353: leaves room for the names of server, client and channel.

@@ -6,10 +6,10 @@ use protocol::AccountName;
 use super::caps::Caps;
 use super::claim::Claim;
 use super::client::UserId;
-use super::deliver::Reply;
 use super::lookalike::visible;
 use super::outbox::When;
 use super::registration::REAL_NAME;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 impl Server {

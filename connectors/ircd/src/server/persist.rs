@@ -111,7 +111,7 @@ impl Server {
                 "Your message was not sent: the server could not write it to its disk; try again later",
             ),
         ] {
-            let reply = super::deliver::Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [target, text]);
+            let reply = super::reply::Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [target, text]);
             self.reply_when(id, reply, When::Failed(append, reason));
         }
     }

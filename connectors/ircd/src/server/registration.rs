@@ -7,10 +7,10 @@ use irc_codec::{Message, numeric};
 use protocol::SessionRef;
 
 use super::client::{Busy, User, UserId};
-use super::deliver::Reply;
 use super::lookalike::visible;
 use super::outbox::When;
 use super::pass::candidates;
+use super::reply::Reply;
 use super::seen::ANY;
 use super::{ClientId, Now, Server, names};
 use crate::accounts::{Proof, Refusal};
@@ -316,10 +316,10 @@ impl Server {
         {
             self.finish_response();
         }
-        let line = super::deliver::wire(&Message::new("ERROR", [reason]));
+        let line = super::reply::wire(&Message::new("ERROR", [reason]));
         self.push(
             id,
-            names::clip(&line, super::deliver::LINE - 2).to_owned(),
+            names::clip(&line, super::reply::LINE - 2).to_owned(),
             When::Always,
         );
         self.outbox.close(id);
@@ -338,7 +338,7 @@ impl Server {
         self.end_all_tracks();
         let all: Vec<ClientId> = self.clients.keys().copied().collect();
         for id in all {
-            let line = super::deliver::wire(&Message::new("ERROR", [reason]));
+            let line = super::reply::wire(&Message::new("ERROR", [reason]));
             self.push(id, line, When::Always);
             self.outbox.close(id);
         }

@@ -5,8 +5,9 @@ use protocol::Timestamp;
 
 use super::caps::Caps;
 use super::client::Busy;
-use super::deliver::{Event, Response, wire};
+use super::deliver::{Event, Response};
 use super::outbox::When;
+use super::reply::wire;
 use super::{ClientId, Now, Server, names};
 use crate::record::{Answer, Stored, other_side};
 

@@ -7,10 +7,10 @@ use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::Busy;
-use super::deliver::Reply;
 use super::outbox::When;
 use super::pass::split_device;
 use super::registration::{DISABLED, MAX_FAILURES, wait};
+use super::reply::Reply;
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
 

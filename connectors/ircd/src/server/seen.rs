@@ -4,13 +4,13 @@
 //! A client is told apart from the member's others by the name that it gives, `account@client` at sign-in, else
 //! by its user name: programs seldom share one, and whoever does is one client.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::missed::Missed;
+use super::track::Track;
 use super::{ClientId, Server};
 use crate::record::{Body, Seen};
 
@@ -25,25 +25,6 @@ pub(super) const MAX_NAME: usize = 32;
 
 /// How a connection ended by itself.
 pub(crate) const CLOSED: &str = "Connection closed";
-
-/// How far a client of a member is; only of those that do not ask for history themselves.
-#[derive(Debug)]
-pub(super) struct Track {
-    /// Its name among the member's clients.
-    pub name: String,
-    /// What came up to here was shown to it the last time.
-    pub since: i64,
-    /// The newest message that was sent to it.
-    pub shown: i64,
-    /// The newest that it has certainly read: it answered a PING that came after.
-    pub proved: i64,
-    /// What had been sent when it was sent a PING that it has not answered.
-    pub asked: Option<i64>,
-    /// What it is still to be shown.
-    pub queue: VecDeque<Missed>,
-    /// Lines that it may still be shown.
-    pub lines: usize,
-}
 
 impl Server {
     /// Returns up to where a client of an account was shown what was said.

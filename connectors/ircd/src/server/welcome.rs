@@ -3,8 +3,8 @@
 
 use irc_codec::numeric;
 
-use super::deliver::Reply;
 use super::names::{self, USER_LENGTH};
+use super::reply::Reply;
 use super::{ClientId, Server};
 
 /// What the server calls itself.
@@ -84,7 +84,7 @@ impl Server {
             format!("TOPICLEN={}", limits.topic),
             format!("AWAYLEN={}", limits.text),
             format!("KICKLEN={}", limits.text),
-            format!("LINELEN={}", super::deliver::LINE),
+            format!("LINELEN={}", super::reply::LINE),
             format!(
                 "TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS},KICK:{MAX_TARGETS},WHOIS:{MAX_TARGETS}"
             ),

@@ -5,7 +5,7 @@ use protocol::FoldedName;
 
 use super::caps::Caps;
 use super::client::{User, UserId};
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// Users that one WHO with a mask answers.

@@ -3,7 +3,7 @@
 use irc_codec::{Message, numeric};
 
 use super::client::{User, UserId};
-use super::deliver::Reply;
+use super::reply::Reply;
 use super::{ClientId, Server, names};
 
 /// Users that WHOWAS remembers.

@@ -1,5 +1,5 @@
-//! Who may know whom within a package: the arrows between the folders of `functions-core`, and no circles between its
-//! files.
+//! Who may know whom within a package: the arrows between the folders of `functions-core`, and no circles between the
+//! files of packages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,14 @@ use super::paths::paths;
 
 /// Where the folders are.
 const SOURCES: &str = "functions/core/src/";
+
+/// Packages whose files must not use each other, but for a module and those within it.
+const NO_CIRCLES: &[&str] = &[
+    SOURCES,
+    "connectors/irc/codec/src/",
+    "connectors/irc/src/",
+    "connectors/ircd/src/",
+];
 
 /// Folders, and those that each may use; one may always use itself. What stands further down uses what stands above it.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -58,22 +66,47 @@ struct Module<'a> {
     uses: Vec<Vec<String>>,
 }
 
+/// Files, and those that each uses, by the names of their modules.
+type Graph<'a> = BTreeMap<Vec<&'a str>, BTreeSet<Vec<&'a str>>>;
+
 /// Returns one line for each arrow that should not be, and for each circle; `files` are all files that git knows, with
 /// what is in them.
 pub(super) fn check(files: &BTreeMap<String, String>) -> Vec<String> {
-    let modules = modules(files);
-    if modules.is_empty() {
-        return vec![format!("there are no files below {SOURCES} to check")];
+    let mut broken = Vec::new();
+    for sources in NO_CIRCLES {
+        let modules = modules(sources, files);
+        if modules.is_empty() {
+            broken.push(format!("there are no files below {sources} to check"));
+        }
+        broken.extend(circles(sources, &graph(&modules)));
     }
-    let mut broken = unknown_folders(&modules);
-    let known: BTreeSet<Vec<&str>> = modules.iter().map(|module| module.names.clone()).collect();
-    let mut graph: BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>> = BTreeMap::new();
-    for module in &modules {
+    broken.extend(arrows(&modules(SOURCES, files)));
+    broken
+}
+
+/// Returns one line for each arrow between folders that should not be.
+fn arrows(modules: &[Module<'_>]) -> Vec<String> {
+    let mut broken = unknown_folders(modules);
+    for module in modules {
         for path in &module.uses {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             if let Some(trouble) = trouble(&module.names, &path) {
                 broken.push(format!("{}: {trouble}", module.file));
             }
+        }
+    }
+    broken.sort();
+    broken.dedup();
+    broken
+}
+
+/// Returns which files each file uses, but for those that it is within, or that are within it.
+fn graph<'a>(modules: &'a [Module<'a>]) -> Graph<'a> {
+    let known: BTreeSet<Vec<&str>> = modules.iter().map(|module| module.names.clone()).collect();
+    let mut graph = Graph::new();
+    for module in modules {
+        for path in &module.uses {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let used = (0..=path.len()).rev().map(|length| path[..length].to_vec());
             let used = used.into_iter().find(|names| known.contains(names));
             if let Some(used) = used
@@ -83,15 +116,12 @@ pub(super) fn check(files: &BTreeMap<String, String>) -> Vec<String> {
             }
         }
     }
-    broken.sort();
-    broken.dedup();
-    broken.extend(circles(&graph));
-    broken
+    graph
 }
 
-fn modules(files: &BTreeMap<String, String>) -> Vec<Module<'_>> {
+fn modules<'a>(sources: &str, files: &'a BTreeMap<String, String>) -> Vec<Module<'a>> {
     let ours = files.iter().filter_map(|(file, content)| {
-        let name = file.strip_prefix(SOURCES)?.strip_suffix(".rs")?;
+        let name = file.strip_prefix(sources)?.strip_suffix(".rs")?;
         let name = name.strip_suffix("/mod").unwrap_or(name);
         let names: Vec<&str> = name.split('/').filter(|name| *name != "lib").collect();
         // Tests may look at everything.
@@ -143,7 +173,7 @@ fn related(one: &[&str], other: &[&str]) -> bool {
 }
 
 /// Returns one line for each set of modules that all reach each other.
-fn circles(graph: &BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>>) -> Vec<String> {
+fn circles(sources: &str, graph: &Graph<'_>) -> Vec<String> {
     let reach = |from: &Vec<&str>| {
         let mut seen = BTreeSet::new();
         let mut next: Vec<_> = graph.get(from).into_iter().flatten().collect();
@@ -168,7 +198,7 @@ fn circles(graph: &BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>>) -> Vec<String> {
             .collect();
         found.insert(circle.join(", "));
     }
-    let line = |circle| format!("{SOURCES}: these use each other: {circle}");
+    let line = |circle| format!("{sources}: these use each other: {circle}");
     found.into_iter().map(line).collect()
 }
 
@@ -180,7 +210,9 @@ mod tests {
         let all = MAY_USE.iter().map(|(folder, _)| (*folder, ""));
         let all = all.chain(files.iter().copied());
         let files = all.map(|(name, content)| (format!("{SOURCES}{name}.rs"), content.to_owned()));
-        check(&files.collect())
+        let others = NO_CIRCLES.iter().skip(1);
+        let others = others.map(|sources| (format!("{sources}lib.rs"), String::new()));
+        check(&files.chain(others).collect())
     }
 
     #[test]
@@ -248,6 +280,32 @@ mod tests {
         assert_eq!(
             circle,
             ["functions/core/src/: these use each other: chat::calls, chat::events, chat::turn"]
+        );
+    }
+
+    #[test]
+    fn circles_are_named_in_other_packages_too() {
+        let file = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+        let files = BTreeMap::from([
+            file(
+                "connectors/ircd/src/server/caps.rs",
+                "use super::deliver::Reply;\n",
+            ),
+            file(
+                "connectors/ircd/src/server/client.rs",
+                "use super::caps::Caps;\n",
+            ),
+            file(
+                "connectors/ircd/src/server/deliver.rs",
+                "use super::client::User;\n",
+            ),
+            file("connectors/ircd/src/server/mod.rs", "use client::Client;\n"),
+        ]);
+        let circle = "connectors/ircd/src/: these use each other: server::caps, server::client, server::deliver";
+        assert!(
+            check(&files).contains(&circle.to_owned()),
+            "{:?}",
+            check(&files)
         );
     }
 }

@@ -1,0 +1,18 @@
+//! What a session is handed because it may not look: the time, and random numbers.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::Timestamp;
+
+/// Returns the time of day.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Random, or, on a system without randomness, the time: ids only need to differ.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| now().millis().unsigned_abs())
+}
