@@ -123,7 +123,7 @@ impl Shell {
                     // Nobody holds the connection any more.
                     let reason = "Connector stopped".to_owned();
                     self.session.handle_command(Command::Stop { reason }, clock);
-                    if self.farewell(&outputs).await.is_err() {
+                    if self.close(&outputs).await.is_err() {
                         tracing::debug!("the server did not see our QUIT");
                     }
                     return;
@@ -240,7 +240,7 @@ impl Shell {
     }
 
     /// Sends what QUIT takes, then closes.
-    async fn farewell(&mut self, outputs: &mpsc::Sender<Output>) -> Result<(), ()> {
+    async fn close(&mut self, outputs: &mpsc::Sender<Output>) -> Result<(), ()> {
         if self.act(outputs).await.is_break() {
             return Ok(());
         }

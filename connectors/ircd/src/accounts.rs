@@ -1,4 +1,4 @@
-//! Who knows whether a password is right.
+//! Where passwords are checked and accounts looked up.
 
 use std::future::{Future, ready};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use program::Seldom;
 use protocol::{AccountName, SessionRef, SessionsQuery, Timestamp};
 
-/// What a right password proves.
+/// What a right password gives.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Proof {
     /// Whose it is.
@@ -18,7 +18,7 @@ pub struct Proof {
     pub administrator: bool,
 }
 
-/// Why a name and a password prove nothing.
+/// Why a name and a password are refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
     /// They do not belong together.
@@ -31,10 +31,10 @@ pub enum Refusal {
     Unavailable(String),
 }
 
-/// What [`Accounts::authenticate`] gives.
+/// What [`Accounts::authenticate`] returns.
 pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Proof, Refusal>> + Send + 'a>>;
 
-/// What the questions of [`Accounts`] give, or one sentence why it could not be found out.
+/// What the other methods of [`Accounts`] return; or one sentence why that could not be found out.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
 /// Knows accounts, and checks their passwords.
@@ -52,10 +52,10 @@ pub trait Accounts: Send + Sync + 'static {
     /// Finds out which of a few names are accounts. Given up after [`AUTHENTICATION_SECONDS`].
     fn known(&self, names: Vec<AccountName>) -> Answered<'_, Vec<AccountName>>;
 
-    /// Returns a text that changes whenever something ended that somebody was let in by.
+    /// Returns a text that changes whenever credentials stop being valid.
     fn version(&self) -> Answered<'_, String>;
 
-    /// Finds out what of that is over; at most [`protocol::MAX_SESSIONS_ASKED`].
+    /// Returns which of these credentials are no longer valid; at most [`protocol::MAX_SESSIONS_ASKED`].
     fn ended(&self, sessions: Vec<SessionRef>) -> Answered<'_, Vec<SessionRef>>;
 }
 

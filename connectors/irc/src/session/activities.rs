@@ -11,8 +11,8 @@ use super::Session;
 /// The id of the platform.
 pub(crate) const PLATFORM: &str = "irc";
 
-/// Something that goes into archives and to sockets under one id.
-pub(super) struct Happening<'a> {
+/// Something that goes into the archive and to sockets under one id.
+pub(super) struct ArchivedEvent<'a> {
     pub(super) id: String,
     pub(super) at: Timestamp,
     pub(super) kind: MessageType,
@@ -57,8 +57,8 @@ impl Session {
         }
     }
 
-    /// Gives an activity that needs no archive to sockets.
-    pub(super) fn tell(&mut self, activity: Activity, audience: Audience) {
+    /// Sends an activity to sockets that is not archived.
+    pub(super) fn publish(&mut self, activity: Activity, audience: Audience) {
         self.emit(Output::Activity {
             activity: Box::new(activity),
             audience,
@@ -67,8 +67,8 @@ impl Session {
         });
     }
 
-    /// Gives an activity with records to sockets.
-    pub(super) fn tell_recorded(
+    /// Sends an activity to sockets, with the records to archive.
+    pub(super) fn publish_recorded(
         &mut self,
         activity: Activity,
         audience: Audience,
@@ -83,8 +83,8 @@ impl Session {
         });
     }
 
-    /// Gives a message of a history, which fills a gap from its start on, to sockets.
-    pub(super) fn tell_missed(
+    /// Sends a message of the server's history to sockets: it fills a gap from its start on.
+    pub(super) fn publish_history(
         &mut self,
         activity: Activity,
         audience: Audience,
@@ -101,39 +101,39 @@ impl Session {
         });
     }
 
-    /// The archive entry of a happening.
+    /// The archive entry of an event.
     pub(super) fn record(
         &self,
         target: ArchiveTarget,
-        happening: &Happening<'_>,
+        event: &ArchivedEvent<'_>,
     ) -> (String, EventBody) {
         let name = target.name().to_owned();
-        let text = if happening.text.trim().is_empty() {
+        let text = if event.text.trim().is_empty() {
             "(nothing)".to_owned()
         } else {
-            happening.text.clone()
+            event.text.clone()
         };
         let body = EventBody::Message {
             server: self.server().to_owned(),
             target,
             message: ArchiveMessage {
-                id: Some(happening.id.clone()),
-                timestamp: happening.at.millis(),
-                from: happening.from.to_owned(),
+                id: Some(event.id.clone()),
+                timestamp: event.at.millis(),
+                from: event.from.to_owned(),
                 text,
-                kind: happening.kind,
+                kind: event.kind,
                 client_id: None,
             },
             missed: false,
         };
-        (self.record_id(&name, &happening.id), body)
+        (self.record_id(&name, &event.id), body)
     }
 
-    /// Numerics that answer no request, and other trouble, for full sockets.
+    /// Sends an error to full sockets that answers no request.
     pub(super) fn trouble(&mut self, about: Option<Entity>, sentence: &str) {
         let mut activity = self.activity("error", self.service(), about, None);
         activity.error = Some(sentence.to_owned());
-        self.tell(activity, Audience::Full);
+        self.publish(activity, Audience::Full);
     }
 
     /// The state of the connection.
@@ -143,18 +143,18 @@ impl Session {
             status: self.phase.status(),
             content: Some(self.status.clone()),
             nick: me.name.clone(),
-            // Until it is online the server has not told.
+            // Before that the server has not said how it compares names.
             casemapping: self.is_online().then_some(self.link.case),
             rest: serde_json::Map::new(),
         });
         self.activity("update", self.service(), Some(me), Some(object))
     }
 
-    /// Changes and tells the state.
+    /// Changes the state, and sends it to sockets.
     pub(super) fn set_status(&mut self, sentence: String) {
         self.status = sentence;
         let state = self.state();
-        self.tell(state, Audience::Full);
+        self.publish(state, Audience::Full);
     }
 }
 

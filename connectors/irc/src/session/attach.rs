@@ -1,4 +1,4 @@
-//! Sockets that come, and what they are shown.
+//! Sockets that attach, and what they are sent.
 
 use gateway::{Attached, Audience, RequestId};
 
@@ -18,7 +18,7 @@ impl Session {
         if socket.full {
             let only = Audience::Only(socket.socket);
             let state = self.state();
-            self.tell(state, only);
+            self.publish(state, only);
             let names: Vec<String> = self.link.channels.names().map(str::to_owned).collect();
             for name in names {
                 self.show_room(&name, only, true);

@@ -1,4 +1,4 @@
-//! Who is away: others, and we when nobody looks.
+//! Who is away: others, and the account itself while no client is attached.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use serde_json::Value;
 use super::Session;
 use super::requests::Kind;
 
-/// What the network is told when no socket is attached.
+/// The away message while no socket is attached.
 const AWAY_TEXT: &str = "Not at the keyboard; messages are kept";
 
 /// Channels with more members are not asked who is away.
 const MAX_WHO: usize = 200;
 
-/// Tells our WHO requests from others' (WHOX).
+/// The token by which answers to our WHO requests are recognised (WHOX).
 const WHO_TOKEN: &str = "67";
 
 /// Our own absence. It outlives connections.
 #[derive(Debug, Default)]
 pub(super) struct Away {
     sockets: usize,
-    /// When to say that nobody looks.
+    /// When to send AWAY because no socket is attached.
     due: Option<Duration>,
-    /// What the person asked for.
+    /// The away message that the person set.
     asked: Option<String>,
-    /// What the network was told.
+    /// Whether the server was sent AWAY.
     told: bool,
 }
 
@@ -37,10 +37,10 @@ impl Session {
         if sockets > 0 {
             self.away.due = None;
             if self.away.told && self.away.asked.is_none() {
-                self.tell_away(None);
+                self.send_away(None);
             }
         } else if !self.away.told && self.away.due.is_none() {
-            // A page that is loaded again is no absence.
+            // Reloading the page must not count as an absence.
             self.away.due = Some(self.now.elapsed + self.settings.away_delay);
         }
     }
@@ -52,22 +52,22 @@ impl Session {
     pub(super) fn away_timeout(&mut self) {
         if self.away_due().is_some_and(|due| due <= self.now.elapsed) {
             self.away.due = None;
-            self.tell_away(Some(AWAY_TEXT.to_owned()));
+            self.send_away(Some(AWAY_TEXT.to_owned()));
         }
     }
 
-    /// Tells a new connection.
+    /// Sends AWAY on a new connection, if need be.
     pub(super) fn away_on_entry(&mut self) {
         self.away.told = false;
         if let Some(text) = self.away.asked.clone() {
-            self.tell_away(Some(text));
+            self.send_away(Some(text));
         } else if self.away.sockets == 0 {
             self.away.due = None;
-            self.tell_away(Some(AWAY_TEXT.to_owned()));
+            self.send_away(Some(AWAY_TEXT.to_owned()));
         }
     }
 
-    fn tell_away(&mut self, text: Option<String>) {
+    fn send_away(&mut self, text: Option<String>) {
         self.away.told = text.is_some();
         if self.is_online() {
             self.send_later(&Message::new("AWAY", text));
@@ -96,7 +96,7 @@ impl Session {
         self.ask(request, socket, activity, Kind::Away { away }, message);
     }
 
-    /// 305 and 306.
+    /// RPL_UNAWAY and RPL_NOWAWAY.
     pub(super) fn away_confirmed(&mut self, now_away: bool) {
         let asked =
             self.take_request(|kind| matches!(kind, Kind::Away { away } if *away == now_away));
@@ -120,8 +120,8 @@ impl Session {
         }
     }
 
-    /// 301: the one we wrote to is away, or a part of WHOIS.
-    pub(super) fn told_away(&mut self, message: &Message) {
+    /// RPL_AWAY: the recipient of a message is away, or a part of WHOIS.
+    pub(super) fn away_reply(&mut self, message: &Message) {
         let nick = message.param(1).to_owned();
         if self.whois_away(&nick, message.param(2)) {
             return;
@@ -129,7 +129,7 @@ impl Session {
         self.set_away(&nick, Some(message.param(2).to_owned()));
     }
 
-    /// Remembers and, if it is new, tells who is away.
+    /// Remembers who is away, and sends it to sockets if it is new.
     fn set_away(&mut self, nick: &str, text: Option<String>) {
         let known = self.link.away.get(nick);
         if known == text.as_ref() {
@@ -146,7 +146,7 @@ impl Session {
             ..PresenceObject::default()
         });
         match text {
-            // Of strangers nobody would tell us that they are back.
+            // The server would not tell us when people are back with whom we share no channel.
             Some(text) if shares => {
                 self.link.away.insert(nick, text);
             }
@@ -156,7 +156,7 @@ impl Session {
             }
         }
         let activity = self.activity("update", self.person(nick), None, Some(object));
-        self.tell(activity, Audience::Full);
+        self.publish(activity, Audience::Full);
     }
 
     /// Asks who is away in a channel that we just joined.
@@ -176,7 +176,7 @@ impl Session {
         self.send_later(&message);
     }
 
-    /// 352 and 354: `G` among the flags means gone.
+    /// RPL_WHOREPLY and RPL_WHOSPCRPL: the flag `G` means gone.
     pub(super) fn who_line(&mut self, code: Numeric, message: &Message) {
         let (nick, flags) = match code {
             numeric::RPL_WHOREPLY => (message.param(5), message.param(6)),

@@ -178,7 +178,7 @@ impl Session {
     }
 
     pub(super) fn sign_in_due(&self) -> Option<Duration> {
-        self.link.look_again.filter(|_| self.is_online())
+        self.link.check_sign_in_at.filter(|_| self.is_online())
     }
 
     /// While channels wait for the sign-in: not every server tells that its services are back, but all list it.
@@ -187,15 +187,15 @@ impl Session {
             .sign_in_due()
             .is_some_and(|due| due <= self.now.elapsed)
         {
-            self.look_for_sign_in();
+            self.schedule_sign_in_check();
             self.link.capabilities.refused.remove(SASL);
             self.send_later(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         }
     }
 
-    pub(super) fn look_for_sign_in(&mut self) {
+    pub(super) fn schedule_sign_in_check(&mut self) {
         let next = self.now.elapsed + self.settings.sign_in_wait;
-        self.link.look_again = self.link.held.then_some(next);
+        self.link.check_sign_in_at = self.link.held.then_some(next);
     }
 
     /// Whether the account wants to be signed in with SASL.

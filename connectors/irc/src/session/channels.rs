@@ -1,4 +1,4 @@
-//! The channels we are in: coming, going, topics.
+//! The channels we are in: JOIN, PART and KICK.
 
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
@@ -6,7 +6,7 @@ use protocol::{
     Activity, ActivityObject, ArchiveTarget, EventBody, FoldedMap, MessageType, TextObject, Timestamp,
 };
 
-use super::activities::{Happening, stamp};
+use super::activities::{ArchivedEvent, stamp};
 use super::requests::Kind;
 use super::{Session, Wanted};
 
@@ -101,7 +101,7 @@ impl Session {
     /// Joins the channels that the account wants and is not in.
     pub(super) fn join_waiting(&mut self) {
         self.link.held = false;
-        self.link.look_again = None;
+        self.link.check_sign_in_at = None;
         let wanted = self.wanted.clone();
         self.join_all(&wanted);
     }
@@ -178,7 +178,7 @@ impl Session {
         };
         let record = (self.record_id(channel, &id), body);
         let told = self.activity("leave", self.me(), Some(self.room(channel)), None);
-        self.tell_recorded(told, Audience::Full, vec![record]);
+        self.publish_recorded(told, Audience::Full, vec![record]);
     }
 
     pub(super) fn join_seen(&mut self, message: &Message, from: &str) {
@@ -193,8 +193,8 @@ impl Session {
                 return;
             }
             let (activity, record) =
-                self.passage("join", &name, from, &id, at, format!("{from} joined"), None);
-            self.tell_recorded(activity, Audience::All, vec![record]);
+                self.membership_event("join", &name, from, &id, at, format!("{from} joined"), None);
+            self.publish_recorded(activity, Audience::All, vec![record]);
             return;
         }
         if let Some(source) = &message.source {
@@ -217,9 +217,9 @@ impl Session {
             |kind| matches!(kind, Kind::Join { channel, .. } if case.same(channel, &name)),
         );
         let text = format!("{from} joined");
-        let (activity, record) = self.passage("join", &name, from, &id, at, text, None);
+        let (activity, record) = self.membership_event("join", &name, from, &id, at, text, None);
         let mut records = Vec::new();
-        // Coming back after a lost connection is no news.
+        // Rejoining after a lost connection is not archived.
         if !self.wanted.iter().any(|w| self.same(&w.name, &name)) {
             let key = asked.as_ref().and_then(|pending| match &pending.kind {
                 Kind::Join { key, .. } => key.clone(),
@@ -250,7 +250,7 @@ impl Session {
         let audience = asked.as_ref().map_or(Audience::Full, |pending| {
             Audience::Except(pending.socket.socket)
         });
-        self.tell_recorded(activity.clone(), audience, records);
+        self.publish_recorded(activity.clone(), audience, records);
         if let Some(pending) = asked {
             self.done(pending.request, Ok(activity));
         }
@@ -288,7 +288,8 @@ impl Session {
             by: by.map(str::to_owned),
             ..TextObject::new(reason)
         });
-        let (activity, record) = self.passage("leave", name, who, &id, at, text, Some(object));
+        let (activity, record) =
+            self.membership_event("leave", name, who, &id, at, text, Some(object));
         let mut records = vec![record];
         let mut asked = None;
         let case = self.link.case;
@@ -298,7 +299,7 @@ impl Session {
                     |kind| matches!(kind, Kind::Leave { channel } if case.same(channel, name)),
                 );
             }
-            // Kicked, we do not come back by ourselves either.
+            // After a kick we do not rejoin by ourselves.
             if self.forget_wanted(name) {
                 let body = EventBody::Left {
                     channel: name.to_owned(),
@@ -318,11 +319,11 @@ impl Session {
         let audience = asked.as_ref().map_or(Audience::All, |pending| {
             Audience::Except(pending.socket.socket)
         });
-        self.tell_recorded(activity.clone(), audience, records);
+        self.publish_recorded(activity.clone(), audience, records);
         if let Some(pending) = asked {
             if matches!(pending.kind, Kind::Kick { .. }) {
                 // The ack is the request itself; its socket sees the departure as everybody does.
-                self.tell(activity, Audience::Only(pending.socket.socket));
+                self.publish(activity, Audience::Only(pending.socket.socket));
                 self.complete(pending);
             } else {
                 self.done(pending.request, Ok(activity));
@@ -335,7 +336,7 @@ impl Session {
         clippy::too_many_arguments,
         reason = "they are the parts of the activity"
     )]
-    pub(super) fn passage(
+    pub(super) fn membership_event(
         &self,
         kind: &str,
         name: &str,
@@ -345,7 +346,7 @@ impl Session {
         text: String,
         object: Option<ActivityObject>,
     ) -> (Activity, (String, EventBody)) {
-        let happening = Happening {
+        let event = ArchivedEvent {
             id: id.to_owned(),
             at,
             kind: if kind == "join" {
@@ -356,12 +357,12 @@ impl Session {
             from: who,
             text,
         };
-        let record = self.record(ArchiveTarget::Channel(name.to_owned()), &happening);
+        let record = self.record(ArchiveTarget::Channel(name.to_owned()), &event);
         let activity = self.activity(kind, self.person(who), Some(self.room(name)), object);
         (stamp(activity, id, at), record)
     }
 
-    /// 470: the server sends us to another channel.
+    /// ERR_LINKCHANNEL: the server forwards us to another channel.
     pub(super) fn join_forwarded(&mut self, message: &Message) {
         let (from, to) = (message.param(1).to_owned(), message.param(2).to_owned());
         let case = self.link.case;
@@ -375,7 +376,7 @@ impl Session {
     }
 }
 
-/// What is said when the account is in as many channels as a connection remembers.
+/// The error when the account is in as many channels as a connection remembers.
 fn too_many(channel: &str, server: &str) -> String {
     format!(
         "A connection remembers at most {} channels, and yours to {server} has as many: {channel} is one too many; leave another first.",

@@ -12,7 +12,7 @@ use crate::record::Record as _;
 /// How long the server may take to close the connection after QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A shorter wait for our turn to connect is not told.
+/// A shorter wait for our turn to connect is not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// How long a connection must have lasted to count as a good one.
@@ -61,7 +61,7 @@ impl Session {
     pub(super) fn connection_due(&self) -> Option<Duration> {
         match self.phase {
             Phase::Offline { retry } => Some(retry),
-            // Some servers end their welcome with nothing.
+            // Some servers send no end of the welcome.
             Phase::Registering { deadline } if self.link.welcomed => {
                 Some(deadline.min(self.link.heard + self.settings.welcome_wait))
             }
@@ -115,7 +115,7 @@ impl Session {
             .push_back(Action::Connect { host, port, secure });
     }
 
-    /// Tells why the attempt does not begin at once.
+    /// Reports why the attempt does not begin at once.
     pub(super) fn queued(&mut self, wait: Duration) {
         if self.phase == Phase::Connecting && wait >= WORTH_TELLING {
             let host = self.assignment.connection.host();
@@ -149,7 +149,7 @@ impl Session {
             Phase::Ended => {}
             Phase::Stopping { .. } => self.end(),
             _ => {
-                let sentence = match self.link.farewell.take() {
+                let sentence = match self.link.closing_reason.take() {
                     Some(text) => format!("{} closed the connection: {text}", self.server()),
                     None => reason.to_owned(),
                 };
@@ -283,7 +283,7 @@ impl Session {
             self.join_all(&come);
             if self.link.held && self.assignment.connection.without_account() {
                 self.join_waiting();
-                self.tell_online();
+                self.report_online();
             }
             if nick != self.link.nick {
                 self.send_later(&Message::new("NICK", [nick]));
@@ -295,7 +295,7 @@ impl Session {
         }
     }
 
-    /// The server let us in and has told what it can.
+    /// The registration is complete, and the server has said what it supports.
     pub(super) fn go_online(&mut self) {
         self.phase = Phase::Online;
         self.link.online_since = self.now.elapsed;
@@ -304,8 +304,8 @@ impl Session {
             .set_paced(!self.link.isupport.has("soju.im/SAFERATE"));
         let without = self.lacks_sign_in();
         self.link.held = without && !self.assignment.connection.without_account();
-        self.look_for_sign_in();
-        self.tell_online();
+        self.schedule_sign_in_check();
+        self.report_online();
         self.attached_online();
         if without {
             let server = self.server();
@@ -322,7 +322,7 @@ impl Session {
         }
         self.announce_motd();
         let pending = self.pending_joins();
-        // Without the account that the person wanted to have, going in is for the person to decide.
+        // Whether to join without the account is for the person to decide.
         let mut wanted = if self.link.held {
             Vec::new()
         } else {
@@ -339,8 +339,8 @@ impl Session {
         self.ask_targets();
     }
 
-    /// Tells as whom we are connected, and what is missing.
-    pub(super) fn tell_online(&mut self) {
+    /// Reports under which nickname we are connected, and what is missing.
+    pub(super) fn report_online(&mut self) {
         let mut sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
         if self.link.held {
             sentence.push_str(" It offers no sign-in, and your channels wait for that.");
@@ -359,7 +359,7 @@ impl Session {
         if !motd.is_empty() {
             let object = ActivityObject::topic(&motd);
             let activity = self.activity("update", self.service(), None, Some(object));
-            self.tell(activity, Audience::All);
+            self.publish(activity, Audience::All);
         }
     }
 }

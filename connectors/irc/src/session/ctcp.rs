@@ -1,4 +1,4 @@
-//! CTCP: what other clients ask ours, and what they answer to others' questions.
+//! CTCP: requests of other clients, and their replies.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use irc_codec::{Ctcp, Message};
 
 use super::Session;
 
-/// Answers within [`WINDOW`]; more questions stay unanswered, so that nobody can make us flood.
+/// Answers within [`WINDOW`]; further requests stay unanswered, so that nobody can make us flood.
 const MAX_ANSWERS: usize = 3;
 const WINDOW: Duration = Duration::from_secs(30);
 
@@ -14,14 +14,14 @@ const WINDOW: Duration = Duration::from_secs(30);
 const MAX_ECHO: usize = 64;
 
 impl Session {
-    /// A question: answered if we can, and shown to the person.
+    /// A request: answered if we can, and shown to the person.
     pub(super) fn ctcp_asked(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
         self.answer_ctcp(from, ctcp);
         let sentence = format!("{from} asks by CTCP: {}", in_words(ctcp));
         self.announce(message, sentence);
     }
 
-    /// An answer to a question of the account's, from whatever client it was asked.
+    /// A reply to a request of the account, whichever of its clients sent it.
     pub(super) fn ctcp_answered(&mut self, message: &Message, from: &str, ctcp: &Ctcp) {
         let sentence = format!("{from} answers by CTCP: {}", in_words(ctcp));
         self.announce(message, sentence);

@@ -1,4 +1,4 @@
-//! Which chapter a line belongs to.
+//! Which handler a line belongs to.
 
 use irc_codec::{Message, Numeric};
 use protocol::Timestamp;
@@ -33,7 +33,7 @@ impl Session {
             }
             "ERROR" => {
                 let text = message.param(0).to_owned();
-                self.link.farewell = Some(text);
+                self.link.closing_reason = Some(text);
             }
             "CAP" => self.capability(message),
             "AUTHENTICATE" => self.challenge(message),
@@ -56,7 +56,7 @@ impl Session {
             "TOPIC" => self.topic_changed(message),
             "MODE" => self.modes_changed(message),
             "INVITE" => self.invited(message, &from),
-            "ACCOUNT" if self.is_me(&from) => self.account_told(message),
+            "ACCOUNT" if self.is_me(&from) => self.account_changed(message),
             "WALLOPS" => self.wallops(message),
             "AWAY" => self.away_seen(message, &from),
             "CHGHOST" if self.is_me(&from) => {
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// When a message was sent: the server's word (server-time), else now.
+    /// When a message was sent: as the server says (server-time), else now.
     pub(super) fn time_of(&self, message: &Message) -> Timestamp {
         message
             .tags

@@ -27,7 +27,7 @@ struct Fill {
     live: Option<Timestamp>,
 }
 
-/// How far we know what was said.
+/// Up to when messages are known.
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Folded as ASCII: the server's way is not known before we are in, and a miss only means that more is asked for
@@ -40,7 +40,7 @@ pub(super) struct History {
     persons: Option<Timestamp>,
     /// Whether that is so up to now.
     persons_whole: bool,
-    /// Whether the server is still telling who wrote.
+    /// Whether the server is still listing who wrote.
     asking: bool,
     since: Option<Timestamp>,
 }
@@ -92,7 +92,7 @@ impl Session {
         }
     }
 
-    /// What follows from records of something that happens now: nothing while a gap before it is open.
+    /// Up to when nothing is missing after records of something that happens now: unchanged while a gap before it is open.
     pub(super) fn seen_live(&self, records: &[(String, EventBody)]) -> Seen {
         if !self.knows_history() {
             return Seen::ALL;
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// The server has told who wrote.
+    /// The server has listed who wrote.
     pub(super) fn history_targets_end(&mut self) {
         if std::mem::take(&mut self.history.asking) {
             self.persons_closed();
@@ -265,7 +265,7 @@ impl Session {
         self.history.since = Some(since);
         (self.history.persons_whole, self.history.asking) = (false, true);
         let from = format!("timestamp={}", since.plus_millis(-1));
-        // A server whose clock is ahead of ours has messages from our future.
+        // The server's clock may be ahead of ours.
         let to = format!("timestamp={}", self.now.wall.plus_millis(86_400_000));
         let limit = MAX_PERSONS.min(self.history_limit()).to_string();
         self.send_later(&Message::new(

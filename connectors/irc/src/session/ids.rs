@@ -127,7 +127,7 @@ impl Session {
         numbered(number)
     }
 
-    /// A new id, unique among all connections: a server without ids lets us name what happens.
+    /// A new id, unique among all connections, for what the server gives none.
     pub(super) fn new_id(&mut self) -> String {
         self.counter += 1;
         format!("{:016x}-{:x}", self.random.seed, self.counter)

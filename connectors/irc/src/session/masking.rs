@@ -1,5 +1,5 @@
-//! What stands where a secret usually stands in what services say: behind the word for it, before "is your code", behind
-//! the modes of a channel with a key, and in addresses.
+//! Finds secrets in messages of services by their place: after the word for it, before "is your code", after the modes of
+//! a channel with a key, and in addresses.
 
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "•••";

@@ -16,7 +16,7 @@ const MAX_MEMBERSHIPS: usize = 150_000;
 /// The longest nickname of somebody else that is kept, in bytes.
 const MAX_NICK: usize = 128;
 
-/// In how many of our channels somebody is, by nickname: told without a look at all channels.
+/// In how many of our channels each person is, so that not all channels have to be searched.
 #[derive(Debug, Default)]
 pub(super) struct People {
     shared: FoldedMap<u32>,
@@ -98,7 +98,7 @@ impl Session {
         }
     }
 
-    /// Somebody is in one channel less. Whether strangers are away nobody would tell us.
+    /// Somebody is in one channel less. With none in common the server would not tell us who is away.
     fn member_gone(&mut self, nick: &str) {
         if self.link.people.went(nick) {
             self.link.away.remove(nick);
@@ -162,8 +162,8 @@ impl Session {
                 ..TextObject::new(reason)
             });
             let (activity, record) =
-                self.passage("leave", &name, from, &id, at, text.clone(), Some(object));
-            self.tell_recorded(activity, Audience::All, vec![record]);
+                self.membership_event("leave", &name, from, &id, at, text.clone(), Some(object));
+            self.publish_recorded(activity, Audience::All, vec![record]);
         }
         self.nick_became_free(from);
     }

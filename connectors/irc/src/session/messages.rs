@@ -1,4 +1,4 @@
-//! What people say: PRIVMSG and NOTICE.
+//! Messages: PRIVMSG and NOTICE.
 
 use gateway::Audience;
 use irc_codec::{Ctcp, Message, Source};
@@ -7,11 +7,11 @@ use protocol::{
 };
 
 use super::Session;
-use super::activities::{Happening, stamp};
+use super::activities::{ArchivedEvent, stamp};
 use super::people::source_of;
 use super::secrets::name_of;
 
-/// How something is said.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Manner {
     Text,
@@ -43,7 +43,7 @@ impl Session {
         let text = message.param(1);
         let history = self.in_history(message);
         let notice = message.command == "NOTICE";
-        // Before the welcome servers say how they look a host up; what persons and bouncers say is for the user.
+        // Before the welcome servers only report that they look up a host; messages of bouncers and people are shown.
         let early = self.registering() && self.is_server(&source_of(message));
         if early || text.is_empty() {
             return;
@@ -71,7 +71,7 @@ impl Session {
             self.history_message(batch, at);
         }
         let id = self.id_of(message);
-        // What an operator says to all of a server or network (`$*`) is said to us.
+        // A message of an operator to all of a server or network (`$*`) is one to us.
         let target = match message.param(0) {
             all if all.starts_with('$') => self.link.nick.clone(),
             one => one.to_owned(),
@@ -98,15 +98,15 @@ impl Session {
         }
         let source = source_of(message);
         if mine {
-            self.learn_secrets(&target, &text);
+            self.note_secrets(&target, &text);
         } else {
-            self.look_for_services(&source);
+            self.note_services(&source);
         }
         if self.is_server(&source) && !self.is_conversation(&target) {
-            self.server_says(&text, &id, at);
+            self.server_notice(&text, &id, at);
             return;
         }
-        let (activity, records) = self.said_by(&source, &target, manner, &text, &id, at);
+        let (activity, records) = self.message_from(&source, &target, manner, &text, &id, at);
         if history.is_none() {
             let other = if mine || self.is_conversation(&target) {
                 target
@@ -116,14 +116,14 @@ impl Session {
             self.history_live(&other, at);
         }
         if history.is_some() {
-            self.tell_missed(activity, Audience::All, records);
+            self.publish_history(activity, Audience::All, records);
         } else {
-            self.tell_recorded(activity, Audience::All, records);
+            self.publish_recorded(activity, Audience::All, records);
         }
     }
 
-    /// The activity and the record of something that we said, perhaps under another name.
-    pub(super) fn said(
+    /// The activity and the record of a message that we sent, perhaps under another name.
+    pub(super) fn own_message(
         &self,
         from: &str,
         target: &str,
@@ -138,11 +138,11 @@ impl Session {
             user: Some(String::new()),
             host: None,
         };
-        self.said_by(&source, target, manner, text, id, at)
+        self.message_from(&source, target, manner, text, id, at)
     }
 
-    /// The activity and the record of something that was said. A server speaks to channels only.
-    fn said_by(
+    /// The activity and the record of a message. Those of a server to us alone are notices, which are not archived.
+    fn message_from(
         &self,
         source: &Source,
         target: &str,
@@ -167,7 +167,7 @@ impl Session {
         };
         let object = manner.object(text);
         let activity = self.activity("send", self.sender(source), Some(entity), Some(object));
-        let happening = Happening {
+        let event = ArchivedEvent {
             id: id.to_owned(),
             at,
             kind: manner.record_type(),
@@ -177,23 +177,23 @@ impl Session {
         let records = if self.is_me(from) && self.is_secret(target, text) {
             Vec::new()
         } else {
-            vec![self.record(archive, &happening)]
+            vec![self.record(archive, &event)]
         };
         (stamp(activity, id, at), records)
     }
 
     /// A notice of the server itself: shown, not archived.
-    fn server_says(&mut self, text: &str, id: &str, at: Timestamp) {
+    fn server_notice(&mut self, text: &str, id: &str, at: Timestamp) {
         let object = ActivityObject::notice(text);
         let activity = self.activity("send", self.service(), Some(self.me()), Some(object));
-        self.tell(stamp(activity, id, at), Audience::Full);
+        self.publish(stamp(activity, id, at), Audience::Full);
     }
 
-    /// Shows something that is no message, from the server; not archived.
+    /// Shows something as a notice of the server; not archived.
     pub(super) fn announce(&mut self, message: &Message, text: String) {
         let at = self.time_of(message);
         let id = self.id_of(message);
-        self.server_says(&text, &id, at);
+        self.server_notice(&text, &id, at);
     }
 
     /// Whether a target is a channel, or the part of a channel that holds some rank, such as `@#channel`.

@@ -1,9 +1,9 @@
 //! One always-on connection as a state machine without I/O.
 //!
-//! In go commands of the gateway, lines of the server, the fate of the connection, and time; out come
-//! actions. The contract: call one `handle_…`, then take actions with [`Session::poll_action`] until
-//! there are none, then wait for whatever is first, at most until [`Session::poll_timeout`]. There is no
-//! clock and no randomness in here: both are handed in, so a test can play any story.
+//! Its inputs are commands of the gateway, lines of the server, the state of the socket, and time; its outputs are actions.
+//! The contract: call one `handle_…`, then take actions with [`Session::poll_action`] until there are none, then wait for
+//! whatever comes first, at most until [`Session::poll_timeout`]. Time and randomness are passed in, so that tests control
+//! them.
 
 mod activities;
 mod attach;
@@ -115,10 +115,10 @@ struct Link {
     server_name: Option<String>,
     /// The account that we are signed in to, as the services tell; empty if they did not say which.
     account: Option<String>,
-    /// When the server welcomed us without the sign-in that the account asks for, until the account comes.
+    /// Whether channels wait because the server accepted us without the sign-in that the account asks for.
     held: bool,
-    /// When to see whether there is one now.
-    look_again: Option<Duration>,
+    /// When to check whether the server offers it now.
+    check_sign_in_at: Option<Duration>,
     user: Option<String>,
     host: Option<String>,
     welcomed: bool,
@@ -137,7 +137,7 @@ struct Link {
     nick_tries: u32,
     regain: nick::Regain,
     /// The text of ERROR, the server's reason to close.
-    farewell: Option<String>,
+    closing_reason: Option<String>,
     online_since: Duration,
     ctcp_replies: VecDeque<Duration>,
     /// Channels that nothing can be relayed to under another name.
@@ -240,7 +240,7 @@ impl Session {
         self.now = now;
         self.link.heard = now.elapsed;
         self.link.pinged = None;
-        // What cannot be read is passed over: a server's mistake must not end the connection.
+        // Invalid lines are ignored: a server's mistake must not end the connection.
         if let Ok(message) = Message::parse_bytes(line) {
             self.dispatch(&message);
         }
@@ -279,7 +279,7 @@ impl Session {
         self.flush();
     }
 
-    /// Tells when [`Session::handle_timeout`] is due, as [`Clock::elapsed`].
+    /// Returns when [`Session::handle_timeout`] is due, as [`Clock::elapsed`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         [
@@ -297,7 +297,7 @@ impl Session {
         .min()
     }
 
-    /// Gives the next action.
+    /// Returns the next action.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }

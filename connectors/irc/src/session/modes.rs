@@ -79,16 +79,16 @@ impl Session {
             let audience = asked.as_ref().map_or(Audience::All, |pending| {
                 Audience::Except(pending.socket.socket)
             });
-            self.tell(activity.clone(), audience);
+            self.publish(activity.clone(), audience);
             if let Some(pending) = asked {
                 self.done(pending.request, Ok(activity));
             }
         }
     }
 
-    /// `MODE +k`: what is needed to come back.
+    /// `MODE +k`: the key is needed to rejoin.
     fn key_changed(&mut self, name: &str, change: &ModeChange, message: &Message) {
-        // A key that is no longer asked for opens all the same. Some servers hide it.
+        // A key that was removed does no harm in a JOIN. Some servers hide it.
         let Some(key) = change.argument.as_ref().filter(|key| {
             change.set && !key.contains([' ', ',']) && !key.chars().all(|c| c == '*')
         }) else {
@@ -109,12 +109,12 @@ impl Session {
         };
         let records = vec![(self.record_id(name, &format!("keyed-{id}")), body)];
         let here = self.activity("join", self.me(), Some(self.room(name)), None);
-        // Nobody needs to be told: the records are what counts.
-        self.tell_recorded(here, Audience::Only(NO_SOCKET), records);
+        // No socket needs the activity: it only carries the records.
+        self.publish_recorded(here, Audience::Only(NO_SOCKET), records);
     }
 
-    /// 324: the modes of a channel, perhaps with its key.
-    pub(super) fn channel_modes_told(&mut self, message: &Message) {
+    /// RPL_CHANNELMODEIS: the modes of a channel, perhaps with its key.
+    pub(super) fn channel_modes_reply(&mut self, message: &Message) {
         let name = message.param(1).to_owned();
         let params = message.params.get(2..).unwrap_or_default();
         for change in parse_modes(&self.link.isupport, params) {
@@ -140,17 +140,17 @@ impl Session {
         });
         let (actor, target) = (self.sender(&source_of(message)), self.person(&whom));
         let activity = self.activity("invite", actor, Some(target), Some(room));
-        self.tell(stamp(activity, &id, at), Audience::Full);
+        self.publish(stamp(activity, &id, at), Audience::Full);
     }
 
-    /// 341: our invitation is on its way.
+    /// RPL_INVITING: our invitation is on its way.
     pub(super) fn invite_confirmed(&mut self, message: &Message) {
         let (nick, channel) = (message.param(1), message.param(2));
         let case = self.link.case;
         let asked = self.take_request(|kind| {
             matches!(kind, Kind::Invite { nick: n, channel: c }
                 if case.same(n, nick) && case.same(c, channel)
-                    // Some servers give them the other way round.
+                    // Some servers send them in the other order.
                     || case.same(n, channel) && case.same(c, nick))
         });
         if let Some(pending) = asked {

@@ -8,7 +8,7 @@ use protocol::{
 };
 
 use super::Session;
-use super::activities::{Happening, stamp};
+use super::activities::{ArchivedEvent, stamp};
 use super::channels::Channel;
 use super::people::source_of;
 use super::requests::Kind;
@@ -17,7 +17,7 @@ use super::requests::Kind;
 const MAX_NAMES: usize = 5000;
 
 impl Session {
-    /// 353.
+    /// RPL_NAMREPLY.
     pub(super) fn names_line(&mut self, message: &Message) {
         let name = message.param(2).to_owned();
         let list = message.params.last().cloned().unwrap_or_default();
@@ -48,7 +48,7 @@ impl Session {
         }
     }
 
-    /// 366.
+    /// RPL_ENDOFNAMES.
     pub(super) fn names_end(&mut self, message: &Message) {
         let name = message.param(1).to_owned();
         let case = self.link.case;
@@ -126,7 +126,7 @@ impl Session {
             }
         }
         for activity in shown {
-            self.tell(activity, audience);
+            self.publish(activity, audience);
         }
     }
 
@@ -146,7 +146,7 @@ impl Session {
         self.activity("update", actor, Some(self.room(channel)), Some(object))
     }
 
-    /// The role of somebody with these modes: what stands above or at `o` owns.
+    /// The role of somebody with these modes: `o` and what ranks higher is an owner.
     pub(super) fn role_of(&self, modes: &str) -> &'static str {
         let ranks = self.link.isupport.ranks();
         let place = |mode: char| ranks.iter().position(|&(letter, _)| letter == mode);
@@ -171,14 +171,14 @@ impl Session {
         activity
     }
 
-    /// 331 and 332.
-    pub(super) fn topic_told(&mut self, name: &str, topic: &str) {
+    /// RPL_NOTOPIC and RPL_TOPIC.
+    pub(super) fn topic_reply(&mut self, name: &str, topic: &str) {
         if let Some(channel) = self.channel_mut(name) {
             topic.clone_into(&mut channel.topic);
         }
     }
 
-    /// 333.
+    /// RPL_TOPICWHOTIME.
     pub(super) fn topic_setter(&mut self, message: &Message) {
         let by = Source::parse(message.param(2));
         let seconds = message.param(3).parse::<i64>().ok();
@@ -207,14 +207,14 @@ impl Session {
         } else {
             format!("{from} changed the topic to: {topic}")
         };
-        let happening = Happening {
+        let event = ArchivedEvent {
             id: id.clone(),
             at,
             kind: MessageType::Topic,
             from,
             text,
         };
-        let record = self.record(ArchiveTarget::Channel(name.clone()), &happening);
+        let record = self.record(ArchiveTarget::Channel(name.clone()), &event);
         let object = ActivityObject::topic(&topic);
         let actor = self.sender(&source);
         let activity = self.activity("update", actor, Some(self.room(&name)), Some(object));
@@ -230,7 +230,7 @@ impl Session {
         let audience = asked.as_ref().map_or(Audience::All, |pending| {
             Audience::Except(pending.socket.socket)
         });
-        self.tell_recorded(activity.clone(), audience, vec![record]);
+        self.publish_recorded(activity.clone(), audience, vec![record]);
         if let Some(pending) = asked {
             self.done(pending.request, Ok(activity));
         }

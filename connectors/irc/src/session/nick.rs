@@ -7,7 +7,7 @@ use irc_codec::{Message, numeric};
 use protocol::{ActivityObject, EventBody, MessageType};
 
 use super::Session;
-use super::activities::{Happening, stamp};
+use super::activities::{ArchivedEvent, stamp};
 use super::numerics::ErrorReply;
 use super::requests::Kind;
 
@@ -20,13 +20,13 @@ pub(super) struct Regain {
     at: Option<Duration>,
     wait: Duration,
     asked: bool,
-    /// The network changed our nickname itself, as services do with one that belongs to an account: to take it again
-    /// would only begin the same anew. Until we are signed in.
+    /// The network changed our nickname itself, as services do with one that belongs to an account: taking it again would
+    /// only repeat that, until we are signed in.
     ended: bool,
 }
 
 impl Session {
-    /// 432, 433, 436, 437 while nobody asked for a nickname.
+    /// An error about a nickname that no client asked for.
     pub(super) fn nick_refused(&mut self, error: ErrorReply, message: &Message) -> bool {
         if self.registering() && !self.link.welcomed {
             self.try_other_nick(error, message);
@@ -56,7 +56,7 @@ impl Session {
             return;
         }
         let next = if error == ErrorReply::Numeric(numeric::ERR_ERRONEUSNICKNAME) && tries == 0 {
-            // Too long is the usual reason; nine is what every server takes (RFC 2812, section 1.2.1).
+            // It is usually too long; every server accepts nine characters (RFC 2812, section 1.2.1).
             wanted.chars().filter(char::is_ascii).take(9).collect()
         } else if tries < 3 {
             format!("{}_", self.link.nick)
@@ -162,14 +162,14 @@ impl Session {
             }
         }
         for channel in self.rename_member(old, &new) {
-            let happening = Happening {
+            let event = ArchivedEvent {
                 id: id.clone(),
                 at,
                 kind: MessageType::Nick,
                 from: old,
                 text: format!("{old} is now known as {new}"),
             };
-            records.push(self.record(protocol::ArchiveTarget::Channel(channel), &happening));
+            records.push(self.record(protocol::ArchiveTarget::Channel(channel), &event));
         }
         let activity = self.activity(
             "update",
@@ -181,13 +181,13 @@ impl Session {
         let audience = asked.as_ref().map_or(Audience::All, |pending| {
             Audience::Except(pending.socket.socket)
         });
-        self.tell_recorded(activity.clone(), audience, records);
+        self.publish_recorded(activity.clone(), audience, records);
         if let Some(pending) = asked {
             self.done(pending.request, Ok(activity));
         }
         if mine {
             self.schedule_regain();
-            self.tell_online();
+            self.report_online();
         } else {
             self.nick_became_free(old);
         }

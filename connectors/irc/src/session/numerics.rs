@@ -34,7 +34,7 @@ const OTHER_ERRORS: &[Numeric] = &[
     numeric::ERR_MLOCKRESTRICTED,
 ];
 
-/// What servers tell unasked at the entry to every client or to every channel, and ends of lists: nobody waits for it.
+/// What servers send unasked at registration or on joining, and ends of lists: nobody waits for it.
 const QUIET: &[Numeric] = &[
     numeric::RPL_YOURHOST,
     numeric::RPL_CREATED,
@@ -94,7 +94,7 @@ impl Session {
             numeric::RPL_UNAWAY | numeric::RPL_NOWAWAY => {
                 self.away_confirmed(code == numeric::RPL_NOWAWAY)
             }
-            numeric::RPL_AWAY => self.told_away(message),
+            numeric::RPL_AWAY => self.away_reply(message),
             numeric::RPL_WHOISUSER
             | numeric::RPL_WHOISSERVER
             | numeric::RPL_WHOISOPERATOR
@@ -113,9 +113,9 @@ impl Session {
             numeric::RPL_LISTSTART => {}
             numeric::RPL_LIST => self.list_line(message),
             numeric::RPL_LISTEND => self.list_end(),
-            numeric::RPL_CHANNELMODEIS => self.channel_modes_told(message),
-            numeric::RPL_NOTOPIC => self.topic_told(message.param(1), ""),
-            numeric::RPL_TOPIC => self.topic_told(message.param(1), &text),
+            numeric::RPL_CHANNELMODEIS => self.channel_modes_reply(message),
+            numeric::RPL_NOTOPIC => self.topic_reply(message.param(1), ""),
+            numeric::RPL_TOPIC => self.topic_reply(message.param(1), &text),
             numeric::RPL_TOPICWHOTIME => self.topic_setter(message),
             numeric::RPL_INVITING => self.invite_confirmed(message),
             numeric::RPL_WHOREPLY | numeric::RPL_WHOSPCRPL => self.who_line(code, message),
@@ -124,13 +124,13 @@ impl Session {
             numeric::ERR_LINKCHANNEL => self.join_forwarded(message),
             _ if is_error(code) => self.request_failed(ErrorReply::Numeric(code), message),
             _ if QUIET.contains(&code) => {}
-            // A server may tell more of a person than is known here.
+            // WHOIS has more replies than are known here.
             _ if self.asks_about(message.param(1)) => {}
             _ => self.announce_numeric(message),
         }
     }
 
-    /// Shows what a server says by a number that means nothing here.
+    /// Shows a numeric that is not known here.
     pub(super) fn announce_numeric(&mut self, message: &Message) {
         let said: Vec<&str> = message.params.iter().skip(1).map(String::as_str).collect();
         let said = said.join(" ");
@@ -139,7 +139,7 @@ impl Session {
         }
     }
 
-    /// WALLOPS: to everybody who wants to hear it, from an operator or a server.
+    /// WALLOPS: a message of an operator or a server to all who have the user mode `w`.
     pub(super) fn wallops(&mut self, message: &Message) {
         let source = source_of(message);
         let text = message.params.last().map_or("", String::as_str);
@@ -226,7 +226,7 @@ impl Session {
     }
 }
 
-/// Whether a numeric refuses something: 4xx and 5xx do (RFC 2812), and most of what servers of our days number 9xx.
+/// Whether a numeric is an error: 4xx and 5xx are (RFC 2812), and so are most of what today's servers number 9xx.
 fn is_error(code: Numeric) -> bool {
     matches!(code.class(), 4 | 5 | 9) || OTHER_ERRORS.contains(&code)
 }

@@ -1,4 +1,4 @@
-//! Lines that wait to be sent, and the pace at which servers like them.
+//! Lines that wait to be sent, and the rate at which servers accept them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Outbox {
         self.paced = true;
     }
 
-    /// Returns whether the server asked for a pace.
+    /// Sets whether lines are paced.
     pub(super) const fn set_paced(&mut self, paced: bool) {
         self.paced = paced;
     }

@@ -1,4 +1,4 @@
-//! Who says something: a person, or a server.
+//! Whether a source is a person or a server.
 
 use irc_codec::{Message, Source};
 use protocol::Entity;
@@ -28,7 +28,7 @@ impl Session {
         }
     }
 
-    /// The server tells its name with the first line after the registration.
+    /// Takes the server's name from the first line after the registration.
     pub(super) fn server_named(&mut self, message: &Message) {
         let source = message.source.as_ref();
         self.link.server_name = source

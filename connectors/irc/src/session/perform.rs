@@ -1,4 +1,4 @@
-//! What clients ask for, turned into lines.
+//! Requests of clients, turned into lines.
 
 use gateway::{Attached, RequestId};
 use irc_codec::Message;
@@ -163,7 +163,7 @@ impl Session {
                 },
             );
             let told = self.activity("leave", self.me(), Some(self.room(&channel)), None);
-            self.tell_recorded(told, gateway::Audience::Full, vec![record]);
+            self.publish_recorded(told, gateway::Audience::Full, vec![record]);
         }
         self.done(request, Ok(activity));
         Ok(())

@@ -83,7 +83,7 @@ impl Session {
         }
     }
 
-    /// 318.
+    /// RPL_ENDOFWHOIS.
     pub(super) fn whois_end(&mut self, message: &Message) {
         // With several nicknames asked for (we ask for one twice) the server may list them all.
         let nick = message.param(1);
@@ -111,7 +111,7 @@ impl Session {
         self.complete(pending);
     }
 
-    /// 322.
+    /// RPL_LIST.
     pub(super) fn list_line(&mut self, message: &Message) {
         let item = ListedRoom {
             name: message.param(1).to_owned(),
@@ -128,7 +128,7 @@ impl Session {
         }
     }
 
-    /// 323.
+    /// RPL_LISTEND.
     pub(super) fn list_end(&mut self) {
         let Some(mut pending) = self.take_request(|kind| matches!(kind, Kind::List { .. })) else {
             return;

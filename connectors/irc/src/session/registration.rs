@@ -30,7 +30,7 @@ impl Session {
         matches!(self.phase, Phase::Registering { .. })
     }
 
-    /// 001.
+    /// RPL_WELCOME.
     pub(super) fn welcome(&mut self, message: &Message) {
         if !self.registering() {
             return;
@@ -40,7 +40,7 @@ impl Session {
         self.link.welcomed = true;
     }
 
-    /// 005.
+    /// RPL_ISUPPORT.
     pub(super) fn isupport(&mut self, message: &Message) {
         let tokens = message.params.len().saturating_sub(1);
         let tokens = message.params.iter().take(tokens).skip(1);
@@ -50,9 +50,9 @@ impl Session {
             self.link.case = case;
             self.refold(case);
             if self.is_online() {
-                // Otherwise it is told with the state that is to come.
+                // Otherwise it is part of the state that follows.
                 let state = self.state();
-                self.tell(state, Audience::Full);
+                self.publish(state, Audience::Full);
             }
         }
         if self.is_online() {
@@ -73,7 +73,7 @@ impl Session {
         link.unrelayed.refold(case);
     }
 
-    /// 372 and its companions.
+    /// RPL_MOTD and the like.
     pub(super) fn motd(&mut self, message: &Message) {
         let line = message.param(1).trim_start_matches("- ").trim();
         if self.is_online() || line.is_empty() {
@@ -87,14 +87,14 @@ impl Session {
         }
     }
 
-    /// 376, 422: all is said.
+    /// RPL_ENDOFMOTD or ERR_NOMOTD: the welcome is complete.
     pub(super) fn motd_end(&mut self) {
         if self.registering() && self.link.welcomed {
             self.go_online();
         }
     }
 
-    /// 464, 465 and other refusals before the welcome.
+    /// ERR_PASSWDMISMATCH, ERR_YOUREBANNEDCREEP and other refusals before the welcome.
     pub(super) fn refused_entry(&mut self, code: Numeric, text: &str) {
         let server = self.server();
         let sentence = match code {

@@ -1,4 +1,4 @@
-//! What clients asked for and the server has not answered yet.
+//! Requests of clients that the server has not answered yet.
 
 use std::time::Duration;
 

@@ -74,14 +74,14 @@ impl Session {
         }
     }
 
-    /// 903 and 907.
+    /// RPL_SASLSUCCESS and ERR_SASLALREADY.
     pub(super) fn signed_in(&mut self) {
         self.link.sasl = Sasl::Done;
         self.end_negotiation();
         self.account_came();
     }
 
-    /// 900: we are known to the network's services, by whatever way.
+    /// RPL_LOGGEDIN: the services know us, in whatever way.
     pub(super) fn logged_in(&mut self, message: &Message) {
         let account = message.param(2);
         let account = if message.params.len() > 3 {
@@ -93,8 +93,8 @@ impl Session {
         self.account_came();
     }
 
-    /// ACCOUNT about us (account-notify); networks without it tell by a mode.
-    pub(super) fn account_told(&mut self, message: &Message) {
+    /// ACCOUNT about us (account-notify); networks without it use a mode.
+    pub(super) fn account_changed(&mut self, message: &Message) {
         match message.param(0) {
             "" | "*" => self.logged_out(),
             account => {
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    /// 901: no longer.
+    /// RPL_LOGGEDOUT.
     pub(super) fn logged_out(&mut self) {
         self.link.account = None;
         if self.link.sasl.is_done() {
@@ -133,11 +133,11 @@ impl Session {
         if self.is_online() && (self.link.held || self.regain_ended()) {
             self.join_waiting();
             self.regain_again();
-            self.tell_online();
+            self.report_online();
         }
     }
 
-    /// 902, 904, 905, 906.
+    /// ERR_NICKLOCKED, ERR_SASLFAIL, ERR_SASLTOOLONG and ERR_SASLABORTED.
     pub(super) fn sign_in_failed(&mut self, text: &str) {
         if matches!(self.link.sasl, Sasl::Not | Sasl::Done) {
             return;

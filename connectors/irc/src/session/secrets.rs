@@ -1,4 +1,4 @@
-//! Passwords that people say to services, and that services say back: they do not belong into archives.
+//! Passwords in messages to services and in their replies: they must not be archived.
 //!
 //! What is archived of services loses what was said to them before, the connection's own password and keys, what stands
 //! where a password or a code usually stands, and what addresses carry besides their page. Sockets see it as it came:
@@ -48,7 +48,7 @@ const SERVICES: &[&str] = &[
 ];
 
 /// Names that are services on some networks and may be people on others.
-const PERHAPS: &[&str] = &[
+const AMBIGUOUS: &[&str] = &[
     "cs", "hs", "k9", "l", "ms", "ns", "os", "q", "us", "w", "x", "z",
 ];
 
@@ -205,12 +205,12 @@ impl Session {
         if self.is_service(target) {
             !HARMLESS.contains(&&*command)
         } else {
-            is_one_of(PERHAPS, name_of(target)) && SECRET.contains(&&*command)
+            is_one_of(AMBIGUOUS, name_of(target)) && SECRET.contains(&&*command)
         }
     }
 
     /// Remembers what of a text to services may be a secret: they like to repeat it.
-    pub(super) fn learn_secrets(&mut self, target: &str, text: &str) {
+    pub(super) fn note_secrets(&mut self, target: &str, text: &str) {
         if !self.is_secret(target, text) {
             return;
         }
@@ -236,7 +236,7 @@ impl Session {
     }
 
     /// Remembers who speaks like services do.
-    pub(super) fn look_for_services(&mut self, source: &Source) {
+    pub(super) fn note_services(&mut self, source: &Source) {
         let host = source.host.as_deref().unwrap_or_default();
         let user = source.user.as_deref().unwrap_or_default();
         let looks = is_host_of_services(host) || is_one_of(&["cservice", "services"], user);

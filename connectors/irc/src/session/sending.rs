@@ -9,8 +9,8 @@ use protocol::{Activity, ActivityObject, ClientId, EventBody, Timestamp};
 use super::Session;
 use super::messages::Manner;
 use super::numerics::ErrorReply::{self, Fail, Numeric};
-use super::tasks::PartOf;
-use super::typed::{is_for_others, typed};
+use super::tasks::TaskPart;
+use super::typed::{is_private_command, typed};
 
 /// The longest user name and host that servers make of us, in bytes, while we do not know ours.
 const UNKNOWN_USER_HOST: usize = 11 + 1 + 63;
@@ -38,7 +38,7 @@ pub(super) struct Sending {
     deadline: Option<Duration>,
     failed: bool,
     /// The part of a task that it is.
-    task: Option<PartOf>,
+    task: Option<TaskPart>,
     /// What the client that sent it calls it.
     client_id: Option<ClientId>,
 }
@@ -59,7 +59,7 @@ impl Session {
             }
         };
         for (_, text) in &lines {
-            self.learn_secrets(target, text);
+            self.note_secrets(target, text);
         }
         self.counter += 1;
         let group = self.counter;
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Sends a part of a task.
-    pub(super) fn send_part(&mut self, part: PartOf, target: &str, manner: Manner, text: &str) {
+    pub(super) fn send_part(&mut self, part: TaskPart, target: &str, manner: Manner, text: &str) {
         let mut message = match &part.relayed {
             Some(name) => Message::new("RELAYMSG", [target, name, text]),
             None if manner == Manner::Notice => Message::new("NOTICE", [target, text]),
@@ -165,7 +165,7 @@ impl Session {
             Some("notice") => (Manner::Notice, content),
             // A full client says what it means with the type, so that a text may begin with anything.
             _ if full => (Manner::Text, content),
-            _ if is_for_others(content) => {
+            _ if is_private_command(content) => {
                 let command = content.split_whitespace().next().unwrap_or_default();
                 return Err(format!(
                     "{command} is no command here, and as a message it would tell what it says to {target}: nothing was sent. Write to the service or the person itself."
@@ -251,7 +251,7 @@ impl Session {
                 .iter()
                 .position(|s| s.label.as_deref() == Some(label)),
             None if task.is_some() => self.sends.iter().position(|s| {
-                let tag = s.task.as_ref().map(PartOf::tag);
+                let tag = s.task.as_ref().map(TaskPart::tag);
                 s.deadline.is_some() && tag.as_deref() == task
             }),
             None => {
@@ -279,7 +279,7 @@ impl Session {
         at: Timestamp,
     ) {
         let (mut activity, mut records) =
-            self.said(from, &sending.target, sending.manner, text, id, at);
+            self.own_message(from, &sending.target, sending.manner, text, id, at);
         if let Some(client_id) = &sending.client_id {
             mark_own(&mut activity, &mut records, client_id);
         }
@@ -289,7 +289,7 @@ impl Session {
         } else {
             Audience::All
         };
-        self.tell_recorded(activity.clone(), audience, records);
+        self.publish_recorded(activity.clone(), audience, records);
         if let Some(request) = sending.request {
             self.done(request, Ok(activity));
         }

@@ -1,4 +1,4 @@
-//! Tasks: lines that the functions want said, each exactly once if the network makes that possible.
+//! Tasks: lines that the functions want sent, each exactly once if the network makes that possible.
 //!
 //! Every part carries a client-only tag that names it ([`protocol::TASK_TAG`]). What may be said already (a crash or a
 //! lost connection came between) is looked for in the server's history first. Then it is sent again: a server of
@@ -28,14 +28,14 @@ const CLOCK_SKEW: i64 = 60_000;
 
 /// Names a part of a task.
 #[derive(Clone, Debug)]
-pub(super) struct PartOf {
+pub(super) struct TaskPart {
     pub(super) task: String,
     pub(super) part: usize,
     /// The name under which it is relayed.
     pub(super) relayed: Option<String>,
 }
 
-impl PartOf {
+impl TaskPart {
     pub(super) fn tag(&self) -> String {
         format!("{}/{}", self.task, self.part)
     }
@@ -202,7 +202,7 @@ impl Session {
         for part in waiting {
             let text = self.tasks[at].texts[part].clone();
             self.tasks[at].parts[part] = Part::Sent;
-            let part = PartOf {
+            let part = TaskPart {
                 task: id.clone(),
                 part,
                 relayed: relayed.clone(),
@@ -294,7 +294,7 @@ impl Session {
     /// The server did not take a part.
     pub(super) fn part_failed(
         &mut self,
-        part: &PartOf,
+        part: &TaskPart,
         target: &str,
         error: ErrorReply,
         sentence: &str,

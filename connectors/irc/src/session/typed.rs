@@ -1,4 +1,4 @@
-//! What the clients of Sockethub, which know texts only, mean by what was typed.
+//! Commands within texts, such as `/me`, of Sockethub clients that send texts only.
 
 use super::messages::Manner;
 
@@ -23,7 +23,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Whether a text is a command that the client did not know, with something that is not for everybody.
-pub(super) fn is_for_others(content: &str) -> bool {
+pub(super) fn is_private_command(content: &str) -> bool {
     let mut words = content.split_whitespace();
     let command = words.next().and_then(|word| word.strip_prefix('/'));
     words.next().is_some()

@@ -16,7 +16,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Returns the signs before a nickname: the highest, or all of them with multi-prefix.
+    /// Returns the prefixes of a nickname: the highest, or all of them with multi-prefix.
     pub(super) fn prefix(self, all: bool) -> &'static str {
         match (self.operator, self.voice) {
             (true, true) if all => "@+",

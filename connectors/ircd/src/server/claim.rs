@@ -1,10 +1,10 @@
-//! Whose a nickname is: members' names are theirs, also before they have ever been on IRC; what looks like one, or
-//! like a program that speaks here, is for no guest.
+//! Who owns a nickname: members own theirs even before they have ever been on IRC; no guest may have one that looks like
+//! a member's or like a program's.
 
 use irc_codec::{Message, numeric};
 use protocol::AccountName;
 
-use super::client::{Busy, Then};
+use super::client::{Busy, NextStep};
 use super::deliver::Response;
 use super::lookalike::{is_speaker, likely_accounts, outline};
 use super::reply::Reply;
@@ -39,14 +39,14 @@ impl Server {
         }
     }
 
-    /// Has it found out whether a nickname is a member's; false if that is known, or was found out already.
-    pub(super) fn must_ask(&mut self, id: ClientId, nick: &str) -> bool {
+    /// Looks up whether a nickname is a member's; false if that is known already.
+    pub(super) fn must_look_up(&mut self, id: ClientId, nick: &str) -> bool {
         let Some(client) = self.clients.get(&id) else {
             return false;
         };
         let own = client.account.as_ref().map(AccountName::as_str);
         let folded = names::fold(nick);
-        if own == Some(folded.as_str()) || client.asked.as_ref() == Some(&folded) {
+        if own == Some(folded.as_str()) || client.looked_up.as_ref() == Some(&folded) {
             return false;
         }
         let unknown: Vec<AccountName> = likely_accounts(nick)
@@ -56,11 +56,11 @@ impl Server {
         if unknown.is_empty() || self.claim(nick, client.account.as_ref()).is_some() {
             return false;
         }
-        self.ask_names(id, unknown, Then::Nick(nick.to_owned()));
+        self.look_up_names(id, unknown, NextStep::Nick(nick.to_owned()));
         true
     }
 
-    fn ask_names(&mut self, id: ClientId, names: Vec<AccountName>, then: Then) {
+    fn look_up_names(&mut self, id: ClientId, names: Vec<AccountName>, then: NextStep) {
         let label = self.response.take().map(|response| response.label);
         if let Some(client) = self.clients.get_mut(&id) {
             client.busy = Some(Busy::Names { label, then });
@@ -68,9 +68,8 @@ impl Server {
         self.outbox.names(id, names);
     }
 
-    /// Has it found out whether somebody who is written to is a member that was never here; false if that
-    /// is known, or was found out already.
-    pub(super) fn must_ask_recipient(&mut self, id: ClientId, message: &Message) -> bool {
+    /// Looks up whether the recipient of a message is a member who was never here; false if that is known already.
+    pub(super) fn must_look_up_recipient(&mut self, id: ClientId, message: &Message) -> bool {
         let folded = names::fold(message.param(0));
         let Ok(account) = folded.as_str().parse::<AccountName>() else {
             return false;
@@ -78,16 +77,16 @@ impl Server {
         let asked = self
             .clients
             .get(&id)
-            .is_none_or(|client| client.asked.as_ref() == Some(&folded));
+            .is_none_or(|client| client.looked_up.as_ref() == Some(&folded));
         if asked || self.accounts.contains(&account) || self.nicks.contains_key(&folded) {
             return false;
         }
-        let then = Then::Message(Box::new(message.clone()));
-        self.ask_names(id, vec![account], then);
+        let then = NextStep::Message(Box::new(message.clone()));
+        self.look_up_names(id, vec![account], then);
         true
     }
 
-    /// It was found out which names are accounts.
+    /// Takes the answer to [`super::Output::Names`]: which of the names are accounts.
     pub fn handle_names(
         &mut self,
         id: ClientId,
@@ -108,22 +107,22 @@ impl Server {
         self.response = label.map(|label| Response::new(id, label));
         let user = client.user;
         let name = match &then {
-            Then::Nick(nick) => nick.clone(),
-            Then::Message(message) => message.param(0).to_owned(),
+            NextStep::Nick(nick) => nick.clone(),
+            NextStep::Message(message) => message.param(0).to_owned(),
         };
         match (result, then) {
             (Ok(found), then) => {
-                client.asked = Some(names::fold(&name));
+                client.looked_up = Some(names::fold(&name));
                 for account in &found {
-                    self.learn_account(account);
+                    self.remember_account(account);
                 }
                 match (then, user) {
-                    (Then::Nick(nick), _) => self.take_nick(id, &nick),
-                    (Then::Message(message), Some(user)) => self.on_message(id, user, &message),
-                    (Then::Message(_), None) => {}
+                    (NextStep::Nick(nick), _) => self.take_nick(id, &nick),
+                    (NextStep::Message(message), Some(user)) => self.on_message(id, user, &message),
+                    (NextStep::Message(_), None) => {}
                 }
             }
-            (Err(reason), Then::Nick(nick)) => {
+            (Err(reason), NextStep::Nick(nick)) => {
                 if let Some(registration) = &mut client.registration {
                     registration.nick = None;
                 }
@@ -133,7 +132,7 @@ impl Server {
                     Reply::new(numeric::ERR_UNAVAILRESOURCE, [nick.as_str(), &text]),
                 );
             }
-            (Err(reason), Then::Message(message)) => {
+            (Err(reason), NextStep::Message(message)) => {
                 if message.command == "PRIVMSG" {
                     let text = format!("Your message was not sent: {reason}");
                     self.reply(

@@ -1,4 +1,4 @@
-//! Clients (connections) and users (who they speak for).
+//! Clients (connections) and users (who is connected).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use irc_codec::{Message, Source};
 use protocol::{AccountName, FoldedName, SessionRef, Timestamp};
 
 use super::caps::Caps;
-use super::track::{Missed, Track};
+use super::playback::{Missed, Playback};
 use super::{Peer, names};
 
-/// Names one user for ever.
+/// Identifies a user; never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct UserId(pub u64);
 
-/// What a client said before it was registered.
+/// What a client has sent of its registration.
 #[derive(Debug, Default)]
 pub(super) struct Registration {
     pub nick: Option<String>,
@@ -25,18 +25,21 @@ pub(super) struct Registration {
     pub negotiating: bool,
 }
 
-/// Why a client's further lines have to wait.
+/// What a client's further lines wait for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Busy {
     /// AUTHENTICATE is being checked.
     Sasl { label: Option<String> },
     /// PASS is being checked; more names to try it with.
     Password { next: Vec<(String, String)> },
-    /// It is being found out whether a name is a member's.
-    Names { label: Option<String>, then: Then },
-    /// What it missed is being read.
+    /// Whether a name is a member's is being looked up.
+    Names {
+        label: Option<String>,
+        then: NextStep,
+    },
+    /// What it missed is being read from the log.
     Missed(Missed),
-    /// The history is being read.
+    /// CHATHISTORY is being read from the log.
     History {
         label: Option<String>,
         /// The conversation as the client spelled it; none for TARGETS.
@@ -46,10 +49,10 @@ pub(super) enum Busy {
 
 /// What is done once it is known whether a name is a member's.
 #[derive(Debug, PartialEq)]
-pub(super) enum Then {
-    /// The client is given it as nickname.
+pub(super) enum NextStep {
+    /// The client takes it as its nickname.
     Nick(String),
-    /// It is written to.
+    /// A message is sent to it.
     Message(Box<Message>),
 }
 
@@ -63,7 +66,7 @@ pub(super) struct Client {
     /// Until it is registered.
     pub registration: Option<Box<Registration>>,
     pub account: Option<AccountName>,
-    /// What it was let in by.
+    /// The password or grant that it signed in with.
     pub session: Option<SessionRef>,
     /// When its password was sent to be checked.
     pub checked: Timestamp,
@@ -78,19 +81,19 @@ pub(super) struct Client {
     pub sasl: Option<String>,
     /// Wrong passwords on this connection.
     pub failures: u32,
-    /// When it was heard last, in ticks.
-    pub heard: u64,
-    /// It was sent a PING and has not been heard since.
+    /// When it last sent a line, in ticks.
+    pub last_activity: u64,
+    /// It was sent a PING and has sent nothing since.
     pub pinged: bool,
     /// Its entry among the deadlines.
     pub deadline: u64,
     pub monitor: BTreeSet<FoldedName>,
-    /// The name of which it was last found out whether it is a member's.
-    pub asked: Option<FoldedName>,
+    /// The name that was looked up last.
+    pub looked_up: Option<FoldedName>,
     /// What it calls itself among its account's clients: `account@client`.
     pub device: Option<String>,
-    /// How far it is, if it does not ask for history itself.
-    pub track: Option<Box<Track>>,
+    /// What it has been sent, if it does not ask for history itself.
+    pub playback: Option<Box<Playback>>,
 }
 
 /// A person, or a program, with one nickname and any number of sessions.
@@ -108,7 +111,7 @@ pub(super) struct User {
     pub away: Option<Arc<str>>,
     pub invisible: bool,
     pub since: Timestamp,
-    /// When it said something last.
+    /// When it last sent a message.
     pub active: Timestamp,
 }
 
@@ -143,5 +146,5 @@ pub(super) struct Address {
     pub clients: usize,
     pub failures: u32,
     /// When failures are forgotten, in ticks.
-    pub forgiven: u64,
+    pub forget_failures_at: u64,
 }

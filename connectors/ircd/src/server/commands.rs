@@ -66,7 +66,7 @@ static TABLE: &[Command] = &[
         "Sends tags without a text, such as reactions and typing."),
     command("PING", 1, Anyone(Server::on_ping), "<token>",
         "Is answered with PONG and the token."),
-    command("PONG", 0, Anyone(|server, id, _| server.prove_track(id)), "<token>",
+    command("PONG", 0, Anyone(|server, id, _| server.note_pong(id)), "<token>",
         "Answers a PING of the server."),
     command("CAP", 0, Anyone(Server::on_cap), "LS|LIST|REQ|END [<capabilities>]",
         "Lists and requests capabilities."),

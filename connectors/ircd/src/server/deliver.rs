@@ -12,7 +12,7 @@ use super::outbox::When;
 use super::reply::{LINE, Reply, wire};
 use super::{ClientId, Recipients, Server, message_id, names};
 
-/// What one client is told by the command that runs, to be labelled when it has run.
+/// The lines that the running command sends to its own client, labelled once it has run.
 #[derive(Debug)]
 pub(super) struct Response {
     pub client: ClientId,
@@ -34,7 +34,7 @@ impl Response {
     }
 }
 
-/// A message that is relayed: source, command, parameters, and what becomes of it in tags.
+/// A message that is relayed: source, command, parameters, and what its tags are made of.
 #[derive(Debug)]
 pub(super) struct Event {
     pub at: i64,
@@ -42,7 +42,7 @@ pub(super) struct Event {
     pub account: Option<AccountName>,
     /// Client-only tags, as on the wire.
     pub tags: String,
-    /// Nickname of who relayed it, if the source is a name made up for it.
+    /// Nickname of who relayed it under another name (RELAYMSG).
     pub relayed_by: Option<String>,
     pub message: Message,
 }
@@ -93,8 +93,8 @@ impl Event {
 }
 
 fn note_shown(client: &mut Client, event: &Event) {
-    if let Some(track) = client.track.as_mut().filter(|_| event.has_id) {
-        track.shown = track.shown.max(event.at);
+    if let Some(playback) = client.playback.as_mut().filter(|_| event.has_id) {
+        playback.sent = playback.sent.max(event.at);
     }
 }
 
@@ -209,7 +209,7 @@ impl Server {
         }
     }
 
-    /// A client knows what it said itself: that is nothing it missed.
+    /// A client has not missed what it sent itself.
     pub(super) fn note_shown(&mut self, id: ClientId, event: &Event) {
         if let Some(client) = self.clients.get_mut(&id) {
             note_shown(client, event);
@@ -260,7 +260,7 @@ impl Server {
                 let ack = format!("@{label} :{} ACK", self.config.name);
                 self.push(id, ack, When::Always);
             }
-            // Nothing is said if all goes well, so that has to be said.
+            // The command replies only if it fails, so success needs an ACK.
             (0, 1) => {
                 if let Some(&append) = appends.first() {
                     let ack = format!("@{label} :{} ACK", self.config.name);

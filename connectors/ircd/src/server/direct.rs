@@ -5,7 +5,7 @@ use irc_codec::{Numeric, numeric};
 use protocol::AccountName;
 
 use super::client::{User, UserId};
-use super::messages::{Said, is_lasting, stored};
+use super::messages::{NewMessage, is_lasting, stored};
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 use crate::record::conversation;
@@ -16,7 +16,7 @@ impl Server {
         id: ClientId,
         user_id: UserId,
         target: &str,
-        said: Said<'_>,
+        new: NewMessage<'_>,
     ) -> Result<(), (Numeric, String)> {
         let folded = names::fold(target);
         let holder = self.nicks.get(&folded).copied();
@@ -28,7 +28,7 @@ impl Server {
                     "No such nick or channel".to_owned(),
                 )
             })?;
-            return self.message_absent(id, user_id, &absent, said);
+            return self.message_absent(id, user_id, &absent, new);
         };
         let user = self
             .users
@@ -42,19 +42,19 @@ impl Server {
         let away = other
             .away
             .clone()
-            .filter(|_| said.command == "PRIVMSG" && other_id != user_id);
+            .filter(|_| new.command == "PRIVMSG" && other_id != user_id);
         // Two guests have no history: nobody could ever ask for it.
         let key = (user.account.is_some() || other.account.is_some())
             .then(|| conversation(&user.identity(), &other.identity()));
-        let event = self.make_message(user_id, &nick, said)?;
+        let event = self.make_message(user_id, &nick, new)?;
         let stored = key
-            .filter(|_| is_lasting(said.command, said.tags))
-            .map(|key| stored(&event, key, &nick, said));
+            .filter(|_| is_lasting(new.command, new.tags))
+            .map(|key| stored(&event, key, &nick, new));
         let mut audience = self.sessions(other_id);
         if other_id != user_id {
             audience.extend(self.sessions(user_id));
         }
-        let Some((event, when)) = self.pass_on(id, event, stored, audience, &nick) else {
+        let Some((event, when)) = self.store_and_send(id, event, stored, audience, &nick) else {
             return Ok(());
         };
         if other_id == user_id {
@@ -83,22 +83,23 @@ impl Server {
         id: ClientId,
         user_id: UserId,
         account: &AccountName,
-        said: Said<'_>,
+        new: NewMessage<'_>,
     ) -> Result<(), (Numeric, String)> {
-        if !is_lasting(said.command, said.tags) {
+        if !is_lasting(new.command, new.tags) {
             return Ok(());
         }
         let user = self.users.get(&user_id);
         let key = user
             .map(|user| conversation(&user.identity(), account.as_str()))
             .ok_or_else(|| (numeric::ERR_NOSUCHNICK, String::new()))?;
-        let event = self.make_message(user_id, account.as_str(), said)?;
-        let stored = Some(stored(&event, key, account.as_str(), said));
+        let event = self.make_message(user_id, account.as_str(), new)?;
+        let stored = Some(stored(&event, key, account.as_str(), new));
         let audience = self.sessions(user_id);
-        let Some((_, when)) = self.pass_on(id, event, stored, audience, account.as_str()) else {
+        let Some((_, when)) = self.store_and_send(id, event, stored, audience, account.as_str())
+        else {
             return Ok(());
         };
-        if said.command == "PRIVMSG" {
+        if new.command == "PRIVMSG" {
             let text = "is not connected now; your message is kept and shown on return";
             self.reply_when(
                 id,

@@ -1,4 +1,4 @@
-//! Lines from clients: parse, check, hand to the command's function.
+//! Lines from clients: they are parsed, checked against the table of commands, and handled.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -56,18 +56,18 @@ impl Server {
                 busy: None,
                 sasl: None,
                 failures: 0,
-                heard: now.ticks,
+                last_activity: now.ticks,
                 pinged: false,
                 deadline,
                 monitor: BTreeSet::new(),
-                asked: None,
+                looked_up: None,
                 device: None,
-                track: None,
+                playback: None,
             },
         );
     }
 
-    /// Returns why nobody else may come from an address now.
+    /// Returns why no further connection from an address is accepted now.
     pub(super) fn refuse_address(&self, address: IpAddr) -> Option<String> {
         if self.config.is_shared(address) {
             return None;
@@ -80,7 +80,7 @@ impl Server {
                 "There are {count} connections from {address} already; close one"
             ));
         }
-        let left = counted.forgiven.saturating_sub(self.now.ticks);
+        let left = counted.forget_failures_at.saturating_sub(self.now.ticks);
         (left > 0 && counted.failures >= limits.failures_per_address).then(|| {
             let seconds = left.div_ceil(1_000);
             format!("{address} sent too many wrong passwords; wait {seconds} s")
@@ -92,13 +92,13 @@ impl Server {
         let key = program::network(address);
         if let Some(address) = self.addresses.get_mut(&key) {
             address.clients = address.clients.saturating_sub(1);
-            if address.clients == 0 && address.forgiven <= self.now.ticks {
+            if address.clients == 0 && address.forget_failures_at <= self.now.ticks {
                 self.addresses.remove(&key);
             }
         }
     }
 
-    /// Returns whether a client's lines have to wait for an answer that it asked for before.
+    /// Returns whether a client's lines have to wait for the answer to an earlier one.
     #[must_use]
     pub fn is_busy(&self, id: ClientId) -> bool {
         self.clients
@@ -109,7 +109,7 @@ impl Server {
     /// A client sent a line longer than the protocol allows; it was dropped.
     pub fn handle_too_long(&mut self, id: ClientId, now: Now) {
         self.now = now;
-        self.heard(id);
+        self.note_activity(id);
         self.reply(
             id,
             Reply::new(
@@ -122,12 +122,12 @@ impl Server {
     /// A client sent a line, without CR LF. Not to be called while [`Server::is_busy`].
     pub fn handle_line(&mut self, id: ClientId, line: &[u8], now: Now) {
         self.now = now;
-        self.heard(id);
+        self.note_activity(id);
         self.statistics.lines += 1;
         let Some(client) = self.clients.get(&id).filter(|client| client.busy.is_none()) else {
             return;
         };
-        // An old client's user name and real name must not keep it out: Latin-1 is read there.
+        // User name and real name of an old client may be Latin-1, which must not keep it out.
         let is_user = line
             .get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"USER "));
@@ -233,9 +233,9 @@ impl Server {
         );
     }
 
-    fn heard(&mut self, id: ClientId) {
+    fn note_activity(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(&id) {
-            client.heard = self.now.ticks;
+            client.last_activity = self.now.ticks;
             client.pinged = false;
         }
     }

@@ -1,5 +1,5 @@
-//! Sessions that end because what let them in ended: a revoked IRC password, a changed password, an account that is
-//! disabled or gone.
+//! Sessions that end because their credentials did: a revoked IRC password, a changed password, an account that is
+//! disabled or deleted.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use protocol::SessionRef;
 use super::{ClientId, Now, Server};
 
 impl Server {
-    /// Returns what those who are signed in were let in by.
+    /// Returns the credentials of all signed-in clients.
     #[must_use]
     pub fn signed_in(&self) -> BTreeSet<SessionRef> {
         let clients = self.clients.values();
@@ -17,7 +17,7 @@ impl Server {
             .collect()
     }
 
-    /// These are over: whoever was let in by them is disconnected.
+    /// These credentials are no longer valid: whoever signed in with them is disconnected.
     pub fn handle_ended(&mut self, ended: &BTreeSet<SessionRef>, now: Now) {
         self.now = now;
         let gone: Vec<ClientId> = self

@@ -66,24 +66,25 @@ impl Server {
                 Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]),
             );
         }
-        // Typing need not wait; of several recipients each is known, or is nobody.
-        if targets.len() == 1 && text.is_some() && self.must_ask_recipient(id, message) {
+        // Typing need not wait; of several recipients only those known already are found.
+        if targets.len() == 1 && text.is_some() && self.must_look_up_recipient(id, message) {
             return;
         }
         for target in targets {
-            let said = Said {
+            let new = NewMessage {
                 command,
                 text,
                 tags: &tags,
                 relayed: None,
             };
             let problem = if target.starts_with('#') {
-                self.message_channel(id, user_id, target, said)
+                self.message_channel(id, user_id, target, new)
             } else {
-                self.message_user(id, user_id, target, said)
+                self.message_user(id, user_id, target, new)
             };
             if let Err((code, problem)) = problem {
-                // Answers to a NOTICE could make two programs talk for ever; being too long is for people.
+                // Replies to a NOTICE could make two programs answer each other for ever. That a line is too long a person
+                // has to know.
                 if !quiet || code == numeric::ERR_INPUTTOOLONG {
                     self.reply(id, Reply::new(code, [target, &problem]));
                 }
@@ -91,21 +92,21 @@ impl Server {
         }
     }
 
-    /// Says something in a channel under a name made up for it.
-    pub(super) fn say_as(&mut self, id: ClientId, user_id: UserId, message: &Message, name: &str) {
+    /// Sends a message to a channel under a relayed name (RELAYMSG).
+    pub(super) fn send_as(&mut self, id: ClientId, user_id: UserId, message: &Message, name: &str) {
         let tags = client_tags(&message.tags);
         if tags.len() > MAX_CLIENT_TAGS {
             let text = "Your tags are too long; the message was not sent";
             return self.reply(id, Reply::new(numeric::ERR_INPUTTOOLONG, [text]));
         }
-        let said = Said {
+        let new = NewMessage {
             command: "PRIVMSG",
             text: Some(message.param(2)),
             tags: &tags,
             relayed: Some(name),
         };
         let target = message.param(0);
-        if let Err((code, problem)) = self.message_channel(id, user_id, target, said) {
+        if let Err((code, problem)) = self.message_channel(id, user_id, target, new) {
             self.reply(id, Reply::new(code, [target, &problem]));
         }
     }
@@ -115,7 +116,7 @@ impl Server {
         id: ClientId,
         user_id: UserId,
         target: &str,
-        said: Said<'_>,
+        new: NewMessage<'_>,
     ) -> Result<(), (Numeric, String)> {
         let key = names::fold(target);
         let user = self
@@ -136,16 +137,16 @@ impl Server {
             return Err((numeric::ERR_CANNOTSENDTOCHAN, text.to_owned()));
         }
         let name = channel.record.name.clone();
-        let event = self.make_message(user_id, &name, said)?;
-        let lasting = is_lasting(said.command, said.tags);
-        let stored = lasting.then(|| stored(&event, key.to_string(), &name, said));
+        let event = self.make_message(user_id, &name, new)?;
+        let lasting = is_lasting(new.command, new.tags);
+        let stored = lasting.then(|| stored(&event, key.to_string(), &name, new));
         let audience = self.audience(&key);
-        self.pass_on(id, event, stored, audience, &name);
+        self.store_and_send(id, event, stored, audience, &name);
         Ok(())
     }
 
-    /// Keeps a message and brings it to those who get it; returns it and when they do, unless it was said before.
-    pub(super) fn pass_on(
+    /// Stores a message and sends it to its audience; returns it and when that happens, unless it is a repeat.
+    pub(super) fn store_and_send(
         &mut self,
         id: ClientId,
         event: Event,
@@ -153,8 +154,8 @@ impl Server {
         audience: Vec<ClientId>,
         to: &str,
     ) -> Option<(Event, When)> {
-        let event = self.say_again(id, event, stored.as_ref())?;
-        let when = self.keep(&event, stored);
+        let event = self.unless_repeated(id, event, stored.as_ref())?;
+        let when = self.store(&event, stored);
         self.deliver(id, audience, &event, when);
         if let When::Stored(append) = when {
             self.explain_failure(id, to, append);
@@ -162,16 +163,16 @@ impl Server {
         Some((event, when))
     }
 
-    /// Makes the message as others will see it, or says by how much it is too long for that.
+    /// Makes the message as others will see it, or explains by how much it is too long.
     pub(super) fn make_message(
         &mut self,
         user_id: UserId,
         to: &str,
-        said: Said<'_>,
+        new: NewMessage<'_>,
     ) -> Result<Event, (Numeric, String)> {
-        let params = [Some(to), said.text].into_iter().flatten();
-        let mut event = self.event(user_id, said.command, params);
-        if let (Some(name), Some(source)) = (said.relayed, &mut event.message.source) {
+        let params = [Some(to), new.text].into_iter().flatten();
+        let mut event = self.event(user_id, new.command, params);
+        if let (Some(name), Some(source)) = (new.relayed, &mut event.message.source) {
             let by = std::mem::replace(source, relayed(source, name));
             event.relayed_by = Some(by.nick);
         }
@@ -185,32 +186,32 @@ impl Server {
         }
         event.at = self.next_id();
         event.has_id = true;
-        event.tags = said.tags.to_owned();
+        event.tags = new.tags.to_owned();
         Ok(event)
     }
 
-    /// Gives a message back that is to be said. A line of a task that was said already is not: its sender gets
-    /// the echo of the first, so that whoever lost it in a crash has it.
-    fn say_again(
+    /// Returns the message unless it is a line of a task that was sent before: then its sender gets the echo of the
+    /// first, which a crash may have cost it.
+    fn unless_repeated(
         &mut self,
         id: ClientId,
         mut event: Event,
         stored: Option<&Stored>,
     ) -> Option<Event> {
-        let Some(said) = stored
+        let Some(first) = stored
             .and_then(Stored::task)
             .and_then(|key| self.tasks.get(&key))
         else {
             return Some(event);
         };
-        event.at = said.id;
-        let when = said.append.map_or(When::Always, When::Stored);
+        event.at = first.id;
+        let when = first.append.map_or(When::Always, When::Stored);
         let echo = self.with_cap([id], Caps::ECHO_MESSAGE);
         self.relay(echo, &event, when);
         None
     }
 
-    fn keep(&mut self, event: &Event, stored: Option<Stored>) -> When {
+    fn store(&mut self, event: &Event, stored: Option<Stored>) -> When {
         self.statistics.messages += 1;
         match stored {
             Some(stored) => {
@@ -249,8 +250,8 @@ impl Server {
 }
 
 impl Server {
-    /// A message to oneself is received too. With echo-message the echo is enough, unless it carries the label
-    /// of the command, which what is received must not (IRCv3 labeled-response).
+    /// A message to oneself is delivered too. With echo-message the echo is enough, unless it carries the label of the
+    /// command, which the delivered message must not (IRCv3 labeled-response).
     pub(super) fn deliver_to_sender(&mut self, id: ClientId, event: &Event, when: When) {
         let Some(caps) = self.clients.get(&id).map(|client| client.caps) else {
             return;
@@ -264,18 +265,18 @@ impl Server {
     }
 }
 
-/// What a client says.
+/// A message as a client sends it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said<'a> {
+pub(super) struct NewMessage<'a> {
     pub command: &'a str,
     pub text: Option<&'a str>,
     /// Client-only tags, as on the wire.
     pub tags: &'a str,
-    /// Under a name made up for it.
+    /// The name under which it is relayed (RELAYMSG).
     pub relayed: Option<&'a str>,
 }
 
-pub(super) fn stored(event: &Event, target: String, to: &str, said: Said<'_>) -> Stored {
+pub(super) fn stored(event: &Event, target: String, to: &str, new: NewMessage<'_>) -> Stored {
     Stored {
         target,
         source: event
@@ -285,10 +286,10 @@ pub(super) fn stored(event: &Event, target: String, to: &str, said: Said<'_>) ->
             .map(ToString::to_string)
             .unwrap_or_default(),
         account: event.account.clone(),
-        command: said.command.to_owned(),
+        command: new.command.to_owned(),
         to: to.to_owned(),
-        text: said.text.map(str::to_owned),
-        tags: said.tags.to_owned(),
+        text: new.text.map(str::to_owned),
+        tags: new.tags.to_owned(),
         relayed_by: event.relayed_by.clone(),
     }
 }
@@ -308,7 +309,7 @@ fn is_key(key: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'))
 }
 
-/// Returns whether a message is kept: texts, and tags that mean something later (reactions), not typing.
+/// Returns whether a message is stored: texts, and tags that still mean something later (reactions), not typing.
 pub(super) fn is_lasting(command: &str, tags: &str) -> bool {
     command != "TAGMSG"
         || tags.split(';').any(|tag| {

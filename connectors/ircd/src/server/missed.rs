@@ -1,5 +1,5 @@
-//! What was said while a member's client was away, shown to it when it is back: lines of channels after its
-//! JOIN, direct messages after the welcome. For clients that do not ask for history (draft/chathistory).
+//! Playback: messages that a member's client missed are sent to it when it is back, those of channels after its JOIN,
+//! direct ones after the welcome. For clients that do not ask for history themselves (draft/chathistory).
 
 use std::collections::VecDeque;
 
@@ -10,18 +10,18 @@ use super::caps::Caps;
 use super::client::{Busy, UserId};
 use super::deliver::Event;
 use super::outbox::When;
+use super::playback::Missed;
 use super::reply::{LINE, wire};
-use super::track::Missed;
 use super::{ClientId, Server, names};
 use crate::record::{Answer, Query, Range, Stored};
 
-/// Conversations of which one client is shown what it missed.
+/// Conversations that are played back to one client.
 const MAX_CONVERSATIONS: usize = 200;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Server {
-    /// What a client that has just been welcomed is to be shown.
+    /// Returns what a client that has just registered is to be sent.
     pub(super) fn missed_at_start(
         &self,
         user_id: UserId,
@@ -51,22 +51,22 @@ impl Server {
     pub(super) fn missed_in_channel(&mut self, user_id: UserId, key: &FoldedName) {
         for session in self.sessions(user_id) {
             let until = self.last_id;
-            let track = self
+            let playback = self
                 .clients
                 .get_mut(&session)
-                .and_then(|c| c.track.as_mut());
-            if let Some(track) = track.filter(|t| t.queue.len() < MAX_CONVERSATIONS) {
-                track.queue.push_back(Missed::Conversation {
+                .and_then(|c| c.playback.as_mut());
+            if let Some(playback) = playback.filter(|t| t.queue.len() < MAX_CONVERSATIONS) {
+                playback.queue.push_back(Missed::Conversation {
                     key: key.to_string(),
                     until,
                 });
-                track.queue.push_back(Missed::End { until });
+                playback.queue.push_back(Missed::End { until });
                 self.show_next_missed(session);
             }
         }
     }
 
-    /// Asks for the next lines that a client missed, unless it waits for something else.
+    /// Looks up the next lines that a client missed, unless it waits for something else.
     pub(super) fn show_next_missed(&mut self, id: ClientId) {
         loop {
             let since = self.now.wall.millis() - self.config.limits.replay_days * DAY;
@@ -75,17 +75,17 @@ impl Server {
             };
             let account = client.account.clone();
             let asks = client.caps.has(Caps::CHATHISTORY);
-            let Some(track) = client.track.as_mut() else {
+            let Some(playback) = client.playback.as_mut() else {
                 return;
             };
-            let Some(next) = track.queue.pop_front() else {
+            let Some(next) = playback.queue.pop_front() else {
                 return;
             };
-            let after = track.since.max(since);
-            let limit = self.config.limits.replay_lines.min(track.lines);
+            let after = playback.since.max(since);
+            let limit = self.config.limits.replay_lines.min(playback.lines);
             let query = match &next {
                 Missed::End { until } => {
-                    track.shown = track.shown.max(*until);
+                    playback.sent = playback.sent.max(*until);
                     continue;
                 }
                 _ if asks || limit == 0 => continue,
@@ -123,25 +123,27 @@ impl Server {
         }
     }
 
-    /// The history answered what a client missed.
+    /// Takes the answer of the log: what a client missed.
     pub(super) fn show_missed(&mut self, id: ClientId, asked: &Missed, answer: Answer) {
         match (asked, answer) {
             (Missed::Direct, Answer::Targets(targets)) => {
-                let track = self.clients.get_mut(&id).and_then(|c| c.track.as_mut());
-                if let Some(track) = track {
+                let playback = self.clients.get_mut(&id).and_then(|c| c.playback.as_mut());
+                if let Some(playback) = playback {
                     let until = self.last_id;
                     for (key, _) in targets.into_iter().rev() {
-                        track.queue.push_front(Missed::Conversation { key, until });
+                        playback
+                            .queue
+                            .push_front(Missed::Conversation { key, until });
                     }
                 }
             }
             (Missed::Conversation { key, .. }, Answer::Messages(messages)) => {
                 self.show_conversation(id, key, messages);
             }
-            // The log cannot be read now, which it says itself; what was not shown comes the next time.
+            // The log cannot be read now, and reports that itself; what was not sent comes the next time.
             _ => {
                 if let Some(client) = self.clients.get_mut(&id) {
-                    client.track = None;
+                    client.playback = None;
                 }
             }
         }
@@ -153,12 +155,12 @@ impl Server {
             return;
         };
         let (caps, account) = (client.caps, client.account.clone());
-        let Some(track) = client.track.as_mut() else {
+        let Some(playback) = client.playback.as_mut() else {
             return;
         };
-        let most = self.config.limits.replay_lines.min(track.lines);
+        let most = self.config.limits.replay_lines.min(playback.lines);
         let excess = messages.len().saturating_sub(most);
-        track.lines -= messages.len() - excess;
+        playback.lines -= messages.len() - excess;
         if messages.is_empty() {
             return;
         }
@@ -225,9 +227,8 @@ impl Server {
     }
 }
 
-/// Returns a text as it is shown later: with its time before it (UTC, the day too if it is another) for clients
-/// that do not read server-time, in two lines if that makes it too long; nothing of requests to programs, which
-/// would be answered.
+/// Returns a text as it is played back. For clients without server-time it has its time before it (UTC, with the day if
+/// that is another), in two lines if that makes it too long. CTCP requests are left out: clients would answer them.
 fn shown_as(
     text: &str,
     at: i64,

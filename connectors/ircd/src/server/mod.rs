@@ -36,6 +36,7 @@ mod nick;
 mod outbox;
 mod pass;
 mod persist;
+mod playback;
 mod registration;
 mod relaymsg;
 mod replay;
@@ -45,7 +46,6 @@ mod seen;
 mod tasks;
 mod timers;
 mod topic;
-mod track;
 mod webirc;
 mod welcome;
 mod who;
@@ -69,11 +69,11 @@ use outbox::Outbox;
 pub(crate) use seen::CLOSED;
 pub(crate) use tasks::MAX_TASKS;
 
-/// Names one connection for ever.
+/// Identifies a connection; never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ClientId(pub u64);
 
-/// Names one append to the log; counted from 1.
+/// Identifies an append to the log; counted from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AppendId(pub u64);
 
@@ -134,7 +134,7 @@ pub enum Output {
         /// The line.
         line: Arc<str>,
     },
-    /// Write what is waiting, then close. The server has forgotten the client already.
+    /// Write what is waiting, then close. The server no longer knows the client.
     Close {
         /// Which.
         client: ClientId,
@@ -198,7 +198,7 @@ pub struct Statistics {
     pub lines: u64,
     /// Wrong passwords since the start.
     pub failures: u64,
-    /// Appends that the disk did not take, since the start.
+    /// Appends that failed since the start.
     pub not_stored: u64,
     /// Appends that are not durable yet.
     pub pending: usize,
@@ -220,21 +220,21 @@ pub struct Server {
     nicks: HashMap<FoldedName, UserId>,
     channels: BTreeMap<FoldedName, Channel>,
     accounts: BTreeSet<AccountName>,
-    /// What their names look like at a glance.
+    /// The outlines of their names.
     outlines: BTreeSet<String>,
-    /// Up to where their clients were shown what was said.
+    /// Up to which message their clients have been sent everything.
     seen: BTreeMap<AccountName, BTreeMap<String, i64>>,
     /// Nickname to the clients that monitor it.
     monitored: HashMap<FoldedName, BTreeSet<ClientId>>,
     /// Who left, the newest last, for WHOWAS.
-    gone: VecDeque<whois::Gone>,
+    gone: VecDeque<whois::WhowasEntry>,
     /// Clients and wrong passwords by address.
     addresses: HashMap<IpAddr, client::Address>,
     deadlines: BTreeSet<(u64, ClientId)>,
     outbox: Outbox,
-    /// Lines of tasks that were said.
+    /// Lines of tasks that were sent.
     tasks: tasks::Tasks,
-    /// What the client whose command runs is told, if it gave a label.
+    /// The labelled response to the command that runs, if it has a label.
     response: Option<Response>,
     /// The most users at a time since the start.
     most_users: usize,
@@ -272,7 +272,7 @@ impl Server {
             most_users: 0,
             statistics: Statistics::default(),
         };
-        // Of accounts from before this was written down nothing is missed.
+        // Accounts from before this was recorded have missed nothing.
         for account in &server.accounts {
             if !server.seen.contains_key(account) {
                 Seen::first(account, state.as_of).note(&mut server.seen);
@@ -293,7 +293,7 @@ impl Server {
         self.outbox.poll()
     }
 
-    /// Tells how many appends are not known to be durable.
+    /// Returns how many appends are not known to be durable.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.outbox.pending()
@@ -311,8 +311,8 @@ impl Server {
         }
     }
 
-    /// Gives the next id of a message: its time too, so that paging by time misses nothing. More
-    /// than a thousand messages a second make it run ahead of the clock for a while.
+    /// Returns the next id of a message, which is its time too, so that paging by time misses nothing. More than a
+    /// thousand messages a second make it run ahead of the clock for a while.
     fn next_id(&mut self) -> i64 {
         self.last_id = self.now.wall.millis().max(self.last_id.saturating_add(1));
         self.last_id

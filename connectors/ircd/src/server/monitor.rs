@@ -1,4 +1,4 @@
-//! MONITOR: being told when nicknames come and go (<https://ircv3.net/specs/extensions/monitor>).
+//! MONITOR: notification when nicknames come and go (<https://ircv3.net/specs/extensions/monitor>).
 
 use std::collections::BTreeSet;
 
@@ -124,8 +124,8 @@ impl Server {
         }
     }
 
-    /// Tells those who monitor a nickname that it came or went.
-    pub(super) fn tell_monitors(&mut self, nick: &str, online: bool) {
+    /// Notifies those who monitor a nickname that it came or went.
+    pub(super) fn notify_monitors(&mut self, nick: &str, online: bool) {
         let folded = names::fold(nick);
         let clients: BTreeSet<ClientId> = self.monitored.get(&folded).cloned().unwrap_or_default();
         let shown = self

@@ -48,7 +48,7 @@ impl Server {
             .users
             .get(&user_id)
             .is_some_and(|user| user.nick == nick);
-        if same || self.must_ask(id, nick) {
+        if same || self.must_look_up(id, nick) {
             return;
         }
         let holder = self.nicks.get(&names::fold(nick)).copied();
@@ -147,8 +147,8 @@ impl Server {
         self.nicks.remove(&names::fold(&old));
         self.nicks.insert(names::fold(nick), user_id);
         if !names::same(&old, nick) {
-            self.tell_monitors(&old, false);
-            self.tell_monitors(nick, true);
+            self.notify_monitors(&old, false);
+            self.notify_monitors(nick, true);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What waits to go out: requests at once, lines in order and only after what they rest on is durable.
+//! What waits to be sent: requests go at once, lines in order and only after the appends before them are settled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -32,18 +32,18 @@ struct Waiting {
 pub(super) struct Outbox {
     requests: VecDeque<Output>,
     lines: VecDeque<Waiting>,
-    /// The append that was asked for last.
-    asked: AppendId,
+    /// The append that was requested for last.
+    requested: AppendId,
     /// All appends up to this one are settled.
     settled: AppendId,
-    /// Those among the settled that failed, as long as a line may ask.
+    /// The settled appends that failed, while lines may depend on them.
     failed: BTreeMap<AppendId, NotStored>,
 }
 
 impl Outbox {
     pub(super) fn send(&mut self, to: Recipients, line: Arc<str>, when: When) {
         self.lines.push_back(Waiting {
-            after: self.asked,
+            after: self.requested,
             when,
             output: Output::Send { to, line },
         });
@@ -51,15 +51,15 @@ impl Outbox {
 
     pub(super) fn close(&mut self, client: ClientId) {
         self.lines.push_back(Waiting {
-            after: self.asked,
+            after: self.requested,
             when: When::Always,
             output: Output::Close { client },
         });
     }
 
     pub(super) fn append(&mut self, record: Record) -> AppendId {
-        self.asked.0 += 1;
-        let id = self.asked;
+        self.requested.0 += 1;
+        let id = self.requested;
         self.requests.push_back(Output::Append { id, record });
         id
     }
@@ -89,14 +89,14 @@ impl Outbox {
 
     /// Notes how an append ended; they end in order.
     pub(super) fn settle(&mut self, id: AppendId, result: Result<(), NotStored>) {
-        self.settled = self.settled.max(id.min(self.asked));
+        self.settled = self.settled.max(id.min(self.requested));
         if let Err(reason) = result {
             self.failed.insert(id, reason);
         }
     }
 
     pub(super) fn pending(&self) -> usize {
-        usize::try_from(self.asked.0 - self.settled.0).unwrap_or(usize::MAX)
+        usize::try_from(self.requested.0 - self.settled.0).unwrap_or(usize::MAX)
     }
 
     pub(super) fn poll(&mut self) -> Option<Output> {

@@ -38,7 +38,7 @@ impl Server {
         self.outbox.append(Record { id, body })
     }
 
-    /// Writes down how a channel is now; before telling anybody.
+    /// Appends the state of a channel to the log, before anybody is told of it.
     pub(super) fn save_channel(&mut self, key: &FoldedName) {
         if let Some(channel) = self.channels.get(key) {
             if !channel.is_lasting() {
@@ -50,8 +50,8 @@ impl Server {
         }
     }
 
-    /// Writes down a new account.
-    pub(super) fn learn_account(&mut self, account: &AccountName) {
+    /// Appends a new account to the log.
+    pub(super) fn remember_account(&mut self, account: &AccountName) {
         if self.accounts.insert(account.clone()) {
             self.outlines.insert(outline(account.as_str()));
             let id = self.next_id();
@@ -92,14 +92,14 @@ impl Server {
                 }),
                 ..Channel::fresh(&default.name, self.now.wall)
             };
-            // Everybody may set the topic where nobody is operator.
+            // Without an operator, everybody may set the topic.
             record.topic_locked = false;
             self.channels.insert(key.clone(), Channel::new(record));
             self.save_channel(&key);
         }
     }
 
-    /// Tells the sender of a message that it was not kept and so not sent.
+    /// Tells the sender of a message that it could not be stored and so was not sent.
     pub(super) fn explain_failure(&mut self, id: super::ClientId, target: &str, append: AppendId) {
         for (reason, text) in [
             (

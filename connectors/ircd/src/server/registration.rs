@@ -1,4 +1,4 @@
-//! Becoming somebody: PASS, USER, the end of registration, QUIT, and the end of a connection
+//! Registration (PASS, USER and what completes it), QUIT, and the end of a connection
 //! (RFC 2812, section 3.1).
 
 use std::net::IpAddr;
@@ -18,8 +18,8 @@ use crate::accounts::{Proof, Refusal};
 /// Wrong passwords after which a connection is closed.
 pub(super) const MAX_FAILURES: u32 = 3;
 
-/// How long wrong passwords are held against an address, in milliseconds.
-const FORGIVEN_AFTER: u64 = 600_000;
+/// How long wrong passwords count against an address, in milliseconds.
+const FAILURES_KEPT: u64 = 600_000;
 
 impl Server {
     pub(super) fn on_pass(&mut self, id: ClientId, message: &Message) {
@@ -62,7 +62,7 @@ impl Server {
         );
     }
 
-    /// Registers a client that has said all that is needed.
+    /// Registers a client that has sent all that is needed.
     pub(super) fn try_register(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id).filter(|c| c.busy.is_none()) else {
             return;
@@ -91,7 +91,7 @@ impl Server {
             }
         }
         let account = client.account.clone();
-        if self.must_ask(id, &nick) {
+        if self.must_look_up(id, &nick) {
             return;
         }
         if !self.is_nick_free(&nick, account.as_ref(), None) {
@@ -120,7 +120,7 @@ impl Server {
         let host = match &client.account {
             Some(account) => format!("user/{account}"),
             None => {
-                // Nobody has proved who that is, which everybody can see.
+                // Everybody can see that this is a guest.
                 format!("guest/{}", client.peer.address.to_canonical())
             }
         };
@@ -145,8 +145,8 @@ impl Server {
         self.most_users = self.most_users.max(self.users.len());
         self.start_pings(id);
         self.send_welcome(id);
-        self.tell_monitors(&nick, true);
-        self.begin_track(id, user_id, false);
+        self.notify_monitors(&nick, true);
+        self.start_playback(id, user_id, false);
     }
 
     /// Makes a client a further session of a user with the same account and nickname.
@@ -177,7 +177,7 @@ impl Server {
             self.show_joined(id, user_id, &channel);
         }
         self.update_away(user_id);
-        self.begin_track(id, user_id, true);
+        self.start_playback(id, user_id, true);
     }
 
     fn start_pings(&mut self, id: ClientId) {
@@ -197,7 +197,7 @@ impl Server {
         }
     }
 
-    /// Has a password checked. Guesses from an address that many share are told apart by the account only.
+    /// Has a password checked. For an address that many share, guesses are counted by account only.
     pub(super) fn authenticate(
         &mut self,
         id: ClientId,
@@ -262,7 +262,7 @@ impl Server {
     /// Gives a client an account.
     pub(super) fn sign_in(&mut self, id: ClientId, proof: &Proof) {
         let account = &proof.account;
-        self.learn_account(account);
+        self.remember_account(account);
         if let Some(client) = self.clients.get_mut(&id) {
             client.account = Some(account.clone());
             client.administrator = proof.administrator;
@@ -291,11 +291,11 @@ impl Server {
             .addresses
             .entry(program::network(client.peer.address))
             .or_default();
-        if address.forgiven <= self.now.ticks {
+        if address.forget_failures_at <= self.now.ticks {
             address.failures = 0;
         }
         address.failures += 1;
-        address.forgiven = self.now.ticks + FORGIVEN_AFTER;
+        address.forget_failures_at = self.now.ticks + FAILURES_KEPT;
     }
 
     pub(super) fn on_quit(&mut self, id: ClientId, message: &Message) {
@@ -306,9 +306,9 @@ impl Server {
         self.disconnect(id, &text);
     }
 
-    /// Says why, closes, and forgets a client.
+    /// Sends ERROR with the reason, closes, and forgets a client.
     pub(super) fn disconnect(&mut self, id: ClientId, reason: &str) {
-        // What it was told so far comes before the ERROR.
+        // The response so far comes before the ERROR.
         if self
             .response
             .as_ref()
@@ -335,7 +335,7 @@ impl Server {
     /// The server stops: everybody is told.
     pub fn handle_shutdown(&mut self, reason: &str, now: Now) {
         self.now = now;
-        self.end_all_tracks();
+        self.end_all_playbacks();
         let all: Vec<ClientId> = self.clients.keys().copied().collect();
         for id in all {
             let line = super::reply::wire(&Message::new("ERROR", [reason]));
@@ -354,7 +354,7 @@ impl Server {
             self.unmonitor(id, nick);
         }
         self.leave_address(client.peer.address);
-        self.end_track(&client, reason);
+        self.end_playback(&client, reason);
         let Some(user_id) = client.user else {
             return;
         };
@@ -383,20 +383,20 @@ impl Server {
             }
             self.forget_if_empty(key);
         }
-        self.tell_monitors(&user.nick, false);
+        self.notify_monitors(&user.nick, false);
         if let Some(account) = &user.account {
             self.note_seen(account, ANY, self.last_id);
         }
-        self.remember_gone(&user);
+        self.remember_for_whowas(&user);
     }
 }
 
-/// Says that there were too many wrong passwords, which is not the same as this one being wrong.
+/// Explains that there were too many wrong passwords; this one was not even checked.
 pub(super) fn wait(seconds: u64) -> String {
     format!("Too many attempts with wrong passwords, wait {seconds} s")
 }
 
-/// What whoever has proved to be its owner is told of an account that is disabled.
+/// What the owner of a disabled account is told after showing the right password.
 pub(super) const DISABLED: &str = "This account is disabled; ask an admin of this installation";
 
 /// The longest real name, in bytes.

@@ -1,4 +1,4 @@
-//! RELAYMSG: a member says something under a name that nobody can have, for a program that speaks for others
+//! RELAYMSG: a member sends a message under a name that nobody can have, for a program that relays for others
 //! (<https://github.com/ircv3/ircv3-specifications/pull/417>, `draft/relaymsg`).
 //!
 //! The name must contain `/`, which no nickname can, so it is never taken for a person; everybody who has the
@@ -29,7 +29,7 @@ impl Server {
         if let Some((code, text)) = refused {
             return self.fail(id, "RELAYMSG", code, &[], text);
         }
-        self.say_as(id, user_id, message, name);
+        self.send_as(id, user_id, message, name);
     }
 
     fn may_relay(&self, user_id: UserId, channel: &str) -> bool {
@@ -42,7 +42,7 @@ impl Server {
     }
 }
 
-/// The source of a relayed message: the name made up, at the address of who relays.
+/// The source of a relayed message: the given name at the address of who relays.
 pub(super) fn relayed(own: &Source, name: &str) -> Source {
     Source {
         nick: name.to_owned(),

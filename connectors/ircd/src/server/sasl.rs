@@ -160,7 +160,7 @@ impl Server {
         audience.extend(self.sessions(user_id));
         let audience = self.with_cap(audience, Caps::ACCOUNT_NOTIFY);
         self.relay(audience, &event, When::Always);
-        self.begin_track(id, user_id, false);
+        self.start_playback(id, user_id, false);
         let channels: Vec<_> = self
             .users
             .get(&user_id)

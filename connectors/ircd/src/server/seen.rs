@@ -1,8 +1,8 @@
-//! How far the clients of a member have been shown what was said, so that one that comes back is shown what it
+//! Up to which message the clients of a member have been sent everything, so that one that comes back is sent what it
 //! missed (see [`super::missed`]).
 //!
-//! A client is told apart from the member's others by the name that it gives, `account@client` at sign-in, else
-//! by its user name: programs seldom share one, and whoever does is one client.
+//! A member's clients are told apart by the name that each gives at sign-in, `account@client`, else by user name:
+//! programs seldom share one, and those that do count as one client.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::UserId;
-use super::track::Track;
+use super::playback::Playback;
 use super::{ClientId, Server};
 use crate::record::{Body, Seen};
 
 /// Clients that are remembered of one account; those longest away are forgotten.
 pub(crate) const MAX_CLIENTS: usize = 16;
 
-/// Under this name is kept when the member was here last at all; no client can have it.
+/// The name under which is stored when the member was last here with any client; no client can have it.
 pub(crate) const ANY: &str = "*";
 
 /// The longest name of a client, in bytes.
 pub(super) const MAX_NAME: usize = 32;
 
-/// How a connection ended by itself.
+/// The reason of a connection that the client closed.
 pub(crate) const CLOSED: &str = "Connection closed";
 
 impl Server {
-    /// Returns up to where a client of an account was shown what was said.
+    /// Returns up to which message a client of an account has been sent everything.
     fn seen(&self, account: &AccountName, name: &str, online: bool) -> i64 {
         let seen = self.seen.get(account);
         let all = || seen.into_iter().flatten();
@@ -44,7 +44,7 @@ impl Server {
             .map_or(self.last_id, |(_, &at)| at)
     }
 
-    /// Notes up to where a client of an account was shown what was said.
+    /// Stores up to which message a client of an account has been sent everything.
     pub(super) fn note_seen(&mut self, account: &AccountName, name: &str, at: i64) {
         let seen = Seen {
             account: account.clone(),
@@ -57,12 +57,12 @@ impl Server {
         }
     }
 
-    /// Begins to follow what a member's client is shown, and shows it what it missed.
-    pub(super) fn begin_track(&mut self, id: ClientId, user_id: UserId, online: bool) {
+    /// Starts to keep track of what a member's client is sent, and sends it what it missed.
+    pub(super) fn start_playback(&mut self, id: ClientId, user_id: UserId, online: bool) {
         let Some(client) = self.clients.get(&id) else {
             return;
         };
-        // Whoever asks for history is not given it unasked (draft/chathistory).
+        // A client with draft/chathistory asks for history itself.
         let Some(account) = client
             .account
             .clone()
@@ -78,12 +78,12 @@ impl Server {
         let since = self.seen(&account, &name, online);
         let queue = self.missed_at_start(user_id, &account);
         if let Some(client) = self.clients.get_mut(&id) {
-            client.track = Some(Box::new(Track {
+            client.playback = Some(Box::new(Playback {
                 name,
                 since,
-                shown: since,
-                proved: since,
-                asked: None,
+                sent: since,
+                acknowledged: since,
+                pinged: None,
                 queue,
                 lines: self.config.limits.replay_lines_in_all,
             }));
@@ -91,56 +91,64 @@ impl Server {
         self.show_next_missed(id);
     }
 
-    /// A connection is over: what is certain to have been read is noted. One that ends properly has read all.
-    pub(super) fn end_track(&mut self, client: &super::client::Client, reason: &str) {
-        let (Some(track), Some(account)) = (&client.track, &client.account) else {
+    /// A connection is over: stores what the client has certainly received. After a proper end that is everything.
+    pub(super) fn end_playback(&mut self, client: &super::client::Client, reason: &str) {
+        let (Some(playback), Some(account)) = (&client.playback, &client.account) else {
             return;
         };
         let proper = reason == CLOSED || reason.starts_with("Quit");
-        let at = if proper { track.shown } else { track.proved };
-        self.note_seen(account, &track.name, at);
+        let at = if proper {
+            playback.sent
+        } else {
+            playback.acknowledged
+        };
+        self.note_seen(account, &playback.name, at);
     }
 
-    /// The server stops: everybody is sent what waits, and then the end.
-    pub(super) fn end_all_tracks(&mut self) {
+    /// The server stops: what waits is still sent to everybody.
+    pub(super) fn end_all_playbacks(&mut self) {
         for client in self.clients.values() {
-            if let (Some(track), Some(account)) = (&client.track, &client.account) {
+            if let (Some(playback), Some(account)) = (&client.playback, &client.account) {
                 let seen = Seen {
                     account: account.clone(),
-                    client: track.name.clone(),
-                    at: track.shown,
+                    client: playback.name.clone(),
+                    at: playback.sent,
                 };
                 seen.note(&mut self.seen);
             }
         }
     }
 
-    /// A PING is sent.
-    pub(super) fn ask_track(&mut self, id: ClientId) {
-        if let Some(track) = self.clients.get_mut(&id).and_then(|c| c.track.as_mut()) {
-            track.asked = Some(track.shown);
+    /// Notes that a PING is sent.
+    pub(super) fn note_ping(&mut self, id: ClientId) {
+        if let Some(playback) = self.clients.get_mut(&id).and_then(|c| c.playback.as_mut()) {
+            playback.pinged = Some(playback.sent);
         }
     }
 
-    /// It was answered: what was sent before it has been read.
-    pub(super) fn prove_track(&mut self, id: ClientId) {
+    /// Notes that it was answered: what was sent before it has arrived.
+    pub(super) fn note_pong(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
-        let (Some(track), Some(account)) = (&mut client.track, client.account.clone()) else {
+        let (Some(playback), Some(account)) = (&mut client.playback, client.account.clone()) else {
             return;
         };
-        let Some(at) = track.asked.take().filter(|&at| at > track.proved) else {
+        let Some(at) = playback
+            .pinged
+            .take()
+            .filter(|&at| at > playback.acknowledged)
+        else {
             return;
         };
-        track.proved = at;
-        let name = track.name.clone();
+        playback.acknowledged = at;
+        let name = playback.name.clone();
         self.note_seen(&account, &name, at);
     }
 }
 
 impl Seen {
-    /// What was said before an account was known is not missed by anybody.
+    /// Nobody misses what was said before the account was known.
     pub(crate) fn first(account: &AccountName, at: i64) -> Self {
         Self {
             account: account.clone(),

@@ -1,4 +1,4 @@
-//! Lines that are said once only, however often they are sent (see [`protocol::TASK_TAG`]).
+//! Lines of tasks, which are relayed once however often they are sent (see [`protocol::TASK_TAG`]).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,9 +7,9 @@ use super::{AppendId, Server};
 /// Lines that are remembered; the oldest are forgotten.
 pub(crate) const MAX_TASKS: usize = 20_000;
 
-/// A line that was said: the id of its message, and the append that is making it durable.
+/// A line that was relayed: the id of its message, and the append that is making it durable.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(super) struct TaskLine {
     pub id: i64,
     pub append: Option<AppendId>,
 }
@@ -17,7 +17,7 @@ pub(super) struct Said {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    said: HashMap<String, Said>,
+    lines: HashMap<String, TaskLine>,
     /// Keys, the oldest first.
     order: VecDeque<String>,
     /// Appends that are not settled, with their keys; in order.
@@ -25,31 +25,35 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub(super) fn get(&self, key: &str) -> Option<Said> {
-        self.said.get(key).copied()
+    pub(super) fn get(&self, key: &str) -> Option<TaskLine> {
+        self.lines.get(key).copied()
     }
 
     pub(super) fn insert(&mut self, key: String, id: i64, append: Option<AppendId>) {
         if let Some(append) = append {
             self.pending.push_back((append, key.clone()));
         }
-        if self.said.insert(key.clone(), Said { id, append }).is_none() {
+        if self
+            .lines
+            .insert(key.clone(), TaskLine { id, append })
+            .is_none()
+        {
             self.order.push_back(key);
         }
         while self.order.len() > MAX_TASKS {
             if let Some(oldest) = self.order.pop_front() {
-                self.said.remove(&oldest);
+                self.lines.remove(&oldest);
             }
         }
     }
 
-    /// An append ended; what was not stored was not said. In order, for each.
+    /// An append ended; what was not stored was not sent. To be called in order, for each.
     pub(super) fn settle(&mut self, append: AppendId, stored: bool) {
         while let Some((_, key)) = self.pending.pop_front_if(|(pending, _)| *pending <= append) {
-            match self.said.get_mut(&key) {
-                Some(said) if stored => said.append = None,
+            match self.lines.get_mut(&key) {
+                Some(line) if stored => line.append = None,
                 _ => {
-                    self.said.remove(&key);
+                    self.lines.remove(&key);
                     self.order.retain(|other| *other != key);
                 }
             }
@@ -58,7 +62,7 @@ impl Tasks {
 }
 
 impl Server {
-    /// Tells which lines of tasks are in the log: keys and ids of messages, the oldest first.
+    /// Takes the lines of tasks that are in the log: keys and ids of messages, the oldest first.
     pub fn remember_tasks(&mut self, tasks: impl IntoIterator<Item = (String, i64)>) {
         for (key, id) in tasks {
             self.tasks.insert(key, id, None);

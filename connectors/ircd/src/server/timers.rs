@@ -23,7 +23,7 @@ impl Server {
         }
         if self.addresses.len() > self.clients.len() {
             self.addresses
-                .retain(|_, address| address.clients > 0 || address.forgiven > now.ticks);
+                .retain(|_, address| address.clients > 0 || address.forget_failures_at > now.ticks);
         }
     }
 
@@ -40,27 +40,27 @@ impl Server {
             );
             return;
         }
-        let silent = self.now.ticks.saturating_sub(client.heard);
+        let silent = self.now.ticks.saturating_sub(client.last_activity);
         let next = if client.pinged {
             let seconds = silent / 1000;
             self.disconnect(id, &format!("Ping timeout: {seconds} seconds"));
             return;
         } else if silent >= limits.ping_ms
             || client
-                .track
+                .playback
                 .as_ref()
-                .is_some_and(|track| track.shown > track.proved)
+                .is_some_and(|playback| playback.sent > playback.acknowledged)
         {
-            // Who goes on talking is asked too, so that it is known what has arrived.
+            // An active client is sent a PING too, so that it is known what has arrived.
             client.pinged = true;
             self.now.ticks + limits.pong_ms
         } else {
-            client.heard + limits.ping_ms
+            client.last_activity + limits.ping_ms
         };
         client.deadline = next;
         self.deadlines.insert((next, id));
         if self.clients.get(&id).is_some_and(|client| client.pinged) {
-            self.ask_track(id);
+            self.note_ping(id);
             let name = self.config.name.clone();
             self.reply_message(id, Message::new("PING", [name]));
         }

@@ -33,7 +33,7 @@ impl Server {
             return self.disconnect(id, text);
         };
         let address = address.to_canonical();
-        // The gateway's word is worth what its own connection is.
+        // A gateway whose own connection is not secure cannot vouch for its client's.
         let secure = message
             .param(4)
             .split(' ')
@@ -53,7 +53,7 @@ impl Server {
     }
 }
 
-/// Compares without telling by the time taken where the difference is.
+/// Compares in constant time.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

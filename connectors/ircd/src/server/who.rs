@@ -98,7 +98,7 @@ impl Server {
         self.reply(id, Reply::new(numeric::RPL_ENDOFWHO, [mask, "End of WHO"]));
     }
 
-    /// Here or gone, administrator, and the signs of the channel: all of them with multi-prefix.
+    /// Here or gone, administrator, and the prefixes in the channel: all of them with multi-prefix.
     fn who_flags(
         &self,
         user_id: UserId,

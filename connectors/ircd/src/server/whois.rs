@@ -12,9 +12,9 @@ const MAX_GONE: usize = 500;
 /// Bytes of channels in one line of 319.
 const WIDTH: usize = 350;
 
-/// Somebody who left.
+/// A user who left, for WHOWAS.
 #[derive(Debug)]
-pub(super) struct Gone {
+pub(super) struct WhowasEntry {
     nick: String,
     name: String,
     host: String,
@@ -136,11 +136,11 @@ impl Server {
         }
     }
 
-    pub(super) fn remember_gone(&mut self, user: &User) {
+    pub(super) fn remember_for_whowas(&mut self, user: &User) {
         if self.gone.len() >= MAX_GONE {
             self.gone.pop_front();
         }
-        self.gone.push_back(Gone {
+        self.gone.push_back(WhowasEntry {
             nick: user.nick.clone(),
             name: user.name.clone(),
             host: user.host.clone(),

@@ -140,7 +140,7 @@ async fn write<W: AsyncWrite + Unpin>(
     while let Some(bytes) = outgoing.take().await {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
-            // Who takes a byte now and then must not hold a connection for ever that has ended.
+            // A client that reads a byte now and then must not hold a closed connection open for ever.
             let patience = if outgoing.is_closed() {
                 LAST.saturating_sub(closed.get_or_insert_with(Instant::now).elapsed())
             } else {

@@ -1,4 +1,4 @@
-//! Asks every few seconds whether anything ended that somebody was let in by, and has them disconnected.
+//! Asks every few seconds whether credentials of signed-in clients stopped being valid, and has these disconnected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,14 +12,13 @@ use tokio::time::{Instant, sleep};
 use super::engine::Input;
 use crate::accounts::Accounts;
 
-/// How often it is asked whether anything ended at all.
+/// How often it is asked whether any credentials ended.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// After something ended it is asked again for so long: a password that was right just before may let somebody in
-/// just after.
+/// How long it is asked again after some ended: a password that was right just before may let somebody in just after.
 const AFTER: Duration = Duration::from_secs(30);
 
-/// So often everybody is asked about anyway: grants run out without anything happening.
+/// How often everybody's are checked in any case: grants expire by themselves.
 const ALL: Duration = Duration::from_secs(300);
 
 static NOT_ASKED: Seldom = Seldom::new();

@@ -1,4 +1,4 @@
-//! The task that owns the state machine: feeds it, and does what it says.
+//! The task that owns the state machine: gives it inputs, and carries out its outputs.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ const SHARE: usize = 64 << 10;
 /// How long a stopping server waits for its disk.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What connections say.
+/// What the engine is told.
 #[derive(Debug)]
 pub(super) enum Input {
     /// A client is there.
@@ -42,23 +42,23 @@ pub(super) enum Input {
     Line { id: ClientId, line: Option<Vec<u8>> },
     /// It has read most of what was waiting.
     Drained { id: ClientId },
-    /// Somebody asks what those who are signed in were let in by.
+    /// Asks for the credentials of all signed-in clients.
     SignedIn {
         tell: oneshot::Sender<BTreeSet<SessionRef>>,
     },
-    /// These are over.
+    /// These credentials are no longer valid.
     Ended { sessions: BTreeSet<SessionRef> },
     /// It is gone.
     Closed { id: ClientId, reason: String },
 }
 
-type FoundOut<T> = (
+type Results<T> = (
     mpsc::UnboundedSender<(ClientId, T)>,
     mpsc::UnboundedReceiver<(ClientId, T)>,
 );
 
-/// What was found out about accounts.
-enum Checked {
+/// An answer of [`Accounts`].
+enum AccountResult {
     Password(Result<Proof, Refusal>),
     Names(Result<Vec<AccountName>, String>),
 }
@@ -85,7 +85,7 @@ pub(super) struct Engine {
     started: Instant,
     connections: HashMap<ClientId, Connection>,
     checks: Arc<Semaphore>,
-    checked: FoundOut<Checked>,
+    checked: Results<AccountResult>,
 }
 
 impl Engine {
@@ -138,10 +138,10 @@ impl Engine {
                 Some((id, result)) = self.checked.1.recv() => {
                     let now = self.now();
                     match result {
-                        Checked::Password(result) => {
+                        AccountResult::Password(result) => {
                             self.server.handle_authenticated(id, result, now);
                         }
-                        Checked::Names(result) => self.server.handle_names(id, result, now),
+                        AccountResult::Names(result) => self.server.handle_names(id, result, now),
                     }
                     self.resume(id);
                 }
@@ -356,8 +356,8 @@ impl Engine {
 
     fn find_out(&self, client: ClientId, names: Vec<AccountName>) {
         let late = Err("it takes too long; try again later".to_owned());
-        self.ask_accounts(client, Checked::Names(late), |accounts| async move {
-            Checked::Names(accounts.known(names).await)
+        self.ask_accounts(client, AccountResult::Names(late), |accounts| async move {
+            AccountResult::Names(accounts.known(names).await)
         });
     }
 
@@ -369,9 +369,9 @@ impl Engine {
         let late = Err(Refusal::Unavailable(text.to_owned()));
         self.ask_accounts(
             client,
-            Checked::Password(late),
+            AccountResult::Password(late),
             move |accounts| async move {
-                Checked::Password(accounts.authenticate(&name, &password.0, address).await)
+                AccountResult::Password(accounts.authenticate(&name, &password.0, address).await)
             },
         );
     }
@@ -380,10 +380,10 @@ impl Engine {
     fn ask_accounts<F>(
         &self,
         client: ClientId,
-        late: Checked,
+        late: AccountResult,
         ask: impl FnOnce(Arc<dyn Accounts>) -> F + Send + 'static,
     ) where
-        F: Future<Output = Checked> + Send,
+        F: Future<Output = AccountResult> + Send,
     {
         let accounts = Arc::clone(&self.accounts);
         let checks = Arc::clone(&self.checks);

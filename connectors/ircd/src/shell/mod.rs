@@ -1,8 +1,8 @@
 //! The shell around the state machine: listeners, connections, the engine task, the log's thread.
 
+mod acceptor;
 mod bucket;
 mod connection;
-mod door;
 mod ended;
 mod engine;
 mod metrics;
@@ -24,7 +24,7 @@ use crate::accounts::Accounts;
 use crate::config::IrcdConfig;
 use crate::server::{Now, Server, Statistics};
 use crate::store::{History, StoreError, spawn};
-use door::Door;
+use acceptor::Acceptor;
 use engine::Engine;
 
 /// Inputs that wait for the engine.
@@ -69,7 +69,7 @@ pub struct Ircd {
     stop: Option<oneshot::Sender<()>>,
     engine: JoinHandle<()>,
     acceptors: Vec<AbortHandle>,
-    door: Arc<Door>,
+    acceptor: Arc<Acceptor>,
 }
 
 /// Starts a server on a listener that is open already; clients are served when this returns.
@@ -139,11 +139,12 @@ pub async fn start(
     let (stop, stopped) = oneshot::channel();
     let engine = tokio::spawn(engine.run(inputs, replies, stopped));
     let watcher = tokio::spawn(ended::watch(watched, inputs_in.clone())).abort_handle();
-    let door = Arc::new(Door::new(inputs_in, shared));
-    let mut acceptors = vec![tokio::spawn(Arc::clone(&door).accept(listener, None)).abort_handle()];
-    if let Some((listener, acceptor)) = tls {
-        let door = Arc::clone(&door);
-        acceptors.push(tokio::spawn(door.accept(listener, Some(acceptor))).abort_handle());
+    let acceptor = Arc::new(Acceptor::new(inputs_in, shared));
+    let mut acceptors =
+        vec![tokio::spawn(Arc::clone(&acceptor).accept(listener, None)).abort_handle()];
+    if let Some((listener, tls)) = tls {
+        let acceptor = Arc::clone(&acceptor);
+        acceptors.push(tokio::spawn(acceptor.accept(listener, Some(tls))).abort_handle());
     }
     // It is no acceptor, but ends with them.
     acceptors.push(watcher);
@@ -154,7 +155,7 @@ pub async fn start(
         stop: Some(stop),
         engine,
         acceptors,
-        door,
+        acceptor,
     })
 }
 
@@ -195,7 +196,7 @@ impl Ircd {
             let _ = stop.send(());
         }
         let _ = (&mut self.engine).await;
-        let _ = timeout(LINGER, self.door.emptied()).await;
+        let _ = timeout(LINGER, self.acceptor.all_closed()).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Taking connections: how many, from where, and who they are if a proxy stands between.
+//! Accepts connections: limits by address, the PROXY protocol, TLS.
 
 use std::collections::HashMap;
 use std::io;
@@ -29,10 +29,10 @@ const SPARE_OF_ADDRESS: usize = 4;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 
-/// How long a proxy may take to say where a client is.
+/// How long a proxy may take to send its header.
 const HEADER: Duration = Duration::from_secs(5);
 
-/// The pause after the system could give no socket.
+/// The pause after `accept` failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
@@ -41,18 +41,18 @@ static BAD_HEADER: Seldom = Seldom::new();
 
 /// What the accepting tasks share.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     inputs: mpsc::Sender<Input>,
     config: Arc<IrcdConfig>,
     slots: Arc<Semaphore>,
     all_slots: u32,
-    crowd: Crowd,
+    counts: AddressCounts,
     /// Bytes that wait to be written, for all connections.
     queued: Arc<AtomicUsize>,
     next: AtomicU64,
 }
 
-impl Door {
+impl Acceptor {
     pub(super) fn new(inputs: mpsc::Sender<Input>, config: Arc<IrcdConfig>) -> Self {
         let all_slots = config.limits.share().all.min(Semaphore::MAX_PERMITS);
         Self {
@@ -60,14 +60,14 @@ impl Door {
             config,
             slots: Arc::new(Semaphore::new(all_slots)),
             all_slots: u32::try_from(all_slots).unwrap_or(u32::MAX),
-            crowd: Crowd::default(),
+            counts: AddressCounts::default(),
             queued: Arc::default(),
             next: AtomicU64::new(1),
         }
     }
 
     /// Waits until every connection has ended.
-    pub(super) fn emptied(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn all_closed(&self) -> impl Future<Output = ()> + Send + 'static {
         let (slots, all) = (Arc::clone(&self.slots), self.all_slots);
         async move {
             let _ = slots.acquire_many(all).await;
@@ -93,26 +93,32 @@ impl Door {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return too_many(address);
         };
-        let Some(place) = self.enter(address) else {
+        let Some(address_slot) = self.enter(address) else {
             return too_many(address);
         };
         // Lines are short and people wait for them.
         let _ = stream.set_nodelay(true);
-        let door = Arc::clone(self);
-        tokio::spawn(async move { door.serve(stream, address, tls, (slot, place)).await });
+        let acceptor = Arc::clone(self);
+        tokio::spawn(async move {
+            acceptor
+                .serve(stream, address, tls, (slot, address_slot))
+                .await
+        });
     }
 
     /// Counts a connection from an address, unless that is shared by many.
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Option<Place>> {
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Option<AddressSlot>> {
         if self.config.is_shared(address) {
             return Some(None);
         }
         let most = self.config.limits.clients_per_address;
         let key = network(address);
-        let entered = self.crowd.enter(key, most.saturating_add(SPARE_OF_ADDRESS));
+        let entered = self
+            .counts
+            .enter(key, most.saturating_add(SPARE_OF_ADDRESS));
         entered.then(|| {
-            Some(Place {
-                door: Arc::clone(self),
+            Some(AddressSlot {
+                acceptor: Arc::clone(self),
                 address: key,
             })
         })
@@ -123,7 +129,7 @@ impl Door {
         mut stream: TcpStream,
         address: IpAddr,
         tls: Option<TlsAcceptor>,
-        (_slot, mut place): (OwnedSemaphorePermit, Option<Place>),
+        (_slot, mut address_slot): (OwnedSemaphorePermit, Option<AddressSlot>),
     ) {
         let mut peer = Peer {
             address,
@@ -131,8 +137,8 @@ impl Door {
         };
         let mut before = Vec::new();
         if self.config.is_proxy(address) {
-            // On this machine other programs connect as well, and gateways say it by WEBIRC; else a proxy that says
-            // nothing is no proxy.
+            // Other programs of this machine connect without a header, and gateways send WEBIRC instead; any other proxy
+            // has to send one.
             let optional = is_loopback(address) || self.config.webirc_password.is_some();
             match timeout(HEADER, read_header(&mut stream, optional)).await {
                 Ok(Ok((origin, rest))) => {
@@ -140,8 +146,8 @@ impl Door {
                     if let Some(origin) = origin {
                         peer.address = origin.address;
                         peer.secure |= origin.secure;
-                        place = match self.enter(origin.address) {
-                            Some(place) => place,
+                        address_slot = match self.enter(origin.address) {
+                            Some(address_slot) => address_slot,
                             None => return too_many(origin.address),
                         };
                     }
@@ -160,13 +166,13 @@ impl Door {
         let outgoing = Outgoing::new(Arc::clone(&self.queued));
         match tls {
             None => connection::serve(id, peer, stream, inputs, outgoing, limits).await,
-            Some(acceptor) => {
-                if let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
                     connection::serve(id, peer, stream, inputs, outgoing, limits).await;
                 }
             }
         }
-        drop(place);
+        drop(address_slot);
     }
 }
 
@@ -182,7 +188,7 @@ fn bad_header(address: IpAddr, reason: &str) {
     }
 }
 
-/// Reads what a proxy says first; returns where the client is, and what came after the header already.
+/// Reads the header of a proxy; returns where the client is, and what came after the header already.
 async fn read_header(
     stream: &mut TcpStream,
     optional: bool,
@@ -206,11 +212,11 @@ async fn read_header(
     }
 }
 
-/// Connections by address.
+/// How many connections there are from each address.
 #[derive(Debug, Default)]
-struct Crowd(Mutex<HashMap<IpAddr, usize>>);
+struct AddressCounts(Mutex<HashMap<IpAddr, usize>>);
 
-impl Crowd {
+impl AddressCounts {
     fn enter(&self, address: IpAddr, most: usize) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
@@ -234,14 +240,14 @@ impl Crowd {
 
 /// One connection among those of its address, until it is dropped.
 #[derive(Debug)]
-struct Place {
-    door: Arc<Door>,
+struct AddressSlot {
+    acceptor: Arc<Acceptor>,
     address: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for AddressSlot {
     fn drop(&mut self) {
-        self.door.crowd.leave(self.address);
+        self.acceptor.counts.leave(self.address);
     }
 }
 
@@ -296,15 +302,15 @@ mod tests {
 
     #[test]
     fn one_address_has_its_places_and_others_have_theirs() {
-        let crowd = Crowd::default();
+        let counts = AddressCounts::default();
         let [one, other] = ["192.0.2.7", "192.0.2.8"].map(|text| text.parse().unwrap());
-        assert!(crowd.enter(one, 2) && crowd.enter(one, 2));
-        assert!(!crowd.enter(one, 2) && crowd.enter(other, 2));
-        crowd.leave(one);
-        assert!(crowd.enter(one, 2));
+        assert!(counts.enter(one, 2) && counts.enter(one, 2));
+        assert!(!counts.enter(one, 2) && counts.enter(other, 2));
+        counts.leave(one);
+        assert!(counts.enter(one, 2));
         for address in [one, one, other] {
-            crowd.leave(address);
+            counts.leave(address);
         }
-        assert!(crowd.0.lock().unwrap().is_empty());
+        assert!(counts.0.lock().unwrap().is_empty());
     }
 }
