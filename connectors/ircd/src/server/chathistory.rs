@@ -25,7 +25,11 @@ impl Server {
             Ok((query, target)) => {
                 let label = self.response.take().map(|response| response.label);
                 if let Some(client) = self.clients.get_mut(&id) {
-                    client.busy = Some(Busy::History { label, target });
+                    client.busy = Some(Busy::History {
+                        label,
+                        command: sub,
+                        target,
+                    });
                 }
                 self.outbox.query(id, query);
             }

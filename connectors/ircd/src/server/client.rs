@@ -42,6 +42,8 @@ pub(super) enum Busy {
     /// CHATHISTORY is being read from the log.
     History {
         label: Option<String>,
+        /// The subcommand, in upper case.
+        command: String,
         /// The conversation as the client spelled it; none for TARGETS.
         target: Option<String>,
     },

@@ -136,7 +136,11 @@ impl Server {
             Err(_) if is_user => Message::parse_bytes(line),
             Err(_) => {
                 let text = "Your line is not UTF-8 and was dropped";
-                return self.fail(id, "*", "INVALID_UTF8", &[], text);
+                // The command is known unless it is what cannot be read.
+                let command = Message::parse_bytes(line).map(|message| message.command);
+                let command = command.ok().filter(|command| command.is_ascii());
+                let command = command.as_deref().unwrap_or("*");
+                return self.fail(id, command, "INVALID_UTF8", &[], text);
             }
         };
         let message = match parsed {

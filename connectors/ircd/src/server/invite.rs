@@ -12,7 +12,8 @@ impl Server {
     pub(super) fn on_invite(&mut self, id: ClientId, user_id: UserId, message: &Message) {
         if message.params.is_empty() {
             let invites: Vec<String> = self.users.get(&user_id).map_or_else(Vec::new, |user| {
-                user.invites.iter().map(ToString::to_string).collect()
+                let invites = user.invites.iter();
+                invites.map(|key| self.spelled(key)).collect()
             });
             for channel in invites {
                 self.reply(id, Reply::new(numeric::RPL_INVITELIST, [channel]));

@@ -14,10 +14,14 @@ impl Server {
             .params
             .iter()
             .take(MAX_USERHOST)
-            .filter_map(|nick| self.users.get(self.nicks.get(&names::fold(nick))?))
-            .map(|user| {
+            .filter_map(|nick| {
+                let id = *self.nicks.get(&names::fold(nick))?;
+                Some((id, self.users.get(&id)?))
+            })
+            .map(|(id, user)| {
+                let star = if self.is_administrator(id) { "*" } else { "" };
                 let away = if user.away.is_some() { '-' } else { '+' };
-                format!("{}={away}{}@{}", user.nick, user.name, user.host)
+                format!("{}{star}={away}{}@{}", user.nick, user.name, user.host)
             })
             .collect();
         self.reply(id, Reply::new(numeric::RPL_USERHOST, [answers.join(" ")]));

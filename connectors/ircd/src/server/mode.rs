@@ -4,13 +4,11 @@ use irc_codec::{Message, numeric};
 use protocol::FoldedName;
 
 use super::client::UserId;
+use super::names::KEY_LENGTH;
 use super::outbox::When;
 use super::reply::Reply;
 use super::welcome::MAX_MODES;
 use super::{ClientId, Server, names};
-
-/// The longest channel key, in bytes.
-const KEY: usize = 32;
 
 /// The changes of one MODE command that took effect, for one line to the channel.
 #[derive(Debug, Default)]
@@ -174,7 +172,7 @@ impl Server {
                                 id,
                                 Reply::new(
                                     numeric::ERR_INVALIDMODEPARAM,
-                                    [key.as_str(), &letter.to_string(), "*", &text],
+                                    [self.spelled(key), letter.to_string(), "*".to_owned(), text],
                                 ),
                             );
                         }
@@ -225,14 +223,14 @@ impl Server {
         add: bool,
         param: &str,
     ) -> Option<String> {
-        let good = param.len() <= KEY
+        let good = param.len() <= KEY_LENGTH
             && !param.starts_with(':')
             && !param.contains(|c: char| c == ' ' || c == ',' || c.is_control());
         if add && !good {
-            let text = format!("A key has at most {KEY} bytes, without blanks and commas");
+            let text = format!("A key has at most {KEY_LENGTH} bytes, without blanks and commas");
             self.reply(
                 id,
-                Reply::new(numeric::ERR_INVALIDKEY, [channel.as_str(), &text]),
+                Reply::new(numeric::ERR_INVALIDKEY, [self.spelled(channel), text]),
             );
             return None;
         }
@@ -257,7 +255,12 @@ impl Server {
                     id,
                     Reply::new(
                         numeric::ERR_INVALIDMODEPARAM,
-                        [channel.as_str(), "l", param, "Expected a number above 0"],
+                        [
+                            self.spelled(channel).as_str(),
+                            "l",
+                            param,
+                            "Expected a number above 0",
+                        ],
                     ),
                 );
                 None
@@ -285,7 +288,11 @@ impl Server {
                 id,
                 Reply::new(
                     numeric::ERR_USERNOTINCHANNEL,
-                    [nick.as_str(), key.as_str(), "They are not in that channel"],
+                    [
+                        nick.as_str(),
+                        &self.spelled(key),
+                        "They are not in that channel",
+                    ],
                 ),
             );
             return None;
@@ -311,5 +318,11 @@ impl Server {
         self.channels
             .get_mut(key)
             .map(|channel| &mut channel.record)
+    }
+
+    /// Returns a channel's name as its founder spelled it.
+    pub(super) fn spelled(&self, key: &FoldedName) -> String {
+        let channel = self.channels.get(key);
+        channel.map_or_else(|| key.to_string(), |channel| channel.record.name.clone())
     }
 }

@@ -61,7 +61,10 @@ impl Server {
                 let text = format!("The list of bans is full: it takes {most}");
                 self.reply(
                     id,
-                    Reply::new(numeric::ERR_BANLISTFULL, [key.as_str(), "b", &text]),
+                    Reply::new(
+                        numeric::ERR_BANLISTFULL,
+                        [self.spelled(key).as_str(), "b", &text],
+                    ),
                 );
                 None
             }

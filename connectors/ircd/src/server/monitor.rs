@@ -61,7 +61,7 @@ impl Server {
 
     fn monitor(&mut self, id: ClientId, nicks: &[&str]) {
         let most = self.config.limits.monitor;
-        let mut added = Vec::new();
+        let (mut added, mut refused) = (Vec::new(), Vec::new());
         for nick in nicks {
             if !names::is_nick(nick, self.config.limits.nick) {
                 continue;
@@ -71,19 +71,17 @@ impl Server {
             };
             let folded = names::fold(nick);
             if client.monitor.len() >= most && !client.monitor.contains(&folded) {
-                let text = format!("Your monitor list is full: it takes {most}");
-                self.reply(
-                    id,
-                    Reply::new(
-                        numeric::ERR_MONLISTFULL,
-                        [most.to_string().as_str(), nick, &text],
-                    ),
-                );
-                break;
+                refused.push(*nick);
+                continue;
             }
             client.monitor.insert(folded.clone());
             self.monitored.entry(folded).or_default().insert(id);
             added.push((*nick).to_owned());
+        }
+        if !refused.is_empty() {
+            let text = format!("Your monitor list is full: it takes {most}");
+            let params = [most.to_string(), refused.join(","), text];
+            self.reply(id, Reply::new(numeric::ERR_MONLISTFULL, params));
         }
         self.send_status(id, &added);
     }

@@ -69,6 +69,9 @@ pub(crate) fn user_name(text: &str) -> String {
 /// The longest user name, in bytes.
 pub(crate) const USER_LENGTH: usize = 20;
 
+/// The longest key of a channel, in bytes.
+pub(crate) const KEY_LENGTH: usize = 32;
+
 /// Shortens a text to at most that many bytes, between characters.
 pub(crate) fn clip(text: &str, limit: usize) -> &str {
     if text.len() <= limit {

@@ -8,7 +8,7 @@ use super::client::UserId;
 use super::reply::Reply;
 use super::{ClientId, Server, names};
 
-/// Bytes of nicknames in one line of 353: leaves room for the names of server, client and channel.
+/// Bytes of nicknames in one RPL_NAMREPLY: leaves room for the names of server, client and channel.
 const WIDTH: usize = 280;
 
 impl Server {

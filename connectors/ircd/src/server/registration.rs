@@ -104,6 +104,7 @@ impl Server {
             }
             return self.nick_in_use(id, &nick);
         }
+        self.abort_sasl(id);
         match self.nicks.get(&names::fold(&nick)).copied() {
             Some(same) => self.attach(id, same),
             None => self.register(id, nick, &user, real),
@@ -272,8 +273,11 @@ impl Server {
                 since: client.checked,
             });
         }
-        let nick = self.name_for(id);
-        let mask = format!("{nick}!*@user/{account}");
+        let user = self.clients.get(&id).and_then(|client| client.user);
+        let mask = match user.and_then(|user| self.users.get(&user)) {
+            Some(user) => user.source().to_string(),
+            None => format!("{}!*@user/{account}", self.name_for(id)),
+        };
         let text = format!("You are now signed in as {account}");
         self.reply(
             id,

@@ -18,8 +18,12 @@ impl Server {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
-        let (label, target) = match client.busy.take() {
-            Some(Busy::History { label, target }) => (label, target),
+        let (label, command, target) = match client.busy.take() {
+            Some(Busy::History {
+                label,
+                command,
+                target,
+            }) => (label, command, target),
             Some(Busy::Missed(asked)) => return self.show_missed(id, &asked, answer),
             other => {
                 client.busy = other;
@@ -34,13 +38,12 @@ impl Server {
             Answer::Targets(targets) => self.send_targets(id, &targets),
             Answer::Failed => {
                 let text = "Messages could not be retrieved: the server could not read its log";
-                self.fail(
-                    id,
-                    "CHATHISTORY",
-                    "MESSAGE_ERROR",
-                    &[target.as_deref().unwrap_or("*")],
-                    text,
-                );
+                let about: Vec<&str> = [Some(&command), target.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .collect();
+                self.fail(id, "CHATHISTORY", "MESSAGE_ERROR", &about, text);
             }
         }
         self.finish_response();

@@ -17,6 +17,8 @@ use crate::accounts::{Proof, Refusal};
 /// A chunk of this length has another after it.
 const CHUNK: usize = 400;
 
+const ABORTED: &str = "SASL authentication aborted";
+
 /// The longest payload in base64.
 const MAX_PAYLOAD: usize = 4 * CHUNK;
 
@@ -32,10 +34,7 @@ impl Server {
         let argument = message.param(0);
         if argument == "*" {
             client.sasl = None;
-            return self.reply(
-                id,
-                Reply::new(numeric::ERR_SASLABORTED, ["SASL authentication aborted"]),
-            );
+            return self.reply(id, Reply::new(numeric::ERR_SASLABORTED, [ABORTED]));
         }
         if client.account.is_some() {
             return self.reply(
@@ -135,6 +134,14 @@ impl Server {
         }
         self.finish_response();
         self.show_next_missed(id);
+    }
+
+    /// A client that completes its registration while an exchange is under way gives that up (IRCv3 sasl-3.1).
+    pub(super) fn abort_sasl(&mut self, id: ClientId) {
+        let exchange = self.clients.get_mut(&id).and_then(|c| c.sasl.take());
+        if exchange.is_some() {
+            self.reply(id, Reply::new(numeric::ERR_SASLABORTED, [ABORTED]));
+        }
     }
 
     fn close_after_failures(&mut self, id: ClientId) {

@@ -1,16 +1,17 @@
-//! What a client is told once it is registered: 001 to 005 and what follows (RFC 2812, section 5.1;
+//! The replies to a registration: RPL_WELCOME to RPL_ISUPPORT and what follows (RFC 2812, section 5.1;
 //! ISUPPORT, <https://modern.ircdocs.horse/#feature-advertisement>).
 
 use irc_codec::numeric;
 
-use super::names::{self, USER_LENGTH};
+use super::names::{self, KEY_LENGTH, USER_LENGTH};
+use super::registration::REAL_NAME;
 use super::reply::Reply;
 use super::{ClientId, Server};
 
 /// What the server calls itself.
 pub(super) const VERSION: &str = concat!("subspace-ircd-", env!("CARGO_PKG_VERSION"));
 
-/// Tokens in one line of 005.
+/// Tokens in one RPL_ISUPPORT: a message has at most 15 parameters (RFC 2812, section 2.3).
 const TOKENS_PER_LINE: usize = 13;
 
 /// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK and WHOIS.
@@ -80,6 +81,8 @@ impl Server {
             format!("CHANLIMIT=#:{}", limits.channels_per_user),
             format!("NICKLEN={}", limits.nick),
             format!("USERLEN={USER_LENGTH}"),
+            format!("NAMELEN={REAL_NAME}"),
+            format!("KEYLEN={KEY_LENGTH}"),
             format!("CHANNELLEN={}", limits.channel_name),
             format!("TOPICLEN={}", limits.topic),
             format!("AWAYLEN={}", limits.text),

@@ -9,7 +9,7 @@ use super::{ClientId, Server, names};
 /// Users that WHOWAS remembers.
 const MAX_GONE: usize = 500;
 
-/// Bytes of channels in one line of 319.
+/// Bytes of channels in one RPL_WHOISCHANNELS.
 const WIDTH: usize = 350;
 
 /// A user who left, for WHOWAS.

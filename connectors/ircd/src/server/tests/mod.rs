@@ -12,6 +12,7 @@ mod missed;
 mod proxies;
 mod random;
 mod relay;
+mod wire;
 
 use std::collections::HashMap;
 
@@ -49,6 +50,8 @@ pub(super) struct World {
     pub members: Vec<String>,
     /// It can be found out who they are.
     pub functions_work: bool,
+    /// The log can be read.
+    pub log_works: bool,
     next: u64,
 }
 
@@ -93,6 +96,7 @@ impl World {
             grant: None,
             members: Vec::new(),
             functions_work: true,
+            log_works: true,
             next: 0,
         };
         world.drain();
@@ -253,7 +257,10 @@ impl World {
                     self.server.handle_names(client, result, self.now);
                 }
                 Output::Query { client, query } => {
-                    let answer = answer(&self.log, &query);
+                    let answer = match self.log_works {
+                        true => answer(&self.log, &query),
+                        false => Answer::Failed,
+                    };
                     self.server.handle_history(client, answer, self.now);
                 }
             }
