@@ -3,7 +3,8 @@
 use gateway::{Attached, Audience, RequestId};
 use irc_codec::{Message, Source};
 use protocol::{
-    Activity, ActivityObject, ArchiveTarget, EventBody, FoldedMap, MessageType, TextObject, Timestamp,
+    Activity, ActivityObject, ArchiveTarget, EventBody, FoldedMap, MessageType, TextObject,
+    Timestamp,
 };
 
 use super::activities::{ArchivedEvent, stamp};

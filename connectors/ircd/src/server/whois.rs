@@ -63,7 +63,7 @@ impl Server {
                 .filter(|channel| channel.is_visible(asker))
         };
         let hidden = user.invisible && asker != other;
-        for channel in user.channels.iter().filter_map(|key| shared(key)) {
+        for channel in user.channels.iter().filter_map(shared) {
             if hidden && !channel.members.contains_key(&asker) {
                 continue;
             }
