@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod fields;
 mod object;
 
-pub use self::object::{
-    ActivityObject, AddressObject, AttendanceObject, ConnectionObject, ConnectionStatus,
-    CredentialsObject, ListedRoom, PresenceObject, RelationshipObject, RelationshipSubject,
-    RoomObject, RoomsObject, Show, TextObject, TopicObject, WhoisObject,
+pub use self::fields::{
+    AddressObject, AttendanceObject, ConnectionObject, ConnectionStatus, CredentialsObject,
+    ListedRoom, PresenceObject, RelationshipObject, RelationshipSubject, RoomObject, RoomsObject,
+    Show, TextObject, TopicObject, WhoisObject,
 };
+pub use self::object::ActivityObject;
 
 /// Base URLs of `@context`.
 pub mod context {

@@ -9,6 +9,8 @@ use ts_rs::{Config, TS};
 use crate::*;
 
 const FILE: &str = "static-client/app/lib/protocol.ts";
+/// What goes over Socket.IO instead of HTTP.
+const ACTIVITIES: &str = "static-client/app/lib/protocol-activities.ts";
 
 fn declare<T: TS>(out: &mut String) {
     // Whole numbers are below 2^53 wherever they are counted.
@@ -115,6 +117,18 @@ fn the_client_has_the_types_that_are_spoken() {
         CallAbout,
         IceServer,
         CallAdmission,
+    ];
+    let default = DEFAULT_DESCRIPTOR.trim();
+    let expected = format!(
+        "{expected}\n/** What holds of a platform that says nothing of itself. */\n\
+         export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {default};\n"
+    );
+    settle(FILE, &expected);
+}
+
+#[test]
+fn the_client_has_the_activities_that_are_spoken() {
+    let declared = declare_all![
         Entity,
         TextObject,
         TopicObject,
@@ -134,20 +148,22 @@ fn the_client_has_the_types_that_are_spoken() {
         ActivityObject,
         Activity,
     ];
-    let default = DEFAULT_DESCRIPTOR.trim();
-    let expected = format!(
-        "{expected}\n/** What holds of a platform that says nothing of itself. */\n\
-         export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {default};\n"
-    );
+    let import = "\nimport type { Folding } from './protocol.ts';\n";
+    let (head, rest) = declared.split_once('\n').unwrap();
+    settle(ACTIVITIES, &format!("{head}\n{import}{rest}"));
+}
+
+/// Compares a file with what it should be, or writes it.
+fn settle(name: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
-        .join(FILE);
+        .join(name);
     if std::env::var("SUBSPACE_GENERATE").is_ok_and(|how| how == "write") {
-        std::fs::write(&file, &expected).unwrap();
+        std::fs::write(&file, expected).unwrap();
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         found == expected,
-        "{FILE} is not what this package says; run `cargo xtask generate`"
+        "{name} is not what this package says; run `cargo xtask generate`"
     );
 }

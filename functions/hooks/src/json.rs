@@ -1,4 +1,4 @@
-//! Reading JSON that may lack anything: what is not there is empty.
+//! Reading JSON in which anything may be missing: absent fields are empty.
 
 use serde_json::Value;
 

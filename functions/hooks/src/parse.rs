@@ -1,4 +1,4 @@
-//! JSON from outside, of which no more is built than memory is meant for.
+//! Parsing JSON from outside within a limit of memory.
 //!
 //! A few bytes can become very many: `{"":0}` is six in a body, and some 700 in memory. So what will be taken is counted
 //! while reading, and texts are cut that are longer than anybody looks at.

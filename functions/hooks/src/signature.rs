@@ -1,4 +1,4 @@
-//! Who sent a request: the proofs that services add to what they send.
+//! Authenticating requests: the signatures and tokens that services send.
 //!
 //! GitHub `X-Hub-Signature-256` and Gitea `X-Gitea-Signature` (hexadecimal HMAC-SHA256 of the body), GitLab
 //! `X-Gitlab-Token` (the secret itself), Twilio `X-Twilio-Signature` (HMAC of the address and the sorted

@@ -1,4 +1,4 @@
-//! What has to be done from time to time, and when.
+//! Running the periodic maintenance.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Requests as they come, to the functions.
+//! Passing requests to the functions.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! A body that must go on arriving: a sender that stops for too long is given up.
+//! A body with a timeout: a sender that pauses for too long is disconnected.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What an instance keeps between requests.
+//! The state that an instance keeps between requests.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

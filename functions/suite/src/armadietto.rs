@@ -1,4 +1,4 @@
-//! Somebody else's remoteStorage server: armadietto, from npm, with the user `alice`.
+//! An external remoteStorage server: armadietto, from npm, with the user `alice`.
 //!
 //! It writes in place and reads without a lock: `FileTree.put` truncates and fills first the document, then `.~meta` of every
 //! folder above. Who asks in the middle of that, even for another document of the same folder, may be told that there is no such

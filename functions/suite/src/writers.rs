@@ -1,4 +1,4 @@
-//! Many who write at once.
+//! Concurrent writers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,9 +2,14 @@
 
 import { isChannel } from './conversations.ts';
 import { joinId } from './ids.ts';
-import type { Activity, Conversations, Entity } from './protocol.ts';
+import type { Activity, Entity } from './protocol-activities.ts';
+import type { Conversations } from './protocol.ts';
 
-export type { Activity, ActivityObject, Entity } from './protocol.ts';
+export type {
+  Activity,
+  ActivityObject,
+  Entity,
+} from './protocol-activities.ts';
 
 const CONTEXT_BASE = [
   'https://www.w3.org/ns/activitystreams',

@@ -1,6 +1,6 @@
 /** The answer to `/whois`, in words. */
 
-import type { WhoisObject } from './protocol.ts';
+import type { WhoisObject } from './protocol-activities.ts';
 
 export function describeWhois(
   whois: WhoisObject | undefined,

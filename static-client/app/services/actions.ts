@@ -8,7 +8,7 @@ import { isChannel } from '../lib/conversations.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
 import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
 import { carryOut, type CommandActions } from '../lib/commands.ts';
-import type { ListedRoom } from '../lib/protocol.ts';
+import type { ListedRoom } from '../lib/protocol-activities.ts';
 import { describeWhois } from '../lib/whois.ts';
 import type ChatService from './chat.ts';
 import type GatewayService from './gateway.ts';

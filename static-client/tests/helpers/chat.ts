@@ -4,7 +4,7 @@ import type { Activity, ActivityObject } from 'subspace-client/lib/activities';
 import type {
   ConnectionObject,
   ConnectionStatus,
-} from 'subspace-client/lib/protocol';
+} from 'subspace-client/lib/protocol-activities';
 import { person, room } from 'subspace-client/lib/activities';
 import { Draft } from 'subspace-client/lib/chat/draft';
 import { applyConnections } from 'subspace-client/lib/chat/networks';

@@ -1,4 +1,4 @@
-//! `/api/archive`: where the account's chat archives are kept, if not here. The token goes in sealed.
+//! `/api/archive`: the external storage of the account's chat archives. Its token is sealed.
 
 use crate::kernel::records::{AccountRecord, ArchivePlace};
 use http::StatusCode;

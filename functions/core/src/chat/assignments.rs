@@ -1,4 +1,4 @@
-//! `/connector/assignments`: which connections a connector has to keep.
+//! `/connector/assignments`: the connections that a connector keeps.
 
 use crate::kernel::host::Host;
 use bytes::Bytes;

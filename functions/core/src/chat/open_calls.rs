@@ -1,4 +1,4 @@
-//! Which calls of an account are open, so that there are not too many.
+//! The open calls of an account, of which there is a limit.
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Where the private IRC server is that every account has a connection to.
+//! The address of the private IRC server, to which every account has a connection.
 
 use protocol::Connection;
 use storage_adapter::{ObjectStore, StoreError};

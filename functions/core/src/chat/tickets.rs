@@ -1,4 +1,4 @@
-//! `/api/tickets`: what a browser shows to connectors.
+//! `/api/tickets`: the tickets with which a browser connects to connectors.
 
 use crate::kernel::host::Host;
 use http::StatusCode;

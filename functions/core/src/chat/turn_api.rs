@@ -1,4 +1,4 @@
-//! `/api/turn`: what a browser shows to the TURN server.
+//! `/api/turn`: a browser's credentials for the TURN server.
 
 use http::StatusCode;
 use storage_adapter::ObjectStore;

@@ -1,4 +1,4 @@
-//! Handing tasks to connectors: into the durable queue, then a knock at the connector's door.
+//! Delivering tasks to connectors: into the durable queue, then a request that wakes the connector.
 //!
 //! The knock only saves time. A connector that does not hear it looks into its queue by itself.
 

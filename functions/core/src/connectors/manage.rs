@@ -1,4 +1,4 @@
-//! `/api/connectors`: an admin makes connectors and sees how they are.
+//! `/api/connectors`: an admin creates connectors and sees their state.
 
 use http::StatusCode;
 use protocol::{ConnectorState, ConnectorView, NewConnector, Registration};

@@ -1,4 +1,4 @@
-//! The connectors of the installation: which there are, what they are notified of, and the queue of each.
+//! The connectors of the installation: the list of them, notifying them, and the queue of each.
 
 pub(crate) mod deliver;
 mod ended;

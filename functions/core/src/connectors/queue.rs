@@ -1,4 +1,4 @@
-//! The durable queue of what connectors have to do: `queue/<connector>/<id>.json`, one object a task.
+//! The durable queue of connectors' tasks: `queue/<connector>/<id>.json`, one object a task.
 //!
 //! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it.
 

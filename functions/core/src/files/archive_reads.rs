@@ -1,4 +1,4 @@
-//! Somebody reads at archives: what connectors still keep for them is published before the answer.
+//! Reads of archives: messages that connectors still hold are published before the response.
 //!
 //! Connectors write archives as seldom as they can. Whoever reads one through these functions has it written first; how
 //! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is

@@ -1,4 +1,4 @@
-//! Versions of documents that were overwritten or deleted: how much of them is retained, told and emptied.
+//! Versions of documents that were overwritten or deleted: how many are retained, showing and removing them.
 
 use http::StatusCode;
 use protocol::{AccountName, KeptView};

@@ -1,4 +1,4 @@
-//! Folder descriptions as bytes, kept by version so that an unchanged folder is not written out again.
+//! Folder descriptions as bytes, cached by version so that an unchanged folder is not serialised again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Accounts: making them, proving a password, their quota.
+//! Accounts: creating them, checking passwords, their quota.
 
 use std::sync::atomic::Ordering;
 

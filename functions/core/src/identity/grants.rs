@@ -1,4 +1,4 @@
-//! Grants: bearer tokens, made, checked and taken back.
+//! Grants: bearer tokens, issued, checked and revoked.
 //!
 //! A check costs one conditional read of the grant's record: what is remembered here is used only if the
 //! store says that it is still the current version, so a revoked token ends at once, everywhere.

@@ -1,4 +1,4 @@
-//! A bucket as people describe it, checked with a sentence for each field.
+//! The description of a bucket, validated with an error for each field.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What an operator decides. Handed in; never read from an environment here.
+//! The operator's configuration. It is passed in, never read from an environment here.
 
 use std::collections::BTreeMap;
 
@@ -161,7 +161,7 @@ pub struct MailService {
 pub enum ConfigError {
     /// Not an origin.
     #[error(
-        "origin \"{0}\" is none; expected a form like https://chat.example.org or http://127.0.0.1:6700, \
+        "origin \"{0}\" is not valid: expected one like https://chat.example.org or http://127.0.0.1:6700, \
          without a path"
     )]
     Origin(String),

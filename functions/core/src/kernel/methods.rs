@@ -1,4 +1,4 @@
-//! The methods of HTTP that addresses take, as in the header `Allow`.
+//! The HTTP methods that addresses support, as in the header `Allow`.
 
 use http::{HeaderValue, Method};
 

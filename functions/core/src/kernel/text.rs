@@ -1,4 +1,4 @@
-//! Text that is made of something else: one line of what strangers wrote, digits of bytes.
+//! Converting to text: one safe line of strangers' text, bytes as digits.
 
 /// One bounded line without control characters and without ones that turn the direction of what follows.
 pub(crate) fn plain(text: &str, most: usize) -> String {

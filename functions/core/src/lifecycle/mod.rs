@@ -1,4 +1,4 @@
-//! What concerns all domains of an account or of the installation: maintenance, and the removal of an account.
+//! What affects all domains of an account or of the installation: maintenance, and the removal of an account.
 
 pub(crate) mod maintenance;
 pub(crate) mod removal;

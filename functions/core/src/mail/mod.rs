@@ -1,4 +1,4 @@
-//! Mail that comes in: the addresses of channels, and what reaches them.
+//! Incoming mail, and the addresses of channels.
 
 pub(crate) mod addresses;
 mod announcement;

@@ -1,4 +1,4 @@
-//! What somebody missed: whether and where they want to be notified, and the digests.
+//! Missed messages: whether and where somebody wants to be notified, and the digests.
 
 mod digest;
 mod outcome;

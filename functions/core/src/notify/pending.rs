@@ -1,4 +1,4 @@
-//! What an account missed and was not told yet: noted when it is archived, forgotten when a browser comes.
+//! Missed messages that were not mailed yet: noted when they are archived, dropped when a browser connects.
 //!
 //! While anything waits there is a mark `notifications/due/<when>-<account>`, so that whoever sends digests finds
 //! what is due by one listing. The mark comes first: a mark without anything that waits does no harm.

@@ -1,4 +1,4 @@
-//! `/connector/outbox`: a connector fetches its tasks and says which are done.
+//! `/connector/outbox`: a connector fetches its tasks and reports which are done.
 
 use bytes::Bytes;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! From a request to its handler, and what every answer gets.
+//! From a request to its handler, and the headers of every response.
 
 use crate::kernel::host::Host;
 use bytes::Bytes;

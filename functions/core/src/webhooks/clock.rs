@@ -1,4 +1,4 @@
-//! Quiet hours: a time of the day, every day, in which nothing is said.
+//! Quiet hours: a time of the day, every day, in which nothing is announced.
 
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Old deliveries are forgotten.
+//! Removing old deliveries.
 
 use std::collections::{HashMap, HashSet};
 

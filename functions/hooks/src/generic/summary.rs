@@ -1,4 +1,4 @@
-//! What one object says: fields whose names are those that people give to titles, messages, states and links.
+//! The summary of one object: fields whose names are those that people give to titles, messages, states and links.
 
 use serde_json::{Map, Value};
 

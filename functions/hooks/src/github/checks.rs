@@ -1,4 +1,4 @@
-//! Builds, checks and deployments: failures are said, the rest is quiet.
+//! Builds, checks and deployments: failures are announced, successes are not.
 
 use super::{Delivery, words};
 use crate::Event;

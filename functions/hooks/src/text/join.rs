@@ -1,4 +1,4 @@
-//! Fewer lines of many: what is said twice is said once, and short ones are put together.
+//! Reducing the number of lines: repeated ones are dropped, and short ones are joined.
 
 use super::{MAX_LINES, MAX_RAW};
 

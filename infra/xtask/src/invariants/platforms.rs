@@ -33,7 +33,7 @@ const MAY: &[(&str, &str)] = &[
     ("app/lib/archive.ts", "chat-messages"),
     // Kinds of connectors and grants, which are called so.
     ("kernel/config.rs", "a kind of connector"),
-    ("connectors/manage.rs", "a kind of connector"),
+    ("connectors/manage.rs", "schemes of addresses"),
     ("connectors/connect.gts", "a kind of connector"),
     ("app/lib/api.ts", "kinds of connectors and grants"),
     ("settings/irc-access.gts", "a kind of grant"),

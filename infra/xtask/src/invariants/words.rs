@@ -15,26 +15,18 @@ const PHRASES: &[(&str, &str)] = &[
     ("is not said, and not later", "is dropped"),
     ("Make the webhook", "Create webhook"),
     ("; tells whether", "; returns whether"),
-    (
-        "(any more)",
-        "or has expired, or was deleted; in docstrings nothing",
-    ),
+    ("(any more)", "or has expired; or was deleted"),
     ("repeating it goes on", "repeating it resumes"),
     ("repeat it to go on", "repeat it to continue"),
-    (
-        "says of itself",
-        "describes itself, its description of itself",
-    ),
-    (
-        "said of itself",
-        "described itself, its description of itself",
-    ),
-    ("ail that leaves", "outgoing mail"),
     ("begins anew", "starts over"),
     ("who cannot tell", "an unknown answer"),
     ("is none; expected", "is not valid: expected"),
     ("look at it and try again", "reload and try again"),
     ("could not be sealed", "could not be encrypted"),
+    ("does not exist any more", "no longer exists"),
+    ("are not needed any more", "are no longer needed"),
+    ("set it anew", "set a new one"),
+    ("waits to be confirmed", "waits for confirmation"),
 ];
 
 /// Returns a line for each phrase that a line of text holds.

@@ -1,4 +1,5 @@
-//! DayCache as they were written last, so that the next addition need not read them. The tree says which version is the present one.
+//! A cache of days as they were last written, so that the next addition need not read them. The tree has the current
+//! version.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Where an archive is read: in the account's storage here, or in one somewhere else.
+//! Where an archive is read: in the account's storage here, or on an external server.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};

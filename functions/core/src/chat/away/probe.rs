@@ -1,4 +1,4 @@
-//! Finds out whether archives can be kept at a server: everything that the writer relies on, once.
+//! Tests whether a server can hold archives: everything that the writer relies on, once.
 
 use bytes::Bytes;
 use storage_adapter::{Version, WriteCondition};

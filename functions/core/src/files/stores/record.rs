@@ -1,4 +1,4 @@
-//! `accounts/<account>/store.json`: where the account's tree is, and where it is on its way to.
+//! `accounts/<account>/store.json`: where the account's tree is, and where it is being moved to.
 
 pub(crate) use protocol::MovePhase as Phase;
 use protocol::Timestamp;

@@ -1,4 +1,4 @@
-//! The store of an account's tree as writers see it: it lets nobody write to what is being moved away.
+//! The store of an account's tree as writers see it: it refuses writes to a tree that is being moved.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

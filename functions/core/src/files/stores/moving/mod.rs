@@ -19,7 +19,7 @@ use crate::kernel::problem::Failure;
 
 /// How often a step is begun again because others changed the record.
 const MAX_ROUNDS: u32 = 50;
-/// StoreLocations that are remembered because something is left there.
+/// Locations that are remembered because something of the account is left there.
 const MAX_LEFT: usize = 16;
 /// What a move remembers of heads and pages, in bytes.
 const CACHE: usize = 4 << 20;

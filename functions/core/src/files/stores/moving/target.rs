@@ -1,4 +1,4 @@
-//! Where an account is to be moved to: the fields are checked, and the bucket is tried out.
+//! The target of a move: its fields are checked, and the bucket is tested.
 
 use protocol::AccountName;
 use storage_adapter::ObjectStore;

@@ -1,0 +1,186 @@
+// Written by `cargo xtask generate` from common/protocol; not to be edited.
+
+import type { Folding } from './protocol.ts';
+
+/** An actor, a target, or an object's part with an id. */
+export type Entity = {
+  /** The id, `nick@server` or a room id. */
+  id: string;
+  /** person, room, service, … */
+  type?: string;
+  /** The name as the platform has it: the nickname, `#channel`. */
+  name?: string;
+};
+
+/** `message`, `me` and `notice`. */
+export type TextObject = {
+  /** The text. */
+  content?: string;
+  /** The id that the sender's client made for the message. */
+  clientId?: string;
+  /** In a `leave`: the nickname of whoever kicked the actor. */
+  by?: string;
+  /** In a `leave`: whether the actor quit the network. */
+  quit?: boolean;
+};
+
+/** `topic`: the same text under two names, since clients read one or the other. */
+export type TopicObject = {
+  /** The topic. */
+  content?: string;
+  /** The topic. */
+  topic?: string;
+};
+
+/** Whether somebody is at the keyboard. */
+export type Show = "online" | "away";
+
+/** `presence`. */
+export type PresenceObject = {
+  /** The role in the target: `owner`, `admin`, `participant` or `member`. */
+  role?: string;
+  /** Whether the person is away. */
+  show?: Show;
+  /** Why the person is away. */
+  content?: string;
+};
+
+/** `address`; the names are the activity's actor and target. */
+export type AddressObject = object;
+
+/** `attendance`. */
+export type AttendanceObject = {
+  /** The nicknames of everybody in the room; absent in a question. */
+  members?: Array<string>;
+};
+
+/** The state of a connection to a network. */
+export type ConnectionStatus = "connecting" | "online" | "offline";
+
+/** `connection`. */
+export type ConnectionObject = {
+  /** The state. */
+  status: ConnectionStatus;
+  /** The state in one sentence. */
+  content?: string;
+  /** The account's nickname there. */
+  nick?: string;
+  /** How the network compares names; absent until it is online. */
+  casemapping?: Folding;
+};
+
+/** The subject of a `relationship`. */
+export type RelationshipSubject = {
+  /** `presence`. */
+  type?: string;
+  /** The role, as in [`PresenceObject::role`]. */
+  role?: string;
+};
+
+/** `relationship`: the target of the activity gets or loses a role in a room. */
+export type RelationshipObject = {
+  /** `role`. */
+  relationship?: string;
+  /** The role. */
+  subject?: RelationshipSubject;
+  /** The room. */
+  object?: Entity;
+};
+
+/** `room`. */
+export type RoomObject = {
+  /** The room's id, `#channel@server`. */
+  id?: string;
+  /** The room's name, `#channel`. */
+  name?: string;
+  /** In a `remove`: the reason. */
+  content?: string;
+};
+
+/** `whois`; a question has none of the fields. */
+export type WhoisObject = {
+  /** The nickname. */
+  nick?: string;
+  /** The user name. */
+  username?: string;
+  /** The host. */
+  host?: string;
+  /** The real name. */
+  realname?: string;
+  /** The account with the network's services. */
+  account?: string;
+  /** The server that the person is connected to. */
+  server?: string;
+  /** Whether the person is an operator of the network; absent if not. */
+  operator?: boolean;
+  /** The channels that both are in, or that anybody may see. */
+  channels?: Array<string>;
+  /** Why the person is away; absent if not. */
+  away?: string;
+  /** For how many seconds the person has said nothing. */
+  idle?: number;
+  /** Whether the person's connection is encrypted. */
+  secure?: boolean;
+};
+
+/** One room in the answer to `rooms`. */
+export type ListedRoom = {
+  /** Its name. */
+  name: string;
+  /** How many people are in it. */
+  members: number;
+  /** Its topic. */
+  topic: string;
+};
+
+/** `rooms`. */
+export type RoomsObject = {
+  /** The rooms; absent in a question. */
+  items?: Array<ListedRoom>;
+};
+
+/** `credentials`. */
+export type CredentialsObject = {
+  /** The password; of a room, its key. */
+  password?: string;
+};
+
+/**
+ * What an activity is about, told apart by `type`.
+ *
+ * An object of a type that is not defined here, without a type, or with a field that is not what it should be, is kept
+ * as it is in [`ActivityObject::Other`].
+ */
+export type ActivityObject = { "type": "message" } & TextObject
+  | { "type": "me" } & TextObject
+  | { "type": "notice" } & TextObject
+  | { "type": "topic" } & TopicObject
+  | { "type": "presence" } & PresenceObject
+  | { "type": "address" } & AddressObject
+  | { "type": "attendance" } & AttendanceObject
+  | { "type": "connection" } & ConnectionObject
+  | { "type": "relationship" } & RelationshipObject
+  | { "type": "room" } & RoomObject
+  | { "type": "whois" } & WhoisObject
+  | { "type": "rooms" } & RoomsObject
+  | { "type": "credentials" } & CredentialsObject;
+
+/** One activity. Absent parts are left out, never `null`. */
+export type Activity = {
+  /** `@context`; empty for the older dialect. */
+  "@context"?: Array<string>;
+  /** send, join, leave, update, … */
+  type: string;
+  /** A stable id, that of the archived message if there is one. */
+  id?: string;
+  /** Who does it. */
+  actor?: Entity;
+  /** To whom or where. */
+  target?: Entity;
+  /** What it is about. */
+  object?: ActivityObject;
+  /** When, ISO 8601 with milliseconds and `Z`. */
+  published?: string;
+  /** In answers: what went wrong, one sentence. */
+  error?: string;
+};
