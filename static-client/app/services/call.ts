@@ -1,13 +1,12 @@
 import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type RouterService from '@ember/routing/router-service';
-import { io } from 'socket.io-client';
-import { ApiError, asSentence, sentenceOf } from '../lib/api.ts';
+import { ApiError, sentenceOf } from '../lib/api.ts';
+import { CallLine, openSocket } from '../lib/call/line.ts';
 import { Mesh } from '../lib/call/mesh.ts';
 import { shownName, troubleWithName } from '../lib/call/names.ts';
 import { OwnDevices, type Chosen } from '../lib/call/own-devices.ts';
 import { isSpeaking, type Person } from '../lib/call/person.ts';
-import type { CallMedia, PeerView, Welcome } from '../lib/call/types.ts';
 import type { Room } from '../lib/chat/types.ts';
 import type { CallAbout, CallAdmission } from '../lib/protocol.ts';
 import type ActionsService from './actions.ts';
@@ -23,26 +22,6 @@ const LONGEST = 2 ** 31 - 1;
 
 /** Said to whoever has ended a call. */
 const ENDED_HERE = 'You ended this call. Its link opens nothing any more.';
-
-/** What is used of a socket. */
-export interface CallSocket {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  emit(event: string, data: unknown): unknown;
-  connect(): unknown;
-  disconnect(): unknown;
-}
-
-function openSocket(url: string, auth: Record<string, unknown>): CallSocket {
-  return io(url, {
-    path: '/sockethub',
-    auth,
-    forceNew: true,
-    transports: ['websocket', 'polling'],
-    tryAllTransports: true,
-    reconnectionDelay: 500,
-    reconnectionDelayMax: 5000,
-  });
-}
 
 /** The server knows no such link, or none any more. */
 function isGone(error: unknown): boolean {
@@ -82,16 +61,28 @@ export default class CallService extends Service {
 
   openSocket = openSocket;
 
-  #socket: CallSocket | undefined;
-  /** Whether the connector hears us: what is sent before or after is of no use to anybody. */
-  #heard = false;
   readonly #mesh = new Mesh(this.own, (to, data) =>
-    this.#tell('signal', { to, data }),
+    this.#line.tell('signal', { to, data }),
   );
+  readonly #line: CallLine = new CallLine({
+    welcome: (welcome) => {
+      this.phase = 'in';
+      this.moderator = Boolean(welcome.moderator);
+      this.#mesh.welcome(welcome);
+      this.#line.tell('media', this.own.media);
+    },
+    joined: (view) => this.#mesh.joined(view),
+    left: (peer) => this.#mesh.left(peer),
+    media: (peer, media) => this.#mesh.media(peer, media),
+    signal: (from, data) => this.#mesh.receive(from, data),
+    refused: (sentence, final) => this.#refused(sentence, final),
+    interrupted: (is) => {
+      this.interrupted = is;
+    },
+  });
   #timer: ReturnType<typeof setInterval> | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
   #measuring = false;
-  #arrived = false;
   /** Whether the page of the call is shown. */
   #shown = false;
   /** Counts calls, so that what an old one still waits for is ignored. */
@@ -232,7 +223,7 @@ export default class CallService extends Service {
 
   /** Puts somebody out of the call. */
   putOut({ peer, label }: Person) {
-    this.#tell('remove', { peer });
+    this.#line.tell('remove', { peer });
     this.sentence = `You have put ${label} out of the call.`;
   }
 
@@ -287,11 +278,7 @@ export default class CallService extends Service {
   /** Sends what there is now, and says so. */
   async #changed() {
     await this.#mesh.fit();
-    this.#tell('media', this.own.media);
-  }
-
-  #tell(event: string, data: unknown) {
-    if (this.#heard) this.#socket?.emit(event, data);
+    this.#line.tell('media', this.own.media);
   }
 
   #ask(): Promise<CallAdmission> {
@@ -332,53 +319,14 @@ export default class CallService extends Service {
   }
 
   #connect({ url, ticket }: CallAdmission) {
-    const socket = this.openSocket(`${url}/calls`, { ticket });
-    this.#socket = socket;
-    this.#arrived = false;
-    /** What an old socket still says is not heard. */
-    const on = <T>(event: string, heard: (value: T) => void) =>
-      socket.on(event, (value: T) => {
-        if (socket === this.#socket) heard(value);
-      });
-    on('welcome', (welcome: Welcome) => {
-      this.#arrived = true;
-      this.#heard = true;
-      this.interrupted = false;
-      this.phase = 'in';
-      this.moderator = Boolean(welcome.moderator);
-      this.#mesh.welcome(welcome);
-      this.#tell('media', this.own.media);
-    });
-    on('joined', (view: PeerView) => this.#mesh.joined(view));
-    on('returned', (view: PeerView) => this.#mesh.joined(view));
-    on('left', ({ peer }: { peer: string }) => this.#mesh.left(peer));
-    on('media', (of: { peer: string; media: CallMedia }) =>
-      this.#mesh.media(of.peer, of.media),
-    );
-    on('signal', (signal: { from: string; data: unknown }) =>
-      this.#mesh.receive(signal.from, signal.data),
-    );
-    on('refused', (refused: { error: string; final?: boolean }) =>
-      this.#refused(asSentence(refused.error), Boolean(refused.final)),
-    );
-    on('connect_error', () => {
-      this.interrupted = true;
-    });
-    on('disconnect', (reason: string) => {
-      this.#heard = false;
-      this.interrupted = reason !== 'io client disconnect';
-      // A server that restarts closes sockets in order; only then none comes back by itself.
-      if (reason === 'io server disconnect' && this.phase === 'in') {
-        socket.connect();
-      }
-    });
+    this.#line.open(this.openSocket, url, ticket);
     window.addEventListener('online', this.#mesh.restart);
     window.addEventListener('pagehide', this.#leave);
     this.#timer = setInterval(() => void this.#measure(), MEASURE);
   }
 
   #refused(sentence: string, final: boolean) {
-    if (!this.#arrived) {
+    if (!this.#line.arrived) {
       // The door is closed, for now perhaps; who stands before it may try again.
       this.#disconnect();
       this.phase = 'lobby';
@@ -397,11 +345,7 @@ export default class CallService extends Service {
     clearTimeout(this.#renewal);
     window.removeEventListener('online', this.#mesh.restart);
     window.removeEventListener('pagehide', this.#leave);
-    const socket = this.#socket;
-    if (this.#heard) socket?.emit('leave', {});
-    this.#heard = false;
-    this.#socket = undefined;
-    socket?.disconnect();
+    this.#line.close();
     this.#mesh.close();
   }
 

@@ -8,7 +8,7 @@ import type {
   PeerView,
   SignalData,
 } from 'subspace-client/lib/call/types';
-import type { CallSocket } from 'subspace-client/services/call';
+import type { CallSocket } from 'subspace-client/lib/call/line';
 import { FakeServer } from './server';
 
 /** How long devices and connections may take, in ms. */

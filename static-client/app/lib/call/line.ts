@@ -1,0 +1,110 @@
+/** The line of a call to its connector, over which those who take part find each other. */
+
+import { io } from 'socket.io-client';
+import { asSentence } from '../api.ts';
+import type { CallMedia, PeerView, Welcome } from './types.ts';
+
+/** What is used of a socket. */
+export interface CallSocket {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  emit(event: string, data: unknown): unknown;
+  connect(): unknown;
+  disconnect(): unknown;
+}
+
+export type OpenSocket = (
+  url: string,
+  auth: Record<string, unknown>,
+) => CallSocket;
+
+export function openSocket(
+  url: string,
+  auth: Record<string, unknown>,
+): CallSocket {
+  return io(url, {
+    path: '/sockethub',
+    auth,
+    forceNew: true,
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5000,
+  });
+}
+
+/** What comes over the line. */
+export interface LineEvents {
+  welcome(welcome: Welcome): void;
+  /** Somebody came, or came back. */
+  joined(view: PeerView): void;
+  left(peer: string): void;
+  media(peer: string, media: CallMedia): void;
+  signal(from: string, data: unknown): void;
+  /** The connector does not want us, or something of us; finally, if coming back is of no use. */
+  refused(sentence: string, final: boolean): void;
+  interrupted(is: boolean): void;
+}
+
+export class CallLine {
+  /** One was in the call with this line. */
+  arrived = false;
+
+  readonly #events: LineEvents;
+  #socket: CallSocket | undefined;
+  /** Whether the connector hears us: what is sent before or after is of no use to anybody. */
+  #heard = false;
+
+  constructor(events: LineEvents) {
+    this.#events = events;
+  }
+
+  tell(event: string, data: unknown) {
+    if (this.#heard) this.#socket?.emit(event, data);
+  }
+
+  open(openSocket: OpenSocket, url: string, ticket: string) {
+    const events = this.#events;
+    const socket = openSocket(`${url}/calls`, { ticket });
+    this.#socket = socket;
+    this.arrived = false;
+    /** What an old socket still says is not heard. */
+    const on = <T>(event: string, heard: (value: T) => void) =>
+      socket.on(event, (value: T) => {
+        if (socket === this.#socket) heard(value);
+      });
+    on('welcome', (welcome: Welcome) => {
+      this.arrived = true;
+      this.#heard = true;
+      events.interrupted(false);
+      events.welcome(welcome);
+    });
+    on('joined', (view: PeerView) => events.joined(view));
+    on('returned', (view: PeerView) => events.joined(view));
+    on('left', ({ peer }: { peer: string }) => events.left(peer));
+    on('media', (of: { peer: string; media: CallMedia }) =>
+      events.media(of.peer, of.media),
+    );
+    on('signal', (signal: { from: string; data: unknown }) =>
+      events.signal(signal.from, signal.data),
+    );
+    on('refused', (refused: { error: string; final?: boolean }) =>
+      events.refused(asSentence(refused.error), Boolean(refused.final)),
+    );
+    on('connect_error', () => events.interrupted(true));
+    on('disconnect', (reason: string) => {
+      this.#heard = false;
+      events.interrupted(reason !== 'io client disconnect');
+      // A server that restarts closes sockets in order; only then none comes back by itself.
+      if (reason === 'io server disconnect' && this.arrived) socket.connect();
+    });
+  }
+
+  /** Leaves the connector. */
+  close() {
+    const socket = this.#socket;
+    this.tell('leave', {});
+    this.#heard = false;
+    this.#socket = undefined;
+    socket?.disconnect();
+  }
+}
