@@ -1,10 +1,9 @@
 import Service, { service } from '@ember/service';
-import { tracked } from '@glimmer/tracking';
-import { sentenceOf } from '../lib/api.ts';
 import type { ArchiveView } from '../lib/protocol.ts';
 import { RemoteArchive, type ArchiveSource } from '../lib/archive-source.ts';
 import { Listings } from '../lib/listings.ts';
 import { authorizeUrl, takeReturn } from '../lib/oauth-return.ts';
+import { Task } from '../lib/task.ts';
 import type LifeService from './life.ts';
 import type SessionService from './session.ts';
 import type StorageService from './storage.ts';
@@ -28,9 +27,7 @@ export default class ArchivesService extends Service {
   @service declare storage: StorageService;
 
   /** The storage is being tried. */
-  @tracked busy = false;
-  /** What went wrong, one sentence. */
-  @tracked sentence = '';
+  readonly task = new Task(this);
 
   /** Leaves for the authorisation page; tests set another one. */
   leave: (url: string) => void = (url) => location.assign(url);
@@ -64,7 +61,7 @@ export default class ArchivesService extends Service {
     clearInterval(this.#timer);
     this.#away = undefined;
     this.#listings = new Listings((path) => this.storage.list(path));
-    this.sentence = '';
+    this.task.say('');
   }
 
   willDestroy() {
@@ -117,7 +114,7 @@ export default class ArchivesService extends Service {
 
   /** Finds somebody's storage and leaves for the page on which they authorise this client. */
   async begin(address: string) {
-    await this.#try(async () => {
+    await this.task.run(async () => {
       const found = await this.session.api.findArchive(address.trim());
       if (!found.authorize) {
         throw new Error(
@@ -142,7 +139,7 @@ export default class ArchivesService extends Service {
     const pending = this.session.store.get('archive-pending') as
       Pending | undefined;
     this.session.store.set('archive-pending', undefined);
-    await this.#try(async () => {
+    await this.task.run(async () => {
       // Whoever made a link with a token of their own does not know the state.
       if (
         !pending ||
@@ -169,22 +166,10 @@ export default class ArchivesService extends Service {
 
   /** Archives are kept here again from now on. */
   async disconnect() {
-    await this.#try(async () => {
+    await this.task.run(async () => {
       await this.session.api.removeArchive();
       await this.refresh();
     });
-  }
-
-  async #try(work: () => Promise<void>) {
-    this.sentence = '';
-    this.busy = true;
-    try {
-      await work();
-    } catch (error) {
-      if (!this.isDestroying) this.sentence = sentenceOf(error);
-    } finally {
-      if (!this.isDestroying) this.busy = false;
-    }
   }
 }
 
