@@ -44,7 +44,7 @@ test('another password signs out every other browser, and the old one opens noth
   await alice.picture('account-wrong');
   await alice.changePassword(OLD, NEW);
   await alice.passwordChanged();
-  assert.match(await other.signedOut(), /session has ended/);
+  assert.match(await other.signedOut(), /signed out/);
   await other.signIn(server.origin, 'alice', OLD);
   assert.match(await other.error(), /password/);
   await other.signIn(server.origin, 'alice', NEW);

@@ -115,7 +115,7 @@ test('a call that changes', { timeout: 400_000 }, async (t) => {
       [bob, 'alice'],
     ]) {
       await person(device, name)
-        .getByText('No way to them was found: the network blocks calls.')
+        .getByText("Can't connect: their network or yours blocks calls.")
         .waitFor({ timeout: PATIENCE * 2 });
     }
     await bob.picture('call-blocked');
@@ -125,7 +125,7 @@ test('a call that changes', { timeout: 400_000 }, async (t) => {
     zoe = await come('zoe');
     await join(zoe, link, { name: 'Zoe' });
     await person(zoe, 'alice')
-      .getByText('No way to them was found: the network blocks calls.')
+      .getByText("Can't connect: their network or yours blocks calls.")
       .waitFor({ timeout: PATIENCE * 2 });
   });
 

@@ -149,7 +149,7 @@ test('a call in a channel', { timeout: 300_000 }, async (t) => {
     await dialog.locator('[data-test-submit]').click();
     await zoe.page.getByText('You were put out of this call.').waitFor();
     for (const device of [alice, bob]) await person(device, 'Zoë').waitFor({ state: 'detached' });
-    await alice.page.getByText('You have put Zoë out of the call.').waitFor();
+    await alice.page.getByText('You removed Zoë (guest) from the call.').waitFor();
     await alice.page.setViewportSize({ width: 1440, height: 900 });
   });
 

@@ -254,7 +254,7 @@ export class ApiClient {
     } catch {
       throw new ApiError(
         0,
-        `The server at ${this.origin} cannot be reached; check your connection and try again.`,
+        `Can't reach the server at ${this.origin}. Check your connection and try again.`,
       );
     }
     if (response.status === 401 && token) this.#onUnauthorized();
@@ -265,7 +265,7 @@ export class ApiClient {
     } catch {
       throw new ApiError(
         response.status,
-        `The server at ${this.origin} answered with something that is not JSON; is it a Subspace server?`,
+        `The server at ${this.origin} didn't answer with JSON. Is it a Subspace server?`,
       );
     }
   }
@@ -281,7 +281,7 @@ async function problem(response: Response): Promise<ApiError> {
   const sentence =
     typeof detail === 'string' && detail
       ? detail
-      : `The server answered with the status ${response.status}; try again later.`;
+      : `The server answered with status ${response.status}. Try again later.`;
   return new ApiError(response.status, asSentence(sentence));
 }
 
@@ -299,5 +299,5 @@ export function asSentence(text: string): string {
 export function sentenceOf(error: unknown): string {
   return error instanceof Error && error.message
     ? asSentence(error.message)
-    : 'Something went wrong; try again.';
+    : 'Something went wrong. Try again.';
 }

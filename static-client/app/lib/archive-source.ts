@@ -60,18 +60,18 @@ export class RemoteArchive implements ArchiveSource {
       });
     } catch {
       throw new Error(
-        `Your archives at ${host} cannot be reached; older messages are missing until they can.`,
+        `Can't reach your archives at ${host}. Older messages are missing until then.`,
       );
     }
     if (response.status === 404) return undefined;
     if (response.status === 401 || response.status === 403) {
       throw new Error(
-        `${host} does not let older messages be read any more; authorise again in the settings.`,
+        `${host} no longer allows reading older messages. Authorise it again in the settings.`,
       );
     }
     if (!response.ok) {
       throw new Error(
-        `Your archives at ${host} answered with the status ${response.status}; older messages are missing.`,
+        `Your archives at ${host} answered with status ${response.status}. Older messages are missing.`,
       );
     }
     return response;

@@ -67,13 +67,13 @@ function command<Args extends object>(
 }
 
 const NOWHERE =
-  'Nobody reads here: this is the network itself. Join a channel with /join #channel.';
+  "Nobody reads this: it's the network itself. Join a channel with /join #channel.";
 
 /** Every slash command by its name. The help, the completion and the composer follow from it. */
 export const COMMANDS = {
   away: command({
     usage: '/away [text]',
-    does: 'Marks you as away; without a text you are back.',
+    does: 'Sets you away. Without a text you are back.',
     read: ({ all }) => ({ text: all }),
     run: async (actions, { network }, { text }) => {
       await actions.away(network, text);
@@ -88,7 +88,7 @@ export const COMMANDS = {
   }),
   invite: command({
     usage: '/invite nick [#channel]',
-    does: 'Asks somebody into a channel.',
+    does: 'Invites someone to a channel.',
     read: ({ first, more: [channel], names, room }) => {
       if (!first) return undefined;
       const where = channel ?? room;
@@ -103,16 +103,16 @@ export const COMMANDS = {
   }),
   join: command({
     usage: '/join #channel [key]',
-    does: 'Joins a channel, or makes it.',
+    does: 'Joins or creates a channel.',
     aliases: ['j'],
     read: ({ all, first, more, names }) => {
       if (!first) return undefined;
       const channel = channelTyped(first, names);
       if (more.length > 1) {
-        return `"${all}" is more than a channel and its key; the name of a channel has no spaces.`;
+        return `"${all}" is more than a channel and its password. Channel names can't contain spaces.`;
       }
       if (channel.includes(',')) {
-        return `"${channel}" cannot be the name of a channel: join one channel at a time, without commas.`;
+        return `"${channel}" can't be a channel name. Join one channel at a time, without commas.`;
       }
       const [key] = more;
       return key ? { channel, key } : { channel };
@@ -122,7 +122,7 @@ export const COMMANDS = {
   }),
   me: command({
     usage: '/me text',
-    does: 'Says what you are doing.',
+    does: 'Describes what you are doing.',
     read: ({ all, room }) => {
       if (!all) return undefined;
       return room === SERVER_ROOM ? NOWHERE : { text: all };
@@ -131,7 +131,7 @@ export const COMMANDS = {
   }),
   msg: command({
     usage: '/msg nick [text]',
-    does: 'Talks to somebody directly.',
+    does: 'Messages someone directly.',
     aliases: ['query'],
     read: ({ first, after }) =>
       first ? { to: first, text: after } : undefined,
@@ -159,7 +159,7 @@ export const COMMANDS = {
   }),
   part: command({
     usage: '/part [#channel] [reason]',
-    does: 'Leaves a channel, or closes a direct conversation.',
+    does: 'Leaves a channel or closes a direct conversation.',
     aliases: ['leave'],
     read: ({ all, first, after, names, room }) => {
       if (isChannel(first, names)) return { channel: first, reason: after };
@@ -176,7 +176,7 @@ export const COMMANDS = {
   }),
   topic: command({
     usage: '/topic [text]',
-    does: 'Sets the topic of this channel, or shows it.',
+    does: 'Sets or shows the topic of this channel.',
     read: ({ all, first, after, names, room }) => {
       const named = isChannel(first, names);
       const channel = named ? first : room;
@@ -197,7 +197,7 @@ export const COMMANDS = {
   }),
   whois: command({
     usage: '/whois nick',
-    does: 'Tells who somebody is.',
+    does: 'Shows who someone is.',
     aliases: ['w'],
     read: ({ first, names, room }) => {
       if (!first && (isChannel(room, names) || room === SERVER_ROOM))

@@ -97,7 +97,7 @@ export class Link {
       socket.timeout(ACK_TIMEOUT).emit('message', activity, (error, answer) => {
         if (error) reject(new UnknownOutcome());
         else if (!isActivity(answer)) {
-          reject(new Error('The gateway answered with something unreadable.'));
+          reject(new Error('The gateway sent an unreadable answer.'));
         } else if (answer.error) reject(new Error(answer.error));
         else resolve(answer);
       });
@@ -158,12 +158,10 @@ export class Link {
       if (typeof sentence === 'string') refused = sentence;
     });
     socket.on('connect_error', (error: Error) => {
-      broken(
-        `The gateway at ${address.url} cannot be reached: ${error.message}.`,
-      );
+      broken(`Can't reach the gateway at ${address.url}: ${error.message}.`);
     });
     socket.on('disconnect', () => {
-      broken('The connection to the gateway broke.');
+      broken('The connection to the gateway was lost.');
     });
   }
 
@@ -216,7 +214,7 @@ class Frames {
 /** No ack came: the request may or may not have been carried out. */
 export class UnknownOutcome extends Error {
   constructor() {
-    super('The connection broke before the server confirmed it.');
+    super('The connection was lost before the server confirmed it.');
     this.name = 'UnknownOutcome';
   }
 }

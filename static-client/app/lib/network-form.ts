@@ -81,14 +81,14 @@ function whatIsWrong(field: ConnectionField, text: string): string | undefined {
   switch (field.kind) {
     case 'host':
       return /[\s/@]/.test(text)
-        ? `"${text}" is no host: it has no spaces, no "/" and no "@".`
+        ? `"${text}" is not a host name: no spaces, "/" or "@".`
         : undefined;
     case 'port':
       return /^\d{1,5}$/.test(text) &&
         Number(text) >= 1 &&
         Number(text) <= 65_535
         ? undefined
-        : `"${text}" is no port: it is a number from 1 to 65535.`;
+        : `"${text}" is not a port: use a number from 1 to 65535.`;
     case 'own-name':
     case 'word': {
       const { without = '', begins_without: begin = '' } = field;

@@ -6,6 +6,6 @@ const SHORTEST = 10;
 export function passwordTrouble(password: string): string {
   const { length } = [...password];
   return length < SHORTEST
-    ? `The password has ${length} characters; it takes at least ${SHORTEST}.`
+    ? `Use at least ${SHORTEST} characters (${length} so far).`
     : '';
 }

@@ -86,7 +86,7 @@ export const SERVICES: Record<HookSource, Service> = {
     steps: [
       'In the repository open Settings, Webhooks, Add webhook.',
       'Paste the address as "Payload URL", choose the content type application/json, and paste the secret.',
-      'Choose which events are sent; what there is too much of is left out here anyway.',
+      'Choose which events are sent. Noisy ones are filtered here.',
     ],
     branches: true,
   },
@@ -112,7 +112,7 @@ export const SERVICES: Record<HookSource, Service> = {
     label: 'Anything that posts to Slack',
     steps: [
       'Paste the address wherever the service asks for the URL of a Slack incoming webhook.',
-      'Text, blocks and attachments become plain lines. A channel that the service names is not followed.',
+      'Text, blocks and attachments become plain lines. A channel named by the service is ignored.',
     ],
     secret: BEARER,
   },
@@ -170,7 +170,7 @@ export const SERVICES: Record<HookSource, Service> = {
     label: 'Any JSON, with a template',
     steps: [
       'Post JSON to the address.',
-      'The template says which fields appear; without one, what looks like a message is shown.',
+      'The template says which fields appear. Without one, the text that looks most like a message is posted.',
     ],
     secret: BEARER,
   },
@@ -207,9 +207,10 @@ export function readHookForm(
     ((form.get(name) as string | null) ?? '').trim();
   const [from, to] = [text('from'), text('to')];
   const quiet = form.get('quiet') !== null;
-  if (quiet && !(from && to)) return 'Type when the quiet hours begin and end.';
+  if (quiet && !(from && to))
+    return 'Enter when the quiet hours begin and end.';
   if (quiet && from === to) {
-    return 'Quiet hours that begin and end at the same time last all day; switch the webhook off instead.';
+    return 'Quiet hours that begin and end at the same time last all day. Switch the webhook off instead.';
   }
   const secret = text('secret');
   return {
@@ -230,7 +231,7 @@ const OUTCOMES: Record<Delivery['outcome'], string> = {
   queued: 'Waiting',
   delivered: 'Said',
   refused: 'Refused',
-  ignored: 'Not said',
+  ignored: 'Not posted',
 };
 
 /** Says in a word, and why, what became of a delivery. */

@@ -17,7 +17,7 @@ export default class SetupRoute extends Route {
       const { needs_setup } = await this.session.api.info();
       const sentence = needs_setup
         ? ''
-        : 'This set-up link was used already: sign in, or ask somebody of the team for an invitation.';
+        : 'This server is already set up. Sign in, or ask a teammate for an invitation.';
       return { token, sentence };
     } catch (error) {
       return { token, sentence: sentenceOf(error) };

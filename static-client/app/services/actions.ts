@@ -111,7 +111,7 @@ export default class ActionsService extends Service implements CommandActions {
     });
   }
 
-  /** Leaves a channel, or closes a direct conversation. */
+  /** Leaves a channel or closes a direct conversation. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
     if (isChannel(name, network.conversations) && (room?.joined ?? true)) {

@@ -118,7 +118,7 @@ export default class ArchivesService extends Service {
       const found = await this.session.api.findArchive(address.trim());
       if (!found.authorize) {
         throw new Error(
-          `${found.user_address} has no page on which apps are authorised.`,
+          `${found.user_address} has no page for authorising apps.`,
         );
       }
       const state = crypto.randomUUID();
@@ -147,12 +147,12 @@ export default class ArchivesService extends Service {
         pending.account !== this.session.account
       ) {
         throw new Error(
-          'This authorisation was not begun here; connect the storage again.',
+          "This authorisation wasn't started here. Connect the storage again.",
         );
       }
       if (!answer.token) {
         throw new Error(
-          `The storage was not authorised: ${answer.error ?? 'no token came'}.`,
+          `The storage wasn't authorised: ${answer.error ?? 'it sent no token'}.`,
         );
       }
       await this.session.api.keepArchive({

@@ -21,7 +21,7 @@ const RENEW_AGAIN = 60_000;
 const LONGEST = 2 ** 31 - 1;
 
 /** Said to whoever has ended a call. */
-const ENDED_HERE = 'You ended this call. Its link opens nothing any more.';
+const ENDED_HERE = 'You ended this call. Its link no longer works.';
 
 /** The server knows no such link, or none any more. */
 function isGone(error: unknown): boolean {
@@ -224,7 +224,7 @@ export default class CallService extends Service {
   /** Puts somebody out of the call. */
   putOut({ peer, label }: Person) {
     this.#line.tell('remove', { peer });
-    this.sentence = `You have put ${label} out of the call.`;
+    this.sentence = `You removed ${label} from the call.`;
   }
 
   /** What was said of a call that is over is read. */
@@ -265,7 +265,7 @@ export default class CallService extends Service {
     this.choices = {};
   }
 
-  /** Somebody else is signed in, or nobody: whoever is here now has not joined. */
+  /** Somebody else is signed in, or nobody: whoever is online has not joined. */
   accountChanged() {
     const shown = this.#shown && this.phase !== 'none';
     this.#endedHere = undefined;

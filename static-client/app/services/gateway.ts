@@ -121,9 +121,7 @@ export default class GatewayService extends Service {
       );
       this.noConnector = !connectors.length;
       if (this.noConnector) {
-        throw new Error(
-          'The server names no connector; its administrator has to configure one.',
-        );
+        throw new Error('No connector is configured. Ask your administrator.');
       }
       this.#attempts = 0;
       for (const connector of connectors) this.#addConnector(connector);
@@ -156,8 +154,7 @@ export default class GatewayService extends Service {
       ticket: async () => {
         const { connectors } = await this.#freshTickets();
         const found = connectors.find((other) => other.id === id);
-        if (!found)
-          throw new Error('The server does not name this connector any more.');
+        if (!found) throw new Error('This connector no longer exists.');
         return found;
       },
       since: () => {
@@ -306,7 +303,7 @@ export default class GatewayService extends Service {
       this.outgoing.mark(
         item,
         'failed',
-        'The connection broke before the server confirmed this message; it may not have been sent.',
+        'The connection was lost while sending. This message may not have arrived.',
       );
     }
   }

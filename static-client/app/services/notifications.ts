@@ -18,10 +18,10 @@ export default class NotificationsService extends Service {
 
   /** Asks for permission; only ever called from the settings. Returns why not, one sentence. */
   async enable(): Promise<string> {
-    if (!this.supported) return 'This browser cannot show notifications.';
+    if (!this.supported) return "This browser doesn't support notifications.";
     const permission = await Notification.requestPermission();
     if (permission !== 'granted') {
-      return 'The browser does not allow notifications for this page; allow them in its site settings.';
+      return "Notifications are blocked for this page. Allow them in the browser's site settings.";
     }
     this.preferences.setNotifications(true);
     return '';

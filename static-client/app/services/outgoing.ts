@@ -94,7 +94,8 @@ export default class OutgoingService extends Service {
       addEntry(room, {
         ...this.#entryOf(item),
         delivery: 'failed',
-        reason: 'The page was closed before the server confirmed this message.',
+        reason:
+          'The page was closed while sending. This message may not have arrived.',
       });
     }
   }

@@ -152,7 +152,7 @@ export default class SessionService extends Service {
 
   #ended() {
     if (!this.current) return;
-    this.notice = 'Your session has ended; sign in again.';
+    this.notice = "You've been signed out. Please sign in again.";
     this.forget();
     this.life.sessionEnded();
   }

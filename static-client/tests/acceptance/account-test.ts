@@ -32,13 +32,11 @@ module('Acceptance | account', function (hooks) {
 
   test('what is typed wrong is said at its field, and the server is spared', async function (assert) {
     await change('', NEW);
-    assert.dom(error('old')).hasText('Type the password that you have now.');
+    assert.dom(error('old')).hasText('Enter your current password.');
     assert.dom('#password-old').isFocused();
     await change(OLD, 'short');
     assert.dom(error('old')).doesNotExist();
-    assert
-      .dom(error('new'))
-      .hasText('The password has 5 characters; it takes at least 10.');
+    assert.dom(error('new')).hasText('Use at least 10 characters (5 so far).');
     assert.dom('#password-new').isFocused();
     assert.dom('#password-new').hasAttribute('aria-invalid', 'true');
     assert
@@ -46,9 +44,7 @@ module('Acceptance | account', function (hooks) {
       .hasAttribute('aria-describedby', /password-new-error/);
     await change(OLD, NEW, `${NEW}r`);
     assert.dom(error('new')).doesNotExist();
-    assert
-      .dom(error('again'))
-      .hasText('This is not the same as the new password.');
+    assert.dom(error('again')).hasText("This doesn't match the new password.");
     assert.dom('#password-again').isFocused();
     assert.true(server.spared('PUT /api/password'));
   });

@@ -69,7 +69,7 @@ module('Acceptance | archives', function (hooks) {
     const answer = (state: string): OAuthReturn => ({ state, token: 't' });
     await archives.resume(answer('wrong'));
     await settled();
-    assert.dom('[data-test-error]').includesText('not begun here');
+    assert.dom('[data-test-error]').includesText("wasn't started here");
     assert.true(server.spared('PUT /api/archive'));
 
     await fillIn('[data-test-archive-address]', 'alice@away.test');
@@ -152,7 +152,7 @@ module('Acceptance | archives', function (hooks) {
     server.answers[`GET ${folder}/meta`] = { status: 503 };
     await assert.rejects(
       away!.read(`/${channel}/meta`),
-      /away\.test answered with the status 503/,
+      /away\.test answered with status 503/,
     );
   });
 });

@@ -40,7 +40,7 @@ module('Acceptance | devices in calls', function (hooks) {
 
   test('the lobby shows who called, the devices, and lets choose them', async function (assert) {
     await lobby();
-    assert.dom().includesText('bob started it in #general.');
+    assert.dom().includesText('bob started this call in #general.');
     assert.dom('[data-test-call-preview] video').exists();
     assert.true(findAll('[data-test-call-microphones] option').length > 0);
     const cameras = findAll(
@@ -77,7 +77,9 @@ module('Acceptance | devices in calls', function (hooks) {
     await waitUntil(() =>
       find('[data-test-error]')?.textContent?.includes('camera'),
     );
-    assert.dom('[data-test-error]').includesText('The browser blocks the');
+    assert
+      .dom('[data-test-error]')
+      .includesText('Access to the microphone is blocked.');
     assert.dom('[data-test-call-microphone="off"]').exists();
     assert.dom('[data-test-call-camera="off"]').exists();
     await join();
@@ -96,7 +98,7 @@ module('Acceptance | devices in calls', function (hooks) {
     assert
       .dom('[data-test-error]')
       .hasText(
-        'The browser blocks the camera; allow it for this page beside the address, then switch it on again.',
+        'Access to the camera is blocked. Allow it in the address bar, then switch it on again.',
       );
     await click('[data-test-call-try-again]');
     await waitFor('[data-test-call-camera="on"]', PATIENCE);
@@ -119,7 +121,7 @@ module('Acceptance | devices in calls', function (hooks) {
     await waitUntil(
       () =>
         find('[data-test-error]')?.textContent ===
-        'The camera does not answer; try again, go on without it, or load the page anew.',
+        "The camera doesn't respond. Try again, continue without it, or reload the page.",
       PATIENCE,
     );
     await join();
@@ -130,7 +132,7 @@ module('Acceptance | devices in calls', function (hooks) {
       video: false,
       screen: false,
     });
-    assert.dom('[data-test-error]').includesText('The camera does not answer');
+    assert.dom('[data-test-error]').includesText("The camera doesn't respond");
 
     // It is taken when it answers after all.
     answer(await getUserMedia({ video: true }));
@@ -146,7 +148,7 @@ module('Acceptance | devices in calls', function (hooks) {
     assert
       .dom('[data-test-error]')
       .hasText(
-        'The browser asks whether this page may use the camera; answer it, or go on without.',
+        'Your browser asks whether this page may use the camera. Answer it, or continue without.',
       );
     const late = answer;
     navigator.mediaDevices.getUserMedia = getUserMedia;
@@ -173,7 +175,7 @@ module('Acceptance | devices in calls', function (hooks) {
     await waitFor('[data-test-call-camera="off"]');
     assert
       .dom('[data-test-error]')
-      .hasText('The camera has stopped; it may be unplugged.');
+      .hasText('The camera stopped. It may have been unplugged.');
     await click('[data-test-call-try-again]');
     await waitFor('[data-test-call-camera="on"]', PATIENCE);
     assert.dom('[data-test-error]').doesNotExist();

@@ -88,7 +88,7 @@ module('Acceptance | how calls end', function (hooks) {
     await this.owner.lookup('service:session').check();
     await settled();
     nothingIsLeft(assert, this.owner, tracks);
-    assert.dom().includesText('Your session has ended; sign in again.');
+    assert.dom().includesText("You've been signed out. Please sign in again.");
     assert.dom('[data-test-call-lobby]').doesNotExist();
     await click('a[href$="/sign-in"]');
     assert.strictEqual(serviceOf(this.owner).phase, 'none');
@@ -165,7 +165,7 @@ module('Acceptance | how calls end', function (hooks) {
     await click('[data-test-call-put-out]');
     assert
       .dom('[data-test-dialog="put-out"]')
-      .includesText('Guests have no account to know them by');
+      .includesText('Guests have no account to recognise them by');
     assert.dom('[data-test-dialog="put-out"]').includesText('Only bob');
     assert
       .dom('[data-test-dialog="put-out"] [data-test-call-end]')
@@ -178,7 +178,7 @@ module('Acceptance | how calls end', function (hooks) {
     calls.call.leaves('bob');
     await settled();
     assert.dom('dialog').doesNotExist();
-    assert.dom('.call-status').includesText('You have put bob (guest) out');
+    assert.dom('.call-status').includesText('You removed bob (guest)');
   });
 
   test('whoever started it ends it for everybody', async function (assert) {
@@ -247,12 +247,12 @@ module('Acceptance | how calls end', function (hooks) {
     assert
       .dom(trouble)
       .hasText(
-        'They are shut out on this device: more sound or pictures were asked for than a call has.',
+        'Blocked on this device: more sound or pictures were asked for than a call has.',
       );
     calls.call.tell('left', { peer: 'zoe' });
     calls.call.tell('joined', { ...calls.call.silent('zoe'), seat: '9' });
     await waitFor(trouble);
-    assert.dom(trouble).includesText('They are shut out on this device');
+    assert.dom(trouble).includesText('Blocked on this device');
     assert
       .dom('[data-test-call-person="bob"]')
       .hasAttribute('data-test-call-state', 'connected');

@@ -45,7 +45,7 @@ module('Acceptance | calls', function (hooks) {
     await join();
     await calls.call.welcome();
     await waitFor('[data-test-call]');
-    assert.dom('.call-status').includesText('Nobody else is here yet.');
+    assert.dom('.call-status').includesText("You're the first one here.");
     await calls.call.told({
       audio: true,
       video: true,
@@ -125,12 +125,12 @@ module('Acceptance | calls', function (hooks) {
     for (const name of ['bob', 'zoe']) {
       const trouble = `[data-test-call-person="${name}"] [data-test-call-trouble]`;
       await waitUntil(
-        () => find(trouble)?.textContent?.includes('the network blocks calls'),
+        () => find(trouble)?.textContent?.includes('or yours blocks calls'),
         NO_WAY,
       );
       assert
         .dom(trouble)
-        .hasText('No way to them was found: the network blocks calls.');
+        .hasText("Can't connect: their network or yours blocks calls.");
     }
   });
 
@@ -196,7 +196,7 @@ module('Acceptance | calls', function (hooks) {
     assert.dom('h1').hasText('You left the call');
     assert
       .dom('[data-test-auth-lead]')
-      .includesText('bob started it in #general.');
+      .includesText('bob started this call in #general.');
     assert.dom('[data-test-call-about]').includesText('Subspace is team chat');
     assert.dom('[data-test-call-sign-in]').exists();
     await click('[data-test-call-again]');

@@ -101,7 +101,7 @@ module('Acceptance | chat', function (hooks) {
   test('an invitation names who invites, and checks what is typed', async function (assert) {
     server.answers['GET /api/invites/tok'] = { body: { inviter: 'carol' } };
     await visit('/invite/tok');
-    assert.dom('[data-test-auth-lead]').includesText('carol invites you');
+    assert.dom('[data-test-auth-lead]').includesText('carol invited you');
     await fillIn('[data-test-name]', 'bob');
     await fillIn('[data-test-password]', 'short');
     await click('[data-test-submit]');
@@ -305,7 +305,7 @@ module('Acceptance | chat', function (hooks) {
     server.signIn();
     await visit('/');
     await waitFor('[data-test-sign-in]');
-    assert.dom('[data-test-notice]').includesText('Your session has ended');
+    assert.dom('[data-test-notice]').includesText("You've been signed out");
     assert.notOk(localStorage.getItem('subspace:session'));
   });
 

@@ -55,7 +55,7 @@ module('Acceptance | connectors', function (hooks) {
     await waitFor('[data-test-connect-server]');
     assert.dom('[data-test-link-banner]').doesNotExist('the page says it');
     await click('[data-test-make-connector]');
-    assert.dom('[data-test-error]').hasText('The address is missing.');
+    assert.dom('[data-test-error]').hasText('Enter the address.');
     await click('[data-test-connector-kind="irc"]');
     await fillIn('[data-test-connector-url]', 'https://irc.test');
     await click('[data-test-make-connector]');

@@ -87,7 +87,9 @@ module('Acceptance | mail', function (hooks) {
     list(null);
     await choose('mail');
     await waitFor('[data-test-no-mail]');
-    assert.dom('[data-test-no-mail]').hasText('This server takes no mail.');
+    assert
+      .dom('[data-test-no-mail]')
+      .hasText("This server doesn't accept e-mail.");
     assert.dom('[data-test-make-mail]').doesNotExist();
     await click('[data-test-dialog-close]');
     list('chat.example');

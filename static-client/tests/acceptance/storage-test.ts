@@ -71,7 +71,7 @@ module('Acceptance | storage', function (hooks) {
     await fill();
     assert
       .dom('[data-test-store-place]')
-      .hasText('Your documents are in the store of this server.');
+      .hasText('Your data is stored in the store of this server.');
     await click('[data-test-store-test]');
     assert.dom('[data-test-store-tested]').hasClass('trouble');
     assert.dom('[data-test-store-tested]').includesText('no bucket “mine”');
@@ -91,7 +91,7 @@ module('Acceptance | storage', function (hooks) {
     await waitFor('[data-test-store-left]');
     assert
       .dom('[data-test-store-place]')
-      .hasText('Your documents are in the bucket “mine” at https://s3.test.');
+      .hasText('Your data is stored in the bucket “mine” at https://s3.test.');
     server.answers['DELETE /api/store/left'] = view({ place: bucket });
     await click('[data-test-remove-left]');
     await waitUntil(() => !document.querySelector('[data-test-store-left]'));

@@ -116,7 +116,7 @@ module('Acceptance | webhooks', function (hooks) {
     await click('[data-test-open-hook="h1"]');
     await waitFor('[data-test-no-deliveries]');
     await click('[data-test-remove-hook]');
-    assert.dom('[data-test-remove-hook]').hasText('Really delete');
+    assert.dom('[data-test-remove-hook]').hasText('Really delete?');
     assert.true(server.spared('DELETE /api/hooks/h1'));
     server.answers['DELETE /api/hooks/h1'] = { status: 204 };
     server.answers['GET /api/hooks'] = { body: { hooks: [] } };

@@ -95,13 +95,13 @@ module('Unit | commands', function () {
       ['/me', '#a', /\/me text/],
       ['/join', '#a', /\/join #channel/],
       ['/join #a,#b', '#a', /commas/],
-      ['/join spaces and, commas', '#a', /no spaces/],
+      ['/join spaces and, commas', '#a', /can't contain spaces/],
       ['/nick two words', '#a', /one word/],
       ['/topic x', 'bob', /Only channels/],
       ['/invite bob', 'carol', /which channel/],
       ['/whois', '#a', /\/whois nick/],
-      ['hello', '*', /Nobody reads here/],
-      ['/me waves', '*', /Nobody reads here/],
+      ['hello', '*', /Nobody reads this/],
+      ['/me waves', '*', /Nobody reads this/],
     ];
     for (const [input, room, expected] of wrong) {
       const command = read(input, room);

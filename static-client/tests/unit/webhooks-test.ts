@@ -45,7 +45,7 @@ module('Unit | webhooks', function () {
 
   test('quiet hours need a beginning and an end', function (assert) {
     const read = readHookForm(form({ quiet: 'on', from: '22:00', to: '' }));
-    assert.strictEqual(read, 'Type when the quiet hours begin and end.');
+    assert.strictEqual(read, 'Enter when the quiet hours begin and end.');
     const same = readHookForm(form({ quiet: 'on', from: '1:00', to: '1:00' }));
     assert.strictEqual(typeof same, 'string');
   });
@@ -72,7 +72,7 @@ module('Unit | webhooks', function () {
 
   test('an outcome says why', function (assert) {
     const delivery = { outcome: 'ignored', reason: 'quiet hours' } as Delivery;
-    assert.strictEqual(outcomeOf(delivery), 'Not said: quiet hours');
+    assert.strictEqual(outcomeOf(delivery), 'Not posted: quiet hours');
     assert.strictEqual(outcomeOf({ outcome: 'queued' } as Delivery), 'Waiting');
   });
 });

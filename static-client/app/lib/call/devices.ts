@@ -72,7 +72,7 @@ async function open(
 ): Promise<MediaStreamTrack> {
   if (!navigator.mediaDevices) {
     throw new DeviceTrouble(
-      'This page was not loaded over https, so the browser gives it no microphone and no camera.',
+      "This page wasn't loaded over https, so the browser blocks microphone and camera.",
     );
   }
   const ask = async (device: MediaTrackConstraints) => {
@@ -101,12 +101,12 @@ export async function silence(kind: Kind): Promise<string> {
     const name = kind as PermissionName;
     const { state } = await navigator.permissions.query({ name });
     if (state === 'prompt') {
-      return `The browser asks whether this page may use the ${kind}; answer it, or go on without.`;
+      return `Your browser asks whether this page may use the ${kind}. Answer it, or continue without.`;
     }
   } catch {
     // Not every browser tells.
   }
-  return `The ${kind} does not answer; try again, go on without it, or load the page anew.`;
+  return `The ${kind} doesn't respond. Try again, continue without it, or reload the page.`;
 }
 
 export function trouble(kind: Kind, error: unknown): DeviceTrouble {
@@ -115,16 +115,16 @@ export function trouble(kind: Kind, error: unknown): DeviceTrouble {
     case 'NotAllowedError':
     case 'SecurityError':
       return new DeviceTrouble(
-        `The browser blocks the ${kind}; allow it for this page beside the address, then switch it on again.`,
+        `Access to the ${kind} is blocked. Allow it in the address bar, then switch it on again.`,
       );
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return new DeviceTrouble(`There is no ${kind} that can be used here.`);
+      return new DeviceTrouble(`No ${kind} found.`);
     case 'NotReadableError':
       return new DeviceTrouble(
-        `The ${kind} cannot be used; another program may be using it.`,
+        `Can't use the ${kind}. Another program may be using it.`,
       );
     default:
-      return new DeviceTrouble(`The ${kind} cannot be used: ${message}.`);
+      return new DeviceTrouble(`Can't use the ${kind}: ${message}.`);
   }
 }

@@ -74,15 +74,15 @@ function tidy(name: string): string {
 /** What is wrong with a name that somebody wants to have, or nothing. */
 export function troubleWithName(name: string): string {
   const trimmed = tidy(name);
-  if (isEmpty(trimmed)) return 'A name needs something that can be seen.';
+  if (isEmpty(trimmed)) return 'Enter a name that can be seen.';
   if ([...trimmed].length > MAX_NAME) {
-    return `A name takes at most ${MAX_NAME} characters.`;
+    return `Use at most ${MAX_NAME} characters.`;
   }
   if (looked(trimmed).some(({ seen }) => !seen)) {
-    return 'A name has no characters that are invisible or change the direction of text.';
+    return "A name can't contain characters that are invisible or change the text direction.";
   }
   if (unstacked(trimmed) !== trimmed) {
-    return `A name has at most ${MAX_MARKS} marks on a letter.`;
+    return `A name can't stack more than ${MAX_MARKS} marks on a letter.`;
   }
   return '';
 }
@@ -94,7 +94,7 @@ export function shownName(name: string): string {
     .map(({ one }) => one)
     .join('');
   const shown = tidy(unstacked(seen));
-  if (isEmpty(shown)) return 'Somebody without a name';
+  if (isEmpty(shown)) return 'Unnamed';
   const all = [...shown];
   return all.length > 2 * MAX_NAME
     ? `${all.slice(0, 2 * MAX_NAME).join('')}…`

@@ -216,7 +216,7 @@ export class OwnDevices {
       if (this[kind] !== track) return;
       this.#stop(kind);
       if (kind !== 'screen') {
-        this.#say(kind, `The ${kind} has stopped; it may be unplugged.`);
+        this.#say(kind, `The ${kind} stopped. It may have been unplugged.`);
       }
       void this.#changed();
     });

@@ -84,19 +84,19 @@ export class Person {
 
   /** Why there is nothing to see or hear, if so. */
   get sentence(): string {
-    if (this.broken) return `They are shut out on this device: ${this.broken}.`;
+    if (this.broken) return `Blocked on this device: ${this.broken}.`;
     switch (this.state) {
       case 'connected':
         return '';
       case 'closed':
-        return 'They have left.';
+        return 'They left.';
     }
     if (this.blocked) {
-      return 'No way to them was found: the network blocks calls.';
+      return "Can't connect: their network or yours blocks calls.";
     }
     switch (this.state) {
       case 'disconnected':
-        return 'The connection is interrupted.';
+        return 'Connection lost.';
       default:
         return 'Connecting…';
     }

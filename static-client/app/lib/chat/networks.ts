@@ -55,7 +55,7 @@ export function applyConnection(
       nick: connection.nick,
       status: connection.enabled ? 'connecting' : 'offline',
       sentence: connection.enabled
-        ? 'Waiting for the gateway.'
+        ? 'Connecting to the gateway…'
         : 'This network is switched off.',
       away: false,
       casemapping: parseCasemapping(casemapping, names.compare),
@@ -77,6 +77,6 @@ export function applyLinkLost(draft: Draft, connector: string | undefined) {
     const changed = draft.network(network.id);
     if (!changed) continue;
     changed.status = 'connecting';
-    changed.sentence = 'Waiting for the gateway.';
+    changed.sentence = 'Connecting to the gateway…';
   }
 }
