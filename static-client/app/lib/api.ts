@@ -137,7 +137,7 @@ export class ApiClient {
       to('POST /api/calls/<token>', { token }),
       name === undefined ? {} : { name },
     );
-  /** Takes the link of a call back, which ends it for everybody. */
+  /** Revokes the link of a call, which ends it for everyone. */
   endCall = (token: string) =>
     this.#request<void>(to('DELETE /api/calls/<token>', { token }));
   connectors = async () =>

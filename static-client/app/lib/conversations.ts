@@ -25,12 +25,12 @@ export function channelTyped(typed: string, names: Conversations): string {
   return isChannel(typed, names) ? typed : `${names.usual}${typed}`;
 }
 
-/** Returns whether a name is nobody's: what a program says for a webhook or a mail comes from `GitHub/hook`. */
+/** Returns whether a program posted under this name, for a webhook, an e-mail or a bridge: `GitHub/hook`. */
 export function isRelayed(name: string): boolean {
   return name.includes('/');
 }
 
-/** What brings mail into a channel speaks under this name. */
+/** The name under which e-mails are posted. */
 const MAIL = 'Mail/hook';
 
 /**

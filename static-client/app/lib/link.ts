@@ -66,7 +66,7 @@ export class Link {
     return this.#socket?.connected ?? false;
   }
 
-  /** Connects, and goes on trying until `stop`. */
+  /** Connects, and retries until `stop`. */
   start() {
     void this.#try();
   }

@@ -22,7 +22,7 @@ export class Listings {
     const names = folder.split('/').filter(Boolean);
     let path = '/';
     for (const [depth, name] of names.entries()) {
-      // What lies at the root is nobody's business but the owner's: a token does not open it.
+      // The root belongs to the owner only: a token does not grant access to it.
       if (depth > 0 && !(await this.#items(path)).has(`${name}/`)) return false;
       path += `${name}/`;
     }

@@ -1,10 +1,10 @@
-/** Up to when each room is read, and the one writer of that: the later time counts, whoever says it. */
+/** Read markers: the time up to which each room is read, and their only writer. The later time wins, from whatever device. */
 
 import type { LocalStore } from './local-store.ts';
 
 /** Markers are written together after this pause, in ms. */
 const PAUSE = 1000;
-/** In this browser; gone with whoever signs out. */
+/** In this browser; removed on sign-out. */
 const KEPT = 'cache:read-markers';
 /** So many are kept there, the latest. */
 const KEPT_LIMIT = 500;

@@ -1,4 +1,4 @@
-/** Something asynchronous that a form or a button begins: whether it runs, and what went wrong. */
+/** Something asynchronous that a form or a button starts: whether it runs, and its error. */
 
 import { isDestroying } from '@ember/destroyable';
 import { tracked } from '@glimmer/tracking';
@@ -7,7 +7,7 @@ import { sentenceOf } from './api.ts';
 export class Task {
   /** It runs. */
   @tracked busy = false;
-  /** What went wrong the last time, one sentence. */
+  /** The last error, one sentence. */
   @tracked sentence = '';
 
   readonly #owner: object;
@@ -45,7 +45,7 @@ export class Task {
     }
   }
 
-  /** Says what is wrong before anything is begun; nothing takes it back. */
+  /** Shows a message without running anything; an empty one clears it. */
   say(sentence: string) {
     this.sentence = sentence;
   }

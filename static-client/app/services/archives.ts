@@ -49,7 +49,7 @@ export default class ArchivesService extends Service {
     return this.place ? new URL(this.place.root).host : '';
   }
 
-  /** Begins for the account that is signed in; goes on with what the authorisation page answered. */
+  /** Starts for the signed-in account; resumes with the authorisation page's answer. */
   start() {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => void this.refresh(), REFRESH);
@@ -133,14 +133,14 @@ export default class ArchivesService extends Service {
     });
   }
 
-  /** Goes on after the authorisation page. */
+  /** Resumes after the authorisation page. */
   async resume(answer = takeReturn()) {
     if (!answer) return;
     const pending = this.session.store.get('archive-pending') as
       Pending | undefined;
     this.session.store.set('archive-pending', undefined);
     await this.task.run(async () => {
-      // Whoever made a link with a token of their own does not know the state.
+      // The state protects from links that somebody made with a token of their own.
       if (
         !pending ||
         pending.state !== answer.state ||

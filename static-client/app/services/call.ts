@@ -20,10 +20,10 @@ const RENEW_AGAIN = 60_000;
 /** The longest time that a browser's clock takes, in ms. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Said to whoever has ended a call. */
+/** Shown to the person who ended a call. */
 const ENDED_HERE = 'You ended this call. Its link no longer works.';
 
-/** The server knows no such link, or none any more. */
+/** The server does not know the link, or no longer. */
 function isGone(error: unknown): boolean {
   return error instanceof ApiError && [404, 410].includes(error.status);
 }
@@ -35,7 +35,7 @@ interface CallChoices extends Chosen {
   name?: string;
 }
 
-/** The call that one takes part in; it goes on while other pages are shown. */
+/** The call that the user is in; it continues while other pages are shown. */
 export default class CallService extends Service {
   @service declare actions: ActionsService;
   @service declare router: RouterService;
@@ -48,10 +48,10 @@ export default class CallService extends Service {
   @tracked interrupted = false;
   /** What went wrong with the call. */
   @tracked sentence = '';
-  /** It is over here, and its link may still open it. */
+  /** The call is over here, but its link may still work. */
   @tracked canReturn = false;
   @tracked choices: CallChoices = {};
-  /** Whether one may put others out. */
+  /** Whether the user may remove others. */
   @tracked moderator = false;
 
   readonly own = new OwnDevices(
@@ -100,7 +100,7 @@ export default class CallService extends Service {
     return !this.own.muted && isSpeaking(this.ownLevel);
   }
 
-  /** Where the link was said. */
+  /** Where the link was posted. */
   get target(): string {
     const target = this.about?.target;
     return target ? shownName(target) : '';
@@ -113,13 +113,13 @@ export default class CallService extends Service {
     );
   }
 
-  /** Where whoever opens it joins. */
+  /** The link by which others join. */
   get link(): string {
     const page = location.href.replace(/#.*$/, '');
     return `${page}#/call/${encodeURIComponent(this.token)}`;
   }
 
-  /** Starts a call and says its link in the room. */
+  /** Starts a call and posts its link in the room. */
   async start(room: Room, guests: boolean) {
     const target = room.kind === 'server' ? '' : room.name;
     const { token, link } = await this.session.api.addCall(target, guests);
@@ -150,11 +150,11 @@ export default class CallService extends Service {
       return;
     }
     await this.own.toggleMicrophone(true);
-    // Who has left the page meanwhile is not asked for more.
+    // The user may have left the page meanwhile: then nothing more is requested.
     if (generation === this.#generation) await this.own.toggleCamera(true);
   }
 
-  /** The page of the call is left: whoever is in the call stays, nobody else keeps a camera on. */
+  /** The call's page was left: the user stays in a call that they joined; otherwise the camera is switched off. */
   leavePage() {
     this.#shown = false;
     if (this.phase !== 'in') this.#forget();
@@ -198,7 +198,7 @@ export default class CallService extends Service {
     if (this.phase !== 'none') this.phase = 'over';
   }
 
-  /** Takes the link back, which ends the call for everybody. */
+  /** Revokes the link, which ends the call for everyone. */
   async endForAll() {
     const generation = this.#generation;
     const before = this.#endedHere;
@@ -213,21 +213,21 @@ export default class CallService extends Service {
     if (generation === this.#generation) this.#end(ENDED_HERE);
   }
 
-  /** The call that was ended here last, for everybody. */
+  /** The call that was last ended here for everyone. */
   #endedHere: string | undefined;
 
-  /** Why a call is over: whoever ended it is not told to ask for a new link. */
+  /** Why a call is over; the person who ended it is not told to ask for a new link. */
   #reason(sentence: string): string {
     return this.token === this.#endedHere ? ENDED_HERE : sentence;
   }
 
-  /** Puts somebody out of the call. */
+  /** Removes somebody from the call. */
   putOut({ peer, label }: Person) {
     this.#line.tell('remove', { peer });
     this.sentence = `You removed ${label} from the call.`;
   }
 
-  /** What was said of a call that is over is read. */
+  /** Dismisses the message about a call that is over. */
   dismiss() {
     if (this.phase === 'over') this.#forget();
   }
@@ -247,7 +247,7 @@ export default class CallService extends Service {
     super.willDestroy();
   }
 
-  /** One has left for a reason that is told. */
+  /** Ends the call with a reason to show. */
   #end(sentence: string, canReturn = false) {
     this.hangUp();
     this.phase = 'over';
@@ -255,7 +255,7 @@ export default class CallService extends Service {
     this.canReturn = canReturn;
   }
 
-  /** Leaves, and nothing of the call stays. */
+  /** Leaves, and forgets the call. */
   #forget() {
     this.hangUp();
     this.phase = 'none';
@@ -265,7 +265,7 @@ export default class CallService extends Service {
     this.choices = {};
   }
 
-  /** Somebody else is signed in, or nobody: whoever is online has not joined. */
+  /** Somebody else is signed in, or nobody is: the person here now has not joined. */
   accountChanged() {
     const shown = this.#shown && this.phase !== 'none';
     this.#endedHere = undefined;
@@ -275,7 +275,7 @@ export default class CallService extends Service {
     }
   }
 
-  /** Sends what there is now, and says so. */
+  /** Sends the current tracks, and announces them. */
   async #changed() {
     await this.#mesh.fit();
     this.#line.tell('media', this.own.media);
@@ -309,7 +309,7 @@ export default class CallService extends Service {
             if (generation === this.#generation) this.#configure(admission);
           },
           () => {
-            // Those who talk go on; it is tried again.
+            // The call continues; it is tried again.
             if (generation === this.#generation) this.#renewIn(RENEW_AGAIN);
           },
         );
@@ -327,12 +327,12 @@ export default class CallService extends Service {
 
   #refused(sentence: string, final: boolean) {
     if (!this.#line.arrived) {
-      // The door is closed, for now perhaps; who stands before it may try again.
+      // Refused before joining, perhaps only for now: the user may try again.
       this.#disconnect();
       this.phase = 'lobby';
       this.sentence = sentence;
     } else if (final) {
-      // Nobody is let in again by asking again.
+      // Final: asking again would not help.
       this.#end(this.#reason(sentence));
     } else {
       this.sentence = sentence;
@@ -349,11 +349,11 @@ export default class CallService extends Service {
     this.#mesh.close();
   }
 
-  /** The page goes; if the browser brings it back, the call is over. */
+  /** The page is unloaded; if the browser restores it, the call is over. */
   #leave = () => this.hangUp();
 
   async #measure() {
-    // A machine that is slower than that is not made even slower.
+    // A slow machine is not slowed down further.
     if (this.#measuring) return;
     this.#measuring = true;
     await this.#mesh.measure();

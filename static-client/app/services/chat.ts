@@ -91,7 +91,7 @@ export default class ChatService extends Service {
     if (state === this.state) return;
     const before = this.state;
     this.state = state;
-    // Whoever comes back to a room begins with its history anew.
+    // A room that is opened again loads its history again.
     for (const key of before.rooms.keys()) {
       if (!state.rooms.has(key)) this.life.forgotten(key);
     }

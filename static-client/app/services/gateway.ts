@@ -109,7 +109,7 @@ export default class GatewayService extends Service {
     }
   };
 
-  /** Finds the connectors; goes on trying. */
+  /** Finds the connectors; retries until it succeeds. */
   async #discover() {
     if (this.#stopped) return;
     try {

@@ -98,7 +98,7 @@ export default class HistoryService extends Service {
     if (this.rooms.has(key)) this.#note(key, NEW);
   }
 
-  /** What is being read for a room; after a reset nobody waits for it any more. */
+  /** The current read of each room; a reset makes earlier ones void. */
   #runs = new Map<string, symbol>();
 
   #note(key: string, change: Partial<RoomHistory>) {

@@ -130,7 +130,7 @@ export default class LifeService extends Service {
     this.stop();
   }
 
-  /** Whoever was signed in here no longer is, or somebody else is, for whatever reason. */
+  /** The signed-in account changed, for whatever reason. */
   accountChanged() {
     this.call.accountChanged();
   }

@@ -32,7 +32,7 @@ export default class SessionService extends Service {
   @tracked current: StoredSession | undefined;
   /** Why one has to sign in again, one sentence. */
   @tracked notice = '';
-  /** The call from which one went to sign in, and to which one comes back. */
+  /** The call to return to after signing in. */
   callAfter: string | undefined;
 
   api = new ApiClient(location.origin, () => undefined);
@@ -102,7 +102,7 @@ export default class SessionService extends Service {
   }
 
   async signOut() {
-    // Nobody's camera stays on while the server is asked.
+    // Cameras are switched off before the server answers.
     this.life.accountChanged();
     try {
       // `<account>.<id>.<secret>`: the storage's token ends with the session.

@@ -98,7 +98,7 @@ export default class StorageService extends Service {
       new Promise<void>((ready) => rs.on('ready', () => ready())),
       pause(CACHE_PATIENCE),
     ]);
-    // Without the cache nothing can be told; the chat goes on.
+    // Without the cache this is unknown; the chat works without it.
     if (!rs.local) return;
     const root = this.session.current?.storage;
     const token = await this.session.storageToken();
@@ -132,7 +132,7 @@ export default class StorageService extends Service {
     this.connected = new Promise<void>((resolve) => {
       this.#connect = resolve;
     });
-    // What is still being opened would stay open, and nobody could delete the cache any more.
+    // A database that is still being opened would stay open, and block the deletion of the cache.
     const opened = Promise.race([
       this.#opened.then(() => written(rs)),
       pause(CACHE_PATIENCE),
@@ -199,14 +199,14 @@ export default class StorageService extends Service {
    */
   #synced: Promise<void> = Promise.resolve();
 
-  /** Reads a document past the cache; nothing if there is none. */
+  /** Reads a document, bypassing the cache; `undefined` if there is none. */
   async read(path: string): Promise<unknown> {
     const { statusCode, body } = await this.#fetch(path);
     if (statusCode === 404) return undefined;
     return typeof body === 'string' ? (JSON.parse(body) as unknown) : body;
   }
 
-  /** Reads a document's bytes past the cache. */
+  /** Reads a document's bytes, bypassing the cache. */
   async bytes(path: string): Promise<Blob> {
     const { statusCode, body, contentType } = await this.#fetch(path);
     if (statusCode === 404) throw new Error('The document is not there.');

@@ -108,7 +108,7 @@ export default class UiService extends Service {
     this.toast = undefined;
   };
 
-  /** What is open goes with its entry: whoever comes next on this page finds nothing that Back would have to pass. */
+  /** Removes the history entry of an open layer, so that Back has nothing to skip afterwards. */
   willDestroy() {
     clearTimeout(this.#timer);
     if (this.#listening) this.router.off('routeWillChange', this.#goes);
@@ -190,7 +190,7 @@ export default class UiService extends Service {
       return;
     }
     const { from, to } = change;
-    // The chat looking for its first room is nobody's choice.
+    // The chat's own redirect to its first room is not the user's choice.
     if (!this.#entered || !to || from?.name === 'chat.index') return;
     this.#entered = false;
     this.dialog = undefined;

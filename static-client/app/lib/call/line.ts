@@ -40,7 +40,7 @@ export interface LineEvents {
   left(peer: string): void;
   media(peer: string, media: CallMedia): void;
   signal(from: string, data: unknown): void;
-  /** The connector does not want us, or something of us; finally, if coming back is of no use. */
+  /** The connector refused us or a message of ours; `final` if reconnecting is pointless. */
   refused(sentence: string, final: boolean): void;
   interrupted(is: boolean): void;
 }
@@ -51,7 +51,7 @@ export class CallLine {
 
   readonly #events: LineEvents;
   #socket: CallSocket | undefined;
-  /** Whether the connector hears us: what is sent before or after is of no use to anybody. */
+  /** Whether the connector has welcomed us; nothing is sent before or after. */
   #heard = false;
 
   constructor(events: LineEvents) {
@@ -67,7 +67,7 @@ export class CallLine {
     const socket = openSocket(`${url}/calls`, { ticket });
     this.#socket = socket;
     this.arrived = false;
-    /** What an old socket still says is not heard. */
+    /** Events of an old socket are ignored. */
     const on = <T>(event: string, heard: (value: T) => void) =>
       socket.on(event, (value: T) => {
         if (socket === this.#socket) heard(value);

@@ -102,7 +102,7 @@ export class Mesh {
     await Promise.all(this.people.map(({ link }) => link.setMedia(media)));
   }
 
-  /** Goes on with somebody who is known; what was sent meanwhile is lost. */
+  /** Reconnects with a known participant; signals sent meanwhile are lost. */
   #take(view: PeerView) {
     const known = this.#person(view.peer);
     if (known && known.seat === view.seat) {

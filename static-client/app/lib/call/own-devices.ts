@@ -1,4 +1,4 @@
-/** One's own microphone, camera and screen: on, off, other ones, and what keeps them from being on. */
+/** The own microphone, camera and screen: switching them, choosing others, and why they cannot be used. */
 
 import { tracked } from '@glimmer/tracking';
 import { sentenceOf } from '../api.ts';

@@ -62,7 +62,7 @@ export class Person {
     this.#sound.autoplay = true;
   }
 
-  /** The name in a sentence: that of a guest may be somebody else's. */
+  /** The name in a sentence, marked as a guest's: guests choose their names. */
   get label(): string {
     return this.guest ? `${this.name} (guest)` : this.name;
   }

@@ -8,19 +8,19 @@ export interface CallMedia {
 
 export interface PeerView {
   peer: string;
-  /** Another one after they were out of the call: what was negotiated before is of no use any more. */
+  /** Changes after they were out of the call: earlier negotiations are void. */
   seat?: string;
   name: string;
   guest: boolean;
   media: CallMedia;
 }
 
-/** What one is told when one is in, first and after every break. */
+/** The first event after joining, and after every reconnection. */
 export interface Welcome {
   peer: string;
   seat?: string;
   peers: PeerView[];
-  /** Whether one may put others out. */
+  /** Whether the user may remove others. */
   moderator?: boolean;
 }
 

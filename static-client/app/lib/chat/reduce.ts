@@ -379,7 +379,7 @@ function connection(
   if (changed.status !== 'online') leaveAll(draft, changed);
 }
 
-/** Nobody is in a room of a network that is not connected. */
+/** Empties the rooms of a network that is not connected. */
 export function leaveAll(draft: Draft, network: DraftNetwork | Network) {
   for (const key of network.rooms) {
     const known = draft.rooms.get(key);
