@@ -13,19 +13,20 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::calls::{self, Calls};
-use crate::closing::close_left;
 use crate::config::GatewayConfig;
 use crate::hub::{Account, lock};
 use crate::link::activity_of;
 use crate::metrics::{Gauges, Metrics};
+use crate::namespaces::chat;
 use crate::outbox::{Deliverer, Door, Journal};
-use crate::places::Places;
 use crate::platform::{Offered, PlatformInfo};
-use crate::publisher::{Looks, Publisher, PublisherConfig};
+use crate::publish::{Looks, Publisher, PublisherConfig};
+use crate::service::closing::close_left;
 use crate::service::{GatewayService, NotFound, PATH};
 use crate::sessions::Ended;
+use crate::sockets::places::Places;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
-use crate::{Platform, RequestId, handshake};
+use crate::{Platform, RequestId};
 use connector_kit::{FunctionsClient, FunctionsError};
 
 /// How many times as long as nothing may be published, everything may take at the end.
@@ -271,7 +272,7 @@ impl Gateway {
             next: AtomicU64::new(1),
             config,
         });
-        handshake::listen(&io, &shared);
+        chat::listen(&io, &shared);
         let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
         calls::listen(&io, &shared);
         let registrar = shared.config.public_url.clone().map(|url| {

@@ -4,29 +4,21 @@
 //! them over Socket.IO in both dialects of Sockethub, and publishes what happens to the functions through a
 //! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
 
-mod attempts;
-mod body;
 mod calls;
-mod closing;
 mod config;
 mod dialect;
 mod gateway;
-mod handshake;
-mod held_publisher;
 mod hub;
-mod limiter;
 mod link;
 mod metrics;
+mod namespaces;
 mod outbox;
-mod pending;
-mod places;
 mod platform;
-mod publisher;
+mod publish;
 mod serve;
 mod service;
-mod session;
 mod sessions;
-mod socket;
+mod sockets;
 mod spool;
 
 pub use config::{GatewayConfig, Limits};
@@ -35,7 +27,7 @@ pub use platform::{
     Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Said,
     Saying, Seen, SocketId,
 };
-pub use publisher::{Publisher, PublisherConfig};
+pub use publish::{Publisher, PublisherConfig};
 pub use serve::serve;
 pub use service::{Body, GatewayService, PATH, Peer};
 pub use spool::{Durable, Spool, SpoolConfig, SpoolError};

@@ -16,9 +16,9 @@ use socketioxide::extract::{SocketRef, TryData};
 pub(crate) use self::rooms::Calls;
 use self::rooms::{Comer, tell};
 use crate::gateway::Shared;
-use crate::handshake::{address, dismiss, prove};
 use crate::hub::lock;
-use crate::limiter::{Limiter, Verdict};
+use crate::namespaces::chat::{address, dismiss, prove};
+use crate::sockets::limiter::{Limiter, Verdict};
 
 /// The namespace.
 const NAMESPACE: &str = "/calls";

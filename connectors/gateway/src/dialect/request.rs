@@ -428,5 +428,4 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "request_tests.rs"]
 mod tests;

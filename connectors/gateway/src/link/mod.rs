@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
-use crate::socket::{Client, Reply};
+use crate::sockets::client::{Client, Reply};
 use crate::{Saying, SocketId};
 
 /// Messages that may wait for a connection's task.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::ToLink;
 use super::run::Task;
 use super::viewer::Viewer;
-use crate::socket::{Client, Reply};
+use crate::sockets::client::{Client, Reply};
 use crate::{Attached, Command, RequestId, Said, Saying, SocketId};
 
 /// What a request is told that would make the queue too long.

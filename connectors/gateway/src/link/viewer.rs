@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::roster::{channel, nick};
 use crate::dialect::{View, render};
 use crate::platform::PlatformInfo;
-use crate::socket::Client;
+use crate::sockets::client::Client;
 
 /// A socket that is attached to a connection.
 #[derive(Debug)]

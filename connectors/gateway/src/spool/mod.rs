@@ -24,7 +24,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use self::held::Held;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
 use crate::Seen;
-use crate::attempts::Attempts;
+use crate::publish::attempts::Attempts;
 
 /// Pause after the disk refused a write.
 const DISK_RETRY: Duration = Duration::from_secs(1);

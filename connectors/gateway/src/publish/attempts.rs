@@ -16,7 +16,7 @@ use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::hub::lock;
-use crate::publisher::batch_body;
+use crate::publish::batch_body;
 use connector_kit::{FunctionsClient, FunctionsError};
 
 /// The note's name.

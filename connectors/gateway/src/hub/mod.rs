@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::SocketId;
 use crate::gateway::Shared;
 use crate::link::{self, Link, ToLink};
-use crate::socket::Client;
+use crate::sockets::client::Client;
 use connector_kit::{Assigned, FunctionsError};
 use connector_kit::{Backoff, jitter};
 

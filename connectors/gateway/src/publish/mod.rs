@@ -2,10 +2,13 @@
 //! when it is worth it (`pending.rs`).
 //!
 //! Where the functions say that an account's archive cannot be written, its messages are moved aside and
-//! go on by themselves (`held_publisher.rs`), so that nobody else's have to wait. So it is where they say nothing
+//! go on by themselves (`held.rs`), so that nobody else's have to wait. So it is where they say nothing
 //! at all again and again, as long as they answer on what others said (`apart.rs`).
 
 mod apart;
+pub(crate) mod attempts;
+mod held;
+mod pending;
 
 use std::io;
 use std::sync::Arc;
@@ -17,11 +20,11 @@ use protocol::{AccountName, EventReceipt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::held_publisher::HeldPublisher;
+use self::apart::Silence;
+use self::held::HeldPublisher;
+use self::pending::{Ages, Batch, Pending};
 use crate::metrics::{Metrics, add};
-use crate::pending::{Ages, Batch, Pending};
 use crate::spool::{Reader, Spool};
-use apart::Silence;
 use connector_kit::Backoff;
 use connector_kit::{FunctionsClient, FunctionsError};
 

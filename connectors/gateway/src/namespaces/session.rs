@@ -11,7 +11,7 @@ use crate::dialect::{Dialect, Request, Which, read, schemas};
 use crate::gateway::Shared;
 use crate::link::{Link, ToLink};
 use crate::platform::PlatformInfo;
-use crate::socket::{Client, Reply};
+use crate::sockets::client::{Client, Reply};
 
 /// Objects that a socket may introduce by `activity-object`.
 const MAX_REGISTERED: usize = 2_000;

@@ -10,10 +10,10 @@ use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::attempts::MAX_TRIES;
 use crate::metrics::{Metrics, add};
-use crate::pending::Head;
-use crate::publisher::{MAX_RETRY_AFTER, PublisherConfig};
+use crate::publish::attempts::MAX_TRIES;
+use crate::publish::pending::Head;
+use crate::publish::{MAX_RETRY_AFTER, PublisherConfig};
 use crate::spool::Spool;
 use connector_kit::{Backoff, jitter};
 use connector_kit::{FunctionsClient, FunctionsError};

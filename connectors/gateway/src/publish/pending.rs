@@ -450,5 +450,4 @@ impl Pending {
 }
 
 #[cfg(test)]
-#[path = "pending_tests.rs"]
 mod tests;

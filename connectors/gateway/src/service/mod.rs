@@ -1,5 +1,8 @@
 //! The HTTP service: Socket.IO, `/healthz` and `/metrics`.
 
+mod body;
+pub(crate) mod closing;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
@@ -20,9 +23,9 @@ use protocol::{
 };
 use socketioxide::service::SocketIoService;
 
-use crate::body::BoundedBody;
 use crate::gateway::Shared;
-use crate::handshake::{address_of, check, ticket_in};
+use crate::namespaces::chat::{address_of, check, ticket_in};
+use crate::service::body::BoundedBody;
 
 /// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
 /// for an answer.

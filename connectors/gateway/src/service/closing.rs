@@ -10,8 +10,8 @@ use http::Request;
 use http_body_util::Full;
 use socketioxide::service::SocketIoService;
 
-use crate::places::{GRACE, Leavers, Places};
 use crate::service::{NotFound, PATH};
+use crate::sockets::places::{GRACE, Leavers, Places};
 
 /// Engine.IO's packet that closes a session.
 const CLOSE: &str = "1";

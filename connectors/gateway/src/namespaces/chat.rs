@@ -19,13 +19,13 @@ use tokio::sync::mpsc;
 use crate::dialect::{Which, error_ack, error_event};
 use crate::gateway::Shared;
 use crate::hub::lock;
-use crate::limiter::{Limiter, Verdict};
 use crate::metrics::add;
-use crate::places::{Place, Proof};
+use crate::namespaces::session::{Asked, Session};
 use crate::service::Peer;
-use crate::session::{Asked, Session};
 use crate::sessions::OVER;
-use crate::socket::{Client, Reply};
+use crate::sockets::client::{Client, Reply};
+use crate::sockets::limiter::{Limiter, Verdict};
+use crate::sockets::places::{Place, Proof};
 
 /// Events of a socket that may wait: more than the rate limit lets through in a second.
 const INBOX: usize = 256;

@@ -11,10 +11,10 @@ use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::time::Instant;
 
 use super::{Publisher, Trouble};
-use crate::attempts::MAX_TRIES;
-use crate::held_publisher::HeldPublisher;
 use crate::metrics::add;
-use crate::pending::Piece;
+use crate::publish::attempts::MAX_TRIES;
+use crate::publish::held::HeldPublisher;
+use crate::publish::pending::Piece;
 use connector_kit::FunctionsError;
 
 /// Batches without an answer after which accounts are published apart.
