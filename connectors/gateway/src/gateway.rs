@@ -1,32 +1,31 @@
 //! The gateway: what it is made of, its start and its end.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::{AccountName, Activity, ConnectionStatus, Event, Registration};
+use protocol::Registration;
 use socketioxide::{ParserConfig, SocketIo};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use crate::calls::{self, Calls};
+use crate::calls::Calls;
 use crate::config::GatewayConfig;
-use crate::hub::{Account, lock};
-use crate::link::activity_of;
-use crate::metrics::{Gauges, Metrics};
-use crate::namespaces::chat;
-use crate::outbox::{Deliverer, Door, Journal};
-use crate::platform::{Offered, PlatformInfo};
-use crate::publish::{Looks, Publisher, PublisherConfig};
+use crate::hub::{Hub, Recent};
+use crate::link::Delivery;
+use crate::metrics::Metrics;
+use crate::namespaces::calls::{self, Signalling};
+use crate::namespaces::chat::{self, Chat};
+use crate::outbox::{Deliverer, Journal, OutboxHandle};
+use crate::platform::{Platform, Platforms};
+use crate::publish::{Publisher, PublisherConfig};
 use crate::service::closing::close_left;
-use crate::service::{GatewayService, NotFound, PATH};
-use crate::sessions::Ended;
+use crate::service::{GatewayService, Measured, NotFound, PATH, Parts, Wake};
+use crate::sessions::Sessions;
+use crate::sockets::addresses::AddressCounts;
 use crate::sockets::places::Places;
+use crate::sockets::tickets::Tickets;
 use crate::spool::{Spool, SpoolConfig, SpoolError};
-use crate::{Platform, RequestId};
 use connector_kit::{FunctionsClient, FunctionsError};
 
 /// How many times as long as nothing may be published, everything may take at the end.
@@ -45,7 +44,12 @@ pub enum GatewayError {
 
 /// A running gateway.
 pub struct Gateway {
-    shared: Arc<Shared>,
+    behind_proxy: bool,
+    flush: Duration,
+    hub: Arc<Hub>,
+    spool: Spool,
+    metrics: Arc<Metrics>,
+    closing: watch::Sender<bool>,
     io: SocketIo,
     service: GatewayService,
     publisher: JoinHandle<()>,
@@ -73,108 +77,29 @@ async fn flushed(publisher: &mut JoinHandle<()>, metrics: &Metrics, most: Durati
     false
 }
 
+/// What the gateway tells the functions of itself.
+fn registration(url: String, platforms: &Platforms) -> Registration {
+    let infos = || platforms.infos().iter();
+    Registration {
+        url: Some(url),
+        platforms: infos().map(|info| info.id().to_owned()).collect(),
+        descriptors: infos()
+            .filter_map(|info| serde_json::to_value(&info.descriptor).ok())
+            .collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: None,
+        mail: None,
+    }
+}
+
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
     }
 }
 
-/// What a spool remembers of connections that have not started yet: account and connection.
-type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
-
-/// What every part of the gateway uses.
-pub(crate) struct Shared {
-    pub(crate) config: GatewayConfig,
-    /// By their ids.
-    pub(crate) platforms: HashMap<String, Offered>,
-    pub(crate) infos: Vec<Arc<PlatformInfo>>,
-    pub(crate) spool: Spool,
-    pub(crate) client: FunctionsClient,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) accounts: Mutex<HashMap<AccountName, Account>>,
-    /// When the list of an account's connections that was applied last was asked for.
-    pub(crate) applied: Mutex<HashMap<AccountName, Instant>>,
-    pub(crate) addresses: Mutex<HashMap<IpAddr, usize>>,
-    pub(crate) places: Arc<Places>,
-    pub(crate) ended: Mutex<Ended>,
-    pub(crate) calls: Mutex<Calls>,
-    pub(crate) fetches: Semaphore,
-    pub(crate) outbox: Door,
-    pub(crate) looks: Looks,
-    /// Something ended of which we were not told: the list of connections is another by now, too.
-    pub(crate) stale: Notify,
-    /// Whether what an earlier run left in the spool is published.
-    pub(crate) recorded: watch::Sender<bool>,
-    /// Whether the connections have been fetched once.
-    pub(crate) known: watch::Sender<bool>,
-    closing: watch::Sender<bool>,
-    recent: Mutex<Recent>,
-    next: AtomicU64,
-}
-
-/// Requests to the functions for single accounts at the same time.
-const MAX_FETCHES: usize = 16;
-
 /// How long a session of Socket.IO may take until it is connected to a namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-impl Shared {
-    pub(crate) fn is_closing(&self) -> bool {
-        *self.closing.borrow()
-    }
-
-    pub(crate) fn request_id(&self) -> RequestId {
-        RequestId(self.number())
-    }
-
-    /// Returns a number that was not used before.
-    pub(crate) fn number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Takes what the spool told about a connection before it started.
-    pub(crate) fn take_recent(
-        &self,
-        account: &AccountName,
-        connection: &protocol::Connection,
-    ) -> Vec<Activity> {
-        let key = (account.clone(), connection.id.clone());
-        let events = lock(&self.recent).remove(&key).unwrap_or_default();
-        let own = &connection.nick;
-        events
-            .iter()
-            .filter_map(|event| activity_of(event, &connection.platform, own))
-            .collect()
-    }
-
-    /// Forgets what the spool told about connections that are not assigned any more.
-    pub(crate) fn forget_recent(&self) {
-        lock(&self.recent).clear();
-    }
-
-    pub(crate) fn metrics_text(&self) -> String {
-        let (spool_records, spool_bytes, oldest) = self.spool.usage();
-        let (held_accounts, held_bytes) = self.spool.held().usage();
-        let age = oldest.map_or(0, |oldest| connector_kit::now().millis() - oldest.millis());
-        let accounts = lock(&self.accounts);
-        let links = || accounts.values().flat_map(|account| account.links.values());
-        let (sessions, unproven) = self.places.usage();
-        let count =
-            |status: ConnectionStatus| links().filter(|link| link.status() == status as u8).count();
-        self.metrics.text(&Gauges {
-            connections: ConnectionStatus::ALL
-                .iter()
-                .map(|status| (status.name(), count(*status)))
-                .collect(),
-            sessions: (sessions.saturating_sub(unproven), unproven),
-            spool_records,
-            spool_bytes,
-            held_accounts,
-            held_bytes,
-            spool_age_seconds: age.max(0) as f64 / 1_000.0,
-        })
-    }
-}
 
 impl Gateway {
     /// Starts: opens the spool, publishes what it holds, and keeps the connections that the functions assign.
@@ -189,7 +114,7 @@ impl Gateway {
         platforms: Vec<Arc<dyn Platform>>,
     ) -> Result<Self, GatewayError> {
         let client = FunctionsClient::new(&config.functions, &config.id, &config.key)?;
-        let limits = &config.limits;
+        let limits = config.limits.clone();
         let mut recent = Recent::new();
         let spool_config = SpoolConfig {
             max_bytes: limits.spool_bytes,
@@ -208,8 +133,8 @@ impl Gateway {
             path: config.spool.clone(),
             error,
         })?;
-        let (outbox, told) = Door::new();
-        let platforms: Vec<Offered> = platforms.into_iter().map(Offered::new).collect();
+        let (outbox, reports) = OutboxHandle::new();
+        let platforms = Arc::new(Platforms::new(platforms));
         let metrics = Arc::new(Metrics::default());
         let publisher_config = PublisherConfig {
             batch_events: limits.batch_events,
@@ -227,6 +152,35 @@ impl Gateway {
         );
         let publish_rest = watch::Sender::new(false);
         let publisher = tokio::spawn(publisher.run(publish_rest.subscribe()));
+        let closing = watch::Sender::new(false);
+        let delivery = Arc::new(Delivery::new(
+            spool.clone(),
+            outbox.clone(),
+            limits.clone(),
+            Arc::clone(&metrics),
+            closing.subscribe(),
+        ));
+        let hub = Hub::new(
+            &config,
+            client.clone(),
+            Arc::clone(&platforms),
+            delivery,
+            recent,
+        );
+        let calls = Arc::<Calls>::default();
+        let sessions = Sessions::new(
+            client.clone(),
+            Arc::clone(&hub),
+            Arc::clone(&calls),
+            limits.sessions,
+        );
+        let tickets = Arc::new(Tickets::new(&config.key, &config.id));
+        let addresses = AddressCounts::new(limits.sockets_per_ip);
+        let places = Places::new(
+            limits.sessions_open,
+            limits.unproven,
+            limits.unproven_per_ip,
+        );
         let (sockets, io) = SocketIo::builder()
             .req_path(PATH)
             .max_payload(limits.payload)
@@ -242,67 +196,72 @@ impl Gateway {
                     .packet_completion_timeout(CONNECT_TIMEOUT),
             )
             .build_with_inner_svc(NotFound);
-        let shared = Arc::new(Shared {
-            infos: platforms.iter().map(|one| Arc::clone(&one.info)).collect(),
-            platforms: platforms
-                .into_iter()
-                .map(|one| (one.info.id().to_owned(), one))
-                .collect(),
-            spool,
-            client,
-            metrics,
-            accounts: Mutex::default(),
-            applied: Mutex::default(),
-            addresses: Mutex::default(),
-            places: Places::new(
-                limits.sessions_open,
-                limits.unproven,
-                limits.unproven_per_ip,
-            ),
-            ended: Mutex::default(),
-            calls: Mutex::default(),
-            fetches: Semaphore::new(MAX_FETCHES),
-            outbox,
-            looks,
-            stale: Notify::new(),
-            recorded: watch::Sender::new(false),
-            known: watch::Sender::new(false),
-            closing: watch::Sender::new(false),
-            recent: Mutex::new(recent),
-            next: AtomicU64::new(1),
-            config,
+        let chat = Chat {
+            tickets: Arc::clone(&tickets),
+            addresses: Arc::clone(&addresses),
+            hub: Arc::clone(&hub),
+            sessions: Arc::clone(&sessions),
+            platforms: Arc::clone(&platforms),
+            limits: limits.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        chat::listen(&io, chat);
+        let signalling = Signalling::new(
+            Arc::clone(&tickets),
+            addresses,
+            Arc::clone(&sessions),
+            calls,
+            limits.clone(),
+        );
+        calls::listen(&io, signalling);
+        let deliverer = Deliverer::new(
+            client.clone(),
+            Arc::clone(&hub),
+            journal,
+            (outbox.clone(), reports),
+            limits.clone(),
+        );
+        let deliverer = tokio::spawn(deliverer.run());
+        let registrar = config.public_url.clone().map(|url| {
+            let registration = registration(url, &platforms);
+            tokio::spawn(client.keep_registered(registration))
         });
-        chat::listen(&io, &shared);
-        let deliverer = tokio::spawn(Deliverer::new(&shared, journal, told).run());
-        calls::listen(&io, &shared);
-        let registrar = shared.config.public_url.clone().map(|url| {
-            let infos = || shared.infos.iter();
-            let registration = Registration {
-                url: Some(url),
-                platforms: infos().map(|info| info.id().to_owned()).collect(),
-                descriptors: infos()
-                    .filter_map(|info| serde_json::to_value(&info.descriptor).ok())
-                    .collect(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                network: None,
-                mail: None,
-            };
-            tokio::spawn(shared.client.clone().keep_registered(registration))
-        });
-        let keeper = tokio::spawn(Arc::clone(&shared).keep());
-        let watcher = tokio::spawn(Arc::clone(&shared).watch_sessions());
-        let closer = shared.places.leavers().map(|leavers| {
-            let places = Arc::clone(&shared.places);
+        let keeper = tokio::spawn(Arc::clone(&hub).keep());
+        let watcher = tokio::spawn(Arc::clone(&sessions).watch());
+        let closer = places.leavers().map(|leavers| {
+            let places = Arc::clone(&places);
             tokio::spawn(close_left(places, leavers, sockets.clone()))
         });
-        let service = GatewayService {
-            shared: Arc::clone(&shared),
-            sockets,
+        let parts = Parts {
+            tickets,
+            places: Arc::clone(&places),
+            wake: Wake {
+                id: config.id,
+                key: config.key,
+                outbox,
+                looks,
+                spool: spool.clone(),
+                sessions,
+            },
+            measured: Measured {
+                metrics: Arc::clone(&metrics),
+                hub: Arc::clone(&hub),
+                places,
+                spool: spool.clone(),
+            },
+            origins: config.origins,
+            behind_proxy: config.behind_proxy,
+            closing: closing.subscribe(),
         };
         Ok(Self {
-            shared,
+            behind_proxy: config.behind_proxy,
+            flush: limits.flush,
+            hub,
+            spool,
+            metrics,
+            closing,
             io,
-            service,
+            service: GatewayService::new(parts, sockets),
             publisher,
             keeper,
             watcher,
@@ -320,13 +279,13 @@ impl Gateway {
     }
 
     pub(crate) fn is_behind_proxy(&self) -> bool {
-        self.shared.config.behind_proxy
+        self.behind_proxy
     }
 
     /// Ends: takes no sockets any more, leaves the networks, closes the sockets, and publishes what the
     /// spool holds for as long as [`crate::Limits::flush`] brings something. What is not published then stays in the spool.
     pub async fn shutdown(self) {
-        self.shared.closing.send_replace(true);
+        self.closing.send_replace(true);
         self.keeper.abort();
         self.watcher.abort();
         // What it does not hear any more is found out at the next start.
@@ -334,20 +293,19 @@ impl Gateway {
         for task in [self.registrar, self.closer].into_iter().flatten() {
             task.abort();
         }
-        self.shared.stop_all("the server is shutting down").await;
+        self.hub.stop_all("the server is shutting down").await;
         self.io.close().await;
         self.publish_rest.send_replace(true);
         let mut publisher = self.publisher;
-        let flush = self.shared.config.limits.flush;
-        if !flushed(&mut publisher, &self.shared.metrics, flush).await {
-            let (waiting, ..) = self.shared.spool.usage();
+        if !flushed(&mut publisher, &self.metrics, self.flush).await {
+            let (waiting, ..) = self.spool.usage();
             tracing::warn!(
                 waiting,
                 "the functions cannot be reached; events wait in the spool for the next start"
             );
             publisher.abort();
         }
-        let spool = self.shared.spool.clone();
+        let spool = self.spool;
         if tokio::task::spawn_blocking(move || spool.close())
             .await
             .is_err()

@@ -20,6 +20,7 @@ mod service;
 mod sessions;
 mod sockets;
 mod spool;
+mod sync;
 
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
@@ -29,5 +30,6 @@ pub use platform::{
 };
 pub use publish::{Publisher, PublisherConfig};
 pub use serve::serve;
-pub use service::{Body, GatewayService, PATH, Peer};
+pub use service::{Body, GatewayService, PATH};
+pub use sockets::addresses::Peer;
 pub use spool::{Durable, Spool, SpoolConfig, SpoolError};

@@ -3,6 +3,7 @@
 //! The gateway sends [`Command`]s and receives [`Output`]s, each in order. It makes every
 //! [`Output::Activity`] durable before anybody sees it and before the [`Output::Done`] that follows is sent.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{Activity, Assignment, EventBody, PlatformDescriptor, Timestamp};
@@ -227,5 +228,33 @@ pub(crate) struct PlatformInfo {
 impl PlatformInfo {
     pub(crate) fn id(&self) -> &str {
         &self.descriptor.id
+    }
+}
+
+/// The platforms that the gateway offers.
+pub(crate) struct Platforms {
+    by_id: HashMap<String, Offered>,
+    /// In the order in which they were given.
+    infos: Vec<Arc<PlatformInfo>>,
+}
+
+impl Platforms {
+    pub(crate) fn new(platforms: Vec<Arc<dyn Platform>>) -> Self {
+        let platforms: Vec<Offered> = platforms.into_iter().map(Offered::new).collect();
+        Self {
+            infos: platforms.iter().map(|one| Arc::clone(&one.info)).collect(),
+            by_id: platforms
+                .into_iter()
+                .map(|one| (one.info.id().to_owned(), one))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Offered> {
+        self.by_id.get(id)
+    }
+
+    pub(crate) fn infos(&self) -> &[Arc<PlatformInfo>] {
+        &self.infos
     }
 }

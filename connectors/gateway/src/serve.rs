@@ -6,8 +6,8 @@ use std::io;
 use http_server::Limits;
 use tokio::net::TcpListener;
 
-use crate::Gateway;
-use crate::service::Peer;
+use crate::gateway::Gateway;
+use crate::sockets::addresses::Peer;
 
 /// Open connections; each socket needs one or two.
 const MAX_CONNECTIONS: usize = 16_384;

@@ -4,16 +4,17 @@
 //! version of what ended changes, and otherwise from time to time, for sessions that expire.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{AccountName, MAX_SESSIONS_ASKED, SessionRef, SessionsQuery};
 use tokio::time::Instant;
 
-use crate::gateway::Shared;
-use crate::hub::lock;
-use connector_kit::FunctionsError;
-use connector_kit::jitter;
+use crate::calls::Calls;
+use crate::hub::Hub;
+use crate::sockets::SESSION_OVER;
+use crate::sync::lock;
+use connector_kit::{FunctionsClient, FunctionsError, jitter};
 
 /// How long a socket that comes waits for the functions' word before it is believed by its ticket alone.
 const VOUCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,12 +24,9 @@ const ASK_ALL: Duration = Duration::from_secs(300);
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Sessions of which that is remembered.
 const MAX_REMEMBERED: usize = 10_000;
-/// What is said to a socket whose session has ended.
-pub(crate) const OVER: &str = "the session has ended; sign in again";
-
 /// About whom the functions are asked.
 #[derive(Clone, Copy)]
-pub(crate) enum About<'a> {
+enum About<'a> {
     All,
     Account(&'a AccountName),
     Call(&'a str),
@@ -36,7 +34,7 @@ pub(crate) enum About<'a> {
 
 /// Sessions that have ended lately.
 #[derive(Default)]
-pub(crate) struct Ended(HashMap<(AccountName, String), Instant>);
+struct Ended(HashMap<(AccountName, String), Instant>);
 
 impl Ended {
     fn note(&mut self, session: &SessionRef) {
@@ -62,15 +60,40 @@ impl Ended {
     }
 }
 
-impl Shared {
+/// Ends the sockets of sessions that have ended.
+pub(crate) struct Sessions {
+    client: FunctionsClient,
+    hub: Arc<Hub>,
+    calls: Arc<Calls>,
+    /// How often the functions are asked.
+    pause: Duration,
+    ended: Mutex<Ended>,
+}
+
+impl Sessions {
+    /// `pause`: how often the functions are asked whether something has ended.
+    pub(crate) fn new(
+        client: FunctionsClient,
+        hub: Arc<Hub>,
+        calls: Arc<Calls>,
+        pause: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            hub,
+            calls,
+            pause,
+            ended: Mutex::default(),
+        })
+    }
+
     /// Ends what has ended, for as long as the gateway runs.
-    pub(crate) async fn watch_sessions(self: Arc<Self>) {
+    pub(crate) async fn watch(self: Arc<Self>) {
         let mut seen = None;
         let mut asked = Instant::now();
         let mut complained = None;
         loop {
-            let pause = self.config.limits.sessions;
-            tokio::time::sleep(pause + jitter(pause / 2)).await;
+            tokio::time::sleep(self.pause + jitter(self.pause / 2)).await;
             if !self.has_sessions(About::All) {
                 // Whoever comes is asked about anyway.
                 seen = None;
@@ -83,9 +106,9 @@ impl Shared {
                 Ok(version) => {
                     if seen.as_ref().is_some_and(|seen| *seen != version) {
                         // Accounts may have been disabled or enabled.
-                        self.stale.notify_one();
+                        self.hub.refresh_soon();
                     }
-                    self.check_sessions(About::All).await
+                    self.check(About::All).await
                 }
                 Err(error) => Err(error),
             };
@@ -110,7 +133,7 @@ impl Shared {
     }
 
     /// Asks about those that are here, ends those that are over, and returns the functions' version.
-    pub(crate) async fn check_sessions(&self, about: About<'_>) -> Result<String, FunctionsError> {
+    async fn check(&self, about: About<'_>) -> Result<String, FunctionsError> {
         let (sessions, calls) = self.sessions(about);
         let mut version = None;
         let most = MAX_SESSIONS_ASKED;
@@ -123,10 +146,10 @@ impl Shared {
             };
             let answer = self.client.sessions(&query).await?;
             for session in &answer.ended {
-                self.end_session(session);
+                self.end(session);
             }
             for call in &answer.ended_calls {
-                self.end_call(call);
+                self.calls.end(call);
             }
             // The first is the oldest: what ended since changes it again.
             version.get_or_insert(answer.version);
@@ -144,16 +167,16 @@ impl Shared {
             calls: call.map(str::to_owned).into_iter().collect(),
         };
         let ask = async {
-            let _place = self.fetches.acquire().await;
+            let _place = self.hub.fetch_permit().await;
             self.client.sessions(&query).await
         };
         match tokio::time::timeout(VOUCH_TIMEOUT, ask).await {
             Ok(Ok(answer)) => {
                 for session in &answer.ended {
-                    self.end_session(session);
+                    self.end(session);
                 }
                 for call in &answer.ended_calls {
-                    self.end_call(call);
+                    self.calls.end(call);
                 }
                 answer.ended.is_empty() && answer.ended_calls.is_empty()
             }
@@ -173,14 +196,8 @@ impl Shared {
             About::Account(only) => account == only,
             About::Call(_) => false,
         };
-        let mut sessions: Vec<SessionRef> = {
-            let accounts = lock(&self.accounts);
-            let of = accounts.iter().filter(|(name, _)| meant(name));
-            of.flat_map(|(_, account)| account.clients.values())
-                .map(|client| client.session.clone())
-                .collect()
-        };
-        let (in_calls, mut calls) = lock(&self.calls).sessions();
+        let mut sessions = self.hub.sessions(meant);
+        let (in_calls, mut calls) = self.calls.sessions();
         sessions.extend(
             in_calls
                 .into_iter()
@@ -202,45 +219,36 @@ impl Shared {
     }
 
     /// Ends the sockets that were let in by it, and takes its tickets no more.
-    pub(crate) fn end_session(&self, session: &SessionRef) {
+    fn end(&self, session: &SessionRef) {
         lock(&self.ended).note(session);
         let ends = |other: &SessionRef| {
             other.account == session.account
                 && other.grant == session.grant
                 && (session.grant.is_some() || other.since == session.since)
         };
-        let clients: Vec<_> = {
-            let accounts = lock(&self.accounts);
-            let account = accounts.get(&session.account);
-            let clients = account.into_iter().flat_map(|of| of.clients.values());
-            clients
-                .filter(|client| ends(&client.session))
-                .cloned()
-                .collect()
-        };
-        for client in clients {
-            client.end(OVER);
+        for client in self.hub.clients(&session.account, ends) {
+            client.end(SESSION_OVER);
         }
-        lock(&self.calls).end_session(ends);
+        self.calls.end_session(ends);
     }
 
     /// Connections or sessions of an account changed: knows them when it returns.
     pub(crate) async fn account_changed(
-        self: &Arc<Self>,
+        &self,
         account: &AccountName,
     ) -> Result<(), FunctionsError> {
         let sessions = async {
             if self.has_sessions(About::Account(account)) {
-                self.check_sessions(About::Account(account)).await?;
+                self.check(About::Account(account)).await?;
             }
             Ok(())
         };
-        let (connections, sessions) = tokio::join!(self.refetch_changed(account), sessions);
+        let (connections, sessions) = tokio::join!(self.hub.fetch_changed(account), sessions);
         connections.and(sessions)
     }
 
     /// A call ended.
     pub(crate) async fn call_changed(&self, call: &str) -> Result<(), FunctionsError> {
-        self.check_sessions(About::Call(call)).await.map(drop)
+        self.check(About::Call(call)).await.map(drop)
     }
 }

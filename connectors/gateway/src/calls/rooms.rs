@@ -10,6 +10,7 @@ use socketioxide::extract::SocketRef;
 
 use super::bounds::Budget;
 use super::{refuse, say};
+use crate::sockets::SESSION_OVER;
 
 /// Participants of a call: everybody sends to everybody, and that is what a line upstream carries.
 const MAX_PARTICIPANTS: usize = 6;
@@ -83,7 +84,7 @@ impl Participant {
 
 /// All calls.
 #[derive(Debug, Default)]
-pub(crate) struct Calls {
+pub(super) struct Rooms {
     calls: HashMap<String, Vec<Participant>>,
     /// Who was put out of a call, and until when that matters.
     removed: HashMap<String, (Timestamp, HashSet<String>)>,
@@ -92,15 +93,15 @@ pub(crate) struct Calls {
 }
 
 /// Who comes into a call.
-pub(super) struct Comer<'a> {
-    pub(super) ticket: &'a CallTicket,
-    pub(super) session: Option<SessionRef>,
-    pub(super) address: Option<IpAddr>,
-    pub(super) socket: &'a SocketRef,
-    pub(super) entry: u64,
+pub(crate) struct Comer<'a> {
+    pub(crate) ticket: &'a CallTicket,
+    pub(crate) session: Option<SessionRef>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) socket: &'a SocketRef,
+    pub(crate) entry: u64,
 }
 
-impl Calls {
+impl Rooms {
     /// Puts a participant into the call, and tells everybody in it.
     pub(super) fn enter(&mut self, comer: Comer<'_>) -> Result<(), &'static str> {
         let ticket = comer.ticket;
@@ -229,7 +230,7 @@ impl Calls {
     }
 
     /// Takes those out whose session has ended.
-    pub(crate) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool) {
+    pub(super) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool) {
         let ends = |p: &Participant| p.session.as_ref().is_some_and(&ends);
         let calls: Vec<String> = self
             .calls
@@ -239,13 +240,13 @@ impl Calls {
             .collect();
         for call in calls {
             for participant in self.take_out(&call, ends) {
-                refuse(&participant.socket, crate::sessions::OVER);
+                refuse(&participant.socket, SESSION_OVER);
             }
         }
     }
 
     /// Returns by what participants were let in, and all calls.
-    pub(crate) fn sessions(&self) -> (Vec<SessionRef>, Vec<String>) {
+    pub(super) fn sessions(&self) -> (Vec<SessionRef>, Vec<String>) {
         let sessions = self.calls.values().flatten();
         let sessions = sessions.filter_map(|p| p.session.clone()).collect();
         (sessions, self.calls.keys().cloned().collect())

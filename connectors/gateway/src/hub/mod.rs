@@ -1,52 +1,119 @@
-//! The connections of all accounts: started, changed and stopped as the functions say.
+//! The connections of all accounts, started, changed and stopped as the functions say, and the sockets of accounts.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod clients;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use protocol::{AccountName, Assignment, ConnectionId, PersonId};
+use protocol::{AccountName, Activity, Assignment, Connection, ConnectionId, Event, PersonId};
 use serde_json::Value;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
-use crate::SocketId;
-use crate::gateway::Shared;
-use crate::link::{self, Link, ToLink};
-use crate::sockets::client::Client;
-use connector_kit::{Assigned, FunctionsError};
+use self::clients::Account;
+use crate::config::GatewayConfig;
+use crate::link::{self, Delivery, Link, ToLink, activity_of};
+use crate::outbox;
+use crate::platform::Platforms;
+use crate::sync::lock;
+use connector_kit::{Assigned, FunctionsClient, FunctionsError};
 use connector_kit::{Backoff, jitter};
 
 /// How long a client that connects waits for what an earlier run recorded to be published.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Least time between two fetches for one account.
 const FETCH_PAUSE: Duration = Duration::from_millis(500);
+/// Requests to the functions for single accounts at the same time.
+const MAX_FETCHES: usize = 16;
 /// What is said on a network when its connection was removed or switched off.
 const REMOVED: &str = "the connection was removed";
 
-/// What an account has open.
-#[derive(Default)]
-pub(crate) struct Account {
-    pub(crate) links: HashMap<ConnectionId, Arc<Link>>,
-    /// Sockets with a ticket of the account.
-    pub(crate) clients: HashMap<SocketId, Arc<Client>>,
-    /// When the account's connections were fetched last; locked while they are.
-    fetched: Arc<tokio::sync::Mutex<Option<Instant>>>,
+/// What a spool remembers of connections that have not started yet: account and connection.
+pub(crate) type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
+
+/// What accounts have open: connections to networks, and sockets.
+pub(crate) struct Hub {
+    /// The connector's id.
+    id: String,
+    refresh: Duration,
+    retry: Duration,
+    stop: Duration,
+    most_sockets: usize,
+    client: FunctionsClient,
+    platforms: Arc<Platforms>,
+    delivery: Arc<Delivery>,
+    accounts: Mutex<HashMap<AccountName, Account>>,
+    /// When the list of an account's connections that was applied last was asked for.
+    applied: Mutex<HashMap<AccountName, Instant>>,
+    fetches: Semaphore,
+    /// Something ended of which we were not told: the list of connections is another by now, too.
+    stale: Notify,
+    /// Whether what an earlier run left in the spool is published.
+    recorded: watch::Sender<bool>,
+    /// Whether the connections have been fetched once.
+    listed: watch::Sender<bool>,
+    recent: Mutex<Recent>,
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl Hub {
+    pub(crate) fn new(
+        config: &GatewayConfig,
+        client: FunctionsClient,
+        platforms: Arc<Platforms>,
+        delivery: Arc<Delivery>,
+        recent: Recent,
+    ) -> Arc<Self> {
+        let limits = &config.limits;
+        Arc::new(Self {
+            id: config.id.clone(),
+            refresh: limits.refresh,
+            retry: limits.retry,
+            stop: limits.stop,
+            most_sockets: limits.sockets_per_account,
+            client,
+            platforms,
+            delivery,
+            accounts: Mutex::default(),
+            applied: Mutex::default(),
+            fetches: Semaphore::new(MAX_FETCHES),
+            stale: Notify::new(),
+            recorded: watch::Sender::new(false),
+            listed: watch::Sender::new(false),
+            recent: Mutex::new(recent),
+        })
+    }
 
-impl Shared {
+    /// Waits until the functions may be asked about one account; nothing once nobody may any more.
+    pub(crate) async fn fetch_permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.fetches.acquire().await.ok()
+    }
+
+    /// The list of connections may be another one: it is fetched soon.
+    pub(crate) fn refresh_soon(&self) {
+        self.stale.notify_one();
+    }
+
+    /// Takes what the spool told about a connection before it started.
+    fn take_recent(&self, account: &AccountName, connection: &Connection) -> Vec<Activity> {
+        let key = (account.clone(), connection.id.clone());
+        let events = lock(&self.recent).remove(&key).unwrap_or_default();
+        let own = &connection.nick;
+        events
+            .iter()
+            .filter_map(|event| activity_of(event, &connection.platform, own))
+            .collect()
+    }
+
     /// Fetches the connections at start, and again and again to learn of changes.
     pub(crate) async fn keep(self: Arc<Self>) {
         self.publish_first().await;
         self.recorded.send_replace(true);
-        let limits = &self.config.limits;
-        let mut backoff = Backoff::new(limits.retry);
+        let mut backoff = Backoff::new(self.retry);
         let mut complained = None;
         loop {
             let started = Instant::now();
-            let cursor = self.spool.settled_until();
+            let cursor = self.delivery.spool().settled_until();
             match self.client.assignments(None).await {
                 Ok(assigned) => {
                     if complained.take().is_some() {
@@ -54,9 +121,10 @@ impl Shared {
                     }
                     backoff.reset();
                     self.reconcile(assigned, None, started, cursor);
-                    self.forget_recent();
-                    self.known.send_replace(true);
-                    let pause = tokio::time::sleep(limits.refresh + jitter(limits.refresh / 5));
+                    // Those are of connections that are not assigned any more.
+                    lock(&self.recent).clear();
+                    self.listed.send_replace(true);
+                    let pause = tokio::time::sleep(self.refresh + jitter(self.refresh / 5));
                     tokio::select! {
                         () = pause => {}
                         () = self.stale.notified() => {}
@@ -79,8 +147,8 @@ impl Shared {
 
     /// Waits until what an earlier run recorded is published: a channel that was joined belongs in the record.
     async fn publish_first(&self) {
-        let (end, mut pause) = (self.spool.end(), Backoff::new(FETCH_PAUSE));
-        while self.spool.settled_until() < end {
+        let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
+        while self.delivery.spool().settled_until() < end {
             tokio::time::sleep(pause.pause()).await;
         }
     }
@@ -94,7 +162,7 @@ impl Shared {
 
     /// Starts, changes and stops connections so that they are those assigned; of one account, or of all.
     fn reconcile(
-        self: &Arc<Self>,
+        &self,
         assigned: Assigned,
         only: Option<&AccountName>,
         fetched: Instant,
@@ -138,7 +206,7 @@ impl Shared {
                     || link.created >= fetched
                     || wanted.contains(&(name.clone(), id.clone()));
                 if !keep {
-                    tell(link, ToLink::Stop(REMOVED.to_owned()));
+                    link.tell(ToLink::Stop(REMOVED.to_owned()));
                 }
                 keep && !link.has_ended()
             });
@@ -147,8 +215,8 @@ impl Shared {
     }
 
     /// Starts a connection, or tells it that its record changed.
-    fn assign(self: &Arc<Self>, assignment: Assignment, cursor: u64) -> Option<Arc<Link>> {
-        if self.is_closing() {
+    fn assign(&self, assignment: Assignment, cursor: u64) -> Option<Arc<Link>> {
+        if self.delivery.is_closing() {
             return None;
         }
         let Some(kind) = self.platforms.get(assignment.connection.platform.as_str()) else {
@@ -169,52 +237,19 @@ impl Shared {
             }
             let folding = link.folding();
             if !link::same(&link.record(), &assignment.connection, folding) {
-                tell(link, ToLink::Reassign(Box::new(assignment)));
+                link.tell(ToLink::Reassign(Box::new(assignment)));
             }
             return Some(Arc::clone(link));
         }
         let recent = self.take_recent(&assignment.account, &assignment.connection);
         let id = assignment.connection.id.clone();
-        let link = link::start(self, kind.clone(), assignment, recent);
+        let link = link::start(&self.delivery, kind.clone(), assignment, recent);
         account.links.insert(id, Arc::clone(&link));
         Some(link)
     }
 
-    /// Finds the connection that a client means by its actor: by server and nickname, or a lone one with that server.
-    pub(crate) fn find(&self, account: &AccountName, actor: &PersonId) -> Option<Arc<Link>> {
-        self.find_named(account, actor, true)
-    }
-
-    fn find_named(&self, account: &AccountName, actor: &PersonId, lone: bool) -> Option<Arc<Link>> {
-        let accounts = lock(&self.accounts);
-        let links = &accounts.get(account)?.links;
-        let mut same: Vec<&Arc<Link>> = links
-            .values()
-            .filter(|link| {
-                !link.has_ended() && link.record().server.eq_ignore_ascii_case(&actor.server)
-            })
-            .collect();
-        let named = same.iter().position(|link| {
-            let nick = &actor.nick;
-            let folding = link.folding();
-            folding.same(&link.record().nick, nick) || folding.same(&link.nick(), nick)
-        });
-        match (named, same.len()) {
-            (Some(index), _) => Some(Arc::clone(same.swap_remove(index))),
-            (None, 1) if lone => same.pop().map(Arc::clone),
-            _ => None,
-        }
-    }
-
-    /// Finds a connection by its id.
-    pub(crate) fn find_by_id(&self, account: &AccountName, id: &str) -> Option<Arc<Link>> {
-        let accounts = lock(&self.accounts);
-        let link = accounts.get(account)?.links.get(id)?;
-        (!link.has_ended()).then(|| Arc::clone(link))
-    }
-
     /// Fetches the connections of one account because they changed. A `connect` that comes meanwhile waits for them.
-    pub(crate) async fn refetch_changed(
+    pub(crate) async fn fetch_changed(
         self: &Arc<Self>,
         account: &AccountName,
     ) -> Result<(), FunctionsError> {
@@ -225,54 +260,51 @@ impl Shared {
                 .fetched,
         );
         let mut fetched = fetched.lock().await;
-        let result = self.refetch(account).await;
+        let result = self.fetch(account).await;
         *fetched = Some(Instant::now());
         drop(fetched);
         let unsettled = {
             let accounts = lock(&self.accounts);
             let links = accounts.get(account).map(|account| &account.links);
-            let cursor = self.spool.settled_until();
+            let cursor = self.delivery.spool().settled_until();
             links.is_some_and(|links| links.values().any(|link| !link.is_settled(cursor)))
         };
         if unsettled {
             // Of such a connection nicknames and channels were left as they are here.
-            tokio::spawn(Arc::clone(self).refetch_settled(account.clone()));
+            tokio::spawn(Arc::clone(self).fetch_settled(account.clone()));
         }
         result
     }
 
     /// Fetches the connections of an account again once everything that it recorded until now is published.
-    async fn refetch_settled(self: Arc<Self>, account: AccountName) {
-        let (end, mut pause) = (self.spool.end(), Backoff::new(FETCH_PAUSE));
+    async fn fetch_settled(self: Arc<Self>, account: AccountName) {
+        let (end, mut pause) = (self.delivery.spool().end(), Backoff::new(FETCH_PAUSE));
         // The list of all is fetched each minute anyway.
-        let until = Instant::now() + self.config.limits.refresh;
-        while self.spool.settled_until() < end {
+        let until = Instant::now() + self.refresh;
+        while self.delivery.spool().settled_until() < end {
             if Instant::now() >= until {
                 return;
             }
             tokio::time::sleep(pause.pause()).await;
         }
         // If it fails, the list of all is fetched soon.
-        let _ = self.refetch(&account).await;
+        let _ = self.fetch(&account).await;
     }
 
     /// Fetches the connections of one account.
-    pub(crate) async fn refetch(
-        self: &Arc<Self>,
-        account: &AccountName,
-    ) -> Result<(), FunctionsError> {
+    async fn fetch(&self, account: &AccountName) -> Result<(), FunctionsError> {
         self.recorded_first().await;
-        let _place = self.fetches.acquire().await;
-        let (started, cursor) = (Instant::now(), self.spool.settled_until());
+        let _place = self.fetch_permit().await;
+        let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await?;
         self.reconcile(assignments, Some(account), started, cursor);
         Ok(())
     }
 
-    /// Finds it as [`Shared::find`] does, asking the functions if it is not known, and makes it if the
+    /// Finds it as [`Hub::find`] does, asking the functions if it is not known, and makes it if the
     /// client brought credentials.
     pub(crate) async fn find_or_make(
-        self: &Arc<Self>,
+        &self,
         account: &AccountName,
         platform: &str,
         actor: &PersonId,
@@ -299,8 +331,8 @@ impl Shared {
             tokio::time::sleep_until(last + FETCH_PAUSE).await;
         }
         self.recorded_first().await;
-        let place = self.fetches.acquire().await;
-        let (started, cursor) = (Instant::now(), self.spool.settled_until());
+        let place = self.fetch_permit().await;
+        let (started, cursor) = (Instant::now(), self.delivery.spool().settled_until());
         let assignments = self.client.assignments(Some(account)).await;
         *fetched = Some(Instant::now());
         self.reconcile(
@@ -319,7 +351,7 @@ impl Shared {
             .get(platform)
             .ok_or("the platform is not enabled")?;
         let mut connection = kind.platform.credentials(actor, object)?;
-        self.config.id.clone_into(&mut connection.connector);
+        self.id.clone_into(&mut connection.connector);
         connection.enabled = true;
         if connection.id.is_empty() {
             connection.id = random_id();
@@ -345,10 +377,10 @@ impl Shared {
             .flat_map(|account| account.links.drain().map(|(_, link)| link))
             .collect();
         for link in &links {
-            tell(link, ToLink::Stop(reason.to_owned()));
+            link.tell(ToLink::Stop(reason.to_owned()));
         }
         // Each of them gives up by itself after that time.
-        let end = Instant::now() + self.config.limits.stop + Duration::from_secs(1);
+        let end = Instant::now() + self.stop + Duration::from_secs(1);
         for link in links {
             if tokio::time::timeout_at(end, link.ended()).await.is_err() {
                 tracing::warn!("a connection did not end in time");
@@ -357,14 +389,22 @@ impl Shared {
     }
 }
 
-/// Tells a connection something; its inbox is full only for moments, so a task may wait for room.
-pub(crate) fn tell(link: &Arc<Link>, message: ToLink) {
-    if let Err(tokio::sync::mpsc::error::TrySendError::Full(message)) = link.inbox.try_send(message)
-    {
-        let inbox = link.inbox.clone();
-        tokio::spawn(async move {
-            let _ = inbox.send(message).await;
-        });
+impl outbox::Connections for Hub {
+    async fn listed(&self) {
+        let _ = self.listed.subscribe().wait_for(|listed| *listed).await;
+    }
+
+    fn find(&self, account: &AccountName, id: &str) -> Option<Arc<dyn outbox::Connection>> {
+        let accounts = lock(&self.accounts);
+        let link = accounts.get(account)?.links.get(id)?;
+        if link.has_ended() {
+            return None;
+        }
+        Some(Arc::<Link>::clone(link))
+    }
+
+    async fn refetch(&self, account: &AccountName) -> Result<(), FunctionsError> {
+        self.fetch(account).await
     }
 }
 

@@ -8,12 +8,12 @@ use protocol::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::requests::{Request, RequestKind};
 use super::roster::nick;
 use super::run::Task;
+use super::unanswered::{Request, RequestKind};
 use super::viewer::Viewer;
 use crate::dialect::{View, render};
-use crate::{Audience, RequestId};
+use crate::platform::{Audience, RequestId};
 
 /// Attendance lists are sent at most this often: a netsplit must not send thousands.
 const ATTENDANCE_PAUSE: Duration = Duration::from_millis(200);

@@ -1,15 +1,17 @@
 //! One always-on connection of an account: between its platform task, the spool and the sockets.
 
 mod deliver;
+mod delivery;
 mod missed;
 mod requests;
 mod ring;
 mod roster;
 mod run;
+mod unanswered;
 mod viewer;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use protocol::{
     Activity, Assignment, Connection, ConnectionStatus, EventBody, Folding, RoomId, RoomSpelling,
@@ -17,10 +19,13 @@ use protocol::{
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(crate) use self::delivery::Delivery;
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
+use crate::outbox;
+use crate::platform::{Saying, SocketId};
 use crate::sockets::client::{Client, Reply};
-use crate::{Saying, SocketId};
+use crate::sync::lock;
 
 /// Messages that may wait for a connection's task.
 const INBOX: usize = 1_024;
@@ -50,7 +55,7 @@ pub(crate) enum ToLink {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) created: Instant,
-    pub(crate) inbox: mpsc::Sender<ToLink>,
+    inbox: mpsc::Sender<ToLink>,
     /// The record as the functions have it once the spool is published.
     record: Mutex<Connection>,
     /// The nickname now.
@@ -80,18 +85,35 @@ impl Link {
         (Arc::new(link), messages)
     }
 
+    /// Tells the task something; its inbox is full only for moments, so a task of its own may wait for room.
+    pub(crate) fn tell(&self, message: ToLink) {
+        if let Err(mpsc::error::TrySendError::Full(message)) = self.inbox.try_send(message) {
+            let inbox = self.inbox.clone();
+            tokio::spawn(async move {
+                let _ = inbox.send(message).await;
+            });
+        }
+    }
+
+    /// Tells the task something, and waits for room in its inbox.
+    ///
+    /// # Errors
+    /// The task has ended; the message comes back.
+    pub(crate) async fn send(&self, message: ToLink) -> Result<(), Box<ToLink>> {
+        let sent = self.inbox.send(message).await;
+        sent.map_err(|error| Box::new(error.0))
+    }
+
     pub(crate) fn record(&self) -> MutexGuard<'_, Connection> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.record)
     }
 
     pub(crate) fn nick(&self) -> String {
-        let nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
-        nick.clone()
+        lock(&self.nick).clone()
     }
 
     fn set_nick(&self, new: &str) {
-        let mut nick = self.nick.lock().unwrap_or_else(PoisonError::into_inner);
-        new.clone_into(&mut nick);
+        new.clone_into(&mut lock(&self.nick));
     }
 
     pub(crate) fn folding(&self) -> Folding {
@@ -100,10 +122,6 @@ impl Link {
 
     fn set_folding(&self, folding: Folding) {
         self.folding.store(folding as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_online(&self) -> bool {
-        self.status() == ConnectionStatus::Online as u8
     }
 
     pub(crate) fn status(&self) -> u8 {
@@ -145,6 +163,20 @@ impl Link {
 
     pub(crate) fn has_ended(&self) -> bool {
         *self.ended.borrow()
+    }
+}
+
+impl outbox::Connection for Link {
+    fn is_online(&self) -> bool {
+        self.status() == ConnectionStatus::Online as u8
+    }
+
+    fn server(&self) -> String {
+        self.record().server.clone()
+    }
+
+    fn say(&self, saying: Saying) {
+        self.tell(ToLink::Say(Box::new(saying)));
     }
 }
 

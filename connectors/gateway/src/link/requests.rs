@@ -8,34 +8,13 @@ use tokio::time::Instant;
 
 use super::ToLink;
 use super::run::Task;
+use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
+use crate::platform::{Command, RequestId, Said, Saying};
 use crate::sockets::client::{Client, Reply};
-use crate::{Attached, Command, RequestId, Said, Saying, SocketId};
 
 /// What a request is told that would make the queue too long.
 const TOO_MANY: &str = "too many requests wait for this connection; try again later";
-
-/// A request that the platform has not answered.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) socket: SocketId,
-    pub(super) echo: Activity,
-    pub(super) reply: Option<Reply>,
-    pub(super) kind: RequestKind,
-}
-
-#[derive(Debug)]
-pub(super) enum RequestKind {
-    Attach,
-    /// A join: the channel; whether it is new to the socket; whether the account was there already.
-    Join {
-        channel: String,
-        new: bool,
-        known: bool,
-    },
-    Leave(String),
-    Other,
-}
 
 impl Task {
     pub(super) fn handle(&mut self, message: ToLink) {
@@ -73,7 +52,7 @@ impl Task {
                 self.to_send.push_back(Command::Reassign(assignment));
             }
             ToLink::Stop(reason) => {
-                self.stop_at = Some(Instant::now() + self.shared.config.limits.stop);
+                self.stop_at = Some(Instant::now() + self.delivery.limits().stop);
                 if self.commands.is_none() {
                     self.stop_at = Some(Instant::now());
                 }
@@ -94,10 +73,10 @@ impl Task {
             reply,
             kind: RequestKind::Attach,
         };
-        if self.requests.len() >= self.shared.config.limits.requests {
+        if self.requests.len() >= self.delivery.limits().requests {
             return self.answer(waiting, Err(TOO_MANY.to_owned()));
         }
-        let request = self.shared.request_id();
+        let request = self.delivery.request_id();
         let is_full = full.full;
         let echo = Box::new(waiting.echo.clone());
         self.requests.insert(request, waiting);
@@ -146,10 +125,10 @@ impl Task {
         };
         let trouble = if self.commands.is_none() {
             Some("the connection is being started again; try again in a moment".to_owned())
-        } else if self.to_send.len() + self.requests.len() >= self.shared.config.limits.requests {
+        } else if self.to_send.len() + self.requests.len() >= self.delivery.limits().requests {
             Some(TOO_MANY.to_owned())
         } else if activity.kind == "send" {
-            let room = self.shared.spool.room_for(&self.assignment.account);
+            let room = self.delivery.spool().room_for(&self.assignment.account);
             room.err()
                 .map(|error| format!("{error}, so nothing was sent; try again later"))
         } else {
@@ -158,7 +137,7 @@ impl Task {
         if let Some(error) = trouble {
             return self.answer(request, Err(error));
         }
-        let id = self.shared.request_id();
+        let id = self.delivery.request_id();
         self.requests.insert(id, request);
         self.to_send.push_back(Command::Perform {
             request: id,
@@ -170,9 +149,9 @@ impl Task {
     fn say(&mut self, saying: Box<Saying>) {
         if self.commands.is_none() || self.stop_at.is_some() {
             let later = Said::Later("the connection is being started again".to_owned());
-            return self.shared.outbox.tell(&saying.id, later);
+            return self.delivery.outbox().report(&saying.id, later);
         }
-        let request = self.shared.request_id();
+        let request = self.delivery.request_id();
         self.says.insert(request, saying.id.clone());
         self.to_send.push_back(Command::Say { request, saying });
     }
@@ -184,14 +163,14 @@ impl Task {
             _ => self.says.remove(&request),
         };
         if let Some(id) = id {
-            self.shared.outbox.tell(&id, said);
+            self.delivery.outbox().report(&id, said);
         }
     }
 
     /// Nothing more will be heard of tasks that were being said.
     pub(super) fn fail_says(&mut self, how: fn(&str) -> Said, error: &str) {
         for (_, id) in std::mem::take(&mut self.says) {
-            self.shared.outbox.tell(&id, how(error));
+            self.delivery.outbox().report(&id, how(error));
         }
     }
 
@@ -200,12 +179,5 @@ impl Task {
         for (_, request) in std::mem::take(&mut self.requests) {
             self.answer(request, Err(error.to_owned()));
         }
-    }
-}
-
-pub(super) fn attached(client: &Client) -> Attached {
-    Attached {
-        socket: client.id,
-        full: client.full,
     }
 }

@@ -9,16 +9,16 @@ use protocol::{Activity, Assignment, ConnectionStatus, Event, EventBody, Message
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::requests::{Request, RequestKind, attached};
+use super::delivery::Delivery;
 use super::ring::Ring;
 use super::roster::Roster;
+use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
 use super::{Link, ToLink, missed};
-use crate::gateway::Shared;
-use crate::metrics::add;
-use crate::platform::Offered;
-use crate::spool::{Durable, SpoolError};
-use crate::{Attached, Command, ConnectionHandle, Output, RequestId, Said, SocketId};
+use crate::platform::{
+    Attached, Command, ConnectionHandle, Offered, Output, RequestId, Said, SocketId,
+};
+use crate::spool::{Durable, Spool, SpoolError};
 use connector_kit::Backoff;
 
 /// How long a full spool may hold a connection before it looks again.
@@ -32,7 +32,7 @@ struct Waiting {
 }
 
 pub(super) struct Task {
-    pub(super) shared: Arc<Shared>,
+    pub(super) delivery: Arc<Delivery>,
     pub(super) platform: Offered,
     pub(super) link: Arc<Link>,
     pub(super) assignment: Assignment,
@@ -62,7 +62,7 @@ pub(super) struct Task {
 
 /// Starts the task of a connection.
 pub(crate) fn start(
-    shared: &Arc<Shared>,
+    delivery: &Arc<Delivery>,
     platform: Offered,
     assignment: Assignment,
     recent: Vec<Activity>,
@@ -71,11 +71,11 @@ pub(crate) fn start(
         &assignment.connection,
         platform.info.descriptor.names.compare,
     );
-    let mut ring = Ring::new(shared.config.limits.recent);
+    let mut ring = Ring::new(delivery.limits().recent);
     recent.into_iter().for_each(|activity| ring.push(activity));
     let mut task = Task {
-        backoff: Backoff::new(shared.config.limits.retry),
-        shared: Arc::clone(shared),
+        backoff: Backoff::new(delivery.limits().retry),
+        delivery: Arc::clone(delivery),
         platform,
         link: Arc::clone(&link),
         assignment,
@@ -110,7 +110,7 @@ impl Task {
     /// Lets the platform begin.
     fn begin(&mut self) {
         let (account, id) = (&self.assignment.account, &self.assignment.connection.id);
-        let last_seen = self.shared.spool.last_seen(account, id);
+        let last_seen = self.delivery.spool().last_seen(account, id);
         let ConnectionHandle { commands, outputs } = self
             .platform
             .platform
@@ -129,15 +129,15 @@ impl Task {
                 request.socket == socket.socket && matches!(request.kind, RequestKind::Attach)
             };
             let waiting = self.requests.iter().find(|(_, request)| waits(request));
-            let request = waiting.map_or_else(|| self.shared.request_id(), |(id, _)| *id);
+            let request = waiting.map_or_else(|| self.delivery.request_id(), |(id, _)| *id);
             self.to_send.push_back(Command::Attach { request, socket });
         }
     }
 
     async fn run(&mut self, mut messages: mpsc::Receiver<ToLink>) {
-        let shared = Arc::clone(&self.shared);
-        let mut trouble = shared.spool.trouble();
-        let most = shared.config.limits.in_flight;
+        let delivery = Arc::clone(&self.delivery);
+        let mut trouble = delivery.spool().trouble();
+        let most = delivery.limits().in_flight;
         loop {
             let reading = self.queue.len() < most && self.blocked.is_none();
             tokio::select! {
@@ -159,12 +159,12 @@ impl Task {
                         permit.send(command);
                     }
                 }
-                () = room(&shared), if self.blocked.is_some() => {
+                () = room(delivery.spool()), if self.blocked.is_some() => {
                     if let Some(output) = self.blocked.take() {
                         self.take(Some(output));
                     }
                 }
-                // Never closed: the spool lives as long as what is shared.
+                // Never closed: the delivery keeps the spool.
                 Ok(()) = trouble.changed() => {
                     let refusal = *trouble.borrow_and_update();
                     self.disk_refuses(refusal);
@@ -194,7 +194,7 @@ impl Task {
     /// Takes an output of the platform: records it, and lets it wait for the disk.
     fn take(&mut self, mut output: Option<Output>) {
         // That others leave is no news while everybody leaves: it would be written into every archive just then.
-        if (self.stop_at.is_some() || self.shared.is_closing())
+        if (self.stop_at.is_some() || self.delivery.is_closing())
             && let Some(Output::Activity { records, .. }) = &mut output
         {
             records.retain(|(_, body)| !is_passage(body));
@@ -227,7 +227,7 @@ impl Task {
                     }
                 };
                 let events: Vec<Event> = records.iter().map(event).collect();
-                match self.shared.spool.append_seen(&events, *seen) {
+                match self.delivery.spool().append_seen(&events, *seen) {
                     Ok((next, durable)) => {
                         self.held = false;
                         events
@@ -271,7 +271,7 @@ impl Task {
                 let pause = self.backoff.pause();
                 tracing::warn!(account = %self.assignment.account, connection = self.assignment.connection.id,
                     "a connection's task ended unexpectedly; it is started again");
-                add(&self.shared.metrics.restarts);
+                self.delivery.count_restart();
                 let text = "the connection ended unexpectedly and is started again";
                 self.offline(text);
                 // Perhaps it was one of these that did it.
@@ -286,7 +286,7 @@ impl Task {
     pub(super) fn came_online(&mut self) {
         self.backoff.reset();
         // Tasks may have waited for it.
-        self.shared.outbox.wake();
+        self.delivery.outbox().wake();
     }
 
     pub(super) fn tell_audience(&mut self) {
@@ -339,9 +339,9 @@ async fn place(commands: Option<mpsc::Sender<Command>>) -> Option<mpsc::OwnedPer
     }
 }
 
-async fn room(shared: &Shared) {
+async fn room(spool: &Spool) {
     tokio::select! {
-        () = shared.spool.room() => {}
+        () = spool.room() => {}
         () = tokio::time::sleep(ROOM_PAUSE) => {}
     }
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::dialect::{Dialect, Request, Which, read, schemas};
-use crate::gateway::Shared;
+use crate::hub::Hub;
 use crate::link::{Link, ToLink};
-use crate::platform::PlatformInfo;
+use crate::platform::{PlatformInfo, Platforms};
 use crate::sockets::client::{Client, Reply};
 
 /// Objects that a socket may introduce by `activity-object`.
@@ -26,7 +26,8 @@ pub(crate) enum Asked {
 
 /// The state of a socket; its events are handled one after the other.
 pub(crate) struct Session {
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
+    platforms: Arc<Platforms>,
     client: Arc<Client>,
     registered: HashMap<String, Entity>,
     /// Credentials by actor; they live as long as the socket.
@@ -36,9 +37,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(shared: &Arc<Shared>, client: &Arc<Client>) -> Self {
+    pub(crate) fn new(hub: &Arc<Hub>, platforms: &Arc<Platforms>, client: &Arc<Client>) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            hub: Arc::clone(hub),
+            platforms: Arc::clone(platforms),
             client: Arc::clone(client),
             registered: HashMap::new(),
             credentials: HashMap::new(),
@@ -65,7 +67,7 @@ impl Session {
         }
         for link in self.links.into_values() {
             // Must not be lost: a connection without sockets is marked away.
-            let _ = link.inbox.send(ToLink::Detach(self.client.id)).await;
+            let _ = link.send(ToLink::Detach(self.client.id)).await;
         }
     }
 
@@ -74,7 +76,7 @@ impl Session {
             Asked::Schemas(known, reply) => self.schemas(&known, reply),
             Asked::Register(value, reply) => self.register(&value, reply),
             Asked::Activity(which, value, reply) => {
-                match read(value, which, &self.shared.infos, &self.registered) {
+                match read(value, which, self.platforms.infos(), &self.registered) {
                     Ok(request) => {
                         self.client.speaks(request.dialect);
                         self.activity(which, request, reply).await;
@@ -93,7 +95,7 @@ impl Session {
             current: true,
             old: false,
         });
-        let answer = schemas(&self.shared.infos, known.as_str());
+        let answer = schemas(self.platforms.infos(), known.as_str());
         match reply {
             Some(reply) => reply.send(&answer),
             None => self.client.emit("schemas", &answer),
@@ -132,7 +134,7 @@ impl Session {
                     // Under another nickname it may be attached still.
                     && !self.links.values().any(|other| Arc::ptr_eq(other, &link))
                 {
-                    let _ = link.inbox.send(ToLink::Detach(self.client.id)).await;
+                    let _ = link.send(ToLink::Detach(self.client.id)).await;
                 }
                 reply.send(&self.echo(&request, None));
             }
@@ -148,9 +150,10 @@ impl Session {
                     room: request.room,
                     reply,
                 };
-                if let Err(mpsc::error::SendError(ToLink::Perform {
-                    activity, reply, ..
-                })) = link.inbox.send(message).await
+                if let Err(unsent) = link.send(message).await
+                    && let ToLink::Perform {
+                        activity, reply, ..
+                    } = *unsent
                 {
                     self.links.remove(&actor);
                     reply.send(&self.echo_of(
@@ -168,7 +171,7 @@ impl Session {
         if let Some(link) = self.links.get(&request.actor.to_string()) {
             return Some(Arc::clone(link));
         }
-        let link = self.shared.find(&self.client.account, &request.actor)?;
+        let link = self.hub.find(&self.client.account, &request.actor)?;
         self.links
             .values()
             .any(|attached| Arc::ptr_eq(attached, &link))
@@ -178,7 +181,7 @@ impl Session {
     fn keep_credentials(&mut self, mut request: Request, reply: Reply) {
         let object = request.activity.object.take();
         let object = object.map_or(Value::Null, |object| object.to_value());
-        let platform = self.shared.platforms.get(request.platform.id());
+        let platform = self.platforms.get(request.platform.id());
         let error =
             platform.and_then(|kind| kind.platform.credentials(&request.actor, &object).err());
         let actor = request.actor.to_string();
@@ -199,7 +202,7 @@ impl Session {
         let credentials = self.credentials.get(&actor);
         let account = &self.client.account;
         let found = self
-            .shared
+            .hub
             .find_or_make(account, request.platform.id(), &request.actor, credentials)
             .await;
         let link = match found {
@@ -212,7 +215,7 @@ impl Session {
             nick: request.actor.nick,
             reply: Some(reply),
         };
-        if link.inbox.send(message).await.is_ok() {
+        if link.send(message).await.is_ok() {
             self.links.insert(actor, link);
         }
     }

@@ -5,6 +5,8 @@
 //! to a network, and what became of it before the functions are told; so after a crash at any point it is
 //! known whether something of it may be said already, and the platform finds out what.
 
+mod connections;
+mod handle;
 mod journal;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -12,15 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{AccountName, OutboxItem, OutboxReceipt, RefusedEvent, Say, Task, Timestamp};
-use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-pub(crate) use self::journal::{Entry, Journal};
-use crate::gateway::Shared;
-use crate::hub::tell;
-use crate::link::{Link, ToLink};
-use crate::{Said, Saying};
-use connector_kit::{Backoff, jitter};
+pub(crate) use self::connections::{Connection, Connections};
+pub(crate) use self::handle::{OutboxHandle, Reports};
+use self::journal::Entry;
+pub(crate) use self::journal::Journal;
+use crate::config::Limits;
+use crate::platform::{Said, Saying};
+use connector_kit::{Backoff, FunctionsClient, jitter};
 
 /// Pages of the queue that are looked at: so many times fifty tasks may wait for connections that are away before
 /// others have to wait behind them.
@@ -38,33 +40,6 @@ const MAX_RECENT: usize = 1_000;
 /// Least time between two looks into the queue.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// Where the rest of the gateway reaches the deliverer.
-#[derive(Debug)]
-pub(crate) struct Door {
-    woken: Notify,
-    /// Bounded in effect by the parts of [`MAX_ACTIVE`] tasks.
-    told: mpsc::UnboundedSender<(String, Said)>,
-}
-
-impl Door {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<(String, Said)>) {
-        let (told, receiver) = mpsc::unbounded_channel();
-        let woken = Notify::new();
-        (Self { woken, told }, receiver)
-    }
-
-    /// The queue may have something, or a connection came online. Calls while it is looked into count as one.
-    pub(crate) fn wake(&self) {
-        self.woken.notify_one();
-    }
-
-    /// Something became of a task.
-    pub(crate) fn tell(&self, id: &str, said: Said) {
-        // Nobody listens only while the gateway ends.
-        let _ = self.told.send((id.to_owned(), said));
-    }
-}
-
 /// Names a connection.
 type Of = (AccountName, String);
 
@@ -77,11 +52,14 @@ struct Active {
 }
 
 /// The task that works the queue off.
-pub(crate) struct Deliverer {
-    shared: Arc<Shared>,
+pub(crate) struct Deliverer<C> {
+    client: FunctionsClient,
+    connections: Arc<C>,
+    handle: OutboxHandle,
+    limits: Limits,
     /// None only while it is written.
     journal: Option<Journal>,
-    told: mpsc::UnboundedReceiver<(String, Said)>,
+    reports: Reports,
     /// What is being said.
     active: HashMap<String, Active>,
     /// Connections that have as many tasks as they may have, while more wait.
@@ -94,45 +72,50 @@ pub(crate) struct Deliverer {
     complained: Option<String>,
 }
 
-impl Deliverer {
+impl<C: Connections> Deliverer<C> {
     pub(crate) fn new(
-        shared: &Arc<Shared>,
+        client: FunctionsClient,
+        connections: Arc<C>,
         journal: Journal,
-        told: mpsc::UnboundedReceiver<(String, Said)>,
+        (handle, reports): (OutboxHandle, Reports),
+        limits: Limits,
     ) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            client,
+            connections,
+            handle,
             journal: Some(journal),
-            told,
+            reports,
             active: HashMap::new(),
             crowded: HashSet::new(),
             waiting: HashMap::new(),
             recent: VecDeque::new(),
-            backoff: Backoff::new(shared.config.limits.retry),
+            backoff: Backoff::new(limits.retry),
+            limits,
             complained: None,
         }
     }
 
     /// Runs until it is dropped, which may be at any time.
     pub(crate) async fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
         // Whether a connection exists is known only then.
-        let _ = shared.known.subscribe().wait_for(|known| *known).await;
-        let every = shared.config.limits.outbox;
+        self.connections.listed().await;
+        let handle = self.handle.clone();
+        let every = self.limits.outbox;
         let mut look_at = Instant::now();
         let mut post_at = self.has_ended().then(Instant::now);
         loop {
             tokio::select! {
-                told = self.told.recv() => {
-                    let Some(told) = told else { return };
-                    if self.hear(told).await {
+                report = self.reports.recv() => {
+                    let Some(report) = report else { return };
+                    if self.hear(report).await {
                         post_at = Some(post_at.unwrap_or_else(Instant::now));
                     }
                 }
                 () = at(post_at) => {
                     post_at = self.post().await.map(|pause| Instant::now() + pause);
                 }
-                () = shared.outbox.woken.notified() => look_at = Instant::now(),
+                () = handle.woken() => look_at = Instant::now(),
                 () = tokio::time::sleep_until(look_at) => {
                     let pause = match self.look().await {
                         true => every + jitter(every / 2),
@@ -202,7 +185,7 @@ impl Deliverer {
                 Said::Lost(reason) => {
                     tracing::warn!(task = id, reason, "a connection stopped at a task");
                     self.is_over(&id);
-                    self.shared.outbox.wake();
+                    self.handle.wake();
                 }
                 Said::Done => {
                     self.is_over(&id);
@@ -217,7 +200,7 @@ impl Deliverer {
                     entries.push(Entry::Ended { id, refused });
                 }
             }
-            next = self.told.try_recv().ok();
+            next = self.reports.try_recv().ok();
         }
         self.note(entries).await;
         ended
@@ -230,7 +213,7 @@ impl Deliverer {
         };
         if self.crowded.contains(&of) && self.count(&of) <= MAX_OF_LINK / 2 {
             self.crowded.remove(&of);
-            self.shared.outbox.wake();
+            self.handle.wake();
         }
         true
     }
@@ -251,7 +234,7 @@ impl Deliverer {
         let silent: Vec<String> = self
             .active
             .iter()
-            .filter(|(_, task)| task.since.elapsed() >= self.shared.config.limits.task_silence)
+            .filter(|(_, task)| task.since.elapsed() >= self.limits.task_silence)
             .map(|(id, _)| id.clone())
             .collect();
         for id in silent {
@@ -279,7 +262,7 @@ impl Deliverer {
                 }),
             }
         }
-        if let Err(error) = self.shared.client.outbox_receipt(&receipt).await {
+        if let Err(error) = self.client.outbox_receipt(&receipt).await {
             self.complain(&format!("what became of tasks cannot be told: {error}"));
             return Some(self.backoff.pause());
         }
@@ -302,7 +285,7 @@ impl Deliverer {
         let (mut after, mut seen) = (None::<String>, HashSet::new());
         let mut round = Round::default();
         for _ in 0..MAX_PAGES {
-            let page = match self.shared.client.outbox(after.as_deref()).await {
+            let page = match self.client.outbox(after.as_deref()).await {
                 Ok(page) => page,
                 Err(error) => {
                     self.complain(&format!("the queue of tasks cannot be fetched: {error}"));
@@ -370,11 +353,11 @@ impl Deliverer {
             .count();
         if !link.is_online() {
             let age = now.millis() - made(&id).map_or(since, |made| made.min(since)).millis();
-            let most = self.shared.config.limits.task_age;
+            let most = self.limits.task_age;
             if u128::from(age.max(0).unsigned_abs()) > most.as_millis() && self.known(&id).is_none()
             {
                 let hours = most.as_secs() / 3600;
-                let server = link.record().server.clone();
+                let server = link.server();
                 let reason = format!("there was no connection to {server} for {hours} hours");
                 return round.refuse(id, reason);
             }
@@ -398,13 +381,13 @@ impl Deliverer {
     }
 
     /// Finds a connection, asking the functions once a round; an error if they do not answer.
-    async fn link(&self, of: &Of, round: &mut Round) -> Result<Option<Arc<Link>>, ()> {
-        let find = || self.shared.find_by_id(&of.0, &of.1);
+    async fn link(&self, of: &Of, round: &mut Round) -> Result<Option<Arc<dyn Connection>>, ()> {
+        let find = || self.connections.find(&of.0, &of.1);
         if let Some(link) = find() {
             return Ok(Some(link));
         }
         if round.asked.insert(of.0.clone()) {
-            self.shared.refetch(&of.0).await.map_err(drop)?;
+            self.connections.refetch(&of.0).await.map_err(drop)?;
         }
         Ok(find())
     }
@@ -448,7 +431,7 @@ impl Deliverer {
                 id,
                 say,
             };
-            tell(&link, ToLink::Say(Box::new(saying)));
+            link.say(saying);
         }
         true
     }
@@ -464,7 +447,7 @@ impl Deliverer {
 /// One look into the queue.
 #[derive(Default)]
 struct Round {
-    ready: Vec<(Of, Arc<Link>, String, Say)>,
+    ready: Vec<(Of, Arc<dyn Connection>, String, Say)>,
     refused: Vec<Entry>,
     /// Connections whose tasks have to wait.
     held: HashSet<Of>,

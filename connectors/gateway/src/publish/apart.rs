@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::time::Instant;
 
+use super::attempts::MAX_TRIES;
+use super::held::HeldPublisher;
+use super::pending::Piece;
 use super::{Publisher, Trouble};
 use crate::metrics::add;
-use crate::publish::attempts::MAX_TRIES;
-use crate::publish::held::HeldPublisher;
-use crate::publish::pending::Piece;
 use connector_kit::FunctionsError;
 
 /// Batches without an answer after which accounts are published apart.
@@ -126,7 +126,7 @@ impl Publisher {
                 return Ok(());
             }
             for record in &piece.batch.records {
-                self.spool.attempts().give_up(record)?;
+                self.attempts.give_up(record)?;
                 add(&self.metrics.set_aside);
             }
             self.pending.done(&piece.batch, Instant::now());

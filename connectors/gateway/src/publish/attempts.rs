@@ -11,12 +11,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use durable::Disk;
 use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::hub::lock;
-use crate::publish::batch_body;
+use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError};
 
 /// The note's name.
@@ -206,6 +206,19 @@ impl Attempts {
 struct Part<'a> {
     tries: u32,
     records: Vec<(String, &'a [u8])>,
+}
+
+/// Makes the body of a batch. The records are JSON already.
+fn batch_body<'a>(records: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut body = b"{\"events\":[".to_vec();
+    for (index, record) in records.enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(record);
+    }
+    body.extend_from_slice(b"]}");
+    body.into()
 }
 
 fn id_of(record: &[u8]) -> String {

@@ -10,10 +10,10 @@ use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::attempts::{Attempts, MAX_TRIES};
+use super::pending::Head;
+use super::{MAX_RETRY_AFTER, PublisherConfig};
 use crate::metrics::{Metrics, add};
-use crate::publish::attempts::MAX_TRIES;
-use crate::publish::pending::Head;
-use crate::publish::{MAX_RETRY_AFTER, PublisherConfig};
 use crate::spool::Spool;
 use connector_kit::{Backoff, jitter};
 use connector_kit::{FunctionsClient, FunctionsError};
@@ -26,6 +26,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(200);
 /// The accounts that are being waited for.
 pub(crate) struct HeldPublisher {
     spool: Spool,
+    attempts: Arc<Attempts>,
     client: FunctionsClient,
     config: PublisherConfig,
     metrics: Arc<Metrics>,
@@ -37,6 +38,7 @@ impl HeldPublisher {
     /// Begins with what is held from before.
     pub(crate) fn new(
         spool: Spool,
+        attempts: Arc<Attempts>,
         client: FunctionsClient,
         config: PublisherConfig,
         metrics: Arc<Metrics>,
@@ -44,6 +46,7 @@ impl HeldPublisher {
         let accounts = spool.held().accounts();
         let mut publisher = Self {
             spool,
+            attempts,
             client,
             config,
             metrics,
@@ -134,6 +137,7 @@ impl HeldPublisher {
         let drain = Drain {
             account,
             spool: self.spool.clone(),
+            attempts: Arc::clone(&self.attempts),
             client: self.client.clone(),
             config: self.config,
             metrics: Arc::clone(&self.metrics),
@@ -161,6 +165,7 @@ fn message_of(record: &[u8]) -> Option<(String, AccountName)> {
 struct Drain {
     account: AccountName,
     spool: Spool,
+    attempts: Arc<Attempts>,
     client: FunctionsClient,
     config: PublisherConfig,
     metrics: Arc<Metrics>,
@@ -219,8 +224,7 @@ impl Drain {
             .map_err(io::Error::other)??;
         let count = records.len();
         if count > 0 {
-            let attempts = self.spool.attempts();
-            match attempts.publish(&self.client, &records).await {
+            match self.attempts.publish(&self.client, &records).await {
                 Ok(receipt) => {
                     if let Some(waiting) = receipt.waiting.first() {
                         return Ok(Outcome::Wait(pause(&self.config, waiting)));
@@ -249,7 +253,7 @@ impl Drain {
                         return Ok(Outcome::Wait(Duration::ZERO));
                     }
                     for record in &records {
-                        self.spool.attempts().give_up(record)?;
+                        self.attempts.give_up(record)?;
                         add(&self.metrics.set_aside);
                     }
                     self.tries = 0;
@@ -296,8 +300,8 @@ impl Drain {
         let Some(next) = records.get(1) else {
             return Ok(false);
         };
-        let attempts = self.spool.attempts();
-        let answer = attempts
+        let answer = self
+            .attempts
             .publish(&self.client, std::slice::from_ref(next))
             .await;
         Ok(answer.is_ok_and(|receipt| receipt.waiting.is_empty()))

@@ -6,7 +6,7 @@
 //! at all again and again, as long as they answer on what others said (`apart.rs`).
 
 mod apart;
-pub(crate) mod attempts;
+mod attempts;
 mod held;
 mod pending;
 
@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
 use protocol::{AccountName, EventReceipt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use self::apart::Silence;
+use self::attempts::Attempts;
 use self::held::HeldPublisher;
 use self::pending::{Ages, Batch, Pending};
 use crate::metrics::{Metrics, add};
@@ -93,6 +93,7 @@ impl Looks {
 #[derive(Debug)]
 pub struct Publisher {
     spool: Spool,
+    attempts: Arc<Attempts>,
     client: FunctionsClient,
     config: PublisherConfig,
     metrics: Arc<Metrics>,
@@ -149,7 +150,9 @@ impl Publisher {
         };
         let (door, looks) = mpsc::channel(MOST_QUESTIONS);
         let knocked = Arc::<AtomicBool>::default();
+        let (folder, disk) = spool.folder();
         let publisher = Self {
+            attempts: Arc::new(Attempts::open(disk, folder)),
             most: config.batch_events,
             silence: Silence::default(),
             reader: Reader::default(),
@@ -174,6 +177,7 @@ impl Publisher {
         let mut complained = None;
         let mut held = HeldPublisher::new(
             self.spool.clone(),
+            Arc::clone(&self.attempts),
             self.client.clone(),
             self.config,
             Arc::clone(&self.metrics),
@@ -261,8 +265,7 @@ impl Publisher {
     }
 
     async fn send(&mut self, batch: &Batch, held: &mut HeldPublisher) -> Result<(), Trouble> {
-        let attempts = self.spool.attempts();
-        match attempts.publish(&self.client, &batch.records).await {
+        match self.attempts.publish(&self.client, &batch.records).await {
             Ok(receipt) => {
                 self.set_aside(&receipt, held).await?;
                 self.confirm(&receipt);
@@ -392,17 +395,4 @@ async fn at(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// Makes the body of a batch. The records are JSON already.
-pub(crate) fn batch_body<'a>(records: impl Iterator<Item = &'a [u8]>) -> Bytes {
-    let mut body = b"{\"events\":[".to_vec();
-    for (index, record) in records.enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(record);
-    }
-    body.extend_from_slice(b"]}");
-    body.into()
 }

@@ -10,7 +10,7 @@ use http::Request;
 use http_body_util::Full;
 use socketioxide::service::SocketIoService;
 
-use crate::service::{NotFound, PATH};
+use super::{NotFound, PATH};
 use crate::sockets::places::{GRACE, Leavers, Places};
 
 /// Engine.IO's packet that closes a session.

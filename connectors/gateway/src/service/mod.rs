@@ -2,14 +2,14 @@
 
 mod body;
 pub(crate) mod closing;
+mod metrics;
+mod wake;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -17,19 +17,16 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use http_server::MessageBound;
-use protocol::{
-    AccountName, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, WAKE_PATH,
-    verify_request,
-};
 use socketioxide::service::SocketIoService;
+use tokio::sync::watch;
 
-use crate::gateway::Shared;
-use crate::namespaces::chat::{address_of, check, ticket_in};
-use crate::service::body::BoundedBody;
-
-/// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
-/// for an answer.
-const LOOK: Duration = Duration::from_millis(1_200);
+use self::body::BoundedBody;
+pub(crate) use self::metrics::Measured;
+pub(crate) use self::wake::Wake;
+use crate::sockets::addresses::address_of;
+use crate::sockets::places::Places;
+use crate::sockets::tickets::{Tickets, ticket_in};
+use protocol::WAKE_PATH;
 
 /// Socket.IO's path.
 pub const PATH: &str = "/sockethub";
@@ -51,15 +48,24 @@ const KEPT: [HeaderName; 6] = [
 /// The body of answers.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// The address of the client of a request, as a request extension; the server sets it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Peer(pub IpAddr);
+/// What the service needs.
+pub(crate) struct Parts {
+    pub(crate) tickets: Arc<Tickets>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) wake: Wake,
+    pub(crate) measured: Measured,
+    /// Origins whose pages may use the gateway; empty means any.
+    pub(crate) origins: Vec<String>,
+    pub(crate) behind_proxy: bool,
+    /// Becomes true when the gateway ends.
+    pub(crate) closing: watch::Receiver<bool>,
+}
 
 /// Answers requests of clients; both a tower and a hyper service. Clones are the same service.
 #[derive(Clone)]
 pub struct GatewayService {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) sockets: SocketIoService<NotFound>,
+    parts: Arc<Parts>,
+    sockets: SocketIoService<NotFound>,
 }
 
 impl std::fmt::Debug for GatewayService {
@@ -69,6 +75,11 @@ impl std::fmt::Debug for GatewayService {
 }
 
 impl GatewayService {
+    pub(crate) fn new(parts: Parts, sockets: SocketIoService<NotFound>) -> Self {
+        let parts = Arc::new(parts);
+        Self { parts, sockets }
+    }
+
     async fn answer<B>(mut self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: http_body::Body<Data = Bytes> + std::fmt::Debug + Send + Unpin + 'static,
@@ -79,20 +90,12 @@ impl GatewayService {
             return Ok(self.page(request.method(), path));
         }
         if path == WAKE_PATH {
-            return Ok(match self.signed(&request) {
-                Ok(()) => {
-                    self.shared.looks.knocked();
-                    let query = request.uri().query().map(str::to_owned);
-                    drop(request);
-                    self.woken(query).await
-                }
-                Err(refused) => *refused,
-            });
+            return Ok(self.parts.wake.answer(request).await);
         }
         let origin = self.allowed_origin(request.headers());
         let mut response = if request.method() == Method::OPTIONS {
             plain(StatusCode::NO_CONTENT, "")
-        } else if self.shared.is_closing() {
+        } else if *self.parts.closing.borrow() {
             plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the gateway is shutting down",
@@ -129,13 +132,13 @@ impl GatewayService {
         let query = request.uri().query().unwrap_or_default();
         // As Socket.IO reads it.
         let id = query.split('&').find_map(|pair| pair.strip_prefix("sid="));
-        let proven = id.is_some_and(|id| self.shared.places.is_proven(id));
+        let proven = id.is_some_and(|id| self.parts.places.is_proven(id));
         let most = if proven { u64::MAX } else { MAX_UNPROVEN };
         let place = if id.is_none() && request.method() == Method::GET {
-            let address = address_of(&self.shared, &request);
+            let address = address_of(&request, self.parts.behind_proxy);
             let has_ticket =
-                ticket_in(query).is_some_and(|text| check(&self.shared, &text).is_ok());
-            let place = self.shared.places.enter(address, has_ticket);
+                ticket_in(query).is_some_and(|text| self.parts.tickets.check(&text).is_ok());
+            let place = self.parts.places.enter(address, has_ticket);
             Some(place.ok_or_else(|| {
                 let text = "too many connections without a ticket are open, here or from this address; try again in a moment";
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
@@ -153,7 +156,7 @@ impl GatewayService {
                     bound.set_until(MAX_UNPROVEN, place.proven(), place.over());
                 }
                 (None, Some(id)) => {
-                    let (places, id) = (Arc::clone(&self.shared.places), id.to_owned());
+                    let (places, id) = (Arc::clone(&self.parts.places), id.to_owned());
                     let over = places.over(id.clone());
                     bound.set_until(MAX_UNPROVEN, move || places.is_proven(&id), over);
                 }
@@ -174,84 +177,11 @@ impl GatewayService {
         Ok(Request::from_parts(parts, BoundedBody::new(body, most)))
     }
 
-    /// Checks that the functions wake us.
-    fn signed<B>(&self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
-        let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        if request.method() != Method::POST {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only POST");
-            let allow = HeaderValue::from_static("POST");
-            response.headers_mut().insert(header::ALLOW, allow);
-            return Err(Box::new(response));
-        }
-        let config = &self.shared.config;
-        let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("", |path| path.as_str());
-        let verified = verify_request(
-            &config.key,
-            "POST",
-            target,
-            Timestamp::from_millis(time.unwrap_or_default()),
-            b"",
-            header(SIGNATURE_HEADER).unwrap_or_default(),
-            connector_kit::now(),
-        );
-        let refused = match verified {
-            Ok(()) if header(CONNECTOR_HEADER) == Some(&config.id) => return Ok(()),
-            Ok(()) => "another connector is meant".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        Err(Box::new(plain(StatusCode::UNAUTHORIZED, refused)))
-    }
-
-    /// `POST /sockethub/wake`: the functions have queued something for us, or something that we keep changed.
-    async fn woken(&self, query: Option<String>) -> Response<Body> {
-        if let Some(query) = query {
-            return self.changed(&query).await;
-        }
-        self.shared.outbox.wake();
-        // It may be that an archive can be written again.
-        self.shared.spool.held().retry();
-        plain(StatusCode::NO_CONTENT, "")
-    }
-
-    /// The functions say what changed: it is known here once they are answered.
-    async fn changed(&self, query: &str) -> Response<Body> {
-        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        let result = match pairs.next() {
-            Some((name, value)) if name == "account" => match value.parse::<AccountName>() {
-                Ok(account) => self.shared.account_changed(&account).await,
-                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
-            },
-            Some((name, value)) if name == "call" => self.shared.call_changed(&value).await,
-            Some((name, value)) if name == "archive" => match value.parse::<AccountName>() {
-                // Somebody is about to look at it.
-                Ok(account) => {
-                    self.shared.looks.look(&account, LOOK).await;
-                    Ok(())
-                }
-                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
-            },
-            _ => {
-                return plain(
-                    StatusCode::BAD_REQUEST,
-                    "expected account=, call= or archive=",
-                );
-            }
-        };
-        match result {
-            Ok(()) => plain(StatusCode::NO_CONTENT, ""),
-            Err(error) => plain(StatusCode::BAD_GATEWAY, error.to_string()),
-        }
-    }
-
     fn page(&self, method: &Method, path: &str) -> Response<Body> {
         match (method, path) {
             (&Method::GET | &Method::HEAD, "/healthz") => plain(StatusCode::OK, "ok"),
             (&Method::GET | &Method::HEAD, "/metrics") => {
-                let mut response = plain(StatusCode::OK, self.shared.metrics_text());
+                let mut response = plain(StatusCode::OK, self.parts.measured.text());
                 let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
                 response.headers_mut().insert(header::CONTENT_TYPE, kind);
                 response
@@ -265,7 +195,7 @@ impl GatewayService {
 
     /// Returns the value of `access-control-allow-origin`.
     fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let allowed = &self.shared.config.origins;
+        let allowed = &self.parts.origins;
         if allowed.is_empty() {
             return Some(HeaderValue::from_static("*"));
         }
@@ -294,7 +224,7 @@ fn cross_origin(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(text.into()).boxed_unsync());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -1,7 +1,7 @@
 //! One socket of a client, as connections and sessions see it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use protocol::{AccountName, RoomSpelling, SessionRef, Timestamp};
 use serde_json::Value;
@@ -9,9 +9,10 @@ use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
-use crate::SocketId;
 use crate::dialect::{Dialect, error_event};
 use crate::metrics::{Metrics, add};
+use crate::platform::SocketId;
+use crate::sync::lock;
 
 /// A socket with a valid ticket.
 #[derive(Debug)]
@@ -89,21 +90,21 @@ impl Client {
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        self.manner.lock().unwrap_or_else(PoisonError::into_inner).0
+        lock(&self.manner).0
     }
 
     /// Remembers that the client showed marks of a dialect.
     pub(crate) fn speaks(&self, dialect: Dialect) {
-        let mut manner = self.manner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manner = lock(&self.manner);
         manner.0 = manner.0.or(dialect);
     }
 
     pub(crate) fn spelling(&self) -> RoomSpelling {
-        self.manner.lock().unwrap_or_else(PoisonError::into_inner).1
+        lock(&self.manner).1
     }
 
     pub(crate) fn set_spelling(&self, spelling: RoomSpelling) {
-        self.manner.lock().unwrap_or_else(PoisonError::into_inner).1 = spelling;
+        lock(&self.manner).1 = spelling;
     }
 }
 

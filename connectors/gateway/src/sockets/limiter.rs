@@ -1,9 +1,10 @@
 //! How many events a socket may send.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
+use crate::sync::lock;
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,7 +44,7 @@ impl Limiter {
     }
 
     fn check_at(&self, now: Instant) -> Verdict {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if state.blocked.is_some_and(|until| now < until) {
             return Verdict::Blocked;
         }

@@ -1,5 +1,39 @@
 //! Sockets of clients: one of them, how many there may be, and how much each may send.
 
+pub(crate) mod addresses;
 pub(crate) mod client;
 pub(crate) mod limiter;
 pub(crate) mod places;
+pub(crate) mod tickets;
+
+use std::net::IpAddr;
+
+use socketioxide::extract::SocketRef;
+
+use self::places::{Place, Proof};
+
+/// What is said to a socket whose session has ended.
+pub(crate) const SESSION_OVER: &str = "the session has ended; sign in again";
+
+/// Closes a socket that was refused; its session goes too, unless another of its sockets has shown a ticket.
+pub(crate) fn dismiss(socket: SocketRef) {
+    let place = socket.req_parts().extensions.get::<Place>().cloned();
+    let id = socket.id.to_string();
+    // Fails only if it is closed already or does not read.
+    let _ = socket.disconnect();
+    if let Some(place) = place {
+        place.refused(&id);
+    }
+}
+
+/// Notes that a socket has shown a ticket; dropped when it has ended.
+pub(crate) fn prove(socket: &SocketRef) -> Option<Proof> {
+    let place = socket.req_parts().extensions.get::<Place>();
+    place.map(|place| place.prove(socket.id.to_string()))
+}
+
+/// Returns the address of a socket's client, as far as it is known; see [`addresses::address_of`].
+pub(crate) fn address(socket: &SocketRef) -> Option<IpAddr> {
+    let place = socket.req_parts().extensions.get::<Place>();
+    place.and_then(Place::address)
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::hub::lock;
+use crate::sync::lock;
 
 /// How long a session is kept after its last socket was refused or has ended: for what it was told, and for another
 /// socket.

@@ -13,7 +13,8 @@ use durable::{Disk, Reader, Records, frame};
 use protocol::AccountName;
 use tokio::sync::watch;
 
-use super::{SpoolConfig, SpoolError, lock};
+use super::{SpoolConfig, SpoolError};
+use crate::sync::lock;
 
 /// The folder's name.
 const FOLDER: &str = "held";

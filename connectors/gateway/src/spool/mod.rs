@@ -23,8 +23,8 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use self::held::Held;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
-use crate::Seen;
-use crate::publish::attempts::Attempts;
+use crate::platform::Seen;
+use crate::sync::lock;
 
 /// Pause after the disk refused a write.
 const DISK_RETRY: Duration = Duration::from_secs(1);
@@ -90,7 +90,6 @@ struct Inner {
     end: watch::Sender<u64>,
     trouble: watch::Sender<Option<Refusal>>,
     held: Held,
-    attempts: Attempts,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -184,7 +183,6 @@ impl Spool {
             end: watch::Sender::new(store.end()),
             trouble: watch::Sender::new(failing),
             held,
-            attempts: Attempts::open(&disk, dir),
             disk,
             state: Mutex::new(state),
             thread: Mutex::new(None),
@@ -272,9 +270,9 @@ impl Spool {
         self.0.trouble.subscribe()
     }
 
-    /// What must be published through, so that no event ends the process again and again.
-    pub(crate) fn attempts(&self) -> &Attempts {
-        &self.0.attempts
+    /// Its folder, and the disk that this is on.
+    pub(crate) fn folder(&self) -> (&Path, &Disk) {
+        (&self.0.dir, &self.0.disk)
     }
 
     pub(crate) fn held(&self) -> &Held {
@@ -521,10 +519,6 @@ impl Inner {
         }
         saved
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

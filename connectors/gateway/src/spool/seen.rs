@@ -6,7 +6,7 @@ use std::path::Path;
 use protocol::{AccountName, Event, EventBody, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{PERSONS, Seen};
+use crate::platform::{PERSONS, Seen};
 
 /// The file's name.
 pub(super) const FILE: &str = "last_seen.json";

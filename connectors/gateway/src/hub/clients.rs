@@ -1,0 +1,114 @@
+//! What an account has open: its connections as clients name them, and its sockets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::{AccountName, ConnectionId, ConnectionStatus, PersonId, SessionRef};
+use tokio::time::Instant;
+
+use super::Hub;
+use crate::link::Link;
+use crate::platform::SocketId;
+use crate::sockets::client::Client;
+use crate::sync::lock;
+
+/// What an account has open.
+#[derive(Default)]
+pub(super) struct Account {
+    pub(super) links: HashMap<ConnectionId, Arc<Link>>,
+    /// Sockets with a ticket of the account.
+    pub(super) clients: HashMap<SocketId, Arc<Client>>,
+    /// When the account's connections were fetched last; locked while they are.
+    pub(super) fetched: Arc<tokio::sync::Mutex<Option<Instant>>>,
+}
+
+impl Hub {
+    /// Takes a socket among those of its account; false if these are too many.
+    pub(crate) fn enter(&self, client: &Arc<Client>) -> bool {
+        let mut accounts = lock(&self.accounts);
+        let account = accounts.entry(client.account.clone()).or_default();
+        let free = account.clients.len() < self.most_sockets;
+        if free {
+            account.clients.insert(client.id, Arc::clone(client));
+        }
+        free
+    }
+
+    /// A socket is gone.
+    pub(crate) fn leave(&self, client: &Client) {
+        let mut accounts = lock(&self.accounts);
+        if let Some(account) = accounts.get_mut(&client.account) {
+            account.clients.remove(&client.id);
+            if account.clients.is_empty() && account.links.is_empty() {
+                accounts.remove(&client.account);
+            }
+        }
+    }
+
+    /// Returns by what the sockets of accounts were let in.
+    pub(crate) fn sessions(&self, meant: impl Fn(&AccountName) -> bool) -> Vec<SessionRef> {
+        let accounts = lock(&self.accounts);
+        let of = accounts.iter().filter(|(name, _)| meant(name));
+        of.flat_map(|(_, account)| account.clients.values())
+            .map(|client| client.session.clone())
+            .collect()
+    }
+
+    /// Returns the sockets of an account that were let in by certain sessions.
+    pub(crate) fn clients(
+        &self,
+        account: &AccountName,
+        by: impl Fn(&SessionRef) -> bool,
+    ) -> Vec<Arc<Client>> {
+        let accounts = lock(&self.accounts);
+        let account = accounts.get(account);
+        let clients = account.into_iter().flat_map(|of| of.clients.values());
+        clients
+            .filter(|client| by(&client.session))
+            .cloned()
+            .collect()
+    }
+
+    /// Returns how many connections there are by state.
+    pub(crate) fn statuses(&self) -> Vec<(&'static str, usize)> {
+        let accounts = lock(&self.accounts);
+        let links = || accounts.values().flat_map(|account| account.links.values());
+        let count =
+            |status: ConnectionStatus| links().filter(|link| link.status() == status as u8).count();
+        ConnectionStatus::ALL
+            .iter()
+            .map(|status| (status.name(), count(*status)))
+            .collect()
+    }
+
+    /// Finds the connection that a client means by its actor: by server and nickname, or a lone one with that server.
+    pub(crate) fn find(&self, account: &AccountName, actor: &PersonId) -> Option<Arc<Link>> {
+        self.find_named(account, actor, true)
+    }
+
+    pub(super) fn find_named(
+        &self,
+        account: &AccountName,
+        actor: &PersonId,
+        lone: bool,
+    ) -> Option<Arc<Link>> {
+        let accounts = lock(&self.accounts);
+        let links = &accounts.get(account)?.links;
+        let mut same: Vec<&Arc<Link>> = links
+            .values()
+            .filter(|link| {
+                !link.has_ended() && link.record().server.eq_ignore_ascii_case(&actor.server)
+            })
+            .collect();
+        let named = same.iter().position(|link| {
+            let nick = &actor.nick;
+            let folding = link.folding();
+            folding.same(&link.record().nick, nick) || folding.same(&link.nick(), nick)
+        });
+        match (named, same.len()) {
+            (Some(index), _) => Some(Arc::clone(same.swap_remove(index))),
+            (None, 1) if lone => same.pop().map(Arc::clone),
+            _ => None,
+        }
+    }
+}

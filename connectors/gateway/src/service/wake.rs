@@ -1,0 +1,115 @@
+//! `POST /sockethub/wake`: the functions have queued something for us, or something that we keep changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use protocol::{
+    AccountName, CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, verify_request,
+};
+
+use super::{Body, plain};
+use crate::outbox::OutboxHandle;
+use crate::publish::Looks;
+use crate::sessions::Sessions;
+use crate::spool::Spool;
+
+/// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
+/// for an answer.
+const LOOK: Duration = Duration::from_millis(1_200);
+
+/// Answers the functions.
+pub(crate) struct Wake {
+    /// The connector's id.
+    pub(crate) id: String,
+    /// The key shared with the functions.
+    pub(crate) key: Vec<u8>,
+    pub(crate) outbox: OutboxHandle,
+    pub(crate) looks: Looks,
+    pub(crate) spool: Spool,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl Wake {
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Body> {
+        if let Err(refused) = self.signed(&request) {
+            return *refused;
+        }
+        self.looks.knocked();
+        let query = request.uri().query().map(str::to_owned);
+        drop(request);
+        self.woken(query).await
+    }
+
+    /// Checks that the functions wake us.
+    fn signed<B>(&self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        if request.method() != Method::POST {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only POST");
+            let allow = HeaderValue::from_static("POST");
+            response.headers_mut().insert(header::ALLOW, allow);
+            return Err(Box::new(response));
+        }
+        let time = header(TIME_HEADER).and_then(|time| time.parse().ok());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |path| path.as_str());
+        let verified = verify_request(
+            &self.key,
+            "POST",
+            target,
+            Timestamp::from_millis(time.unwrap_or_default()),
+            b"",
+            header(SIGNATURE_HEADER).unwrap_or_default(),
+            connector_kit::now(),
+        );
+        let refused = match verified {
+            Ok(()) if header(CONNECTOR_HEADER) == Some(&self.id) => return Ok(()),
+            Ok(()) => "another connector is meant".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Box::new(plain(StatusCode::UNAUTHORIZED, refused)))
+    }
+
+    async fn woken(&self, query: Option<String>) -> Response<Body> {
+        if let Some(query) = query {
+            return self.changed(&query).await;
+        }
+        self.outbox.wake();
+        // It may be that an archive can be written again.
+        self.spool.held().retry();
+        plain(StatusCode::NO_CONTENT, "")
+    }
+
+    /// The functions say what changed: it is known here once they are answered.
+    async fn changed(&self, query: &str) -> Response<Body> {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let result = match pairs.next() {
+            Some((name, value)) if name == "account" => match value.parse::<AccountName>() {
+                Ok(account) => self.sessions.account_changed(&account).await,
+                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+            },
+            Some((name, value)) if name == "call" => self.sessions.call_changed(&value).await,
+            Some((name, value)) if name == "archive" => match value.parse::<AccountName>() {
+                // Somebody is about to look at it.
+                Ok(account) => {
+                    self.looks.look(&account, LOOK).await;
+                    Ok(())
+                }
+                Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+            },
+            _ => {
+                return plain(
+                    StatusCode::BAD_REQUEST,
+                    "expected account=, call= or archive=",
+                );
+            }
+        };
+        match result {
+            Ok(()) => plain(StatusCode::NO_CONTENT, ""),
+            Err(error) => plain(StatusCode::BAD_GATEWAY, error.to_string()),
+        }
+    }
+}
