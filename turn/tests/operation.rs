@@ -65,6 +65,14 @@ fn nonce(socket: &UdpSocket, server: SocketAddr) -> Vec<u8> {
 }
 
 #[test]
+fn names_and_help_of_metrics_are_those_that_dashboards_know() {
+    let server = Server::start(&[]);
+    let (status, text) = server.http("/metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert_eq!(text, include_str!("metrics.txt"));
+}
+
+#[test]
 fn a_wrong_start_is_refused_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

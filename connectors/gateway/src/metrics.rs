@@ -1,7 +1,8 @@
 //! Counters, and the text in which Prometheus reads them.
 
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use metrics::Exposition;
 
 /// What the gateway counts.
 #[derive(Debug, Default)]
@@ -40,68 +41,51 @@ pub(crate) fn add(counter: &AtomicU64) {
 impl Metrics {
     /// Writes the text format, version 0.0.4.
     pub(crate) fn text(&self, gauges: &Gauges) -> String {
-        let mut out = String::new();
-        metric(&mut out, "sockets", "gauge", "Open sockets of clients.");
-        sample(&mut out, "sockets", self.sockets.load(Relaxed).max(0));
-        metric(
-            &mut out,
-            "sessions",
-            "gauge",
-            "Sessions of Socket.IO, whether they have shown a ticket or not.",
+        let mut out = Exposition::new("subspace_connector_");
+        out.gauge(
+            "sockets",
+            "Open sockets of clients.",
+            self.sockets.load(Relaxed).max(0),
         );
         let (shown, none) = gauges.sessions;
-        sample(&mut out, "sessions{ticket=\"shown\"}", shown);
-        sample(&mut out, "sessions{ticket=\"none\"}", none);
-        metric(
-            &mut out,
-            "connections",
-            "gauge",
-            "Always-on connections by state.",
-        );
+        out.gauges(
+            "sessions",
+            "Sessions of Socket.IO, whether they have shown a ticket or not.",
+            ["ticket"],
+        )
+        .sample(["shown"], shown)
+        .sample(["none"], none);
+        let mut connections =
+            out.gauges("connections", "Always-on connections by state.", ["state"]);
         for (state, count) in &gauges.connections {
-            sample(
-                &mut out,
-                &format!("connections{{state=\"{state}\"}}"),
-                count,
-            );
+            connections.sample([*state], *count);
         }
-        for (name, kind, help, value) in [
-            (
-                "spool_records",
-                "gauge",
-                "Events that are not published yet.",
-                gauges.spool_records,
-            ),
-            (
-                "spool_bytes",
-                "gauge",
-                "Bytes of the spool on disk.",
-                gauges.spool_bytes,
-            ),
-            (
-                "spool_held_accounts",
-                "gauge",
-                "Accounts whose archive cannot be written at present.",
-                gauges.held_accounts,
-            ),
-            (
-                "spool_held_bytes",
-                "gauge",
-                "Bytes on disk of messages of those accounts.",
-                gauges.held_bytes,
-            ),
-        ] {
-            metric(&mut out, name, kind, help);
-            sample(&mut out, name, value);
-        }
-        let name = "spool_oldest_age_seconds";
-        metric(
-            &mut out,
-            name,
-            "gauge",
-            "How long the oldest event has waited to be published, at least.",
+        drop(connections);
+        out.gauge(
+            "spool_records",
+            "Events that are not published yet.",
+            gauges.spool_records,
         );
-        sample(&mut out, name, gauges.spool_age_seconds);
+        out.gauge(
+            "spool_bytes",
+            "Bytes of the spool on disk.",
+            gauges.spool_bytes,
+        );
+        out.gauge(
+            "spool_held_accounts",
+            "Accounts whose archive cannot be written at present.",
+            gauges.held_accounts,
+        );
+        out.gauge(
+            "spool_held_bytes",
+            "Bytes on disk of messages of those accounts.",
+            gauges.held_bytes,
+        );
+        out.gauge(
+            "spool_oldest_age_seconds",
+            "How long the oldest event has waited to be published, at least.",
+            gauges.spool_age_seconds,
+        );
         for (name, help, value) in [
             (
                 "published_total",
@@ -154,22 +138,10 @@ impl Metrics {
                 &self.restarts,
             ),
         ] {
-            metric(&mut out, name, "counter", help);
-            sample(&mut out, name, value.load(Relaxed));
+            out.counter(name, help, value.load(Relaxed));
         }
-        out
+        out.finish()
     }
-}
-
-fn metric(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = write!(
-        out,
-        "# HELP subspace_connector_{name} {help}\n# TYPE subspace_connector_{name} {kind}\n"
-    );
-}
-
-fn sample(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(out, "subspace_connector_{name} {value}");
 }
 
 #[cfg(test)]
@@ -177,17 +149,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sample_has_help_and_type() {
+    fn names_labels_and_help_are_those_that_dashboards_know() {
         let gauges = Gauges {
-            connections: vec![("online", 2), ("offline", 0)],
-            ..Gauges::default()
+            connections: vec![("online", 4), ("offline", 0)],
+            sessions: (2, 3),
+            spool_records: 5,
+            spool_bytes: 6,
+            held_accounts: 7,
+            held_bytes: 8,
+            spool_age_seconds: 9.5,
         };
-        let text = Metrics::default().text(&gauges);
-        assert!(text.contains("\nsubspace_connector_connections{state=\"online\"} 2\n"));
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let name = line.split([' ', '{']).next().unwrap();
-            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
-            assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
-        }
+        let metrics = Metrics {
+            sockets: 1.into(),
+            published: 10.into(),
+            refused: 11.into(),
+            set_aside: 12.into(),
+            publish_retries: 13.into(),
+            sockets_refused: 14.into(),
+            sockets_too_slow: 15.into(),
+            events_received: 16.into(),
+            events_blocked: 17.into(),
+            activities_sent: 18.into(),
+            restarts: 19.into(),
+        };
+        assert_eq!(metrics.text(&gauges), include_str!("../tests/metrics.txt"));
     }
 }

@@ -190,10 +190,13 @@ impl Smtp {
             .map_or(0, |outgoing| outgoing.waiting())
     }
 
-    /// Returns the counters in the text format of Prometheus, version 0.0.4.
+    /// Returns what a server of metrics shows of it.
     #[must_use]
-    pub fn metrics(&self) -> String {
-        metrics::text(&self.queue, self.outgoing.as_deref())
+    pub fn pages(&self) -> impl ::metrics::Pages + use<> {
+        metrics::Counted {
+            queue: Arc::clone(&self.queue),
+            outgoing: self.outgoing.clone(),
+        }
     }
 
     /// Stops: connections end between two steps; what was not handed over waits on disk.

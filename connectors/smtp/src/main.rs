@@ -31,8 +31,7 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     config.limits = config.limits.with_share(share);
     let metrics = match options.metrics {
         Some(address) => Some(
-            TcpListener::bind(address)
-                .await
+            std::net::TcpListener::bind(address)
                 .with_context(|| format!("metrics is {address}; that address cannot be used"))?,
         ),
         None => None,
@@ -46,16 +45,11 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let smtp = Smtp::start(config, listener)?;
     program::say(format_args!("ready smtp://{address}"));
-    let metrics = async {
-        match metrics {
-            Some(listener) => smtp.serve_metrics(listener).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = stop => {}
-        () = metrics => {}
-    }
+    let metrics = metrics
+        .map(|listener| metrics::Server::start(listener, smtp.pages()))
+        .transpose()?;
+    stop.await;
+    drop(metrics);
     smtp.shutdown().await;
     Ok(())
 }

@@ -1,133 +1,127 @@
-//! Counters in the text format of Prometheus, and the smallest server that shows them.
+//! What is counted, in the text format of Prometheus.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use program::Seldom;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use metrics::{Exposition, Pages};
 
-use crate::Smtp;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Counts, Outgoing};
 use crate::queue::Queue;
 
-/// Longest request, bytes.
-const MAX_REQUEST: usize = 8 * 1024;
-/// How long a request may take.
-const REQUEST: Duration = Duration::from_secs(5);
-/// Pause after the system refused a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-static NOT_ACCEPTED: Seldom = Seldom::new();
-
-pub(crate) fn text(queue: &Queue, outgoing: Option<&Outgoing>) -> String {
-    let mut out = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
-        let _ = write!(
-            out,
-            "# HELP subspace_smtp_{name} {help}\n# TYPE subspace_smtp_{name} {kind}\nsubspace_smtp_{name} {value}\n"
-        );
-    };
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let waiting = count(queue.waiting());
-    metric(
-        "incoming_waiting",
-        "gauge",
-        "Mails that the functions do not have yet.",
-        waiting,
-    );
-    let broken = count(queue.broken());
-    metric(
-        "incoming_broken",
-        "gauge",
-        "Mails kept aside in incoming/broken because work on them had no end.",
-        broken,
-    );
-    if let Some(outgoing) = outgoing {
-        let broken = count(outgoing.broken());
-        metric(
-            "outgoing_broken",
-            "gauge",
-            "Mails kept aside in outgoing/broken because work on them had no end.",
-            broken,
-        );
-        let waiting = count(outgoing.waiting());
-        metric(
-            "outgoing_waiting",
-            "gauge",
-            "Mails that wait to be sent.",
-            waiting,
-        );
-        let counts = &outgoing.counts;
-        for (name, help, value) in [
-            (
-                "outgoing_sent_total",
-                "Mails that another server took.",
-                &counts.sent,
-            ),
-            (
-                "outgoing_undeliverable_total",
-                "Mails whose address was refused.",
-                &counts.undeliverable,
-            ),
-            (
-                "outgoing_failed_total",
-                "Mails that could not be sent for other reasons.",
-                &counts.failed,
-            ),
-            (
-                "outgoing_retries_total",
-                "Attempts that have to be repeated.",
-                &counts.retries,
-            ),
-        ] {
-            metric(name, "counter", help, value.load(Relaxed));
-        }
-    }
-    out
+/// Shows the state of both queues.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) outgoing: Option<Arc<Outgoing>>,
 }
 
-impl Smtp {
-    /// Answers `GET /metrics` and `GET /healthz`, one connection after the other; runs until it is dropped.
-    pub async fn serve_metrics(&self, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                // Whoever breaks off does not want the answer.
-                Ok((stream, _)) => drop(timeout(REQUEST, self.show(stream)).await),
-                Err(error) => {
-                    if let Some(left_out) = NOT_ACCEPTED.say() {
-                        tracing::warn!(%error, left_out, "a connection for metrics could not be accepted");
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+impl Pages for Counted {
+    fn metrics(&self) -> String {
+        text(&Numbers {
+            waiting: self.queue.waiting(),
+            broken: self.queue.broken(),
+            outgoing: self.outgoing.as_ref().map(|outgoing| OutgoingNumbers {
+                waiting: outgoing.waiting(),
+                broken: outgoing.broken(),
+                counts: &outgoing.counts,
+            }),
+        })
     }
+}
 
-    async fn show(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut request = Vec::new();
-        let mut chunk = [0; 1024];
-        while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST {
-            let count = stream.read(&mut chunk).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            request.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        }
-        let (status, body) = if request.starts_with(b"GET /metrics ") {
-            ("200 OK", self.metrics())
-        } else if request.starts_with(b"GET /healthz ") {
-            ("200 OK", "ok".to_owned())
-        } else {
-            ("404 Not Found", String::new())
+/// What is shown.
+#[derive(Debug)]
+struct Numbers<'a> {
+    waiting: usize,
+    broken: usize,
+    outgoing: Option<OutgoingNumbers<'a>>,
+}
+
+/// Of mail that leaves.
+#[derive(Debug)]
+struct OutgoingNumbers<'a> {
+    waiting: usize,
+    broken: usize,
+    counts: &'a Counts,
+}
+
+fn text(numbers: &Numbers<'_>) -> String {
+    let mut text = Exposition::new("subspace_smtp_");
+    text.gauge(
+        "incoming_waiting",
+        "Mails that the functions do not have yet.",
+        numbers.waiting,
+    );
+    text.gauge(
+        "incoming_broken",
+        "Mails kept aside in incoming/broken because work on them had no end.",
+        numbers.broken,
+    );
+    let Some(outgoing) = &numbers.outgoing else {
+        return text.finish();
+    };
+    text.gauge(
+        "outgoing_broken",
+        "Mails kept aside in outgoing/broken because work on them had no end.",
+        outgoing.broken,
+    );
+    text.gauge(
+        "outgoing_waiting",
+        "Mails that wait to be sent.",
+        outgoing.waiting,
+    );
+    let counts = outgoing.counts;
+    text.counter(
+        "outgoing_sent_total",
+        "Mails that another server took.",
+        counts.sent.load(Relaxed),
+    );
+    text.counter(
+        "outgoing_undeliverable_total",
+        "Mails whose address was refused.",
+        counts.undeliverable.load(Relaxed),
+    );
+    text.counter(
+        "outgoing_failed_total",
+        "Mails that could not be sent for other reasons.",
+        counts.failed.load(Relaxed),
+    );
+    text.counter(
+        "outgoing_retries_total",
+        "Attempts that have to be repeated.",
+        counts.retries.load(Relaxed),
+    );
+    text.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_help_are_those_that_dashboards_know() {
+        let counts = Counts {
+            sent: 5.into(),
+            undeliverable: 6.into(),
+            failed: 7.into(),
+            retries: 8.into(),
         };
-        let answer = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
+        let mut numbers = Numbers {
+            waiting: 1,
+            broken: 2,
+            outgoing: Some(OutgoingNumbers {
+                broken: 3,
+                waiting: 4,
+                counts: &counts,
+            }),
+        };
+        let expected = include_str!("../tests/metrics.txt");
+        assert_eq!(text(&numbers), expected);
+        // Without outgoing mail its numbers are left out.
+        numbers.outgoing = None;
+        let (incoming, _) = expected
+            .split_once("# HELP subspace_smtp_outgoing")
+            .unwrap();
+        assert_eq!(text(&numbers), incoming);
     }
 }

@@ -1,8 +1,12 @@
 //! What has been counted, in the text format of Prometheus.
 
-use std::fmt::Write as _;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use metrics::{Exposition, Pages, Server};
+
+use super::StartError;
 use super::overflow::Overflow;
 use super::stream::Connections;
 use crate::relay::{Counters, Shared};
@@ -32,13 +36,14 @@ impl Report {
             .unwrap_or_else(PoisonError::into_inner)
             .push(counters);
     }
+}
 
-    pub(super) fn is_draining(&self) -> bool {
+impl Pages for Report {
+    fn is_draining(&self) -> bool {
         self.shared.is_draining()
     }
 
-    /// The text.
-    pub(super) fn text(&self) -> String {
+    fn metrics(&self) -> String {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let all: Vec<Counters> = threads
             .iter()
@@ -51,118 +56,101 @@ impl Report {
             .unwrap_or_else(PoisonError::into_inner)
             .look();
         let sum = |field: fn(&Counters) -> u64| all.iter().map(field).sum::<u64>();
-        let mut text = String::new();
-        let mut line = |name: &str, kind: &str, help: &str, value: u64| {
-            // Writing into a string cannot fail.
-            let _ = write!(
-                text,
-                "# HELP subspace_turn_{name} {help}\n# TYPE subspace_turn_{name} {kind}\nsubspace_turn_{name} {value}\n"
-            );
-        };
-        line(
-            "allocations",
-            "gauge",
-            "Allocations now.",
-            self.shared.allocations() as u64,
-        );
-        line(
-            "users",
-            "gauge",
-            "Users with allocations now.",
-            self.shared.users() as u64,
-        );
-        line(
+        let mut text = Exposition::new("subspace_turn_");
+        text.gauge("allocations", "Allocations now.", self.shared.allocations());
+        text.gauge("users", "Users with allocations now.", self.shared.users());
+        text.gauge(
             "connections",
-            "gauge",
             "TCP and TLS connections now.",
-            self.connections.count() as u64,
+            self.connections.count(),
         );
-        line(
+        text.gauge(
             "draining",
-            "gauge",
             "Whether nothing new is allocated.",
             u64::from(self.is_draining()),
         );
-        let counter = "counter";
-        line(
+        text.counter(
             "allocations_total",
-            counter,
             "Allocations made.",
             sum(|c| c.allocations),
         );
-        line(
+        text.counter(
             "messages_out_total",
-            counter,
             "Messages relayed from clients to peers.",
             sum(|c| c.messages_out),
         );
-        line(
+        text.counter(
             "bytes_out_total",
-            counter,
             "Bytes relayed from clients to peers.",
             sum(|c| c.bytes_out),
         );
-        line(
+        text.counter(
             "messages_in_total",
-            counter,
             "Messages relayed from peers to clients.",
             sum(|c| c.messages_in),
         );
-        line(
+        text.counter(
             "bytes_in_total",
-            counter,
             "Bytes relayed from peers to clients.",
             sum(|c| c.bytes_in),
         );
-        line(
+        text.counter(
             "dropped_total",
-            counter,
             "Data not relayed: no allocation, permission or channel.",
             sum(|c| c.dropped),
         );
-        line(
-            "unsent_total",
-            counter,
+        text.counter("unsent_total",
             "Messages that a socket did not take: refused by the system, or a connection that is too slow.",
             sum(|c| c.unsent),
         );
-        line(
-            "overflowed_total",
-            counter,
+        text.counter("overflowed_total",
             "Datagrams that the system dropped before they were read: the buffer of a socket was full.",
             overflowed,
         );
-        line(
+        text.counter(
             "throttled_total",
-            counter,
             "Data above the rate of an allocation.",
             sum(|c| c.throttled),
         );
-        line(
+        text.counter(
             "malformed_total",
-            counter,
             "What was no message.",
             sum(|c| c.malformed),
         );
-        line("requests_total", counter, "Requests.", sum(|c| c.requests));
-        line(
+        text.counter("requests_total", "Requests.", sum(|c| c.requests));
+        text.counter(
             "refused_total",
-            counter,
             "Requests refused, credentials aside.",
             sum(|c| c.refused),
         );
-        line(
+        text.counter(
             "unauthorized_total",
-            counter,
             "Requests without or with wrong credentials.",
             sum(|c| c.unauthorized),
         );
-        line(
+        text.counter(
             "withheld_total",
-            counter,
             "Answers withheld from addresses without credentials.",
             sum(|c| c.withheld),
         );
-        text
+        text.finish()
     }
+}
+
+/// Begins to show the report.
+pub(super) fn serve(address: SocketAddr, report: Arc<Report>) -> Result<Server, StartError> {
+    let key = "metrics";
+    let wrong = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse { key, address },
+        _ => StartError::Address {
+            key,
+            address,
+            error,
+        },
+    };
+    let listener = TcpListener::bind(address).map_err(wrong)?;
+    Server::start(listener, report).map_err(|error| StartError::System {
+        what: "thread",
+        error,
+    })
 }

@@ -3,7 +3,6 @@
 
 mod addresses;
 mod batch;
-mod http;
 mod metrics;
 mod net;
 mod overflow;
@@ -21,9 +20,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ::metrics::Pages as _;
 use rustix::event::{EventfdFlags, eventfd};
 
-use self::http::MetricsServer;
 use self::metrics::Report;
 use self::sockets::Listeners;
 use self::stream::Connections;
@@ -92,7 +91,7 @@ pub struct Handle {
     threads: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
-    metrics: Option<MetricsServer>,
+    metrics: Option<::metrics::Server>,
 }
 
 /// Starts a server.
@@ -139,7 +138,7 @@ pub fn start(config: &Config) -> Result<Handle, StartError> {
         tls_addresses: listeners.tls_addresses(),
         metrics: config
             .metrics
-            .map(|address| MetricsServer::start(address, Arc::clone(&report)))
+            .map(|address| metrics::serve(address, Arc::clone(&report)))
             .transpose()?,
     };
     let system = |what| move |error: io::Error| StartError::System { what, error };
@@ -211,13 +210,13 @@ impl Handle {
     /// Where `/metrics` and `/healthz` are.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().map(MetricsServer::address)
+        self.metrics.as_ref().map(::metrics::Server::address)
     }
 
     /// Returns what has been counted, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        self.report.text()
+        self.report.metrics()
     }
 
     /// From now on nothing new is allocated; what there is goes on.

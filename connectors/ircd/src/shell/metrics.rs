@@ -1,58 +1,37 @@
 //! Numbers in the text format of Prometheus.
 
-use std::fmt::Write as _;
+use metrics::Exposition;
 
 use crate::server::Statistics;
 
 /// Formats the numbers.
 pub(super) fn text(numbers: &Statistics) -> String {
-    let gauges = [
-        ("ircd_clients", "Connections.", numbers.clients),
-        (
-            "ircd_users",
-            "Users; one may have several connections.",
-            numbers.users,
-        ),
-        ("ircd_channels", "Channels.", numbers.channels),
-        (
-            "ircd_pending_appends",
-            "Appends on their way to the disk.",
-            numbers.pending,
-        ),
-    ];
-    let counters = [
-        (
-            "ircd_messages_total",
-            "Messages accepted.",
-            numbers.messages,
-        ),
-        ("ircd_lines_total", "Lines received.", numbers.lines),
-        (
-            "ircd_wrong_passwords_total",
-            "Wrong passwords.",
-            numbers.failures,
-        ),
-        (
-            "ircd_not_stored_total",
-            "Appends that the disk did not take.",
-            numbers.not_stored,
-        ),
-    ];
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    for (name, help, value) in gauges {
-        let _ = writeln!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
-        );
-    }
-    for (name, help, value) in counters {
-        let _ = writeln!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}"
-        );
-    }
-    text
+    let mut text = Exposition::new("ircd_");
+    text.gauge("clients", "Connections.", numbers.clients);
+    text.gauge(
+        "users",
+        "Users; one may have several connections.",
+        numbers.users,
+    );
+    text.gauge("channels", "Channels.", numbers.channels);
+    text.gauge(
+        "pending_appends",
+        "Appends on their way to the disk.",
+        numbers.pending,
+    );
+    text.counter("messages_total", "Messages accepted.", numbers.messages);
+    text.counter("lines_total", "Lines received.", numbers.lines);
+    text.counter(
+        "wrong_passwords_total",
+        "Wrong passwords.",
+        numbers.failures,
+    );
+    text.counter(
+        "not_stored_total",
+        "Appends that the disk did not take.",
+        numbers.not_stored,
+    );
+    text.finish()
 }
 
 #[cfg(test)]
@@ -60,13 +39,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_number_has_help_and_type() {
+    fn names_and_help_are_those_that_dashboards_know() {
         let text = text(&Statistics {
-            clients: 3,
-            messages: 7,
-            ..Statistics::default()
+            clients: 1,
+            users: 2,
+            channels: 3,
+            pending: 4,
+            messages: 5,
+            lines: 6,
+            failures: 7,
+            not_stored: 8,
         });
-        assert!(text.contains("# TYPE ircd_clients gauge\nircd_clients 3\n"));
-        assert!(text.contains("# TYPE ircd_messages_total counter\nircd_messages_total 7\n"));
+        assert_eq!(text, include_str!("../../tests/metrics.txt"));
     }
 }

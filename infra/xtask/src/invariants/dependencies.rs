@@ -64,7 +64,14 @@ const APART: &[(&[&str], &[&str])] = &[
     (COMMON, FUNCTIONS),
     (COMMON, CONNECTORS),
 ];
-const COMMON: &[&str] = &["durable", "http-server", "options", "program", "settings"];
+const COMMON: &[&str] = &[
+    "durable",
+    "http-server",
+    "metrics",
+    "options",
+    "program",
+    "settings",
+];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
 const CONNECTORS: &[&str] = &[

@@ -1,0 +1,70 @@
+//! Who may read metrics where the same port serves everybody.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::uri::Authority;
+
+/// Headers by which a proxy says that it asks for somebody else (RFC 9110, section 7.6.3, and RFC 7239).
+const PROXIED: [&str; 3] = ["x-forwarded-for", "forwarded", "via"];
+
+/// Returns whether a program on this machine asks for itself: not for somebody behind a proxy, and not for a page that a
+/// browser here was led to by a name of its owner's (DNS rebinding). How busy the server is concerns its operator only.
+#[must_use]
+pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
+    let host = headers.get(http::header::HOST);
+    let authority = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    peer.to_canonical().is_loopback()
+        && authority.is_some_and(|authority| is_loopback(authority.host()))
+        && !PROXIED.iter().any(|name| headers.contains_key(*name))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse()
+            .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn metrics_are_for_this_machine() {
+        let headers = |host: &'static str, proxied: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", HeaderValue::from_static(host));
+            if proxied {
+                headers.insert("x-forwarded-for", HeaderValue::from_static("192.0.2.1"));
+            }
+            headers
+        };
+        let local: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+        for host in [
+            "127.0.0.1:6700",
+            "localhost",
+            "LOCALHOST:6700",
+            "[::1]:6700",
+        ] {
+            assert!(is_local(local, &headers(host, false)), "{host}");
+            assert!(!is_local(local, &headers(host, true)), "{host}");
+            assert!(!is_local(
+                "192.0.2.1".parse().unwrap(),
+                &headers(host, false)
+            ));
+        }
+        for host in [
+            "chat.example.org",
+            "127.0.0.1.example.org",
+            "192.0.2.1",
+            "localhost.example.org",
+        ] {
+            assert!(!is_local(local, &headers(host, false)), "{host}");
+        }
+        assert!(!is_local(local, &HeaderMap::new()));
+    }
+}

@@ -1,0 +1,245 @@
+//! `/metrics` and `/healthz` on a port of their own: one short request at a time, on one thread.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use program::Seldom;
+
+use crate::CONTENT_TYPE;
+
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
+/// How long a client may take for its request, and once more for the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause after the system refused a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
+
+/// What a program shows.
+pub trait Pages: Send + Sync + 'static {
+    /// `/metrics`: see [`crate::Exposition`].
+    fn metrics(&self) -> String;
+
+    /// Returns whether the program takes nothing new, which `/healthz` answers with 503.
+    fn is_draining(&self) -> bool {
+        false
+    }
+}
+
+impl<P: Pages> Pages for Arc<P> {
+    fn metrics(&self) -> String {
+        (**self).metrics()
+    }
+
+    fn is_draining(&self) -> bool {
+        (**self).is_draining()
+    }
+}
+
+/// Answers until it is dropped.
+pub struct Server {
+    address: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Begins to answer on `listener`. Whoever reaches it may read: there is no password, so where it listens is the
+    /// operator's choice.
+    ///
+    /// # Errors
+    /// The system has no thread, or does not say where the listener is.
+    pub fn start(listener: TcpListener, pages: impl Pages) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopping);
+        let thread = std::thread::Builder::new()
+            .name("metrics".to_owned())
+            .spawn(move || {
+                for stream in listener.incoming() {
+                    if stop.load(Ordering::Acquire) {
+                        return;
+                    }
+                    match stream {
+                        // Whoever goes away before the answer does not want it.
+                        Ok(stream) => drop(answer(&stream, &pages)),
+                        Err(error) => {
+                            if let Some(left_out) = NOT_ACCEPTED.say() {
+                                tracing::warn!(%error, left_out, "a connection for metrics could not be accepted");
+                            }
+                            std::thread::sleep(ACCEPT_PAUSE);
+                        }
+                    }
+                }
+            })?;
+        Ok(Self {
+            address,
+            stopping,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.address).finish()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        // Wakes the thread.
+        let woken = TcpStream::connect_timeout(&self.address, PATIENCE);
+        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
+            // What it had panicked with is in the log.
+            drop(thread.join());
+        }
+    }
+}
+
+fn answer(stream: &TcpStream, pages: &impl Pages) -> io::Result<()> {
+    let Some(head) = read_head(stream)? else {
+        return Ok(());
+    };
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let (status, body) = match (words.next(), words.next()) {
+        (Some(b"GET"), Some(b"/metrics")) => ("200 OK", pages.metrics()),
+        (Some(b"GET"), Some(b"/healthz")) if pages.is_draining() => {
+            ("503 Service Unavailable", "draining\n".to_owned())
+        }
+        (Some(b"GET"), Some(b"/healthz")) => ("200 OK", "ok".to_owned()),
+        (Some(b"GET"), _) => (
+            "404 Not Found",
+            "There are /metrics and /healthz.\n".to_owned(),
+        ),
+        _ => (
+            "405 Method Not Allowed",
+            "Only GET is answered.\n".to_owned(),
+        ),
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let until = Instant::now() + PATIENCE;
+    let mut rest = answer.as_bytes();
+    while !rest.is_empty() {
+        stream.set_write_timeout(Some(left(until)?))?;
+        let mut stream = stream;
+        let count = stream.write(rest)?;
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Reads up to the empty line; nothing if the client ends before it or says too much.
+fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let until = Instant::now() + PATIENCE;
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        stream.set_read_timeout(Some(left(until)?))?;
+        let count = stream.read(&mut buffer)?;
+        if count == 0 || head.len() + count > MAX_HEAD {
+            return Ok(None);
+        }
+        head.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    }
+    Ok(Some(head))
+}
+
+/// The time that is left, which is never zero: the system takes zero for no limit.
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Shown(Arc<AtomicBool>);
+
+    impl Pages for Shown {
+        fn metrics(&self) -> String {
+            "a 1\n".to_owned()
+        }
+
+        fn is_draining(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn start() -> (Server, Arc<AtomicBool>) {
+        let draining = Arc::new(AtomicBool::new(false));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::start(listener, Shown(Arc::clone(&draining))).unwrap();
+        (server, draining)
+    }
+
+    /// What is answered to these bytes, until the end of the connection.
+    fn ask(server: &Server, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        // The server may have ended the connection by then.
+        drop(stream.write_all(request));
+        let mut text = Vec::new();
+        drop(stream.read_to_end(&mut text));
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn metrics_and_health_are_answered_and_nothing_else() {
+        let (server, draining) = start();
+        assert_eq!(
+            ask(&server, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n"),
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\ncontent-length: 4\r\n\
+             cache-control: no-store\r\nconnection: close\r\n\r\na 1\n"
+        );
+        let health = || ask(&server, b"GET /healthz HTTP/1.1\r\n\r\n");
+        assert!(health().starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(health().ends_with("\r\n\r\nok"));
+        draining.store(true, Ordering::Relaxed);
+        assert!(health().starts_with("HTTP/1.1 503 "));
+        assert!(ask(&server, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+        assert!(ask(&server, b"POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    }
+
+    #[test]
+    fn who_says_too_much_or_nothing_keeps_nobody_else_waiting_for_long() {
+        let (server, _) = start();
+        let silent = TcpStream::connect(server.address()).unwrap();
+        assert_eq!(ask(&server, &vec![b'x'; MAX_HEAD + 1]), "");
+        assert!(ask(&server, b"GET /healthz HTTP/1.1\r\n\r\n").ends_with("ok"));
+        drop(silent);
+    }
+
+    #[test]
+    fn the_port_is_free_again_once_it_was_dropped() {
+        let (server, _) = start();
+        let address = server.address();
+        drop(server);
+        assert!(TcpListener::bind(address).is_ok());
+    }
+}
