@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use protocol::Timestamp;
+use protocol::{Jitter, Timestamp};
 
 /// Returns the present time.
 #[must_use]
@@ -14,39 +14,38 @@ pub fn now() -> Timestamp {
 /// Returns a random pause between a half and the whole of `most`.
 #[must_use]
 pub fn jitter(most: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    most.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+    // Without chance everybody waits for the middle.
+    Jitter::Equal.of(most, getrandom::u64().unwrap_or(u64::MAX / 2))
 }
 
-/// Pauses that double from 250 ms up to a longest one, jittered.
+/// Pauses that double up to a longest one; what is waited is drawn between a half and the whole.
 #[derive(Debug)]
-pub struct Backoff {
-    next: Duration,
-    most: Duration,
-}
+pub struct Backoff(protocol::Backoff);
 
 impl Backoff {
+    /// The first pause, unless another is given.
     const FIRST: Duration = Duration::from_millis(250);
 
-    /// Begins with the shortest pause; none is longer than `most`.
+    /// Begins with 250 ms; no pause is longer than `longest`.
     #[must_use]
-    pub fn new(most: Duration) -> Self {
-        Self {
-            next: Self::FIRST.min(most),
-            most,
-        }
+    pub const fn new(longest: Duration) -> Self {
+        Self::between(Self::FIRST, longest)
+    }
+
+    /// Begins with `first`; no pause is longer than `longest`.
+    #[must_use]
+    pub const fn between(first: Duration, longest: Duration) -> Self {
+        Self(protocol::Backoff::new(first, longest))
     }
 
     /// Begins with the shortest pause again.
-    pub fn reset(&mut self) {
-        self.next = Self::FIRST.min(self.most);
+    pub const fn reset(&mut self) {
+        self.0.reset();
     }
 
     /// Returns how long to wait now.
     pub fn pause(&mut self) -> Duration {
-        let pause = jitter(self.next);
-        self.next = (self.next * 2).min(self.most);
-        pause
+        jitter(self.0.next_pause())
     }
 }
 

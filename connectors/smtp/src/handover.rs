@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use connector_kit::{FunctionsClient, FunctionsError};
+use connector_kit::{Backoff, FunctionsClient, FunctionsError};
 use program::Seldom;
 use protocol::{MAIL_DOCUMENT, MailArrival};
 use tokio::sync::{Semaphore, mpsc};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Limits;
 use crate::mime::{self, Content, Excess};
-use crate::pause::Backoff;
+use crate::outgoing::FIRST_PAUSE;
 use crate::queue::{Envelope, Found, Queue};
 use crate::workshop::{Broken, Workshop};
 
@@ -107,7 +107,7 @@ enum Attempt {
 
 impl Handover {
     async fn run(&self, id: &str) {
-        let mut backoff = Backoff::new(self.retry);
+        let mut backoff = Backoff::between(FIRST_PAUSE, self.retry);
         let mut complained = String::new();
         loop {
             let result = match self.places.acquire().await {

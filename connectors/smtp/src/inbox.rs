@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use connector_kit::now;
 use durable::is_full;
 use program::Seldom;
 use sha2::{Digest as _, Sha256};
@@ -13,7 +14,6 @@ use crate::checks::{Checked, Checker};
 use crate::directory::Directory;
 use crate::mime;
 use crate::outgoing::{Outgoing, failure};
-use crate::pause::now;
 use crate::queue::{Envelope, Queue, QueueError};
 use crate::session::{Mail, Verdict};
 use crate::trace;

@@ -13,7 +13,6 @@ mod metrics;
 mod mime;
 mod options;
 mod outgoing;
-mod pause;
 mod places;
 mod queue;
 mod server;

@@ -2,21 +2,21 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::future::{Either, select};
+use protocol::{Backoff, Jitter};
 use storage_adapter::Host;
 
 use crate::counts::Class;
 use crate::errors::{Failure, Kind};
 use crate::store::Inner;
 
-/// The longest wait before the second attempt, in milliseconds; it doubles with every further one. The
-/// wait itself is drawn evenly from what lies below, so that those who failed together do not return together.
-const FIRST_PAUSE: u64 = 100;
-/// No wait is longer, in milliseconds.
-const LONGEST_PAUSE: u64 = 5_000;
+/// The longest waits before the second attempt and any other. The wait itself is drawn evenly from what lies below, so
+/// that those who failed together do not return together.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Counts attempts and says when to give up.
 pub(crate) struct Attempts {
@@ -39,13 +39,12 @@ impl<H: Host> Inner<H> {
         if attempts.made >= self.limits.attempts || self.host.now().millis() >= attempts.deadline {
             return false;
         }
-        let doublings = attempts.made.saturating_sub(1).min(16);
-        let longest = (FIRST_PAUSE << doublings).min(LONGEST_PAUSE);
+        let longest = BACKOFF.after(attempts.made.saturating_sub(1));
         let mut random = [0; 8];
         self.host.random(&mut random);
-        self.host
-            .sleep(u64::from_le_bytes(random) % (longest + 1))
-            .await;
+        let wait = Jitter::Full.of(longest, u64::from_le_bytes(random));
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.host.sleep(millis).await;
         true
     }
 

@@ -1,9 +1,11 @@
 //! Reading heads, from memory only after the store has said that they are current.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use protocol::{Backoff, Jitter};
 
 use super::index::Head;
 use super::types::{Host, TreeError};
@@ -14,10 +16,8 @@ use crate::store::{ByteStream, ETag, GetOptions, Object, ObjectStore, StoreError
 const MAX_OBJECT: u64 = 256 << 20;
 /// Attempts to read before the store counts as unavailable.
 const READ_ATTEMPTS: u32 = 4;
-/// The first wait between attempts and the longest, in milliseconds; each is drawn at random
-/// from zero to a limit that doubles.
-const FIRST_WAIT: u64 = 10;
-const LONGEST_WAIT: u64 = 500;
+/// Waits between attempts; each is drawn from nothing to a limit that doubles.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Returns the head as it is at some point during the call; one GET.
@@ -80,12 +80,11 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// Waits before the attempt with this number, counted from 1.
     pub(super) async fn back_off(&self, attempt: u32) {
-        let limit = (FIRST_WAIT << attempt.min(10)).min(LONGEST_WAIT);
         let mut random = [0; 8];
         self.host.random(&mut random);
-        self.host
-            .sleep(u64::from_le_bytes(random) % (limit + 1))
-            .await;
+        let wait = Jitter::Full.of(BACKOFF.after(attempt), u64::from_le_bytes(random));
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.host.sleep(millis).await;
     }
 }
 

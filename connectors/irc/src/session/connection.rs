@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateway::Audience;
 use irc_codec::Message;
-use protocol::{ActivityObject, Assignment, Connection, ConnectionStatus};
+use protocol::{ActivityObject, Assignment, Backoff, Connection, ConnectionStatus};
 
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
@@ -17,6 +17,9 @@ const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// How long a connection must have lasted to count as a good one.
 const STABLE: Duration = Duration::from_secs(60);
+
+/// How many times the first wait after a refusal the longest is.
+const MOST_REFUSED_WAIT: u32 = 8;
 
 /// Where the connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,7 +159,7 @@ impl Session {
                 if self.is_online() && self.now.elapsed >= self.link.online_since + STABLE {
                     self.failures = 0;
                 }
-                let wait = self.backoff(self.settings.reconnect_min, self.failures);
+                let wait = self.backoff();
                 self.failures = self.failures.saturating_add(1);
                 self.go_offline(&sentence, wait);
             }
@@ -172,7 +175,8 @@ impl Session {
     /// The server refuses us for a reason that trying again soon will not change.
     pub(super) fn refused(&mut self, sentence: &str) {
         self.actions.push_back(Action::Disconnect);
-        let wait = self.settings.refused_wait * 2_u32.pow(self.refusals.min(3));
+        let first = self.settings.refused_wait;
+        let wait = Backoff::new(first, first * MOST_REFUSED_WAIT).after(self.refusals);
         self.refusals = self.refusals.saturating_add(1);
         let wait = wait + self.random.up_to(self.settings.reconnect_jitter);
         self.go_offline(sentence, wait);
@@ -193,10 +197,10 @@ impl Session {
         self.set_status(format!("{sentence}. Next attempt in {}.", in_words(wait)));
     }
 
-    fn backoff(&mut self, min: Duration, failures: u32) -> Duration {
-        let wait = min
-            .saturating_mul(2_u32.saturating_pow(failures.min(16)))
-            .min(self.settings.reconnect_max);
+    /// The wait before the next attempt to connect: it doubles, and what is added by chance is at most as long again.
+    fn backoff(&mut self) -> Duration {
+        let (first, longest) = (self.settings.reconnect_min, self.settings.reconnect_max);
+        let wait = Backoff::new(first, longest).after(self.failures);
         wait + self.random.up_to(self.settings.reconnect_jitter.min(wait))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use irc_codec::Message;
+use protocol::Jitter;
 use sha2::{Digest, Sha256};
 
 use super::Session;
@@ -36,8 +37,7 @@ impl Random {
 
     /// A time from nothing up to `max`.
     pub(super) fn up_to(&mut self, max: Duration) -> Duration {
-        let millis = u64::try_from(max.as_millis()).unwrap_or(u64::MAX - 1);
-        Duration::from_millis(self.next() % (millis + 1))
+        Jitter::Full.of(max, self.next())
     }
 
     /// A number below 10,000.

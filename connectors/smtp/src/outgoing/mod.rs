@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use connector_kit::{FunctionsClient, FunctionsError};
+use connector_kit::{Backoff, FunctionsClient, FunctionsError, jitter, now};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::MessageAuthenticator;
 use program::Seldom;
@@ -37,7 +37,6 @@ use self::prepare::Prepared;
 use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
-use crate::pause::{Backoff, now};
 use crate::workshop::Workshop;
 
 /// How long it is remembered what became of a mail: two weeks.
@@ -48,6 +47,8 @@ const CLEAN: Duration = Duration::from_secs(3_600);
 const DIGEST_EVERY: u32 = 3;
 /// Mails that are prepared at the same time.
 const WORKERS: u32 = 2;
+/// The first pause after something failed.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause after the functions could not be reached.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
@@ -222,7 +223,7 @@ impl Outgoing {
 
     /// Looks into the queue of the functions again and again, and has digests made.
     async fn keep_fetching(&self) {
-        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         let mut complained = None;
         let mut round = 0_u32;
         loop {
@@ -234,7 +235,7 @@ impl Outgoing {
             };
             let pause = match looked.await {
                 Ok(()) => {
-                    backoff = Backoff::new(MAX_PAUSE);
+                    backoff.reset();
                     complained = None;
                     round = round.wrapping_add(1);
                     self.limits.outbox
@@ -332,7 +333,8 @@ impl Outgoing {
 
     /// Tries until it is known what becomes of a mail.
     async fn keep_sending(&self, id: &str) {
-        let mut pause = self.limits.first_retry;
+        let limits = &self.limits;
+        let mut schedule = protocol::Backoff::new(limits.first_retry, limits.last_retry);
         let mut complained = String::new();
         loop {
             let began = Instant::now();
@@ -346,10 +348,9 @@ impl Outgoing {
                 tracing::warn!(id, reason = problem, "a mail cannot be sent yet");
                 complained = problem;
             }
-            let mut jittered = Backoff::new(pause);
-            let least = pause / 2 + jittered.pause() / 2;
+            let pause = schedule.next_pause();
+            let least = pause / 2 + jitter(pause.min(FIRST_PAUSE)) / 2;
             tokio::time::sleep_until(began + least).await;
-            pause = (pause * 2).min(self.limits.last_retry);
         }
     }
 
@@ -394,7 +395,7 @@ impl Outgoing {
         };
         let store = Arc::clone(&self.store);
         // Once a server has it, it must not be sent again only because the disk refuses for a moment.
-        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         loop {
             let (store, done) = (Arc::clone(&store), done.clone());
             match blocking(move || store.finish(&done)).await {
@@ -413,7 +414,7 @@ impl Outgoing {
 
     /// Tells the functions what became of a mail until they know.
     async fn keep_telling(&self, id: &str) {
-        let mut backoff = Backoff::new(MAX_PAUSE);
+        let mut backoff = Backoff::between(FIRST_PAUSE, MAX_PAUSE);
         loop {
             match self.tell(id).await {
                 Ok(()) => return,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use connector_kit::now;
+
 use super::store::Envelope;
 use super::{Event, Outgoing, blocking};
-use crate::pause::now;
 use crate::workshop::Broken;
 
 /// What came of preparing a mail.

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use connector_kit::now;
 use durable::{Disk, FolderQueue};
 use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::pause::now;
 use crate::queue::SUFFIX;
 
 /// Most mails that wait.

@@ -4,10 +4,11 @@ mod account;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::kernel::host::Host;
 use bytes::Bytes;
-use protocol::Timestamp;
+use protocol::{Backoff, Jitter, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage_adapter::{ETag, GetOptions, MaybeSend, ObjectStore, PutMode, StoreError};
@@ -28,6 +29,8 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// For how long a damaged record is not spoken of again, in milliseconds: an hour.
 const SAID_MS: i64 = 60 * 60 * 1000;
+/// Waits after others changed a record at the same time.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(640));
 /// Damaged records that are remembered.
 const MAX_DAMAGED: usize = 1_000;
 
@@ -246,11 +249,11 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
 
     /// Waits a little longer after every attempt, with jitter.
     pub(crate) async fn back_off(&self, attempt: u32) {
-        let [jitter] = self.random::<1>();
-        let ceiling = 5_u64 << attempt.min(7);
-        self.storage
-            .host()
-            .sleep(ceiling / 2 + ceiling * u64::from(jitter) / 512)
-            .await;
+        let [random] = self.random::<1>();
+        // Repeated, a byte is as even as a number of 64 bits.
+        let random = u64::from_ne_bytes([random; 8]);
+        let pause = Jitter::Equal.of(BACKOFF.after(attempt), random);
+        let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.storage.host().sleep(millis).await;
     }
 }
