@@ -2,15 +2,16 @@
 //!
 //! Everything that two parts of Subspace exchange is defined here once: the names of accounts, their
 //! connections, activities, chat archives, tickets, signed connector requests and event batches. What only
-//! one part knows, such as the records of the store, is not here; what all of them would else write anew is:
-//! pauses between attempts. Only serde and keyed hashes are used; there is no clock, no randomness and no I/O: time and
-//! random bytes are handed in.
+//! one part knows, such as the records of the store, is not here; what all of them would else write anew is: pauses
+//! between attempts and maps of bounded size. Only serde and keyed hashes are used; there is no clock, no randomness and
+//! no I/O: time and random bytes are handed in.
 
 mod account;
 mod activity;
 mod api;
 mod archive;
 mod backoff;
+mod bounded;
 mod events;
 mod folding;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use api::{
 };
 pub use archive::{ArchiveMessage, ArchiveMeta, ArchiveTarget, ChatLog, DailyArchive, MessageType};
 pub use backoff::{Backoff, Jitter};
+pub use bounded::Bounded;
 pub use events::{
     Assignment, Assignments, Event, EventBatch, EventBody, EventReceipt, RefusedEvent,
     WaitingAccount,

@@ -1,11 +1,11 @@
 //! Which addresses there are, as the functions say; and how much mail each got lately.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connector_kit::FunctionsClient;
 use program::Seldom;
+use protocol::Bounded;
 
 use crate::outgoing::Outgoing;
 use crate::session::Recipient;
@@ -25,8 +25,8 @@ static NOT_FOUND: Seldom = Seldom::new();
 #[derive(Debug)]
 pub(crate) struct Directory {
     client: FunctionsClient,
-    answers: Mutex<HashMap<String, (bool, Instant)>>,
-    counts: Mutex<HashMap<String, (u32, Instant)>>,
+    answers: Mutex<Bounded<String, (bool, Instant)>>,
+    counts: Mutex<Bounded<String, (u32, Instant)>>,
     per_hour: u32,
     outgoing: Option<Arc<Outgoing>>,
 }
@@ -39,8 +39,8 @@ impl Directory {
     ) -> Self {
         Self {
             client,
-            answers: Mutex::default(),
-            counts: Mutex::default(),
+            answers: Mutex::new(Bounded::new(MAX_REMEMBERED)),
+            counts: Mutex::new(Bounded::new(MAX_REMEMBERED)),
             per_hour,
             outgoing,
         }
@@ -81,17 +81,11 @@ impl Directory {
     pub(crate) fn count(&self, address: &str) {
         let now = Instant::now();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MAX_REMEMBERED {
-            counts.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
+        match counts.get_mut(address) {
+            Some((count, since)) if now.duration_since(*since) < WINDOW => *count += 1,
+            // It is the newest then: the hours that began first are over first, and forgotten first.
+            _ => drop(counts.insert(address.to_owned(), (1, now))),
         }
-        if counts.len() >= MAX_REMEMBERED {
-            counts.clear();
-        }
-        let entry = counts.entry(address.to_owned()).or_insert((0, now));
-        if now.duration_since(entry.1) >= WINDOW {
-            *entry = (0, now);
-        }
-        entry.0 += 1;
     }
 
     fn is_busy(&self, address: &str) -> bool {
@@ -111,12 +105,6 @@ impl Directory {
         let now = Instant::now();
         let until = now + if known { KNOWN_FOR } else { UNKNOWN_FOR };
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= MAX_REMEMBERED {
-            answers.retain(|_, (_, until)| now < *until);
-        }
-        if answers.len() >= MAX_REMEMBERED {
-            answers.clear();
-        }
         answers.insert(address.to_owned(), (known, until));
     }
 }

@@ -1,19 +1,30 @@
 //! Making entries of folders durable, many writers with one fsync.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use protocol::Bounded;
+
 /// Folders that are remembered as durable; more are simply made durable again.
 const MAX_KNOWN: usize = 16_384;
 
 /// Folders whose entries are being made durable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FolderSync {
     folders: Mutex<HashMap<PathBuf, Arc<Folder>>>,
-    known: Mutex<HashSet<PathBuf>>,
+    known: Mutex<Bounded<PathBuf, ()>>,
+}
+
+impl Default for FolderSync {
+    fn default() -> Self {
+        Self {
+            folders: Mutex::default(),
+            known: Mutex::new(Bounded::new(MAX_KNOWN)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,21 +62,20 @@ impl FolderSync {
     /// Makes the folder itself durable, and those above up to `root`.
     pub(crate) fn sync_folders(&self, folder: &Path, root: &Path) -> io::Result<()> {
         let above = || folder.ancestors().take_while(|above| *above != root);
-        if lock(&self.known).contains(folder) || folder == root {
+        if lock(&self.known).contains_key(folder) || folder == root {
             return Ok(());
         }
         for path in above() {
             if let Some(parent) = path.parent()
-                && !lock(&self.known).contains(path)
+                && !lock(&self.known).contains_key(path)
             {
                 self.sync(parent)?;
             }
         }
         let mut known = lock(&self.known);
-        if known.len() > MAX_KNOWN {
-            known.clear();
+        for path in above() {
+            known.insert(path.to_owned(), ());
         }
-        known.extend(above().map(Path::to_owned));
         Ok(())
     }
 

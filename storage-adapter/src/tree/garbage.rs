@@ -1,10 +1,9 @@
 //! What commits leave behind: bytes that nobody can get any more are deleted in small groups, and what has been
 //! retained since the last sweep is counted, so that it can be bounded in time.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::AccountName;
+use protocol::{AccountName, Bounded};
 
 /// Documents that nobody can get any more are deleted in groups of so many …
 const GROUP: usize = 16;
@@ -14,8 +13,14 @@ const GROUP_BYTES: u64 = 1 << 20;
 const MAX_ACCOUNTS: usize = 10_000;
 
 /// By account, in this process.
-#[derive(Debug, Default)]
-pub(super) struct Garbage(Mutex<HashMap<AccountName, Left>>);
+#[derive(Debug)]
+pub(super) struct Garbage(Mutex<Bounded<AccountName, Left>>);
+
+impl Default for Garbage {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_ACCOUNTS)))
+    }
+}
 
 #[derive(Debug, Default)]
 struct Left {
@@ -27,12 +32,17 @@ struct Left {
 }
 
 impl Garbage {
-    fn all(&self) -> MutexGuard<'_, HashMap<AccountName, Left>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() > MAX_ACCOUNTS {
-            all.clear();
-        }
-        all
+    fn all(&self) -> MutexGuard<'_, Bounded<AccountName, Left>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is left of an account, at the cost of those that were not written to for longest.
+    fn change<T>(&self, account: &AccountName, change: impl FnOnce(&mut Left) -> T) -> T {
+        let mut all = self.all();
+        let mut left = all.remove(account).unwrap_or_default();
+        let changed = change(&mut left);
+        all.insert(account.clone(), left);
+        changed
     }
 
     /// Takes bytes that no head names any more, as keys with lengths; gives the keys to delete now.
@@ -44,23 +54,23 @@ impl Garbage {
         if discarded.is_empty() {
             return Vec::new();
         }
-        let mut all = self.all();
-        let left = all.entry(account.clone()).or_default();
-        for (key, bytes) in discarded {
-            left.keys.push(key);
-            left.bytes += bytes;
-        }
-        if left.keys.len() < GROUP && left.bytes < GROUP_BYTES {
-            return Vec::new();
-        }
-        left.bytes = 0;
-        std::mem::take(&mut left.keys)
+        self.change(account, |left| {
+            for (key, bytes) in discarded {
+                left.keys.push(key);
+                left.bytes += bytes;
+            }
+            if left.keys.len() < GROUP && left.bytes < GROUP_BYTES {
+                return Vec::new();
+            }
+            left.bytes = 0;
+            std::mem::take(&mut left.keys)
+        })
     }
 
     /// Counts bytes that only a sweep removes.
     pub(super) fn add(&self, account: &AccountName, bytes: u64) {
         if bytes > 0 {
-            self.all().entry(account.clone()).or_default().added += bytes;
+            self.change(account, |left| left.added += bytes);
         }
     }
 

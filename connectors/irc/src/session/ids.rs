@@ -1,10 +1,9 @@
 //! Ids of what happens, and the small pseudo-random source for waits.
 
-use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use irc_codec::Message;
-use protocol::Jitter;
+use protocol::{Bounded, Jitter};
 use sha2::{Digest, Sha256};
 
 use super::Session;
@@ -13,7 +12,7 @@ use super::Session;
 const MAX_SEEN: usize = 4096;
 
 /// Messages without ids whose equals are counted, of a batch of history and of what is said now.
-const MAX_EQUAL: usize = 512;
+pub(super) const MAX_EQUAL: usize = 512;
 
 /// SplitMix64: enough for waits, which need no secrecy.
 #[derive(Clone, Debug)]
@@ -47,32 +46,28 @@ impl Random {
 }
 
 /// The newest ids of messages.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SeenIds {
-    order: VecDeque<String>,
-    ids: HashSet<String>,
+#[derive(Clone, Debug)]
+pub(super) struct SeenIds(Bounded<String, ()>);
+
+impl Default for SeenIds {
+    fn default() -> Self {
+        Self(Bounded::new(MAX_SEEN))
+    }
 }
 
 impl SeenIds {
     /// Remembers an id; returns whether it is new.
     pub(super) fn insert(&mut self, id: &str) -> bool {
-        if !self.ids.insert(id.to_owned()) {
-            return false;
+        let is_new = !self.0.contains_key(id);
+        if is_new {
+            self.0.insert(id.to_owned(), ());
         }
-        self.order.push_back(id.to_owned());
-        if self.order.len() > MAX_SEEN
-            && let Some(old) = self.order.pop_front()
-        {
-            self.ids.remove(&old);
-        }
-        true
+        is_new
     }
-}
 
-impl SeenIds {
     /// The first number from `given` on whose id is new.
     fn first_free(&self, given: usize, id: impl Fn(usize) -> String) -> Option<usize> {
-        (given..MAX_SEEN).find(|&number| !self.ids.contains(&id(number)))
+        (given..MAX_SEEN).find(|&number| !self.0.contains_key(&id(number)))
     }
 }
 
@@ -119,9 +114,6 @@ impl Session {
             return first;
         };
         if number > 0 {
-            if self.repeats.len() >= MAX_EQUAL {
-                self.repeats.clear();
-            }
             self.repeats.insert(first.clone(), number);
         }
         numbered(number)

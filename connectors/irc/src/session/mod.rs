@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use gateway::{Command, Output};
 use irc_codec::{Isupport, Message};
-use protocol::{Assignment, FoldedMap, FoldedName, Folding, Timestamp};
+use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
 pub(crate) use activities::PLATFORM;
 
@@ -166,7 +166,7 @@ pub struct Session {
     history: History,
     seen: SeenIds,
     /// The last number of messages without ids that are equal in everything, by what their ids begin with.
-    repeats: HashMap<String, usize>,
+    repeats: Bounded<String, usize>,
     secrets: Secrets,
     outbox: Outbox,
     actions: VecDeque<Action>,
@@ -210,7 +210,7 @@ impl Session {
             attachments: Attachments::default(),
             away: Away::default(),
             seen: SeenIds::default(),
-            repeats: HashMap::new(),
+            repeats: Bounded::new(ids::MAX_EQUAL),
             secrets: Secrets::default(),
             actions: VecDeque::new(),
             reported: BTreeSet::new(),

@@ -1,6 +1,8 @@
 //! Lines of tasks, which are relayed once however often they are sent (see [`protocol::TASK_TAG`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use protocol::Bounded;
 
 use super::{AppendId, Server};
 
@@ -15,13 +17,20 @@ pub(super) struct TaskLine {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tasks {
-    lines: HashMap<String, TaskLine>,
-    /// Keys, the oldest first.
-    order: VecDeque<String>,
+    lines: Bounded<String, TaskLine>,
     /// Appends that are not settled, with their keys; in order.
     pending: VecDeque<(AppendId, String)>,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self {
+            lines: Bounded::new(MAX_TASKS),
+            pending: VecDeque::new(),
+        }
+    }
 }
 
 impl Tasks {
@@ -33,18 +42,7 @@ impl Tasks {
         if let Some(append) = append {
             self.pending.push_back((append, key.clone()));
         }
-        if self
-            .lines
-            .insert(key.clone(), TaskLine { id, append })
-            .is_none()
-        {
-            self.order.push_back(key);
-        }
-        while self.order.len() > MAX_TASKS {
-            if let Some(oldest) = self.order.pop_front() {
-                self.lines.remove(&oldest);
-            }
-        }
+        self.lines.insert(key, TaskLine { id, append });
     }
 
     /// An append ended; what was not stored was not sent. To be called in order, for each.
@@ -54,7 +52,6 @@ impl Tasks {
                 Some(line) if stored => line.append = None,
                 _ => {
                     self.lines.remove(&key);
-                    self.order.retain(|other| *other != key);
                 }
             }
         }

@@ -2,12 +2,11 @@
 //!
 //! The knock only saves time. A connector that does not hear it looks into its queue by itself.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use protocol::{Task, Timestamp, WAKE_PATH, signed_headers};
+use protocol::{Bounded, Task, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::connectors::Connectors;
@@ -26,8 +25,14 @@ const UNREACHABLE_MS: i64 = 60_000;
 const MAX_UNREACHABLE: usize = 1_000;
 
 /// Connectors that did not answer, and until when they are left alone.
-#[derive(Debug, Default)]
-pub(crate) struct Wakes(Mutex<HashMap<String, Timestamp>>);
+#[derive(Debug)]
+pub(crate) struct Wakes(Mutex<Bounded<String, Timestamp>>);
+
+impl Default for Wakes {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_UNREACHABLE)))
+    }
+}
 
 impl Wakes {
     /// A connector has just begun: it may be reached again.
@@ -76,9 +81,6 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         if heard {
             unreachable.remove(&connector.id);
         } else {
-            if unreachable.len() >= MAX_UNREACHABLE {
-                unreachable.clear();
-            }
             let until = now.plus_millis(UNREACHABLE_MS);
             unreachable.insert(connector.id.clone(), until);
         }

@@ -4,11 +4,10 @@
 //! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is
 //! then not older than a minute.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use protocol::{AccountName, Timestamp, WAKE_PATH};
+use protocol::{AccountName, Bounded, Timestamp, WAKE_PATH};
 use storage_adapter::{ItemPath, ObjectStore};
 
 use crate::files::Files;
@@ -28,8 +27,14 @@ const LONGEST: i64 = 55_000;
 const LESS: i64 = 17;
 
 /// When connectors were asked last, by account.
-#[derive(Debug, Default)]
-pub(crate) struct ArchiveReads(Mutex<HashMap<AccountName, LastRead>>);
+#[derive(Debug)]
+pub(crate) struct ArchiveReads(Mutex<Bounded<AccountName, LastRead>>);
+
+impl Default for ArchiveReads {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_ACCOUNTS)))
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct LastRead {
@@ -52,9 +57,6 @@ impl ArchiveReads {
                 (last.pause + MORE - passed.max(0) / LESS).clamp(FIRST, LONGEST)
             }
         };
-        if reads.len() >= MAX_ACCOUNTS {
-            reads.clear();
-        }
         reads.insert(account.clone(), LastRead { at: now, pause });
         true
     }

@@ -1,10 +1,9 @@
 //! Folder descriptions as bytes, cached by version so that an unchanged folder is not serialised again.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, Bounded, Timestamp};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use storage_adapter::{DocumentInfo, Folder, FolderPath, Item, Version};
@@ -24,21 +23,23 @@ pub(crate) struct Rendered {
 }
 
 /// Folder descriptions, bounded by bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ListingCache {
-    entries: Mutex<Entries>,
+    entries: Mutex<Bounded<(AccountName, FolderPath), Rendered>>,
 }
 
-#[derive(Debug, Default)]
-struct Entries {
-    map: HashMap<(AccountName, FolderPath), Rendered>,
-    bytes: usize,
+impl Default for ListingCache {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::new(Bounded::new(MAX_CACHED)),
+        }
+    }
 }
 
 impl ListingCache {
     pub(crate) fn get(&self, account: &AccountName, path: &FolderPath) -> Option<Rendered> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.map.get(&(account.clone(), path.clone())).cloned()
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.touch(&(account.clone(), path.clone())).cloned()
     }
 
     pub(crate) fn insert(&self, account: &AccountName, path: &FolderPath, rendered: Rendered) {
@@ -47,14 +48,7 @@ impl ListingCache {
             return;
         }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.bytes + size > MAX_CACHED {
-            *entries = Entries::default();
-        }
-        let old = entries
-            .map
-            .insert((account.clone(), path.clone()), rendered);
-        entries.bytes += size;
-        entries.bytes -= old.map_or(0, |old| old.bytes.len());
+        entries.insert_weighing((account.clone(), path.clone()), rendered, size);
     }
 }
 
@@ -178,8 +172,8 @@ mod tests {
             assert!(cache.get(&account, &path).is_some());
         }
         let entries = cache.entries.lock().unwrap();
-        assert!(entries.bytes <= MAX_CACHED);
-        let kept: usize = entries.map.values().map(|kept| kept.bytes.len()).sum();
-        assert_eq!(entries.bytes, kept);
+        assert!(entries.weight() <= MAX_CACHED);
+        let kept: usize = entries.iter().map(|(_, kept)| kept.bytes.len()).sum();
+        assert_eq!(entries.weight(), kept);
     }
 }

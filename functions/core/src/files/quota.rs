@@ -1,9 +1,8 @@
 //! How much an account may store.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, Bounded, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::files::Files;
@@ -15,9 +14,17 @@ const QUOTA_MS: i64 = 30_000;
 const MAX_QUOTAS: usize = 10_000;
 
 /// Quotas of accounts, with when they were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct QuotaCache {
-    entries: Mutex<HashMap<AccountName, (Option<u64>, Timestamp)>>,
+    entries: Mutex<Bounded<AccountName, (Option<u64>, Timestamp)>>,
+}
+
+impl Default for QuotaCache {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::new(Bounded::new(MAX_QUOTAS)),
+        }
+    }
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
@@ -51,9 +58,6 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_QUOTAS {
-            entries.clear();
-        }
         entries.insert(account.clone(), (quota, now));
         Ok(quota)
     }

@@ -3,14 +3,13 @@
 //! A check costs one conditional read of the grant's record: what is remembered here is used only if the
 //! store says that it is still the current version, so a revoked token ends at once, everywhere.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kernel::host::Host;
 use crate::kernel::records::Grant;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use protocol::{AccountName, BearerToken, GrantKind, Scopes, Timestamp};
+use protocol::{AccountName, BearerToken, Bounded, GrantKind, Scopes, Timestamp};
 use sha2::{Digest, Sha256};
 use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
@@ -69,27 +68,27 @@ pub(crate) struct VerifiedGrant {
 }
 
 /// Grants by the hash of their token.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct GrantCache {
-    entries: Mutex<HashMap<[u8; 32], Arc<VerifiedGrant>>>,
+    entries: Mutex<Bounded<[u8; 32], Arc<VerifiedGrant>>>,
+}
+
+impl Default for GrantCache {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::new(Bounded::new(MAX_CACHED)),
+        }
+    }
 }
 
 impl GrantCache {
     fn get(&self, digest: &[u8; 32]) -> Option<Arc<VerifiedGrant>> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(digest).cloned()
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.touch(digest).cloned()
     }
 
     fn insert(&self, digest: [u8; 32], held: Arc<VerifiedGrant>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_CACHED {
-            // Rare enough that it is not worth remembering which was used when.
-            let mut index = 0_usize;
-            entries.retain(|_, _| {
-                index += 1;
-                index.is_multiple_of(2)
-            });
-        }
         entries.insert(digest, held);
     }
 

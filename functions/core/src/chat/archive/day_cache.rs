@@ -1,11 +1,10 @@
 //! A cache of days as they were last written, so that the next addition need not read them. The tree has the current
 //! version.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use protocol::AccountName;
+use protocol::{AccountName, Bounded};
 use storage_adapter::{DocumentPath, Version};
 
 /// Bytes in memory.
@@ -16,15 +15,13 @@ type Document = (Version, String, Bytes);
 type Key = (AccountName, DocumentPath);
 
 /// Documents that were written lately.
-#[derive(Debug, Default)]
-pub(crate) struct DayCache(Mutex<Kept>);
+#[derive(Debug)]
+pub(crate) struct DayCache(Mutex<Bounded<Key, Document>>);
 
-#[derive(Debug, Default)]
-struct Kept {
-    documents: HashMap<Key, Document>,
-    /// In the order in which they came.
-    order: VecDeque<Key>,
-    bytes: usize,
+impl Default for DayCache {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MOST_BYTES)))
+    }
 }
 
 impl DayCache {
@@ -36,28 +33,15 @@ impl DayCache {
         version: &Version,
     ) -> Option<(String, Bytes)> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, content_type, bytes) = kept.documents.get(&(account.clone(), path.clone()))?;
+        let (known, content_type, bytes) = kept.get(&(account.clone(), path.clone()))?;
         (known == version).then(|| (content_type.clone(), bytes.clone()))
     }
 
-    /// Remembers a document, at the cost of those that were remembered first.
+    /// Remembers a document, at the cost of those that were written longest ago.
     pub(crate) fn keep(&self, account: &AccountName, path: &DocumentPath, document: Document) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut *kept;
-        let key = (account.clone(), path.clone());
-        kept.bytes += document.2.len();
-        match kept.documents.insert(key.clone(), document) {
-            Some((.., old)) => kept.bytes -= old.len(),
-            None => kept.order.push_back(key),
-        }
-        while kept.bytes > MOST_BYTES {
-            let Some(oldest) = kept.order.pop_front() else {
-                return;
-            };
-            if let Some((.., old)) = kept.documents.remove(&oldest) {
-                kept.bytes -= old.len();
-            }
-        }
+        let size = document.2.len();
+        kept.insert_weighing((account.clone(), path.clone()), document, size);
     }
 }
 
@@ -85,6 +69,6 @@ mod tests {
         assert!(days.get(&alice, &path(0), &version(2)).is_none());
         assert!(days.get(&alice, &path(39), &version(39)).is_some());
         let kept = days.0.lock().unwrap();
-        assert!(kept.bytes <= MOST_BYTES && kept.order.len() == kept.documents.len());
+        assert!(kept.weight() <= MOST_BYTES);
     }
 }

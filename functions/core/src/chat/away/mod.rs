@@ -8,11 +8,10 @@ mod probe;
 mod remote;
 mod retry_after;
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::kernel::records::{AccountRecord, ArchivePlace};
-use protocol::{AccountName, ArchiveState, Timestamp};
+use protocol::{AccountName, ArchiveState, Bounded, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
@@ -36,8 +35,14 @@ const MAX_WAIT: i64 = 300;
 const MAX_PAUSES: usize = 10_000;
 
 /// Storages that are left alone for a while, by their sealed token, so that another token is tried at once.
-#[derive(Debug, Default)]
-pub(crate) struct Pauses(Mutex<HashMap<String, Pause>>);
+#[derive(Debug)]
+pub(crate) struct Pauses(Mutex<Bounded<String, Pause>>);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_PAUSES)))
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Pause {
@@ -55,7 +60,7 @@ pub(crate) struct NotNow {
 }
 
 impl Pauses {
-    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Pause>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Bounded<String, Pause>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -135,9 +140,6 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let reason = error.to_string();
         let until = self.kernel.now().plus_millis(pause);
         self.pauses.with(|pauses| {
-            if pauses.len() >= MAX_PAUSES {
-                pauses.clear();
-            }
             let reason = reason.clone();
             pauses.insert(place.token.clone(), Pause { until, reason });
         });

@@ -16,10 +16,9 @@ mod record;
 mod tests;
 mod tree_store;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::{AccountName, Timestamp};
+use protocol::{AccountName, Bounded, Timestamp};
 use serde::Deserialize;
 use storage_adapter::{AnyStore, ETag, GetOptions, ObjectStore, Storage, StoreError};
 
@@ -89,8 +88,8 @@ pub(crate) struct Known {
 pub(crate) struct StoreLocations<S, H> {
     store: Arc<S>,
     host: Arc<H>,
-    known: Mutex<HashMap<AccountName, Arc<Known>>>,
-    open: Mutex<HashMap<AccountName, Open<S, H>>>,
+    known: Mutex<Bounded<AccountName, Arc<Known>>>,
+    open: Mutex<Bounded<AccountName, Open<S, H>>>,
 }
 
 impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
@@ -98,8 +97,8 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         Self {
             store,
             host,
-            known: Mutex::default(),
-            open: Mutex::default(),
+            known: Mutex::new(Bounded::new(MAX_KNOWN)),
+            open: Mutex::new(Bounded::new(MAX_OPEN)),
         }
     }
 
@@ -153,9 +152,6 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         };
         let known = Arc::new(known);
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_KNOWN {
-            all.clear();
-        }
         all.insert(account.clone(), Arc::clone(&known));
         Ok(known)
     }
@@ -180,12 +176,12 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             return Ok(self.trees.clone());
         }
         {
-            let open = self
+            let mut open = self
                 .places
                 .open
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            if let Some((opened, tree)) = open.get(account)
+            if let Some((opened, tree)) = open.touch(account)
                 && opened == place
             {
                 return Ok(tree.clone());
@@ -203,9 +199,6 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .open
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= MAX_OPEN {
-            open.clear();
-        }
         open.insert(account.clone(), (place.clone(), tree.clone()));
         Ok(tree)
     }
