@@ -9,7 +9,6 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use common::functions::{Functions, ID, KEY, assignment};
 use common::network::Network;
@@ -429,7 +428,7 @@ async fn a_full_spool_takes_nothing_and_loses_nothing() {
 
 fn http() -> reqwest::Client {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(Arc::unwrap_or_clone(no_tls()))
+        .tls_backend_preconfigured(tls::trusting(&[]).unwrap())
         .build()
         .unwrap()
 }
@@ -502,16 +501,6 @@ async fn what_waits_to_be_published_is_published_before_somebody_looks() {
 
 async fn reqwest_text(url: &str) -> String {
     http().get(url).send().await.unwrap().text().await.unwrap()
-}
-
-fn no_tls() -> Arc<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 #[tokio::test(flavor = "multi_thread")]

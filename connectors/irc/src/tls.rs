@@ -3,26 +3,15 @@
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig};
 
 /// Makes the configuration: the system's roots and those that were added.
 pub(crate) fn client_config(
     extra: &[CertificateDer<'static>],
 ) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        tracing::warn!(%error, "a certificate of the system cannot be read");
-    }
-    roots.add_parsable_certificates(system.certs);
-    roots.add_parsable_certificates(extra.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be used: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    ::tls::client_config(extra)
+        .map(Arc::new)
+        .map_err(|error| format!("TLS cannot be used: {error}"))
 }
 
 /// Says in words why TLS failed.

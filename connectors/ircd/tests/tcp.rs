@@ -74,14 +74,7 @@ async fn tls_is_spoken_and_shown() {
         key,
     });
     let server = start(settings).await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let client = tls::trusting(&[made.cert.der().clone()]).unwrap();
     let stream = TcpStream::connect(server.tls_address().unwrap())
         .await
         .unwrap();

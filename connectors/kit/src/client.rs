@@ -113,18 +113,12 @@ impl FunctionsClient {
             return Err(invalid());
         }
         let tls = |error: &dyn std::fmt::Display| FunctionsError::Tls(error.to_string());
-        let mut roots = rustls::RootCertStore::empty();
-        if url.scheme() == "https" {
-            // Certificates of the system that cannot be read do not make the others useless.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        // The provider is named here instead of installed for the process: that can be done only once.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| tls(&error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = match url.scheme() {
+            "https" => ::tls::client_config(&[]),
+            // Who does not need the system's certificates does not read them.
+            _ => ::tls::trusting(&[]),
+        };
+        let config = config.map_err(|error| tls(&error))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
             .timeout(REQUEST_TIMEOUT)

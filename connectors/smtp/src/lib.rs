@@ -17,7 +17,6 @@ mod places;
 mod queue;
 mod server;
 pub mod session;
-mod tls;
 mod trace;
 mod workshop;
 
@@ -77,7 +76,7 @@ impl Smtp {
         let tls = config
             .tls
             .as_ref()
-            .map(tls::acceptor)
+            .map(|files| tls::server_config(&files.certificate, &files.key))
             .transpose()
             .map_err(|error| failed(&error))?;
         let folder = config.data.join("incoming");
@@ -139,7 +138,7 @@ impl Smtp {
                 starttls: tls.is_some(),
                 limits: config.limits.clone(),
             }),
-            tls: tls.map(TlsAcceptorDebug),
+            tls: tls.map(|config| TlsAcceptorDebug(config.into())),
             directory: Arc::clone(&directory),
             inbox: Inbox {
                 queue: Arc::clone(&queue),

@@ -71,16 +71,7 @@ impl Fetcher {
 }
 
 fn client(public: bool) -> Result<reqwest::Client, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    // Certificates of the system that cannot be read do not make the others useless.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    // The provider is named here instead of installed for the process: that can be done only once.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = tls::client_config(&[]).map_err(|error| error.to_string())?;
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)

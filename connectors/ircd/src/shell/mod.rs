@@ -7,7 +7,6 @@ mod ended;
 mod engine;
 mod metrics;
 mod outgoing;
-mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +14,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tls::{FilesError, server_config};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::accounts::Accounts;
 use crate::config::IrcdConfig;
@@ -60,6 +61,15 @@ pub enum StartError {
     },
 }
 
+impl From<FilesError> for StartError {
+    fn from(error: FilesError) -> Self {
+        Self::Tls {
+            path: error.path,
+            reason: error.reason,
+        }
+    }
+}
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct Ircd {
@@ -89,7 +99,7 @@ pub async fn start(
     let tls = match &config.tls {
         None => None,
         Some(tls) => {
-            let acceptor = tls::acceptor(tls)?;
+            let acceptor = TlsAcceptor::from(server_config(&tls.certificate, &tls.key)?);
             let listener =
                 TcpListener::bind(tls.listen)
                     .await

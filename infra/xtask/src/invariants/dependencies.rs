@@ -71,6 +71,7 @@ const COMMON: &[&str] = &[
     "options",
     "program",
     "settings",
+    "tls",
 ];
 const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
 const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
