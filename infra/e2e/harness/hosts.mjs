@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { startFront } from './front.mjs';
-import { Program, freePort, temporaryFolder } from './processes.mjs';
+import { freePort } from './ports.mjs';
+import { Program, temporaryFolder } from './processes.mjs';
 import { binary } from './subspace.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');

@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Program, findProgram, freePort, temporaryFolder } from './processes.mjs';
+import { freePort } from './ports.mjs';
+import { Program, findProgram, temporaryFolder } from './processes.mjs';
 
 const MODULES = [
   'cap',

@@ -1,7 +1,6 @@
 // Programs that a test starts; none outlives it.
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -38,18 +37,6 @@ export function findProgram(...names) {
     }
   }
   throw new Error(`${names[0]} is not installed; cargo xtask setup installs it`);
-}
-
-/** Returns a TCP port on loopback that nobody listens on. */
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A program that is running, and the lines it has printed. One that is `detached` is stopped with its children. */

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 
 import { startBrowser } from '../harness/browser.mjs';
 import { Device } from '../harness/device.mjs';
-import { Program, freePort } from '../harness/processes.mjs';
+import { freePort } from '../harness/ports.mjs';
+import { Program } from '../harness/processes.mjs';
 import { Subspace, binary } from '../harness/subspace.mjs';
 
 const PASSWORD = 'correct horse battery';

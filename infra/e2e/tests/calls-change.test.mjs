@@ -15,7 +15,7 @@ import {
 } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
-import { freePort } from '../harness/processes.mjs';
+import { freePort } from '../harness/ports.mjs';
 import { Subspace } from '../harness/subspace.mjs';
 import { Way } from '../harness/way.mjs';
 

@@ -6,7 +6,7 @@ import { startBrowser } from '../harness/browser.mjs';
 import { PATIENCE, fakeDevices, join, receives, sees, startCall, state } from '../harness/call.mjs';
 import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
-import { freePort } from '../harness/processes.mjs';
+import { freePort } from '../harness/ports.mjs';
 import { Subspace } from '../harness/subspace.mjs';
 import { Way } from '../harness/way.mjs';
 

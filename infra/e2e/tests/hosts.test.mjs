@@ -11,7 +11,8 @@ import { chapters } from '../harness/chapters.mjs';
 import { Device } from '../harness/device.mjs';
 import { startTls } from '../harness/front.mjs';
 import { HOSTS, installed } from '../harness/hosts.mjs';
-import { Program, freePort, temporaryFolder } from '../harness/processes.mjs';
+import { freePort } from '../harness/ports.mjs';
+import { Program, temporaryFolder } from '../harness/processes.mjs';
 import { until } from '../harness/until.mjs';
 import { WeeChat } from '../harness/weechat.mjs';
 

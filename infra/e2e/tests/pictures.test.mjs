@@ -8,7 +8,7 @@ import { fakeDevices, startCall } from '../harness/call.mjs';
 import { Device } from '../harness/device.mjs';
 import { measured, startMeasuring } from '../harness/measure.mjs';
 import { PlainIrc } from '../harness/plain-irc.mjs';
-import { freePort } from '../harness/processes.mjs';
+import { freePort } from '../harness/ports.mjs';
 import { Subspace } from '../harness/subspace.mjs';
 
 const PASSWORD = 'correct horse battery';
