@@ -13,7 +13,7 @@ use storage_adapter::{BodyError, ByteStream, MaybeSend};
 use crate::kernel::problem::Failure;
 
 /// Bytes of requests' bodies that may be in memory at once, of all requests together: 96 MiB, since some hosts have no
-/// more than 128. Documents are streamed and do not count.
+/// more than 128. What services send to hooks counts, and what hooks make of it does not; documents are streamed.
 pub(crate) const MAX_HELD: u64 = 96 * 1024 * 1024;
 
 /// How many bytes of bodies are in memory.
@@ -21,14 +21,14 @@ pub(crate) const MAX_HELD: u64 = 96 * 1024 * 1024;
 pub(crate) struct Held(AtomicU64);
 
 /// A part of [`Held`], given back when it is dropped.
-struct Share {
+pub(crate) struct Share {
     of: Arc<Held>,
     bytes: u64,
 }
 
 impl Share {
     /// Takes more; false if all is taken.
-    fn grow(&mut self, bytes: u64) -> bool {
+    pub(crate) fn grow(&mut self, bytes: u64) -> bool {
         let more = |held: u64| Some(held + bytes).filter(|held| *held <= MAX_HELD);
         let order = Ordering::Relaxed;
         let grown = self.of.0.fetch_update(order, order, more).is_ok();
@@ -42,6 +42,19 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.of.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Share {
+    /// Returns bytes that are counted until the last of them is dropped.
+    pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        Bytes::from_owner(Counted {
+            bytes,
+            _share: self,
+        })
     }
 }
 
@@ -81,6 +94,14 @@ impl Incoming {
         }
     }
 
+    /// Begins to count bytes of this body that somebody else keeps in memory.
+    pub(crate) fn share(&self) -> Share {
+        Share {
+            of: Arc::clone(&self.held),
+            bytes: 0,
+        }
+    }
+
     /// Lets [`Self::whole`] read so many bytes.
     pub(crate) fn at_most(self, most: u64) -> Self {
         Self { most, ..self }
@@ -107,10 +128,7 @@ impl Incoming {
 
     /// Reads the whole body. It counts among [`MAX_HELD`] until its last byte is dropped.
     async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
-        let mut share = Share {
-            of: Arc::clone(&self.held),
-            bytes: 0,
-        };
+        let mut share = self.share();
         let mut stream = self.into_stream(limit);
         let mut all = BytesMut::new();
         let mut first = Bytes::new();
@@ -130,13 +148,7 @@ impl Incoming {
             all.extend_from_slice(&piece);
         }
         let bytes = if all.is_empty() { first } else { all.freeze() };
-        if bytes.is_empty() {
-            return Ok(bytes);
-        }
-        Ok(Bytes::from_owner(Counted {
-            bytes,
-            _share: share,
-        }))
+        Ok(share.keep(bytes))
     }
 
     /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it.

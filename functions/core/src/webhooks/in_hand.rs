@@ -14,7 +14,7 @@ use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
 
-/// The most bytes of bodies at once.
+/// The most bytes of bodies at once, of what all requests together may hold: others need room beside them.
 const MAX_IN_HAND: usize = 64 * 1024 * 1024;
 /// The most bytes of one hook's bodies at once.
 const MAX_OF_HOOK: usize = 16 * 1024 * 1024;
@@ -62,11 +62,12 @@ impl Holding<'_> {
         body: Incoming,
         most: usize,
     ) -> Result<Self, Failure> {
+        let mut share = body.share();
         let mut stream = body.into_stream(u64::try_from(most).unwrap_or(u64::MAX));
         let reading = async {
             let mut all = BytesMut::new();
             while let Some(piece) = stream.next().await.transpose()? {
-                if !self.count(piece.len()) {
+                if !self.count(piece.len()) || !share.grow(piece.len() as u64) {
                     return Err(Failure::busy(
                         "more webhooks come at once than are held here; send it again in a moment",
                     ));
@@ -87,7 +88,7 @@ impl Holding<'_> {
                 ));
             }
         };
-        self.bytes = read;
+        self.bytes = share.keep(read);
         Ok(self)
     }
 
@@ -124,7 +125,41 @@ impl Drop for Holding<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::Full;
+
     use super::*;
+    use crate::kernel::incoming::{Held, MAX_HELD};
+    use crate::testing::{block_on, functions};
+
+    fn body(held: &Arc<Held>) -> Incoming {
+        Incoming::new(Full::new(Bytes::from_static(b"four")), held)
+    }
+
+    #[test]
+    fn bodies_count_among_those_of_all_requests() {
+        let functions = functions();
+        let (all, held) = (InHand::default(), Arc::default());
+        let alice: AccountName = "alice".parse().unwrap();
+        let collect = || {
+            block_on(
+                all.hold(&alice, "a")
+                    .collect(functions.host(), body(&held), 9),
+            )
+        };
+        let mut others = body(&held).share();
+        assert!(others.grow(MAX_HELD - 7));
+        let one = collect().ok().unwrap();
+        let bytes = one.bytes();
+        drop(one);
+        // Whoever works on it still has it.
+        let refused = collect().err().unwrap();
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        drop(bytes);
+        collect().ok().unwrap();
+        assert!(others.grow(7), "all of it comes back");
+    }
 
     #[test]
     fn what_is_held_is_bounded_and_given_back() {
