@@ -20,10 +20,7 @@ impl Session {
             self.end("421 4.7.0", "too many commands; good bye");
             return;
         }
-        if line
-            .get(..4)
-            .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
-        {
+        if is_bdat(line) {
             let text = String::from_utf8_lossy(line);
             match announced(&text) {
                 Some((size, last)) => self.begin_chunk(size, last),
@@ -247,6 +244,13 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a command announces a chunk. The parser passes over blanks before a verb, and some senders write tabs; whatever
+/// any of them means by it, bytes follow.
+fn is_bdat(line: &[u8]) -> bool {
+    let verb = line.trim_ascii_start().get(..4);
+    verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
 }
 
 /// Whether a command names the postmaster without a domain (RFC 5321 section 4.1.1.3).

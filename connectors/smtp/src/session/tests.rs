@@ -272,6 +272,42 @@ fn a_mail_in_chunks() {
     }
 }
 
+/// However the command is spelled: what follows it is a chunk for its sender.
+#[test]
+fn bytes_of_a_chunk_are_no_commands_however_it_was_announced() {
+    let begin = format!("EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<{HERE}>\r\n");
+    for before in ["", " ", "  ", "\t", " \t ", "          "] {
+        for verb in ["BDAT", "bdat", "BdAt"] {
+            for between in [" ", "\t", "   ", " \t"] {
+                for after in ["", " ", "\t"] {
+                    let input =
+                        format!("{begin}{before}{verb}{between}6 LAST{after}\r\nQUIT\r\nNOOP\r\n");
+                    let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
+                    assert!(!said.contains("221"), "{input:?}: {said}");
+                    assert!(!said.ends_with("<closed>"), "{input:?}: {said}");
+                    assert_eq!(mails[0].bytes, b"QUIT\r\n", "{input:?}");
+                    // Nobody knows how much follows one that is not understood.
+                    let input =
+                        format!("{begin}{before}{verb}{between}six{after}\r\nQUIT\r\nNOOP\r\n");
+                    let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
+                    assert!(
+                        said.contains("501 5.5.4") && said.ends_with("<closed>"),
+                        "{input:?}: {said}"
+                    );
+                    assert!(mails.is_empty() && !said.contains("221"), "{said}");
+                }
+            }
+        }
+    }
+    // The others begin with blanks as well.
+    let input = format!(
+        " EHLO a\r\n  mail FROM:<a@b.c>\r\n RCPT TO:<{HERE}>\r\n  data\r\nQUIT\r\n.\r\n NOOP\r\n"
+    );
+    let (said, mails) = run(&mut session(|_| ()), input.as_bytes());
+    assert_eq!(mails[0].bytes, b"QUIT\r\n", "{said}");
+    assert!(!said.contains("221"), "{said}");
+}
+
 #[test]
 fn tls_begins_clean() {
     let mut plain = session(|_| ());
