@@ -5,6 +5,7 @@ mod authenticate;
 mod away;
 mod costs;
 mod faults;
+mod kinds;
 mod sessions;
 mod signed;
 
