@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kernel::host::Host;
-use crate::kernel::records::Grant;
+use crate::kernel::records::{AccountRecord, Grant};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use protocol::{AccountName, BearerToken, Bounded, GrantKind, Scopes, Timestamp};
@@ -43,6 +43,9 @@ pub enum CreateGrantError {
     /// The account has as many as it may have.
     #[error("the account already has {MAX_GRANTS} grants; revoke some that are no longer needed")]
     TooMany,
+    /// The password that was shown is not the account's any more.
+    #[error("the password was changed a moment ago, elsewhere; sign in again")]
+    PasswordChanged,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -254,6 +257,26 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         {
             self.kernel.storage().store().delete(&key).await?;
             return Err(error);
+        }
+        Ok((grant, token))
+    }
+
+    /// Makes a grant for somebody who showed the password that `shown` has.
+    pub(crate) async fn issue_by_password(
+        &self,
+        shown: &AccountRecord,
+        kind: GrantKind,
+        client: &str,
+    ) -> Result<(Grant, BearerToken), CreateGrantError> {
+        let expires = self.kernel.now().plus_millis(SESSION_MS);
+        let (grant, token) = self
+            .issue(&shown.name, kind, client, None, Some(expires))
+            .await?;
+        // Whoever changes the password either finds the grant, or has written the new password before.
+        let now = self.account(&shown.name).await?;
+        if now.is_none_or(|(now, _)| now.password != shown.password) {
+            self.remove_grant(&shown.name, &grant.id).await?;
+            return Err(CreateGrantError::PasswordChanged);
         }
         Ok((grant, token))
     }

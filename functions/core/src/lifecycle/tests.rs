@@ -1,13 +1,22 @@
 //! Passwords that are changed, accounts that are closed, and what ends with them.
 
-use protocol::{AccountName, CallTicket};
+use std::task::Poll;
+
+use futures_util::future::join;
+use http::Request;
+use http_body_util::Full;
+use protocol::{AccountName, CallTicket, GrantKind};
 use serde_json::{Value, json};
 use storage_adapter::ObjectStore as _;
+use storage_adapter::memory::Faults;
 
 use crate::identity::closed::ChangeAccountError;
 use crate::kernel::config::MailService;
+use crate::kernel::guard::ClientAddress;
 use crate::kernel::keys;
-use crate::testing::{KEY, PASSWORD, TestFunctions, block_on, functions_with};
+use crate::kernel::password::PasswordCost;
+use crate::kernel::records::Grant;
+use crate::testing::{KEY, ORIGIN, PASSWORD, TestFunctions, block_on, functions_with};
 
 /// Two accounts, of which alice is an admin, with everything that an account can have.
 struct Setup {
@@ -121,6 +130,94 @@ fn another_password_ends_all_other_sessions() {
     // Guesses of the old one are slowed down as those at the door.
     let tries: Vec<u16> = (0..10).map(|_| put("not the password", PASSWORD)).collect();
     assert!(tries.contains(&429), "{tries:?}");
+}
+
+/// Lets others go first so many times.
+async fn wait(mut times: usize) {
+    std::future::poll_fn(|context| {
+        let Some(left) = times.checked_sub(1) else {
+            return Poll::Ready(());
+        };
+        times = left;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// However the steps of both fall between each other: nobody who showed the old password stays.
+#[test]
+fn a_sign_in_at_the_same_time_does_not_outlive_the_old_password() {
+    let client = ClientAddress::parse("192.0.2.1");
+    let page = "/oauth/authorize/bob?redirect_uri=https%3A%2F%2Fapp.example%2F&scope=notes%3Ar";
+    let form = format!("action=sign-in&password={}", PASSWORD.replace(' ', "+"));
+    let json = json!({"name": "bob", "password": PASSWORD}).to_string();
+    let new = "another good password";
+    let f = functions_with(|config| config.password_cost = PasswordCost::Light);
+    f.sign_up("alice");
+    let mut session = f.sign_up("bob");
+    let bob = name("bob");
+    let (mut refused, mut ended) = (0, 0);
+    for seed in 0..60 {
+        for (path, content, body) in [
+            ("/api/session", "application/json", &json),
+            (page, "application/x-www-form-urlencoded", &form),
+        ] {
+            let request = Request::post(path)
+                .header("content-type", content)
+                .header("origin", ORIGIN)
+                .body(Full::from(body.clone()))
+                .unwrap();
+            f.memory().set_faults(Faults {
+                seed,
+                delay: 4,
+                ..Faults::default()
+            });
+            // The change is further with every round; in the last ones the sign-in is.
+            let rounds = seed as usize;
+            let (begins, changes) = match rounds.checked_sub(50) {
+                None => (rounds, 0),
+                Some(more) => (0, 40 * more),
+            };
+            let change = async {
+                wait(changes).await;
+                if seed % 2 == 0 {
+                    return f.identity.set_password(&bob, new).await.unwrap();
+                }
+                let body = json!({"old": PASSWORD, "new": new}).to_string();
+                let request = Request::put("/api/password")
+                    .header("authorization", format!("Bearer {session}"))
+                    .body(Full::from(body))
+                    .unwrap();
+                assert_eq!(f.handle(request, client).await.status(), 204);
+            };
+            let sign_in = async {
+                wait(begins).await;
+                f.handle(request, client).await
+            };
+            let (signed_in, ()) = block_on(join(sign_in, change));
+            f.memory().set_faults(Faults::default());
+            match signed_in.status().as_u16() {
+                201 | 303 => ended += 1,
+                401 | 403 | 409 => refused += 1,
+                other => panic!("{path}: {other}"),
+            }
+            let left = block_on(f.kernel.load_all::<Grant>(&keys::grants(&bob))).unwrap();
+            let left = left.iter().filter(|grant| {
+                let by_password = matches!(grant.kind, GrantKind::Session | GrantKind::Consent);
+                by_password && !session.contains(&grant.id)
+            });
+            assert_eq!(left.count(), 0, "{path} {seed}");
+            block_on(f.identity.set_password(&bob, PASSWORD)).unwrap();
+            session = f.sign_in("bob");
+            // Those that were refused are no guesses that count.
+            f.host().advance(24 * 60 * 60 * 1_000);
+        }
+    }
+    assert!(
+        refused > 0 && ended > 0,
+        "both happen: {refused} were refused and {ended} ended"
+    );
 }
 
 #[test]

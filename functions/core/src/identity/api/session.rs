@@ -8,7 +8,6 @@ use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
 use crate::identity::call::Call;
-use crate::identity::grants::SESSION_MS;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, json};
@@ -40,25 +39,18 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Signs an account in.
+    /// Signs an account in whose password was shown.
     pub(crate) async fn new_session(
         &self,
         record: &AccountRecord,
         client: &str,
     ) -> Result<SessionResponse, Failure> {
-        let expires = self.kernel.now().plus_millis(SESSION_MS);
-        let (_, token) = self
-            .issue(
-                &record.name,
-                GrantKind::Session,
-                client,
-                None,
-                Some(expires),
-            )
+        let (grant, token) = self
+            .issue_by_password(record, GrantKind::Session, client)
             .await?;
         let mut response = self.describe_session(record);
         response.token = Some(token.to_string());
-        response.expires = Some(expires);
+        response.expires = grant.expires;
         Ok(response)
     }
 

@@ -160,13 +160,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 return Ok(page::sign_in(name, account, ask, error, failure.status));
             }
         };
-        let expires = self
-            .kernel
-            .now()
-            .plus_millis(crate::identity::grants::SESSION_MS);
-        let kind = GrantKind::Consent;
         let (_, token) = self
-            .issue(&record.name, kind, COOKIE_CLIENT, None, Some(expires))
+            .issue_by_password(&record, GrantKind::Consent, COOKIE_CLIENT)
             .await?;
         let secure = if self.kernel.config().is_https() {
             "; Secure"
