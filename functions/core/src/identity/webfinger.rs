@@ -9,7 +9,7 @@ use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
 use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::answer;
+use crate::kernel::request::{answer, named, parameters};
 
 /// The link relation of remoteStorage; an identifier, `http:` included.
 pub(crate) const REL: &str = "http://tools.ietf.org/id/draft-dejong-remotestorage";
@@ -91,9 +91,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
 /// Returns the one `resource` of the query (RFC 7033, section 4.2), if it is a URI.
 fn resource(parts: &Parts) -> Result<String, Failure> {
     let query = parts.uri.query().unwrap_or_default();
-    let mut given = url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name == "resource")
-        .map(|(_, value)| value.into_owned());
+    let pairs = parameters(query.as_bytes());
+    let mut given = named(&pairs, "resource").map(str::to_owned);
     let (Some(resource), None) = (given.next(), given.next()) else {
         return Err(Failure::bad_request(
             "the query must have resource once; expected ?resource=acct:name@host",

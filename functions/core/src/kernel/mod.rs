@@ -21,6 +21,7 @@ pub(crate) mod request;
 pub(crate) mod seal;
 pub(crate) mod text;
 pub mod variables;
+pub(crate) mod work;
 
 use std::sync::Arc;
 

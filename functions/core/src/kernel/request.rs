@@ -9,6 +9,7 @@ use serde::ser::SerializeMap as _;
 use crate::kernel::body::Body;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
+use crate::kernel::work::look;
 
 /// Reads a JSON body.
 pub(crate) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
@@ -65,8 +66,27 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
 pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
     let query = parts.uri.query()?;
     url::form_urlencoded::parse(query.as_bytes())
+        .inspect(|(key, value)| look(key.len() + value.len()))
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
+}
+
+/// Reads the parameters of a query or a form, decoded, in their order.
+pub(crate) fn parameters(bytes: &[u8]) -> Vec<(String, String)> {
+    look(bytes.len());
+    url::form_urlencoded::parse(bytes).into_owned().collect()
+}
+
+/// Returns the values of a parameter.
+pub(crate) fn named<'a>(
+    parameters: &'a [(String, String)],
+    name: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    parameters
+        .iter()
+        .inspect(|(key, _)| look(key.len()))
+        .filter(move |(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.

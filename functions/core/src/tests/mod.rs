@@ -3,3 +3,4 @@
 mod api;
 mod connectors;
 mod damage;
+mod growth;

@@ -5,6 +5,7 @@ use http::{HeaderMap, header};
 use storage_adapter::{Version, WriteCondition};
 
 use crate::kernel::problem::Failure;
+use crate::kernel::work::look;
 
 /// What a header with entity tags says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,6 +101,7 @@ fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
         if !valid || !(rest.is_empty() || rest.starts_with([',', ' ', '\t'])) {
             return None;
         }
+        look(text.len() - rest.len());
         list.push(Tag {
             weak,
             quoted,

@@ -4,6 +4,8 @@
 use http::{HeaderMap, header};
 use storage_adapter::ByteRange;
 
+use crate::kernel::work::look;
+
 /// Returns the range that is asked for.
 pub(super) fn read(headers: &HeaderMap) -> Option<ByteRange> {
     let mut values = headers.get_all(header::RANGE).iter();
@@ -32,6 +34,7 @@ fn parse(text: &str) -> Option<ByteRange> {
 }
 
 fn number(text: &str) -> Option<u64> {
+    look(text.len());
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }

@@ -4,6 +4,7 @@ use protocol::Scopes;
 use url::{Host, Url};
 
 use super::encode_pairs;
+use crate::kernel::request::{named, parameters};
 
 /// Parameters that must not occur twice (RFC 6749, section 3.1).
 const PARAMETERS: [&str; 7] = [
@@ -101,22 +102,15 @@ impl Back {
 impl Ask {
     /// Reads the query of the authorization endpoint. `plain` says that this server itself is reached without TLS.
     pub(super) fn read(query: &str, plain: bool) -> Result<Self, Refusal> {
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let pairs = parameters(query.as_bytes());
         for name in PARAMETERS {
-            if pairs.iter().filter(|(key, _)| key == name).count() > 1 {
+            if named(&pairs, name).count() > 1 {
                 return Err(Refusal::Page(format!(
                     "The app sent {name} more than once."
                 )));
             }
         }
-        let get = |name: &str| {
-            let found = pairs.iter().find(|(key, _)| key == name);
-            found
-                .map(|(_, value)| value.as_str())
-                .filter(|value| !value.is_empty())
-        };
+        let get = |name| named(&pairs, name).next().filter(|value| !value.is_empty());
         let redirect_uri = redirect_uri(get("redirect_uri"), plain).map_err(Refusal::Page)?;
         let response_type = get("response_type").unwrap_or("token");
         if is_of_a_native_app(&redirect_uri) && response_type != "code" {

@@ -15,7 +15,7 @@ use crate::kernel::body::Body;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
-use crate::kernel::request::empty;
+use crate::kernel::request::{empty, named, parameters};
 
 /// The cookie of the consent page; no other address reads it.
 const COOKIE_NAME: &str = "subspace_consent";
@@ -97,12 +97,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             ));
         }
         let bytes = body.whole().await?;
-        let pairs: Vec<(String, String)> =
-            url::form_urlencoded::parse(&bytes).into_owned().collect();
-        let get = |name: &str| {
-            let found = pairs.iter().find(|(key, _)| key == name);
-            found.map_or("", |(_, value)| value.as_str())
-        };
+        let pairs = parameters(&bytes);
+        let get = |name| named(&pairs, name).next().unwrap_or_default();
         match get("action") {
             "cancel" => Ok(redirect(&denied(ask))),
             "sign-in" => {

@@ -10,19 +10,15 @@ use crate::identity::Identity;
 use crate::kernel::body::Body;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Answer;
-use crate::kernel::request::answer;
+use crate::kernel::request::{answer, named, parameters};
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn oauth_token(&self, body: Incoming) -> Answer {
         let bytes = body.whole().await?;
-        let pairs: Vec<(String, String)> =
-            url::form_urlencoded::parse(&bytes).into_owned().collect();
-        let get = |name: &str| {
-            let mut found = pairs.iter().filter(|(key, _)| key == name);
-            match (found.next(), found.next()) {
-                (Some((_, value)), None) => Some(value.as_str()),
-                _ => None,
-            }
+        let pairs = parameters(&bytes);
+        let get = |name| {
+            let mut found = named(&pairs, name);
+            found.next().filter(|_| found.next().is_none())
         };
         match get("grant_type") {
             Some("authorization_code") => {}
