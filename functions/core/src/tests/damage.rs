@@ -7,7 +7,8 @@ use storage_adapter::{GetOptions, ObjectStore as _, PutMode};
 
 use crate::kernel::config::MailService;
 use crate::kernel::keys;
-use crate::testing::{PASSWORD, TestFunctions, block_on, functions_with};
+use crate::testing::{ORIGIN, PASSWORD, TestFunctions, block_on, functions_with};
+use crate::tests::key_kinds::{is_of, kinds};
 
 fn name(text: &str) -> AccountName {
     text.parse().unwrap()
@@ -53,6 +54,7 @@ fn person(f: &TestFunctions, name: &'static str) -> Person {
     let email = json!({"email": format!("{name}@elsewhere.example")});
     let told = f.api("PUT", "/api/notifications", &session, email);
     assert_eq!(told.status, 200, "{told:?}");
+    confirm(f, name);
     Person {
         name,
         app: f.grant(name, "*:rw"),
@@ -64,6 +66,24 @@ fn person(f: &TestFunctions, name: &'static str) -> Person {
     }
 }
 
+/// Opens the link in the mail that asks whether an address is somebody's.
+fn confirm(f: &TestFunctions, name: &str) {
+    let outbox = f.signed("smtp-1", "GET", "/connector/outbox", "").json();
+    let mails = outbox["items"].as_array().unwrap();
+    let own = |mail: &&Value| mail["to"] == format!("{name}@elsewhere.example");
+    let text = mails.iter().find(own).unwrap()["text"].as_str().unwrap();
+    let at = text.find("/notifications/confirm/").unwrap();
+    let link = text[at..].lines().next().unwrap();
+    assert_eq!(f.request("POST", link, &[], "").status, 200);
+}
+
+/// Alice has missed something that she was not told of yet.
+fn miss(f: &TestFunctions, n: usize) {
+    let events = json!({"events": [message("alice", n)]}).to_string();
+    let taken = f.signed("irc-1", "POST", "/connector/events", events);
+    assert_eq!(taken.status, 200, "{taken:?}");
+}
+
 fn message(name: &str, n: usize) -> Value {
     let id = format!("{name}-{n}");
     json!({
@@ -71,6 +91,48 @@ fn message(name: &str, n: usize) -> Value {
         "target": {"type": "channel", "name": "#lobby"}, "missed": true,
         "message": {"id": id, "timestamp": 1_768_471_200_000_i64, "from": "x", "text": "hello", "type": "text"}
     })
+}
+
+/// What alice did of everything that leaves a record and is not done by everybody.
+fn everything_else(f: &TestFunctions, alice: &Person) {
+    let good = |reply: crate::testing::Reply| {
+        assert!(
+            reply.status.is_success() || reply.status.is_redirection(),
+            "{reply:?}"
+        );
+        reply
+    };
+    // An event of her hook.
+    let json = [("content-type", "application/json")];
+    good(f.request("POST", &alice.hook, &json, json!({"text": "x"}).to_string()));
+    // A session that ended.
+    good(f.api("DELETE", "/api/session", &f.sign_in("alice"), Value::Null));
+    // An account that is disabled.
+    f.sign_up("carol");
+    block_on(f.identity.disable_account(&name("carol"))).unwrap();
+    // Another place for her tree.
+    f.add_bucket("mine");
+    let bucket = json!({
+        "kind": "bucket", "endpoint": "https://s3.example.org", "bucket": "mine", "prefix": "chat",
+        "access_key_id": "AKID", "secret_access_key": "very/secret"
+    });
+    good(f.api("PUT", "/api/store", &alice.session, bucket));
+    let step = || good(f.api("POST", "/api/store/move", &alice.session, Value::Null)).json();
+    assert!((0..50).any(|_| step()["moving"].is_null()));
+    // A code of OAuth.
+    let page = "/oauth/authorize/alice?response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2F&scope=notes%3Ar\
+                &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let password = format!("action=sign-in&password={}", PASSWORD.replace(' ', "+"));
+    let origin = ("origin", ORIGIN);
+    let signed_in = good(f.request("POST", page, &[form, origin], password));
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
+    let cookie = ("cookie", cookie);
+    let shown = good(f.request("GET", page, &[cookie], ""));
+    let (_, csrf) = shown.text().split_once("name=\"csrf\" value=\"").unwrap();
+    let csrf = csrf.split('"').next().unwrap();
+    let allow = format!("action=allow&csrf={csrf}");
+    good(f.request("POST", page, &[cookie, form, origin], allow));
 }
 
 /// Everything that people and connectors do all day, of which none may fail for `person`, whatever is wrong elsewhere.
@@ -210,45 +272,56 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
         });
         block_on(f.connectors.enqueue(&gateway, &f.connectors.task_id(), say)).unwrap();
     }
+    everything_else(&f, &alice);
     day(&f, &bob, "alice", 0);
+    miss(&f, 100_000);
 
     let is_record = |key: &String| {
         let bytes = read(&f, key);
         let json = serde_json::from_slice::<Value>(&bytes).is_ok_and(|json| json.is_object());
+        // Of some there is only that they are there.
+        let json = json || matches!(&*bytes, b"" | b"null");
         // What bob himself is made of may stop bob.
-        let of_bob = key.contains("/bob/") || key.contains("bob.json") || key.contains(&bob.mail);
+        let of_bob = key.contains("/bob/") || key.contains("bob.json") || key.ends_with("bob");
+        let local = bob.mail.split('@').next().unwrap();
+        let of_bob = of_bob || key.contains(local);
         let tree = ["/blobs/", "/heads/", "/packs/"]
             .iter()
             .any(|part| key.contains(part));
-        json && !tree && !of_bob && !String::from_utf8_lossy(&bytes).contains("\"bob\"")
+        let of_carol = key.contains("/carol/");
+        json && !tree
+            && !of_bob
+            && !of_carol
+            && !String::from_utf8_lossy(&bytes).contains("\"bob\"")
     };
     let records: Vec<String> = f.memory().keys().into_iter().filter(is_record).collect();
-    let kinds = [
-        "accounts/alice/account.json",
-        "accounts/alice/grants/",
-        "accounts/alice/connections/private.json",
-        "accounts/alice/hooks/",
-        "accounts/alice/mail/addresses/",
-        "accounts/alice/notifications/",
-        "accounts/alice/calls.json",
-        "accounts/alice/provisioned.json",
-        "calls/",
-        "connectors.json",
-        "guard/",
-        "invites/",
-        "mail-addresses/",
-        "maintained.json",
-        "outgoing/",
-        "queue/irc-1/",
-        "setup.json",
-    ];
-    for kind in kinds {
-        assert!(
-            records.iter().any(|key| key.starts_with(kind)),
-            "no {kind}: {records:#?}"
-        );
+    let kinds = kinds();
+    // Nothing is set aside yet; what is, is damaged.
+    let missing: Vec<&String> = kinds
+        .iter()
+        .filter(|kind| *kind != keys::SET_ASIDE)
+        .filter(|kind| !records.iter().any(|key| is_of(key, kind)))
+        .collect();
+    assert!(missing.is_empty(), "no {missing:?} among {records:#?}");
+    let all_of_an_account = "accounts/{account}/";
+    for key in &records {
+        let known = kinds
+            .iter()
+            .any(|kind| *kind != all_of_an_account && is_of(key, kind));
+        assert!(known, "{key} has a key that no source tells");
     }
     for (n, key) in records.iter().enumerate() {
+        let mut key = key.clone();
+        if key.contains("notifications/") {
+            // She has been told in the meantime.
+            miss(&f, 200_000 + n);
+        }
+        if key.starts_with(keys::NOTIFICATIONS_DUE) {
+            let of_alice =
+                |key: &String| key.starts_with(keys::NOTIFICATIONS_DUE) && key.ends_with("-alice");
+            key = f.memory().keys().into_iter().find(of_alice).unwrap();
+        }
+        let key = &key;
         let Ok(whole) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(&f, key)))
         else {
             // Somebody's day has ended it.

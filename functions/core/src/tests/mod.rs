@@ -4,3 +4,4 @@ mod api;
 mod connectors;
 mod damage;
 mod growth;
+mod key_kinds;
