@@ -290,6 +290,20 @@ async fn a_seat_is_another_one_after_its_owner_was_out() {
 async fn whoever_breaks_the_bounds_is_put_out() {
     let world = world().await;
     let (mut victim, _) = world.enter(&call_ticket("c", 1)).await;
+    // What a browser sends passes as it is.
+    let (good, _) = world.enter(&call_ticket("c", 10)).await;
+    let candidate = json!({"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "a"});
+    for data in [
+        json!({"description": {"type": "offer", "sdp": "v=0\r\nm=video 9 X 96\r\n"}, "round": 1}),
+        json!({"candidates": [candidate]}),
+        json!({"restart": true, "round": 1}),
+    ] {
+        good.emit("signal", json!({"to": "p1", "data": data})).await;
+        let signal = victim.event("signal").await.unwrap();
+        assert_eq!(signal, json!({"from": "p10", "data": data}));
+    }
+    good.emit("leave", json!({})).await;
+    assert_eq!(victim.event("left").await.unwrap()["peer"], "p10");
     let lines = "m=video 9 X 96\r\n".repeat(24);
     for (n, data) in [
         (2, json!({"description": {"type": "offer", "sdp": lines}})),
@@ -301,6 +315,12 @@ async fn whoever_breaks_the_bounds_is_put_out() {
             4,
             json!({"description": {"type": "offer", "sdp": "x".repeat(64 << 10)}}),
         ),
+        (7, json!({"description": {"nested": {"sdp": lines}}})),
+        (
+            8,
+            json!({"description": {"type": "offer", "sdp": "v=0", "more": {"sdp": lines}}}),
+        ),
+        (9, json!({"more": [{"candidate": "x"}]})),
     ] {
         let (mut bad, _) = world.enter(&call_ticket("c", n)).await;
         bad.emit("signal", json!({"to": "p1", "data": data})).await;

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod rooms;
+mod signal;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use socketioxide::extract::SocketRef;
 
 pub(crate) use self::rooms::Comer;
 use self::rooms::{Rooms, tell};
+use self::signal::Signal;
 use crate::sockets::dismiss;
 use crate::sync::lock;
 
@@ -69,17 +71,23 @@ impl Calls {
         let Some(own) = calls.own(&ticket.call, &ticket.peer, entry) else {
             return;
         };
-        if let Err(why) = own.budget.check(data, Instant::now()) {
-            tracing::info!(
-                call = ticket.call,
-                why,
-                "a participant is put out of a call"
-            );
-            return calls.remove(ticket, &ticket.peer, why);
-        }
+        let size = serde_json::to_vec(data).map_or(usize::MAX, |json| json.len());
+        let taken = own.budget.take(size, Instant::now());
+        let signal = match taken.and_then(|()| Signal::read(data)) {
+            Ok(signal) => signal,
+            Err(why) => {
+                tracing::info!(
+                    call = ticket.call,
+                    why,
+                    "a participant is put out of a call"
+                );
+                return calls.remove(ticket, &ticket.peer, why);
+            }
+        };
         let others = calls.participants(&ticket.call);
         if let Some(other) = others.iter().find(|p| p.peer == to) {
-            let signal = json!({"from": ticket.peer, "data": data});
+            // Not as it came, but as it was understood.
+            let signal = json!({"from": ticket.peer, "data": signal});
             say(&other.socket, "signal", &signal);
         }
     }

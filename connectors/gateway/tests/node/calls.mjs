@@ -55,7 +55,7 @@ assert.deepEqual((await again.next("welcome")).peers.map(({ peer }) => peer), ["
 const returned = await one.next("returned");
 assert.deepEqual(returned.media, { audio: true, video: true, screen: false });
 await within("the old socket's end", two.closed);
-again.socket.emit("signal", { to: "p0", data: { candidate: { candidate: "" } } });
+again.socket.emit("signal", { to: "p0", data: { candidates: [{ candidate: "" }] } });
 assert.equal((await one.next("signal")).from, "p1");
 
 // Six are all.
