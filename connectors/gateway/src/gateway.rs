@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::calls::Calls;
+use crate::channel_keys::ChannelKeys;
 use crate::config::GatewayConfig;
 use crate::hub::{Hub, Recent};
 use crate::link::Delivery;
@@ -155,6 +156,7 @@ impl Gateway {
         let closing = watch::Sender::new(false);
         let delivery = Arc::new(Delivery::new(
             spool.clone(),
+            ChannelKeys::new(&client),
             outbox.clone(),
             limits.clone(),
             Arc::clone(&metrics),

@@ -5,6 +5,7 @@
 //! durable [`Spool`]. See `SOCKETHUB.md` beside this package.
 
 mod calls;
+mod channel_keys;
 mod config;
 mod dialect;
 mod gateway;

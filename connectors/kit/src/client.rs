@@ -94,6 +94,17 @@ impl FunctionsError {
 }
 
 impl FunctionsClient {
+    /// Derives from the connector's key another one for a single purpose (HKDF-SHA256, RFC 5869): who has that one neither
+    /// signs requests nor has those for other purposes.
+    #[must_use]
+    pub fn derive_key(&self, purpose: &[u8]) -> [u8; 32] {
+        let mut key = [0; 32];
+        // It fails above 255 * 32 bytes only (RFC 5869, section 2.3).
+        let expanded = hkdf::Hkdf::<sha2::Sha256>::new(None, &self.key).expand(purpose, &mut key);
+        debug_assert!(expanded.is_ok());
+        key
+    }
+
     /// Makes a client for the functions at `origin`, as the connector `id` with its `key`.
     ///
     /// Certificates are checked against those of the system.

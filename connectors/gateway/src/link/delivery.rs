@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use protocol::Event;
 use tokio::sync::watch;
 
+use crate::channel_keys::ChannelKeys;
 use crate::config::Limits;
 use crate::metrics::{Metrics, add};
 use crate::outbox::OutboxHandle;
-use crate::platform::RequestId;
-use crate::spool::Spool;
+use crate::platform::{RequestId, Seen};
+use crate::spool::{Durable, Spool, SpoolError};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     spool: Spool,
+    keys: ChannelKeys,
     outbox: OutboxHandle,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -26,6 +29,7 @@ impl Delivery {
     /// `closing` becomes true when the gateway ends.
     pub(crate) fn new(
         spool: Spool,
+        keys: ChannelKeys,
         outbox: OutboxHandle,
         limits: Limits,
         metrics: Arc<Metrics>,
@@ -33,6 +37,7 @@ impl Delivery {
     ) -> Self {
         Self {
             spool,
+            keys,
             outbox,
             limits,
             metrics,
@@ -44,6 +49,19 @@ impl Delivery {
     /// Where what is said becomes durable, and waits for the publisher.
     pub(crate) const fn spool(&self) -> &Spool {
         &self.spool
+    }
+
+    /// Queues events for the disk, with keys of channels sealed; as [`Spool::append_seen`].
+    pub(super) fn append(
+        &self,
+        events: &[Event],
+        seen: Seen,
+    ) -> Result<(u64, Durable), SpoolError> {
+        let events: Vec<Event> = events
+            .iter()
+            .map(|event| self.keys.seal(event).into_owned())
+            .collect();
+        self.spool.append_seen(&events, seen)
     }
 
     /// Where it is reported what became of tasks.

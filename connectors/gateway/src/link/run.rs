@@ -227,7 +227,7 @@ impl Task {
                     }
                 };
                 let events: Vec<Event> = records.iter().map(event).collect();
-                match self.delivery.spool().append_seen(&events, *seen) {
+                match self.delivery.append(&events, *seen) {
                     Ok((next, durable)) => {
                         self.held = false;
                         events

@@ -5,6 +5,7 @@
 //! is found of at the start were being published when the process ended. They are tried again in small company, then each
 //! alone, and one that still never got an answer is set aside.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use durable::Disk;
 use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
+use crate::channel_keys::ChannelKeys;
 use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError};
 
@@ -36,6 +38,7 @@ pub(crate) struct Attempts {
     disk: Disk,
     dir: PathBuf,
     note: Mutex<Note>,
+    keys: ChannelKeys,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -50,7 +53,7 @@ struct Note {
 
 impl Attempts {
     /// Reads the note of the process before; of the events that were being published when it ended, each was tried once more.
-    pub(crate) fn open(disk: &Disk, dir: &Path) -> Self {
+    pub(crate) fn open(disk: &Disk, dir: &Path, keys: ChannelKeys) -> Self {
         let note = fs::read(dir.join(FILE)).ok();
         let mut note: Note = note
             .and_then(|json| serde_json::from_slice(&json).ok())
@@ -64,6 +67,7 @@ impl Attempts {
             disk: disk.clone(),
             dir: dir.to_owned(),
             note: Mutex::new(note),
+            keys,
         };
         attempts.write(&lock(&attempts.note));
         attempts
@@ -91,7 +95,11 @@ impl Attempts {
                 continue;
             }
             self.begin(&part);
-            let body = batch_body(part.records.iter().map(|(_, record)| *record));
+            let body = batch_body(
+                part.records
+                    .iter()
+                    .map(|(_, record)| self.keys.open(record)),
+            );
             let answer = client.events_json(body).await;
             self.over(&part, answer.is_ok());
             let answer = answer?;
@@ -209,13 +217,13 @@ struct Part<'a> {
 }
 
 /// Makes the body of a batch. The records are JSON already.
-fn batch_body<'a>(records: impl Iterator<Item = &'a [u8]>) -> Bytes {
+fn batch_body<'a>(records: impl Iterator<Item = Cow<'a, [u8]>>) -> Bytes {
     let mut body = b"{\"events\":[".to_vec();
     for (index, record) in records.enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(record);
+        body.extend_from_slice(&record);
     }
     body.extend_from_slice(b"]}");
     body.into()
@@ -233,6 +241,11 @@ fn id_of(record: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn keys() -> ChannelKeys {
+        let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key");
+        ChannelKeys::new(&client.unwrap())
+    }
+
     fn records(ids: std::ops::Range<u32>) -> Vec<Vec<u8>> {
         ids.map(|id| format!("{{\"id\":\"e{id}\",\"more\":1}}").into_bytes())
             .collect()
@@ -245,7 +258,7 @@ mod tests {
         killer: &str,
         stored: &mut BTreeSet<String>,
     ) -> bool {
-        let attempts = Attempts::open(&Disk::default(), dir);
+        let attempts = Attempts::open(&Disk::default(), dir, keys());
         for part in attempts.parts(records) {
             if part.tries >= MAX_TRIES {
                 for (id, record) in part.records {
@@ -279,7 +292,7 @@ mod tests {
         let aside = fs::read(dir.path().join("aside/e42.json")).unwrap();
         assert_eq!(aside, all[42]);
         // Nothing is suspected any more, and none is tried twice at a start without need.
-        let attempts = Attempts::open(&Disk::default(), dir.path());
+        let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
         assert_eq!(attempts.parts(&records(0..40)).len(), 1);
     }
 
@@ -287,7 +300,7 @@ mod tests {
     fn a_note_that_cannot_be_read_suspects_nobody() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
-        let attempts = Attempts::open(&Disk::default(), dir.path());
+        let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
         assert_eq!(attempts.parts(&records(0..5)).len(), 1);
     }
 }

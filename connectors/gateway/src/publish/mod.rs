@@ -23,6 +23,7 @@ use self::apart::Silence;
 use self::attempts::Attempts;
 use self::held::HeldPublisher;
 use self::pending::{Ages, Batch, Pending};
+use crate::channel_keys::ChannelKeys;
 use crate::metrics::{Metrics, add};
 use crate::spool::{Reader, Spool};
 use connector_kit::Backoff;
@@ -152,7 +153,7 @@ impl Publisher {
         let knocked = Arc::<AtomicBool>::default();
         let (folder, disk) = spool.folder();
         let publisher = Self {
-            attempts: Arc::new(Attempts::open(disk, folder)),
+            attempts: Arc::new(Attempts::open(disk, folder, ChannelKeys::new(&client))),
             most: config.batch_events,
             silence: Silence::default(),
             reader: Reader::default(),

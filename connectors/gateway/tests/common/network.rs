@@ -351,8 +351,10 @@ impl Member {
                 if new {
                     self.channels.push(target.clone());
                     self.network.join(&self.nick, &target);
+                    // With its key, as a platform tells it.
+                    let key = if target == "#keyed" { " s3cret" } else { "" };
                     let joined = EventBody::Joined {
-                        channel: target.clone(),
+                        channel: format!("{target}{key}"),
                     };
                     let id = format!("e{}", self.network.next());
                     let (shown, mut records) = self.passage("join", MessageType::Join, &target);

@@ -1,0 +1,191 @@
+//! Keys of channels are secrets, and the functions keep them in the record of the connection, so that it comes back into
+//! its channels: on the way there they lie in the spool's files sealed, with XChaCha20-Poly1305 and a key that follows from
+//! the connector's.
+//!
+//! Records that were written before have them in clear, and are published as they are.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use connector_kit::FunctionsClient;
+use protocol::{Event, EventBody};
+use serde_json::Value;
+
+/// What the sealing key is for.
+const PURPOSE: &[u8] = b"subspace keys of channels in spools v1";
+/// Begins a sealed key, in the place of the key.
+const PREFIX: &str = "sealed:v1.";
+/// Bytes of a nonce of XChaCha20-Poly1305.
+const NONCE: usize = 24;
+
+/// Seals keys of channels, and opens them.
+pub(crate) struct ChannelKeys([u8; 32]);
+
+impl std::fmt::Debug for ChannelKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelKeys").finish_non_exhaustive()
+    }
+}
+
+impl ChannelKeys {
+    pub(crate) fn new(client: &FunctionsClient) -> Self {
+        Self(client.derive_key(PURPOSE))
+    }
+
+    /// Returns an event as it may be on a disk: of a channel that was joined the key is sealed, for this connection
+    /// only. Without randomness of the system it is left out: the channel is joined without it after a restart.
+    pub(crate) fn seal<'a>(&self, event: &'a Event) -> Cow<'a, Event> {
+        let EventBody::Joined { channel } = &event.body else {
+            return Cow::Borrowed(event);
+        };
+        let Some((name, key)) = channel.split_once(' ') else {
+            return Cow::Borrowed(event);
+        };
+        let mut sealed = event.clone();
+        let channel = match self.seal_key(&context(event.account.as_str(), &event.connection), key)
+        {
+            Some(key) => format!("{name} {key}"),
+            None => name.to_owned(),
+        };
+        sealed.body = EventBody::Joined { channel };
+        Cow::Owned(sealed)
+    }
+
+    fn seal_key(&self, context: &str, key: &str) -> Option<String> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).ok()?;
+        let payload = Payload {
+            msg: key.as_bytes(),
+            aad: context.as_bytes(),
+        };
+        let sealed = XChaCha20Poly1305::new(&self.0.into())
+            .encrypt(&XNonce::from(nonce), payload)
+            .ok()?;
+        let bytes = [&nonce[..], &sealed].concat();
+        Some(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Returns a record of the spool as the functions are to get it. A key that cannot be opened, because the
+    /// connector's key is another one by now, is left out.
+    pub(crate) fn open<'a>(&self, record: &'a [u8]) -> Cow<'a, [u8]> {
+        let marked = record
+            .windows(PREFIX.len())
+            .any(|part| part == PREFIX.as_bytes());
+        if !marked {
+            return Cow::Borrowed(record);
+        }
+        self.opened(record)
+            .map_or(Cow::Borrowed(record), Cow::Owned)
+    }
+
+    fn opened(&self, record: &[u8]) -> Option<Vec<u8>> {
+        let mut event: Value = serde_json::from_slice(record).ok()?;
+        let text = |key: &str| event.get(key).and_then(Value::as_str);
+        if text("event") != Some("joined") {
+            return None;
+        }
+        let (name, sealed) = text("channel")?.split_once(' ')?;
+        let sealed = sealed.strip_prefix(PREFIX)?;
+        let context = context(text("account")?, text("connection")?);
+        let channel = match self.open_key(&context, sealed) {
+            Some(key) => format!("{name} {key}"),
+            None => {
+                tracing::warn!(
+                    account = text("account"),
+                    "the key of a channel that was joined cannot be opened with this connector's key; the channel is remembered without it"
+                );
+                name.to_owned()
+            }
+        };
+        event["channel"] = channel.into();
+        serde_json::to_vec(&event).ok()
+    }
+
+    fn open_key(&self, context: &str, sealed: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
+        let payload = Payload {
+            msg: sealed,
+            aad: context.as_bytes(),
+        };
+        let key = XChaCha20Poly1305::new(&self.0.into())
+            .decrypt(&XNonce::from(*nonce), payload)
+            .ok()?;
+        String::from_utf8(key).ok()
+    }
+}
+
+/// What a sealed key belongs to.
+fn context(account: &str, connection: &str) -> String {
+    format!("{account}\n{connection}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(connector: u8) -> ChannelKeys {
+        let client = FunctionsClient::new("http://127.0.0.1:1", "irc", &[connector; 32]);
+        ChannelKeys::new(&client.unwrap())
+    }
+
+    fn joined(channel: &str) -> Event {
+        Event {
+            id: "e1".into(),
+            account: "alice".parse().unwrap(),
+            connection: "c".into(),
+            body: EventBody::Joined {
+                channel: channel.to_owned(),
+            },
+        }
+    }
+
+    fn record(event: &Event) -> Vec<u8> {
+        serde_json::to_vec(event).unwrap()
+    }
+
+    fn read(record: &[u8]) -> Event {
+        serde_json::from_slice(record).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_in_no_record_and_comes_back_out_of_it() {
+        let event = joined("#c hunter-2 sealed:v1.x");
+        let stored = record(&keys(1).seal(&event));
+        let text = String::from_utf8_lossy(&stored);
+        assert!(
+            text.contains("#c sealed:v1.") && !text.contains("hunter"),
+            "{text}"
+        );
+        assert_eq!(read(&keys(1).open(&stored)), event);
+        assert_ne!(stored, record(&keys(1).seal(&event)), "never twice alike");
+        // With another key of the connector, or moved to another connection, only the channel is left.
+        assert_eq!(read(&keys(2).open(&stored)), joined("#c"));
+        let moved = text.replace("alice", "mallory");
+        let left = read(&keys(1).open(moved.as_bytes()));
+        assert_eq!(left.body, joined("#c").body);
+    }
+
+    #[test]
+    fn everything_else_stays_as_it_is() {
+        for event in [
+            joined("#c"),
+            Event {
+                body: EventBody::Left {
+                    channel: "#c sealed:v1.x".into(),
+                },
+                ..joined("")
+            },
+        ] {
+            let stored = record(&keys(1).seal(&event));
+            assert_eq!(read(&stored), event);
+            assert_eq!(*keys(1).open(&stored), stored);
+        }
+        // As earlier versions wrote it.
+        let old = record(&joined("#c hunter-2"));
+        assert_eq!(*keys(1).open(&old), old);
+    }
+}
