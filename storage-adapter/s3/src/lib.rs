@@ -10,6 +10,7 @@
 //! A request that comes after its sender gave it up is a hazard of the protocol: an unconditional write or a
 //! deletion that timed out can still happen late. The tree writes with conditions and to new keys only.
 
+mod conditions;
 mod counts;
 #[cfg(feature = "native")]
 mod delete;
@@ -30,9 +31,9 @@ mod store;
 
 pub use self::options::S3Options;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use conditions::{Conditions, OpenError};
 pub use counts::Requests;
 #[cfg(feature = "native")]
 pub use native::{guarded_http, native_http};
-pub use probe::{Conditions, OpenError};
 pub use settings::{MAX_PREFIX_BYTES, S3Settings, SettingsError};
 pub use store::{Commits, Limits, S3Store};

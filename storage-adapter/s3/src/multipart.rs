@@ -7,9 +7,9 @@ use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use storage_adapter::{BodyError, ETag, Host, PutMode, StoreError};
 
+use crate::conditions::Conditions;
 use crate::counts::Class;
 use crate::errors::{Failure, Kind};
-use crate::probe::Conditions;
 use crate::put::{Headers, Next, Piece, Pieces, WRITE_ID, next};
 use crate::store::{Commits, Inner, MAX_PARTS, etag};
 

@@ -5,9 +5,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use storage_adapter::{BodyError, ByteStream, ETag, Host, PutMode, StoreError};
 
+use crate::conditions::Conditions;
 use crate::counts::Class;
 use crate::errors::{Failure, Kind};
-use crate::probe::Conditions;
 use crate::store::{Commits, Inner, etag, quoted};
 
 /// The metadata that says which write made an object.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use storage_adapter::Host;
 
-use crate::probe::{Conditions, NO_CONDITIONS, OpenError};
+use crate::conditions::{Conditions, NO_CONDITIONS, OpenError};
 use crate::store::{Commits, Limits, S3Store};
 use crate::{S3Settings, SharedHttpClient};
 

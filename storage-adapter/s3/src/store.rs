@@ -17,9 +17,9 @@ use storage_adapter::{
     ByteStream, ETag, Entry, GetOptions, Host, Object, ObjectStore, PutMode, StoreError, Versions,
 };
 
+use crate::conditions::{Conditions, OpenError};
 use crate::counts::{Class, Counters, Requests};
 use crate::errors::Kind;
-use crate::probe::{Conditions, OpenError};
 use crate::{S3Settings, SharedHttpClient, keys};
 
 /// Parts of an upload at most.
