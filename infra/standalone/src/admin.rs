@@ -7,6 +7,7 @@ use storage_s3::S3Settings;
 use crate::data::DataFolder;
 use crate::password;
 use crate::relocate::{self, Wanted};
+use crate::router::Functions;
 use crate::serve;
 use crate::settings::{self, Flags, Settings};
 
@@ -143,7 +144,7 @@ pub(crate) fn move_account(name: &str, wanted: &Wanted, flags: Flags) -> anyhow:
 
 fn with_functions<T>(
     flags: Flags,
-    act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
+    act: impl AsyncFnOnce(&Functions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let (settings, folder) = existing(flags)?;
     within(&settings, &folder, act)
@@ -159,7 +160,7 @@ fn existing(flags: Flags) -> anyhow::Result<(Settings, DataFolder)> {
 fn within<T>(
     settings: &Settings,
     folder: &DataFolder,
-    act: impl AsyncFnOnce(&serve::Functions) -> anyhow::Result<T>,
+    act: impl AsyncFnOnce(&Functions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     // Where one process decides what may be written, this one may only do it while that one does not run.
     let alone = settings

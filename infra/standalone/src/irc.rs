@@ -10,27 +10,13 @@ use program::Share;
 use tokio::net::TcpListener;
 
 use crate::data::DataFolder;
-use crate::serve::connector_key;
+use crate::keys::connector_key;
 use crate::settings::Settings;
 
 /// Id of the IRC server among the connectors; it serves no platform to browsers.
 pub(crate) const IRCD: &str = "ircd";
 /// Name of the IRC server if the origin gives none.
 const LOCAL_NAME: &str = "irc.localhost";
-
-/// A configured name.
-pub(crate) fn server_name(name: &str) -> anyhow::Result<String> {
-    let fits = name.contains('.')
-        && name.len() <= 63
-        && !name.starts_with(['.', '-'])
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    if !fits {
-        bail!("ircd-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
-    }
-    Ok(name.to_lowercase())
-}
 
 /// The IRC server's name in ids and archives: the origin's host if that is a domain name.
 pub(crate) fn name(settings: &Settings, origin: &str) -> String {

@@ -8,7 +8,7 @@ use smtp_connector::{DomainName, Options, Smtp, SmtpConfig};
 use tokio::net::TcpListener;
 
 use crate::data::DataFolder;
-use crate::serve::connector_key;
+use crate::keys::connector_key;
 use crate::settings::Settings;
 
 /// Id of the mail connector.

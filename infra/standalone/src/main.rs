@@ -5,6 +5,7 @@ mod data;
 #[cfg(test)]
 mod generated;
 mod irc;
+mod keys;
 mod mail;
 mod options;
 mod password;

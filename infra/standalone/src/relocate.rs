@@ -5,7 +5,7 @@ use clap::Args;
 use functions_core::{BucketSettings, NewStoreLocation};
 use protocol::AccountName;
 
-use crate::serve::Functions;
+use crate::router::Functions;
 
 /// What the variables of a destination begin with.
 const VARIABLES: &str = "SUBSPACE_TO_S3_";

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use functions_native::{NativeHost, NativeStore};
 use gateway::{GatewayService, Peer};
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -13,8 +14,10 @@ use http_server::{Limits, Lingering};
 use hyper::body::Incoming;
 use metrics::Exposition;
 
-use crate::serve::Functions;
 use crate::statics::StaticFiles;
+
+/// The functions over files or a bucket, natively.
+pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 
 /// The body of answers.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;

@@ -16,15 +16,13 @@ use tokio::sync::watch;
 
 use crate::data::{DataFolder, ServerLock};
 use crate::irc::{self, IRCD};
+use crate::keys::connector_key;
 use crate::mail;
-use crate::router::Router;
+use crate::router::{Functions, Router};
 use crate::settings::{self, Flags, Settings};
 use crate::shares::Shares;
 use crate::statics::StaticFiles;
 use crate::turn;
-
-/// The functions over files or a bucket, natively.
-pub(crate) type Functions = functions_core::Functions<NativeStore, NativeHost>;
 
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -317,16 +315,6 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// Every connector has a key of its own, so that one that leaks opens nothing else.
-pub(crate) fn connector_key(master: &[u8; 32], id: &str) -> Vec<u8> {
-    let mut key = vec![0; 32];
-    let info = format!("subspace connector v1 {id}");
-    // HKDF-SHA256 fails above 255 * 32 bytes only (RFC 5869, section 2.3).
-    let expanded = hkdf::Hkdf::<sha2::Sha256>::new(None, master).expand(info.as_bytes(), &mut key);
-    debug_assert!(expanded.is_ok());
-    key
-}
-
 /// Where a listener is reached from this machine: an unspecified address listens on loopback too.
 fn dialable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -371,21 +359,5 @@ mod tests {
         assert!(at(None, "[::]:6700").is_some());
         assert_eq!(at(None, "127.0.0.1:6700"), None);
         assert_eq!(at(Some("https://chat.example.org"), "0.0.0.0:6700"), None);
-    }
-
-    #[test]
-    fn connectors_have_keys_of_their_own() {
-        assert_eq!(
-            connector_key(&[1; 32], "irc"),
-            connector_key(&[1; 32], "irc")
-        );
-        assert_ne!(
-            connector_key(&[1; 32], "irc"),
-            connector_key(&[1; 32], "ircd")
-        );
-        assert_ne!(
-            connector_key(&[1; 32], "irc"),
-            connector_key(&[2; 32], "irc")
-        );
     }
 }

@@ -10,7 +10,6 @@ use options::Networks;
 use settings::Given;
 use storage_s3::S3Settings;
 
-use crate::irc;
 use crate::options::Options;
 
 /// What was given on the command line.
@@ -67,7 +66,7 @@ impl Settings {
         check_channels(&options.channels.0)?;
         let mut ircd = options.ircd.config("ircd-")?;
         if let Some(name) = &options.ircd.name {
-            ircd.name = irc::server_name(name)?;
+            ircd.name = server_name(name)?;
         }
         let turn = options.turn.config("turn-")?;
         check_turn(&turn)?;
@@ -155,6 +154,20 @@ fn line(key: &str, text: &str) -> anyhow::Result<()> {
         bail!("{key}: found {text:?}, expected 1 to 100 bytes on one line");
     }
     Ok(())
+}
+
+/// Checks the name of the IRC server.
+fn server_name(name: &str) -> anyhow::Result<String> {
+    let fits = name.contains('.')
+        && name.len() <= 63
+        && !name.starts_with(['.', '-'])
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    if !fits {
+        bail!("ircd-name: found \"{name}\", expected a host name with a dot, like irc.example.org");
+    }
+    Ok(name.to_lowercase())
 }
 
 fn check_channels(names: &[String]) -> anyhow::Result<()> {
