@@ -74,7 +74,7 @@ impl Jitter {
             Self::Equal => whole / 2,
         };
         // Below 2^64 times 2^64; what is divided off leaves at most `whole - least`.
-        let drawn = (u128::from(whole - least) + 1) * u128::from(random) >> u64::BITS;
+        let drawn = ((u128::from(whole - least) + 1) * u128::from(random)) >> u64::BITS;
         Duration::from_nanos(least + u64::try_from(drawn).unwrap_or(u64::MAX))
     }
 }
