@@ -1,13 +1,12 @@
-//! Installing what is missing, and nothing else.
+//! Debian packages: those that are missing are installed, and nothing else.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::places::{Places, find_program};
-use crate::report::{say, timed};
-use crate::wasm::WasmRust;
-use crate::{npm, process, python, tools};
+use crate::places::find_program;
+use crate::process;
+use crate::report::timed;
 
 /// A Debian package, and what shows that it (or something as good) is there.
 #[derive(Clone, Copy, Debug)]
@@ -122,24 +121,6 @@ pub(crate) const TEST_PEERS: &[Package] = &[
     },
     COTURN,
 ];
-
-/// Installs everything that any command needs.
-///
-/// # Errors
-///
-/// Something could not be installed.
-pub(crate) fn everything(places: &Places) -> Result<()> {
-    let mut all = vec![CC, LIBC, NODE, NPM];
-    all.extend_from_slice(TEST_PEERS);
-    packages(&all)?;
-    npm::install_all(places)?;
-    npm::unpack_all(places)?;
-    WasmRust::find(places)?;
-    tools::install_all(places)?;
-    python::install_all(places)?;
-    say(format_args!("Everything is installed."));
-    Ok(())
-}
 
 /// Installs the Debian packages that are missing.
 ///

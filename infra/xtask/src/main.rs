@@ -16,12 +16,14 @@ mod process;
 mod python;
 mod report;
 mod run;
+mod setup;
 mod spin;
 mod stamp;
 mod tools;
 mod wasm;
 mod wasm_debian;
 mod wasm_names;
+mod wasm_target;
 mod worker;
 
 use std::process::ExitCode;
@@ -132,7 +134,7 @@ fn main() -> ExitCode {
     let result = process::watch_signals()
         .and_then(|()| Places::find())
         .and_then(|places| match cli.command {
-            Action::Setup => install::everything(&places),
+            Action::Setup => setup::everything(&places),
             Action::Run { serve } => run::run(&places, serve),
             Action::Test(options) => checks::test(&places, &options),
             Action::Lint => checks::lint(&places),

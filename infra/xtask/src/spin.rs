@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use crate::places::Places;
 use crate::report::{say, timed};
 use crate::tools;
-use crate::wasm::{Target, WasmRust};
+use crate::wasm::WasmRust;
+use crate::wasm_target::Target;
 use crate::{client, install, npm, process};
 
 /// What the suite runs.

@@ -10,6 +10,7 @@ use crate::places::{Places, find_program};
 use crate::process;
 use crate::report::{say, timed};
 use crate::wasm_debian::DebianRust;
+use crate::wasm_target::Target;
 
 /// How long rustup may take to fetch the targets, in seconds.
 const RUSTUP_SECONDS: &str = "180";
@@ -17,25 +18,6 @@ const RUSTUP_SECONDS: &str = "180";
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Decides which Rust is used, `rustup` or `debian`; for who wants to test one of them.
 const CHOICE: &str = "SUBSPACE_WASM_RUST";
-
-/// What is built for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Target {
-    /// A component with WASI, for Spin and wasmtime.
-    Wasi,
-    /// A module without a system, for Workers.
-    Unknown,
-}
-
-impl Target {
-    /// Returns the target's name.
-    pub(crate) const fn triple(self) -> &'static str {
-        match self {
-            Self::Wasi => "wasm32-wasip2",
-            Self::Unknown => "wasm32-unknown-unknown",
-        }
-    }
-}
 
 /// A Rust that knows both targets.
 #[derive(Clone, Debug)]

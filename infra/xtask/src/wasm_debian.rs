@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::places::{Places, find_program};
 use crate::report::timed;
-use crate::wasm::Target;
+use crate::wasm_target::Target;
 use crate::{install, process, stamp, tools};
 
 /// Changes when the folder has to be made in another way.
