@@ -8,7 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bound of a connection, an extension of its requests: whoever answers one with an upgrade may set it before.
 #[derive(Clone, Default)]
-pub struct MessageBound(Arc<Mutex<Option<Rule>>>);
+pub struct MessageBound {
+    rule: Arc<Mutex<Option<Rule>>>,
+    written: Arc<Mutex<Option<Written>>>,
+}
+
+/// Told how many bytes of an upgraded connection were written.
+type Written = Box<dyn Fn(usize) + Send>;
 
 struct Rule {
     most: u64,
@@ -37,16 +43,31 @@ impl MessageBound {
         over: impl FnMut() -> bool + Send + 'static,
     ) {
         let (lifted, over) = (Box::new(lifted), Box::new(over));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rule { most, lifted, over });
+        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Rule { most, lifted, over });
+    }
+
+    /// Has `written` told how many bytes the system has taken for the other side, once the connection is upgraded; the
+    /// head of the answer that upgrades it is among them.
+    pub fn count_written(&self, written: impl Fn(usize) + Send + 'static) {
+        let mut known = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(Box::new(written));
+    }
+
+    fn written(&self, bytes: usize) {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(written) = &*written {
+            written(bytes);
+        }
     }
 
     fn is_over(&self) -> bool {
-        let mut rule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
         rule.as_mut().is_some_and(|rule| (rule.over)())
     }
 
     fn check(&self, length: u64) -> io::Result<()> {
-        let rule = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
         match &*rule {
             Some(rule) if length > rule.most && !(rule.lifted)() => {
                 let text = "a message of a WebSocket is too long for somebody who is not known";
@@ -90,6 +111,11 @@ impl Reading {
     /// Whether nobody has business on the connection any more.
     pub(crate) fn is_over(&self) -> bool {
         self.bound.is_over()
+    }
+
+    /// So many bytes were written after the connection was upgraded.
+    pub(crate) fn written(&self, bytes: usize) {
+        self.bound.written(bytes);
     }
 
     /// The first bytes of a head are about to be read.

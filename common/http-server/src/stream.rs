@@ -217,6 +217,11 @@ impl TimedStream {
     ) -> Poll<io::Result<usize>> {
         if attempt.is_ready() {
             self.write.stop();
+            if let Poll::Ready(Ok(bytes)) = &attempt
+                && self.phase.is_upgraded()
+            {
+                self.reading.written(*bytes);
+            }
             return attempt;
         }
         self.write.start(self.write_timeout);

@@ -59,6 +59,8 @@ pub struct Limits {
     pub payload: u64,
     /// Packets that may wait for a slow client; beyond it the socket is closed.
     pub socket_queue: usize,
+    /// Bytes that may wait for a slow client; beyond it the socket is closed.
+    pub socket_bytes: usize,
     /// Events a socket may send in [`Limits::EVENT_WINDOW`].
     pub events: u32,
     /// How long a socket that sent more is not heard.
@@ -124,6 +126,7 @@ impl Default for Limits {
         Self {
             payload: 262_144,
             socket_queue: 8_192,
+            socket_bytes: 4 << 20,
             events: 100,
             block: Duration::from_secs(5),
             sockets_per_account: 64,

@@ -182,6 +182,7 @@ impl Gateway {
             limits.sessions_open,
             limits.unproven,
             limits.unproven_per_ip,
+            limits.socket_bytes,
         );
         let (sockets, io) = SocketIo::builder()
             .req_path(PATH)

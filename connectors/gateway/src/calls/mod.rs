@@ -15,7 +15,7 @@ use socketioxide::extract::SocketRef;
 pub(crate) use self::rooms::Comer;
 use self::rooms::{Rooms, tell};
 use self::signal::Signal;
-use crate::sockets::dismiss;
+use crate::sockets::{dismiss, outgoing};
 use crate::sync::lock;
 
 /// How long a socket that is refused is kept open, so that it reads why.
@@ -120,10 +120,13 @@ impl Calls {
     }
 }
 
-/// Sends to a socket. It fails only if the socket is closed or does not read; its client comes back and
-/// negotiates anew.
+/// Sends to a socket. One that does not read is closed; its client comes back and negotiates anew.
 pub(crate) fn say(socket: &SocketRef, event: &str, value: &Value) {
-    let _ = socket.emit(event, value);
+    if outgoing::emit(socket, event, value).is_err() {
+        tracing::info!("a participant of a call does not read; their socket is closed");
+        // Fails only if it is closed already or its queue is full; the ping timeout ends it then.
+        let _ = socket.clone().disconnect();
+    }
 }
 
 /// Tells a socket why it is refused, and closes it.

@@ -194,7 +194,9 @@ fn hear(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<Asked>) {
                         return ready(());
                     }
                 }
-                let (value, reply) = (data.unwrap_or_default(), Reply::new(ack));
+                let value = data.unwrap_or_default();
+                let ack = wants.0.then_some(ack);
+                let reply = Reply::new(ack, socket, Arc::clone(&metrics));
                 let asked = match event {
                     "schemas" => Asked::Schemas(value, wants.0.then_some(reply)),
                     "activity-object" => Asked::Register(value, reply),

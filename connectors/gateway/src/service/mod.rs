@@ -8,12 +8,13 @@ mod wake;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use http_server::MessageBound;
@@ -101,10 +102,12 @@ impl GatewayService {
                 "the gateway is shutting down",
             )
         } else {
+            let places = Arc::clone(&self.parts.places);
+            let id = session_in(&request).map(str::to_owned);
             match self.bounded(request) {
                 Ok(request) => tower_service::Service::call(&mut self.sockets, request)
                     .await?
-                    .map(BodyExt::boxed_unsync),
+                    .map(|body| counted(body, places, id)),
                 Err(refused) => *refused,
             }
         };
@@ -130,8 +133,7 @@ impl GatewayService {
             )));
         }
         let query = request.uri().query().unwrap_or_default();
-        // As Socket.IO reads it.
-        let id = query.split('&').find_map(|pair| pair.strip_prefix("sid="));
+        let id = session_in(&request);
         let proven = id.is_some_and(|id| self.parts.places.is_proven(id));
         let most = if proven { u64::MAX } else { MAX_UNPROVEN };
         let place = if id.is_none() && request.method() == Method::GET {
@@ -154,10 +156,13 @@ impl GatewayService {
             match (&place, id) {
                 (Some(place), _) => {
                     bound.set_until(MAX_UNPROVEN, place.proven(), place.over());
+                    let unread = Arc::clone(place.unread());
+                    bound.count_written(move |bytes| unread.written(bytes));
                 }
                 (None, Some(id)) => {
                     let (places, id) = (Arc::clone(&self.parts.places), id.to_owned());
                     let over = places.over(id.clone());
+                    bound.count_written(counter(Arc::clone(&places), id.clone()));
                     bound.set_until(MAX_UNPROVEN, move || places.is_proven(&id), over);
                 }
                 (None, None) => {}
@@ -205,6 +210,43 @@ impl GatewayService {
             .any(|allowed| allowed.as_bytes() == origin.as_bytes())
             .then(|| origin.clone())
     }
+}
+
+/// The id of the session that a request belongs to, as Socket.IO reads it.
+fn session_in<B>(request: &Request<B>) -> Option<&str> {
+    let mut pairs = request.uri().query()?.split('&');
+    pairs.find_map(|pair| pair.strip_prefix("sid="))
+}
+
+/// Takes note of what is written to the WebSocket of a session that was begun by polling: it shows its ticket later.
+fn counter(places: Arc<Places>, id: String) -> impl Fn(usize) + Send + Sync + 'static {
+    let known = OnceLock::new();
+    move |bytes| {
+        if known.get().is_none()
+            && let Some(unread) = places.unread(&id)
+        {
+            let _first = known.set(unread);
+        }
+        if let Some(unread) = known.get() {
+            unread.written(bytes);
+        }
+    }
+}
+
+/// Takes note of what the answer to a poll of a session carries away, when it is written.
+fn counted<B>(body: B, places: Arc<Places>, id: Option<String>) -> Body
+where
+    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let count = move |frame: Frame<Bytes>| {
+        if let (Some(part), Some(id)) = (frame.data_ref(), &id)
+            && let Some(unread) = places.unread(id)
+        {
+            unread.polled(part);
+        }
+        frame
+    };
+    body.map_frame(count).boxed_unsync()
 }
 
 fn cross_origin(headers: &mut HeaderMap, origin: Option<HeaderValue>) {

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use protocol::{AccountName, RoomSpelling, SessionRef, Timestamp};
 use serde_json::Value;
 use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
+use super::outgoing;
 use crate::dialect::{Dialect, error_event};
 use crate::metrics::{Metrics, add};
 use crate::platform::SocketId;
@@ -64,13 +64,14 @@ impl Client {
         if self.ended.load(Ordering::SeqCst) {
             return;
         }
-        if let Err(SendError::Socket(SocketError::InternalChannelFull)) =
-            self.socket.emit(event, value)
-        {
-            add(&self.metrics.sockets_too_slow);
-            tracing::info!(account = %self.account, "a client does not read; its socket is closed");
-            self.disconnect();
+        if outgoing::emit(&self.socket, event, value).is_err() {
+            self.too_slow();
         }
+    }
+
+    fn too_slow(&self) {
+        tracing::info!(account = %self.account, "a client does not read; its socket is closed");
+        close_slow(&self.socket, &self.metrics);
     }
 
     /// Lets it neither receive nor send from now on, tells it why, and closes it.
@@ -108,8 +109,19 @@ impl Client {
     }
 }
 
+/// Closes a socket whose client does not read.
+fn close_slow(socket: &SocketRef, metrics: &Metrics) {
+    add(&metrics.sockets_too_slow);
+    // Fails only if the socket is closed already or its queue is full; the ping timeout ends it then.
+    let _ = socket.clone().disconnect();
+}
+
 /// Answers one request; does nothing if the client wants no answer.
-pub(crate) struct Reply(AckSender);
+pub(crate) struct Reply {
+    ack: Option<AckSender>,
+    socket: SocketRef,
+    metrics: Arc<Metrics>,
+}
 
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,18 +130,30 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Reply {
-    pub(crate) fn new(ack: AckSender) -> Self {
-        Self(ack)
+    /// `ack`: nothing if the client does not wait for one.
+    pub(crate) fn new(ack: Option<AckSender>, socket: SocketRef, metrics: Arc<Metrics>) -> Self {
+        Self {
+            ack,
+            socket,
+            metrics,
+        }
     }
 
+    /// Answers. A client that does not read is cut off, as by [`Client::message`].
     pub(crate) fn send(self, value: &Value) {
-        // Fails only if the socket is gone.
-        let _ = self.0.send(value);
+        self.ack(Some(value));
     }
 
     /// Answers without a value, as callbacks whose first argument is an error expect.
     pub(crate) fn send_nothing(self) {
-        let nothing: [u8; 0] = [];
-        let _ = self.0.send(&nothing);
+        self.ack(None);
+    }
+
+    fn ack(self, argument: Option<&Value>) {
+        if let Some(ack) = self.ack
+            && outgoing::ack(&self.socket, ack, argument).is_err()
+        {
+            close_slow(&self.socket, &self.metrics);
+        }
     }
 }

@@ -3,8 +3,10 @@
 pub(crate) mod addresses;
 pub(crate) mod client;
 pub(crate) mod limiter;
+pub(crate) mod outgoing;
 pub(crate) mod places;
 pub(crate) mod tickets;
+pub(crate) mod unread;
 
 use std::net::IpAddr;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::unread::Unread;
 use crate::sync::lock;
 
 /// How long a session is kept after its last socket was refused or has ended: for what it was told, and for another
@@ -28,6 +29,8 @@ pub(crate) struct Places {
     most_unproven: usize,
     /// Sessions without a ticket of one address.
     most_of_address: usize,
+    /// Bytes that a session may be sent and not read.
+    most_unread: usize,
     counts: Mutex<Counts>,
     /// Told the ids of sessions whose last socket is gone.
     left: mpsc::UnboundedSender<(String, Instant)>,
@@ -45,17 +48,25 @@ struct Counts {
     addresses: HashMap<IpAddr, usize>,
     /// Ids of sessions that have shown a ticket.
     proven: HashSet<String>,
+    /// What sessions that have ever shown a ticket were sent and have not read, by their ids.
+    unread: HashMap<String, Arc<Unread>>,
     /// Ids of sessions whose last socket was refused or has ended, and when.
     left: HashMap<String, Instant>,
 }
 
 impl Places {
-    pub(crate) fn new(most: usize, most_unproven: usize, most_of_address: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        most: usize,
+        most_unproven: usize,
+        most_of_address: usize,
+        most_unread: usize,
+    ) -> Arc<Self> {
         let (left, leavers) = mpsc::unbounded_channel();
         Arc::new(Self {
             most,
             most_unproven,
             most_of_address,
+            most_unread,
             counts: Mutex::default(),
             left,
             leavers: Mutex::new(Some(leavers)),
@@ -111,6 +122,7 @@ impl Places {
             places: Arc::clone(self),
             address,
             proofs: Mutex::default(),
+            unread: Arc::new(Unread::new(self.most_unread)),
             id: OnceLock::new(),
         })))
     }
@@ -118,6 +130,11 @@ impl Places {
     /// Whether the session with this id has shown a ticket.
     pub(crate) fn is_proven(&self, id: &str) -> bool {
         lock(&self.counts).proven.contains(id)
+    }
+
+    /// Returns what the session with this id was sent and has not read, if it has ever shown a ticket.
+    pub(crate) fn unread(&self, id: &str) -> Option<Arc<Unread>> {
+        lock(&self.counts).unread.get(id).map(Arc::clone)
     }
 
     /// Returns how many sessions there are, and how many of them have shown no ticket.
@@ -157,6 +174,7 @@ struct Held {
     address: Option<IpAddr>,
     /// How many of its sockets have shown a ticket.
     proofs: Mutex<usize>,
+    unread: Arc<Unread>,
     /// Known from the first socket on.
     id: OnceLock<String>,
 }
@@ -176,6 +194,11 @@ impl Place {
     /// The address of the client, as far as it is known.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.0.address
+    }
+
+    /// What the session was sent and has not read.
+    pub(crate) fn unread(&self) -> &Arc<Unread> {
+        &self.0.unread
     }
 
     /// Returns what tells whether the session has shown a ticket; it does not hold the place.
@@ -216,6 +239,9 @@ impl Place {
             let mut counts = lock(&self.0.places.counts);
             counts.remove_unproven(self.0.address);
             counts.proven.insert(id.clone());
+            self.0.id.get_or_init(|| id.clone());
+            let unread = Arc::clone(&self.0.unread);
+            counts.unread.insert(id.clone(), unread);
             counts.left.remove(&id);
         }
         *proofs += 1;
@@ -254,6 +280,7 @@ impl Drop for Held {
         counts.sessions = counts.sessions.saturating_sub(1);
         counts.remove_unproven(self.address);
         if let Some(id) = self.id.get() {
+            counts.unread.remove(id);
             counts.left.remove(id);
         }
     }
@@ -267,7 +294,7 @@ mod tests {
 
     #[test]
     fn sessions_without_a_ticket_are_few_of_an_address_and_in_all() {
-        let places = Places::new(10, 3, 2);
+        let places = Places::new(10, 3, 2, 1);
         let one = places.enter(HERE, false).unwrap();
         let two = places.enter(HERE, false).unwrap();
         assert!(places.enter(HERE, false).is_none(), "two of an address");
@@ -279,6 +306,7 @@ mod tests {
         let proof = one.prove("s1".to_owned());
         let second = one.prove("s1".to_owned());
         assert!(places.is_proven("s1") && !places.is_proven("s2"));
+        assert!(places.unread("s1").is_some() && places.unread("s2").is_none());
         let three = places.enter(HERE, false).unwrap();
         assert!(places.enter(HERE, false).is_none());
         // Whose socket has ended counts again, though it may be one too many.
@@ -286,6 +314,8 @@ mod tests {
         assert!(places.is_proven("s1"));
         drop(second);
         assert!(!places.is_proven("s1"));
+        // What it was sent is still read.
+        assert!(places.unread("s1").is_some());
         assert_eq!(places.usage(), (4, 4));
         drop((two, other, three));
         assert_eq!(places.usage(), (1, 1));
@@ -294,12 +324,13 @@ mod tests {
         assert_eq!(places.usage(), (1, 1));
         drop(again);
         assert_eq!(places.usage(), (0, 0));
+        assert!(places.unread("s1").is_none());
         assert!(lock(&places.counts).addresses.is_empty());
     }
 
     #[test]
     fn sessions_are_bounded_in_all() {
-        let places = Places::new(2, 2, 2);
+        let places = Places::new(2, 2, 2, 1);
         let held: Vec<Place> = (0..2).map(|_| places.enter(None, false).unwrap()).collect();
         let proofs: Vec<Proof> = held
             .iter()

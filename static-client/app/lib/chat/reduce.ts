@@ -232,7 +232,7 @@ function leave(context: Context) {
   // As archives have it.
   const what = by
     ? `was kicked by ${by}`
-    : activity.object?.['quit'] === true
+    : object && 'quit' in object && object.quit === true
       ? 'quit'
       : 'left';
   const sentence = `${who} ${what}${reason ? ` (${reason})` : ''}`;
