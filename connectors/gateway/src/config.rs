@@ -86,7 +86,7 @@ pub struct Limits {
     /// Size at which a segment of the spool is closed, bytes.
     pub segment_bytes: u64,
     /// Bytes that messages of one account may take while its archive cannot be written.
-    pub held_bytes: u64,
+    pub deferred_bytes: u64,
     /// Most events in one batch to the functions.
     pub batch_events: usize,
     /// Most bytes in one batch to the functions.
@@ -99,7 +99,7 @@ pub struct Limits {
     /// Longest pause before something that failed is tried again.
     pub retry: Duration,
     /// Longest pause before messages of an account whose archive cannot be written are sent again.
-    pub held_retry: Duration,
+    pub deferred_retry: Duration,
     /// How often the list of connections is fetched, plus up to a fifth.
     pub refresh: Duration,
     /// How often the functions are asked whether sessions ended, plus up to a half.
@@ -139,13 +139,13 @@ impl Default for Limits {
             in_flight: 1_024,
             spool_bytes: 1 << 30,
             segment_bytes: 8 << 20,
-            held_bytes: 64 << 20,
+            deferred_bytes: 64 << 20,
             batch_events: 500,
             batch_bytes: 512 << 10,
             publish_interval: Duration::from_millis(500),
             publish_age: Duration::from_secs(300),
             retry: Duration::from_secs(30),
-            held_retry: Duration::from_secs(300),
+            deferred_retry: Duration::from_secs(300),
             refresh: Duration::from_secs(60),
             sessions: Duration::from_secs(10),
             outbox: Duration::from_secs(10),

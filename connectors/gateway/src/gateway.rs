@@ -120,7 +120,7 @@ impl Gateway {
         let spool_config = SpoolConfig {
             max_bytes: limits.spool_bytes,
             segment_bytes: limits.segment_bytes,
-            held_bytes: limits.held_bytes,
+            deferred_bytes: limits.deferred_bytes,
         };
         let spool = Spool::open(&config.spool, spool_config, |_, event| {
             let key = (event.account.clone(), event.connection.clone());
@@ -143,9 +143,9 @@ impl Gateway {
             interval: limits.publish_interval,
             age: limits.publish_age,
             retry: limits.retry,
-            held_retry: limits.held_retry,
+            deferred_retry: limits.deferred_retry,
         };
-        let (publisher, looks) = Publisher::with_metrics(
+        let (publisher, flushes) = Publisher::with_metrics(
             spool.clone(),
             client.clone(),
             publisher_config,
@@ -242,7 +242,7 @@ impl Gateway {
                 id: config.id,
                 key: config.key,
                 outbox,
-                looks,
+                flushes,
                 spool: spool.clone(),
                 sessions,
             },

@@ -46,7 +46,7 @@ async fn a_key_reaches_the_functions_and_is_in_no_file() {
     let config = SpoolConfig {
         max_bytes: 1 << 20,
         segment_bytes: 1 << 16,
-        held_bytes: 1 << 16,
+        deferred_bytes: 1 << 16,
     };
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
     let assigned = assignment("alice", "alice", &[]);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 const SPOOL: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 4 << 10,
-    held_bytes: 1 << 16,
+    deferred_bytes: 1 << 16,
 };
 const CONFIG: PublisherConfig = PublisherConfig {
     batch_events: 7,
@@ -27,7 +27,7 @@ const CONFIG: PublisherConfig = PublisherConfig {
     interval: Duration::from_millis(1),
     age: Duration::from_millis(5),
     retry: Duration::from_millis(20),
-    held_retry: Duration::from_millis(20),
+    deferred_retry: Duration::from_millis(20),
 };
 
 fn event(number: usize) -> Event {
@@ -195,11 +195,11 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
         let (_, durable) = spool.append(chunk).unwrap();
         durable.await.unwrap();
     }
-    common::until("all are published or held", || spool.cursor() == 61).await;
+    common::until("all are published or deferred", || spool.cursor() == 61).await;
     let arrived: Vec<Event> = functions.stored();
     assert_eq!(arrived.len(), 31);
     assert!(arrived.iter().any(|event| event.id == "joined"));
-    // A restart changes nothing; what is held is shown like the rest of the spool.
+    // A restart changes nothing; what is deferred is shown like the rest of the spool.
     task.abort();
     let _ = task.await;
     spool.close();
@@ -236,8 +236,9 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
         .collect();
     let expected: Vec<String> = (0..30).map(|n| format!("event-{}", 2 * n + 1)).collect();
     assert_eq!(bobs, expected, "in order");
-    common::until("nothing is held any more", || {
-        std::fs::read_dir(dir.path().join("held")).is_ok_and(|mut held| held.next().is_none())
+    common::until("nothing is deferred any more", || {
+        std::fs::read_dir(dir.path().join("held"))
+            .is_ok_and(|mut deferred| deferred.next().is_none())
     })
     .await;
     closing.send_replace(true);

@@ -28,7 +28,7 @@ async fn who_connects_after_a_restart_waits_for_what_was_recorded() {
     let config = SpoolConfig {
         max_bytes: 1 << 20,
         segment_bytes: 4 << 10,
-        held_bytes: 1 << 16,
+        deferred_bytes: 1 << 16,
     };
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
     let left = Event {

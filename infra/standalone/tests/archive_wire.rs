@@ -33,12 +33,12 @@ const CONFIG: PublisherConfig = PublisherConfig {
     interval: Duration::from_millis(5),
     age: Duration::from_secs(30),
     retry: Duration::from_millis(20),
-    held_retry: Duration::from_millis(20),
+    deferred_retry: Duration::from_millis(20),
 };
 const SPOOL: SpoolConfig = SpoolConfig {
     max_bytes: 64 << 20,
     segment_bytes: 1 << 20,
-    held_bytes: 1 << 20,
+    deferred_bytes: 1 << 20,
 };
 
 fn event(number: usize) -> Event {

@@ -67,7 +67,7 @@ fn what_was_said_is_published_before_the_end() {
     let config = SpoolConfig {
         max_bytes: 1 << 30,
         segment_bytes: 8 << 20,
-        held_bytes: 64 << 20,
+        deferred_bytes: 64 << 20,
     };
     let spool = Spool::open(&space.data().join("spool"), config, |_, _| {}).unwrap();
     assert_eq!(spool.usage().0, 0, "records that wait for the next start");

@@ -12,7 +12,7 @@ use protocol::{CallTicket, SessionRef};
 use serde_json::{Value, json};
 use socketioxide::extract::SocketRef;
 
-pub(crate) use self::rooms::Comer;
+pub(crate) use self::rooms::Arrival;
 use self::rooms::{Rooms, tell};
 use self::signal::Signal;
 use crate::sockets::{dismiss, outgoing};
@@ -32,8 +32,8 @@ impl Calls {
     ///
     /// # Errors
     /// Why they may not be in it, for people.
-    pub(crate) fn enter(&self, comer: Comer<'_>) -> Result<(), &'static str> {
-        lock(&self.0).enter(comer)
+    pub(crate) fn enter(&self, arrival: Arrival<'_>) -> Result<(), &'static str> {
+        lock(&self.0).enter(arrival)
     }
 
     /// The socket of a participant broke.
@@ -103,8 +103,8 @@ impl Calls {
         };
         own.media = media.clone();
         let peer = &ticket.peer;
-        let told = json!({"peer": peer, "media": media});
-        tell(calls.participants(&ticket.call), peer, "media", &told);
+        let event = json!({"peer": peer, "media": media});
+        tell(calls.participants(&ticket.call), peer, "media", &event);
     }
 
     /// Puts another participant out, if who asks may do that.

@@ -93,7 +93,7 @@ pub(super) struct Rooms {
 }
 
 /// Who comes into a call.
-pub(crate) struct Comer<'a> {
+pub(crate) struct Arrival<'a> {
     pub(crate) ticket: &'a CallTicket,
     pub(crate) session: Option<SessionRef>,
     pub(crate) address: Option<IpAddr>,
@@ -103,20 +103,20 @@ pub(crate) struct Comer<'a> {
 
 impl Rooms {
     /// Puts a participant into the call, and tells everybody in it.
-    pub(super) fn enter(&mut self, comer: Comer<'_>) -> Result<(), &'static str> {
-        let ticket = comer.ticket;
+    pub(super) fn enter(&mut self, arrival: Arrival<'_>) -> Result<(), &'static str> {
+        let ticket = arrival.ticket;
         let new = Participant {
             peer: ticket.peer.clone(),
             name: ticket.name.clone(),
             guest: ticket.guest,
             moderator: ticket.moderator,
-            session: comer.session,
-            address: comer.address,
+            session: arrival.session,
+            address: arrival.address,
             media: json!({}),
-            socket: comer.socket.clone(),
+            socket: arrival.socket.clone(),
             // The numbers of sockets begin anew with each process.
-            seat: format!("{}-{}", connector_kit::now().millis(), comer.entry),
-            entry: comer.entry,
+            seat: format!("{}-{}", connector_kit::now().millis(), arrival.entry),
+            entry: arrival.entry,
             away: None,
             budget: Budget::new(Instant::now()),
         };
@@ -153,7 +153,7 @@ impl Rooms {
             .map(Participant::view)
             .collect();
         say(
-            comer.socket,
+            arrival.socket,
             "welcome",
             &json!({
                 "peer": ticket.peer, "seat": participants[own].seat, "peers": others,

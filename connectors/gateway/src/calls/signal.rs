@@ -54,7 +54,7 @@ struct Candidate {
     candidate: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sdp_mid: Option<String>,
-    #[serde(rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     sdp_m_line_index: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username_fragment: Option<String>,

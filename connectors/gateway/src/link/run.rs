@@ -43,7 +43,7 @@ pub(super) struct Task {
     /// An output that found the spool full.
     blocked: Option<Output>,
     /// Whether people were told so.
-    held: bool,
+    held_back: bool,
     pub(super) requests: HashMap<RequestId, Request>,
     /// Tasks that the platform says, by request.
     pub(super) says: HashMap<RequestId, String>,
@@ -84,7 +84,7 @@ pub(crate) fn start(
         to_send: VecDeque::new(),
         queue: VecDeque::new(),
         blocked: None,
-        held: false,
+        held_back: false,
         requests: HashMap::new(),
         says: HashMap::new(),
         viewers: HashMap::new(),
@@ -181,12 +181,12 @@ impl Task {
         match refusal {
             Some(refusal) if !self.queue.is_empty() => self.hold_back(&refusal.into()),
             Some(_) => {}
-            None => self.held = false,
+            None => self.held_back = false,
         }
     }
 
     fn hold_back(&mut self, error: &SpoolError) {
-        if !std::mem::replace(&mut self.held, true) {
+        if !std::mem::replace(&mut self.held_back, true) {
             self.trouble(&format!("messages are held back: {error}"));
         }
     }
@@ -229,7 +229,7 @@ impl Task {
                 let events: Vec<Event> = records.iter().map(event).collect();
                 match self.delivery.append(&events, *seen) {
                     Ok((next, durable)) => {
-                        self.held = false;
+                        self.held_back = false;
                         events
                             .iter()
                             .for_each(|event| self.link.note(&event.body, next));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 
-use crate::calls::{Calls, Comer, OVER, refuse, say};
+use crate::calls::{Arrival, Calls, OVER, refuse, say};
 use crate::config::Limits;
 use crate::sessions::Sessions;
 use crate::sockets::addresses::AddressCounts;
@@ -105,7 +105,7 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
         let session = session_of(&ticket);
         let call = Some(ticket.call.as_str());
         let vouched = signalling.sessions.vouched(session.as_ref(), call).await;
-        let comer = Comer {
+        let arrival = Arrival {
             ticket: &ticket,
             session,
             address,
@@ -114,9 +114,9 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
         };
         // Heard from the moment on at which they are told that they are in; before, and after they left, nothing
         // that they send counts.
-        hear(&signalling, &socket, &ticket, entry);
+        listen_to(&signalling, &socket, &ticket, entry);
         let entered = if vouched {
-            signalling.calls.enter(comer)
+            signalling.calls.enter(arrival)
         } else {
             Err(OVER)
         };
@@ -138,7 +138,7 @@ fn session_of(ticket: &CallTicket) -> Option<SessionRef> {
 }
 
 /// Registers what a participant may send.
-fn hear(signalling: &Arc<Signalling>, socket: &SocketRef, ticket: &CallTicket, entry: u64) {
+fn listen_to(signalling: &Arc<Signalling>, socket: &SocketRef, ticket: &CallTicket, entry: u64) {
     let limiter = Arc::new(Limiter::new(&signalling.limits));
     let ticket = Arc::new(ticket.clone());
     for event in ["signal", "media", "remove", "leave"] {

@@ -15,7 +15,7 @@ use socketioxide::handler::{ConnectHandler, FromMessageParts};
 use socketioxide::socket::Socket;
 use tokio::sync::mpsc;
 
-use super::session::{Asked, Session};
+use super::session::{ClientEvent, Session};
 use crate::config::Limits;
 use crate::dialect::{Which, error_ack, error_event};
 use crate::hub::Hub;
@@ -63,11 +63,11 @@ impl<A: Adapter> FromMessageParts<A> for WantsAck {
 
 /// What is known of a socket from the moment at which it may ask; taken once.
 #[derive(Clone)]
-struct Inbox(Arc<Mutex<Option<Comer>>>);
+struct Inbox(Arc<Mutex<Option<Arrival>>>);
 
 /// A socket that comes.
-struct Comer {
-    asked: mpsc::Receiver<Asked>,
+struct Arrival {
+    events: mpsc::Receiver<ClientEvent>,
     ticket: Result<Ticket, String>,
     proof: Option<Proof>,
 }
@@ -79,25 +79,25 @@ pub(crate) fn listen(io: &SocketIo, chat: Chat) {
     // client sends at once must be heard already.
     let checks = Arc::clone(&chat);
     let listen = move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        let (inbox, asked) = mpsc::channel(INBOX);
-        hear(&socket, &checks, &inbox);
+        let (inbox, events) = mpsc::channel(INBOX);
+        listen_to(&socket, &checks, &inbox);
         let ticket = checks.tickets.of_socket(&socket, &auth.unwrap_or_default());
-        let comer = Comer {
+        let arrival = Arrival {
             proof: ticket.as_ref().ok().and_then(|_| prove(&socket)),
-            asked,
+            events,
             ticket,
         };
-        let inbox = Inbox(Arc::new(Mutex::new(Some(comer))));
+        let inbox = Inbox(Arc::new(Mutex::new(Some(arrival))));
         socket.extensions.insert(inbox);
         ready(Ok::<(), Infallible>(()))
     };
     let next = Arc::new(AtomicU64::new(1));
     let welcome = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let inbox = socket.extensions.get::<Inbox>();
-        if let Some(comer) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
+        if let Some(arrival) = inbox.and_then(|inbox| lock(&inbox.0).take()) {
             let auth = auth.unwrap_or_default();
             let id = next.fetch_add(1, Relaxed);
-            welcome(Arc::clone(&chat), &socket, id, &auth, comer);
+            welcome(Arc::clone(&chat), &socket, id, &auth, arrival);
         }
         ready(())
     };
@@ -105,19 +105,19 @@ pub(crate) fn listen(io: &SocketIo, chat: Chat) {
     io.ns("/", welcome.with(listen));
 }
 
-fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, comer: Comer) {
-    let Comer {
-        asked,
+fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arrival: Arrival) {
+    let Arrival {
+        events,
         ticket,
         proof,
-    } = comer;
+    } = arrival;
     let ticket = match ticket {
         Ok(ticket) => ticket,
-        Err(error) => return refuse(&chat, socket, &error, asked),
+        Err(error) => return refuse(&chat, socket, &error, events),
     };
     let Some(counted) = chat.addresses.enter(address(socket)) else {
         let text = "too many concurrent connections from this address";
-        return refuse(&chat, socket, text, asked);
+        return refuse(&chat, socket, text, events);
     };
     let full = auth.get("mode").is_some_and(|mode| mode == "full");
     let since = auth
@@ -139,7 +139,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, come
     ));
     if !chat.hub.enter(&client) {
         let text = "too many concurrent connections of this account";
-        return refuse(&chat, socket, text, asked);
+        return refuse(&chat, socket, text, events);
     }
     chat.metrics.sockets.fetch_add(1, Relaxed);
     let over = Arc::clone(&client);
@@ -155,7 +155,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, come
     tokio::spawn(async move {
         // It is among the account's sockets already: what ends while the functions are asked ends it too.
         if chat.sessions.vouched(Some(&client.session), None).await {
-            session.run(asked).await;
+            session.run(events).await;
         } else {
             client.end(SESSION_OVER);
         }
@@ -167,7 +167,7 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, come
 }
 
 /// Registers the handlers of a socket.
-fn hear(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<Asked>) {
+fn listen_to(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<ClientEvent>) {
     let limiter = Arc::new(Limiter::new(&chat.limits));
     for event in ["schemas", "activity-object", "credentials", "message"] {
         let inbox = inbox.clone();
@@ -197,14 +197,14 @@ fn hear(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<Asked>) {
                 let value = data.unwrap_or_default();
                 let ack = wants.0.then_some(ack);
                 let reply = Reply::new(ack, socket, Arc::clone(&metrics));
-                let asked = match event {
-                    "schemas" => Asked::Schemas(value, wants.0.then_some(reply)),
-                    "activity-object" => Asked::Register(value, reply),
-                    "credentials" => Asked::Activity(Which::Credentials, value, reply),
-                    _ => Asked::Activity(Which::Message, value, reply),
+                let event = match event {
+                    "schemas" => ClientEvent::Schemas(value, wants.0.then_some(reply)),
+                    "activity-object" => ClientEvent::Register(value, reply),
+                    "credentials" => ClientEvent::Activity(Which::Credentials, value, reply),
+                    _ => ClientEvent::Activity(Which::Message, value, reply),
                 };
-                if let Err(mpsc::error::TrySendError::Full(Asked::Activity(_, _, reply))) =
-                    inbox.try_send(asked)
+                if let Err(mpsc::error::TrySendError::Full(ClientEvent::Activity(_, _, reply))) =
+                    inbox.try_send(event)
                 {
                     reply.send(&error_ack(
                         "too many events wait to be handled; try again later",
@@ -217,7 +217,7 @@ fn hear(socket: &SocketRef, chat: &Chat, inbox: &mpsc::Sender<Asked>) {
 }
 
 /// Answers whatever a socket sends with an error, and closes it.
-fn refuse(chat: &Chat, socket: &SocketRef, error: &str, mut asked: mpsc::Receiver<Asked>) {
+fn refuse(chat: &Chat, socket: &SocketRef, error: &str, mut events: mpsc::Receiver<ClientEvent>) {
     add(&chat.metrics.sockets_refused);
     let _ = socket.emit("error", &error_event(error));
     let ack = error_ack(error);
@@ -229,12 +229,12 @@ fn refuse(chat: &Chat, socket: &SocketRef, error: &str, mut asked: mpsc::Receive
     let socket = socket.clone();
     tokio::spawn(async move {
         let end = tokio::time::Instant::now() + REFUSAL_TIME;
-        while let Ok(Some(asked)) = tokio::time::timeout_at(end, asked.recv()).await {
-            match asked {
-                Asked::Schemas(_, None) => {}
-                Asked::Schemas(_, Some(reply))
-                | Asked::Register(_, reply)
-                | Asked::Activity(_, _, reply) => reply.send(&ack),
+        while let Ok(Some(event)) = tokio::time::timeout_at(end, events.recv()).await {
+            match event {
+                ClientEvent::Schemas(_, None) => {}
+                ClientEvent::Schemas(_, Some(reply))
+                | ClientEvent::Register(_, reply)
+                | ClientEvent::Activity(_, _, reply) => reply.send(&ack),
             }
         }
         dismiss(socket);

@@ -18,7 +18,7 @@ const MAX_REGISTERED: usize = 2_000;
 /// Credentials that a socket may have.
 const MAX_CREDENTIALS: usize = 32;
 /// An event of a client.
-pub(crate) enum Asked {
+pub(crate) enum ClientEvent {
     Schemas(Value, Option<Reply>),
     Register(Value, Reply),
     Activity(Which, Value, Reply),
@@ -48,14 +48,14 @@ impl Session {
         }
     }
 
-    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<ClientEvent>) {
         let client = Arc::clone(&self.client);
         let gone = client.gone.notified();
         tokio::pin!(gone);
         loop {
             let next = tokio::select! {
                 () = &mut gone => break,
-                next = asked.recv() => next,
+                next = events.recv() => next,
             };
             let Some(next) = next else {
                 break;
@@ -71,11 +71,11 @@ impl Session {
         }
     }
 
-    async fn handle(&mut self, asked: Asked) {
-        match asked {
-            Asked::Schemas(known, reply) => self.schemas(&known, reply),
-            Asked::Register(value, reply) => self.register(&value, reply),
-            Asked::Activity(which, value, reply) => {
+    async fn handle(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Schemas(known, reply) => self.schemas(&known, reply),
+            ClientEvent::Register(value, reply) => self.register(&value, reply),
+            ClientEvent::Activity(which, value, reply) => {
                 match read(value, which, self.platforms.infos(), &self.registered) {
                     Ok(request) => {
                         self.client.speaks(request.dialect);

@@ -33,7 +33,8 @@ pub(crate) enum Entry {
     /// It is done; or can never be, and why.
     Ended { id: String, refused: Option<String> },
     /// The functions know how it ended.
-    Told { id: String },
+    #[serde(rename = "told")]
+    Confirmed { id: String },
 }
 
 /// What is known of a task.
@@ -192,7 +193,7 @@ fn apply(known: &mut BTreeMap<String, Known>, entry: Entry) {
             });
             task.ended = Some(refused);
         }
-        Entry::Told { id } => {
+        Entry::Confirmed { id } => {
             known.remove(&id);
         }
     }
@@ -233,8 +234,11 @@ mod tests {
         journal
             .append(&[ended("b", None), ended("c", refused.clone())])
             .unwrap();
-        let told = Entry::Told { id: "b".to_owned() };
-        journal.append(&[told]).unwrap();
+        let confirmed = Entry::Confirmed { id: "b".to_owned() };
+        journal.append(&[confirmed]).unwrap();
+        // The name that earlier versions wrote, and read.
+        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+        assert!(text.ends_with("{\"told\":{\"id\":\"b\"}}\n"), "{text}");
         let tried = || Entry::Tried { id: id() };
         journal.append(&[tried(), tried()]).unwrap();
         let back = Entry::Back { id: id() };
@@ -263,7 +267,9 @@ mod tests {
         let long = "x".repeat(1_000);
         for number in 0..600 {
             let id = format!("{number}-{long}");
-            journal.append(&[begun(&id), Entry::Told { id }]).unwrap();
+            journal
+                .append(&[begun(&id), Entry::Confirmed { id }])
+                .unwrap();
         }
         let size = fs::metadata(dir.path().join(FILE)).unwrap().len();
         assert!(size < 2 * MAX_BYTES, "{size}");

@@ -37,7 +37,7 @@ const MAX_ACTIVE: usize = 512;
 const MAX_OUTCOMES: usize = 500;
 /// Tasks that are remembered after their receipt.
 const MAX_RECENT: usize = 1_000;
-/// Least time between two looks into the queue.
+/// Least time between two fetches of the queue.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
 /// Names a connection.
@@ -102,26 +102,26 @@ impl<C: Connections> Deliverer<C> {
         self.connections.listed().await;
         let handle = self.handle.clone();
         let every = self.limits.outbox;
-        let mut look_at = Instant::now();
+        let mut poll_at = Instant::now();
         let mut post_at = self.has_ended().then(Instant::now);
         loop {
             tokio::select! {
                 report = self.reports.recv() => {
                     let Some(report) = report else { return };
-                    if self.hear(report).await {
+                    if self.note_reports(report).await {
                         post_at = Some(post_at.unwrap_or_else(Instant::now));
                     }
                 }
                 () = at(post_at) => {
                     post_at = self.post().await.map(|pause| Instant::now() + pause);
                 }
-                () = handle.woken() => look_at = Instant::now(),
-                () = tokio::time::sleep_until(look_at) => {
-                    let pause = match self.look().await {
+                () = handle.woken() => poll_at = Instant::now(),
+                () = tokio::time::sleep_until(poll_at) => {
+                    let pause = match self.poll().await {
                         true => every + jitter(every / 2),
                         false => self.backoff.pause(),
                     };
-                    look_at = Instant::now() + pause.max(LEAST_PAUSE);
+                    poll_at = Instant::now() + pause.max(LEAST_PAUSE);
                     if post_at.is_none() && self.has_ended() {
                         post_at = Some(Instant::now());
                     }
@@ -170,7 +170,7 @@ impl<C: Connections> Deliverer<C> {
     }
 
     /// Notes what became of tasks; true if the functions have something to be told.
-    async fn hear(&mut self, first: (String, Said)) -> bool {
+    async fn note_reports(&mut self, first: (String, Said)) -> bool {
         let (mut entries, mut ended) = (Vec::new(), false);
         let mut next = Some(first);
         while let Some((id, said)) = next {
@@ -274,13 +274,13 @@ impl<C: Connections> Deliverer<C> {
         while self.recent.len() > MAX_RECENT {
             self.recent.pop_front();
         }
-        let told = ended.into_iter().map(|(id, _)| Entry::Told { id });
-        self.note(told.collect()).await;
+        let confirmed = ended.into_iter().map(|(id, _)| Entry::Confirmed { id });
+        self.note(confirmed.collect()).await;
         self.has_ended().then_some(Duration::ZERO)
     }
 
-    /// Looks into the queue and begins what can be done now; false if the functions do not answer.
-    async fn look(&mut self) -> bool {
+    /// Fetches the queue and begins what can be done now; false if the functions do not answer.
+    async fn poll(&mut self) -> bool {
         self.give_up_silent();
         let (mut after, mut seen) = (None::<String>, HashSet::new());
         let mut round = Round::default();
@@ -295,7 +295,7 @@ impl<C: Connections> Deliverer<C> {
             after = page.items.last().map(|item| item.id.clone());
             for item in page.items {
                 seen.insert(item.id.clone());
-                self.consider(item, &mut round).await;
+                self.plan(item, &mut round).await;
             }
             if !self.begin(&mut round).await || !page.more || after.is_none() {
                 break;
@@ -308,7 +308,7 @@ impl<C: Connections> Deliverer<C> {
     }
 
     /// Decides what to do with a task.
-    async fn consider(&mut self, item: OutboxItem, round: &mut Round) {
+    async fn plan(&mut self, item: OutboxItem, round: &mut Round) {
         let OutboxItem { id, task } = item;
         let ended = self.known(&id).is_some_and(|known| known.ended.is_some());
         if ended || self.active.contains_key(&id) || self.recent.contains(&id) {
@@ -326,7 +326,7 @@ impl<C: Connections> Deliverer<C> {
             return round.refuse(id, reason);
         }
         let of: Of = (say.account.clone(), say.connection.clone());
-        if round.held.contains(&of) {
+        if round.blocked.contains(&of) {
             return;
         }
         let now = connector_kit::now();
@@ -341,7 +341,7 @@ impl<C: Connections> Deliverer<C> {
                 return round.refuse(id, reason);
             }
             Err(()) => {
-                round.held.insert(of);
+                round.blocked.insert(of);
                 return;
             }
         };
@@ -361,7 +361,7 @@ impl<C: Connections> Deliverer<C> {
                 let reason = format!("there was no connection to {server} for {hours} hours");
                 return round.refuse(id, reason);
             }
-            round.held.insert(of);
+            round.blocked.insert(of);
         } else if tries > 0 && of_link + begun > 0
             || self.is_suspected(&of)
             || of_link + begun >= MAX_OF_LINK
@@ -369,12 +369,12 @@ impl<C: Connections> Deliverer<C> {
         {
             // What comes after it for the same connection must not overtake it.
             self.crowded.insert(of.clone());
-            round.held.insert(of);
+            round.blocked.insert(of);
         } else {
             if tries > 0 {
                 // Alone: if it stops the connection again, it was this one.
                 self.crowded.insert(of.clone());
-                round.held.insert(of.clone());
+                round.blocked.insert(of.clone());
             }
             round.ready.push((of, link, id, say));
         }
@@ -386,7 +386,7 @@ impl<C: Connections> Deliverer<C> {
         if let Some(link) = find() {
             return Ok(Some(link));
         }
-        if round.asked.insert(of.0.clone()) {
+        if round.fetched.insert(of.0.clone()) {
             self.connections.refetch(&of.0).await.map_err(drop)?;
         }
         Ok(find())
@@ -444,15 +444,15 @@ impl<C: Connections> Deliverer<C> {
     }
 }
 
-/// One look into the queue.
+/// One fetch of the queue.
 #[derive(Default)]
 struct Round {
     ready: Vec<(Of, Arc<dyn Connection>, String, Say)>,
     refused: Vec<Entry>,
     /// Connections whose tasks have to wait.
-    held: HashSet<Of>,
+    blocked: HashSet<Of>,
     /// Accounts whose connections were fetched.
-    asked: HashSet<AccountName>,
+    fetched: HashSet<AccountName>,
 }
 
 impl Round {

@@ -2,7 +2,7 @@
 //!
 //! It may be that the functions are down, or that one event keeps them from answering. Which of them it is, others
 //! tell: only while they answer on somebody else's events, something is done about those on which they do not. Messages
-//! are held by themselves, as where an archive cannot be written, and looked at one by one there. What changes connections
+//! are deferred by themselves, as where an archive cannot be written, and looked at one by one there. What changes connections
 //! is published one by one here, and set aside after [`MAX_TRIES`] times. While nobody gets an answer, everything waits.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::time::Instant;
 
 use super::attempts::MAX_TRIES;
-use super::held::HeldPublisher;
+use super::deferred::DeferredPublisher;
 use super::pending::Piece;
 use super::{Publisher, Trouble};
 use crate::metrics::add;
@@ -64,14 +64,14 @@ impl Publisher {
     pub(super) async fn publish_apart(
         &mut self,
         all: bool,
-        held: &mut HeldPublisher,
+        deferred: &mut DeferredPublisher,
     ) -> Result<(), Trouble> {
         let (most, bytes) = (self.most, self.config.batch_bytes);
         let mut pieces = self.pending.pieces(Instant::now(), all, most, bytes);
         pieces.sort_by_key(|piece| self.silence.pieces.get(&key(piece)).copied());
         let (mut heard, mut silent) = (false, Vec::new());
         for piece in &pieces {
-            match self.send(&piece.batch, held).await {
+            match self.send(&piece.batch, deferred).await {
                 Ok(()) => {
                     heard = true;
                     self.silence.answered(piece);
@@ -79,7 +79,7 @@ impl Publisher {
                 Err(Trouble::Functions(error)) if error.is_silence() => {
                     *self.silence.pieces.entry(key(piece)).or_default() += 1;
                     if heard {
-                        self.isolate(piece, &error, held).await?;
+                        self.isolate(piece, &error, deferred).await?;
                     }
                     silent.push(error);
                     if !heard && silent.len() >= ENOUGH {
@@ -104,7 +104,7 @@ impl Publisher {
         &mut self,
         piece: &Piece,
         error: &FunctionsError,
-        held: &mut HeldPublisher,
+        deferred: &mut DeferredPublisher,
     ) -> Result<(), Trouble> {
         if let (true, Some(account)) = (piece.messages, &piece.account) {
             let waiting = WaitingAccount {
@@ -116,7 +116,7 @@ impl Publisher {
                 waiting: vec![waiting],
                 ..EventReceipt::default()
             };
-            self.set_aside(&receipt, held).await?;
+            self.set_aside(&receipt, deferred).await?;
             self.pending.forget(account);
             self.silence.answered(piece);
         } else {

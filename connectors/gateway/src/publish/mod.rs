@@ -2,12 +2,12 @@
 //! when it is worth it (`pending.rs`).
 //!
 //! Where the functions say that an account's archive cannot be written, its messages are moved aside and
-//! go on by themselves (`held.rs`), so that nobody else's have to wait. So it is where they say nothing
+//! go on by themselves (`deferred.rs`), so that nobody else's have to wait. So it is where they say nothing
 //! at all again and again, as long as they answer on what others said (`apart.rs`).
 
 mod apart;
 mod attempts;
-mod held;
+mod deferred;
 mod pending;
 
 use std::io;
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use self::apart::Silence;
 use self::attempts::Attempts;
-use self::held::HeldPublisher;
+use self::deferred::DeferredPublisher;
 use self::pending::{Ages, Batch, Pending};
 use crate::channel_keys::ChannelKeys;
 use crate::metrics::{Metrics, add};
@@ -40,7 +40,7 @@ const PRESSED: u64 = 4;
 /// Records that are read at once.
 const READ_RECORDS: usize = 500;
 /// Questions that may wait; more are not answered.
-const MOST_QUESTIONS: usize = 1_024;
+const MAX_FLUSHES: usize = 1_024;
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -56,35 +56,35 @@ pub struct PublisherConfig {
     /// Longest pause before a failed batch is sent again.
     pub retry: Duration,
     /// Longest pause before messages of an account whose archive cannot be written are sent again.
-    pub held_retry: Duration,
+    pub deferred_retry: Duration,
 }
 
-/// Somebody is about to look at an archive.
+/// A request to publish what waits of an account.
 #[derive(Debug)]
-struct Look {
+struct Flush {
     account: AccountName,
     done: oneshot::Sender<()>,
 }
 
-/// Where it is said that somebody is about to look at an archive.
+/// Asks the publisher for what an archive lacks, since somebody is about to look at it.
 #[derive(Clone, Debug)]
-pub(crate) struct Looks {
-    door: mpsc::Sender<Look>,
+pub(crate) struct FlushHandle {
+    requests: mpsc::Sender<Flush>,
     /// The functions reached us since it was looked at last.
-    knocked: Arc<AtomicBool>,
+    reached: Arc<AtomicBool>,
 }
 
-impl Looks {
+impl FlushHandle {
     /// The functions have told us something.
-    pub(crate) fn knocked(&self) {
-        self.knocked.store(true, Relaxed);
+    pub(crate) fn reached(&self) {
+        self.reached.store(true, Relaxed);
     }
 
     /// Waits until what is durable of an account by now is published, or set aside; at most so long.
-    pub(crate) async fn look(&self, account: &AccountName, most: Duration) {
+    pub(crate) async fn flush(&self, account: &AccountName, most: Duration) {
         let (done, published) = oneshot::channel();
         let account = account.clone();
-        if self.door.try_send(Look { account, done }).is_ok() {
+        if self.requests.try_send(Flush { account, done }).is_ok() {
             let _ = tokio::time::timeout(most, published).await;
         }
     }
@@ -100,10 +100,10 @@ pub struct Publisher {
     metrics: Arc<Metrics>,
     reader: Reader,
     pending: Pending,
-    looks: mpsc::Receiver<Look>,
-    knocked: Arc<AtomicBool>,
-    /// Those who look, and the number before which everything of theirs is to be published.
-    waiting: Vec<(Look, u64)>,
+    flushes: mpsc::Receiver<Flush>,
+    reached: Arc<AtomicBool>,
+    /// Who waits for that, and the number before which everything of theirs is to be published.
+    waiting: Vec<(Flush, u64)>,
     /// How many events the next batch may have: fewer after the functions found one too large.
     most: usize,
     silence: Silence,
@@ -112,7 +112,7 @@ pub struct Publisher {
 /// Why nothing was published.
 #[derive(Debug)]
 enum Trouble {
-    /// What waits cannot be held.
+    /// What waits cannot be deferred.
     Disk(io::Error),
     /// The functions did not take it.
     Functions(FunctionsError),
@@ -142,15 +142,15 @@ impl Publisher {
         client: FunctionsClient,
         config: PublisherConfig,
         metrics: Arc<Metrics>,
-    ) -> (Self, Looks) {
+    ) -> (Self, FlushHandle) {
         let ages = Ages {
             first: (config.interval * 2).min(config.age),
             watched: WATCHED_AGE.min(config.age),
             longest: config.age,
             few: config.age * FEW,
         };
-        let (door, looks) = mpsc::channel(MOST_QUESTIONS);
-        let knocked = Arc::<AtomicBool>::default();
+        let (requests, flushes) = mpsc::channel(MAX_FLUSHES);
+        let reached = Arc::<AtomicBool>::default();
         let (folder, disk) = spool.folder();
         let publisher = Self {
             attempts: Arc::new(Attempts::open(disk, folder, ChannelKeys::new(&client))),
@@ -158,15 +158,15 @@ impl Publisher {
             silence: Silence::default(),
             reader: Reader::default(),
             pending: Pending::new(ages, spool.cursor(), spool.end()),
-            looks,
-            knocked: Arc::clone(&knocked),
+            flushes,
+            reached: Arc::clone(&reached),
             waiting: Vec::new(),
             spool,
             client,
             config,
             metrics,
         };
-        (publisher, Looks { door, knocked })
+        (publisher, FlushHandle { requests, reached })
     }
 
     /// Runs until `closing` becomes true and everything is published. It may be dropped at any time: what
@@ -176,7 +176,7 @@ impl Publisher {
         let mut backoff = Backoff::new(self.config.retry);
         let mut last: Option<Instant> = None;
         let mut complained = None;
-        let mut held = HeldPublisher::new(
+        let mut deferred = DeferredPublisher::new(
             self.spool.clone(),
             Arc::clone(&self.attempts),
             self.client.clone(),
@@ -185,14 +185,14 @@ impl Publisher {
         );
         loop {
             let end = *durable.borrow_and_update();
-            if let Err(error) = self.read(end, &mut held).await {
-                tracing::error!(%error, "the spool cannot be read, or messages cannot be held; they wait in it");
+            if let Err(error) = self.read(end, &mut deferred).await {
+                tracing::error!(%error, "the spool cannot be read, or messages cannot be deferred; they wait in it");
                 tokio::time::sleep(backoff.pause()).await;
                 continue;
             }
             self.answer();
-            if self.knocked.swap(false, Relaxed) {
-                self.pending.is_told(Instant::now());
+            if self.reached.swap(false, Relaxed) {
+                self.pending.is_reached(Instant::now());
             }
             let (_, bytes, _) = self.spool.usage();
             self.pending
@@ -213,13 +213,13 @@ impl Publisher {
                 tokio::select! {
                     changed = durable.changed() => if changed.is_err() { return },
                     _ = closing.wait_for(|closing| *closing), if !all => {}
-                    Some(look) = self.looks.recv() => self.note(look),
+                    Some(flush) = self.flushes.recv() => self.note(flush),
                     () = at(due) => {}
                 }
                 continue;
             }
             last = Some(Instant::now());
-            match self.publish(all, &mut held).await {
+            match self.publish(all, &mut deferred).await {
                 Ok(()) => {
                     backoff.reset();
                     if complained.take().is_some() {
@@ -227,7 +227,7 @@ impl Publisher {
                     }
                 }
                 Err(Trouble::Disk(error)) => {
-                    tracing::error!(%error, "messages cannot be held; they wait in the spool");
+                    tracing::error!(%error, "messages cannot be deferred; they wait in the spool");
                     tokio::time::sleep(backoff.pause()).await;
                 }
                 Err(Trouble::Functions(error)) => {
@@ -254,21 +254,29 @@ impl Publisher {
     }
 
     /// Publishes what is due: together, or apart where that gets no answer.
-    async fn publish(&mut self, all: bool, held: &mut HeldPublisher) -> Result<(), Trouble> {
+    async fn publish(
+        &mut self,
+        all: bool,
+        deferred: &mut DeferredPublisher,
+    ) -> Result<(), Trouble> {
         if self.silence.is_long() {
-            return self.publish_apart(all, held).await;
+            return self.publish_apart(all, deferred).await;
         }
         let bytes = self.config.batch_bytes;
         let batch = self.pending.batch(Instant::now(), all, self.most, bytes);
-        let sent = self.send(&batch, held).await;
+        let sent = self.send(&batch, deferred).await;
         self.silence.note(&sent);
         sent
     }
 
-    async fn send(&mut self, batch: &Batch, held: &mut HeldPublisher) -> Result<(), Trouble> {
+    async fn send(
+        &mut self,
+        batch: &Batch,
+        deferred: &mut DeferredPublisher,
+    ) -> Result<(), Trouble> {
         match self.attempts.publish(&self.client, &batch.records).await {
             Ok(receipt) => {
-                self.set_aside(&receipt, held).await?;
+                self.set_aside(&receipt, deferred).await?;
                 self.confirm(&receipt);
                 self.pending.done(batch, Instant::now());
                 for waiting in &receipt.waiting {
@@ -283,7 +291,7 @@ impl Publisher {
     }
 
     /// Reads what is durable, as far as there is room for it in memory.
-    async fn read(&mut self, end: u64, held: &mut HeldPublisher) -> io::Result<()> {
+    async fn read(&mut self, end: u64, deferred: &mut DeferredPublisher) -> io::Result<()> {
         while self.pending.next() < end && !self.pending.is_full() {
             let (from, bytes) = (self.pending.next(), self.config.batch_bytes);
             let read = self.spool.read(&mut self.reader, from, READ_RECORDS, bytes);
@@ -299,7 +307,7 @@ impl Publisher {
             };
             let last = *last;
             let now = Instant::now();
-            for (number, record) in held.divert(records).await? {
+            for (number, record) in deferred.divert(records).await? {
                 self.pending.add(number, record, now);
             }
             self.pending.skip(last);
@@ -308,34 +316,38 @@ impl Publisher {
         Ok(())
     }
 
-    /// Takes note of somebody who looks, and of all that ask at the same time.
-    fn note(&mut self, look: Look) {
-        let mut next = Some(look);
-        while let Some(look) = next {
-            self.pending.look(&look.account, Instant::now());
-            self.waiting.push((look, self.spool.end()));
-            next = self.looks.try_recv().ok();
+    /// Takes note of a request, and of all that came at the same time.
+    fn note(&mut self, flush: Flush) {
+        let mut next = Some(flush);
+        while let Some(flush) = next {
+            self.pending.flush(&flush.account, Instant::now());
+            self.waiting.push((flush, self.spool.end()));
+            next = self.flushes.try_recv().ok();
         }
     }
 
     /// Answers those whose messages are published.
     fn answer(&mut self) {
         let pending = &self.pending;
-        for (look, _) in self
+        for (flush, _) in self
             .waiting
-            .extract_if(.., |(look, until)| !pending.has(&look.account, *until))
+            .extract_if(.., |(flush, until)| !pending.has(&flush.account, *until))
         {
-            let _ = look.done.send(());
+            let _ = flush.done.send(());
         }
-        // Whoever looks waits for a moment only; what was not read then is due all the same.
-        self.waiting.retain(|(look, _)| !look.done.is_closed());
-        for (look, _) in &self.waiting {
-            self.pending.look(&look.account, Instant::now());
+        // They wait for a moment only; what was not read then is due all the same.
+        self.waiting.retain(|(flush, _)| !flush.done.is_closed());
+        for (flush, _) in &self.waiting {
+            self.pending.flush(&flush.account, Instant::now());
         }
     }
 
     /// Makes those messages durable elsewhere that the functions could not store, with what waits behind them.
-    async fn set_aside(&self, receipt: &EventReceipt, held: &mut HeldPublisher) -> io::Result<()> {
+    async fn set_aside(
+        &self,
+        receipt: &EventReceipt,
+        deferred: &mut DeferredPublisher,
+    ) -> io::Result<()> {
         if receipt.waiting.is_empty() {
             return Ok(());
         }
@@ -343,7 +355,7 @@ impl Publisher {
         for waiting in &receipt.waiting {
             messages.extend(self.pending.of(&waiting.account));
         }
-        held.keep(messages, receipt).await
+        deferred.keep(messages, receipt).await
     }
 
     fn mark(&self) {

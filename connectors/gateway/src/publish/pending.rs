@@ -25,7 +25,7 @@ const PART_OF_DAY: usize = 4;
 /// A day's documents are written no more when it is over.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// For how long it is taken that the functions, which reached us once, do it again.
-const TOLD_FOR: Duration = Duration::from_secs(3 * 60 * 60);
+const REACHED_FOR: Duration = Duration::from_secs(3 * 60 * 60);
 /// Accounts whose age is remembered; the others begin anew.
 const MOST_HABITS: usize = 100_000;
 
@@ -140,7 +140,7 @@ pub(crate) struct Pending {
     /// What an earlier run left behind ends before this number; it does not wait.
     old: u64,
     /// Until when it is known that we are told when somebody looks.
-    told: Option<Instant>,
+    reached: Option<Instant>,
     /// The spool has much that was published but for a few messages that wait.
     pressed: bool,
 }
@@ -156,14 +156,14 @@ impl Pending {
             bytes: 0,
             next,
             old,
-            told: None,
+            reached: None,
             pressed: false,
         }
     }
 
     /// The functions reach us: they tell us when somebody is about to look.
-    pub(crate) fn is_told(&mut self, now: Instant) {
-        self.told = Some(now + TOLD_FOR);
+    pub(crate) fn is_reached(&mut self, now: Instant) {
+        self.reached = Some(now + REACHED_FOR);
     }
 
     /// Says whether the spool has too much that cannot be let go of.
@@ -205,11 +205,11 @@ impl Pending {
     }
 
     /// Somebody is about to look at an account's archive.
-    pub(crate) fn look(&mut self, account: &AccountName, now: Instant) {
+    pub(crate) fn flush(&mut self, account: &AccountName, now: Instant) {
         if let Some(lane) = self.lanes.get_mut(account) {
             lane.urgent = true;
         }
-        self.is_told(now);
+        self.is_reached(now);
         if let Some(habit) = self.habit(account, now) {
             habit.watched = Some(now + WATCHED_FOR);
         }
@@ -256,7 +256,7 @@ impl Pending {
         // Each publication writes the day again: with a fixed part of it at least, all of them together write no more than
         // a multiple of what was said.
         let few = lane.bytes < bytes / PART_OF_DAY && age >= self.ages.longest;
-        if few && !self.pressed && is_now(self.told) {
+        if few && !self.pressed && is_now(self.reached) {
             return lane.since + self.ages.few.max(age);
         }
         lane.since + age.min(self.ages.longest)

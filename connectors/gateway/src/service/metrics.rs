@@ -18,7 +18,7 @@ pub(crate) struct Measured {
 impl Measured {
     pub(super) fn text(&self) -> String {
         let (spool_records, spool_bytes, oldest) = self.spool.usage();
-        let (held_accounts, held_bytes) = self.spool.held().usage();
+        let (held_accounts, held_bytes) = self.spool.deferred().usage();
         let age = oldest.map_or(0, |oldest| connector_kit::now().millis() - oldest.millis());
         let (sessions, unproven) = self.places.usage();
         self.metrics.text(&Gauges {

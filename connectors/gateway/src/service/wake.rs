@@ -11,13 +11,13 @@ use protocol::{
 
 use super::{Body, plain};
 use crate::outbox::OutboxHandle;
-use crate::publish::Looks;
+use crate::publish::FlushHandle;
 use crate::sessions::Sessions;
 use crate::spool::Spool;
 
 /// How long whoever is about to look at an archive waits for what is said to be in it: less than the functions wait
 /// for an answer.
-const LOOK: Duration = Duration::from_millis(1_200);
+const MAX_FLUSH: Duration = Duration::from_millis(1_200);
 
 /// Answers the functions.
 pub(crate) struct Wake {
@@ -26,7 +26,7 @@ pub(crate) struct Wake {
     /// The key shared with the functions.
     pub(crate) key: Vec<u8>,
     pub(crate) outbox: OutboxHandle,
-    pub(crate) looks: Looks,
+    pub(crate) flushes: FlushHandle,
     pub(crate) spool: Spool,
     pub(crate) sessions: Arc<Sessions>,
 }
@@ -36,7 +36,7 @@ impl Wake {
         if let Err(refused) = self.signed(&request) {
             return *refused;
         }
-        self.looks.knocked();
+        self.flushes.reached();
         let query = request.uri().query().map(str::to_owned);
         drop(request);
         self.woken(query).await
@@ -79,7 +79,7 @@ impl Wake {
         }
         self.outbox.wake();
         // It may be that an archive can be written again.
-        self.spool.held().retry();
+        self.spool.deferred().retry();
         plain(StatusCode::NO_CONTENT, "")
     }
 
@@ -95,7 +95,7 @@ impl Wake {
             Some((name, value)) if name == "archive" => match value.parse::<AccountName>() {
                 // Somebody is about to look at it.
                 Ok(account) => {
-                    self.looks.look(&account, LOOK).await;
+                    self.flushes.flush(&account, MAX_FLUSH).await;
                     Ok(())
                 }
                 Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),

@@ -118,7 +118,7 @@ impl Places {
         }
         counts.sessions += 1;
         counts.unproven += 1;
-        Some(Place(Arc::new(Held {
+        Some(Place(Arc::new(Seat {
             places: Arc::clone(self),
             address,
             proofs: Mutex::default(),
@@ -166,10 +166,10 @@ impl Counts {
 
 /// The place of one session; free when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<Held>);
+pub(crate) struct Place(Arc<Seat>);
 
 #[derive(Debug)]
-struct Held {
+struct Seat {
     places: Arc<Places>,
     address: Option<IpAddr>,
     /// How many of its sockets have shown a ticket.
@@ -179,7 +179,7 @@ struct Held {
     id: OnceLock<String>,
 }
 
-impl Held {
+impl Seat {
     /// None of the session's sockets is there any more.
     fn leave(&self, counts: &mut Counts, id: &str) {
         let now = Instant::now();
@@ -203,22 +203,22 @@ impl Place {
 
     /// Returns what tells whether the session has shown a ticket; it does not hold the place.
     pub(crate) fn proven(&self) -> impl Fn() -> bool + Send + 'static {
-        let held = Arc::downgrade(&self.0);
-        move || held.upgrade().is_some_and(|held| *lock(&held.proofs) > 0)
+        let seat = Arc::downgrade(&self.0);
+        move || seat.upgrade().is_some_and(|seat| *lock(&seat.proofs) > 0)
     }
 
     /// Returns what tells when a WebSocket that began the session is over; it does not hold the place.
     pub(crate) fn over(&self) -> impl FnMut() -> bool + Send + 'static {
-        let held = Arc::downgrade(&self.0);
+        let seat = Arc::downgrade(&self.0);
         let mut known = Instant::now();
         move || {
-            let Some(held) = held.upgrade() else {
+            let Some(seat) = seat.upgrade() else {
                 return true;
             };
-            if *lock(&held.proofs) > 0 {
+            if *lock(&seat.proofs) > 0 {
                 known = Instant::now();
             }
-            known.elapsed() >= STRANGER || held.id.get().is_some_and(|id| held.places.is_over(id))
+            known.elapsed() >= STRANGER || seat.id.get().is_some_and(|id| seat.places.is_over(id))
         }
     }
 
@@ -261,19 +261,19 @@ pub(crate) struct Proof {
 
 impl Drop for Proof {
     fn drop(&mut self) {
-        let held = &self.place.0;
-        let mut proofs = lock(&held.proofs);
+        let seat = &self.place.0;
+        let mut proofs = lock(&seat.proofs);
         *proofs = proofs.saturating_sub(1);
         if *proofs == 0 {
-            let mut counts = lock(&held.places.counts);
+            let mut counts = lock(&seat.places.counts);
             counts.proven.remove(&self.id);
-            counts.add_unproven(held.address);
-            held.leave(&mut counts, &self.id);
+            counts.add_unproven(seat.address);
+            seat.leave(&mut counts, &self.id);
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for Seat {
     fn drop(&mut self) {
         // Nothing is proven any more: proofs hold the place.
         let mut counts = lock(&self.places.counts);

@@ -76,7 +76,7 @@ fn what_waits_is_kept() {
 
 /// What waits for an archive.
 #[derive(Debug)]
-struct OfOne(Held);
+struct OfOne(Deferred);
 
 fn alice() -> AccountName {
     "alice".parse().unwrap()
@@ -85,15 +85,15 @@ fn alice() -> AccountName {
 impl Keeper for OfOne {
     fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
         let config = SpoolConfig {
-            held_bytes: SEGMENT * 16,
+            deferred_bytes: SEGMENT * 16,
             ..CONFIG
         };
-        Ok(Self(Held::open(&disk, folder, &config, |_| {})?))
+        Ok(Self(Deferred::open(&disk, folder, &config, |_| {})?))
     }
 
     fn keep(&mut self, item: u32) -> Result<(), Refusal> {
-        let held = self.0.hold(&alice(), &[&record(item)]);
-        held.map(drop).map_err(|error| Refusal::from(&error))
+        let deferred = self.0.defer(&alice(), &[&record(item)]);
+        deferred.map(drop).map_err(|error| Refusal::from(&error))
     }
 
     fn tidy(&mut self) -> Result<(), Refusal> {

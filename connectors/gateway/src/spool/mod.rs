@@ -4,10 +4,10 @@
 //! connections share one sync. Records have consecutive numbers; the cursor is the number of the first
 //! record that is not published. Segments behind the cursor are removed.
 //!
-//! Messages of an account whose archive cannot be written are moved aside ([`held`]), so that they neither
+//! Messages of an account whose archive cannot be written are moved aside ([`deferred`]), so that they neither
 //! hold up nor crowd out those of others.
 
-mod held;
+mod deferred;
 mod seen;
 
 use std::io;
@@ -21,7 +21,7 @@ use durable::{Disk, Records, Refusal, Segment, frame, is_full};
 use protocol::{AccountName, Event, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
-use self::held::Held;
+use self::deferred::Deferred;
 use self::seen::{Entry, LastSeen, Stored, stored_seen};
 use crate::platform::Seen;
 use crate::sync::lock;
@@ -39,7 +39,7 @@ pub struct SpoolConfig {
     /// Bytes on disk of one account whose archive cannot be written; when they are used up nothing of that
     /// account is accepted until something was published. All such accounts together may use
     /// [`SpoolConfig::max_bytes`] once more.
-    pub held_bytes: u64,
+    pub deferred_bytes: u64,
 }
 
 /// The spool cannot take an event.
@@ -55,7 +55,7 @@ pub enum SpoolError {
     #[error(
         "{1} bytes of the account {0} wait already because its archive cannot be written; no more are kept until it can"
     )]
-    Held(AccountName, u64),
+    Deferred(AccountName, u64),
     /// The event is too large.
     #[error("an event of {0} bytes is too large to be kept; at most 1 MiB fits")]
     TooLarge(usize),
@@ -89,7 +89,7 @@ struct Inner {
     room: Notify,
     end: watch::Sender<u64>,
     trouble: watch::Sender<Option<Refusal>>,
-    held: Held,
+    deferred: Deferred,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -151,8 +151,9 @@ impl Spool {
                 tracing::error!(number, %error, "a record of the spool is no event");
             }
         };
-        // What is held is older than what is not.
-        let held = Held::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
+        // What is deferred is older than what is not.
+        let deferred =
+            Deferred::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
         let store = Records::open(disk.clone(), dir, config.segment_bytes, &mut found);
         let mut store = store.map_err(failed)?;
         let failing = match store.prepare() {
@@ -182,7 +183,7 @@ impl Spool {
             room: Notify::new(),
             end: watch::Sender::new(store.end()),
             trouble: watch::Sender::new(failing),
-            held,
+            deferred,
             disk,
             state: Mutex::new(state),
             thread: Mutex::new(None),
@@ -200,7 +201,7 @@ impl Spool {
     /// Events become durable in the order of these calls.
     ///
     /// # Errors
-    /// [`SpoolError::Full`], [`SpoolError::Held`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then
+    /// [`SpoolError::Full`], [`SpoolError::Deferred`], [`SpoolError::TooLarge`] or [`SpoolError::Closed`]; then
     /// none is queued.
     pub fn append(&self, events: &[Event]) -> Result<(u64, Durable), SpoolError> {
         self.append_seen(events, Seen::ALL)
@@ -221,7 +222,7 @@ impl Spool {
             frame::write(&mut frames, &record);
         }
         for event in events {
-            self.0.held.check(&event.account)?;
+            self.0.deferred.check(&event.account)?;
         }
         let (done, durable) = oneshot::channel();
         let mut state = self.0.state();
@@ -262,7 +263,7 @@ impl Spool {
             return Err(SpoolError::Full(state.used()));
         }
         drop(state);
-        self.0.held.check(account)
+        self.0.deferred.check(account)
     }
 
     /// Returns why the disk refuses, as it changes; nothing while it does not.
@@ -275,8 +276,8 @@ impl Spool {
         (&self.0.dir, &self.0.disk)
     }
 
-    pub(crate) fn held(&self) -> &Held {
-        &self.0.held
+    pub(crate) fn deferred(&self) -> &Deferred {
+        &self.0.deferred
     }
 
     /// Waits until there may be room again.

@@ -12,7 +12,7 @@ use super::*;
 pub(super) const CONFIG: SpoolConfig = SpoolConfig {
     max_bytes: 1 << 20,
     segment_bytes: 600,
-    held_bytes: 1 << 16,
+    deferred_bytes: 1 << 16,
 };
 
 pub(super) fn event(number: u64) -> Event {
@@ -190,7 +190,7 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
     let config = SpoolConfig {
         max_bytes: 2_000,
         segment_bytes: 500,
-        held_bytes: 1 << 16,
+        deferred_bytes: 1 << 16,
     };
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
     let mut accepted = 0;

@@ -50,7 +50,7 @@ fn run(pending: &mut Pending, members: usize, messages: u32, every: Duration, lo
             number += 1;
         }
         if looks > 0 && round % looks == 0 {
-            (0..members).for_each(|member| pending.look(&name(member), now));
+            (0..members).for_each(|member| pending.flush(&name(member), now));
         }
         publish(pending, now, now, &mut run);
         before = now;
@@ -103,7 +103,7 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     let message = message(&name(0), "hello").len();
     let written = |messages: u32, every: u64| {
         let mut pending = Pending::new(AGES, 0, 0);
-        pending.told = Some(Instant::now() + DAY * 2);
+        pending.reached = Some(Instant::now() + DAY * 2);
         let run = run(&mut pending, 1, messages, Duration::from_secs(every), 0);
         assert!(run.oldest <= AGES.few, "{run:?}");
         run.written / message
@@ -121,14 +121,14 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     assert!(day <= 4_320 * 30, "{day}");
     // Who looks has it at once all the same.
     let mut pending = Pending::new(AGES, 0, 0);
-    pending.is_told(Instant::now());
+    pending.is_reached(Instant::now());
     run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
     let now = pending.habits[&name(0)].published.unwrap();
     pending.add(pending.next(), message_of_one(), now);
     let since = |pending: &Pending| pending.lanes[&name(0)].since;
     let now = since(&pending);
     assert_eq!(pending.due(now, false), Some(now + AGES.few));
-    pending.look(&name(0), now);
+    pending.flush(&name(0), now);
     assert!(pending.due(now, false) <= Some(now));
     // Where the spool has no room for what waits, and where nobody would tell us, it is as before.
     let mut pending = Pending::new(AGES, 0, 0);
@@ -137,7 +137,7 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     pending.add(pending.next(), message_of_one(), now);
     let waits = |pending: &mut Pending| pending.due(now, false).map(|due| due - since(pending));
     assert_eq!(waits(&mut pending), Some(AGES.longest));
-    pending.is_told(now);
+    pending.is_reached(now);
     assert_eq!(waits(&mut pending), Some(AGES.few));
     pending.press(true);
     assert_eq!(waits(&mut pending), Some(AGES.longest));
@@ -181,7 +181,7 @@ fn changes_go_at_once_and_the_cursor_stays_behind_what_waits() {
     assert_eq!(pending.due(now, false), Some(now + AGES.first));
     assert_eq!(pending.due(now, true), Some(now));
     // Whoever looks has only their own.
-    pending.look(&name(1), now);
+    pending.flush(&name(1), now);
     assert!(pending.has(&name(1), 10) && !pending.has(&name(2), 10));
     let batch = pending.batch(now, false, 10, 1_000);
     assert_eq!(batch.records, [message(&name(1), "b")]);

@@ -18,12 +18,12 @@ use crate::sync::lock;
 
 /// The folder's name.
 const FOLDER: &str = "held";
-/// Segments of one account are this part of [`SpoolConfig::held_bytes`], so that space is given back in steps.
+/// Segments of one account are this part of [`SpoolConfig::deferred_bytes`], so that space is given back in steps.
 const SEGMENTS: u64 = 16;
 
-/// What is held, by account.
+/// What is deferred, by account.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Deferred {
     disk: Disk,
     dir: PathBuf,
     segment_bytes: u64,
@@ -42,7 +42,7 @@ struct Folder {
     cursor: u64,
 }
 
-impl Held {
+impl Deferred {
     /// Opens what is there; every record that is not published is shown to `visit`.
     pub(super) fn open(
         disk: &Disk,
@@ -50,19 +50,19 @@ impl Held {
         config: &SpoolConfig,
         mut visit: impl FnMut(&[u8]),
     ) -> io::Result<Self> {
-        let held = Self {
+        let deferred = Self {
             disk: disk.clone(),
             dir: spool.join(FOLDER),
-            segment_bytes: (config.held_bytes / SEGMENTS).max(1),
-            account_bytes: config.held_bytes,
+            segment_bytes: (config.deferred_bytes / SEGMENTS).max(1),
+            account_bytes: config.deferred_bytes,
             total_bytes: config.max_bytes,
             accounts: Mutex::default(),
             sizes: Mutex::default(),
             retry: watch::Sender::new(()),
         };
-        let entries = match fs::read_dir(&held.dir) {
+        let entries = match fs::read_dir(&deferred.dir) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(held),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(deferred),
             Err(error) => return Err(error),
         };
         for entry in entries {
@@ -72,15 +72,15 @@ impl Held {
             };
             let account: AccountName = account;
             let mut records = Vec::new();
-            let dir = held.dir.join(&name);
-            let opened = held.records(&dir, |number, record| {
+            let dir = deferred.dir.join(&name);
+            let opened = deferred.records(&dir, |number, record| {
                 records.push((number, record.to_vec()));
             });
             let store = match opened {
                 Ok(store) => store,
                 Err(error) => {
                     // One account's folder is not everybody's trouble.
-                    let aside = held.dir.join(format!("{account}.damaged"));
+                    let aside = deferred.dir.join(format!("{account}.damaged"));
                     tracing::error!(%account, %error, aside = %aside.display(),
                         "messages that wait for an account's archive cannot be read; they are set aside");
                     if let Err(error) = fs::rename(&dir, &aside) {
@@ -99,9 +99,9 @@ impl Held {
             }
             records.retain(|(number, _)| *number >= cursor);
             records.iter().for_each(|(_, record)| visit(record));
-            held.insert(account, store, cursor);
+            deferred.insert(account, store, cursor);
         }
-        Ok(held)
+        Ok(deferred)
     }
 
     fn records(&self, dir: &Path, visit: impl FnMut(u64, &[u8])) -> io::Result<Records> {
@@ -125,12 +125,12 @@ impl Held {
             return Ok(());
         };
         if size >= self.account_bytes || sizes.values().sum::<u64>() >= self.total_bytes {
-            return Err(SpoolError::Held(account.clone(), size));
+            return Err(SpoolError::Deferred(account.clone(), size));
         }
         Ok(())
     }
 
-    /// Whose messages are held.
+    /// Whose messages are deferred.
     pub(crate) fn accounts(&self) -> HashSet<AccountName> {
         lock(&self.sizes).keys().cloned().collect()
     }
@@ -142,7 +142,7 @@ impl Held {
     }
 
     /// Makes records of an account durable here; true if it had none. Blocks for a sync.
-    pub(crate) fn hold(&self, account: &AccountName, records: &[&[u8]]) -> io::Result<bool> {
+    pub(crate) fn defer(&self, account: &AccountName, records: &[&[u8]]) -> io::Result<bool> {
         let mut frames = Vec::new();
         for record in records {
             frame::write(&mut frames, record);
@@ -162,7 +162,7 @@ impl Held {
         if let Some(folder) = accounts.get_mut(account) {
             let written = folder.store.append(&frames, records.len() as u64);
             if written.is_err() && new {
-                // Nothing is held of it: whoever asks tries again.
+                // Nothing is deferred of it: whoever asks tries again.
                 accounts.remove(account);
                 return written.map(|()| new);
             }
@@ -201,7 +201,7 @@ impl Held {
         Ok((records, next))
     }
 
-    /// Marks the records before number `next` as published; true if that was all, and nothing is held any more.
+    /// Marks the records before number `next` as published; true if that was all, and nothing is deferred any more.
     pub(crate) fn published(&self, account: &AccountName, next: u64) -> io::Result<bool> {
         let mut accounts = lock(&self.accounts);
         let Some(folder) = accounts.get_mut(account) else {
@@ -225,7 +225,7 @@ impl Held {
         self.retry.send_replace(());
     }
 
-    /// Returns what changes at every [`Held::retry`], also at one that comes while nobody waits for it.
+    /// Returns what changes at every [`Deferred::retry`], also at one that comes while nobody waits for it.
     pub(crate) fn retried(&self) -> watch::Receiver<()> {
         self.retry.subscribe()
     }
@@ -238,16 +238,16 @@ mod tests {
     const CONFIG: SpoolConfig = SpoolConfig {
         max_bytes: 1_000,
         segment_bytes: 100,
-        held_bytes: 160,
+        deferred_bytes: 160,
     };
 
-    fn open(dir: &Path) -> (Held, Vec<Vec<u8>>) {
+    fn open(dir: &Path) -> (Deferred, Vec<Vec<u8>>) {
         let mut found = Vec::new();
-        let held = Held::open(&Disk::default(), dir, &CONFIG, |record| {
+        let deferred = Deferred::open(&Disk::default(), dir, &CONFIG, |record| {
             found.push(record.to_vec())
         })
         .unwrap();
-        (held, found)
+        (deferred, found)
     }
 
     #[test]
@@ -255,25 +255,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (alice, bob): (AccountName, AccountName) =
             ("alice".parse().unwrap(), "bob".parse().unwrap());
-        let (held, found) = open(dir.path());
+        let (deferred, found) = open(dir.path());
         assert!(found.is_empty());
-        assert!(held.hold(&alice, &[b"1", b"2"]).unwrap());
-        assert!(!held.hold(&alice, &[b"3"]).unwrap());
-        assert!(held.hold(&bob, &[b"x"]).unwrap());
-        let (records, next) = held.read(&alice, 2, 1_000).unwrap();
+        assert!(deferred.defer(&alice, &[b"1", b"2"]).unwrap());
+        assert!(!deferred.defer(&alice, &[b"3"]).unwrap());
+        assert!(deferred.defer(&bob, &[b"x"]).unwrap());
+        let (records, next) = deferred.read(&alice, 2, 1_000).unwrap();
         assert_eq!(records, [b"1", b"2"]);
-        assert!(!held.published(&alice, next).unwrap());
-        assert_eq!(held.read(&alice, 9, 1_000).unwrap().0, [b"3"]);
-        drop(held);
-        let (held, mut found) = open(dir.path());
+        assert!(!deferred.published(&alice, next).unwrap());
+        assert_eq!(deferred.read(&alice, 9, 1_000).unwrap().0, [b"3"]);
+        drop(deferred);
+        let (deferred, mut found) = open(dir.path());
         found.sort();
         assert_eq!(found, [b"3", b"x"]);
-        let (_, next) = held.read(&alice, 9, 1_000).unwrap();
-        assert!(held.published(&alice, next).unwrap());
-        assert_eq!(held.accounts(), HashSet::from([bob]));
+        let (_, next) = deferred.read(&alice, 9, 1_000).unwrap();
+        assert!(deferred.published(&alice, next).unwrap());
+        assert_eq!(deferred.accounts(), HashSet::from([bob]));
         assert!(!dir.path().join("held/alice").exists());
-        assert!(held.hold(&alice, &[b"4"]).unwrap());
-        assert_eq!(held.read(&alice, 9, 1_000).unwrap().0, [b"4"]);
+        assert!(deferred.defer(&alice, &[b"4"]).unwrap());
+        assert_eq!(deferred.read(&alice, 9, 1_000).unwrap().0, [b"4"]);
     }
 
     #[test]
@@ -281,21 +281,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (alice, bob): (AccountName, AccountName) =
             ("alice".parse().unwrap(), "bob".parse().unwrap());
-        let (held, _) = open(dir.path());
-        held.hold(&alice, &[b"1"]).unwrap();
-        held.hold(&bob, &[b"2"]).unwrap();
-        drop(held);
+        let (deferred, _) = open(dir.path());
+        deferred.defer(&alice, &[b"1"]).unwrap();
+        deferred.defer(&bob, &[b"2"]).unwrap();
+        drop(deferred);
         // No segment, but a folder.
         let segment = dir.path().join("held/alice/0000000000000000.spool");
         fs::remove_file(&segment).unwrap();
         fs::create_dir(&segment).unwrap();
-        let (held, found) = open(dir.path());
+        let (deferred, found) = open(dir.path());
         assert_eq!(found, [b"2"]);
-        assert_eq!(held.accounts(), HashSet::from([bob]));
+        assert_eq!(deferred.accounts(), HashSet::from([bob]));
         assert!(dir.path().join("held/alice.damaged").exists());
-        // What comes is held anew.
-        assert!(held.hold(&alice, &[b"3"]).unwrap());
-        drop(held);
+        // What comes is deferred anew.
+        assert!(deferred.defer(&alice, &[b"3"]).unwrap());
+        drop(deferred);
         let (_, mut found) = open(dir.path());
         found.sort();
         assert_eq!(found, [b"2", b"3"]);
@@ -306,15 +306,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (alice, bob): (AccountName, AccountName) =
             ("alice".parse().unwrap(), "bob".parse().unwrap());
-        let (held, _) = open(dir.path());
-        held.hold(&alice, &[&[b'x'; 100]]).unwrap();
-        held.check(&alice).unwrap();
-        held.hold(&alice, &[&[b'x'; 100]]).unwrap();
-        assert!(matches!(held.check(&alice), Err(SpoolError::Held(name, 216)) if name == alice));
-        held.check(&bob).unwrap();
+        let (deferred, _) = open(dir.path());
+        deferred.defer(&alice, &[&[b'x'; 100]]).unwrap();
+        deferred.check(&alice).unwrap();
+        deferred.defer(&alice, &[&[b'x'; 100]]).unwrap();
+        assert!(
+            matches!(deferred.check(&alice), Err(SpoolError::Deferred(name, 216)) if name == alice)
+        );
+        deferred.check(&bob).unwrap();
         // Room comes back as it is published.
-        let (_, next) = held.read(&alice, 1, 1_000).unwrap();
-        held.published(&alice, next).unwrap();
-        held.check(&alice).unwrap();
+        let (_, next) = deferred.read(&alice, 1, 1_000).unwrap();
+        deferred.published(&alice, next).unwrap();
+        deferred.check(&alice).unwrap();
     }
 }

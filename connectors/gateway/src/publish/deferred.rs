@@ -24,7 +24,7 @@ const MAX_AT_ONCE: usize = 4;
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The accounts that are being waited for.
-pub(crate) struct HeldPublisher {
+pub(crate) struct DeferredPublisher {
     spool: Spool,
     attempts: Arc<Attempts>,
     client: FunctionsClient,
@@ -34,8 +34,8 @@ pub(crate) struct HeldPublisher {
     tasks: JoinSet<()>,
 }
 
-impl HeldPublisher {
-    /// Begins with what is held from before.
+impl DeferredPublisher {
+    /// Begins with what is deferred from before.
     pub(crate) fn new(
         spool: Spool,
         attempts: Arc<Attempts>,
@@ -43,7 +43,7 @@ impl HeldPublisher {
         config: PublisherConfig,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let accounts = spool.held().accounts();
+        let accounts = spool.deferred().accounts();
         let mut publisher = Self {
             spool,
             attempts,
@@ -59,21 +59,21 @@ impl HeldPublisher {
         publisher
     }
 
-    /// Takes the messages of accounts that are held out of a batch, and makes them durable beside the spool.
+    /// Takes the messages of accounts that are deferred out of a batch, and makes them durable beside the spool.
     /// Returns what is left; all have their numbers.
     pub(crate) async fn divert(
         &mut self,
         records: Vec<(u64, Vec<u8>)>,
     ) -> io::Result<Vec<(u64, Vec<u8>)>> {
-        let held = self.spool.held().accounts();
-        if held.is_empty() {
+        let deferred = self.spool.deferred().accounts();
+        if deferred.is_empty() {
             return Ok(records);
         }
-        let (aside, rest): (Vec<_>, Vec<_>) = records
-            .into_iter()
-            .partition(|(_, record)| message_of(record).is_some_and(|(_, a)| held.contains(&a)));
+        let (aside, rest): (Vec<_>, Vec<_>) = records.into_iter().partition(|(_, record)| {
+            message_of(record).is_some_and(|(_, a)| deferred.contains(&a))
+        });
         let aside = aside.into_iter().map(|(_, record)| record).collect();
-        self.hold(aside, &[]).await?;
+        self.defer(aside, &[]).await?;
         Ok(rest)
     }
 
@@ -95,10 +95,10 @@ impl HeldPublisher {
                     .is_some_and(|(id, account)| waits(&account) && !refused.contains(&*id))
             })
             .collect();
-        self.hold(aside, &receipt.waiting).await
+        self.defer(aside, &receipt.waiting).await
     }
 
-    async fn hold(&mut self, records: Vec<Vec<u8>>, waiting: &[WaitingAccount]) -> io::Result<()> {
+    async fn defer(&mut self, records: Vec<Vec<u8>>, waiting: &[WaitingAccount]) -> io::Result<()> {
         let mut accounts: HashMap<AccountName, Vec<Vec<u8>>> = HashMap::new();
         for record in records {
             if let Some((_, account)) = message_of(&record) {
@@ -107,11 +107,11 @@ impl HeldPublisher {
         }
         for (account, records) in accounts {
             let (spool, whose) = (self.spool.clone(), account.clone());
-            let hold = move || {
+            let defer = move || {
                 let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
-                spool.held().hold(&whose, &records)
+                spool.deferred().defer(&whose, &records)
             };
-            if tokio::task::spawn_blocking(hold)
+            if tokio::task::spawn_blocking(defer)
                 .await
                 .map_err(io::Error::other)??
             {
@@ -152,7 +152,7 @@ impl HeldPublisher {
 /// How long an account waits: as told, but no longer than a failed batch does.
 fn pause(config: &PublisherConfig, waiting: &WaitingAccount) -> Duration {
     let told = Duration::from_secs(waiting.retry_after).min(MAX_RETRY_AFTER);
-    told.min(config.held_retry)
+    told.min(config.deferred_retry)
 }
 
 /// Returns id and account of a message; nothing for other events.
@@ -161,7 +161,7 @@ fn message_of(record: &[u8]) -> Option<(String, AccountName)> {
     Some((head.id, head.account))
 }
 
-/// The task of one account; it ends when nothing of it is held any more.
+/// The task of one account; it ends when nothing of it is deferred any more.
 struct Drain {
     account: AccountName,
     spool: Spool,
@@ -180,7 +180,7 @@ impl Drain {
     async fn run(mut self, first: Duration) {
         let mut backoff = Backoff::new(self.config.retry);
         let mut rest = first;
-        let mut retried = self.spool.held().retried();
+        let mut retried = self.spool.deferred().retried();
         loop {
             if !rest.is_zero() {
                 tokio::time::sleep(rest.min(LEAST_PAUSE)).await;
@@ -218,7 +218,7 @@ impl Drain {
     async fn batch(&mut self) -> io::Result<Outcome> {
         let (spool, account) = (self.spool.clone(), self.account.clone());
         let (most, bytes) = (self.most, self.config.batch_bytes);
-        let read = move || spool.held().read(&account, most, bytes);
+        let read = move || spool.deferred().read(&account, most, bytes);
         let (records, next) = tokio::task::spawn_blocking(read)
             .await
             .map_err(io::Error::other)??;
@@ -282,7 +282,7 @@ impl Drain {
             }
         }
         let (spool, account) = (self.spool.clone(), self.account.clone());
-        let done = move || spool.held().published(&account, next);
+        let done = move || spool.deferred().published(&account, next);
         let empty = tokio::task::spawn_blocking(done)
             .await
             .map_err(io::Error::other)??;
@@ -293,7 +293,7 @@ impl Drain {
     /// they or the account's archive. It is published again afterwards, which its id makes harmless.
     async fn answer_on_the_next(&self) -> io::Result<bool> {
         let (spool, account) = (self.spool.clone(), self.account.clone());
-        let read = move || spool.held().read(&account, 2, usize::MAX);
+        let read = move || spool.deferred().read(&account, 2, usize::MAX);
         let (records, _) = tokio::task::spawn_blocking(read)
             .await
             .map_err(io::Error::other)??;
