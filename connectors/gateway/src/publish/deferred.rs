@@ -77,7 +77,7 @@ impl DeferredPublisher {
         Ok(rest)
     }
 
-    /// Holds what the functions could not store.
+    /// Defers what the functions could not store.
     pub(crate) async fn keep(
         &mut self,
         records: Vec<Vec<u8>>,
@@ -208,7 +208,7 @@ impl Drain {
                     rest = least.max(backoff.pause());
                 }
                 Err(error) => {
-                    tracing::error!(account = %self.account, %error, "held messages cannot be read or marked");
+                    tracing::error!(account = %self.account, %error, "deferred messages cannot be read or marked");
                     rest = backoff.pause();
                 }
             }
