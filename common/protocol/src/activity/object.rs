@@ -162,7 +162,7 @@ impl From<Value> for ActivityObject {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -191,11 +191,31 @@ mod tests {
         ]
     }
 
+    /// The fields that no type defines.
+    fn rest(object: &ActivityObject) -> Option<&Map<String, Value>> {
+        Some(match object {
+            ActivityObject::Message(text)
+            | ActivityObject::Me(text)
+            | ActivityObject::Notice(text) => &text.rest,
+            ActivityObject::Topic(topic) => &topic.rest,
+            ActivityObject::Presence(presence) => &presence.rest,
+            ActivityObject::Address(address) => &address.rest,
+            ActivityObject::Attendance(attendance) => &attendance.rest,
+            ActivityObject::Connection(connection) => &connection.rest,
+            ActivityObject::Relationship(relationship) => &relationship.rest,
+            ActivityObject::Room(room) => &room.rest,
+            ActivityObject::Whois(whois) => &whois.rest,
+            ActivityObject::Rooms(rooms) => &rooms.rest,
+            ActivityObject::Credentials(credentials) => &credentials.rest,
+            ActivityObject::Other(_) => return None,
+        })
+    }
+
     #[test]
     fn every_type_is_read_as_what_it_is_and_written_as_it_was() {
         for value in all() {
             let object = ActivityObject::from(value.clone());
-            assert!(!matches!(object, ActivityObject::Other(_)), "{value}");
+            assert!(rest(&object).is_some_and(Map::is_empty), "{value}");
             assert_eq!(object.to_value(), value);
             // The bytes, as they are in a document of their own: keys in order, and nothing twice.
             let text = value.to_string();
