@@ -17,6 +17,8 @@ mod dispatch;
 mod history;
 mod ids;
 mod masking;
+#[cfg(test)]
+mod masking_growth;
 mod members;
 mod messages;
 mod modes;
