@@ -172,6 +172,9 @@ pub enum GrantKind {
 /// Names one always-on connection within an account: `^[a-z0-9]{1,32}$`.
 pub type ConnectionId = String;
 
+/// Names the connection that every account has to the space's own IRC server. Nobody else's connection has this id.
+pub const PRIVATE_CONNECTION: &str = "private";
+
 /// The most channels that a connection remembers.
 pub const MAX_CHANNELS: usize = 200;
 

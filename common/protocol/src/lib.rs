@@ -35,7 +35,7 @@ mod views;
 
 pub use account::{
     AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
-    InvalidName, MAX_CHANNELS, NewArchivePlace,
+    InvalidName, MAX_CHANNELS, NewArchivePlace, PRIVATE_CONNECTION,
 };
 pub use activity::{
     Activity, ActivityObject, AddressObject, AttendanceObject, ClientId, ConnectionObject,

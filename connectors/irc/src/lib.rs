@@ -5,6 +5,7 @@ mod clock;
 mod credentials;
 mod gate;
 mod options;
+mod own_server;
 mod platform;
 mod record;
 pub mod session;

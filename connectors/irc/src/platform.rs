@@ -1,15 +1,20 @@
 //! The platform as the gateway sees it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use gateway::{ConnectionHandle, Platform};
-use protocol::{Assignment, Connection, PersonId, PlatformDescriptor, Timestamp};
+use protocol::{
+    Assignment, Connection, PRIVATE_CONNECTION, PersonId, PlatformDescriptor, Timestamp,
+};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
 use crate::clock::{now, random};
 use crate::gate::{Gate, Pace};
+use crate::own_server::OwnServer;
+use crate::shell::Reach;
 use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
 /// Commands and outputs that may wait between the gateway and a connection.
@@ -30,6 +35,9 @@ pub struct IrcConfig {
     pub pace: Pace,
     /// Servers of the operator's own, `host:port`: all accounts may connect to them at once.
     pub own: Vec<String>,
+    /// Where the space's own server listens. The connection that every account has to it may be made there, whatever
+    /// `addresses` says; others are not.
+    pub own_server: Vec<SocketAddr>,
     /// Certificates that are trusted besides the system's, DER.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -40,6 +48,7 @@ pub struct Irc {
     config: IrcConfig,
     tls: Result<Arc<ClientConfig>, String>,
     gate: Arc<Gate>,
+    own_server: Arc<OwnServer>,
 }
 
 impl Irc {
@@ -49,6 +58,7 @@ impl Irc {
         Self {
             tls: tls::client_config(&config.roots),
             gate: Arc::new(Gate::new(config.pace.clone(), config.own.clone())),
+            own_server: Arc::new(OwnServer::new(config.own_server.clone())),
             config,
         }
     }
@@ -91,11 +101,16 @@ impl Platform for Irc {
     ) -> ConnectionHandle {
         let (commands, for_shell) = mpsc::channel(CHANNEL);
         let (from_shell, outputs) = mpsc::channel(CHANNEL);
+        let built_in = assignment.connection.id == PRIVATE_CONNECTION;
         let shell = shell::Shell::new(
             assignment,
             last_seen,
             self.config.settings.clone(),
-            self.config.addresses.clone(),
+            Reach {
+                addresses: self.config.addresses.clone(),
+                own_server: Arc::clone(&self.own_server),
+                built_in,
+            },
             self.tls.clone(),
             Arc::clone(&self.gate),
             random(),

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::clock::now;
 use crate::gate::Gate;
+use crate::own_server::OwnServer;
 use crate::session::{Action, Clock, Session};
 use crate::{AddressPolicy, Settings, tls};
 
@@ -46,10 +47,19 @@ enum Link {
     Up(Box<dyn Stream>),
 }
 
+/// Where a connection may lead.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    pub(crate) addresses: AddressPolicy,
+    pub(crate) own_server: Arc<OwnServer>,
+    /// Whether it is the one that every account has to the own server.
+    pub(crate) built_in: bool,
+}
+
 /// One connection with its socket.
 pub(crate) struct Shell {
     session: Session,
-    addresses: AddressPolicy,
+    reach: Reach,
     tls: Result<Arc<ClientConfig>, String>,
     gate: Arc<Gate>,
     seed: u64,
@@ -71,7 +81,7 @@ impl Shell {
         assignment: Assignment,
         last_seen: Vec<(String, Timestamp)>,
         settings: Settings,
-        addresses: AddressPolicy,
+        reach: Reach,
         tls: Result<Arc<ClientConfig>, String>,
         gate: Arc<Gate>,
         seed: u64,
@@ -82,7 +92,7 @@ impl Shell {
         };
         Self {
             session: Session::new(assignment, last_seen, settings, seed, clock),
-            addresses,
+            reach,
             tls,
             gate,
             seed,
@@ -192,7 +202,7 @@ impl Shell {
                 None => return std::ops::ControlFlow::Continue(()),
                 Some(Action::Connect { host, port, secure }) => {
                     let tls = secure.then(|| self.tls.clone());
-                    let addresses = self.addresses.clone();
+                    let reach = self.reach.clone();
                     let gate = (!self.gate.is_own(&host, port)).then(|| Arc::clone(&self.gate));
                     if let Some(gate) = &gate {
                         self.session.handle_queued(gate.estimate(&host));
@@ -203,7 +213,7 @@ impl Shell {
                         if let Some(gate) = gate {
                             gate.pass(&host, turn).await;
                         }
-                        connect(host, port, tls, addresses).await
+                        connect(host, port, tls, reach).await
                     }));
                 }
                 Some(Action::Disconnect) => {
@@ -281,31 +291,38 @@ async fn connect(
     host: String,
     port: u16,
     tls: Option<Result<Arc<ClientConfig>, String>>,
-    addresses: AddressPolicy,
+    reach: Reach,
 ) -> Result<Box<dyn Stream>, String> {
     let connecting = async {
         let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
             .await
             .map_err(|error| format!("There is no server called {host} ({error})."))?
             .collect();
-        let allowed: Vec<SocketAddr> = found
-            .iter()
-            .copied()
-            .filter(|found| addresses.allows(&host, port, found.ip()))
-            .collect();
+        let mut allowed = Vec::with_capacity(found.len());
+        let mut refused = format!("There is no server called {host}.");
+        for address in found {
+            let Reach {
+                addresses,
+                own_server,
+                built_in,
+            } = &reach;
+            match own_server.check(addresses, *built_in, &host, address) {
+                Ok(()) => allowed.push(address),
+                Err(reason) => refused = reason,
+            }
+        }
         if allowed.is_empty() {
-            return Err(if found.is_empty() {
-                format!("There is no server called {host}.")
-            } else {
-                format!(
-                    "{host} is not on the public internet; connections to it are not allowed here."
-                )
-            });
+            return Err(refused);
         }
         let mut trouble = String::new();
         for address in allowed {
             match TcpStream::connect(address).await {
-                Ok(stream) => return secured(stream, &host, port, tls).await,
+                Ok(stream) => {
+                    if reach.built_in {
+                        reach.own_server.note(address);
+                    }
+                    return secured(stream, &host, port, tls).await;
+                }
                 Err(error) => trouble = error.to_string(),
             }
         }

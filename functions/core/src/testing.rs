@@ -198,6 +198,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         port: 6667,
         secure: false,
         channels: vec!["#lobby".into()],
+        other_ports: vec![6697],
     });
     change(&mut config);
     Functions::new(

@@ -106,6 +106,7 @@ pub(crate) async fn functions(
     config.internal.insert(GATEWAY.to_owned(), inner);
     config.network = addresses.irc.map(|address| {
         let address = dialable(address);
+        let tls = settings.ircd.tls.as_ref().map(|tls| tls.listen.port());
         DefaultNetwork {
             name: options.functions.name.clone(),
             server: irc::name(settings, &config.origin),
@@ -113,6 +114,8 @@ pub(crate) async fn functions(
             port: address.port(),
             secure: false,
             channels: options.channels.0.clone(),
+            // One that the system chooses is not known yet.
+            other_ports: tls.filter(|port| *port != 0).into_iter().collect(),
         }
     });
     config.turn = addresses.turn.map(|address| {
@@ -212,7 +215,8 @@ async fn serve(
         }
         None => None,
     };
-    let gateway = start_gateway(settings, folder, &inner, addresses.irc)?;
+    let tls = ircd.as_ref().and_then(ircd::Ircd::tls_address);
+    let gateway = start_gateway(settings, folder, &inner, [addresses.irc, tls])?;
     router.mount(gateway.service());
     let smtp_address = smtp.as_ref().map(TcpListener::local_addr).transpose()?;
     let smtp = match smtp {
@@ -279,25 +283,22 @@ fn start_gateway(
     settings: &Settings,
     folder: &DataFolder,
     functions: &str,
-    irc: Option<SocketAddr>,
+    irc: [Option<SocketAddr>; 2],
 ) -> anyhow::Result<Gateway> {
     let key = connector_key(&folder.master_key()?, GATEWAY);
     let mut config = GatewayConfig::new(GATEWAY, &key, functions, folder.folder("spool"));
     config.behind_proxy = settings.options.functions.behind_proxy;
-    let own: Vec<String> = irc
-        .map(|address| dialable(address).to_string())
-        .into_iter()
-        .collect();
     let addresses = if settings.any_network {
         AddressPolicy::Any
     } else {
-        AddressPolicy::Public {
-            except: own.clone(),
-        }
+        AddressPolicy::Public { except: Vec::new() }
     };
+    let own_server: Vec<SocketAddr> = irc.into_iter().flatten().collect();
+    let dialled = own_server.iter().map(|own| dialable(*own).to_string());
     let platform = Irc::new(IrcConfig {
         addresses,
-        own,
+        own: dialled.collect(),
+        own_server,
         ..IrcConfig::default()
     });
     Ok(Gateway::start(config, vec![Arc::new(platform)])?)

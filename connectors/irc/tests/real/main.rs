@@ -6,5 +6,6 @@ mod client;
 mod inspircd;
 mod network;
 mod ngircd;
+mod own_server;
 mod servers;
 mod services;

@@ -83,6 +83,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             )));
         }
         let wanted = self.checked(connector, connection).await?;
+        self.own_network().await?.refuse(&wanted)?;
         let secret = wanted.password.clone();
         let others = self.connections(&account).await?;
         let known = others

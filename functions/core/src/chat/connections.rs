@@ -2,14 +2,14 @@
 
 use crate::kernel::host::Host;
 use http::StatusCode;
-use protocol::{AccountName, Connection};
+use protocol::{AccountName, Connection, PRIVATE_CONNECTION};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
+use crate::chat::private_network::OwnNetwork;
 use crate::identity::call::Call;
-use crate::identity::provision::PRIVATE_CONNECTION;
 use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
@@ -134,6 +134,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         if let Some(password) = connection.password.take() {
             connection.password = Some(self.seal(account, &connection.id, &password)?);
         }
+        self.own_network().await?.refuse(&connection)?;
         let others = self.connections(account).await?;
         connection.server = server_for(&connection, &others)?;
         self.add_connection(account, &connection, &others).await?;
@@ -167,6 +168,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let mut others = self.connections(account).await?;
         others.retain(|other| other.id != id);
         let before = self.connection(account, id).await?;
+        let own = self.own_network().await?;
         let moved = changes.get("platform").and_then(Value::as_str);
         let connector = match moved {
             Some(platform) => Some(self.connector_id(platform).await?),
@@ -205,7 +207,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                     if let Some(password) = &password {
                         changed.password.clone_from(password);
                     }
-                    match apply(&mut changed, changes, &platform, &others) {
+                    match apply(&mut changed, changes, &platform, &others, &own) {
                         Ok(()) => {
                             *connection = changed.clone();
                             Edit::Write(Ok(changed))
@@ -407,6 +409,7 @@ fn apply(
     changes: &Map<String, Value>,
     platform: &Platform,
     others: &[Connection],
+    own: &OwnNetwork,
 ) -> Result<(), Failure> {
     let before = connection.clone();
     for (name, value) in changes {
@@ -422,7 +425,11 @@ fn apply(
             }
         }
     }
-    if place_of(&before) != place_of(connection) {
+    let moved = place_of(&before) != place_of(connection);
+    if moved || before.number("port") != connection.number("port") {
+        own.refuse(connection)?;
+    }
+    if moved {
         if connection.password.is_some() && !changes.contains_key("password") {
             // A password goes nowhere but where its owner wanted it.
             return Err(Failure::unprocessable(format!(

@@ -1,11 +1,18 @@
 //! The address of the private IRC server, to which every account has a connection.
 
-use protocol::Connection;
+use std::net::IpAddr;
+
+use protocol::{Connection, DEFAULT_PLATFORM, PRIVATE_CONNECTION};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
-use crate::identity::provision::{PRIVATE_CONNECTION, lead_to};
+use crate::identity::provision::lead_to;
+use crate::kernel::config::ConnectorKind;
 use crate::kernel::host::Host;
+use crate::kernel::problem::Failure;
+
+/// What this machine calls itself.
+const LOCALHOST: &str = "localhost";
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// Sets where the private server is now: the operator may have moved it since the account was made.
@@ -22,6 +29,94 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         Ok(())
     }
+
+    /// Returns where the private server is, by whatever address.
+    pub(crate) async fn own_network(&self) -> Result<OwnNetwork, StoreError> {
+        let Some(network) = self.connectors.network().await? else {
+            return Ok(OwnNetwork::default());
+        };
+        let ports = [&[network.port], network.other_ports.as_slice()].concat();
+        let origin = url::Url::parse(&self.kernel.config().origin);
+        let origin = origin
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
+        let mut hosts = vec![normal(&network.host)];
+        let names = [Some(network.server), origin].into_iter().flatten();
+        // Names that mean this machine are of use only where the server is on it.
+        hosts.extend(
+            names
+                .map(|name| normal(&name))
+                .filter(|name| name != LOCALHOST),
+        );
+        let mut places = Vec::new();
+        for host in hosts {
+            places.extend(ports.iter().map(|port| (host.clone(), *port)));
+        }
+        // One that registered said where people reach it.
+        for connector in self.connectors.all_connectors().await? {
+            let url =
+                (connector.kind == ConnectorKind::Ircd).then(|| url::Url::parse(&connector.url));
+            if let Some(Ok(url)) = url
+                && let (Some(host), Some(port)) = (url.host_str(), url.port())
+            {
+                places.push((normal(host), port));
+            }
+        }
+        Ok(OwnNetwork {
+            name: network.name,
+            places,
+        })
+    }
+}
+
+/// Where the private server is. Every account has its connection there; with another one, by an address of the
+/// server's own machine, a member would be taken for somebody at that machine, who needs no account.
+#[derive(Debug, Default)]
+pub(crate) struct OwnNetwork {
+    name: String,
+    places: Vec<(String, u16)>,
+}
+
+impl OwnNetwork {
+    /// Refuses somebody's own connection that leads to the private server.
+    pub(crate) fn refuse(&self, connection: &Connection) -> Result<(), Failure> {
+        let (Some(host), Some(port)) = (connection.text("host"), connection.number("port")) else {
+            return Ok(());
+        };
+        let named = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
+        let host = normal(host);
+        let here = |(own, at): &(String, u16)| u64::from(*at) == port && *own == host;
+        if connection.platform != DEFAULT_PLATFORM || !self.places.iter().any(here) {
+            return Ok(());
+        }
+        Err(Failure::conflict(format!(
+            "{named} is the server's own network, \"{}\"; every account is connected to it already",
+            self.name
+        )))
+    }
+}
+
+/// A host as it is compared: this machine has one name, however it is written.
+fn normal(host: &str) -> String {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let (here, host) = match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        // An unspecified address is dialled as loopback.
+        Ok(address) => (
+            address.is_loopback() || address.is_unspecified(),
+            address.to_string(),
+        ),
+        // RFC 6761, section 6.3.
+        Err(_) => (
+            host == LOCALHOST || host.ends_with(".localhost"),
+            host.to_owned(),
+        ),
+    };
+    if here { LOCALHOST.to_owned() } else { host }
 }
 
 #[cfg(test)]

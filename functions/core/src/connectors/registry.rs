@@ -144,6 +144,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 port,
                 secure,
                 channels,
+                other_ports: Vec::new(),
             }
         }))
     }

@@ -1,7 +1,9 @@
 //! What every new account gets: a connection to the private IRC server.
 
 use crate::kernel::host::Host;
-use protocol::{AccountName, BearerToken, Connection, DEFAULT_PLATFORM, GrantKind};
+use protocol::{
+    AccountName, BearerToken, Connection, DEFAULT_PLATFORM, GrantKind, PRIVATE_CONNECTION,
+};
 use serde_json::Map;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
@@ -11,8 +13,6 @@ use crate::kernel::config::DefaultNetwork;
 use crate::kernel::keys;
 use crate::kernel::records::{Edit, Grant};
 
-/// Names the connection to the private server within every account.
-pub(crate) const PRIVATE_CONNECTION: &str = "private";
 /// Accounts that are given a new private network at once.
 const MAX_ACCOUNTS: usize = 1_000;
 

@@ -143,6 +143,8 @@ pub struct DefaultNetwork {
     pub secure: bool,
     /// Channels that a new account is in.
     pub channels: Vec<String>,
+    /// Other ports at which the same server listens, as far as they are known.
+    pub other_ports: Vec<u16>,
 }
 
 /// Mail for channels.

@@ -287,6 +287,7 @@ pub fn network(json: &str) -> Result<DefaultNetwork, ConfigError> {
         port: entry.port,
         secure: entry.secure,
         channels: entry.channels,
+        other_ports: Vec::new(),
     })
 }
 

@@ -68,6 +68,61 @@ fn the_private_network_is_managed_by_the_server() {
 }
 
 #[test]
+fn nobody_has_a_connection_of_their_own_to_the_private_network() {
+    let functions = functions();
+    let session = functions.sign_up("alice");
+    let api = |method: &str, path: &str, body: Value| functions.api(method, path, &session, body);
+    let add = |host: &str, port: u16| {
+        let body = json!({"platform": "irc", "host": host, "port": port, "secure": false, "nick": "GitHub"});
+        api("POST", "/api/connections", body)
+    };
+    let far = add("irc.example", 6667).json();
+    let far = format!("/api/connections/{}", far["id"].as_str().unwrap());
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST.",
+        "irc.localhost",
+        "127.9.9.9",
+        "0.0.0.0",
+        "::1",
+        "[::1]",
+        "::",
+        "::ffff:127.0.0.1",
+        // As it is in ids, and the origin's.
+        "chat.example.org",
+        "Chat.Example.org.",
+    ] {
+        for port in [6667, 6697] {
+            let refused = add(host, port);
+            assert_eq!(refused.status, 409, "{host} {port} {refused:?}");
+            assert!(refused.detail().contains("own network"), "{refused:?}");
+            let refused = api("PATCH", &far, json!({"host": host, "port": port}));
+            assert_eq!(refused.status, 409, "{host} {port} {refused:?}");
+        }
+        let remembered = json!({"account": "alice", "connection": {
+            "version": 1, "id": "x", "platform": "irc", "name": "n", "server": "elsewhere", "host": host,
+            "port": 6667, "secure": false, "nick": "GitHub", "password": null, "channels": [], "enabled": true,
+            "connector": "", "created": "2026-01-15T10:00:00.000Z"}});
+        let refused = functions.signed(
+            "irc-1",
+            "POST",
+            "/connector/assignments",
+            remembered.to_string(),
+        );
+        assert_eq!(refused.status, 409, "{host} {refused:?}");
+    }
+    // Other servers are other servers, on the same machine too.
+    for (host, port) in [
+        ("127.0.0.1", 6668),
+        ("irc2.example", 6667),
+        ("192.0.2.1", 6697),
+    ] {
+        assert_eq!(add(host, port).status, 201, "{host} {port}");
+    }
+}
+
+#[test]
 fn a_bouncer_is_one_host_with_a_connection_for_each_user_name() {
     let functions = functions();
     let session = functions.sign_up("alice");
