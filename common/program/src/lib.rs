@@ -1,5 +1,5 @@
 //! What programs that serve the open network have in common: how they begin and end, descriptors,
-//! places by address, log lines that strangers can cause.
+//! places by address, log lines that strangers can cause, work on what strangers sent.
 
 mod allocator;
 mod descriptors;
@@ -9,6 +9,8 @@ mod runtime;
 mod seldom;
 mod shares;
 mod start;
+#[cfg(feature = "tokio")]
+mod workshop;
 
 pub use descriptors::raise_descriptors;
 pub use places::{Place, Places, network};
@@ -17,3 +19,5 @@ pub use runtime::stop_signal;
 pub use seldom::Seldom;
 pub use shares::{Share, share_out};
 pub use start::{end, log, say};
+#[cfg(feature = "tokio")]
+pub use workshop::{Broken, Workshop};

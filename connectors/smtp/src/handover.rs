@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connector_kit::{Backoff, FunctionsClient, FunctionsError};
-use program::Seldom;
+use program::{Broken, Seldom, Workshop};
 use protocol::{MAIL_DOCUMENT, MailArrival};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -15,7 +15,6 @@ use crate::config::Limits;
 use crate::mime::{self, Content, Excess};
 use crate::outgoing::FIRST_PAUSE;
 use crate::queue::{Envelope, Found, Queue};
-use crate::workshop::{Broken, Workshop};
 
 /// How often mails that were put aside are looked through.
 const CLEAN: Duration = Duration::from_secs(3_600);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use connector_kit::now;
 use durable::is_full;
-use program::Seldom;
+use program::{Broken, Seldom, Workshop};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -17,7 +17,6 @@ use crate::outgoing::{Outgoing, failure};
 use crate::queue::{Envelope, Queue, QueueError};
 use crate::session::{Mail, Verdict};
 use crate::trace;
-use crate::workshop::{Broken, Workshop};
 
 static NOT_KEPT: Seldom = Seldom::new();
 static NOT_LOOKED_AT: Seldom = Seldom::new();

@@ -18,12 +18,12 @@ mod queue;
 mod server;
 pub mod session;
 mod trace;
-mod workshop;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use connector_kit::FunctionsClient;
+use program::Workshop;
 use protocol::{MailInfo, Registration};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -40,7 +40,6 @@ use places::Places;
 use queue::Queue;
 use server::{Shared, TlsAcceptorDebug};
 use session::SessionConfig;
-use workshop::Workshop;
 
 /// Mails that are taken apart at the same time.
 const WORKERS: u32 = 4;
@@ -127,9 +126,9 @@ impl Smtp {
             config.limits.mails_per_hour,
             outgoing.clone(),
         ));
-        let workshop = Workshop::new(WORKERS, config.limits.taking_apart);
+        let workshop = Workshop::new("foreign-mail", WORKERS, config.limits.taking_apart);
         // The checks have a limit of their own, within this one.
-        let checking = Workshop::new(CHECKERS, config.limits.checking * 2);
+        let checking = Workshop::new("foreign-mail", CHECKERS, config.limits.checking * 2);
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             session: Arc::new(SessionConfig {

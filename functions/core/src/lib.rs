@@ -52,7 +52,7 @@ pub use kernel::config::{
     DefaultNetwork, MailService, TurnConfig,
 };
 pub use kernel::guard::ClientAddress;
-pub use kernel::host::{Destination, FetchError, FetchLimits, Host};
+pub use kernel::host::{Destination, FetchError, FetchLimits, Host, Unfinished};
 pub use kernel::options::Options;
 pub use kernel::password::PasswordCost;
 pub use kernel::problem::DiskFull;

@@ -1,21 +1,32 @@
 //! Clock, randomness and waiting of this machine, and its requests to other servers.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use functions_core::{BucketError, BucketSettings, FetchError, FetchLimits, Host, OpenedBucket};
+use functions_core::{
+    BucketError, BucketSettings, FetchError, FetchLimits, Host, OpenedBucket, Unfinished,
+};
 use http::{Request, Response};
+use program::{Broken, Seldom, Workshop};
 use protocol::Timestamp;
-use tokio::sync::Semaphore;
 
 use crate::buckets::Clients;
 use crate::fetch::Fetcher;
 
 /// Jobs at once ([`Host::work`]): each may take a processor and some 30 MiB for a while.
-const WORKING: usize = 4;
+const WORKING: u32 = 4;
 
-static WORKERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(WORKING)));
+/// How long a job may wait for its turn, and then take; what is read within its bounds takes less than a second.
+const WORK_LIMIT: Duration = Duration::from_secs(20);
+/// A job that has no end keeps others from its place for so long.
+const GIVEN_UP: Duration = Duration::from_secs(10 * 60);
+
+static WORKERS: LazyLock<Workshop> = LazyLock::new(|| {
+    Workshop::new("foreign-events", WORKING, WORK_LIMIT).giving_up_after(GIVEN_UP)
+});
+/// A sender can cause a line by each event.
+static STOPPED: Seldom = Seldom::new();
 
 /// The machine itself. Waiting and fetching need a tokio runtime.
 #[derive(Clone, Debug, Default)]
@@ -51,23 +62,21 @@ impl Host for NativeHost {
         self.fetcher.fetch(request, limits).await
     }
 
-    async fn work<T, F>(&self, job: F) -> Option<T>
+    async fn work<T, F>(&self, job: F) -> Result<T, Unfinished>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        // The semaphore is never closed; without a permit the job is merely done anyway.
-        let permit = Arc::clone(&WORKERS).acquire_owned().await.ok();
-        let running = tokio::task::spawn_blocking(move || {
-            // It goes on to its end even if nobody waits for it.
-            let _permit = permit;
-            job()
-        });
-        let done = running.await;
-        if let Err(error) = &done {
-            tracing::error!(%error, "a job stopped");
-        }
-        done.ok()
+        WORKERS.run(job).await.map_err(|error| {
+            if let Some(left_out) = STOPPED.say() {
+                tracing::error!(%error, left_out, "a job has no result");
+            }
+            match error {
+                Broken::Busy => Unfinished::Busy,
+                Broken::Panicked => Unfinished::Panicked,
+                Broken::TooLong => Unfinished::TooLong,
+            }
+        })
     }
 
     async fn open_bucket(
@@ -145,11 +154,29 @@ mod tests {
         for gate in gates {
             gate.send(()).unwrap();
         }
-        for (number, job) in jobs.into_iter().enumerate() {
-            assert_eq!(job.await.unwrap(), Some(number));
+        for (number, job) in (0..).zip(jobs) {
+            assert_eq!(job.await.unwrap(), Ok(number));
         }
         let host = NativeHost::default();
         let broken = host.work(|| panic!("as it should"));
-        assert_eq!(broken.await, None::<()>);
+        assert_eq!(broken.await, Err::<(), _>(Unfinished::Panicked));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jobs_without_an_end_stop_others_for_a_while_only() {
+        let host = NativeHost::default();
+        let mut endless = Vec::new();
+        for _ in 0..WORKING {
+            let (gate, closed) = oneshot::channel::<()>();
+            endless.push(gate);
+            let job = move || drop(closed.blocking_recv());
+            assert_eq!(host.work(job).await, Err(Unfinished::TooLong));
+        }
+        assert_eq!(host.work(|| ()).await, Err(Unfinished::Busy));
+        tokio::time::sleep(GIVEN_UP).await;
+        // A job that ends is quicker than any limit, which a clock that leaps is not.
+        tokio::time::resume();
+        assert_eq!(host.work(|| 7).await, Ok(7));
+        drop(endless);
     }
 }

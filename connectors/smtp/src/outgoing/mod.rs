@@ -22,7 +22,7 @@ use std::time::Duration;
 use connector_kit::{Backoff, FunctionsClient, FunctionsError, jitter, now};
 use lettre::transport::smtp::extension::ClientId;
 use mail_auth::MessageAuthenticator;
-use program::Seldom;
+use program::{Seldom, Workshop};
 use protocol::{
     MAIL_RANDOM_LENGTH, MailResult, OutboxItem, OutboxReceipt, RefusedEvent, Task, mail_local_part,
 };
@@ -37,7 +37,6 @@ use self::prepare::Prepared;
 use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
-use crate::workshop::Workshop;
 
 /// How long it is remembered what became of a mail: two weeks.
 const REMEMBER_MS: i64 = 14 * 24 * 60 * 60 * 1000;
@@ -122,7 +121,7 @@ impl Outgoing {
             domain: domain.to_owned(),
             limits: limits.clone(),
             places: Semaphore::new(limits.handovers),
-            workshop: Workshop::new(WORKERS, limits.taking_apart),
+            workshop: Workshop::new("foreign-mail", WORKERS, limits.taking_apart),
             events: sender,
             counts: Counts::default(),
         };

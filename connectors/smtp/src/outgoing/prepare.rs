@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use connector_kit::now;
+use program::Broken;
 
 use super::store::Envelope;
 use super::{Event, Outgoing, blocking};
-use crate::workshop::Broken;
 
 /// What came of preparing a mail.
 pub(super) enum Prepared {

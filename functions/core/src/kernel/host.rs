@@ -19,15 +19,15 @@ pub trait Host: storage_adapter::Host {
     ) -> impl Future<Output = Result<Response<Bytes>, FetchError>> + MaybeSend;
 
     /// Does a job that may take a processor for a while and waits for nothing: reading what others sent. A host with threads
-    /// does few at once, and none where requests are answered, so that nobody else waits for it. `None` if the job panicked.
+    /// does few at once, for a while each, and none where requests are answered, so that nobody else waits for it.
     ///
-    /// Hosts where each request has an instance of its own keep this one, which does it at once.
-    fn work<T, F>(&self, job: F) -> impl Future<Output = Option<T>> + MaybeSend
+    /// Hosts where each request has an instance of its own, whose time is limited, keep this one, which does it at once.
+    fn work<T, F>(&self, job: F) -> impl Future<Output = Result<T, Unfinished>> + MaybeSend
     where
         T: MaybeSend + 'static,
         F: FnOnce() -> T + MaybeSend + 'static,
     {
-        async move { Some(job()) }
+        async move { Ok(job()) }
     }
 
     /// Opens a bucket that an account has of its own, over clients that are kept. `parts` says what was found out when the
@@ -72,6 +72,17 @@ pub enum Destination {
     Public,
     /// An address from the operator's configuration: anywhere.
     Configured,
+}
+
+/// Why a job has no result ([`Host::work`]).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unfinished {
+    /// Others were being done for too long; it was not begun.
+    Busy,
+    /// It panicked.
+    Panicked,
+    /// It took longer than a job may.
+    TooLong,
 }
 
 /// Why another server gave no answer.

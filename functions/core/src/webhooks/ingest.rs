@@ -12,7 +12,7 @@ use super::reading::{ParsedEvent, Reading, Refused};
 use super::{Delivery, Hook, Outcome, QueuedTask, key};
 use crate::kernel::body::Body;
 use crate::kernel::guard::{ClientAddress, Subject};
-use crate::kernel::host::Host;
+use crate::kernel::host::{Host, Unfinished};
 use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
@@ -124,21 +124,32 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         ))
     }
 
-    /// Takes what was read of a request; `None` if reading it did not come to an end.
+    /// Takes what was read of a request.
     async fn take_read(
         &self,
         account: &AccountName,
         hook: &Hook,
-        read: Option<Result<ParsedEvent, Refused>>,
+        read: Result<Result<ParsedEvent, Refused>, Unfinished>,
     ) -> Answer {
         let told = match read {
-            Some(Ok(told)) => told,
-            Some(Err(refused)) => {
+            Ok(Ok(told)) => told,
+            Ok(Err(refused)) => {
                 self.note_refusal(account, hook, refused.kind, &refused.reason)
                     .await;
                 return Err(Failure::new(refused.status, refused.reason));
             }
-            None => {
+            // It may be read in a moment, so its sender is not told that it was refused.
+            Err(Unfinished::Busy) => {
+                return Err(Failure::busy(
+                    "other webhooks take long to be read; send it again in a moment",
+                ));
+            }
+            Err(Unfinished::TooLong) => {
+                let reason = "reading this event takes too long, so it was given up; send less at once, or tell the operator which service sent it";
+                self.note_refusal(account, hook, "unreadable", reason).await;
+                return Err(Failure::unprocessable(reason));
+            }
+            Err(Unfinished::Panicked) => {
                 let reason = "this event could not be read, which is a fault here; tell the operator which service sent it";
                 self.note_refusal(account, hook, "unreadable", reason).await;
                 return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, reason));

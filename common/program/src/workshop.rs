@@ -1,46 +1,69 @@
 //! Work on foreign bytes: on threads of its own, so many at once, so long, and what panics there ends nothing else.
 
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Stack of a thread. Nothing here needs much; memory is taken only where it is used.
 const STACK: usize = 16 << 20;
 
 /// Why work has no result.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Broken {
+pub enum Broken {
     /// There was no place in time; nothing was begun.
     #[error("too much is being done at the moment")]
     Busy,
+    /// What that was is on stderr.
     #[error("it panicked")]
     Panicked,
+    /// It may still go on.
     #[error("it took too long")]
     TooLong,
 }
 
 /// Places to work.
 #[derive(Clone, Debug)]
-pub(crate) struct Workshop {
+pub struct Workshop {
+    name: &'static str,
     places: Arc<Semaphore>,
     count: u32,
     limit: Duration,
+    /// After so long a place is free again though its work has no end.
+    given_up: Option<Duration>,
 }
 
 impl Workshop {
-    pub(crate) fn new(count: u32, limit: Duration) -> Self {
+    /// Makes `count` places; each piece of work may wait for one, and take, so long as `limit`. Threads have this name.
+    #[must_use]
+    pub fn new(name: &'static str, count: u32, limit: Duration) -> Self {
         Self {
+            name,
             places: Arc::new(Semaphore::new(count as usize)),
             count,
             limit,
+            given_up: None,
+        }
+    }
+
+    /// Gives a place back after so long, whether its work has come to an end or not. Without it there are never more threads
+    /// than places; with it work that has no end stops others for a while only, and goes on beside them.
+    #[must_use]
+    pub fn giving_up_after(self, given_up: Duration) -> Self {
+        Self {
+            given_up: Some(given_up),
+            ..self
         }
     }
 
     /// Does a piece of work when there is a place.
-    pub(crate) async fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// There was no place, or the work came to no good end in time.
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Broken> {
@@ -48,7 +71,10 @@ impl Workshop {
     }
 
     /// Does a piece of work while nothing else is done here.
-    pub(crate) async fn run_alone<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// As of [`Workshop::run`].
+    pub async fn run_alone<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Broken> {
@@ -73,13 +99,28 @@ impl Workshop {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Broken> {
         let (done, result) = oneshot::channel();
+        let (end, ended) = oneshot::channel::<()>();
+        let given_up = self.given_up;
+        // Who took too long keeps the place until the end, whether anybody waits for it or not.
+        tokio::spawn(async move {
+            let given_up = async {
+                match given_up {
+                    Some(given_up) => sleep(given_up).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                _ = ended => {}
+                () = given_up => {}
+            }
+            drop(place);
+        });
         let thread = std::thread::Builder::new()
-            .name("foreign-mail".to_owned())
+            .name(self.name.to_owned())
             .stack_size(STACK)
             .spawn(move || {
                 let result = catch_unwind(AssertUnwindSafe(work));
-                // Who took too long keeps the place until the end: there are never more threads than places.
-                drop(place);
+                drop(end);
                 drop(done.send(result));
             });
         if thread.is_err() {
@@ -101,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_and_an_endless_work_end_nothing_else() {
-        let workshop = Workshop::new(2, Duration::from_secs(60));
+        let workshop = Workshop::new("test", 2, Duration::from_secs(60));
         let panicked: Result<(), _> = workshop.run(|| panic!("as a parser does")).await;
         assert_eq!(panicked, Err(Broken::Panicked));
         assert_eq!(workshop.run(|| 7).await, Ok(7));
@@ -127,5 +168,29 @@ mod tests {
         );
         waiting.pop();
         assert_eq!(workshop.run(|| 9).await, Ok(9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_whose_work_has_no_end_comes_back() {
+        let limit = Duration::from_secs(20);
+        let given_up = Duration::from_secs(600);
+        let workshop = Workshop::new("test", 2, limit).giving_up_after(given_up);
+        let mut endless = Vec::new();
+        for waits in [true, false] {
+            let (go_on, wait) = mpsc::channel::<()>();
+            endless.push(go_on);
+            let work = workshop.run(move || wait.recv().is_ok());
+            if waits {
+                assert_eq!(work.await, Err(Broken::TooLong));
+            } else {
+                // Who goes away meanwhile changes nothing.
+                timeout(Duration::from_secs(1), work).await.unwrap_err();
+            }
+        }
+        assert_eq!(workshop.run(|| 1).await, Err(Broken::Busy));
+        sleep(given_up).await;
+        tokio::time::resume();
+        assert_eq!(workshop.run_alone(|| 2).await, Ok(2));
+        drop(endless);
     }
 }
