@@ -20,6 +20,12 @@ use crate::queue::{Envelope, Found, Queue};
 const CLEAN: Duration = Duration::from_secs(3_600);
 /// Said of one mail for all that wait.
 static WAITS: Seldom = Seldom::new();
+static HANDED_OVER: Seldom = Seldom::new();
+static REFUSED: Seldom = Seldom::new();
+static SET_ASIDE: Seldom = Seldom::new();
+static TRIED_ALONE: Seldom = Seldom::new();
+static NOT_LOOKED_AT: Seldom = Seldom::new();
+static NOT_SET_ASIDE: Seldom = Seldom::new();
 
 /// Hands mails over until it is dropped. Whatever was not confirmed is handed over again, under the same id.
 pub(crate) async fn hand_over(
@@ -78,6 +84,18 @@ struct Handover {
     retry: Duration,
 }
 
+/// Anybody can send mails of which none can be taken apart.
+fn tell_set_aside(id: &str, reason: &str) {
+    if let Some(left_out) = SET_ASIDE.say() {
+        tracing::error!(
+            id,
+            reason,
+            left_out,
+            "a mail could not be taken apart; it is kept aside in broken/"
+        );
+    }
+}
+
 /// A mail in pieces.
 struct Pieces {
     envelope: Envelope,
@@ -115,19 +133,24 @@ impl Handover {
             };
             let settled = match result {
                 Ok(Attempt::Done) => {
-                    tracing::info!(id, "mail handed over");
+                    if let Some(left_out) = HANDED_OVER.say() {
+                        tracing::info!(id, left_out, "mail handed over");
+                    }
                     self.blocking(id, Queue::remove).await
                 }
                 Ok(Attempt::Refused(reason)) => {
-                    tracing::error!(id, reason, "the functions refused a mail; it is kept aside");
+                    if let Some(left_out) = REFUSED.say() {
+                        tracing::error!(
+                            id,
+                            reason,
+                            left_out,
+                            "the functions refused a mail; it is kept aside"
+                        );
+                    }
                     self.blocking(id, Queue::refuse).await
                 }
                 Ok(Attempt::Never(reason)) => {
-                    tracing::error!(
-                        id,
-                        reason,
-                        "a mail could not be taken apart; it is kept aside in broken/"
-                    );
+                    tell_set_aside(id, &reason);
                     self.blocking(id, Queue::set_aside).await
                 }
                 Ok(Attempt::Gone) => return,
@@ -151,25 +174,28 @@ impl Handover {
 
     /// Takes a mail apart on which somebody worked when the process ended.
     async fn prove(&self, id: &str) {
-        tracing::warn!(
-            id,
-            "the process ended while it worked on a mail; it is tried once more, alone"
-        );
+        if let Some(left_out) = TRIED_ALONE.say() {
+            tracing::warn!(
+                id,
+                left_out,
+                "the process ended while it worked on a mail; it is tried once more, alone"
+            );
+        }
         let reason = match self.take_apart(id, true).await {
             Ok(Apart::Never(reason)) => reason,
             Ok(Apart::Pieces(_) | Apart::Gone) => return,
             Err(error) => {
-                tracing::warn!(id, error, "a mail cannot be looked at yet");
+                if let Some(left_out) = NOT_LOOKED_AT.say() {
+                    tracing::warn!(id, error, left_out, "a mail cannot be looked at yet");
+                }
                 return;
             }
         };
-        tracing::error!(
-            id,
-            reason,
-            "a mail could not be taken apart; it is kept aside in broken/"
-        );
-        if let Err(error) = self.blocking(id, Queue::set_aside).await {
-            tracing::error!(id, error, "a mail cannot be put aside");
+        tell_set_aside(id, &reason);
+        if let Err(error) = self.blocking(id, Queue::set_aside).await
+            && let Some(left_out) = NOT_SET_ASIDE.say()
+        {
+            tracing::error!(id, error, left_out, "a mail cannot be put aside");
         }
     }
 
