@@ -18,11 +18,17 @@ const MAX_RESERVATIONS: usize = 1000;
 
 /// Returns under which names an allocation counts, and how many times a user's quota is theirs. A name `group/part` is
 /// not one person, but one gathering of a group, such as the guests of a call: they share the quota of two,
-/// and all gatherings of the group that of four.
+/// and all gatherings of the group that of four, but no more than [`of_guests`].
 fn counted(user: &str) -> impl Iterator<Item = (&str, usize)> {
     let group = user.rsplit_once('/').map(|(group, _)| (group, 4));
     let own = (user, if group.is_some() { 2 } else { 1 });
     std::iter::once(own).chain(group)
+}
+
+/// How many of `all` allocations those who share a quota may have together: where there are few, another quarter is for
+/// everybody else.
+fn of_guests(all: usize) -> usize {
+    (all - all / 4).max(1)
 }
 
 /// State that all threads share.
@@ -104,9 +110,13 @@ impl Shared {
             return Err(Quota::All);
         }
         let most = self.options.max_user_allocations;
+        let most_of_guests = of_guests(self.options.max_allocations);
         let is_full = |(name, times): (&str, usize)| {
             let held = users.get(name).copied().unwrap_or_default();
-            held >= most.saturating_mul(times)
+            match times {
+                1 => held >= most,
+                _ => held >= most.saturating_mul(times).min(most_of_guests),
+            }
         };
         if counted(user).any(is_full) {
             return Err(Quota::User);

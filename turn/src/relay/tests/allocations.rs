@@ -1,7 +1,7 @@
 //! Allocate, Refresh, credentials and quotas.
 
 use super::harness::{Bench, SECRET, START, UDP, client, options, user};
-use crate::relay::{Client, Link};
+use crate::relay::{Client, Link, Options};
 use crate::stun::{attribute, method};
 
 const ALICE: &str = "alice";
@@ -196,6 +196,49 @@ fn quotas_are_486_for_a_user_and_508_for_all() {
 
 #[test]
 fn guests_of_a_call_share_a_quota_and_so_do_all_calls_of_who_started_them() {
+    let user = |starter: &str, call: &str| format!("{}:guest:{starter}/{call}", START + 3600);
+    // Three are a user's quota; there is room for more than the twelve that four times as many are.
+    let mut bench = Bench::with(Options {
+        max_allocations: 100,
+        ..options()
+    });
+    let mut ask = |last: u8, starter: &str, call: &str| {
+        let user = user(starter, call);
+        let bytes = bench.signed(client(last), &user, SECRET, method::ALLOCATE, &[UDP]);
+        bench.hand(client(last), &bytes).unwrap().code()
+    };
+    for last in 1..=6 {
+        assert_eq!(ask(last, "alice", "one"), 0, "{last}");
+    }
+    assert_eq!(ask(7, "alice", "one"), 486, "six of one call");
+    for last in 7..=12 {
+        let call = if last % 2 == 0 { "two" } else { "three" };
+        assert_eq!(ask(last, "alice", call), 0, "{last}");
+    }
+    assert_eq!(ask(13, "alice", "three"), 486, "twelve of one starter");
+    assert_eq!(ask(13, "alice", "four"), 486, "in whatever call");
+    assert_eq!(ask(13, "bob", "one"), 0, "another starter");
+    // What is given back may be had again.
+    let bytes = bench.signed(
+        client(1),
+        &user("alice", "one"),
+        SECRET,
+        method::REFRESH,
+        &[(attribute::LIFETIME, &[0; 4])],
+    );
+    assert_eq!(bench.hand(client(1), &bytes).unwrap().code(), 0);
+    let bytes = bench.signed(
+        client(14),
+        &user("alice", "four"),
+        SECRET,
+        method::ALLOCATE,
+        &[UDP],
+    );
+    assert_eq!(bench.hand(client(14), &bytes).unwrap().code(), 0);
+}
+
+#[test]
+fn guests_of_one_starter_leave_some_of_a_small_server() {
     let mut bench = Bench::new();
     let user = |call: &str| format!("{}:guest:alice/{call}", START + 3600);
     let mut ask = |last: u8, call: &str| {
@@ -208,6 +251,12 @@ fn guests_of_a_call_share_a_quota_and_so_do_all_calls_of_who_started_them() {
     }
     assert_eq!(ask(7, "one"), 486, "six of one call");
     assert_eq!(ask(7, "two"), 0, "another call");
+    assert_eq!(ask(8, "two"), 0, "and one more");
+    // Twelve would be more than there is.
+    assert_eq!(ask(9, "two"), 486, "the rest is for everybody else");
+    for last in 9..=10 {
+        bench.allocate(client(last), ALICE);
+    }
 }
 
 #[test]
@@ -429,7 +478,7 @@ fn binding_requests_are_answered_and_limited() {
         420
     );
 
-    let mut bench = Bench::with(super::super::Options {
+    let mut bench = Bench::with(Options {
         max_unauthorized: 10,
         ..options()
     });
