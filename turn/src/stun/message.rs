@@ -181,7 +181,20 @@ impl<'a> Message<'a> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    static LOOKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many attributes this thread has looked at since the last call.
+#[cfg(test)]
+pub(crate) fn attributes_looked_at() -> usize {
+    LOOKED.take()
+}
+
 fn attribute_at(bytes: &[u8], offset: usize) -> Option<(Attribute<'_>, usize)> {
+    #[cfg(test)]
+    LOOKED.with(|looked| looked.set(looked.get() + 1));
     let head = bytes.get(offset..offset + 4)?;
     let kind = u16::from_be_bytes([head[0], head[1]]);
     let length = usize::from(u16::from_be_bytes([head[2], head[3]]));

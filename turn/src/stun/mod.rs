@@ -10,6 +10,8 @@ mod writer;
 pub(crate) use address::encode as encode_xor_address;
 pub(crate) use integrity::hmac_sha1;
 pub use integrity::{Key, long_term_key};
+#[cfg(test)]
+pub(crate) use message::attributes_looked_at;
 pub use message::{Attribute, Message, ParseError};
 pub use writer::Writer;
 pub(crate) use writer::message_type;

@@ -3,4 +3,5 @@
 mod allocations;
 mod amplification;
 mod data;
+mod growth;
 mod harness;
