@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use program::Place;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -28,6 +28,9 @@ const UPGRADED: u64 = 3;
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// What the phases are counted in: the bits above say how many requests there were.
 const REQUEST: u64 = 4;
+
+/// The least that is read at once, in bytes.
+const LEAST_READ: u64 = 8 * 1024;
 
 /// What a client may not take long for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,7 +148,9 @@ impl Timer {
 /// The stream of a connection, with its times.
 #[derive(Debug)]
 pub(crate) struct TimedStream {
-    inner: TcpStream,
+    inner: Take<TcpStream>,
+    /// Bytes of the request that came.
+    came: u64,
     /// An upgraded connection outlives hyper's.
     _place: Place,
     phase: Phase,
@@ -169,7 +174,8 @@ impl TimedStream {
         limits: &Limits,
     ) -> Self {
         Self {
-            inner,
+            inner: inner.take(0),
+            came: 0,
             _place: place,
             phase,
             head_timeout: limits.head_timeout,
@@ -189,10 +195,24 @@ impl TimedStream {
         }
         if self.phase.is_idle() {
             self.reading.begin_head();
+            self.came = 0;
         }
+        self.came += bytes.len() as u64;
         self.phase.read();
         self.reading.http(bytes, self.phase.head().is_some());
         Ok(())
+    }
+
+    /// How much is read at once: hyper keeps a buffer for as much as it was given, also while it waits for more. It is a quarter
+    /// of what came, so that a large body is read in large pieces, and half a small one costs little more than its bytes.
+    fn at_once(&self) -> u64 {
+        if self.phase.is_upgraded() {
+            u64::MAX
+        } else if self.phase.is_idle() {
+            LEAST_READ
+        } else {
+            LEAST_READ.max(self.came / 4)
+        }
     }
 
     /// Whether nobody has business on the upgraded connection any more; asks again by itself.
@@ -245,6 +265,7 @@ impl AsyncRead for TimedStream {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
+        this.inner.set_limit(this.at_once());
         let attempt = Pin::new(&mut this.inner).poll_read(cx, buf);
         if attempt.is_ready()
             && let Some(bytes @ [_, ..]) = buf.filled().get(before..)
@@ -278,7 +299,7 @@ impl AsyncWrite for TimedStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let attempt = Pin::new(&mut this.inner).poll_write(cx, buf);
+        let attempt = Pin::new(this.inner.get_mut()).poll_write(cx, buf);
         this.written(cx, attempt)
     }
 
@@ -288,21 +309,21 @@ impl AsyncWrite for TimedStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let attempt = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        let attempt = Pin::new(this.inner.get_mut()).poll_write_vectored(cx, bufs);
         this.written(cx, attempt)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.inner.get_ref().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // What a TCP stream has taken is on its way; it has nothing to flush.
-        ready!(Pin::new(&mut self.get_mut().inner).poll_flush(cx))?;
+        ready!(Pin::new(self.get_mut().inner.get_mut()).poll_flush(cx))?;
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        Pin::new(self.get_mut().inner.get_mut()).poll_shutdown(cx)
     }
 }

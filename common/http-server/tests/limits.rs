@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use http_server::{Limits, Lingering, serve};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -18,6 +18,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A time that is over soon.
 const SHORT: Duration = Duration::from_millis(200);
+/// The longest head of a request here.
+const HEAD: usize = 200;
 /// More than the system's buffers hold.
 const LARGE: usize = 64 << 20;
 
@@ -25,6 +27,15 @@ async fn answer(mut request: Request<Lingering<Incoming>>, _: SocketAddr) -> Res
     let mut response = Response::new(Full::default());
     match request.uri().path() {
         "/large" => *response.body_mut() = Full::new(vec![b'x'; LARGE].into()),
+        "/pieces" => {
+            let (mut came, mut within) = (0, true);
+            while let Some(frame) = request.body_mut().frame().await {
+                let piece = frame.unwrap().into_data().unwrap().len();
+                within &= piece <= (8 * 1024).max((came + HEAD) / 4);
+                came += piece;
+            }
+            *response.body_mut() = Full::new(format!("{came} bytes, {within}").into());
+        }
         "/upload" => *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE,
         "/echo" => {
             let upgraded = hyper::upgrade::on(&mut request);
@@ -209,5 +220,24 @@ async fn an_upload_that_is_refused_early_hears_why() {
     assert!(answer[..length].starts_with(b"HTTP/1.1 413"));
     // The connection is as good as before.
     stream.write_all(ONE.as_bytes()).await.unwrap();
+    assert!(rest(&mut stream).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn what_is_read_at_once_is_little_beside_what_came() {
+    let address = start(Limits::default()).await;
+    let length = 1 << 20;
+    let head = format!("POST /pieces HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    assert!(head.len() <= HEAD);
+    let mut stream = send(address, &head).await;
+    // Again on the same connection: what came before it does not count.
+    for next in [head.as_str(), ONE] {
+        stream.write_all(&vec![b'x'; length]).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.ends_with("1048576 bytes, true"), "{answer}");
+        stream.write_all(next.as_bytes()).await.unwrap();
+    }
     assert!(rest(&mut stream).await.ends_with("hello"));
 }

@@ -6,8 +6,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use storage_adapter::Gathered;
 
 /// The most that is read; above what any such request may have, so that the handler still says so.
 const MOST: usize = 256 * 1024;
@@ -28,14 +29,14 @@ impl WholeBody {
         B: Body<Data = Bytes>,
         B::Error: std::fmt::Display,
     {
-        let mut bytes = BytesMut::new();
+        let mut bytes = Gathered::default();
         let reading = async {
             let mut body = pin!(body);
             while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
                 let frame = frame.map_err(|error| error.to_string())?;
                 // Trailers mean nothing here.
                 if let Ok(data) = frame.into_data() {
-                    bytes.extend_from_slice(&data);
+                    bytes.push(data);
                 }
                 if bytes.len() > MOST {
                     break;
@@ -51,7 +52,7 @@ impl WholeBody {
             )),
         };
         Self {
-            bytes: bytes.freeze(),
+            bytes: bytes.finish(),
             broken,
         }
     }

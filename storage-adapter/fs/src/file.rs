@@ -86,12 +86,10 @@ impl Temporary {
         }
     }
 
-    pub(crate) fn write(&mut self, chunks: &[Bytes]) -> Result<(), StoreError> {
-        for chunk in chunks {
-            self.check_room(chunk.len() as u64)?;
-            self.file.write_all(chunk).map_err(before)?;
-            self.length += chunk.len() as u64;
-        }
+    pub(crate) fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
+        self.check_room(bytes.len() as u64)?;
+        self.file.write_all(bytes).map_err(before)?;
+        self.length += bytes.len() as u64;
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use futures_util::{StreamExt, stream};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use storage_adapter::{
-    BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
-    one_by_one,
+    BodyError, ByteStream, ETag, Entry, Gathered, GetOptions, Object, ObjectStore, PutMode,
+    StoreError, one_by_one,
 };
 use tokio::task::spawn_blocking;
 
@@ -107,20 +107,18 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Gathers pieces of a body until they are worth a write. Returns whether there may be more.
-async fn gather(body: &mut ByteStream) -> Result<(Vec<Bytes>, bool), BodyError> {
-    let (mut chunks, mut length) = (Vec::new(), 0);
-    while let Some(chunk) = body.next().await.transpose()? {
-        length += chunk.len();
-        chunks.push(chunk);
-        if length >= PIECE {
-            return Ok((chunks, true));
+async fn gather(body: &mut ByteStream, mut all: Gathered) -> Result<(Bytes, bool), BodyError> {
+    while let Some(piece) = body.next().await.transpose()? {
+        all.push(piece);
+        if all.len() >= PIECE {
+            return Ok((all.finish(), true));
         }
     }
-    Ok((chunks, false))
+    Ok((all.finish(), false))
 }
 
-fn write(mut temporary: Temporary, chunks: &[Bytes]) -> Result<Temporary, StoreError> {
-    temporary.write(chunks)?;
+fn write(mut temporary: Temporary, bytes: &Bytes) -> Result<Temporary, StoreError> {
+    temporary.write(bytes)?;
     Ok(temporary)
 }
 
@@ -136,23 +134,23 @@ impl ObjectStore for FsStore {
         mode: PutMode,
     ) -> Result<ETag, StoreError> {
         let path = self.path(key)?;
-        let (chunks, mut more) = gather(&mut body).await?;
+        let (bytes, mut more) = gather(&mut body, Gathered::default()).await?;
         let files = Arc::clone(&self.files);
         if !more {
             return blocking(move || {
-                let temporary = write(files.begin(&path, &mode)?, &chunks)?;
+                let temporary = write(files.begin(&path, &mode)?, &bytes)?;
                 files.place(temporary, &path, &mode)
             })
             .await;
         }
         let begun = {
             let (path, mode) = (path.clone(), mode.clone());
-            blocking(move || write(files.begin(&path, &mode)?, &chunks))
+            blocking(move || write(files.begin(&path, &mode)?, &bytes))
         };
         let mut temporary = begun.await?;
         while more {
-            let (chunks, again) = gather(&mut body).await?;
-            temporary = blocking(move || write(temporary, &chunks)).await?;
+            let (bytes, again) = gather(&mut body, Gathered::with_capacity(PIECE)).await?;
+            temporary = blocking(move || write(temporary, &bytes)).await?;
             more = again;
         }
         let files = Arc::clone(&self.files);

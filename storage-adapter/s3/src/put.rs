@@ -1,9 +1,9 @@
 //! Writing: what a lost reply means, and who decides conditions.
 
 use aws_sdk_s3::primitives::ByteStream as Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
-use storage_adapter::{BodyError, ByteStream, ETag, Host, PutMode, StoreError};
+use storage_adapter::{BodyError, ByteStream, ETag, Gathered, Host, PutMode, StoreError};
 
 use crate::conditions::Conditions;
 use crate::counts::Class;
@@ -32,13 +32,13 @@ pub(crate) struct Pieces {
 impl Pieces {
     /// Returns the next piece: only the last one is smaller than `size`.
     pub(crate) async fn next(&mut self, size: usize) -> Result<Piece, BodyError> {
-        let mut piece = BytesMut::new();
+        let mut piece = Gathered::default();
         loop {
             if self.rest.is_empty() {
                 match self.body.next().await.transpose()? {
                     Some(chunk) => self.rest = chunk,
                     None => {
-                        let bytes = piece.freeze();
+                        let bytes = piece.finish();
                         return Ok(Piece { bytes, last: true });
                     }
                 }
@@ -46,11 +46,11 @@ impl Pieces {
             }
             let space = size - piece.len();
             if space == 0 {
-                let bytes = piece.freeze();
+                let bytes = piece.finish();
                 return Ok(Piece { bytes, last: false });
             }
             let taken = self.rest.split_to(space.min(self.rest.len()));
-            piece.extend_from_slice(&taken);
+            piece.push(taken);
         }
     }
 }

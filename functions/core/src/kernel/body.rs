@@ -1,12 +1,12 @@
-//! Bodies of answers, and of objects that are small.
+//! Bodies of answers, and bodies that are read into memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
-use storage_adapter::{BodyError, ByteStream};
+use storage_adapter::{BodyError, ByteStream, Gathered};
 
 /// The body of an answer.
 pub struct Body(Inner);
@@ -100,21 +100,15 @@ impl http_body::Body for Body {
 
 /// Reads a stream into memory.
 pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes, BodyError> {
-    let Some(first) = stream.next().await.transpose()? else {
-        return Ok(Bytes::new());
-    };
-    let Some(second) = stream.next().await.transpose()? else {
-        return Ok(first);
-    };
-    let mut all = BytesMut::from(first);
-    all.extend_from_slice(&second);
+    let mut all = Gathered::default();
     while let Some(piece) = stream.next().await.transpose()? {
-        if (all.len() + piece.len()) as u64 > limit {
+        // An object that comes in one piece is in memory already.
+        if !all.is_empty() && (all.len() + piece.len()) as u64 > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        all.extend_from_slice(&piece);
+        all.push(piece);
     }
-    Ok(all.freeze())
+    Ok(all.finish())
 }
 
 #[cfg(test)]
@@ -130,5 +124,16 @@ mod tests {
         let body = Body::stream(Box::pin(piece), 3);
         assert_eq!(body.length(), 3);
         assert!(block_on(http_body_util::BodyExt::collect(body)).is_err());
+    }
+
+    #[test]
+    fn an_object_that_is_too_large_is_not_put_together() {
+        let pieces = |count| -> ByteStream {
+            Box::pin(stream::iter(
+                (0..count).map(|_| Ok(Bytes::from_static(b"abc"))),
+            ))
+        };
+        assert_eq!(block_on(collect(pieces(2), 6)).unwrap(), "abcabc");
+        assert!(block_on(collect(pieces(2), 5)).is_err());
     }
 }

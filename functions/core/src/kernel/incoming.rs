@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
-use storage_adapter::{BodyError, ByteStream, MaybeSend};
+use storage_adapter::{BodyError, ByteStream, Gathered, MaybeSend};
 
 use crate::kernel::problem::Failure;
 
@@ -130,25 +130,16 @@ impl Incoming {
     async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
         let mut share = self.share();
         let mut stream = self.into_stream(limit);
-        let mut all = BytesMut::new();
-        let mut first = Bytes::new();
+        let mut all = Gathered::default();
         while let Some(piece) = stream.next().await.transpose()? {
             if !share.grow(piece.len() as u64) {
                 return Err(Failure::busy(
                     "too many large requests are being read at once; please try again",
                 ));
             }
-            if first.is_empty() {
-                first = piece;
-                continue;
-            }
-            if all.is_empty() {
-                all.extend_from_slice(&first);
-            }
-            all.extend_from_slice(&piece);
+            all.push(piece);
         }
-        let bytes = if all.is_empty() { first } else { all.freeze() };
-        Ok(share.keep(bytes))
+        Ok(share.keep(all.finish()))
     }
 
     /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use http::StatusCode;
 use protocol::AccountName;
+use storage_adapter::Gathered;
 
 use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
@@ -65,16 +66,16 @@ impl Holding<'_> {
         let mut share = body.share();
         let mut stream = body.into_stream(u64::try_from(most).unwrap_or(u64::MAX));
         let reading = async {
-            let mut all = BytesMut::new();
+            let mut all = Gathered::default();
             while let Some(piece) = stream.next().await.transpose()? {
                 if !self.count(piece.len()) || !share.grow(piece.len() as u64) {
                     return Err(Failure::busy(
                         "more webhooks come at once than are held here; send it again in a moment",
                     ));
                 }
-                all.extend_from_slice(&piece);
+                all.push(piece);
             }
-            Ok(all.freeze())
+            Ok(all.finish())
         };
         let read = match select(pin!(reading), pin!(host.sleep(PATIENCE))).await {
             Either::Left((read, _)) => read?,
