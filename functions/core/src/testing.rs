@@ -282,6 +282,19 @@ impl TestFunctions {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
+        let client = ClientAddress::parse("192.0.2.1");
+        self.request_from(client, method, target, headers, body)
+    }
+
+    /// Sends a request from elsewhere.
+    pub(crate) fn request_from(
+        &self,
+        client: ClientAddress,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
         *request.uri_mut() = target.parse().unwrap();
@@ -289,7 +302,6 @@ impl TestFunctions {
             let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let client = ClientAddress::parse("192.0.2.1");
         let (parts, body) = block_on(self.handle(request, client)).into_parts();
         Reply {
             status: parts.status,

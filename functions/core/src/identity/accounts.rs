@@ -335,7 +335,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
     }
 
-    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords.
+    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords. Who proved it lately
+    /// from where they are does not wait because strangers guess; [`crate::kernel::guard`] says how many guesses there are.
     ///
     /// # Errors
     /// 401 if it is wrong, 429 after too many wrong ones.
@@ -353,7 +354,17 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             subjects.push(Subject::Password(name.clone(), client));
             subjects.push(Subject::Client(client));
         }
-        let waits = try_join_all(subjects.iter().map(|s| self.kernel.must_wait(s))).await?;
+        let mut waits = try_join_all(subjects.iter().map(|s| self.kernel.must_wait(s))).await?;
+        if let Some(Some(strangers)) = waits.first().copied()
+            && self.is_known(&name, client).await?
+        {
+            let known = Subject::Known(name.clone());
+            let wait = self.kernel.must_wait(&known).await?;
+            if let Some(first) = waits.first_mut() {
+                *first = wait.map(|seconds| seconds.min(strangers));
+            }
+            subjects.push(known);
+        }
         if let Some(seconds) = waits.into_iter().flatten().max() {
             return Err(SignInError::Other(Failure::too_many(
                 format!("too many wrong passwords; try again in {seconds} seconds"),
@@ -379,6 +390,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         if self.is_closed(&name).await? {
             return Err(SignInError::Disabled);
         }
+        self.note_network(&name, client).await?;
         Ok(record)
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod call;
 pub(crate) mod closed;
 pub(crate) mod grants;
 mod invites;
+mod known;
 pub(crate) mod oauth;
 pub(crate) mod provision;
 pub(crate) mod webfinger;

@@ -2,6 +2,14 @@
 //!
 //! Counters forget. Natively they are kept in the process, bounded; at the edge, where instances are many or live
 //! for one request only, in the store ([`crate::kernel::config::Config::shared_counters`]).
+//!
+//! # How many guesses there are
+//!
+//! However many addresses they have, strangers have 2,411 guesses a day at one account, 46 of them at once: every wrong
+//! password counts for the account ([`Subject::Account`]), and strangers wait for that counter. Addresses from which the
+//! account's password was proved lately need not wait for it, or somebody who never stops guessing would keep the account's
+//! owner out; all of them together have 462 guesses a day then ([`Subject::Known`]), and each no more than 546
+//! ([`Subject::Password`]).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,6 +24,7 @@ use crate::kernel::Kernel;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
+use crate::kernel::text::hex;
 
 /// Counters that are kept at once.
 const MAX_COUNTERS: usize = 10_000;
@@ -30,6 +39,11 @@ impl ClientAddress {
 
     /// An address that many share, as a connector says: only the account tells whose guesses they are.
     pub(crate) const SHARED: Self = Self(Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+
+    /// Returns whether this says where somebody is, apart from others.
+    pub(crate) fn is_somewhere(self) -> bool {
+        self != Self::UNKNOWN && self != Self::SHARED
+    }
 
     /// Reads the text of an address, as hosts and proxies hand it on.
     #[must_use]
@@ -59,6 +73,8 @@ pub(crate) enum Subject {
     Password(AccountName, ClientAddress),
     /// Wrong passwords for an account from anywhere.
     Account(AccountName),
+    /// Wrong passwords for an account from all addresses from which it was proved lately, while strangers have to wait.
+    Known(AccountName),
     /// Wrong passwords, invites and set-up tokens from one client.
     Client(ClientAddress),
     /// Wrong bearer tokens from one client.
@@ -96,6 +112,7 @@ impl Subject {
         let (kind, account, client) = match self {
             Self::Password(account, client) => ("Password", Some(account), Some(client)),
             Self::Account(account) => ("Account", Some(account), None),
+            Self::Known(account) => ("Known", Some(account), None),
             Self::Client(client) => ("Client", None, Some(client)),
             Self::Token(client) => ("Token", None, Some(client)),
             Self::Hook(client) => ("Hook", None, Some(client)),
@@ -135,10 +152,15 @@ impl Subject {
                 longest: 15 * MINUTE,
                 forget: 30 * MINUTE,
             },
-            // Short waits only: otherwise anybody could lock somebody out.
+            // Short waits only: somebody may want to sign in from where they never were.
             Self::Account(_) => Policy {
-                free: 50,
-                longest: MINUTE / 2,
+                free: 46,
+                longest: 40_000,
+                forget: 30 * MINUTE,
+            },
+            Self::Known(_) => Policy {
+                free: 3,
+                longest: 15 * MINUTE,
                 forget: 30 * MINUTE,
             },
             Self::Client(_) => Policy {
@@ -339,9 +361,16 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
 
 /// Names a counter without showing whose it is.
 fn key(subject: &Subject) -> String {
-    let digest = Sha256::digest(subject.stored());
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}{name}.json", keys::GUARD)
+    format!("{}{}.json", keys::GUARD, digest(subject))
+}
+
+/// Names from where an account's password was proved, without showing it.
+pub(crate) fn network_of(account: &AccountName, client: ClientAddress) -> String {
+    digest(&Subject::Password(account.clone(), client))
+}
+
+fn digest(subject: &Subject) -> String {
+    hex(&Sha256::digest(subject.stored()))
 }
 
 fn make_room(counters: &mut HashMap<Subject, Counter>, now: Timestamp) {
@@ -377,6 +406,7 @@ mod tests {
             for subject in [
                 Subject::Password(alice(), client),
                 Subject::Account(alice()),
+                Subject::Known(alice()),
                 Subject::Client(client),
                 Subject::Token(client),
                 Subject::Hook(client),
@@ -415,6 +445,30 @@ mod tests {
         assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
         guard.forget(&subject);
         assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
+    }
+
+    /// The most guesses a day: as many as there are, a pause after which they are forgotten, and again; or without pauses.
+    fn guesses_a_day(subject: &Subject) -> i64 {
+        let day = 24 * 60 * MINUTE;
+        let policy = subject.policy();
+        let mut most = day / policy.longest;
+        let guard = Guard::default();
+        let mut now = 0;
+        for guesses in 1..1_000 {
+            guard.attempt(subject.clone(), at(now));
+            most = most.max(guesses * day / (now + policy.forget));
+            let wait = guard.wait(subject, at(now)).unwrap_or_default();
+            now += i64::try_from(wait).unwrap() * 1_000;
+        }
+        most
+    }
+
+    #[test]
+    fn an_account_is_guessed_at_no_more_often_than_is_said() {
+        let alice = || "alice".parse::<AccountName>().unwrap();
+        assert_eq!(guesses_a_day(&Subject::Account(alice())), 2_411);
+        assert_eq!(guesses_a_day(&Subject::Known(alice())), 462);
+        assert_eq!(guesses_a_day(&password("192.0.2.1")), 546);
     }
 
     #[test]

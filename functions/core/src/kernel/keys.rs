@@ -56,6 +56,11 @@ pub(crate) fn grant(account: &AccountName, id: &str) -> String {
     format!("accounts/{account}/grants/{id}.json")
 }
 
+/// From where its password was proved lately.
+pub(crate) fn networks(account: &AccountName) -> String {
+    format!("accounts/{account}/networks.json")
+}
+
 pub(crate) fn connections(account: &AccountName) -> String {
     format!("accounts/{account}/connections/")
 }

@@ -49,6 +49,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 ));
             }
         };
+        self.note_network(&record.name, call.client).await?;
         let response = self.new_session(&record, "browser").await?;
         Ok(answer(StatusCode::CREATED, &response))
     }
