@@ -13,7 +13,7 @@
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -51,6 +51,8 @@ pub struct Wanted {
     name: String,
     gzip: bool,
     known: Vec<String>,
+    /// Nothing else may be answered from, if it is said (RFC 9110, section 13.1.1).
+    only: Option<Vec<String>>,
     head: bool,
 }
 
@@ -75,8 +77,13 @@ impl Wanted {
             let response = text(StatusCode::BAD_REQUEST, "The path is malformed.\n", head);
             return Err(Box::new(response));
         };
+        let only = request.headers().contains_key(IF_MATCH).then(|| {
+            let tags = list(request.headers(), &IF_MATCH);
+            tags.map(str::to_owned).collect()
+        });
         Ok(Self {
             name,
+            only,
             gzip: list(request.headers(), &ACCEPT_ENCODING)
                 .any(|coding| coding.starts_with("gzip")),
             known: list(request.headers(), &IF_NONE_MATCH)
@@ -107,6 +114,11 @@ impl Wanted {
             crc32fast::hash(&bytes),
             bytes.len()
         );
+        let other = |only: &Vec<String>| !only.iter().any(|tag| *tag == etag || tag == "*");
+        if self.only.as_ref().is_some_and(other) {
+            let message = "The file is in another version than the request names.\n";
+            return text(StatusCode::PRECONDITION_FAILED, message, self.head);
+        }
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
         // The build names assets after their content.
@@ -281,6 +293,24 @@ mod tests {
             .unwrap()
             .found(Bytes::from_static(b"x"), true);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn another_version_than_the_request_names_is_not_sent() {
+        let etag = wanted("/a.css").unwrap().found("x".into(), false).headers()[ETAG].clone();
+        let etag = etag.to_str().unwrap();
+        for (only, status) in [
+            (etag.to_owned(), 200),
+            (format!("\"x\", {etag}"), 200),
+            ("*".to_owned(), 200),
+            ("\"x\"".to_owned(), 412),
+            (format!("W/{etag}"), 412),
+        ] {
+            let request = Request::get("/a.css").header(IF_MATCH, &only);
+            let request = request.header(IF_NONE_MATCH, "\"y\"").body(()).unwrap();
+            let answer = Wanted::by(&request).unwrap().found("x".into(), false);
+            assert_eq!(answer.status(), status, "{only}");
+        }
     }
 
     #[test]

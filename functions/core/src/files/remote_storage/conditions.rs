@@ -2,7 +2,7 @@
 
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, header};
-use storage_adapter::{Version, WriteCondition};
+use storage_adapter::{TreeError, Version, WriteCondition};
 
 use crate::kernel::problem::Failure;
 use crate::kernel::work::look;
@@ -59,6 +59,23 @@ impl Tags {
             }
             _ => Ok(tags),
         }
+    }
+
+    /// Holds an `If-Match` of a read against what is there; the comparison is strong (RFC 9110, section 13.1.1). What is not
+    /// there is 404 whatever the header says (section 13.2.1).
+    ///
+    /// # Errors
+    /// 412: it is in no version that the header names.
+    pub(super) fn check_match(&self, current: &Version) -> Result<(), Failure> {
+        let matches = match self {
+            Self::Absent | Self::Any => true,
+            Self::List(tags) => tags.iter().any(|tag| !tag.weak && tag.value == current.0),
+        };
+        if matches {
+            return Ok(());
+        }
+        let current = Some(current.clone());
+        Err(TreeError::Precondition { current }.into())
     }
 
     /// Returns the versions listed, without weak ones if the comparison has to be strong.

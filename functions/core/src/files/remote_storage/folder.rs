@@ -24,6 +24,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         path: &FolderPath,
         public: bool,
     ) -> Answer {
+        let matching = Tags::read(&parts.headers, header::IF_MATCH)?;
         let tags = Tags::read(&parts.headers, header::IF_NONE_MATCH)?;
         let any = tags == Tags::Any;
         let asked = tags.versions(false);
@@ -37,6 +38,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .await?;
         let rendered = match (read, cached) {
             (FolderRead::NotModified(version), _) if any || asked.contains(&version) => {
+                matching.check_match(&version)?;
                 return Ok(not_modified(&version, public));
             }
             (FolderRead::NotModified(version), Some(cached)) if cached.version == version => cached,
@@ -56,6 +58,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 }
             }
             (FolderRead::Found(folder), _) if any => {
+                matching.check_match(&folder.version)?;
                 return Ok(not_modified(&folder.version, public));
             }
             (FolderRead::Found(folder), _) => {
@@ -67,6 +70,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 rendered
             }
         };
+        matching.check_match(&rendered.version)?;
         let length = rendered.bytes.len();
         let mut response = Response::new(Body::from(rendered.bytes));
         let headers = response.headers_mut();

@@ -22,6 +22,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         path: &DocumentPath,
         public: bool,
     ) -> Answer {
+        let matching = Tags::read(&parts.headers, header::IF_MATCH)?;
         let tags = Tags::read(&parts.headers, header::IF_NONE_MATCH)?;
         if parts.method == Method::HEAD || tags == Tags::Any {
             let info = self
@@ -29,6 +30,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 .await?
                 .document_info(account, path)
                 .await?;
+            matching.check_match(&info.version)?;
             let known = tags == Tags::Any || tags.versions(false).contains(&info.version);
             if known {
                 return Ok(not_modified(&info.version, public));
@@ -56,6 +58,11 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 .await?
                 .read_document(account, path, &known, None)
                 .await?;
+        }
+        // Before If-None-Match (RFC 9110, section 13.2.2).
+        match &read {
+            DocumentRead::NotModified(version) => matching.check_match(version)?,
+            DocumentRead::Found { info, .. } => matching.check_match(&info.version)?,
         }
         Ok(match read {
             DocumentRead::NotModified(version) => not_modified(&version, public),

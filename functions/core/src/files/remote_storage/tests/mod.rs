@@ -115,6 +115,57 @@ fn conditions_of_reads() {
 }
 
 #[test]
+fn a_read_is_not_answered_from_another_version_than_it_names() {
+    let app = app("notes:rw");
+    app.put("/notes/a", "1");
+    for path in ["/notes/a", "/notes/"] {
+        let etag = app.get(path).header("etag").to_owned();
+        for method in ["GET", "HEAD"] {
+            for matching in [etag.clone(), format!("\"x\", {etag}"), "*".into()] {
+                let reply = app.send(method, path, &[("if-match", &matching)], "");
+                assert_eq!(reply.status, 200, "{method} {path} {matching}");
+            }
+            // The comparison is strong, and comes before all other conditions.
+            for others in [
+                vec![("if-match", "\"x\", \"y\"".to_owned())],
+                vec![("if-match", format!("W/{etag}"))],
+                vec![
+                    ("if-match", "\"x\"".to_owned()),
+                    ("if-none-match", etag.clone()),
+                ],
+                vec![
+                    ("if-match", "\"x\"".to_owned()),
+                    ("if-none-match", "*".to_owned()),
+                ],
+                vec![
+                    ("if-match", "\"x\"".to_owned()),
+                    ("range", "bytes=0-0".to_owned()),
+                ],
+            ] {
+                let headers: Vec<(&str, &str)> = others
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                let reply = app.send(method, path, &headers, "");
+                assert_eq!(reply.status, 412, "{method} {path} {headers:?}");
+                assert_eq!(reply.header("etag"), etag);
+            }
+            let both = [
+                ("if-match", etag.as_str()),
+                ("if-none-match", etag.as_str()),
+            ];
+            assert_eq!(app.send(method, path, &both, "").status, 304);
+        }
+        let bad = app.send("GET", path, &[("if-match", "\"x")], "");
+        assert_eq!(bad.status, 400);
+    }
+    let part = [("if-match", "*"), ("range", "bytes=0-0")];
+    assert_eq!(app.send("GET", "/notes/a", &part, "").status, 206);
+    let missing = app.send("GET", "/notes/none", &[("if-match", "*")], "");
+    assert_eq!(missing.status, 404);
+}
+
+#[test]
 fn conditions_of_writes() {
     let app = app("notes:rw");
     let text = ("content-type", "text/plain");
