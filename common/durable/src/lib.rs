@@ -8,11 +8,13 @@
 //! - [`Notes`]: one file of lines, written anew when it has grown.
 //! - [`FolderQueue`]: a file an item, with the breaker for items that end the process.
 //! - [`Disk::check_room`]: what is added to a log or a queue leaves a part of the disk to what must go on.
+//! - [`Ballast`]: room that is given up once others have filled the disk.
 //! - [`Disk`]: what all of these do to the disk, so that each step can fail in a test. `contract` (with the feature of that
 //!   name) does that to every one of their users.
 //!
 //! All calls block.
 
+mod ballast;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod disk;
@@ -28,6 +30,7 @@ mod records;
 mod refusal;
 mod reserve;
 
+pub use ballast::Ballast;
 pub use disk::{Disk, Faults, Step, remove_unfinished};
 pub use lock::FolderLock;
 pub use log::{Log, Segment};

@@ -5,14 +5,15 @@
 //! somebody edits by hand has another version too.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use durable::{Ballast, Disk};
 use rustix::fs::{FlockOperation, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use storage_adapter::{ETag, PutMode, StoreError};
@@ -41,6 +42,8 @@ pub(crate) struct Files {
     instance: u64,
     /// Bytes of the disk that documents leave to everything else.
     reserve: u64,
+    /// Given up once not even everything else fits.
+    ballast: Arc<Ballast>,
 }
 
 /// A file that is being written; it goes away unless it is placed.
@@ -54,6 +57,7 @@ pub(crate) struct Temporary {
     in_place: bool,
     /// Bytes that it leaves on the disk.
     reserve: u64,
+    ballast: Arc<Ballast>,
 }
 
 impl Drop for Temporary {
@@ -88,7 +92,14 @@ impl Temporary {
 
     pub(crate) fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
         self.check_room(bytes.len() as u64)?;
-        self.file.write_all(bytes).map_err(before)?;
+        let at = self.length;
+        let written = self.file.write_all_at(bytes, at).map_err(before);
+        if self.reserve == 0 && matches!(written, Err(StoreError::Full(_))) {
+            self.ballast.give_up();
+            self.file.write_all_at(bytes, at).map_err(before)?;
+        } else {
+            written?;
+        }
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -131,6 +142,7 @@ pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
 
 impl Files {
     pub(crate) fn new(root: PathBuf, own: PathBuf, reserve: u64) -> Self {
+        let ballast = Ballast::open(Disk::default(), &own.join("ballast"));
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -143,6 +155,7 @@ impl Files {
             counter: AtomicU64::new(0),
             instance: now.as_nanos() as u64,
             reserve,
+            ballast: Arc::new(ballast),
         }
     }
 
@@ -173,7 +186,19 @@ impl Files {
     pub(crate) fn begin(&self, path: &str, mode: &PutMode) -> Result<Temporary, StoreError> {
         match mode {
             PutMode::New => self.in_place(Path::new(path)),
-            _ => self.temporary(),
+            _ => self.with_ballast(|| self.temporary()),
+        }
+    }
+
+    /// Does something that must go on; once more when the disk is full, with what was kept for that.
+    fn with_ballast<T>(&self, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.ballast.make_again_when_due();
+        match work() {
+            Err(StoreError::Full(_)) => {
+                self.ballast.give_up();
+                work()
+            }
+            done => done,
         }
     }
 
@@ -204,6 +229,7 @@ impl Files {
             placed: false,
             in_place: true,
             reserve: self.reserve,
+            ballast: Arc::clone(&self.ballast),
         })
     }
 
@@ -232,6 +258,7 @@ impl Files {
             placed: false,
             in_place: false,
             reserve: 0,
+            ballast: Arc::clone(&self.ballast),
         })
     }
 
@@ -276,14 +303,14 @@ impl Files {
                     (known, last) = (current, newest);
                     continue;
                 }
-                match fs::rename(&temporary.path, target) {
+                self.with_ballast(|| match fs::rename(&temporary.path, target) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         self.sync.forget(folder);
                         make_folders(folder).map_err(before)?;
-                        fs::rename(&temporary.path, target).map_err(before)?;
+                        fs::rename(&temporary.path, target).map_err(before)
                     }
-                    renamed => renamed.map_err(before)?,
-                }
+                    renamed => renamed.map_err(before),
+                })?;
                 temporary.placed = true;
             }
             self.sync.sync(folder).map_err(after)?;
@@ -339,13 +366,8 @@ impl Files {
         if slot.is_none() {
             let path = self.own.join(format!("locks/{number:02x}"));
             let mut options = OpenOptions::new();
-            let file = options
-                .create(true)
-                .append(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(before)?;
-            *slot = Some(file);
+            options.create(true).append(true).mode(0o600);
+            *slot = Some(self.with_ballast(|| options.open(&path).map_err(before))?);
         }
         if let Some(file) = &*slot {
             rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::LockExclusive))

@@ -23,6 +23,8 @@ use storage_fs::FsStore;
 
 /// Set for the test's own child: the folder on the small disk.
 const SMALL: &str = "SUBSPACE_TEST_SMALL_DISK";
+/// The same, where another program fills it.
+const FILLED: &str = "SUBSPACE_TEST_FILLED_DISK";
 /// The same, where only the length of files is bounded.
 const SHORT: &str = "SUBSPACE_TEST_SHORT_FILES";
 
@@ -183,6 +185,75 @@ async fn fill(folder: &Path) {
         .unwrap();
 }
 
+/// Takes all that is free to whoever asks, as another program does.
+fn take_all(path: &Path) {
+    use std::io::Write;
+    let mut file = std::fs::File::create(path).unwrap();
+    for length in [1 << 16, 1 << 12, 1] {
+        while file.write_all(&vec![b'x'; length]).is_ok() {}
+    }
+    let free = std::fs::File::create(path.with_extension("more"))
+        .and_then(|mut file| file.write_all(b"x"));
+    assert!(free.is_err(), "nothing is left");
+}
+
+/// Another program fills the disk to the last byte, again and again.
+async fn fill_from_outside(disk: &Path) {
+    let (folder, other) = (disk.join("store"), disk.join("other"));
+    let store = Arc::new(FsStore::open(&folder).unwrap());
+    let tree = Storage::new(Arc::clone(&store), Arc::new(Machine));
+    let alice: AccountName = "alice".parse().unwrap();
+    let condition = WriteCondition::None;
+    let put = |name: &'static str, length| {
+        let (tree, alice) = (&tree, &alice);
+        async move {
+            let condition = WriteCondition::None;
+            let body = body(length);
+            tree.put(alice, &document(name), "text/plain", body, &condition, None)
+                .await
+        }
+    };
+    for name in ["one", "two", "three"] {
+        put(name, 100_000).await.unwrap();
+    }
+    store
+        .put("records/a", body(1_000), PutMode::IfAbsent)
+        .await
+        .unwrap();
+    for name in ["one", "two"] {
+        take_all(&other);
+        // Documents are refused, what must go on goes on.
+        assert!(matches!(
+            put("more", 1_000).await,
+            Err(TreeError::Store(StoreError::Full(_)))
+        ));
+        store
+            .put("records/a", body(9_000), PutMode::Overwrite)
+            .await
+            .unwrap();
+        store
+            .put(
+                &format!("records/of-{name}"),
+                body(9_000),
+                PutMode::IfAbsent,
+            )
+            .await
+            .unwrap();
+        tree.delete(&alice, &document(name), &condition)
+            .await
+            .unwrap();
+        assert!(matches!(
+            put("more", 1_000).await,
+            Err(TreeError::Store(StoreError::Full(_)))
+        ));
+        // There is room again, and so is what is kept for the next time.
+        std::fs::remove_file(&other).unwrap();
+        std::fs::remove_file(other.with_extension("more")).unwrap();
+        put("more", 1_000).await.unwrap();
+        drop(FsStore::open(&folder).unwrap());
+    }
+}
+
 /// Files cannot grow beyond 64 KiB here.
 async fn shorten(folder: &Path) {
     let store = FsStore::open(folder).unwrap();
@@ -210,6 +281,8 @@ fn where_there_is_little_room() {
         .unwrap();
     if let Some(folder) = std::env::var_os(SMALL) {
         runtime.block_on(fill(Path::new(&folder)));
+    } else if let Some(folder) = std::env::var_os(FILLED) {
+        runtime.block_on(fill_from_outside(Path::new(&folder)));
     } else if let Some(folder) = std::env::var_os(SHORT) {
         runtime.block_on(shorten(Path::new(&folder)));
     }
@@ -231,6 +304,16 @@ fn within(wrapper: &[&str], prepare: &str, variable: &str, folder: &Path) -> std
 
 #[test]
 fn a_full_disk_says_so_and_keeps_a_reserve() {
+    on_a_small_disk(SMALL);
+}
+
+#[test]
+fn a_disk_that_another_program_filled_lets_people_delete() {
+    on_a_small_disk(FILLED);
+}
+
+/// Runs the test above on a disk of 16 MiB.
+fn on_a_small_disk(variable: &str) {
     let folder = tempfile::tempdir().unwrap();
     // In a name space of its own, so that it goes away with the process; who is not root becomes root there.
     let mount = "mount -t tmpfs -o size=16m tmpfs \"$FOLDER\"";
@@ -239,7 +322,7 @@ fn a_full_disk_says_so_and_keeps_a_reserve() {
         &["unshare", "--mount"][..],
         &["unshare", "--mount", "--map-root-user"],
     ] {
-        let output = within(wrapper, mount, SMALL, folder.path());
+        let output = within(wrapper, mount, variable, folder.path());
         if output.status.success() {
             return;
         }
