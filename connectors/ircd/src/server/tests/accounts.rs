@@ -68,6 +68,12 @@ fn mistakes_in_authenticate_are_no_wrong_passwords() {
     for _ in 0..10 {
         world.say(id, "AUTHENTICATE PLAIN");
         assert!(world.ask(id, "AUTHENTICATE !!!")[0].contains(" 904 "));
+        world.say(id, "AUTHENTICATE PLAIN");
+        assert!(world.ask(id, "AUTHENTICATE +")[0].contains(" 904 "));
+        world.say(id, "AUTHENTICATE PLAIN");
+        let long = format!("AUTHENTICATE {}", "A".repeat(401));
+        assert!(world.ask(id, &long)[0].contains(" 905 "));
+        assert!(world.ask(id, "AUTHENTICATE SCRAM-SHA-256")[0].contains(" 908 "));
     }
     assert!(world.closed.is_empty());
     assert_eq!(world.server.statistics().failures, 0);
