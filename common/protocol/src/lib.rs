@@ -17,7 +17,9 @@ mod folding;
 #[cfg(test)]
 mod generated;
 mod internet;
+mod lookalike;
 mod mail;
+mod marks;
 mod names;
 mod outbox;
 mod outgoing;
@@ -56,12 +58,13 @@ pub use events::{
 };
 pub use folding::{FoldedMap, FoldedName, Folding};
 pub use internet::{is_public_address, wrapped_v4};
+pub use lookalike::{is_speaker, outline};
 pub use mail::{
     MAIL_DOCUMENT, MAIL_NAME_LENGTH, MAIL_RANDOM_LENGTH, MAIL_SUMMARY, MAX_MAIL_FILES,
     MAX_MAIL_TEXT, MailAddress, MailAddressAnswer, MailAddressOwner, MailArrival, MailChecks,
     MailFile, is_mail_local_part, mail_local_part,
 };
-pub use names::{UnreadableName, is_invisible, readable_name};
+pub use names::{UnreadableName, is_invisible, readable_name, without_piles};
 pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Say, TASK_TAG, Task};
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,

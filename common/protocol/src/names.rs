@@ -1,7 +1,12 @@
 //! Names that people read: of guests, hooks, networks, tokens. One check for all of them.
 //!
-//! Whoever reads a name must see one, and see it as it is: no name looks empty, hides a part of itself, or turns the
-//! direction of what stands around it.
+//! Whoever reads a name must see one, and see it as it is: no name looks empty, hides a part of itself, turns the
+//! direction of what stands around it, or piles marks over what stands above it.
+
+use crate::marks::is_mark;
+
+/// The most marks on one character (UTS #39, section 5.4).
+const MOST_MARKS: usize = 4;
 
 /// Why a text is no name that people can read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -20,6 +25,40 @@ pub enum UnreadableName {
         "a name has no characters that are invisible or change the direction of text (found U+{0:04X})"
     )]
     Invisible(u32),
+    /// A mark that stands on nothing, or too many on one character.
+    #[error(
+        "a name has no accents or other marks on nothing, and at most {MOST_MARKS} on one character"
+    )]
+    Marks,
+}
+
+/// Follows the marks of a text.
+#[derive(Debug, Default)]
+struct Piles {
+    /// How many there are on the character before; none if there is no such character.
+    on: Option<usize>,
+}
+
+impl Piles {
+    /// Takes the next character; false if it is a mark that is one too many. Those that hide between marks do not make them
+    /// fewer.
+    fn fits(&mut self, c: char) -> bool {
+        if is_mark(c) {
+            self.on = self.on.map(|on| on + 1);
+            return self.on.is_some_and(|on| on <= MOST_MARKS);
+        }
+        if !is_invisible(c) {
+            self.on = (!c.is_whitespace()).then_some(0);
+        }
+        true
+    }
+}
+
+/// Returns a text without marks that stand on nothing, and without those that are too many for one character.
+#[must_use]
+pub fn without_piles(text: &str) -> String {
+    let mut piles = Piles::default();
+    text.chars().filter(|&c| piles.fits(c)).collect()
 }
 
 /// Returns a name as it is kept: blanks at its ends are gone, and several within are one.
@@ -33,6 +72,7 @@ pub fn readable_name(text: &str, most: usize) -> Result<String, UnreadableName> 
         return Err(UnreadableName::TooLong(most));
     }
     let mut before = None;
+    let mut piles = Piles::default();
     let mut rest = name.chars().peekable();
     while let Some(c) = rest.next() {
         if c.is_control() {
@@ -41,6 +81,9 @@ pub fn readable_name(text: &str, most: usize) -> Result<String, UnreadableName> 
         let after = rest.peek().copied();
         if is_invisible(c) && !is_joined(before, c, after) {
             return Err(UnreadableName::Invisible(u32::from(c)));
+        }
+        if !piles.fits(c) {
+            return Err(UnreadableName::Marks);
         }
         before = Some(c);
     }
@@ -98,8 +141,14 @@ mod tests {
             ("می\u{200c}خواهم", "می\u{200c}خواهم"),
             ("עברית and more", "עברית and more"),
             ("\u{2801}\u{2800}", "\u{2801}\u{2800}"),
+            ("Zoe\u{308} ก\u{e34}\u{e49}", "Zoe\u{308} ก\u{e34}\u{e49}"),
+            (
+                "ש\u{5c1}\u{5bc}\u{5b8}\u{591}",
+                "ש\u{5c1}\u{5bc}\u{5b8}\u{591}",
+            ),
         ] {
             assert_eq!(readable_name(text, 40).as_deref(), Ok(name));
+            assert_eq!(without_piles(text), text);
         }
     }
 
@@ -136,6 +185,19 @@ mod tests {
             assert_eq!(readable_name(&format!("{c}alice"), 40), refused, "{c:?}");
             let within = readable_name(&format!("al{c}ice"), 40);
             assert_eq!(within == refused, c != '\u{fe0f}', "{c:?}");
+        }
+        for marks in [
+            "\u{301}alice",
+            "alice \u{301}",
+            "a\u{301}\u{302}\u{303}\u{304}\u{305}lice",
+            "a\u{301}\u{302}\u{303}\u{200d}\u{304}\u{305}lice",
+            "al\u{e49}\u{e49}\u{e49}\u{e49}\u{e49}ice",
+        ] {
+            assert_eq!(readable_name(marks, 40), Err(UnreadableName::Marks));
+            assert!(
+                readable_name(&without_piles(marks), 40).is_ok(),
+                "{marks:?}"
+            );
         }
         assert_eq!(readable_name("a\u{0}b", 40), Err(UnreadableName::Control));
         assert_eq!(readable_name("a\nb", 40).as_deref(), Ok("a b"));

@@ -2,11 +2,11 @@
 //! a member's or like a program's.
 
 use irc_codec::{Message, numeric};
-use protocol::AccountName;
+use protocol::{AccountName, is_speaker, outline};
 
 use super::client::{Busy, NextStep};
 use super::deliver::Response;
-use super::lookalike::{is_speaker, likely_accounts, outline};
+use super::lookalike::likely_accounts;
 use super::reply::Reply;
 use super::{ClientId, Now, Server, names};
 

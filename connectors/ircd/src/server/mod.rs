@@ -258,7 +258,7 @@ impl Server {
             outlines: state
                 .accounts
                 .iter()
-                .map(|account| lookalike::outline(account.as_str()))
+                .map(|account| protocol::outline(account.as_str()))
                 .collect(),
             accounts: state.accounts,
             seen: state.seen,

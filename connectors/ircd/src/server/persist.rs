@@ -1,10 +1,9 @@
 //! What outlives the process: channels, known accounts, and how appends ended.
 
 use irc_codec::numeric;
-use protocol::{AccountName, FoldedName};
+use protocol::{AccountName, FoldedName, outline};
 
 use super::channel::Channel;
-use super::lookalike::outline;
 use super::outbox::When;
 use super::{AppendId, NotStored, Now, Server, names};
 use crate::record::{Body, ChannelRecord, Record, Seen, State, Topic};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use protocol::{
     AccountName, BearerToken, CallAbout, CallAdmission, CallLink, CallTicket, IceServer, Timestamp,
-    readable_name,
+    is_speaker, outline, readable_name,
 };
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
@@ -146,7 +146,6 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             (held.account.to_string(), Some(held), moderator)
         } else if call.guests {
             let name = guest_name(&join.name)?;
-            self.is_nobodys(&name).await?;
             (name, None, false)
         } else {
             return Err(Failure::forbidden(
@@ -165,6 +164,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         };
         self.kernel.check_guesses(&joins).await?;
         self.kernel.count_attempt(&joins).await?;
+        if guest {
+            self.is_nobodys(&name).await?;
+        }
         let peer = self.kernel.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
         let ttl = if guest { GUEST_TTL } else { TTL };
@@ -229,17 +231,20 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// A guest is not called as a member is.
+    /// A guest is not called as a member is, nor as the space or a program that speaks in it, as far as one sees at a glance.
     async fn is_nobodys(&self, name: &str) -> Result<(), Failure> {
-        let Ok(account) = name.trim().to_lowercase().parse() else {
-            return Ok(());
-        };
-        match self.identity.account(&account).await? {
-            Some(_) => Err(Failure::unprocessable(format!(
-                "name: \"{name}\" belongs to a member; sign in, or choose another"
-            ))),
-            None => Ok(()),
+        let seen = outline(name);
+        if is_speaker(name) || (!seen.is_empty() && seen == outline(&self.kernel.config().name)) {
+            return Err(Failure::unprocessable(format!(
+                "name: \"{name}\" looks like the name of this space or of a program; choose another"
+            )));
         }
+        if self.identity.looks_like_account(&seen).await? {
+            return Err(Failure::unprocessable(format!(
+                "name: \"{name}\" belongs to a member, or looks like such a name; sign in, or choose another"
+            )));
+        }
+        Ok(())
     }
 
     /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
@@ -328,7 +333,7 @@ mod tests {
 
     #[test]
     fn members_join_by_the_link_and_guests_if_they_may() {
-        let f = functions();
+        let f = crate::testing::functions_with(|config| config.name = "Chat Space".into());
         let alice = f.sign_up("alice");
         let call = start(&f, &alice, false);
         let about = f.request("GET", &format!("/api/calls/{call}"), &[], "");
@@ -357,6 +362,23 @@ mod tests {
                 "{bad:?}"
             );
         }
+        // Nobody takes a guest for a member, or for who speaks here.
+        for (bad, whose) in [
+            ("Alice", "a member"),
+            ("A1ice_", "a member"),
+            ("\u{430}l\u{456}\u{441}\u{435}", "a member"),
+            ("Chat \u{1d412}pace", "this space"),
+            ("ѕystem", "this space"),
+        ] {
+            let refused = join(&f, &open, &json!({"name": bad}));
+            assert_eq!(refused.status, 422, "{bad}");
+            assert!(refused.detail().contains(whose), "{bad}");
+        }
+        assert_eq!(
+            join(&f, &open, &json!({"name": "Alice Liddell"})).status,
+            200
+        );
+        assert_eq!(join(&f, &open, &json!({"name": "🚀"})).status, 200);
         // A token that does not hold does not make one a guest.
         let reply = f.api(
             "POST",

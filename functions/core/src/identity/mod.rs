@@ -8,6 +8,7 @@ pub(crate) mod closed;
 pub(crate) mod grants;
 mod invites;
 mod known;
+mod lookalikes;
 pub(crate) mod oauth;
 pub(crate) mod provision;
 pub(crate) mod webfinger;
