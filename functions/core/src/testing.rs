@@ -11,7 +11,7 @@ use crate::kernel::host::Host;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use protocol::Timestamp;
+use protocol::{Say, Task, Timestamp};
 use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
@@ -205,6 +205,19 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         Storage::new(Arc::new(MemoryStore::new()), Arc::new(host)),
         config,
     )
+}
+
+/// What a gateway is to say: a line of a webhook in a channel of alice's.
+pub(crate) fn say(line: &str) -> Task {
+    Task::Say(Say {
+        account: "alice".parse().unwrap(),
+        connection: "c1".to_owned(),
+        target: "#lobby".to_owned(),
+        from: "GitHub".to_owned(),
+        lines: vec![line.to_owned()],
+        notice: false,
+        source: None,
+    })
 }
 
 /// An answer that was read to its end.

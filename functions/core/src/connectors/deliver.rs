@@ -124,10 +124,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use protocol::Say;
-
     use super::*;
-    use crate::testing::{block_on, functions};
+    use crate::testing::{block_on, functions, say};
 
     #[test]
     fn a_connector_that_does_not_answer_is_left_alone_for_a_while() {
@@ -135,15 +133,7 @@ mod tests {
         let connector = block_on(f.connectors.find_connector("irc-1"))
             .unwrap()
             .unwrap();
-        let task = Task::Say(Say {
-            account: "alice".parse().unwrap(),
-            connection: "c1".to_owned(),
-            target: "#lobby".to_owned(),
-            from: "GitHub".to_owned(),
-            lines: vec!["hello".to_owned()],
-            notice: false,
-            source: None,
-        });
+        let task = say("hello");
         let deliver = || {
             block_on(
                 f.connectors

@@ -117,23 +117,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{block_on, functions};
+    use crate::testing::{block_on, functions, say};
 
     #[test]
     fn what_is_no_task_is_set_aside_and_the_others_go_on() {
         let f = functions();
         let connector = f.kernel.config().connectors[0].clone();
-        let say = |text: &str| {
-            Task::Say(protocol::Say {
-                account: "alice".parse().unwrap(),
-                connection: "c1".to_owned(),
-                target: "#lobby".to_owned(),
-                from: "GitHub".to_owned(),
-                lines: vec![text.to_owned()],
-                notice: false,
-                source: None,
-            })
-        };
         for id in ["000000000001-a", "000000000002-a"] {
             let damaged = json!({"id": id, "task": "dance"});
             let key = keys::task(&connector.id, id);

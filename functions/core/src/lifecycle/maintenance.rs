@@ -196,10 +196,8 @@ fn is_too_old(id: &str, now: Timestamp) -> bool {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use protocol::{Say, Task};
-
     use super::*;
-    use crate::testing::{block_on, functions};
+    use crate::testing::{block_on, functions, say};
 
     const PATH: &str = "/connector/maintain";
 
@@ -209,15 +207,7 @@ mod tests {
         let connector = block_on(f.connectors.find_connector("irc-1"))
             .unwrap()
             .unwrap();
-        let task = Task::Say(Say {
-            account: "alice".parse().unwrap(),
-            connection: "c1".to_owned(),
-            target: "#lobby".to_owned(),
-            from: "GitHub".to_owned(),
-            lines: vec!["hello".to_owned()],
-            notice: false,
-            source: None,
-        });
+        let task = say("hello");
         block_on(
             f.connectors
                 .enqueue(&connector, &f.connectors.task_id(), task.clone()),
