@@ -38,6 +38,23 @@ impl<P: Program> Given<P> {
         layers::load(&self.flags, environment)
     }
 
+    /// The same of flags by their names without `--`, and of an environment that is these variables.
+    ///
+    /// # Errors
+    /// One sentence: which key, what was found, what is expected, where it comes from.
+    pub fn load_pairs(
+        flags: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Result<Loaded<P>, Error> {
+        let given = flags
+            .iter()
+            .fold(Self::none(), |given, (name, value)| given.with(name, value));
+        given.load_from(&|name| {
+            let found = environment.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
     /// Reads the options and begins the log, which tells of old names.
     ///
     /// # Errors

@@ -199,12 +199,7 @@ mod tests {
     use super::*;
 
     fn load(flags: &[(&str, &str)]) -> Result<Loaded<ProgramOptions>, String> {
-        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        given
-            .load_from(&|_| None)
-            .map_err(|error| error.to_string())
+        Given::load_pairs(flags, &[]).map_err(|error| error.to_string())
     }
 
     fn config(flags: &[(&str, &str)]) -> Result<IrcdConfig, String> {
