@@ -135,6 +135,8 @@ pub struct Limits {
     pub taking_apart: Duration,
     /// Bytes that mails may take on disk until the functions have them.
     pub queue_bytes: u64,
+    /// Bytes that mails may take on disk until other servers have them.
+    pub outgoing_bytes: u64,
     /// Mails that are handed over at the same time.
     pub handovers: usize,
     /// Longest pause before something that failed is tried again.
@@ -203,6 +205,7 @@ impl Default for Limits {
             checking: Duration::from_secs(15),
             taking_apart: Duration::from_secs(30),
             queue_bytes: 1 << 30,
+            outgoing_bytes: 256 << 20,
             handovers: 4,
             retry: Duration::from_secs(60),
             keep_refused: Duration::from_secs(30 * 24 * 3_600),

@@ -16,7 +16,7 @@ mod transport;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use connector_kit::{Backoff, FunctionsClient, FunctionsError, jitter, now};
@@ -75,6 +75,8 @@ pub(crate) struct Outgoing {
     places: Semaphore,
     workshop: Workshop,
     events: mpsc::UnboundedSender<Event>,
+    /// Whether the log says that there is no room for further mails.
+    full: AtomicBool,
     pub(crate) counts: Counts,
 }
 
@@ -104,7 +106,7 @@ impl Outgoing {
         client: FunctionsClient,
         limits: &Limits,
     ) -> std::io::Result<(Arc<Self>, Work)> {
-        let (store, found) = Store::open(folder)?;
+        let (store, found) = Store::open(folder, limits.outgoing_bytes)?;
         let (sender, events) = mpsc::unbounded_channel();
         let transport = Transport {
             route: config.route.clone(),
@@ -123,6 +125,7 @@ impl Outgoing {
             places: Semaphore::new(limits.handovers),
             workshop: Workshop::new("foreign-mail", WORKERS, limits.taking_apart),
             events: sender,
+            full: AtomicBool::new(false),
             counts: Counts::default(),
         };
         Ok((Arc::new(outgoing), Work { found, events }))
@@ -322,6 +325,17 @@ impl Outgoing {
         };
         let store = Arc::clone(&self.store);
         let kept = blocking(move || store.accept(&envelope, &bytes)).await;
+        match &kept {
+            Ok(Kept::New) => self.full.store(false, Relaxed),
+            Ok(Kept::Full) if !self.full.swap(true, Relaxed) => {
+                let waiting = self.waiting();
+                tracing::warn!(
+                    waiting,
+                    "mails that wait to be sent take all the room they may; further ones wait at the functions"
+                );
+            }
+            _ => {}
+        }
         Ok(kept.unwrap_or_else(|error| {
             if let Some(left_out) = NOT_KEPT.say() {
                 tracing::error!(%error, left_out, "a mail cannot be kept; it waits at the functions");

@@ -20,6 +20,8 @@ use crate::queue::SUFFIX;
 
 /// Most mails that wait.
 const MAX_MAILS: usize = 10_000;
+/// Mails that wait take at most this part of the disk, whatever [`crate::Limits::outgoing_bytes`] allows.
+const MOST_OF_DISK: u64 = 8;
 /// Longest line of JSON, bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 const DONE: &str = ".json";
@@ -88,10 +90,26 @@ pub(crate) enum Kept {
 
 #[derive(Debug, Default)]
 struct Index {
-    waiting: HashSet<String>,
+    /// How large each is, bytes.
+    waiting: HashMap<String, u64>,
+    /// How large they are together.
+    bytes: u64,
     done: HashSet<String>,
     /// Whose bounce address it is.
     bounces: HashMap<String, String>,
+}
+
+impl Index {
+    fn add(&mut self, id: &str, length: u64) {
+        self.waiting.insert(id.to_owned(), length);
+        self.bytes += length;
+    }
+
+    fn forget(&mut self, id: &str) {
+        if let Some(length) = self.waiting.remove(id) {
+            self.bytes = self.bytes.saturating_sub(length);
+        }
+    }
 }
 
 /// What is found when the folder is opened.
@@ -109,6 +127,8 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
+    /// Bytes that mails may take which wait.
+    most: u64,
     disk: Disk,
     files: FolderQueue,
     index: Mutex<Index>,
@@ -118,15 +138,17 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the folder and makes it if it is missing.
-    pub(crate) fn open(folder: &Path) -> io::Result<(Self, Found)> {
-        Self::open_on(Disk::default(), folder)
+    pub(crate) fn open(folder: &Path, most: u64) -> io::Result<(Self, Found)> {
+        Self::open_on(Disk::default(), folder, most)
     }
 
     /// As [`Store::open`], on a disk that may fail.
-    fn open_on(disk: Disk, folder: &Path) -> io::Result<(Self, Found)> {
+    fn open_on(disk: Disk, folder: &Path, most: u64) -> io::Result<(Self, Found)> {
+        let part = disk.space(folder).map(|space| space.size / MOST_OF_DISK);
         let (files, there) = FolderQueue::open(disk.clone(), folder, SUFFIX, &["done"])?;
         let store = Self {
             folder: folder.to_owned(),
+            most: part.map_or(most, |part| most.min(part)),
             disk,
             files,
             index: Mutex::default(),
@@ -157,7 +179,8 @@ impl Store {
                 Ok((envelope, _)) => store.note_bounce(&envelope),
                 Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
             }
-            store.index().waiting.insert(id.clone());
+            let length = store.files.length(&id)?;
+            store.index().add(&id, length);
             let list = if suspect {
                 &mut found.suspects
             } else {
@@ -181,29 +204,30 @@ impl Store {
         Ok((store, found))
     }
 
-    /// Keeps a mail; it is durable when this returns.
+    /// Keeps a mail; it is durable when this returns. One at a time: it is counted once it is there.
     pub(crate) fn accept(&self, envelope: &Envelope, bytes: &[u8]) -> io::Result<Kept> {
+        let mut head = serde_json::to_vec(envelope)?;
+        head.push(b'\n');
+        let length = (head.len() + bytes.len()) as u64;
         {
             let index = self.index();
-            if index.waiting.contains(&envelope.id) || index.done.contains(&envelope.id) {
+            if index.waiting.contains_key(&envelope.id) || index.done.contains(&envelope.id) {
                 return Ok(Kept::Known);
             }
-            if index.waiting.len() >= MAX_MAILS {
+            if index.waiting.len() >= MAX_MAILS || index.bytes.saturating_add(length) > self.most {
                 return Ok(Kept::Full);
             }
         }
-        let mut head = serde_json::to_vec(envelope)?;
-        head.push(b'\n');
         self.files.keep(&envelope.id, &[&head, bytes])?;
         self.note_bounce(envelope);
-        self.index().waiting.insert(envelope.id.clone());
+        self.index().add(&envelope.id, length);
         Ok(Kept::New)
     }
 
     /// Whether a task was taken before.
     pub(crate) fn knows(&self, id: &str) -> bool {
         let index = self.index();
-        index.waiting.contains(id) || index.done.contains(id)
+        index.waiting.contains_key(id) || index.done.contains(id)
     }
 
     /// Reads a mail that waits.
@@ -247,7 +271,7 @@ impl Store {
         self.note(done)?;
         self.index().done.insert(id.clone());
         self.remove(id)?;
-        self.index().waiting.remove(id);
+        self.index().forget(id);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ fn done(id: &str, result: MailResult) -> Done {
 #[test]
 fn a_task_is_taken_once_whatever_happened_to_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(folder.path()).unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
     assert_eq!(store.accept(&envelope("a"), b"1").unwrap(), Kept::New);
     assert_eq!(store.accept(&envelope("a"), b"2").unwrap(), Kept::Known);
     assert_eq!(store.accept(&envelope("b"), b"3").unwrap(), Kept::New);
@@ -42,7 +42,7 @@ fn a_task_is_taken_once_whatever_happened_to_it() {
     store.note(&done("b", MailResult::Sent)).unwrap();
     drop(store);
 
-    let (store, found) = Store::open(folder.path()).unwrap();
+    let (store, found) = Store::open(folder.path(), u64::MAX).unwrap();
     assert!(found.waiting.is_empty(), "{found:?}");
     assert_eq!(found.untold.len(), 2);
     for id in ["a", "b"] {
@@ -51,7 +51,7 @@ fn a_task_is_taken_once_whatever_happened_to_it() {
     store
         .accept(&envelope("c"), b"Subject: c\r\n\r\n\n")
         .unwrap();
-    let (store, found) = Store::open(folder.path()).unwrap();
+    let (store, found) = Store::open(folder.path(), u64::MAX).unwrap();
     assert_eq!(found.waiting, ["c"]);
     assert_eq!(
         store.read("c").unwrap(),
@@ -62,7 +62,7 @@ fn a_task_is_taken_once_whatever_happened_to_it() {
 #[test]
 fn a_bounce_changes_what_became_of_a_mail() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(folder.path()).unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
     store.accept(&envelope("a"), b"1").unwrap();
     store.accept(&envelope("b"), b"1").unwrap();
     store.finish(&done("a", MailResult::Sent)).unwrap();
@@ -98,7 +98,7 @@ fn whatever_the_disk_refuses_leaves_nothing_and_goes_well_the_next_time() {
         let named = format!("{fault:?}");
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan::default();
-        let (store, _) = Store::open_on(plan.disk(), folder.path()).unwrap();
+        let (store, _) = Store::open_on(plan.disk(), folder.path(), u64::MAX).unwrap();
         let left = || fs::read_dir(folder.path().join("new")).unwrap().count();
         plan.set(fault);
         store.accept(&envelope("a"), b"1").unwrap_err();
@@ -113,7 +113,7 @@ fn whatever_the_disk_refuses_leaves_nothing_and_goes_well_the_next_time() {
         let named = format!("{fault:?}");
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan::default();
-        let (store, _) = Store::open_on(plan.disk(), folder.path()).unwrap();
+        let (store, _) = Store::open_on(plan.disk(), folder.path(), u64::MAX).unwrap();
         store.accept(&envelope("a"), b"1").unwrap();
         plan.set(fault);
         store.finish(&done("a", MailResult::Sent)).unwrap_err();
@@ -129,19 +129,81 @@ fn whatever_the_disk_refuses_leaves_nothing_and_goes_well_the_next_time() {
 }
 
 #[test]
+fn what_waits_has_a_bound_in_bytes_and_leaves_the_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::default();
+    let open = || Store::open_on(plan.disk(), folder.path(), 2_000).unwrap().0;
+    let store = open();
+    assert_eq!(
+        store.accept(&envelope("a"), &[b'x'; 900]).unwrap(),
+        Kept::New
+    );
+    assert_eq!(
+        store.accept(&envelope("b"), &[b'x'; 900]).unwrap(),
+        Kept::Full
+    );
+    assert_eq!(
+        store.accept(&envelope("c"), &[b'x'; 100]).unwrap(),
+        Kept::New
+    );
+    // What was there counts after a start.
+    let store = open();
+    assert_eq!(
+        store.accept(&envelope("b"), &[b'x'; 900]).unwrap(),
+        Kept::Full
+    );
+    assert!(!store.knows("b"), "it is offered again");
+    store.finish(&done("a", MailResult::Sent)).unwrap();
+    assert_eq!(
+        store.accept(&envelope("b"), &[b'x'; 900]).unwrap(),
+        Kept::New
+    );
+    store.finish(&done("b", MailResult::Sent)).unwrap();
+    store.finish(&done("c", MailResult::Sent)).unwrap();
+    assert_eq!(store.index().bytes, 0);
+    // The disk is full but for what is left to what must go on.
+    let size = 1_000_000;
+    let full = durable::Space {
+        size,
+        free: durable::reserve_of(size) + 500,
+    };
+    plan.leave(Some(full));
+    let refused = store.accept(&envelope("d"), &[b'x'; 900]).unwrap_err();
+    assert!(durable::is_full(&refused), "{refused}");
+    assert!(!store.knows("d"));
+    plan.leave(None);
+    assert_eq!(
+        store.accept(&envelope("d"), &[b'x'; 900]).unwrap(),
+        Kept::New
+    );
+    // A small disk is not filled with mail.
+    plan.leave(Some(durable::Space {
+        size: 8_000,
+        free: 8_000,
+    }));
+    let store = Store::open_on(plan.disk(), folder.path(), u64::MAX)
+        .unwrap()
+        .0;
+    assert_eq!(
+        store.accept(&envelope("e"), &[b'x'; 900]).unwrap(),
+        Kept::Full
+    );
+}
+
+#[test]
 fn a_mail_that_ends_the_process_twice_has_failed_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(folder.path()).unwrap();
+    let (store, _) = Store::open(folder.path(), u64::MAX).unwrap();
     store.accept(&envelope("a"), b"1").unwrap();
     store.begin("a").unwrap();
-    let (store, found) = Store::open(folder.path()).unwrap();
+    let (store, found) = Store::open(folder.path(), u64::MAX).unwrap();
     assert_eq!(
         (found.waiting.len(), found.suspects),
         (0, vec!["a".to_owned()])
     );
     assert!(store.knows("a") && store.bounced("a").is_some());
     store.begin("a").unwrap();
-    let (store, found) = Store::open(folder.path()).unwrap();
+    let (store, found) = Store::open(folder.path(), u64::MAX).unwrap();
     assert_eq!(
         (found.suspects.len(), found.untold),
         (0, vec!["a".to_owned()])
@@ -156,7 +218,7 @@ const SENT: &str = "sent";
 
 impl Keeper for Store {
     fn open(disk: Disk, folder: &Path) -> io::Result<Self> {
-        let (store, found) = Self::open_on(disk, folder)?;
+        let (store, found) = Self::open_on(disk, folder, u64::MAX)?;
         assert_eq!(store.broken(), 0);
         assert!(found.suspects.len() <= 1);
         Ok(store)
@@ -181,7 +243,7 @@ impl Keeper for Store {
     }
 
     fn kept(&self) -> Vec<u32> {
-        let names: Vec<String> = self.index().waiting.iter().cloned().collect();
+        let names: Vec<String> = self.index().waiting.keys().cloned().collect();
         let read = |name: &String| {
             let (read, bytes) = self.read(name).unwrap();
             assert_eq!(read.id, *name);
