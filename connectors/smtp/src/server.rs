@@ -252,3 +252,74 @@ async fn linger<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T) {
     };
     drop(timeout(LINGER, reading).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+
+    use super::*;
+    use crate::{Limits, Smtp, SmtpConfig};
+
+    /// The longest wait for anything, on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    struct Client(Lines<BufReader<TcpStream>>);
+
+    impl Client {
+        async fn connect(to: SocketAddr) -> Self {
+            let stream = TcpStream::connect(to).await.unwrap();
+            Self(BufReader::new(stream).lines())
+        }
+
+        async fn send(&mut self, line: &str) {
+            let stream = self.0.get_mut();
+            // It may be closed already, which the answer tells.
+            drop(stream.write_all(format!("{line}\r\n").as_bytes()).await);
+        }
+
+        async fn line(&mut self) -> String {
+            let line = timeout(PATIENCE, self.0.next_line()).await.unwrap();
+            line.ok().flatten().unwrap_or_default()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sends_nothing_at_all_has_less_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = SmtpConfig::new(
+            "smtp",
+            b"key",
+            "http://127.0.0.1:9",
+            "mail.example",
+            folder.path(),
+        );
+        config.checks = false;
+        config.limits = Limits {
+            first: Duration::from_millis(300),
+            idle: PATIENCE * 2,
+            ..config.limits
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let smtp = Smtp::start(config, listener).unwrap();
+        // On a busy machine it may take longer than that to say something.
+        let mut talking = loop {
+            let mut talking = Client::connect(address).await;
+            talking.send("NOOP").await;
+            assert!(talking.line().await.starts_with("220 "));
+            let answer = talking.line().await;
+            if answer.starts_with("250 ") {
+                break talking;
+            }
+            assert!(answer.starts_with("421 4.4.2 "), "{answer}");
+        };
+        let mut silent = Client::connect(address).await;
+        assert!(silent.line().await.starts_with("220 "));
+        let last = silent.line().await;
+        assert!(last.starts_with("421 4.4.2 "), "{last}");
+        assert_eq!(silent.line().await, "", "it is closed");
+        talking.send("NOOP").await;
+        assert!(talking.line().await.starts_with("250 "));
+        smtp.shutdown().await;
+    }
+}
