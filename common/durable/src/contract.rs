@@ -71,6 +71,21 @@ pub enum Newest {
     },
 }
 
+impl Newest {
+    /// In a folder of a [`FolderQueue`](crate::FolderQueue): its items have names that follow each other.
+    ///
+    /// # Panics
+    /// If there is no item.
+    #[must_use]
+    pub fn of_queue(folder: &Path) -> Self {
+        let items = fs::read_dir(folder.join("queue")).unwrap();
+        Self::Beside {
+            item: items.map(|entry| entry.unwrap().path()).max().unwrap(),
+            beside: folder.join("new/half"),
+        }
+    }
+}
+
 /// Everything but [`a_killed_process_loses_nothing`], which needs a test of its own.
 ///
 /// # Panics

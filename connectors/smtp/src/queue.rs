@@ -461,11 +461,7 @@ mod tests {
         }
 
         fn newest(folder: &Path) -> Newest {
-            let mails = fs::read_dir(folder.join("queue")).unwrap();
-            Newest::Beside {
-                item: mails.map(|entry| entry.unwrap().path()).max().unwrap(),
-                beside: folder.join("new/half"),
-            }
+            Newest::of_queue(folder)
         }
     }
 

@@ -256,11 +256,7 @@ impl Keeper for Store {
     }
 
     fn newest(folder: &Path) -> Newest {
-        let mails = fs::read_dir(folder.join("queue")).unwrap();
-        Newest::Beside {
-            item: mails.map(|entry| entry.unwrap().path()).max().unwrap(),
-            beside: folder.join("new/half"),
-        }
+        Newest::of_queue(folder)
     }
 }
 
