@@ -173,26 +173,15 @@ impl ProgramOptions {
 
 #[cfg(test)]
 mod tests {
-    use settings::{Given, Loaded};
+    use settings::Given;
 
     use super::*;
     use crate::Route;
 
-    fn load(flags: &[(&str, &str)], environment: &[(&str, &str)]) -> Loaded<ProgramOptions> {
-        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        let environment = |name: &str| {
-            let found = environment.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        given.load_from(&environment).unwrap()
-    }
-
     #[test]
     fn the_environment_of_before_says_what_it_said() {
         let key = "ab".repeat(32);
-        let loaded = load(
+        let loaded = Given::<ProgramOptions>::load_pairs(
             &[],
             &[
                 ("SUBSPACE_FUNCTIONS_URL", "https://chat.example.org"),
@@ -207,7 +196,8 @@ mod tests {
                 ("SUBSPACE_MAIL_OUT_PASSWORD", "s3cret"),
                 ("SUBSPACE_MAIL_RETRY", "5"),
             ],
-        );
+        )
+        .unwrap();
         assert_eq!(loaded.warnings.len(), 2, "{:?}", loaded.warnings);
         let listen = loaded.options.mail.listen.0;
         assert_eq!(listen.unwrap().to_string(), "0.0.0.0:2525");
@@ -225,7 +215,7 @@ mod tests {
 
     #[test]
     fn flags_of_before_are_taken() {
-        let loaded = load(
+        let loaded = Given::<ProgramOptions>::load_pairs(
             &[
                 ("functions", "https://a"),
                 ("connector", "mine"),
@@ -235,7 +225,8 @@ mod tests {
                 ("spool", "s"),
             ],
             &[],
-        );
+        )
+        .unwrap();
         assert_eq!(loaded.warnings.len(), 5);
         let mail = loaded.options.mail;
         assert_eq!(mail.listen.0.unwrap().port(), 1);
