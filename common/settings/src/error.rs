@@ -23,14 +23,36 @@ pub enum Error {
         message: String,
     },
     /// The file has a key that nothing is known of.
-    #[error("config: {} has the key {key}, which is unknown; the nearest known one is {nearest}", path.display())]
+    #[error("config: {} has the key {key}, which is unknown{nearest}", path.display())]
     Unknown {
         /// Its path.
         path: PathBuf,
+        /// The key, as it may be shown.
+        key: String,
+        /// `; the nearest known one is …`, or nothing.
+        nearest: String,
+    },
+    /// The file gives one key more than once.
+    #[error("config: {} gives one key twice, as {first} and as {second}; leave one of them out", path.display())]
+    Twice {
+        /// Its path.
+        path: PathBuf,
+        /// The key as it stands first.
+        first: String,
+        /// The key as it stands again.
+        second: String,
+    },
+    /// A list in the file is too long.
+    #[error("{key}: found {found} entries, expected at most {most} (in {})", path.display())]
+    Long {
+        /// The file's path.
+        path: PathBuf,
         /// The key.
         key: String,
-        /// One that is like it.
-        nearest: String,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
     },
     /// A value in the file is not of the key's type.
     #[error("{key}: found {found}, expected {expected} (in {})", path.display())]

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use options::Kind;
+use options::{Key, Kind};
 use toml::{Table, Value};
 
 use crate::known::Known;
 use crate::nearest::nearest;
 use crate::renamed::Layers;
 use crate::{Error, Renamed};
+
+/// Entries of a list, at most.
+const MOST_ENTRIES: usize = 1_000;
+/// Characters of an unknown key that are shown.
+const MOST_SHOWN: usize = 100;
 
 /// What stands in a file.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ struct Reader<'a> {
     known: &'a [Known],
     renamed: &'a [Renamed],
     file: File,
+    /// How keys that were read are written, by their full names of today.
+    written: BTreeMap<String, String>,
 }
 
 /// Reads a file.
@@ -45,12 +52,13 @@ pub(crate) fn read(path: &Path, known: &[Known], renamed: &[Renamed]) -> Result<
         known,
         renamed,
         file: File::default(),
+        written: BTreeMap::new(),
     };
     reader.table(table, "", "")?;
     Ok(reader.file)
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Takes a table in; `prefix` is what the names of its keys begin with, `shown` the same as it is written.
     fn table(&mut self, table: Table, prefix: &str, shown: &str) -> Result<(), Error> {
         for (written, value) in table {
@@ -59,7 +67,13 @@ impl Reader<'_> {
                 "" => (part, written.clone()),
                 _ => (format!("{prefix}_{part}"), format!("{shown}.{written}")),
             };
-            let kind = self.kind(&name);
+            let known = self.key(&name);
+            let kind = known.map(|key| key.kind);
+            if let Some(known) = known
+                && (kind == Some(Kind::Json) || !value.is_table())
+            {
+                self.once(&known.name, &shown)?;
+            }
             match (kind, value) {
                 (Some(Kind::Json), value) => {
                     let text = self.json(&shown, value)?;
@@ -73,7 +87,7 @@ impl Reader<'_> {
                     let text = self.text(&shown, kind, value)?;
                     self.file.values.insert(name, text);
                 }
-                (None, _) => return Err(self.unknown(&name, shown)),
+                (None, _) => return Err(self.unknown(&name, &shown)),
             }
             if written.contains('_') {
                 self.file.snakes.push(shown);
@@ -82,15 +96,28 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn kind(&self, name: &str) -> Option<Kind> {
+    /// Finds a key by its name or an old one.
+    fn key(&self, name: &str) -> Option<&'a Key> {
         let known = self.known.iter().find(|key| key.short() == name);
         if let Some(known) = known.filter(|_| name != "config") {
-            return Some(known.key.kind);
+            return Some(&known.key);
         }
         let mut old = self.renamed.iter();
         let old = old.find(|old| old.is_on(Layers::File) && old.old == name)?;
         let known = self.known.iter().find(|key| key.key.name == old.new)?;
-        Some(known.key.kind)
+        Some(&known.key)
+    }
+
+    /// Refuses a key that has been read, by whichever of its names.
+    fn once(&mut self, name: &str, shown: &str) -> Result<(), Error> {
+        match self.written.insert(name.to_owned(), shown.to_owned()) {
+            None => Ok(()),
+            Some(first) => Err(Error::Twice {
+                path: self.path.to_owned(),
+                first,
+                second: shown.to_owned(),
+            }),
+        }
     }
 
     /// Whether there are keys whose names begin so.
@@ -100,13 +127,17 @@ impl Reader<'_> {
             || self.renamed.iter().any(|old| starts(old.old))
     }
 
-    fn unknown(&self, name: &str, key: String) -> Error {
+    fn unknown(&self, name: &str, key: &str) -> Error {
         let names = self.known.iter().map(Known::short);
         let nearest = nearest(name, names.filter(|name| *name != "config"));
+        let nearest = nearest.map(|name| {
+            let name = name.replace('_', "-");
+            format!("; the nearest known one is {name}")
+        });
         Error::Unknown {
             path: self.path.to_owned(),
-            key,
-            nearest: nearest.replace('_', "-"),
+            key: readable(key),
+            nearest: nearest.unwrap_or_default(),
         }
     }
 
@@ -124,6 +155,9 @@ impl Reader<'_> {
                 Ok(text)
             }
             (Kind::List, Value::Array(items)) => {
+                if items.len() > MOST_ENTRIES {
+                    return Err(self.long(key, items.len()));
+                }
                 let texts = items.iter().map(|item| item.as_str());
                 let texts: Option<Vec<&str>> = texts.collect();
                 let wrong = || self.mistyped(key, "a list of other things", expected);
@@ -137,9 +171,19 @@ impl Reader<'_> {
         let expected = "JSON, or a table or list of the same form";
         match value {
             Value::String(text) => Ok(text),
+            Value::Array(items) if items.len() > MOST_ENTRIES => Err(self.long(key, items.len())),
             Value::Table(_) | Value::Array(_) => serde_json::to_string(&value)
                 .map_err(|_| self.mistyped(key, described(&value), expected)),
             other => Err(self.mistyped(key, described(&other), expected)),
+        }
+    }
+
+    fn long(&self, key: &str, found: usize) -> Error {
+        Error::Long {
+            path: self.path.to_owned(),
+            key: key.to_owned(),
+            found,
+            most: MOST_ENTRIES,
         }
     }
 
@@ -151,6 +195,22 @@ impl Reader<'_> {
             expected,
         }
     }
+}
+
+/// A key as it may be shown: its beginning, control characters as escapes.
+fn readable(key: &str) -> String {
+    let mut shown = String::new();
+    for c in key.chars().take(MOST_SHOWN) {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if key.chars().nth(MOST_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 const fn described(value: &Value) -> &'static str {

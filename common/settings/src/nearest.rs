@@ -1,10 +1,14 @@
 //! The known name that is most like an unknown one.
 
-/// Returns the name with the fewest letters to change; nothing if there are no names.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
-    known
-        .min_by_key(|other| distance(name, other))
-        .unwrap_or_default()
+/// The longest name that others are compared with, in bytes; no key is longer.
+const LONGEST: usize = 64;
+
+/// Returns the name with the fewest letters to change; none if there are no names, or if this one is very long.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > LONGEST {
+        return None;
+    }
+    known.min_by_key(|other| distance(name, other))
 }
 
 /// The Levenshtein distance, in bytes.
@@ -36,7 +40,8 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", ""), 3);
         let known = ["listen", "relay_ports", "realm"];
-        assert_eq!(nearest("lisen", known.into_iter()), "listen");
-        assert_eq!(nearest("x", std::iter::empty()), "");
+        assert_eq!(nearest("lisen", known.into_iter()), Some("listen"));
+        assert_eq!(nearest("x", std::iter::empty()), None);
+        assert_eq!(nearest(&"x".repeat(65), known.into_iter()), None);
     }
 }

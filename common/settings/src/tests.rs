@@ -239,6 +239,56 @@ fn what_is_wrong_is_named_with_its_source() {
 }
 
 #[test]
+fn one_key_stands_in_a_file_once() {
+    let twice = |text: &str| with_file::<Whole>(text, &[], &[]).err();
+    let said = |first: &str, second: &str| {
+        Some(format!(
+            "config: x.toml gives one key twice, as {first} and as {second}; leave one of them out"
+        ))
+    };
+    assert_eq!(
+        twice("server-open = true\n[server]\nopen = false"),
+        said("server.open", "server-open")
+    );
+    assert_eq!(
+        twice("server-open = true\nserver_open = true"),
+        said("server-open", "server_open")
+    );
+    assert_eq!(
+        twice("[server]\naddress = \"a\"\nlisten = \"b\""),
+        said("server.address", "server.listen")
+    );
+    assert_eq!(
+        twice("server-rooms = []\n[[server.rooms]]\nname = \"a\""),
+        said("server.rooms", "server-rooms")
+    );
+    assert_eq!(twice("server-listen = \"a\"\n[server]\nopen = true"), None);
+}
+
+#[test]
+fn what_a_file_makes_long_or_unreadable_is_bounded() {
+    let wrong = |text: &str| with_file::<Alone>(text, &[], &[]).unwrap_err();
+    assert_eq!(
+        wrong("\"mo\\u001b[31m\\nst\" = 3"),
+        "config: x.toml has the key mo\\u{1b}[31m\\nst, which is unknown; the nearest known one is most"
+    );
+    let long = wrong(&format!("{} = 3", "m".repeat(100_000)));
+    let shown = "m".repeat(100);
+    assert_eq!(
+        long,
+        format!("config: x.toml has the key {shown}…, which is unknown")
+    );
+    let list = |key: &str, n: usize| format!("{key} = [{}]", "\"a\",".repeat(n));
+    for key in ["guests", "rooms"] {
+        assert!(with_file::<Alone>(&list(key, 1_000), &[], &[]).is_ok());
+        assert_eq!(
+            wrong(&list(key, 1_001)),
+            format!("{key}: found 1001 entries, expected at most 1000 (in x.toml)")
+        );
+    }
+}
+
+#[test]
 fn secrets_come_from_anywhere_but_flags_and_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
