@@ -21,6 +21,8 @@ export interface Completion {
   candidates: string[];
 }
 
+const SPACE = /\s/;
+
 /** Finds what the word before the caret can become. */
 export function complete(
   text: string,
@@ -28,7 +30,8 @@ export function complete(
   what: Completable,
 ): Completion | undefined {
   const before = text.slice(0, caret);
-  const start = before.search(/\S*$/);
+  let start = before.length;
+  while (start > 0 && !SPACE.test(before[start - 1]!)) start -= 1;
   const word = before.slice(start);
   if (!word) return undefined;
   const begins = (name: string, prefix: string) =>

@@ -31,7 +31,9 @@ export async function settleUnanswered(
   await cache.forAllNodes(({ path, local, remote }) => {
     if (local && !remote && !path.endsWith('/')) paths.push(path);
   });
-  const folders = Map.groupBy(paths, (path) => path.replace(/[^/]+$/, ''));
+  const folders = Map.groupBy(paths, (path) =>
+    path.slice(0, path.lastIndexOf('/') + 1),
+  );
   for (const [folder, written] of folders) {
     const etags = await list(folder);
     const nodes = await cache.getNodes(written);

@@ -5,7 +5,7 @@ import * as conversations from 'subspace-client/lib/conversations';
 import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
 import { sha1 } from 'subspace-client/lib/sha1';
 import { parseIrc, stripIrc } from 'subspace-client/lib/text/irc';
-import { linkify } from 'subspace-client/lib/text/linkify';
+import { endOf, linkify } from 'subspace-client/lib/text/linkify';
 import { styling } from 'subspace-client/lib/text/styling';
 import { isMention, tokenize } from 'subspace-client/lib/text/tokens';
 import tokens from '../../app/css/tokens.css?raw';
@@ -18,6 +18,23 @@ const IRC = DEFAULT_DESCRIPTOR.conversations;
 const isChannel = (name: string) => conversations.isChannel(name, IRC);
 const isPartOfChannel = (name: string) =>
   conversations.isPartOfChannel(name, IRC);
+
+/** How often a work looks at a text. */
+function countLooks(
+  text: string,
+  work: (characters: ArrayLike<string>) => unknown,
+): number {
+  let looked = 0;
+  work(
+    new Proxy([...text], {
+      get(characters, key, receiver) {
+        looked += 1;
+        return Reflect.get(characters, key, receiver) as unknown;
+      },
+    }),
+  );
+  return looked;
+}
 
 module('Unit | names', function () {
   test('what a name is the name of, its platform says', function (assert) {
@@ -243,20 +260,12 @@ module('Unit | message styling', function () {
   });
 
   test('it takes twice as long for a text twice as long', function (assert) {
-    /** How often a text is looked at. */
-    const looksAt = (text: string) => {
-      let looked = 0;
-      const counted = new Proxy([...text], {
-        get(characters, key, receiver) {
-          looked += 1;
-          return Reflect.get(characters, key, receiver) as unknown;
-        },
+    const looksAt = (text: string) =>
+      countLooks(text, (characters) => {
+        const parts = styling(characters);
+        const all = parts.map(({ from, to }) => text.slice(from, to)).join('');
+        assert.strictEqual(all, text);
       });
-      const parts = styling(counted);
-      const whole = parts.map(({ from, to }) => text.slice(from, to)).join('');
-      assert.strictEqual(whole, text);
-      return looked;
-    };
     for (const piece of ['*a ', ' *a', '*_~', '*a* ', '_*a', '* ', 'a*', '*']) {
       const [once, twice] = [300, 600].map((n) => looksAt(piece.repeat(n)));
       const ratio = twice! / once!;
@@ -302,6 +311,59 @@ module('Unit | links', function () {
       pieces.filter((piece) => piece.channel).map((piece) => piece.channel),
       ['#chan'],
     );
+  });
+
+  test('an address ends where taking one off after the other ends', function (assert) {
+    /** Takes off punctuation, or one bracket, until nothing comes off any more. */
+    const taken = (address: string): number => {
+      const rest = address.replace(/[.,:;!?'"*_~]+$/, '');
+      const last = rest.at(-1) ?? '';
+      const open = { ')': '(', ']': '[', '}': '{' }[last];
+      const surplus = open && rest.split(last).length > rest.split(open).length;
+      const next = surplus ? rest.slice(0, -1) : rest;
+      return next === address ? address.length : taken(next);
+    };
+    let seed = 7;
+    const next = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) >> 8;
+    const signs = '()[]{}.,:;!?\'"*_~/a';
+    const different: string[] = [];
+    for (let i = 0; i < 5000; i++) {
+      let address = 'http://x/';
+      for (let j = next() % 12; j > 0; j--) {
+        address += signs[next() % signs.length];
+      }
+      if (endOf(address) !== taken(address)) different.push(address);
+    }
+    assert.deepEqual(different, []);
+    assert.strictEqual(endOf(''), 0);
+  });
+
+  test('it takes twice as long for an address twice as long', function (assert) {
+    const shapes: ((n: number) => string)[] = [
+      (n) => `${'.'.repeat(0.6 * n)}a${')'.repeat(0.4 * n)}`,
+      (n) => ')'.repeat(n),
+      (n) => `${'.'.repeat(n)}a`,
+      (n) => `${'('.repeat(n)}${')'.repeat(n)}`,
+      (n) => '.)'.repeat(n),
+    ];
+    for (const shape of shapes) {
+      const [once, twice] = [300, 600].map((n) =>
+        countLooks(`http://x/${shape(n)}`, endOf),
+      );
+      const ratio = twice! / once!;
+      assert.true(ratio < 2.1, `${shape(5)}: ${ratio.toFixed(2)}`);
+    }
+    // Quadratic, this would be minutes; whoever measures exactly measures the machine.
+    const long = shapes.map((shape) => `http://x/${shape(50_000)}`).join(' ');
+    const began = performance.now();
+    assert.strictEqual(
+      linkify(long)
+        .map(({ text }) => text)
+        .join(''),
+      long,
+    );
+    const took = performance.now() - began;
+    assert.true(took < 10_000, `${took.toFixed(0)} ms`);
   });
 
   test('an address that is none is text', function (assert) {

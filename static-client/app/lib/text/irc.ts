@@ -26,6 +26,8 @@ const TOGGLES: Record<string, Toggle> = {
 };
 const COLOUR = /^(\d{1,2})(?:,(\d{1,2}))?/;
 const HEX_COLOUR = /^[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?/;
+/** The longest of the codes after such a character: two hexadecimal colours and a comma. */
+const LONGEST = 13;
 /* eslint-disable no-control-regex -- the codes are control characters */
 const CODES = /[\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f]/;
 const OTHER_CONTROLS = /[\x00-\x08\x0b-\x1f\x7f]/g;
@@ -61,7 +63,7 @@ export function parseIrc(text: string): Span[] {
       style = { ...rest, ...colours(bg ?? 0, fg ?? 1) };
     } else if (char === '\x03') {
       flush();
-      const found = COLOUR.exec(text.slice(i + 1));
+      const found = COLOUR.exec(text.slice(i + 1, i + 1 + LONGEST));
       const { fg: _, bg, ...rest } = style;
       if (found) {
         const back = found[2] === undefined ? bg : Number(found[2]);
@@ -72,7 +74,8 @@ export function parseIrc(text: string): Span[] {
       }
     } else if (char === '\x04') {
       flush();
-      i += HEX_COLOUR.exec(text.slice(i + 1))?.[0].length ?? 0;
+      const found = HEX_COLOUR.exec(text.slice(i + 1, i + 1 + LONGEST));
+      i += found?.[0].length ?? 0;
     } else {
       run += char;
     }

@@ -8,15 +8,19 @@ export interface Piece {
 
 const FOUND =
   /\bhttps?:\/\/[^\s<>"\p{Cc}]+|(?<![\p{L}\p{N}_/&#])#[\p{L}\p{N}_][^\s,:;.!?()[\]{}"'<>]*/giu;
-const TRAILING = /[.,:;!?'"*_~]+$/;
-const PAIRS: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
+/** Punctuation of a sentence, or of styling, in which a link stands. */
+const TRAILING = '.,:;!?\'"*_~';
+const OPENING = '([{';
+const CLOSING = ')]}';
 
 /** Splits a text at its links; what is no link stays as it is. */
 export function linkify(text: string): Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
   for (const match of text.matchAll(FOUND)) {
-    const found = match[0].startsWith('#') ? match[0] : trim(match[0]);
+    const found = match[0].startsWith('#')
+      ? match[0]
+      : match[0].slice(0, endOf(match[0]));
     const piece = toPiece(found);
     if (!piece) continue;
     if (match.index > end) pieces.push({ text: text.slice(end, match.index) });
@@ -41,17 +45,27 @@ function toPiece(found: string): Piece | undefined {
   }
 }
 
-/** Takes off punctuation that belongs to the sentence, and brackets that were opened before. */
-function trim(url: string): string {
-  for (;;) {
-    const shorter = url.replace(TRAILING, '');
-    const last = shorter.at(-1) ?? '';
-    const open = PAIRS[last];
-    const unbalanced =
-      open !== undefined &&
-      shorter.split(last).length > shorter.split(open).length;
-    const next = unbalanced ? shorter.slice(0, -1) : shorter;
-    if (next === url) return url;
-    url = next;
+/**
+ * Where an address ends: before punctuation that belongs to the sentence, and before brackets that were opened before
+ * it. Brackets are counted once, and what is left of them is known at each place from the right: linear.
+ */
+export function endOf(address: ArrayLike<string>): number {
+  /** How many more brackets of each kind close than open. */
+  const surplus = [0, 0, 0];
+  for (let at = 0; at < address.length; at++) {
+    const char = address[at]!;
+    const opens = OPENING.indexOf(char);
+    const closes = CLOSING.indexOf(char);
+    if (opens >= 0) surplus[opens]! -= 1;
+    if (closes >= 0) surplus[closes]! += 1;
   }
+  let end = address.length;
+  for (; end > 0; end--) {
+    const last = address[end - 1]!;
+    if (TRAILING.includes(last)) continue;
+    const closes = CLOSING.indexOf(last);
+    if (closes < 0 || surplus[closes]! <= 0) break;
+    surplus[closes]! -= 1;
+  }
+  return end;
 }
