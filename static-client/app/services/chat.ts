@@ -2,6 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type { Activity } from '../lib/activities.ts';
 import { sentenceOf } from '../lib/api.ts';
+import type { Happening } from '../lib/chat/context.ts';
 import { Draft, roomKey } from '../lib/chat/draft.ts';
 import { addEntry, mergeEntries, trim } from '../lib/chat/entries.ts';
 import {
@@ -10,7 +11,7 @@ import {
   applyLinkLost,
 } from '../lib/chat/networks.ts';
 import { localId } from '../lib/chat/outbox.ts';
-import { reduce, type Happening } from '../lib/chat/reduce.ts';
+import { reduce } from '../lib/chat/reduce.ts';
 import {
   EMPTY_STATE,
   SERVER_ROOM,

@@ -1,6 +1,6 @@
 import type RouterService from '@ember/routing/router-service';
 import Service, { service } from '@ember/service';
-import type { Happening } from '../lib/chat/reduce.ts';
+import type { Happening } from '../lib/chat/context.ts';
 import { ReadMarkers } from '../lib/read-markers.ts';
 import type { StorageChange } from '../lib/storage-module.ts';
 import type ArchivesService from './archives.ts';

@@ -8,7 +8,8 @@ import type {
 import { person, room } from 'subspace-client/lib/activities';
 import { Draft } from 'subspace-client/lib/chat/draft';
 import { applyConnections } from 'subspace-client/lib/chat/networks';
-import { reduce, type Happening } from 'subspace-client/lib/chat/reduce';
+import type { Happening } from 'subspace-client/lib/chat/context';
+import { reduce } from 'subspace-client/lib/chat/reduce';
 import {
   EMPTY_STATE,
   type ChatState,

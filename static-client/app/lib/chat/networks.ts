@@ -3,7 +3,7 @@
 import { parseCasemapping } from '../casemapping.ts';
 import { platformOf, type Platforms } from '../platforms.ts';
 import type { Draft, DraftNetwork } from './draft.ts';
-import { leaveAll } from './reduce.ts';
+import { leaveAll } from './members.ts';
 import type { Connection } from './types.ts';
 
 /** Brings the networks in line with the list of connections. */

@@ -1,0 +1,76 @@
+/** What each handler of an activity is given, and how it reads it. */
+
+import type { Activity, ActivityObject, Entity } from '../activities.ts';
+import { same } from '../casemapping.ts';
+import { isChannel } from '../conversations.ts';
+import { splitId } from '../ids.ts';
+import { isMention } from '../text/tokens.ts';
+import type { Draft } from './draft.ts';
+import type { Entry, EntryKind, Network } from './types.ts';
+
+/** What else is worth telling, besides the state. */
+export interface Happening {
+  type: 'message' | 'invite' | 'settled' | 'moved';
+  networkId: string;
+  room: string;
+  entry?: Entry;
+  localId?: string;
+  /** The key that a room had before. */
+  from?: string;
+}
+
+export interface Context {
+  draft: Draft;
+  network: Network;
+  activity: Activity;
+  at: number;
+  happenings: Happening[];
+}
+
+/** The object of one type. */
+export type ObjectOf<Type extends string> = Extract<
+  ActivityObject,
+  { type: Type }
+>;
+
+export function nameOf(entity: Entity | undefined): string {
+  return entity?.name ?? splitId(entity?.id ?? '').name;
+}
+
+/** Whether an entity is a channel: it says so itself, or its name does. */
+export function isRoom(network: Network, entity: Entity | undefined): boolean {
+  if (entity?.type) return entity.type === 'room';
+  return isChannel(nameOf(entity), network.conversations);
+}
+
+export function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function isOwn(network: Network, name: string): boolean {
+  return same(name, network.nick, network.casemapping);
+}
+
+export function entryOf(
+  { network, activity, at }: Context,
+  kind: EntryKind,
+  from: string,
+  content: string,
+): Entry {
+  const own = isOwn(network, from);
+  const { object } = activity;
+  const clientId =
+    own && object && 'clientId' in object && text(object.clientId);
+  const said = kind === 'message' || kind === 'action' || kind === 'notice';
+  return {
+    id: activity.id ?? `live:${kind}:${from}:${at}:${content}`,
+    at,
+    kind,
+    from,
+    text: content,
+    own,
+    ...(clientId ? { clientId } : {}),
+    mention:
+      said && !own && isMention(content, network.nick, network.casemapping),
+  };
+}
