@@ -42,6 +42,24 @@ async fn sessions_without_a_ticket_are_counted_by_address() {
         begun.push(Polling::begin(url).await.expect("there is room"));
     }
     assert_eq!(Polling::begin(url).await.err(), Some(429));
+    // Who shows one with the first request is not locked out.
+    let handshake = async |ticket: &str| {
+        let url = format!("{url}/sockethub/?EIO=4&transport=polling&ticket={ticket}");
+        http().get(url).send().await.unwrap().status().as_u16()
+    };
+    let bob = ticket("bob", ID, 60_000);
+    for _ in 0..3 {
+        assert_eq!(handshake(&bob).await, 200);
+    }
+    assert_eq!(handshake(&bob).await, 429, "an account has as many");
+    assert_eq!(handshake(&ticket("carol", ID, 60_000)).await, 200);
+    for invalid in [
+        ticket("bob", ID, -1),
+        ticket("bob", "other", 60_000),
+        "x".to_owned(),
+    ] {
+        assert_eq!(handshake(&invalid).await, 429);
+    }
     begun[0].break_off().await;
     let mut again = None;
     let begins = async {

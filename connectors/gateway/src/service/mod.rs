@@ -138,11 +138,11 @@ impl GatewayService {
         let most = if proven { u64::MAX } else { MAX_UNPROVEN };
         let place = if id.is_none() && request.method() == Method::GET {
             let address = address_of(&request, self.parts.behind_proxy);
-            let has_ticket =
-                ticket_in(query).is_some_and(|text| self.parts.tickets.check(&text).is_ok());
-            let place = self.parts.places.enter(address, has_ticket);
+            let ticket = ticket_in(query).and_then(|text| self.parts.tickets.check(&text).ok());
+            let account = ticket.map(|ticket| ticket.account);
+            let place = self.parts.places.enter(address, account);
             Some(place.ok_or_else(|| {
-                let text = "too many connections without a ticket are open, here or from this address; try again in a moment";
+                let text = "too many connections without a ticket are open, here, from this address or of this account; try again in a moment";
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
                 let after = HeaderValue::from_static("5");
                 response.headers_mut().insert(header::RETRY_AFTER, after);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use protocol::AccountName;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -27,8 +28,8 @@ pub(crate) struct Places {
     most: usize,
     /// Sessions without a ticket.
     most_unproven: usize,
-    /// Sessions without a ticket of one address.
-    most_of_address: usize,
+    /// Sessions without a ticket of one address; and those that only the first request showed one of an account, for it.
+    most_of_one: usize,
     /// Bytes that a session may be sent and not read.
     most_unread: usize,
     counts: Mutex<Counts>,
@@ -44,8 +45,8 @@ pub(crate) type Leavers = mpsc::UnboundedReceiver<(String, Instant)>;
 struct Counts {
     sessions: usize,
     unproven: usize,
-    /// Sessions without a ticket, by address.
-    addresses: HashMap<IpAddr, usize>,
+    /// Sessions of which no socket has shown a ticket, by whom they are counted for.
+    ones: HashMap<One, usize>,
     /// Ids of sessions that have shown a ticket.
     proven: HashSet<String>,
     /// What sessions that have ever shown a ticket were sent and have not read, by their ids.
@@ -54,18 +55,28 @@ struct Counts {
     left: HashMap<String, Instant>,
 }
 
+/// Whom sessions are counted for until a socket shows a ticket.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum One {
+    /// Strangers at an address.
+    Address(IpAddr),
+    /// The account of a ticket in the first request: strangers at the same address do not keep it out, and its own
+    /// sessions are no more than theirs.
+    Account(AccountName),
+}
+
 impl Places {
     pub(crate) fn new(
         most: usize,
         most_unproven: usize,
-        most_of_address: usize,
+        most_of_one: usize,
         most_unread: usize,
     ) -> Arc<Self> {
         let (left, leavers) = mpsc::unbounded_channel();
         Arc::new(Self {
             most,
             most_unproven,
-            most_of_address,
+            most_of_one,
             most_unread,
             counts: Mutex::default(),
             left,
@@ -97,30 +108,31 @@ impl Places {
         }
     }
 
-    /// Takes a place for a session that begins; nothing if there are too many. Strangers at many addresses keep nobody
-    /// out who has shown a ticket with the first request.
+    /// Takes a place for a session that begins; nothing if there are too many. Strangers, at this address or at many,
+    /// keep nobody out who has shown a valid ticket with the first request; `account` is the one that it is for.
     pub(crate) fn enter(
         self: &Arc<Self>,
         address: Option<IpAddr>,
-        has_ticket: bool,
+        account: Option<AccountName>,
     ) -> Option<Place> {
         let mut counts = lock(&self.counts);
-        let strangers = counts.unproven >= self.most_unproven && !has_ticket;
+        let strangers = counts.unproven >= self.most_unproven && account.is_none();
         if counts.sessions >= self.most || strangers {
             return None;
         }
-        if let Some(address) = address {
-            let of_address = counts.addresses.entry(address).or_default();
-            if *of_address >= self.most_of_address {
+        let one = account.map(One::Account).or(address.map(One::Address));
+        if let Some(one) = &one {
+            if counts.ones.get(one).is_some_and(|n| *n >= self.most_of_one) {
                 return None;
             }
-            *of_address += 1;
+            *counts.ones.entry(one.clone()).or_default() += 1;
         }
         counts.sessions += 1;
         counts.unproven += 1;
         Some(Place(Arc::new(Seat {
             places: Arc::clone(self),
             address,
+            one,
             proofs: Mutex::default(),
             unread: Arc::new(Unread::new(self.most_unread)),
             id: OnceLock::new(),
@@ -145,20 +157,20 @@ impl Places {
 }
 
 impl Counts {
-    fn add_unproven(&mut self, address: Option<IpAddr>) {
+    fn add_unproven(&mut self, one: Option<&One>) {
         self.unproven += 1;
-        if let Some(address) = address {
-            *self.addresses.entry(address).or_default() += 1;
+        if let Some(one) = one {
+            *self.ones.entry(one.clone()).or_default() += 1;
         }
     }
 
-    fn remove_unproven(&mut self, address: Option<IpAddr>) {
+    fn remove_unproven(&mut self, one: Option<&One>) {
         self.unproven = self.unproven.saturating_sub(1);
-        let Some(address) = address else { return };
-        if let Some(count) = self.addresses.get_mut(&address) {
+        let Some(one) = one else { return };
+        if let Some(count) = self.ones.get_mut(one) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.addresses.remove(&address);
+                self.ones.remove(one);
             }
         }
     }
@@ -172,6 +184,7 @@ pub(crate) struct Place(Arc<Seat>);
 struct Seat {
     places: Arc<Places>,
     address: Option<IpAddr>,
+    one: Option<One>,
     /// How many of its sockets have shown a ticket.
     proofs: Mutex<usize>,
     unread: Arc<Unread>,
@@ -237,7 +250,7 @@ impl Place {
         let mut proofs = lock(&self.0.proofs);
         if *proofs == 0 {
             let mut counts = lock(&self.0.places.counts);
-            counts.remove_unproven(self.0.address);
+            counts.remove_unproven(self.0.one.as_ref());
             counts.proven.insert(id.clone());
             self.0.id.get_or_init(|| id.clone());
             let unread = Arc::clone(&self.0.unread);
@@ -267,7 +280,7 @@ impl Drop for Proof {
         if *proofs == 0 {
             let mut counts = lock(&seat.places.counts);
             counts.proven.remove(&self.id);
-            counts.add_unproven(seat.address);
+            counts.add_unproven(seat.one.as_ref());
             seat.leave(&mut counts, &self.id);
         }
     }
@@ -278,7 +291,7 @@ impl Drop for Seat {
         // Nothing is proven any more: proofs hold the place.
         let mut counts = lock(&self.places.counts);
         counts.sessions = counts.sessions.saturating_sub(1);
-        counts.remove_unproven(self.address);
+        counts.remove_unproven(self.one.as_ref());
         if let Some(id) = self.id.get() {
             counts.unread.remove(id);
             counts.left.remove(id);
@@ -295,20 +308,25 @@ mod tests {
     #[test]
     fn sessions_without_a_ticket_are_few_of_an_address_and_in_all() {
         let places = Places::new(10, 3, 2, 1);
-        let one = places.enter(HERE, false).unwrap();
-        let two = places.enter(HERE, false).unwrap();
-        assert!(places.enter(HERE, false).is_none(), "two of an address");
-        let other = places.enter(None, false).unwrap();
-        assert!(places.enter(None, false).is_none(), "three in all");
-        // Who shows a ticket at once is not kept out by strangers, but by too many of their own address.
-        drop(places.enter(None, true).unwrap());
-        assert!(places.enter(HERE, true).is_none());
+        let one = places.enter(HERE, None).unwrap();
+        let two = places.enter(HERE, None).unwrap();
+        assert!(places.enter(HERE, None).is_none(), "two of an address");
+        let other = places.enter(None, None).unwrap();
+        assert!(places.enter(None, None).is_none(), "three in all");
+        // Who shows a ticket at once is not kept out by strangers, of the same address or of others.
+        let alice = || Some("alice".parse().unwrap());
+        drop(places.enter(None, alice()).unwrap());
+        let known = (places.enter(HERE, alice()), places.enter(HERE, alice()));
+        assert!(known.0.is_some() && known.1.is_some());
+        assert!(places.enter(HERE, alice()).is_none(), "two of an account");
+        assert!(places.enter(None, alice()).is_none(), "from wherever");
+        drop(known);
         let proof = one.prove("s1".to_owned());
         let second = one.prove("s1".to_owned());
         assert!(places.is_proven("s1") && !places.is_proven("s2"));
         assert!(places.unread("s1").is_some() && places.unread("s2").is_none());
-        let three = places.enter(HERE, false).unwrap();
-        assert!(places.enter(HERE, false).is_none());
+        let three = places.enter(HERE, None).unwrap();
+        assert!(places.enter(HERE, None).is_none());
         // Whose socket has ended counts again, though it may be one too many.
         drop(proof);
         assert!(places.is_proven("s1"));
@@ -325,18 +343,18 @@ mod tests {
         drop(again);
         assert_eq!(places.usage(), (0, 0));
         assert!(places.unread("s1").is_none());
-        assert!(lock(&places.counts).addresses.is_empty());
+        assert!(lock(&places.counts).ones.is_empty());
     }
 
     #[test]
     fn sessions_are_bounded_in_all() {
         let places = Places::new(2, 2, 2, 1);
-        let held: Vec<Place> = (0..2).map(|_| places.enter(None, false).unwrap()).collect();
+        let held: Vec<Place> = (0..2).map(|_| places.enter(None, None).unwrap()).collect();
         let proofs: Vec<Proof> = held
             .iter()
             .map(|place| place.prove("x".to_owned()))
             .collect();
-        assert!(places.enter(None, false).is_none());
+        assert!(places.enter(None, None).is_none());
         drop(proofs);
     }
 }
