@@ -27,14 +27,18 @@ pub(crate) fn connection(
                     Ok(Some(text.clone()))
                 }
             }
-            Some(other) => Err(format!("credentials: {key} must be a string, not {other}.")),
+            Some(other) => Err(format!(
+                "credentials: {key} must be a string, not {}.",
+                named(other)
+            )),
         }
     };
     let flag = |key: &str| match object.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(other) => Err(format!(
-            "credentials: {key} must be true or false, not {other}."
+            "credentials: {key} must be true or false, not {}.",
+            named(other)
         )),
     };
     let word = |key: &str, text: String| {
@@ -74,7 +78,11 @@ pub(crate) fn connection(
                 .and_then(|number| u16::try_from(number).ok())
                 .filter(|port| *port > 0)
                 .ok_or_else(|| {
-                    format!("credentials: port must be a number from 1 to 65535, not {value}.")
+                    let found = match value {
+                        Value::Number(number) => number.to_string(),
+                        other => named(other).to_owned(),
+                    };
+                    format!("credentials: port must be a number from 1 to 65535, not {found}.")
                 })?;
             Some(port)
         }
@@ -135,6 +143,18 @@ pub(crate) fn connection(
     Ok(connection)
 }
 
+/// What a value is; never the value, which may be a secret or contain one.
+const fn named(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -180,6 +200,29 @@ mod tests {
         ] {
             let sentence = read(object.clone()).unwrap_err();
             assert!(sentence.contains(about), "{object} {sentence}");
+        }
+    }
+
+    #[test]
+    fn no_error_repeats_what_was_given() {
+        for key in [
+            "password",
+            "token",
+            "saslMechanism",
+            "secure",
+            "sasl",
+            "port",
+            "nick",
+        ] {
+            for value in [
+                json!(["SECRET"]),
+                json!({"x": "SECRET"}),
+                json!("SECRET\r\n"),
+            ] {
+                let sentence = read(json!({ key: value })).unwrap_err();
+                assert!(!sentence.contains("SECRET"), "{sentence}");
+                assert!(sentence.contains(key), "{sentence}");
+            }
         }
     }
 }
