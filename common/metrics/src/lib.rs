@@ -12,5 +12,5 @@ mod server;
 pub use exposition::{CONTENT_TYPE, Exposition, Family, MAX_SERIES, Value};
 pub use histogram::Histogram;
 #[cfg(feature = "http")]
-pub use readers::is_local;
+pub use readers::{is_local, is_rebound};
 pub use server::{Pages, Server};

@@ -19,6 +19,17 @@ pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
         && !PROXIED.iter().any(|name| headers.contains_key(*name))
 }
 
+/// Returns whether a browser on this machine may have been led here by a name of a page's owner (DNS rebinding): the
+/// request comes from this machine and names a host that is another one. Programs that name none are no browsers.
+#[must_use]
+pub fn is_rebound(peer: IpAddr, host: Option<&str>) -> bool {
+    let is_other = |host: &str| {
+        let authority = host.parse::<Authority>();
+        !authority.is_ok_and(|authority| is_loopback(authority.host()))
+    };
+    peer.to_canonical().is_loopback() && host.is_some_and(is_other)
+}
+
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -32,6 +43,20 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn a_name_of_somebody_elses_leads_nobody_here() {
+        let local: IpAddr = "127.0.0.1".parse().unwrap();
+        let other: IpAddr = "192.0.2.7".parse().unwrap();
+        for host in ["rebound.example.org", "rebound.example.org:9100", "", "a b"] {
+            assert!(is_rebound(local, Some(host)), "{host}");
+            // From elsewhere names are the operator's, like that of a container.
+            assert!(!is_rebound(other, Some(host)), "{host}");
+        }
+        for host in [Some("localhost:9100"), Some("[::1]:9100"), None] {
+            assert!(!is_rebound(local, host), "{host:?}");
+        }
+    }
 
     #[test]
     fn metrics_are_for_this_machine() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use program::Seldom;
 
-use crate::CONTENT_TYPE;
+use crate::{CONTENT_TYPE, is_rebound};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
@@ -51,7 +51,7 @@ pub struct Server {
 
 impl Server {
     /// Begins to answer on `listener`. Whoever reaches it may read: there is no password, so where it listens is the
-    /// operator's choice.
+    /// operator's choice. Pages that a browser on this machine has open may not, by whatever name they lead it here.
     ///
     /// # Errors
     /// The system has no thread, or does not say where the listener is.
@@ -117,6 +117,11 @@ fn answer(stream: &TcpStream, pages: &impl Pages) -> io::Result<()> {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
     let (status, body) = match (words.next(), words.next()) {
+        (Some(b"GET"), Some(b"/metrics")) if is_rebound(stream.peer_addr()?.ip(), host(&head)) => (
+            "403 Forbidden",
+            "From this machine metrics are read by the name localhost or a loopback address.\n"
+                .to_owned(),
+        ),
         (Some(b"GET"), Some(b"/metrics")) => ("200 OK", pages.metrics()),
         (Some(b"GET"), Some(b"/healthz")) if pages.is_draining() => {
             ("503 Service Unavailable", "draining\n".to_owned())
@@ -161,6 +166,15 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
         head.extend_from_slice(buffer.get(..count).unwrap_or_default());
     }
     Ok(Some(head))
+}
+
+/// The host that a request names, if it names one that is text.
+fn host(head: &[u8]) -> Option<&str> {
+    let mut lines = head.split(|byte| *byte == b'\n').skip(1);
+    lines.find_map(|line| {
+        let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then(|| value.trim())
+    })
 }
 
 /// The time that is left, which is never zero: the system takes zero for no limit.
@@ -213,10 +227,15 @@ mod tests {
     fn metrics_and_health_are_answered_and_nothing_else() {
         let (server, draining) = start();
         assert_eq!(
-            ask(&server, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n"),
+            ask(&server, b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"),
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\ncontent-length: 4\r\n\
              cache-control: no-store\r\nconnection: close\r\n\r\na 1\n"
         );
+        let rebound = ask(
+            &server,
+            b"GET /metrics HTTP/1.1\r\nHost: a.example:9\r\n\r\n",
+        );
+        assert!(rebound.starts_with("HTTP/1.1 403 "), "{rebound}");
         let health = || ask(&server, b"GET /healthz HTTP/1.1\r\n\r\n");
         assert!(health().starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(health().ends_with("\r\n\r\nok"));
