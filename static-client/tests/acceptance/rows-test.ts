@@ -62,6 +62,7 @@ module('Acceptance | rows of a room', function (hooks) {
   }
 
   test('a line that comes touches its own row, and leaves a selection alone', async function (assert) {
+    knowMarkers(this.owner);
     await arrive(['alice', 'bob', 'carol']);
     const now = Date.now();
     const people = ['bob', 'carol'];
@@ -78,6 +79,9 @@ module('Acceptance | rows of a room', function (hooks) {
       ),
     );
     await waitUntil(() => texts().length === 107);
+    // What the storage and the archives tell is shown, and changes nothing any more.
+    await waitFor('[data-test-beginning]');
+    await settled();
     const rows = findAll('[data-row]');
     const chosen = findAll('[data-test-text]')[100]!;
     getSelection()!.selectAllChildren(chosen);
