@@ -15,6 +15,10 @@ use crate::server::Secret;
 const LOCAL_NAME: &str = "irc.subspace.local";
 /// Connections above the limit that may be in a TLS handshake or being refused, at most.
 const SPARE: usize = 128;
+/// The longest time that a client may be waited for, in milliseconds.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// The most that may be kept of the log, in bytes: a pebibyte.
+const MAX_HISTORY: u64 = 1 << 50;
 
 /// Who may connect without an account.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -298,7 +302,30 @@ impl IrcdConfig {
                 100_000,
             ),
             ("clients", limits.clients, 1, 1_000_000),
+            (
+                "clients_per_address",
+                limits.clients_per_address,
+                1,
+                1_000_000,
+            ),
+            (
+                "failures_per_address",
+                limits.failures_per_address as usize,
+                1,
+                1_000_000,
+            ),
             ("sessions", limits.sessions, 1, 1_000),
+            ("channels", limits.channels, 0, 1_000_000),
+            ("channels_per_user", limits.channels_per_user, 0, 1_000_000),
+            ("members", limits.members, 1, 1_000_000),
+            ("bans", limits.bans, 0, 100_000),
+            ("monitor", limits.monitor, 0, 100_000),
+            (
+                "history_per_target",
+                limits.history_per_target,
+                0,
+                1_000_000_000,
+            ),
             ("line_burst", limits.line_burst as usize, 1, 1_000_000),
             (
                 "lines_per_second",
@@ -314,6 +341,24 @@ impl IrcdConfig {
                     key.replace('_', "-")
                 ));
             }
+        }
+        // These are added to a clock.
+        for (key, found) in [
+            ("registration-ms", limits.registration_ms),
+            ("ping-ms", limits.ping_ms),
+            ("pong-ms", limits.pong_ms),
+        ] {
+            if !(1..=DAY_MS).contains(&found) {
+                return Err(format!(
+                    "limits.{key} is {found}; expected 1 to {DAY_MS}, a day"
+                ));
+            }
+        }
+        if limits.history_bytes > MAX_HISTORY {
+            return Err(format!(
+                "limits.history-bytes is {}; expected at most {MAX_HISTORY}",
+                limits.history_bytes
+            ));
         }
         if !(0..=36_500).contains(&limits.replay_days) {
             return Err(format!(
@@ -354,6 +399,30 @@ mod tests {
             ..IrcdConfig::default()
         };
         assert!(config.check().unwrap_err().contains("#general"));
+    }
+
+    #[test]
+    fn every_limit_has_an_upper_bound() {
+        use options::Options as _;
+        for key in Limits::keys() {
+            let most = |name: &str| {
+                let numbers = [u64::MAX, i64::MAX as u64, u32::MAX.into()];
+                let read = |number: u64| {
+                    Limits::read(&|key| (key == name).then(|| number.to_string())).ok()
+                };
+                numbers.into_iter().find_map(read).unwrap()
+            };
+            let config = IrcdConfig {
+                limits: most(&key.name),
+                ..IrcdConfig::default()
+            };
+            let sentence = config.check().unwrap_err();
+            let written = key.name.replace('_', "-");
+            assert!(
+                sentence.contains(&format!("limits.{written} ")),
+                "{sentence}"
+            );
+        }
     }
 
     #[test]
