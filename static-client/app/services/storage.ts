@@ -146,6 +146,17 @@ export default class StorageService extends Service {
     );
   }
 
+  /**
+   * Resolves once the cache is neither being opened nor being deleted. The library knows one open cache a page: whoever
+   * opens another one meanwhile takes it away from the first, which nobody closes then.
+   */
+  get cacheSettled(): Promise<unknown> {
+    return Promise.race([
+      Promise.all([this.#opened, this.#stopped]),
+      pause(CACHE_PATIENCE),
+    ]);
+  }
+
   /** The cache is open and looked through for the first time. */
   #opened = Promise.resolve();
   /** What was known is forgotten. */
@@ -158,7 +169,9 @@ export default class StorageService extends Service {
   #giveUp(rs: RemoteStorage, cache: IDBDatabase) {
     rs.stopSync();
     cache.close();
-    if (this.#rs === rs) this.#rs = undefined;
+    if (this.#rs !== rs) return;
+    this.#rs = undefined;
+    this.#module = undefined;
   }
 
   willDestroy() {
@@ -291,8 +304,10 @@ export default class StorageService extends Service {
   async #configure(fresh: boolean) {
     const session = this.session.current;
     const rs = this.#rs;
-    if (!session || !rs) return;
+    if (!session || !rs || this.isDestroying) return;
     const token = await this.session.storageToken(fresh);
+    // Stopped meanwhile: connected now, it would sync, and have the cache open, for nobody.
+    if (this.#rs !== rs || this.isDestroying) return;
     // The address is known from the session: no discovery is needed.
     rs.setBackend('remotestorage');
     rs.remote.configure({

@@ -14,17 +14,42 @@ import { FakeServer } from '../helpers/server';
 /** The cache of remotestorage.js. */
 const CACHE = 'remotestorage';
 
+/** Counts the tests, each of which has a cache of its own: what earlier ones left open blocks none. */
+let caches = 0;
+
+/** From now on what this page opens or deletes as the cache is one that only the current test has. */
+function ownCache() {
+  caches += 1;
+  const named = (name: string) => (name === CACHE ? `${name}-${caches}` : name);
+  const real = IDBFactory.prototype;
+  indexedDB.open = (name, version) =>
+    real.open.call(indexedDB, named(name), version);
+  indexedDB.deleteDatabase = (name) =>
+    real.deleteDatabase.call(indexedDB, named(name));
+}
+
+/** From now on the cache is that of all tests again. */
+function sharedCache() {
+  Reflect.deleteProperty(indexedDB, 'open');
+  Reflect.deleteProperty(indexedDB, 'deleteDatabase');
+}
+
 /** The longest time until it is deleted, in ms; remotestorage.js itself waits 10 seconds to open another one. */
 const SOON = 5000;
 
-/** Deletes the cache as another tab does in which somebody signs out; says whether that had to wait for this one. */
+/**
+ * Deletes the cache as another tab does in which somebody signs out; says whether that has to wait for somebody. Whoever
+ * closes it while something is being read or written has closed it at the end of that only, and until then the browser
+ * says that it is blocked: so it counts whether it is deleted, which it is not as long as one connection stays open.
+ */
 function deleteCache(): Promise<'deleted' | 'blocked' | 'late'> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.deleteDatabase(CACHE);
+    let blocked = false;
     request.onsuccess = () => resolve('deleted');
-    request.onblocked = () => resolve('blocked');
+    request.onblocked = () => (blocked = true);
     request.onerror = () => reject(new Error('the cache cannot be deleted'));
-    setTimeout(() => resolve('late'), SOON);
+    setTimeout(() => resolve(blocked ? 'blocked' : 'late'), SOON);
   });
 }
 
@@ -34,6 +59,7 @@ module('Acceptance | several tabs', function (hooks) {
   let server: FakeServer;
 
   hooks.beforeEach(async function () {
+    ownCache();
     server = new FakeServer();
     server.start();
     this.owner.lookup('service:gateway').openSocket = server.openSocket;
@@ -44,7 +70,11 @@ module('Acceptance | several tabs', function (hooks) {
     await waitFor('[data-test-connection-state="online"]');
   });
 
-  hooks.afterEach(() => server.stop());
+  hooks.afterEach(async function () {
+    await this.owner.lookup('service:storage').cacheSettled;
+    sharedCache();
+    server.stop();
+  });
 
   test('who signs out in one tab is signed out in all, and none keeps the cache', async function (assert) {
     const storage = this.owner.lookup('service:storage');

@@ -13,20 +13,10 @@ import {
 function setupApplicationTest(hooks: NestedHooks, options?: SetupTestOptions) {
   upstreamSetupApplicationTest(hooks, options);
 
-  // Additional setup for application tests can be done here.
-  //
-  // For example, if you need an authenticated session for each
-  // application test, you could do:
-  //
-  // hooks.beforeEach(async function () {
-  //   await authenticateSession(); // ember-simple-auth
-  // });
-  //
-  // This is also a good place to call test setup functions coming
-  // from other addons:
-  //
-  // setupIntl(hooks, 'en-us'); // ember-intl
-  // setupMirage(hooks); // ember-cli-mirage
+  // The next test opens the same cache: a connection that is opened until then would stay open, unknown to anybody.
+  hooks.afterEach(async function () {
+    await this.owner.lookup('service:storage').cacheSettled;
+  });
 }
 
 function setupRenderingTest(hooks: NestedHooks, options?: SetupTestOptions) {
