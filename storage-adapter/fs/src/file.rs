@@ -23,7 +23,7 @@ use crate::sync::FolderSync;
 /// Said when nothing fits any more.
 const FULL: &str = "the disk is full; the operator must make room";
 /// Said when only documents do not.
-const RESERVED: &str = "the disk is full: what is left is kept for what must go on; delete something, or ask the operator to make room";
+const RESERVED: &str = "the disk is full: what is left is kept for what must go on; deleted documents take room as old versions until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes them; or ask the operator to make room";
 /// Locks that keys share: a power of two.
 const LOCKS: usize = 256;
 const SECOND: i64 = 1_000_000_000;
