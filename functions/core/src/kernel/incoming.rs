@@ -1,6 +1,7 @@
 //! Bodies of requests: read within limits, or handed on as a stream that ends at one.
 
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -8,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
+use futures_util::future::select;
 use storage_adapter::{BodyError, ByteStream, Gathered, MaybeSend};
 
 use crate::kernel::problem::Failure;
@@ -73,22 +75,39 @@ impl AsRef<[u8]> for Counted {
 /// The body of a request, not read yet.
 pub(crate) struct Incoming {
     stream: Option<ByteStream>,
+    /// Comes to its end when a body that is not wanted has been waited for long enough.
+    patience: Option<ByteStream>,
     held: Arc<Held>,
     /// The largest that is read into memory, in bytes: none before it is known who asks for what.
     most: u64,
 }
 
 impl Incoming {
-    /// Takes over the body of a request; nothing is allocated when there is none.
-    pub(crate) fn new<B>(body: B, held: &Arc<Held>) -> Self
+    /// Takes over the body of a request; nothing is allocated when there is none. `patience` waits for [`DRAIN_MS`], once
+    /// it is polled.
+    pub(crate) fn new<B>(
+        body: B,
+        held: &Arc<Held>,
+        patience: impl Future<Output = ()> + MaybeSend + 'static,
+    ) -> Self
     where
         B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
         B::Error: std::fmt::Display,
     {
-        let stream =
-            (!body.is_end_stream()).then(|| -> ByteStream { Box::pin(Pieces(Box::pin(body))) });
+        let (stream, patience) = if body.is_end_stream() {
+            (None, None)
+        } else {
+            let stream: ByteStream = Box::pin(Pieces(Box::pin(body)));
+            let over = async move {
+                patience.await;
+                Err(BodyError::Broken("it is not waited for".to_owned()))
+            };
+            let patience: ByteStream = Box::pin(futures_util::stream::once(over));
+            (Some(stream), Some(patience))
+        };
         Self {
             stream,
+            patience,
             held: Arc::clone(held),
             most: 0,
         }
@@ -142,10 +161,15 @@ impl Incoming {
         Ok(share.keep(all.finish()))
     }
 
-    /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it.
-    pub(crate) async fn drain(self) {
+    /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it, for up to [`DRAIN_MS`]. The answer does
+    /// not wait any longer for a sender who is slow.
+    pub(crate) async fn drain(mut self) {
+        let Some(mut patience) = self.patience.take() else {
+            return;
+        };
         let mut stream = self.into_stream(0);
-        while let Some(Ok(_)) = stream.next().await {}
+        let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+        select(pin!(rest), patience.next()).await;
     }
 }
 
@@ -178,6 +202,8 @@ where
 
 /// What is read of a body that nobody wants, so that a client that is still sending sees the answer.
 pub(crate) const MAX_DRAIN: u64 = 256 * 1024;
+/// How long it is read, in milliseconds.
+pub(crate) const DRAIN_MS: u64 = 1_000;
 
 struct Limited {
     inner: ByteStream,
@@ -233,7 +259,7 @@ mod tests {
             .iter()
             .map(|p| Ok::<_, String>(Frame::data(Bytes::from_static(p.as_bytes()))));
         let body = http_body_util::StreamBody::new(stream::iter(pieces));
-        Incoming::new(body, held)
+        Incoming::new(body, held, std::future::ready(()))
     }
 
     #[test]
@@ -255,6 +281,14 @@ mod tests {
         assert!(block_on(held_by(&["ab", "cd"], &held).collect(10)).is_ok());
         drop(rest);
         assert_eq!(held.0.load(Ordering::Relaxed), 0, "all of it comes back");
+    }
+
+    #[test]
+    fn a_body_that_nobody_wants_is_not_waited_for_forever() {
+        let pieces = stream::iter([Ok::<_, String>(Frame::data(Bytes::from_static(b"a")))]);
+        let body = http_body_util::StreamBody::new(pieces.chain(stream::pending()));
+        let body = Incoming::new(body, &Arc::default(), std::future::ready(()));
+        block_on(body.drain());
     }
 
     #[test]

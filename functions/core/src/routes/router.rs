@@ -1,5 +1,7 @@
 //! From a request to its handler, and the headers of every response.
 
+use std::sync::Arc;
+
 use crate::kernel::host::Host;
 use bytes::Bytes;
 use http::request::Parts;
@@ -11,7 +13,7 @@ use crate::Functions;
 use crate::kernel::body::Body;
 use crate::kernel::cors;
 use crate::kernel::guard::ClientAddress;
-use crate::kernel::incoming::Incoming;
+use crate::kernel::incoming::{DRAIN_MS, Incoming};
 use crate::kernel::methods::Methods;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, protect};
@@ -29,7 +31,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let body = Incoming::new(body, self.kernel.bodies());
+        let kernel = Arc::clone(&self.kernel);
+        let patience = async move { kernel.storage().host().sleep(DRAIN_MS).await };
+        let body = Incoming::new(body, self.kernel.bodies(), patience);
         let mut response = match self.route(&parts, body, client).await {
             Ok(response) => response,
             Err(failure) => failure.into_response(),
