@@ -74,6 +74,44 @@ async fn a_body_has_one_time_however_it_drips() {
 }
 
 #[tokio::test]
+async fn what_the_head_decides_is_not_kept_waiting_by_the_body() {
+    let server = Server::start().await;
+    for (request, status) in [
+        (
+            "PUT /storage/alice/notes/a HTTP/1.1\r\nAuthorization: Bearer wrong",
+            "401",
+        ),
+        ("POST /hooks/none/x HTTP/1.1", "404"),
+        ("POST /nowhere HTTP/1.1", "404"),
+    ] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let head = format!("{request}\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+        writing.write_all(head.as_bytes()).await.unwrap();
+        let dripping = async {
+            loop {
+                writing.write_all(b" ").await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let mut answer = [0; 12];
+        // Sooner than any time that a body has.
+        let soon = Duration::from_secs(10);
+        tokio::select! {
+            () = dripping => {}
+            read = tokio::time::timeout(soon, reading.read_exact(&mut answer)) => {
+                read.unwrap().unwrap();
+            }
+        }
+        assert_eq!(
+            answer,
+            *format!("HTTP/1.1 {status}").as_bytes(),
+            "{request}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn connectors_are_refused_by_the_head_alone() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
