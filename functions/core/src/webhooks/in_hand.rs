@@ -135,7 +135,11 @@ mod tests {
     use crate::testing::{block_on, functions};
 
     fn body(held: &Arc<Held>) -> Incoming {
-        Incoming::new(Full::new(Bytes::from_static(b"four")), held)
+        Incoming::new(
+            Full::new(Bytes::from_static(b"four")),
+            held,
+            std::future::ready(()),
+        )
     }
 
     #[test]
