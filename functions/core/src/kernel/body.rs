@@ -102,8 +102,7 @@ impl http_body::Body for Body {
 pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes, BodyError> {
     let mut all = Gathered::default();
     while let Some(piece) = stream.next().await.transpose()? {
-        // An object that comes in one piece is in memory already.
-        if !all.is_empty() && (all.len() + piece.len()) as u64 > limit {
+        if (all.len() + piece.len()) as u64 > limit {
             return Err(BodyError::TooLarge { limit });
         }
         all.push(piece);
@@ -117,6 +116,24 @@ mod tests {
 
     use super::*;
     use crate::testing::block_on;
+
+    #[test]
+    fn however_a_body_is_cut_into_pieces_its_limit_holds() {
+        let collected = |lengths: &[usize]| {
+            let pieces: Vec<_> = lengths.iter().map(|n| Ok(vec![b'a'; *n].into())).collect();
+            block_on(collect(Box::pin(stream::iter(pieces)), 4)).map(|bytes| bytes.len())
+        };
+        for lengths in [&[4][..], &[3, 1], &[1, 2, 1], &[]] {
+            assert_eq!(collected(lengths).ok(), Some(lengths.iter().sum()));
+        }
+        for lengths in [&[5][..], &[3, 2], &[1, 2, 2], &[9, 1]] {
+            let refused = collected(lengths);
+            assert!(
+                matches!(refused, Err(BodyError::TooLarge { limit: 4 })),
+                "{lengths:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_stored_body_that_is_too_short_breaks_the_answer() {
