@@ -126,6 +126,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         wanted: &Connection,
     ) -> Result<Connection, Failure> {
         let sealed = self.sealed(account, id, wanted.password.as_deref())?;
+        let platform = self.connectors.platform(&wanted.platform).await?;
+        let folding = platform.folding();
         let edited = self
             .kernel
             .edit::<Connection, Connection>(&keys::connection(account, id), |connection| {
@@ -136,7 +138,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 connection.connector.clone_from(&wanted.connector);
                 connection.enabled = true;
                 for channel in &wanted.channels {
-                    fields::add_channel(&mut connection.channels, channel.clone());
+                    fields::add_channel(&mut connection.channels, channel.clone(), folding);
                 }
                 Edit::Write(connection.clone())
             })

@@ -231,16 +231,30 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `DELETE /api/connections/<id>`.
     pub(crate) async fn delete_connection(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
-        let removed = self.connection(&held.account, id).await?;
+        if !is_id(id) {
+            return Err(missing());
+        }
+        let key = keys::connection(&held.account, id);
+        let keepers = match self.kernel.load::<Connection>(&key).await {
+            Ok(Some((removed, _))) => vec![removed.connector],
+            Ok(None) => return Err(missing()),
+            // Whoever keeps it cannot be read either.
+            Err(StoreError::Damaged(_)) => {
+                let mut all = self.connectors.all_connectors().await?;
+                all.retain(|connector| !connector.platforms.is_empty());
+                all.into_iter().map(|connector| connector.id).collect()
+            }
+            Err(error) => return Err(error.into()),
+        };
         if self.is_managed(id).await? {
             return Err(Failure::forbidden(
                 "this network is managed by the server and cannot be removed; switch it off instead",
             ));
         }
-        let key = keys::connection(&held.account, id);
         self.kernel.storage().store().delete(&key).await?;
+        let keepers: Vec<&str> = keepers.iter().map(String::as_str).collect();
         self.connectors
-            .connections_changed(&held.account, &[&removed.connector])
+            .connections_changed(&held.account, &keepers)
             .await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }

@@ -189,11 +189,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             return Ok(());
         }
         let platforms = self.connectors.registry().await?;
+        let configured = &self.kernel.config().connectors;
         let key = keys::connection(account, id);
         let edited = self
             .kernel
             .edit::<Connection, Vec<RefusedEvent>>(&key, |connection| {
-                let platform = platforms.platform(&connection.platform);
+                let platform = platforms.platform(&connection.platform, configured);
                 let (mut changed, mut refused) = (false, Vec::new());
                 for (event, body) in changes {
                     match apply(connection, &platform, body) {
@@ -252,11 +253,11 @@ fn apply(
     Ok(match body {
         EventBody::Joined { channel } => {
             let channel = platform.channel(channel)?;
-            fields::add_channel(&mut connection.channels, channel)
+            fields::add_channel(&mut connection.channels, channel, platform.folding())
         }
         EventBody::Left { channel } => {
             platform.channel(channel)?;
-            fields::remove_channel(&mut connection.channels, channel)
+            fields::remove_channel(&mut connection.channels, channel, platform.folding())
         }
         EventBody::Nick { nick } => {
             let nick = platform.own_name(nick)?;

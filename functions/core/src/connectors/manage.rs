@@ -95,7 +95,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .collect();
         let now = self.kernel.now();
         let made = self
-            .edit_registry::<Registered, Failure>(|registry| {
+            .edit_registry(|registry| {
                 let all = &mut registry.connectors;
                 if all.len() >= MAX_CONNECTORS {
                     let text =
@@ -141,7 +141,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     pub(crate) async fn patch_connector(&self, id: &str, body: Incoming) -> Answer {
         let change: Change = json(body).await?;
         let made = self
-            .edit_registry::<Registered, Failure>(|registry| {
+            .edit_registry(|registry| {
                 let known = registry.connectors.iter_mut().find(|known| known.id == id);
                 let known = known.ok_or_else(missing)?;
                 check_url(kind_of(&known.kind)?, change.url.as_deref())?;
@@ -159,12 +159,12 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `DELETE /api/connectors/<id>`.
+    /// `DELETE /api/connectors/<id>`. From a damaged record everything goes that cannot be read.
     pub(crate) async fn delete_connector(&self, id: &str) -> Answer {
-        self.edit_registry::<(), Failure>(|registry| {
+        self.edit_readable_registry(|registry| {
             let before = registry.connectors.len();
             registry.connectors.retain(|known| known.id != id);
-            if registry.connectors.len() == before {
+            if registry.connectors.len() == before && registry.damaged.is_none() {
                 return Err(missing());
             }
             Ok(())

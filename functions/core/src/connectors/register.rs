@@ -2,23 +2,23 @@
 
 use bytes::Bytes;
 use protocol::{MailInfo, NetworkInfo, Registration};
-use serde_json::Value;
 use storage_adapter::ObjectStore;
 
 use crate::connectors::Connectors;
 use crate::kernel::config::Config;
 use crate::kernel::config::Connector;
 use crate::kernel::config::ConnectorKind;
+use crate::kernel::descriptor::check_descriptor;
 use crate::kernel::fields::{self, said};
 use crate::kernel::host::Host;
-use crate::kernel::platform::{Platform, is_description};
+use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
 use crate::kernel::request::parse_json;
 
 /// A registration that says nothing new is written down after so many milliseconds.
 const SEEN_MS: i64 = 10 * 60 * 1000;
 /// Platforms of one connector.
-const MAX_PLATFORMS: usize = 16;
+const MAX_PLATFORMS: usize = 8;
 /// The longest text that describes a connector, in bytes.
 const MAX_TEXT: usize = 64;
 
@@ -31,35 +31,43 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     ) -> Result<bool, Failure> {
         let mut told = checked(parse_json(body)?)?;
         may_be(connector, &told)?;
-        let mut described = std::mem::take(&mut told.descriptors);
         self.wakes.begin(&connector.id);
+        let id = &connector.id;
+        let configured = &self.kernel.config().connectors;
+        let is_configured = configured.iter().any(|one| one.id == *id);
+        let served = if is_configured {
+            // What the configuration says of a connector stays.
+            &connector.platforms
+        } else {
+            &told.platforms
+        };
+        let mut described = std::mem::take(&mut told.descriptors);
+        let usual = Platform::usual().0;
+        described
+            .retain(|one| *one != usual && served.iter().any(|platform| one["id"] == *platform));
         let registry = self.registry().await?;
-        described.retain(|platform| registry.platform(said(platform, "id")).0 != *platform);
-        if !described.is_empty() {
-            self.edit_registry::<(), Failure>(|registry| {
-                registry.describe(&described);
-                Ok(())
-            })
-            .await?;
+        if is_configured && registry.damaged.is_some() {
+            // It goes on; what it says is kept when the record can be written again.
+            return Ok(false);
         }
         let now = self.kernel.now();
-        let id = &connector.id;
-        let Some(known) = registry.connectors.iter().find(|known| known.id == *id) else {
-            // What the configuration says of a connector stays.
-            return Ok(false);
-        };
-        let changed = known.registration != told;
+        let known = registry.connectors.iter().find(|known| known.id == *id);
+        let known = known.filter(|_| !is_configured);
+        let changed = known.is_some_and(|known| known.registration != told);
         let recent =
             |seen: protocol::Timestamp| (0..SEEN_MS).contains(&(now.millis() - seen.millis()));
-        if !changed && known.seen.is_some_and(recent) {
+        let noted = known.is_none_or(|known| known.seen.is_some_and(recent));
+        if !changed && noted && registry.is_described(id, &described) {
             return Ok(false);
         }
-        self.edit_registry::<(), Failure>(|registry| {
-            let known = registry.connectors.iter_mut().find(|known| known.id == *id);
-            let known = known.ok_or_else(|| Failure::not_found("the connector was removed"))?;
-            known.registration = told.clone();
-            known.seen = Some(now);
-            Ok(())
+        self.edit_registry(|registry| {
+            if !is_configured {
+                let known = registry.connectors.iter_mut().find(|known| known.id == *id);
+                let known = known.ok_or_else(|| Failure::not_found("the connector was removed"))?;
+                known.registration = told.clone();
+                known.seen = Some(now);
+            }
+            registry.describe(id, &described, configured)
         })
         .await?;
         Ok(changed)
@@ -99,22 +107,26 @@ fn checked(told: Registration) -> Result<Registration, Failure> {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     if told.platforms.len() > MAX_PLATFORMS || !told.platforms.iter().all(word) {
-        return Err(refused(
-            "platforms must be at most 16 words of a-z, 0-9 and -",
-        ));
+        return Err(Failure::unprocessable(format!(
+            "platforms must be at most {MAX_PLATFORMS} words of a-z, 0-9 and -"
+        )));
     }
     if told.version.len() > MAX_TEXT || told.version.chars().any(char::is_control) {
         return Err(refused("version must be at most 64 bytes on one line"));
     }
-    let serves = |platform: &Value| {
-        let id = said(platform, "id");
-        told.platforms.iter().any(|served| served == id) && is_description(platform)
-    };
-    if !told.descriptors.iter().all(serves) {
-        return Err(refused(
-            "descriptors must be of the connector's platforms, with a label and at most 64 fields, each with a name, \
-             a kind and a label",
-        ));
+    for (at, descriptor) in told.descriptors.iter().enumerate() {
+        let id = said(descriptor, "id");
+        let again = told
+            .descriptors
+            .iter()
+            .take(at)
+            .any(|other| said(other, "id") == id);
+        if again || !told.platforms.iter().any(|served| served == id) {
+            return Err(refused(
+                "descriptors must be of the connector's platforms, one of each",
+            ));
+        }
+        check_descriptor(descriptor)?;
     }
     let network = told.network.map(|network| -> Result<_, Failure> {
         Ok(NetworkInfo {

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use protocol::{DEFAULT_PLATFORM, NetworkInfo, Registration, Timestamp};
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
+use storage_adapter::{BodyError, ByteStream, ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::connectors::Connectors;
 use crate::kernel::body::collect;
@@ -18,11 +19,15 @@ use crate::kernel::config::DefaultNetwork;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::platform::Platform;
+use crate::kernel::problem::Failure;
+use crate::kernel::records::damaged;
 
-/// The largest record of connectors, in bytes.
-const MAX_RECORD: u64 = 1024 * 1024;
-/// Platforms of which something is known, besides the one that is built in.
-const MAX_PLATFORMS: usize = 32;
+/// The largest record of connectors that is read, in bytes: more than was ever written.
+const MAX_READ: u64 = 4 * 1024 * 1024;
+/// The largest record of connectors that is written, in bytes; a larger one can only become smaller.
+const MAX_WRITTEN: usize = 512 * 1024;
+/// The descriptors of all platforms together, in bytes of JSON.
+const MAX_DESCRIBED: usize = 256 * 1024;
 /// How often the record is read, changed and written again when others change it at the same time.
 const MAX_ATTEMPTS: u32 = 12;
 
@@ -31,9 +36,22 @@ const MAX_ATTEMPTS: u32 = 12;
 pub(crate) struct Registry {
     version: u32,
     pub(crate) connectors: Vec<Registered>,
-    /// What platforms say of themselves, by the connectors that registered last; but for what is built in.
+    /// What connectors say of the platforms that they serve; but for what is built in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) platforms: Vec<Value>,
+    platforms: Vec<Described>,
+    /// Why not all of the record could be read.
+    #[serde(skip)]
+    pub(crate) damaged: Option<String>,
+}
+
+/// What one connector says of one platform. An entry from before these were kept by connector has neither; it goes with
+/// the next change.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Described {
+    #[serde(default)]
+    connector: String,
+    #[serde(default)]
+    descriptor: Value,
 }
 
 /// A connector that an admin made.
@@ -100,13 +118,15 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 
     /// Returns a platform by its description.
     pub(crate) async fn platform(&self, id: &str) -> Result<Platform, StoreError> {
-        Ok(self.registry().await?.platform(id))
+        let registry = self.registry().await?;
+        Ok(registry.platform(id, &self.kernel.config().connectors))
     }
 
     /// Returns what the platforms of all connectors say of themselves.
     pub(crate) async fn offered(&self) -> Result<Vec<Value>, StoreError> {
         let registry = self.registry().await?;
-        let configured = self.kernel.config().connectors.iter().map(|c| &c.platforms);
+        let all = &self.kernel.config().connectors;
+        let configured = all.iter().map(|c| &c.platforms);
         let made = registry
             .connectors
             .iter()
@@ -114,7 +134,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         let mut ids: Vec<&String> = configured.chain(made).flatten().collect();
         ids.sort_unstable();
         ids.dedup();
-        let described = ids.into_iter().map(|id| registry.platform(id).0);
+        let described = ids.into_iter().map(|id| registry.platform(id, all).0);
         Ok(described.filter(|platform| !platform.is_null()).collect())
     }
 
@@ -191,33 +211,76 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             }
             Err(error) => return Err(error),
         };
-        let bytes = collect(object.body, MAX_RECORD).await?;
-        let registry: Registry = match serde_json::from_slice(&bytes) {
-            Ok(registry) => registry,
-            Err(error) => {
-                self.kernel.note_damage(keys::CONNECTORS, &error);
-                // Those that can be read, or as it was: the configured ones go on in any case.
-                let known = known.map(|(known, _)| known);
-                return Ok(known.unwrap_or_else(|| Arc::new(Registry::readable(&bytes))));
-            }
-        };
+        let registry = self.read_registry(object.body).await?;
+        if let Some((known, _)) = known.filter(|_| registry.damaged.is_some()) {
+            // As it was, or else those that can be read: the configured ones go on in any case.
+            let mut known = Registry::clone(&known);
+            known.damaged = registry.damaged;
+            return Ok(Arc::new(known));
+        }
         let registry = Arc::new(registry);
-        *lock() = Some((Arc::clone(&registry), object.etag));
+        if registry.damaged.is_none() {
+            *lock() = Some((Arc::clone(&registry), object.etag));
+        }
+        Ok(registry)
+    }
+
+    /// Reads the record; of one that is damaged, or too large, what can be read.
+    async fn read_registry(&self, body: ByteStream) -> Result<Registry, StoreError> {
+        let (bytes, error) = match collect(body, MAX_READ).await {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(registry) => {
+                    self.kernel.note_mended(keys::CONNECTORS);
+                    return Ok(registry);
+                }
+                Err(error) => (bytes, error),
+            },
+            Err(BodyError::TooLarge { limit }) => {
+                let error = format!("it is larger than {limit} bytes");
+                (Bytes::new(), serde_json::Error::custom(error))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.kernel.note_damage(keys::CONNECTORS, &error);
+        let mut registry = Registry::readable(&bytes);
+        registry.damaged = Some(damaged(keys::CONNECTORS, &error));
         Ok(registry)
     }
 
     /// Changes the connectors that an admin made, by compare and swap; nothing is written if `change` gives an error.
-    pub(crate) async fn edit_registry<T, E: From<StoreError>>(
+    pub(crate) async fn edit_registry<T>(
         &self,
-        mut change: impl FnMut(&mut Registry) -> Result<T, E>,
-    ) -> Result<T, E> {
+        mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.edit_readable_registry(|registry| match registry.damaged.take() {
+            None => change(registry),
+            Some(damaged) => Err(StoreError::Damaged(damaged).into()),
+        })
+        .await
+    }
+
+    /// As [`Connectors::edit_registry`]; of a damaged record what can be read is changed, and the rest is lost.
+    pub(crate) async fn edit_readable_registry<T>(
+        &self,
+        mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let configured = &self.kernel.config().connectors;
         for attempt in 0..MAX_ATTEMPTS {
-            let (mut registry, mode) = match self.kernel.load::<Registry>(keys::CONNECTORS).await? {
-                Some((registry, etag)) => (registry, PutMode::IfMatch(etag)),
-                None => (Registry::default(), PutMode::IfAbsent),
-            };
+            let store = self.kernel.storage().store();
+            let (mut registry, mode) =
+                match store.get(keys::CONNECTORS, GetOptions::default()).await {
+                    Ok(object) => {
+                        let registry = self.read_registry(object.body).await?;
+                        (registry, PutMode::IfMatch(object.etag))
+                    }
+                    Err(StoreError::NotFound) => (Registry::default(), PutMode::IfAbsent),
+                    Err(error) => return Err(error.into()),
+                };
             registry.version = 1;
+            let before = registry.size();
             let result = change(&mut registry)?;
+            registry.drop_unserved(configured);
+            registry.check_size(before)?;
             match self.kernel.store(keys::CONNECTORS, &registry, mode).await {
                 Ok(_) => return Ok(result),
                 Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
@@ -228,25 +291,96 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     }
 }
 
+/// The platforms that a connector serves; what the configuration says of one counts.
+fn served<'a>(configured: &'a [Connector], made: &'a [Registered], id: &str) -> &'a [String] {
+    let made = || made.iter().find(|c| c.id == id);
+    match configured.iter().find(|c| c.id == id) {
+        Some(configured) => &configured.platforms,
+        None => made().map_or(&[], |c| &c.registration.platforms),
+    }
+}
+
 impl Registry {
-    /// Returns a platform by its description; one without fields if there is none.
-    pub(crate) fn platform(&self, id: &str) -> Platform {
-        let known = self.platforms.iter().find(|platform| platform["id"] == id);
+    /// Returns a platform by the description of the connector that keeps connections of it, which is a configured one if
+    /// one serves it; one without fields if there is none.
+    pub(crate) fn platform(&self, id: &str, configured: &[Connector]) -> Platform {
+        let ids = configured.iter().map(|c| &c.id);
+        let mut ids = ids.chain(self.connectors.iter().map(|c| &c.id));
+        let serves = |connector: &&String| {
+            let mut served = served(configured, &self.connectors, connector).iter();
+            served.any(|platform| platform == id)
+        };
+        let keeper = ids.find(serves);
+        let known = self
+            .platforms
+            .iter()
+            .find(|known| Some(&known.connector) == keeper && known.descriptor["id"] == id);
         match known {
-            Some(known) => Platform(known.clone()),
+            Some(known) => Platform(known.descriptor.clone()),
             None if id == DEFAULT_PLATFORM => Platform::usual(),
             None => Platform(Value::Null),
         }
     }
 
-    /// Takes what was said of platforms last.
-    pub(crate) fn describe(&mut self, described: &[Value]) {
-        for platform in described {
-            self.platforms.retain(|known| known["id"] != platform["id"]);
-            if self.platforms.len() < MAX_PLATFORMS {
-                self.platforms.push(platform.clone());
-            }
+    /// Returns whether exactly this is known from a connector.
+    pub(crate) fn is_described(&self, connector: &str, descriptors: &[Value]) -> bool {
+        let known = self.platforms.iter().filter(|k| k.connector == connector);
+        known.map(|known| &known.descriptor).eq(descriptors)
+    }
+
+    /// Takes what a connector says of its platforms, instead of what it said before.
+    ///
+    /// # Errors
+    /// If there is too much from all connectors together.
+    pub(crate) fn describe(
+        &mut self,
+        connector: &str,
+        descriptors: &[Value],
+        configured: &[Connector],
+    ) -> Result<(), Failure> {
+        self.platforms.retain(|known| known.connector != connector);
+        self.drop_unserved(configured);
+        let described = descriptors.iter().map(|descriptor| Described {
+            connector: connector.to_owned(),
+            descriptor: descriptor.clone(),
+        });
+        self.platforms.extend(described);
+        let sizes = self
+            .platforms
+            .iter()
+            .map(|k| k.descriptor.to_string().len());
+        if sizes.sum::<usize>() > MAX_DESCRIBED {
+            return Err(Failure::conflict(format!(
+                "the descriptors of all platforms have more than {MAX_DESCRIBED} bytes together; shorten them or delete \
+                 a connector"
+            )));
         }
+        Ok(())
+    }
+
+    /// Drops what is said of platforms by connectors that do not serve them any more.
+    fn drop_unserved(&mut self, configured: &[Connector]) {
+        let connectors = &self.connectors;
+        self.platforms.retain(|known| {
+            let mut served = served(configured, connectors, &known.connector).iter();
+            served.any(|platform| known.descriptor["id"] == *platform)
+        });
+    }
+
+    /// Its size as it is written, in bytes.
+    fn size(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())
+    }
+
+    /// Refuses to grow beyond what is written.
+    fn check_size(&self, before: usize) -> Result<(), Failure> {
+        let size = self.size();
+        if size > MAX_WRITTEN && size > before {
+            return Err(Failure::conflict(format!(
+                "all connectors together have more than {MAX_WRITTEN} bytes to be kept; delete one first"
+            )));
+        }
+        Ok(())
     }
 
     /// Reads the entries that can be read.
@@ -259,6 +393,7 @@ impl Registry {
         Self {
             version: 1,
             platforms: Vec::new(),
+            damaged: None,
             connectors: connectors
                 // From its text, as everything is read: reading a value is code of its own, which the edge would carry.
                 .filter_map(|entry| serde_json::from_slice(entry.to_string().as_bytes()).ok())

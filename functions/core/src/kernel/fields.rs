@@ -158,9 +158,10 @@ pub(super) fn channel(begins: &str, expected: &str, text: &str) -> Result<String
 }
 
 /// Puts a channel into a list, or its new key; returns whether that changed anything.
-pub(crate) fn add_channel(list: &mut Vec<String>, entry: String) -> bool {
+pub(crate) fn add_channel(list: &mut Vec<String>, entry: String, folding: Folding) -> bool {
     let full = list.len() >= MAX_CHANNELS;
-    match list.iter_mut().find(|other| same_channel(other, &entry)) {
+    let same = |other: &&mut String| same_channel(other, &entry, folding);
+    match list.iter_mut().find(same) {
         Some(other) if *other == entry => false,
         // Without a key the channel is the same; a key that was known is kept.
         Some(_) if !entry.contains(' ') => false,
@@ -177,18 +178,18 @@ pub(crate) fn add_channel(list: &mut Vec<String>, entry: String) -> bool {
 }
 
 /// Takes a channel out of a list; returns whether it was there.
-pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str) -> bool {
+pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str, folding: Folding) -> bool {
     let before = list.len();
-    list.retain(|other| !same_channel(other, entry));
+    list.retain(|other| !same_channel(other, entry, folding));
     list.len() < before
 }
 
-/// Compares the names before the keys by CASEMAPPING rfc1459, the widest that is in use.
-pub(crate) fn same_channel(a: &str, b: &str) -> bool {
+/// Compares the names before the keys, as their platform does.
+pub(crate) fn same_channel(a: &str, b: &str, folding: Folding) -> bool {
     fn name(entry: &str) -> &str {
         entry.split(' ').next().unwrap_or_default()
     }
-    Folding::Rfc1459.same(name(a), name(b))
+    folding.same(name(a), name(b))
 }
 
 #[cfg(test)]
@@ -270,13 +271,26 @@ mod tests {
     fn a_channel_is_in_a_list_once() {
         let mut list = channels(&["#A".into(), "#b k".into(), "#a".into()]).unwrap();
         assert_eq!(list, ["#b k", "#a"]);
-        assert!(!add_channel(&mut list, "#B".into()));
-        assert!(add_channel(&mut list, "#B k2".into()));
-        assert!(add_channel(&mut list, "#c[".into()));
-        assert!(!add_channel(&mut list, "#C{".into()));
-        assert!(remove_channel(&mut list, "#b"));
-        assert!(!remove_channel(&mut list, "#b"));
+        let folding = Platform::usual().folding();
+        assert!(!add_channel(&mut list, "#B".into(), folding));
+        assert!(add_channel(&mut list, "#B k2".into(), folding));
+        assert!(add_channel(&mut list, "#c[".into(), folding));
+        assert!(!add_channel(&mut list, "#C[".into(), folding));
+        assert!(remove_channel(&mut list, "#b", folding));
+        assert!(!remove_channel(&mut list, "#b", folding));
         assert_eq!(list, ["#a", "#c["]);
+    }
+
+    #[test]
+    fn two_channels_of_a_platform_are_never_taken_for_one() {
+        let mut list = channels(&["#a[".into(), "#a{".into(), "#A[".into()]).unwrap();
+        assert_eq!(list, ["#a{", "#A["]);
+        let folding = Platform::usual().folding();
+        assert!(remove_channel(&mut list, "#a[", folding));
+        assert_eq!(list, ["#a{"]);
+        let exact = Platform(serde_json::json!({"names": {"compare": "exact"}}));
+        let list = exact.channels(&["A".into(), "a".into()]).unwrap();
+        assert_eq!(list, ["A", "a"]);
     }
 
     proptest! {

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod bucket;
 pub(crate) mod config;
 pub(crate) mod cors;
+pub(crate) mod descriptor;
 pub(crate) mod etag;
 pub(crate) mod fields;
 pub(crate) mod guard;

@@ -1,6 +1,6 @@
 //! A platform by its description of itself: what a connection to it takes.
 
-use protocol::{Connection, DEFAULT_DESCRIPTOR, MAX_CHANNELS};
+use protocol::{Connection, DEFAULT_DESCRIPTOR, Folding, MAX_CHANNELS};
 use serde_json::{Map, Value};
 
 use super::fields::{
@@ -29,6 +29,15 @@ impl Platform {
             .find(|field| said(field, "name") == name)
     }
 
+    /// How names of channels compare. A network of IRC says only to who is connected what it takes for the same letter, so
+    /// no more is taken for that than all such networks do: else one of two channels would be lost.
+    pub(crate) fn folding(&self) -> Folding {
+        match Folding::parse(said(&self.0["names"], "compare")) {
+            Some(Folding::Ascii | Folding::Rfc1459 | Folding::Strict) => Folding::Ascii,
+            Some(Folding::Exact) | None => Folding::Exact,
+        }
+    }
+
     /// Checks a channel with its key after a space if it has one.
     pub(crate) fn channel(&self, text: &str) -> Result<String, InvalidField> {
         let expected = self.field("channels").map(|field| said(field, "expected"));
@@ -41,7 +50,7 @@ impl Platform {
         let mut checked: Vec<String> = Vec::with_capacity(list.len().min(MAX_CHANNELS));
         for entry in list {
             let entry = self.channel(entry)?;
-            checked.retain(|other| !same_channel(other, &entry));
+            checked.retain(|other| !same_channel(other, &entry, self.folding()));
             checked.push(entry);
             if checked.len() > MAX_CHANNELS {
                 return Err(InvalidField(format!(
@@ -79,7 +88,7 @@ impl Platform {
                 }
                 None => {
                     if let Some(value) = default(field, connection, wanted) {
-                        connection.set(name, value);
+                        self.put(connection, field, &value)?;
                     }
                 }
             }
@@ -109,7 +118,8 @@ impl Platform {
         Ok(true)
     }
 
-    fn put(
+    /// Sets a field to what was checked by its kind.
+    pub(super) fn put(
         &self,
         connection: &mut Connection,
         field: &Value,
@@ -161,28 +171,6 @@ impl Platform {
         }
         Ok(())
     }
-}
-
-/// The longest descriptor, in bytes of JSON.
-const MAX_DESCRIPTION: usize = 32 * 1024;
-/// The most fields that a platform may have.
-const MAX_FIELDS: usize = 64;
-
-/// Returns whether what a connector says of a platform can be kept.
-pub(crate) fn is_description(platform: &Value) -> bool {
-    let is_name = |text: &str| {
-        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        (1..=64).contains(&text.len()) && text.bytes().all(fits)
-    };
-    let is_field = |field: &Value| {
-        is_name(said(field, "name"))
-            && !said(field, "kind").is_empty()
-            && field["label"].is_string()
-    };
-    let fields = platform["fields"].as_array();
-    fields.is_some_and(|fields| fields.len() <= MAX_FIELDS && fields.iter().all(is_field))
-        && platform["label"].is_string()
-        && platform.to_string().len() <= MAX_DESCRIPTION
 }
 
 /// The kind of the field that is kept sealed.

@@ -99,12 +99,13 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         })?;
         let platform = self.connectors.platform(&connection.platform).await?;
         let channel = platform.channel(&wanted.channel)?;
+        let folding = platform.folding();
         // A channel's key is not part of its name.
         let channel = channel.split(' ').next().unwrap_or_default().to_owned();
         let addresses = self.addresses(account).await?;
         let same = |address: &&MailAddress| {
             address.connection == wanted.connection
-                && fields::same_channel(&address.channel, &channel)
+                && fields::same_channel(&address.channel, &channel, folding)
         };
         if let Some(address) = addresses.iter().find(same) {
             if wanted.postmaster {
@@ -123,7 +124,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         let address = MailAddress {
             version: 1,
             // The same for the same channel: whoever asks at the same time makes no second one.
-            id: id_of(&wanted.connection, &channel),
+            id: id_of(&wanted.connection, &channel, folding),
             local: mail_local_part(&channel, &self.kernel.random()),
             connection: wanted.connection,
             channel,
@@ -358,8 +359,8 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
     }
 }
 /// The id of the address of a channel.
-fn id_of(connection: &str, channel: &str) -> String {
-    let name = Folding::Rfc1459.fold(channel);
+fn id_of(connection: &str, channel: &str, folding: Folding) -> String {
+    let name = folding.fold(channel);
     let digest = Sha256::digest(format!("{connection} {name}"));
     digest[..8]
         .iter()

@@ -109,6 +109,11 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
+    /// Notes that a record can be read (again).
+    pub(crate) fn note_mended(&self, key: &str) {
+        self.damage.mended(key);
+    }
+
     /// Returns how many records could not be read when they were looked at last.
     pub(crate) fn damaged_records(&self) -> usize {
         self.damage.count()

@@ -4,6 +4,7 @@ mod archives;
 mod authenticate;
 mod away;
 mod costs;
+mod described;
 mod faults;
 mod kinds;
 mod sessions;
