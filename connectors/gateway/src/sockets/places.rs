@@ -120,7 +120,9 @@ impl Places {
         if counts.sessions >= self.most || strangers {
             return None;
         }
-        let one = account.map(One::Account).or(address.map(One::Address));
+        let one = account
+            .map(One::Account)
+            .or_else(|| address.map(One::Address));
         if let Some(one) = &one {
             if counts.ones.get(one).is_some_and(|n| *n >= self.most_of_one) {
                 return None;
