@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use common::irc::Plain;
 use common::server::account;
+use common::socket::act_on;
 use common::{PASSWORD, Space, certificate};
 use serde_json::{Value, json};
 
@@ -65,6 +66,34 @@ fn a_guest_has_no_members_name_although_it_was_never_here() {
     assert!(told.contains("belongs to the account alice"), "{told}");
     guest.say("NICK visitor");
     guest.expect(" 001 visitor ");
+}
+
+#[test]
+fn no_member_is_a_guest_by_way_of_the_gateway() {
+    // Even where members may connect anywhere.
+    let space = Space::new(&["--networks", "any"]);
+    let _server = space.start();
+    space.add("alice");
+    let session = space.sign_in("alice");
+    let alice = space.attach("alice", &session, None).unwrap();
+    let port: u16 = space.irc.rsplit_once(':').unwrap().1.parse().unwrap();
+    for host in ["127.0.0.1", "localhost", "::1", "0.0.0.0"] {
+        let wanted = json!({"platform": "irc", "host": host, "port": port, "secure": false, "nick": "GitHub"});
+        let (status, problem) = space.call("POST /api/connections", &session, &wanted);
+        assert_eq!(status, 409, "{host} {problem}");
+        // Nor with credentials of a Sockethub client.
+        let credentials = json!({"type": "credentials", "nick": "GitHub", "server": host, "port": port, "secure": false});
+        let act = |kind, more| act_on("elsewhere.example", kind, "GitHub", more);
+        let kept = alice.ask_as(
+            "credentials",
+            &act("credentials", json!({"object": credentials})),
+        );
+        assert_eq!(kept.unwrap().get("error"), None);
+        let sentence = alice.refused(&act("connect", json!({})));
+        assert!(sentence.contains("own network"), "{host}: {sentence}");
+    }
+    // Who uses an IRC program on this machine is welcome.
+    Plain::register(&space.irc, "carol", None, "").unwrap();
 }
 
 #[test]

@@ -55,6 +55,21 @@ fn swaks_brings_mail_that_is_stored_in_full() {
 }
 
 #[test]
+fn a_stranger_fills_no_log_with_mails() {
+    let inbox = Inbox::start(&["--log", "info"]);
+    for count in 1..=4 {
+        let sent = swaks(&inbox.smtp)
+            .args(["--to", &inbox.address, "--from", "bob@a.example"])
+            .output()
+            .unwrap();
+        assert!(sent.status.success(), "{}", text(&sent));
+        wait_for(|| (inbox.mails().len() == count).then_some(()));
+    }
+    wait_for(|| inbox.log().contains("mail handed over").then_some(()));
+    assert_eq!(inbox.log().matches("mail handed over").count(), 1);
+}
+
+#[test]
 fn the_channel_reads_it_in_any_irc_client() {
     let inbox = Inbox::start(&[]);
     let guest = Plain::register(&inbox.space().irc, "guest", None, "").unwrap();

@@ -8,12 +8,14 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::Instant;
 
 use common::irc::Plain;
 use common::socket::is;
 use common::{Space, archives};
 use gateway::{Spool, SpoolConfig};
+use serde_json::Value;
 
 /// Accounts, each with a connection of its own.
 const MEMBERS: usize = 10;
@@ -21,6 +23,22 @@ const MEMBERS: usize = 10;
 const GUESTS: usize = 50;
 /// What each of them says.
 const LINES: usize = 6;
+
+/// How often the archives in the store were written so far: each commit of a module counts in its head.
+fn commits(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let counts = entries.map(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return commits(&path);
+        }
+        // What is being written may be gone again.
+        let head = std::fs::read(&path).unwrap_or_default();
+        let head: Value = serde_json::from_slice(&head).unwrap_or_default();
+        head["serial"].as_u64().unwrap_or_default()
+    });
+    counts.sum()
+}
 
 #[test]
 fn what_was_said_is_published_before_the_end() {
@@ -51,7 +69,7 @@ fn what_was_said_is_published_before_the_end() {
     for socket in &sockets {
         let mut next = 0;
         for _ in 0..GUESTS * LINES {
-            let said = |value: &serde_json::Value| value["type"] == "send";
+            let said = |value: &Value| value["type"] == "send";
             next = socket.wait_from(next, "all that is said", said).0 + 1;
         }
     }
@@ -60,9 +78,19 @@ fn what_was_said_is_published_before_the_end() {
         .lines()
         .find(|line| line.starts_with("subspace_connector_spool_records "));
     println!("before the end: {waiting:?}");
+    let store = space.data().join("store");
+    let before = commits(&store);
     let begun = Instant::now();
     assert!(server.stop());
-    println!("it took {:?}", begun.elapsed());
+    let commits = commits(&store) - before;
+    println!("it took {:?}, for {commits} commits", begun.elapsed());
+    // That is what the end waits for: all that is left of an account goes in one commit, and a batch may have been on its
+    // way.
+    let most = 2 * MEMBERS;
+    assert!(
+        commits <= most as u64,
+        "{commits} commits, expected at most {most}"
+    );
 
     let config = SpoolConfig {
         max_bytes: 1 << 30,

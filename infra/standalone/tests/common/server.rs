@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{LIMIT, http};
 
@@ -43,12 +43,30 @@ impl Server {
 
     /// The same, where the system lets the program have only so many descriptors.
     pub(crate) fn start_with_few(data: &Path, flags: &[&str], descriptors: u32) -> Self {
-        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        Self::start_after(data, flags, &format!("ulimit -n {descriptors}"))
+    }
+
+    /// The same, where a file that would be too long is an error and ends nothing, as on a full disk.
+    pub(crate) fn start_without_signals_of_size(data: &Path, flags: &[&str]) -> Self {
+        Self::start_after(data, flags, "trap '' XFSZ")
+    }
+
+    fn start_after(data: &Path, flags: &[&str], prepare: &str) -> Self {
+        let script = format!("{prepare}; exec \"$0\" \"$@\"");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]);
-        let command = subspace(data);
-        shell.arg(command.get_program());
+        shell.arg(subspace(data).get_program());
         Self::started(serve(shell, data, flags))
+    }
+
+    /// How long files may be from now on; nothing that is there gets shorter.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let pid = Some(Pid::from_child(&self.child));
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
     }
 
     fn started(mut child: Child) -> Self {
@@ -132,7 +150,10 @@ pub(crate) fn spawn(data: &Path, flags: &[&str]) -> Child {
 }
 
 fn serve(mut command: Command, data: &Path, flags: &[&str]) -> Child {
-    command.args(["serve", "--log", "warn", "--data"]).arg(data);
+    command.args(["serve", "--data"]).arg(data);
+    if !flags.contains(&"--log") {
+        command.args(["--log", "warn"]);
+    }
     for flag in [
         "--listen",
         "--ircd-listen",

@@ -100,8 +100,13 @@ impl Socket {
 
     /// Sends a `message` and waits for its ack; none if the socket closes before.
     pub(crate) fn ask(&self, value: &Value) -> Option<Value> {
+        self.ask_as("message", value)
+    }
+
+    /// The same with another event.
+    pub(crate) fn ask_as(&self, event: &str, value: &Value) -> Option<Value> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let text = format!("42{id}{}", json!(["message", value]));
+        let text = format!("42{id}{}", json!([event, value]));
         write_text(&mut self.writer.lock().unwrap(), &text).ok()?;
         let found = self.acks.find(0, |(other, _)| *other == id);
         let found =
