@@ -56,9 +56,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         for connector in self.connectors.all_connectors().await? {
             let url =
                 (connector.kind == ConnectorKind::Ircd).then(|| url::Url::parse(&connector.url));
-            // One of the configuration may have the address at which it is woken there instead.
+            // A configured one may have the address where it is woken instead, which is of the web.
             if let Some(Ok(url)) = url
-                && matches!(url.scheme(), "irc" | "ircs")
+                && !matches!(url.scheme(), "http" | "https")
                 && let (Some(host), Some(port)) = (url.host_str(), url.port())
             {
                 places.push((normal(host), port));
