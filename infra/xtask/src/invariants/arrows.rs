@@ -1,55 +1,10 @@
-//! Who may know whom within a package: the arrows between the folders of `functions-core`, and no circles between the
-//! files of any package.
+//! Allowed dependencies within a package: the arrows between the folders of some, and no circles between the files of
+//! any.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::may_use::{Arrows, PACKAGES};
 use super::paths::paths;
-
-/// Where the folders are whose arrows are in the table.
-const SOURCES: &str = "functions/core/src/";
-
-/// Folders, and those that each may use; one may always use itself. What stands further down uses what stands above it.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("kernel", &[]),
-    ("connectors", &["kernel"]),
-    ("outgoing", &["kernel", "connectors"]),
-    ("identity", &["kernel", "connectors", "outgoing"]),
-    ("files", &["kernel", "connectors", "identity"]),
-    ("webhooks", &["kernel", "connectors", "identity"]),
-    ("notify", &["kernel", "connectors", "outgoing", "identity"]),
-    (
-        "chat",
-        &["kernel", "connectors", "identity", "files", "notify"],
-    ),
-    (
-        "mail",
-        &[
-            "kernel",
-            "connectors",
-            "outgoing",
-            "identity",
-            "files",
-            "chat",
-        ],
-    ),
-    (
-        "lifecycle",
-        &[
-            "kernel",
-            "connectors",
-            "outgoing",
-            "identity",
-            "files",
-            "webhooks",
-            "notify",
-            "chat",
-            "mail",
-        ],
-    ),
-];
-
-/// Composes everything, and may use everything.
-const TOP: &[&str] = &["routes", "testing", "tests"];
 
 /// Files that use each other and may: where a package's sources are, the files, and why.
 const KNOWN_CIRCLES: &[(&str, &[&str], &str)] = &[
@@ -141,16 +96,21 @@ struct Module<'a> {
 /// Returns one line for each arrow that should not be, and for each circle; `files` are all files that git knows, with
 /// what is in them.
 pub(super) fn check(files: &BTreeMap<String, String>) -> Vec<String> {
-    let table = modules(files, SOURCES);
-    if table.is_empty() {
-        return vec![format!("there are no files below {SOURCES} to check")];
-    }
-    let mut broken = unknown_folders(&table);
-    for module in &table {
-        for path in &module.uses {
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            if let Some(trouble) = trouble(&module.names, &path) {
-                broken.push(format!("{}: {trouble}", module.file));
+    let mut broken = Vec::new();
+    for arrows in PACKAGES {
+        let modules = modules(files, arrows.sources);
+        if modules.is_empty() {
+            let sources = arrows.sources;
+            broken.push(format!("there are no files below {sources} to check"));
+            continue;
+        }
+        broken.extend(unknown_folders(arrows, &modules));
+        for module in &modules {
+            for path in &module.uses {
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                if let Some(trouble) = trouble(arrows, &module.names, &path) {
+                    broken.push(format!("{}: {trouble}", module.file));
+                }
             }
         }
     }
@@ -229,13 +189,17 @@ fn graph<'a>(modules: &'a [Module<'a>]) -> Graph<'a> {
 }
 
 /// Returns why a module may not name a path, if it may not.
-fn trouble(module: &[&str], path: &[&str]) -> Option<String> {
+fn trouble(arrows: &Arrows, module: &[&str], path: &[&str]) -> Option<String> {
     let (from, to) = (*module.first()?, *path.first()?);
-    if from == to || TOP.contains(&from) {
+    if from == to || arrows.top.contains(&from) {
         return None;
     }
-    let (_, allowed) = MAY_USE.iter().find(|(folder, _)| *folder == from)?;
-    if allowed.contains(&to) {
+    let own = arrows.may_use.iter().find(|(folder, _)| *folder == from);
+    let allowed = match own {
+        Some((_, allowed)) => allowed.contains(&to) || arrows.base.contains(&to),
+        None => !arrows.base.contains(&from),
+    };
+    if allowed {
         return None;
     }
     Some(format!(
@@ -245,18 +209,20 @@ fn trouble(module: &[&str], path: &[&str]) -> Option<String> {
 }
 
 /// Folders that the table does not have, and the other way round.
-fn unknown_folders(modules: &[Module<'_>]) -> Vec<String> {
+fn unknown_folders(arrows: &Arrows, modules: &[Module<'_>]) -> Vec<String> {
     let there: BTreeSet<&str> = modules
         .iter()
         .filter_map(|module| module.names.first().copied())
         .collect();
-    let table: BTreeSet<&str> = MAY_USE.iter().map(|(folder, _)| *folder).collect();
+    let sources = arrows.sources;
+    let rows = arrows.may_use.iter().map(|(folder, _)| *folder);
+    let table: BTreeSet<&str> = rows.chain(arrows.base.iter().copied()).collect();
     let missing = table.difference(&there);
-    let missing = missing.map(|folder| format!("{SOURCES}{folder}: there is no such folder"));
+    let missing = missing.map(|folder| format!("{sources}{folder}: there is no such folder"));
     let new = there
         .difference(&table)
-        .filter(|folder| !TOP.contains(folder));
-    let new = new.map(|folder| format!("{SOURCES}{folder}: nobody said what it may use"));
+        .filter(|folder| !arrows.top.contains(folder));
+    let new = new.map(|folder| format!("{sources}{folder}: nothing says what it may use"));
     missing.chain(new).collect()
 }
 
@@ -289,13 +255,19 @@ fn circles(graph: &Graph<'_>) -> BTreeSet<Vec<String>> {
 mod tests {
     use super::*;
 
+    const SOURCES: &str = PACKAGES[0].sources;
+
     fn broken(files: &[(&str, &str)]) -> Vec<String> {
         broken_beside(SOURCES, files)
     }
 
     /// Checks files of a package beside those that there must be.
     fn broken_beside(sources: &str, files: &[(&str, &str)]) -> Vec<String> {
-        let folders = MAY_USE.iter().map(|(folder, _)| (SOURCES, *folder, ""));
+        let folders = PACKAGES.iter().flat_map(|arrows| {
+            let rows = arrows.may_use.iter().map(|(folder, _)| folder);
+            rows.chain(arrows.base)
+                .map(|folder| (arrows.sources, *folder, ""))
+        });
         let files = files
             .iter()
             .map(|(name, content)| (sources, *name, *content));
@@ -337,6 +309,26 @@ mod tests {
     }
 
     #[test]
+    fn arrows_of_every_table_are_checked() {
+        let gateway = "connectors/gateway/src/";
+        let good = [
+            ("link/mod", "use crate::{metrics::Metrics, spool::Spool};\n"),
+            ("gateway", "use crate::service::Service;\n"),
+            ("lib", "use gateway::Gateway;\n"),
+        ];
+        assert_eq!(broken_beside(gateway, &good), Vec::<String>::new());
+        for (file, content) in [
+            ("spool/mod", "use crate::hub::Hub;\n"),
+            ("metrics", "use crate::spool::Spool;\n"),
+            ("calls/mod", "use crate::gateway::Gateway;\n"),
+        ] {
+            let up = broken_beside(gateway, &[(file, content)]);
+            assert_eq!(up.len(), 1, "{file}: {up:?}");
+            assert!(up[0].contains("must not use"), "{file}: {up:?}");
+        }
+    }
+
+    #[test]
     fn tests_and_comments_may_name_everything() {
         let free = [
             (
@@ -353,7 +345,7 @@ mod tests {
         let new = broken(&[("search/mod", "")]);
         assert_eq!(
             new,
-            ["functions/core/src/search: nobody said what it may use"]
+            ["functions/core/src/search: nothing says what it may use"]
         );
         assert!(check(&BTreeMap::new())[0].contains("no files"));
     }
@@ -382,15 +374,16 @@ mod tests {
         let circle = broken_beside(
             "connectors/gateway/src/",
             &[
-                ("lib", "mod hub;\nmod links;\npub use crate::hub::Hub;\n"),
-                ("hub/mod", "use crate::links::Link;\n"),
-                ("links", "use crate::hub::Hub;\n"),
-                ("links/tests", "use crate::hub::Hub;\n"),
+                ("lib", "mod hub;\nmod link;\npub use crate::hub::Hub;\n"),
+                ("hub/mod", "use crate::hub::link::Link;\n"),
+                ("hub/link", "use crate::hub::clients::Clients;\n"),
+                ("hub/clients", "use crate::hub::link::Link;\n"),
+                ("hub/tests", "use crate::hub::Hub;\n"),
             ],
         );
         assert_eq!(
             circle,
-            ["connectors/gateway/src/: these use each other: hub, links"]
+            ["connectors/gateway/src/: these use each other: hub::clients, hub::link"]
         );
         let of_a_program = [
             ("main", "mod a;\nmod b;\nuse crate::a::run;\n"),

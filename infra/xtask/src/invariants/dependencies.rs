@@ -1,4 +1,4 @@
-//! Who may know whom.
+//! Which package may depend on which.
 
 use std::collections::BTreeSet;
 
@@ -34,57 +34,166 @@ const IMPURE: &[&str] = &[
     "worker",
 ];
 
-/// Packages that another may not build with: the arrows that ARCHITECTURE.md does not have.
-const APART: &[(&[&str], &[&str])] = &[
-    (FUNCTIONS, CONNECTORS),
-    (CONNECTORS, FUNCTIONS),
-    (CONNECTORS, STORAGE),
-    (&["functions-core"], HOSTS),
-    (STORAGE, CONNECTORS),
-    (STORAGE, FUNCTIONS),
+/// Every package of the workspace, and those that it may name in its dependencies: the arrows of ARCHITECTURE.md. What is
+/// not here may not be there; tests may use everything.
+const MAY_USE: &[(&str, &[&str])] = &[
     (
-        &["protocol"],
+        "bench",
         &[
+            "functions-suite",
+            "protocol",
             "storage-adapter",
-            "storage-*",
-            "functions-*",
-            "connector-kit",
+            "storage-fs",
+            "turn-server",
         ],
     ),
-    (&["irc-codec"], &["connector-kit", "storage-adapter"]),
-    // Who speaks to browsers is one thing, who runs a server of its own another.
+    ("connector-kit", &["options", "protocol", "tls"]),
+    ("crc-fast", &[]),
+    ("dummy-connector", &["connector-kit", "gateway", "protocol"]),
+    ("durable", &[]),
+    ("free-ports", &[]),
     (
-        &["connector-kit", "ircd", "smtp-connector"],
-        &["gateway", "socketioxide"],
+        "functions-cloudflare",
+        &[
+            "functions-core",
+            "protocol",
+            "storage-adapter",
+            "storage-r2",
+        ],
     ),
-    (&["turn-server"], FUNCTIONS),
-    (&["turn-server"], CONNECTORS),
-    (COMMON, &["protocol"]),
-    (COMMON, STORAGE),
-    (COMMON, FUNCTIONS),
-    (COMMON, CONNECTORS),
+    (
+        "functions-core",
+        &["hooks", "options", "protocol", "storage-adapter"],
+    ),
+    (
+        "functions-native",
+        &[
+            "functions-core",
+            "http-server",
+            "options",
+            "program",
+            "protocol",
+            "settings",
+            "storage-adapter",
+            "storage-fs",
+            "storage-s3",
+            "tls",
+        ],
+    ),
+    (
+        "functions-spin",
+        &[
+            "functions-core",
+            "options",
+            "protocol",
+            "storage-adapter",
+            "storage-s3",
+        ],
+    ),
+    ("functions-suite", &["protocol", "storage-adapter"]),
+    (
+        "gateway",
+        &[
+            "connector-kit",
+            "durable",
+            "http-server",
+            "metrics",
+            "program",
+            "protocol",
+        ],
+    ),
+    ("gateway-contract", &["gateway", "protocol", "tls"]),
+    ("hooks", &[]),
+    ("http-server", &["program"]),
+    ("irc-codec", &["protocol"]),
+    (
+        "irc-connector",
+        &[
+            "connector-kit",
+            "gateway",
+            "irc-codec",
+            "options",
+            "program",
+            "protocol",
+            "settings",
+            "tls",
+        ],
+    ),
+    (
+        "ircd",
+        &[
+            "connector-kit",
+            "durable",
+            "irc-codec",
+            "metrics",
+            "options",
+            "program",
+            "protocol",
+            "settings",
+            "tls",
+        ],
+    ),
+    ("metrics", &["program"]),
+    ("options", &[]),
+    ("program", &[]),
+    ("protocol", &[]),
+    ("settings", &["options", "program"]),
+    (
+        "smtp-connector",
+        &[
+            "connector-kit",
+            "durable",
+            "metrics",
+            "options",
+            "program",
+            "protocol",
+            "settings",
+            "tls",
+        ],
+    ),
+    ("storage-adapter", &["protocol"]),
+    ("storage-fs", &["durable", "protocol", "storage-adapter"]),
+    ("storage-r2", &["storage-adapter"]),
+    ("storage-r2-contract", &["storage-adapter", "storage-r2"]),
+    ("storage-s3", &["options", "protocol", "storage-adapter"]),
+    (
+        "subspace",
+        &[
+            "connector-kit",
+            "functions-core",
+            "functions-native",
+            "gateway",
+            "http-server",
+            "irc-connector",
+            "ircd",
+            "metrics",
+            "options",
+            "program",
+            "protocol",
+            "settings",
+            "smtp-connector",
+            "storage-adapter",
+            "storage-fs",
+            "storage-s3",
+            "turn-server",
+        ],
+    ),
+    ("test-dns", &[]),
+    ("tls", &[]),
+    (
+        "turn-server",
+        &[
+            "metrics", "options", "program", "protocol", "settings", "tls",
+        ],
+    ),
+    ("xtask", &[]),
 ];
-const COMMON: &[&str] = &[
-    "durable",
-    "http-server",
-    "metrics",
-    "options",
-    "program",
-    "settings",
-    "tls",
-];
-const FUNCTIONS: &[&str] = &["functions-*", "hooks"];
-const HOSTS: &[&str] = &["functions-cloudflare", "functions-native", "functions-spin"];
-const CONNECTORS: &[&str] = &[
-    "connector-kit",
-    "dummy-connector",
-    "gateway",
-    "gateway-contract",
-    "irc-connector",
-    "ircd",
-    "smtp-connector",
-];
-const STORAGE: &[&str] = &["storage-adapter", "storage-fs", "storage-r2", "storage-s3"];
+
+/// Programs that browsers never connect to, which have no code for it.
+const WITHOUT_BROWSERS: &[&str] = &["connector-kit", "ircd", "smtp-connector"];
+
+/// What only serves browsers.
+const FOR_BROWSERS: &[&str] = &["engineioxide", "socketioxide"];
 
 /// Returns one line for each dependency that should not be.
 ///
@@ -95,40 +204,43 @@ pub(super) fn check(places: &Places) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     let workspace = tree(places, &["--workspace", "--depth=0"])?;
     for package in &workspace {
+        let used = tree(places, &["--package", package, "--depth=1"])?;
+        let used = used.intersection(&workspace).map(String::as_str);
+        broken.extend(arrows(package, used));
         let pure = PURE.contains(&package.as_str());
-        let forbidden: Vec<_> = APART
-            .iter()
-            .filter(|(who, _)| who.iter().any(|who| matches(who, package)))
-            .flat_map(|(_, whom)| whom.iter().copied())
-            .collect();
-        if !pure && forbidden.is_empty() {
-            continue;
+        if pure || WITHOUT_BROWSERS.contains(&package.as_str()) {
+            let all = tree(places, &["--package", package])?;
+            let foreign = if pure { IMPURE } else { FOR_BROWSERS };
+            broken.extend(builds_with(package, &all, foreign));
         }
-        let dependencies = tree(places, &["--package", package])?;
-        broken.extend(judge(package, &dependencies, &forbidden, pure));
     }
-    let missing = PURE.iter().filter(|name| !workspace.contains(**name));
+    let known = MAY_USE.iter().map(|(name, _)| name).chain(PURE);
+    let missing = known.filter(|name| !workspace.contains(**name));
     broken.extend(missing.map(|name| format!("there is no package {name} to check")));
     Ok(broken)
 }
 
-fn judge(
-    package: &str,
-    dependencies: &BTreeSet<String>,
-    forbidden: &[&str],
-    pure: bool,
-) -> Vec<String> {
-    let mut broken = Vec::new();
-    for name in dependencies.iter().filter(|name| *name != package) {
-        if forbidden.iter().any(|rule| matches(rule, name)) {
-            broken.push(format!("{package} must not depend on {name}"));
-        }
-        if pure && IMPURE.iter().any(|rule| matches(rule, name)) {
+/// Judges what a package of the workspace names of the others.
+fn arrows<'a>(package: &str, used: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let Some((_, may)) = MAY_USE.iter().find(|(name, _)| *name == package) else {
+        return vec![format!(
+            "{package} is new: ARCHITECTURE.md and MAY_USE do not say what it may depend on"
+        )];
+    };
+    used.filter(|name| *name != package && !may.contains(name))
+        .map(|name| format!("{package} must not depend on {name}"))
+        .collect()
+}
+
+/// Judges what a package builds with, itself or through others.
+fn builds_with(package: &str, all: &BTreeSet<String>, foreign: &[&str]) -> Vec<String> {
+    all.iter()
+        .filter(|name| foreign.iter().any(|rule| matches(rule, name)))
+        .map(|name| {
             let see = format!("see `cargo tree -p {package} -e normal -i {name}`");
-            broken.push(format!("{package} is pure but builds with {name}: {see}"));
-        }
-    }
-    broken
+            format!("{package} must not build with {name}: {see}")
+        })
+        .collect()
 }
 
 fn matches(rule: &str, name: &str) -> bool {
@@ -155,13 +267,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forbidden_and_impure_dependencies_are_named() {
-        let dependencies = ["functions-core", "aws-sdk-s3", "ircd", "serde"];
-        let dependencies = dependencies.map(str::to_owned).into();
-        let broken = judge("functions-core", &dependencies, CONNECTORS, true);
-        assert_eq!(broken.len(), 2, "{broken:?}");
-        assert!(broken[0].contains("builds with aws-sdk-s3"));
-        assert!(broken[1].contains("must not depend on ircd"));
-        assert!(judge("functions-native", &dependencies, &[], false).is_empty());
+    fn forbidden_impure_and_unknown_packages_are_named() {
+        let broken = arrows(
+            "functions-core",
+            ["functions-core", "hooks", "ircd"].into_iter(),
+        );
+        assert_eq!(broken, ["functions-core must not depend on ircd"]);
+        let broken = arrows("xmpp-connector", ["gateway"].into_iter());
+        assert!(broken[0].contains("is new"), "{broken:?}");
+        let all = ["aws-sdk-s3", "ircd", "serde"].map(str::to_owned).into();
+        let broken = builds_with("functions-core", &all, IMPURE);
+        assert_eq!(broken.len(), 1, "{broken:?}");
+        assert!(broken[0].contains("must not build with aws-sdk-s3"));
     }
 }

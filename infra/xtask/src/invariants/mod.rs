@@ -4,6 +4,7 @@ mod arrows;
 mod dependencies;
 mod irc;
 mod links;
+mod may_use;
 mod paths;
 mod platforms;
 mod text;

@@ -1,0 +1,78 @@
+//! The arrows between the folders of a package, as ARCHITECTURE.md has them.
+
+/// The folders and files at the root of a package's sources, and what each may use.
+#[derive(Debug)]
+pub(super) struct Arrows {
+    /// Where the sources are.
+    pub(super) sources: &'static str,
+    /// Folders, and those that each may use; one may always use itself. What stands further down uses what stands above
+    /// it.
+    pub(super) may_use: &'static [(&'static str, &'static [&'static str])],
+    /// What all may use, and what uses none of the others.
+    pub(super) base: &'static [&'static str],
+    /// What composes everything, and may use everything.
+    pub(super) top: &'static [&'static str],
+}
+
+/// Every package whose arrows are checked.
+pub(super) const PACKAGES: &[Arrows] = &[
+    Arrows {
+        sources: "functions/core/src/",
+        may_use: FUNCTIONS,
+        base: &["kernel"],
+        top: &["routes", "testing", "tests"],
+    },
+    Arrows {
+        sources: "connectors/gateway/src/",
+        may_use: GATEWAY,
+        base: &["channel_keys", "config", "metrics", "platform", "sync"],
+        top: &["gateway", "serve", "testing", "tests"],
+    },
+];
+
+const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("connectors", &[]),
+    ("outgoing", &["connectors"]),
+    ("identity", &["connectors", "outgoing"]),
+    ("files", &["connectors", "identity"]),
+    ("webhooks", &["connectors", "identity"]),
+    ("notify", &["connectors", "outgoing", "identity"]),
+    ("chat", &["connectors", "identity", "files", "notify"]),
+    (
+        "mail",
+        &["connectors", "outgoing", "identity", "files", "chat"],
+    ),
+    (
+        "lifecycle",
+        &[
+            "connectors",
+            "outgoing",
+            "identity",
+            "files",
+            "webhooks",
+            "notify",
+            "chat",
+            "mail",
+        ],
+    ),
+];
+
+const GATEWAY: &[(&str, &[&str])] = &[
+    ("spool", &[]),
+    ("publish", &["spool"]),
+    ("dialect", &[]),
+    ("outbox", &[]),
+    ("sockets", &["dialect"]),
+    ("link", &["spool", "dialect", "outbox", "sockets"]),
+    ("hub", &["link", "outbox", "sockets"]),
+    ("calls", &["sockets"]),
+    ("sessions", &["hub", "calls", "sockets"]),
+    (
+        "namespaces",
+        &["dialect", "sockets", "link", "hub", "calls", "sessions"],
+    ),
+    (
+        "service",
+        &["hub", "sessions", "sockets", "spool", "publish", "outbox"],
+    ),
+];
