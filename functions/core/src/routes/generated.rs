@@ -198,3 +198,63 @@ fn every_request_has_one_section_and_every_section_a_request() {
     );
     assert_eq!(described, expected, "{API_MD} has a section too many");
 }
+
+/// What the paths of the table begin with: the first segment, and the second of a well-known address (RFC 8615).
+fn prefixes() -> Vec<String> {
+    let mut prefixes: Vec<String> = TABLE
+        .iter()
+        .map(|address| {
+            let segments = address.pattern.split('/').skip(1);
+            let most = if address.pattern.starts_with("/.well-known/") {
+                2
+            } else {
+                1
+            };
+            let first: Vec<&str> = segments.take(most).collect();
+            format!("/{}", first.join("/"))
+        })
+        .collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
+}
+
+/// The first segments that the configuration of a web server gives to the functions: quoted one by one, or as the
+/// alternatives of a regular expression.
+fn given(text: &str) -> Vec<String> {
+    let alternatives = text
+        .lines()
+        .filter_map(|line| line.split_once("/(")?.1.split_once(")("))
+        .flat_map(|(alternatives, _)| alternatives.split('|'));
+    let quoted = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\"/")?.split('"').next());
+    alternatives
+        .chain(quoted)
+        .filter_map(|address| address.split('/').next())
+        .map(|segment| segment.replace('\\', ""))
+        .collect()
+}
+
+#[test]
+fn hosts_and_web_servers_give_the_functions_every_address_of_the_table() {
+    let prefixes = prefixes();
+    assert_eq!(super::PREFIXES, prefixes);
+    for name in [
+        "wrangler.toml",
+        "docs/operate/functions.md",
+        "infra/e2e/harness/front.mjs",
+    ] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(name);
+        let given = given(&std::fs::read_to_string(file).unwrap());
+        for prefix in &prefixes {
+            let first = prefix.split('/').nth(1).unwrap();
+            assert!(
+                given.iter().any(|segment| segment == first),
+                "{name} does not give {prefix} to the functions, only {given:?}"
+            );
+        }
+    }
+}

@@ -170,6 +170,8 @@ pub(crate) struct On {
     pub(crate) route: Route,
     pub(crate) who: Who,
     limit: Limit,
+    /// A password is hashed.
+    hashes: bool,
 }
 
 impl On {
@@ -185,6 +187,8 @@ impl On {
 pub(crate) struct Address {
     pattern: &'static str,
     on: &'static [On],
+    /// A page for people, which scripts of other origins may not read.
+    page: bool,
 }
 
 impl Address {
@@ -197,6 +201,11 @@ impl Address {
     /// Returns the methods that are taken.
     pub(crate) fn methods(&self) -> Methods {
         Methods::of(self.on.iter().map(|on| on.verb))
+    }
+
+    /// Returns whether this is a page for people, which scripts of other origins may not read.
+    pub(crate) const fn is_page(&self) -> bool {
+        self.page
     }
 
     /// Returns whose keys open it, if it is for connectors.
@@ -256,33 +265,28 @@ pub fn is_blocking(method: &Method, path: &str) -> bool {
         return false;
     }
     let on = find(path).and_then(|(address, _)| address.on(method));
-    on.is_some_and(|on| {
-        matches!(
-            on.route,
-            Route::Authorize
-                | Route::Api(Api::PostAccount | Api::PostSession | Api::PutPassword)
-                | Route::Connector(ForConnectors::Authenticate)
-        )
-    })
+    on.is_some_and(|on| on.hashes)
 }
+
+/// What the paths of the functions begin with; a host may serve all others itself. A test compares them with the table,
+/// and with what is written down for the web servers in front.
+const PREFIXES: &[&str] = &[
+    "/.well-known/webfinger",
+    API,
+    "/connector",
+    "/healthz",
+    "/hooks",
+    "/notifications",
+    "/oauth",
+    "/storage",
+];
 
 /// Returns whether a path belongs to the functions; a host may serve all others itself.
 #[must_use]
 pub fn is_ours(path: &str) -> bool {
-    let below = |prefix: &str| {
-        path.strip_prefix(prefix)
+    let below = |prefix: &&str| {
+        path.strip_prefix(*prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    path == "/healthz"
-        || path == "/.well-known/webfinger"
-        || [
-            "/storage",
-            API,
-            "/oauth",
-            "/connector",
-            "/hooks",
-            "/notifications",
-        ]
-        .into_iter()
-        .any(below)
+    PREFIXES.iter().any(below)
 }

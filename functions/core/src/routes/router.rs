@@ -18,7 +18,7 @@ use crate::kernel::methods::Methods;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, protect};
 use crate::routes;
-use crate::routes::Route;
+use crate::routes::{Address, Route};
 
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
@@ -31,16 +31,15 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
+        let found = routes::find(parts.uri.path());
         let kernel = Arc::clone(&self.kernel);
         let patience = async move { kernel.storage().host().sleep(DRAIN_MS).await };
         let body = Incoming::new(body, self.kernel.bodies(), patience);
-        let mut response = match self.route(&parts, body, client).await {
+        let mut response = match self.route(&parts, found, body, client).await {
             Ok(response) => response,
             Err(failure) => failure.into_response(),
         };
-        // Pages are for people, not for other pages.
-        let path = parts.uri.path();
-        if !path.starts_with("/oauth/authorize") && !path.starts_with("/notifications/") {
+        if !found.is_some_and(|(address, _)| address.is_page()) {
             cors::open(parts.headers.get(header::ORIGIN), response.headers_mut());
         }
         protect(response.headers_mut());
@@ -48,8 +47,13 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         response
     }
 
-    async fn route(&self, parts: &Parts, body: Incoming, client: ClientAddress) -> Answer {
-        let path = parts.uri.path();
+    async fn route(
+        &self,
+        parts: &Parts,
+        found: Option<(&'static Address, [&str; 2])>,
+        body: Incoming,
+        client: ClientAddress,
+    ) -> Answer {
         let target = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
         if target > MAX_TARGET {
             return Err(Failure::new(
@@ -57,7 +61,6 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 format!("the address is longer than {MAX_TARGET} bytes"),
             ));
         }
-        let found = routes::find(path);
         if parts.method == Method::OPTIONS {
             let methods = found.map_or(Methods::ALL, |(address, _)| address.methods());
             return Ok(cors::preflight(methods));

@@ -12,7 +12,19 @@ use crate::kernel::methods::Verb;
 use crate::kernel::methods::Verb::{Delete, Get, Patch, Post, Put};
 
 const fn at(pattern: &'static str, on: &'static [On]) -> Address {
-    Address { pattern, on }
+    Address {
+        pattern,
+        on,
+        page: false,
+    }
+}
+
+const fn page(pattern: &'static str, on: &'static [On]) -> Address {
+    Address {
+        pattern,
+        on,
+        page: true,
+    }
 }
 
 const fn on(verb: Verb, route: Route, who: Who, limit: Limit) -> On {
@@ -21,7 +33,13 @@ const fn on(verb: Verb, route: Route, who: Who, limit: Limit) -> On {
         route,
         who,
         limit,
+        hashes: false,
     }
+}
+
+/// Hashing a password takes some 20 ms of processor time at a stretch.
+const fn hashing(on: On) -> On {
+    On { hashes: true, ..on }
 }
 
 /// Without a body.
@@ -62,22 +80,22 @@ pub(super) static TABLE: &[Address] = &[
         "/.well-known/webfinger",
         &[on(Get, Webfinger, Anyone, Nothing)],
     ),
-    at(
+    page(
         "/oauth/authorize/<account>",
         &[
             on(Get, Authorize, ConsentPage, Nothing),
-            on(Post, Authorize, ConsentPage, Form),
+            hashing(on(Post, Authorize, ConsentPage, Form)),
         ],
     ),
     at("/oauth/token", &[on(Post, Token, Anyone, Form)]),
-    at(
+    page(
         "/notifications/confirm/<token>",
         &[
             on(Get, Notifications, Link, Nothing),
             on(Post, Notifications, Link, Nothing),
         ],
     ),
-    at(
+    page(
         "/notifications/unsubscribe/<account>/<token>",
         &[
             on(Get, Notifications, Link, Nothing),
@@ -120,7 +138,12 @@ pub(super) static TABLE: &[Address] = &[
     ),
     at(
         paths::AUTHENTICATE,
-        &[by(&[Ircd], Post, ForConnectors::Authenticate, Form)],
+        &[hashing(by(
+            &[Ircd],
+            Post,
+            ForConnectors::Authenticate,
+            Form,
+        ))],
     ),
     at(
         paths::ADDRESSES,
@@ -149,12 +172,15 @@ pub(super) static TABLE: &[Address] = &[
     ),
     // Browsers.
     at("/api", &[api(Get, Api::About, Anyone)]),
-    at("/api/accounts", &[form(Post, Api::PostAccount, Anyone)]),
+    at(
+        "/api/accounts",
+        &[hashing(form(Post, Api::PostAccount, Anyone))],
+    ),
     at(
         "/api/session",
         &[
             api(Get, Api::GetSession, Session),
-            form(Post, Api::PostSession, Anyone),
+            hashing(form(Post, Api::PostSession, Anyone)),
             api(Delete, Api::DeleteSession, Session),
         ],
     ),
@@ -162,7 +188,10 @@ pub(super) static TABLE: &[Address] = &[
         "/api/sessions",
         &[api(Delete, Api::DeleteSessions, Session)],
     ),
-    at("/api/password", &[form(Put, Api::PutPassword, Session)]),
+    at(
+        "/api/password",
+        &[hashing(form(Put, Api::PutPassword, Session))],
+    ),
     at(
         "/api/grants",
         &[
