@@ -20,37 +20,37 @@ options::options! {
         listen: Addresses = "127.0.0.1:3478", "ADDRS", "addresses like 0.0.0.0:3478";
         /// Addresses for TLS.
         tls_listen: List<std::net::SocketAddr>, or "none", "ADDRS", "addresses like 0.0.0.0:5349";
-        /// PEM file with the certificate and those up to the root.
+        /// PEM file with the certificate chain.
         tls_certificate: Option<PathBuf>, "FILE", "a PEM file";
         /// PEM file with the certificate's key.
         tls_key: Option<PathBuf>, "FILE", "a PEM file";
-        /// Secrets that credentials are made with, one a line, the newest first, of at least 16 bytes.
+        /// Secrets for credentials, one per line, the newest first, each at least 16 bytes.
         secret: Option<Secret>, "TEXT", "secrets, one a line";
         /// Realm of the credentials.
         realm: String = "subspace", "NAME", "a name";
         /// Addresses to relay on, at most one IPv4 and one IPv6.
         relay_ip: List<IpAddr>, or "those listened on", "IPS", "addresses like 192.0.2.1";
-        /// Addresses under which those are reached from outside, if a NAT stands between.
+        /// Public addresses of the relay addresses, behind a NAT.
         public_ip: List<IpAddr>, or "the same", "IPS", "addresses like 192.0.2.1";
         /// UDP ports to relay on.
         relay_ports: Ports = "49152-65535", "FIRST-LAST", "a range like 49152-65535";
-        /// Peers that may be reached though they are not on the public internet.
+        /// Private peers that may be reached.
         allow_peers: List<Network>, or "none", "NETWORKS", "networks like 10.0.0.0/8";
-        /// Peers that may not be reached though they are.
+        /// Public peers that may not be reached.
         deny_peers: List<Network>, or "none", "NETWORKS", "networks like 10.0.0.0/8";
-        /// Allocations at once.
+        /// Concurrent allocations.
         max_allocations: usize = "4000", "COUNT", "a number";
-        /// Allocations at once of one user.
+        /// Concurrent allocations of one user.
         max_user_allocations: usize = "50", "COUNT", "a number";
         /// The longest lifetime of an allocation between two refreshes.
         max_lifetime: u64 = "3600", "SECONDS", "a number of seconds";
-        /// Bytes a second of one allocation in each direction; 0 means no limit.
+        /// Bytes per second of one allocation in each direction; 0 means no limit.
         max_rate: u64 = "2000000", "BYTES", "a number of bytes";
-        /// Answers a second to an address that has shown no credentials; 0 means no limit.
+        /// Responses per second to an address without credentials; 0 means no limit.
         max_unauthorized: u32 = "100", "COUNT", "a number";
-        /// TCP and TLS connections at once.
+        /// Concurrent TCP and TLS connections.
         max_connections: usize = "4000", "COUNT", "a number";
-        /// TCP and TLS connections at once of one address.
+        /// Concurrent TCP and TLS connections of one address.
         max_address_connections: usize = "200", "COUNT", "a number";
         /// Threads; 0 means one for each processor.
         threads: usize = "0", "COUNT", "a number";

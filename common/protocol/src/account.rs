@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for AccountName {
     }
 }
 
-/// How writing archives to a storage elsewhere goes.
+/// The state of writing archives to an external storage.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -93,7 +93,7 @@ pub enum ArchiveState {
     Renew,
 }
 
-/// A storage elsewhere as the API shows it: all but its token.
+/// An external storage as the API shows it: without its token.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ArchiveView {

@@ -14,20 +14,19 @@ options::options! {
     /// Options of the program `subspace-irc-connector`.
     #[derive(Clone, Debug)]
     pub struct ProgramOptions {
-        /// Address that browsers are served on.
+        /// Listen address, for browsers.
         listen: SocketAddr = "127.0.0.1:6701", "ADDR", "an address like 127.0.0.1:6701";
         /// Origin at which browsers reach this connector; with it the connector registers itself at the functions.
         public_url: Option<String>, "URL", "an origin like https://irc.example.org";
-        /// Folder in which what happens is kept until the functions have it.
+        /// Folder that keeps events until the functions have them.
         spool: PathBuf, "DIR", "a folder";
         /// Origins whose pages may use this connector.
         origins: List<String>, or "any", "ORIGINS", "origins like https://chat.example.org";
-        /// Take the addresses of clients from the last entry of x-forwarded-for; only behind a reverse proxy that writes it.
+        /// Take client addresses from the last entry of x-forwarded-for; only behind a reverse proxy that writes it.
         behind_proxy: bool = "false", "BOOL", "true or false";
         /// Which servers may be connected to: `any`, or `public` for those on the public internet only.
         networks: Networks = "public", "WHICH", "any or public";
-        /// Servers of one's own, `host:port`: they may be connected to though they are not on the public internet, and by
-        /// all accounts at once.
+        /// Your own servers, `host:port`: private addresses are allowed, and connections to them are not rate limited.
         allow: List<String>, or "none", "SERVERS", "servers like 127.0.0.1:6667";
     }
     with {

@@ -172,25 +172,25 @@ options::options! {
         text: usize = "300", "BYTES", "a number of bytes";
         /// Lines a client may send at once.
         line_burst: u32 = "200", "COUNT", "a number";
-        /// Lines a second a client may go on sending.
+        /// Lines per second that a client may send after the burst.
         lines_per_second: u32 = "40", "COUNT", "a number";
-        /// Bytes that wait for one client before it is disconnected.
+        /// Bytes queued for one client before it is disconnected.
         sendq: usize = "8388608", "BYTES", "a number of bytes";
-        /// Bytes that wait for all clients together before those are disconnected that read least.
+        /// Bytes queued for all clients before those that read least are disconnected.
         sendq_in_all: usize = "268435456", "BYTES", "a number of bytes";
-        /// Milliseconds in which a client must have registered.
+        /// Milliseconds that a client has to register.
         registration_ms: u64 = "30000", "MILLISECONDS", "a number of milliseconds";
         /// Milliseconds of silence after which a client is sent a PING.
         ping_ms: u64 = "120000", "MILLISECONDS", "a number of milliseconds";
-        /// Milliseconds it has to answer.
+        /// Milliseconds that the client has to answer the PING.
         pong_ms: u64 = "60000", "MILLISECONDS", "a number of milliseconds";
-        /// Messages that one CHATHISTORY command answers.
+        /// Messages in the answer to one CHATHISTORY command.
         history_answer: usize = "1000", "COUNT", "a number";
         /// Lines of one conversation that a client without draft/chathistory is shown when it comes back.
         replay_lines: usize = "500", "COUNT", "a number";
         /// The same for all conversations together.
         replay_lines_in_all: usize = "4000", "COUNT", "a number";
-        /// Days after which they are too old for that.
+        /// Messages older than this many days are not replayed.
         replay_days: i64 = "30", "DAYS", "a number of days";
         /// Messages kept for each channel and each pair of accounts.
         history_per_target: usize = "100000", "COUNT", "a number";

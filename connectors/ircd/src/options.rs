@@ -22,16 +22,15 @@ options::options! {
             "NAME", "a host name with a dot, like irc.example.org";
         /// Message of the day, any number of lines.
         motd: String = "", "TEXT", "a text";
-        /// Accounts that are operators of the channels that are there from the first start, and may end the connections
-        /// of others (KILL).
+        /// Accounts that are operators of the initial channels, and may disconnect others (KILL).
         operators: List<AccountName>, or "none", "ACCOUNTS", "names of accounts";
         /// Who may connect without an account: `loopback`, `on` or `off`.
         guests: Guests = "loopback", "WHO", "loopback, on or off";
-        /// Addresses of connectors that the limit of clients per address does not hold for. Loopback is always one.
+        /// Addresses of connectors, which the per-address limit does not apply to. Loopback is always included.
         trusted: List<IpAddr>, or "none", "IPS", "addresses like 192.0.2.7";
-        /// Reverse proxies that say by the PROXY protocol where clients really are, and gateways that do so by WEBIRC.
+        /// Reverse proxies that forward the client's address (PROXY protocol), and WEBIRC gateways.
         proxies: List<AddressRange>, or "none", "ADDRS", "addresses like 192.0.2.7 or 10.0.0.0/8";
-        /// The password of WEBIRC; without it WEBIRC is refused. Of a file the first line counts.
+        /// The password of WEBIRC; without it WEBIRC is refused. Only the first line of a file is used.
         webirc_password: Option<Secret>, "TEXT", "a password without blanks";
         /// Address for clients with TLS; it needs a certificate and a key.
         tls_listen: Option<SocketAddr>, "ADDR", "an address like 0.0.0.0:6697";

@@ -45,15 +45,15 @@ options::options! {
         out_port: Option<u16>, or "25", "PORT", "a port";
         /// Let `direct` reach mail servers that are not on the public internet.
         out_private: bool = "false", "BOOL", "true or false";
-        /// Address that outgoing mail is from.
+        /// Sender address of outgoing mail.
         from: Option<String>, or "subspace@ the mail domain", "ADDRESS", "a mail address";
         /// PEM file with the private key that signs outgoing mail with DKIM; the DNS record for it is logged at the start.
         dkim_key: Option<PathBuf>, or "not signed", "FILE", "a PEM file";
         /// Name of that key in the domain of mail-from.
         dkim_selector: Option<String>, or "subspace", "NAME", "a word";
-        /// Seconds before a mail is tried for the second time; further pauses double, up to an hour.
+        /// Seconds before the second attempt to send a mail; the delay doubles each time, up to an hour.
         retry: u64 = "60", "SECONDS", "a number of seconds";
-        /// Seconds between two looks for mail to send.
+        /// Seconds between polls for mail to send.
         poll: u64 = "10", "SECONDS", "a number of seconds";
     }
 }

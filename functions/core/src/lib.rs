@@ -5,8 +5,8 @@
 //! time, randomness and waiting come from the [`Host`]. The same code
 //! runs natively and at the edge; entry packages only translate. The interface is `functions/API.md`.
 //!
-//! Counters against guessing ([`ClientAddress`]) and caches live in one process: natively that is the whole
-//! installation, at the edge each instance counts for itself. Caches are always revalidated against the
+//! Counters against guessing ([`ClientAddress`]) live in the process natively, which is the whole installation, and in the
+//! store at the edge, where there are many instances. Caches are always revalidated against the
 //! store, so they never decide what is true.
 
 mod chat;

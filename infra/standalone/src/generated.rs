@@ -18,15 +18,15 @@ const HEAD: &str = "\
 
 Every key of every program. A key has one name: it is a flag with `--` before it, a key of the program's TOML file
 (`--config FILE`), and a variable of its environment. Flags win over variables, variables over the file, the file over
-defaults. An empty variable is one that is not set.
+defaults. An empty variable counts as not set.
 
-- Where keys begin alike, the file may have a table: `turn-relay-ip` is also `relay-ip` below `[turn]`. Lists are texts with
-  commas or blanks between, or lists.
-- Secrets are no flags, so that nobody sees them in a list of processes. A key `…-file` names a file with the secret, and wins
+- Keys with a common prefix can be grouped in a table: `turn-relay-ip` is also `relay-ip` below `[turn]`. A list is a TOML
+  array, or a text with commas or blanks between its items.
+- Secrets cannot be flags, since every user of the machine can list those. A key `…-file` names a file with the secret, and wins
   over the variable.
-- A key of the file that is unknown, or of another type, ends the start with a sentence that says so.
-- Names that keys had before still work; the log says the new ones.
-- Without `log`, the variable `RUST_LOG` says what is logged, and without that everything from `info` on.
+- A key of the file that is unknown or has the wrong type stops the program with an error that names it.
+- Old names of renamed keys still work; the log names the new ones.
+- Without `log`, the variable `RUST_LOG` decides what is logged; without both, everything from `info` up.
 ";
 
 /// A section for a program.
@@ -40,7 +40,7 @@ fn program<P: Program>(text: &mut String, what: &str) {
         let renamed = renamed.join("\n");
         let _ = write!(
             text,
-            "\nBefore:\n\n| old name | now |\n| --- | --- |\n{renamed}\n"
+            "\nRenamed keys:\n\n| old name | now |\n| --- | --- |\n{renamed}\n"
         );
     }
 }

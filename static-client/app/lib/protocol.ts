@@ -371,10 +371,10 @@ export type NotificationsView = {
   undeliverable: string | null;
 };
 
-/** How writing archives to a storage elsewhere goes. */
+/** The state of writing archives to an external storage. */
 export type ArchiveState = "ok" | "unreachable" | "full" | "renew";
 
-/** A storage elsewhere as the API shows it: all but its token. */
+/** An external storage as the API shows it: without its token. */
 export type ArchiveView = {
   /** The user's address there. */
   user_address: string;

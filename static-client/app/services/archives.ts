@@ -35,7 +35,7 @@ export default class ArchivesService extends Service {
   #away: { key: string; source: ArchiveSource } | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** The storage elsewhere; nothing if archives are kept here. */
+  /** The external storage; nothing if archives are kept here. */
   get place(): ArchiveView | undefined {
     return this.session.current?.archive ?? undefined;
   }

@@ -24,7 +24,7 @@ use crate::notify::Missed;
 
 /// The most events of one batch.
 const MAX_EVENTS: usize = 10_000;
-/// How long all writing to storages elsewhere may take in one request, in milliseconds: less than connectors
+/// How long all writing to external storages may take in one request, in milliseconds: less than connectors
 /// wait for the answer.
 const AWAY_MS: i64 = 15_000;
 

@@ -1,6 +1,6 @@
 //! Delivering tasks to connectors: into the durable queue, then a request that wakes the connector.
 //!
-//! The knock only saves time. A connector that does not hear it looks into its queue by itself.
+//! Waking only saves time. A connector that is not reached polls its queue by itself.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -64,7 +64,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         self.wake_unless_silent(connector, WAKE_PATH).await;
     }
 
-    /// Knocks at a connector unless it did not answer lately.
+    /// Wakes a connector, unless it did not answer lately.
     pub(crate) async fn wake_unless_silent(&self, connector: &Connector, target: &str) {
         let now = self.kernel.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! What every domain stands on: records of the store, who may try how often, sealed secrets, bodies, requests, answers and
-//! errors, the configuration. It knows nothing of accounts' connections, mail or hooks.
+//! What every domain builds on: records of the store, limits on attempts, sealed secrets, bodies, requests, responses and
+//! errors, and the configuration of all domains.
 
 pub(crate) mod body;
 pub(crate) mod bucket;

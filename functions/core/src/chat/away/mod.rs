@@ -1,4 +1,4 @@
-//! archives on an external remoteStorage server.
+//! Archives on an external remoteStorage server.
 //!
 //! The account's record says where, with the sealed token that the user granted, and how it goes there
 //! ([`ArchiveState`]). Nothing but chat archives goes there.
