@@ -126,6 +126,8 @@ test('six people in a call', { timeout: 400_000 }, async (t) => {
     const fay = people.pop();
     await fay.page.locator('[data-test-call-hang-up]').click();
     await fay.page.getByText('You left the call').waitFor();
+    // Her page says so at once; the seat is free when the others are told.
+    await person(people[0], 'Fay').waitFor({ state: 'detached' });
     await enter(gus, { name: 'Gus' });
     await gus.page.locator('[data-test-call]').waitFor();
     for (const device of people) await person(device, 'Gus').waitFor();
