@@ -148,7 +148,7 @@ options::options! {
         clients: usize = "10000", "COUNT", "a number";
         /// Clients at a time from one address that is neither loopback nor trusted.
         clients_per_address: usize = "50", "COUNT", "a number";
-        /// Wrong passwords from one such address in ten minutes.
+        /// Wrong passwords and malformed AUTHENTICATE from one such address in ten minutes.
         failures_per_address: u32 = "20", "COUNT", "a number";
         /// Sessions of one user at a time.
         sessions: usize = "16", "COUNT", "a number";

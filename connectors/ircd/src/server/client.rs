@@ -81,7 +81,7 @@ pub(super) struct Client {
     pub busy: Option<Busy>,
     /// AUTHENTICATE PLAIN was begun, with what came so far.
     pub sasl: Option<String>,
-    /// Wrong passwords on this connection.
+    /// Failed attempts to sign in on this connection.
     pub failures: u32,
     /// When it last sent a line, in ticks.
     pub last_activity: u64,

@@ -83,7 +83,7 @@ impl Server {
         let left = counted.forget_failures_at.saturating_sub(self.now.ticks);
         (left > 0 && counted.failures >= limits.failures_per_address).then(|| {
             let seconds = left.div_ceil(1_000);
-            format!("{address} sent too many wrong passwords; wait {seconds} s")
+            format!("Too many failed attempts to sign in from {address}, wait {seconds} s")
         })
     }
 

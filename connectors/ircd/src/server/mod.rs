@@ -196,7 +196,7 @@ pub struct Statistics {
     pub messages: u64,
     /// Lines received since the start.
     pub lines: u64,
-    /// Wrong passwords since the start.
+    /// Failed attempts to sign in since the start.
     pub failures: u64,
     /// Appends that failed since the start.
     pub not_stored: u64,
@@ -228,7 +228,7 @@ pub struct Server {
     monitored: HashMap<FoldedName, BTreeSet<ClientId>>,
     /// Who left, the newest last, for WHOWAS.
     gone: VecDeque<whois::WhowasEntry>,
-    /// Clients and wrong passwords by address.
+    /// Clients and failed attempts to sign in by address.
     addresses: HashMap<IpAddr, client::Address>,
     deadlines: BTreeSet<(u64, ClientId)>,
     outbox: Outbox,

@@ -15,10 +15,10 @@ use super::seen::ANY;
 use super::{ClientId, Now, Server, names};
 use crate::accounts::{Proof, Refusal};
 
-/// Wrong passwords after which a connection is closed.
+/// Failed attempts to sign in after which a connection is closed.
 pub(super) const MAX_FAILURES: u32 = 3;
 
-/// How long wrong passwords count against an address, in milliseconds.
+/// How long failed attempts to sign in count against an address, in milliseconds.
 const FAILURES_KEPT: u64 = 600_000;
 
 impl Server {

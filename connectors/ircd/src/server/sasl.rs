@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use irc_codec::{Message, numeric};
+use irc_codec::{Message, Numeric, numeric};
 use protocol::AccountName;
 
 use super::caps::Caps;
@@ -64,10 +64,7 @@ impl Server {
         };
         if argument.len() > CHUNK || so_far.len() + argument.len() > MAX_PAYLOAD {
             client.sasl = None;
-            return self.reply(
-                id,
-                Reply::new(numeric::ERR_SASLTOOLONG, ["SASL message too long"]),
-            );
+            return self.failed_attempt(id, numeric::ERR_SASLTOOLONG, "SASL message too long");
         }
         if argument != "+" {
             so_far.push_str(argument);
@@ -89,10 +86,9 @@ impl Server {
                 }
             }
             None => {
-                // A mistake of the program, no guess: it is not held against anybody.
                 let text =
                     "SASL authentication failed: expected base64 of authzid NUL name NUL password";
-                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
+                self.failed_attempt(id, numeric::ERR_SASLFAIL, text);
             }
         }
     }
@@ -123,9 +119,7 @@ impl Server {
             }
             Err(Refusal::Wrong) => {
                 let text = "SASL authentication failed: wrong account name or password";
-                self.reply(id, Reply::new(numeric::ERR_SASLFAIL, [text]));
-                self.count_failure(id);
-                self.close_after_failures(id);
+                self.failed_attempt(id, numeric::ERR_SASLFAIL, text);
             }
             Err(Refusal::Unavailable(reason)) => {
                 let text = format!("SASL authentication failed: {reason}");
@@ -144,13 +138,18 @@ impl Server {
         }
     }
 
-    fn close_after_failures(&mut self, id: ClientId) {
+    /// An exchange ended without a sign-in by what the client sent. What cannot be read counts as a wrong password does:
+    /// otherwise whoever has not signed in could go on for ever at no cost. It names no account, so none is held to have
+    /// been guessed at. An exchange that the client gives up (`*`), and a mechanism that is not there, are no attempts.
+    fn failed_attempt(&mut self, id: ClientId, code: Numeric, text: &str) {
+        self.reply(id, Reply::new(code, [text]));
+        self.count_failure(id);
         if self
             .clients
             .get(&id)
             .is_some_and(|client| client.failures >= MAX_FAILURES)
         {
-            self.disconnect(id, "Too many wrong passwords");
+            self.disconnect(id, "Too many failed attempts to sign in");
         }
     }
 

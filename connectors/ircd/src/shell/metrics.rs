@@ -23,7 +23,7 @@ pub(super) fn text(numbers: &Statistics) -> String {
     text.counter("lines_total", "Lines received.", numbers.lines);
     text.counter(
         "wrong_passwords_total",
-        "Wrong passwords.",
+        "Wrong passwords and malformed AUTHENTICATE.",
         numbers.failures,
     );
     text.counter(

@@ -59,26 +59,72 @@ fn sasl_in_chunks_and_too_long() {
 }
 
 #[test]
-fn mistakes_in_authenticate_are_no_wrong_passwords() {
+fn malformed_authenticate_is_a_failed_attempt() {
+    // Otherwise an exchange before any sign-in would be free, however often it is repeated.
+    let long = "A".repeat(401);
+    for (mistake, code) in [
+        ("!!!", " 904 "),
+        ("+", " 904 "),
+        ("AGFsaWNl", " 904 "),
+        ("SCRAM-SHA-256", " 904 "),
+        (long.as_str(), " 905 "),
+    ] {
+        let mut world = World::new(config());
+        let id = world.connect_from("192.0.2.7");
+        world.say(id, "CAP REQ :sasl");
+        for attempt in 1..=3 {
+            assert!(world.closed.is_empty(), "{mistake} closed before {attempt}");
+            world.say(id, "AUTHENTICATE PLAIN");
+            let told = world.ask(id, &format!("AUTHENTICATE {mistake}"));
+            assert!(told[0].contains(code), "{mistake}: {told:?}");
+            if attempt == 3 {
+                assert_eq!(
+                    told.last().unwrap(),
+                    "ERROR :Too many failed attempts to sign in"
+                );
+            }
+        }
+        assert_eq!(world.closed, [id], "{mistake}");
+        assert_eq!(world.server.statistics().failures, 3);
+        // No account was named, so nobody was asked to check anything.
+        assert!(world.asked_from.is_empty());
+    }
+}
+
+#[test]
+fn malformed_authenticate_counts_against_the_address() {
     let mut config = config();
     config.limits.failures_per_address = 3;
     let mut world = World::new(config);
     let id = world.connect_from("192.0.2.7");
     world.say(id, "CAP REQ :sasl");
+    for _ in 0..3 {
+        world.say(id, "AUTHENTICATE PLAIN");
+        world.say(id, "AUTHENTICATE !!!");
+    }
+    let again = world.connect_from("192.0.2.7");
+    assert!(world.closed.contains(&again));
+    let told = world.take(again);
+    assert!(
+        told[0].contains("Too many failed attempts to sign in"),
+        "{told:?}"
+    );
+    let other = world.connect_from("192.0.2.8");
+    assert!(!world.closed.contains(&other));
+}
+
+#[test]
+fn giving_up_and_asking_for_another_mechanism_are_no_attempts() {
+    let mut world = World::new(config());
+    let id = world.connect_from("192.0.2.7");
+    world.say(id, "CAP REQ :sasl");
     for _ in 0..10 {
-        world.say(id, "AUTHENTICATE PLAIN");
-        assert!(world.ask(id, "AUTHENTICATE !!!")[0].contains(" 904 "));
-        world.say(id, "AUTHENTICATE PLAIN");
-        assert!(world.ask(id, "AUTHENTICATE +")[0].contains(" 904 "));
-        world.say(id, "AUTHENTICATE PLAIN");
-        let long = format!("AUTHENTICATE {}", "A".repeat(401));
-        assert!(world.ask(id, &long)[0].contains(" 905 "));
         assert!(world.ask(id, "AUTHENTICATE SCRAM-SHA-256")[0].contains(" 908 "));
+        world.say(id, "AUTHENTICATE PLAIN");
+        assert!(world.ask(id, "AUTHENTICATE *")[0].contains(" 906 "));
     }
     assert!(world.closed.is_empty());
     assert_eq!(world.server.statistics().failures, 0);
-    world.connect_from("192.0.2.7");
-    assert!(world.closed.is_empty());
 }
 
 #[test]
@@ -188,7 +234,7 @@ fn three_wrong_passwords_close_and_many_shut_the_door() {
     assert!(world.closed.contains(&id));
     let told = world.take(id);
     assert!(
-        told[0].contains("too many wrong passwords; wait 600 s"),
+        told[0].contains("Too many failed attempts to sign in from 192.0.2.7, wait 600 s"),
         "{told:?}"
     );
     world.wait(700_000);
