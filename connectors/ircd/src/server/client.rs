@@ -1,6 +1,6 @@
 //! Clients (connections) and users (who is connected).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use irc_codec::{Message, Source};
@@ -89,7 +89,8 @@ pub(super) struct Client {
     pub pinged: bool,
     /// Its entry among the deadlines.
     pub deadline: u64,
-    pub monitor: BTreeSet<FoldedName>,
+    /// Nicknames that it monitors, as it wrote them.
+    pub monitor: BTreeMap<FoldedName, String>,
     /// The name that was looked up last.
     pub looked_up: Option<FoldedName>,
     /// What it calls itself among its account's clients: `account@client`.

@@ -100,7 +100,7 @@ static TABLE: &[Command] = &[
         "Lists who is in a channel."),
     command("WHO", 0, Registered(Server::on_who), "<channel or mask> [<flags>][%<fields>[,<token>]]",
         "Lists people with their user names and hosts."),
-    command("WHOIS", 1, Registered(Server::on_whois), "<nickname>[,<nickname>…]",
+    command("WHOIS", 0, Registered(Server::on_whois), "<nickname>[,<nickname>…]",
         "Tells about people."),
     command("WHOWAS", 1, Registered(|server, id, _, message| server.on_whowas(id, message)), "<nickname> [<count>]",
         "Tells about people who have left."),

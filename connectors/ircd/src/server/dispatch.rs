@@ -1,6 +1,6 @@
 //! Lines from clients: they are parsed, checked against the table of commands, and handled.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use irc_codec::{Message, ParseError, numeric};
@@ -59,7 +59,7 @@ impl Server {
                 last_activity: now.ticks,
                 pinged: false,
                 deadline,
-                monitor: BTreeSet::new(),
+                monitor: BTreeMap::new(),
                 looked_up: None,
                 device: None,
                 playback: None,

@@ -21,7 +21,10 @@ impl Server {
             (title.trim_end().to_owned(), vec![command.about.to_owned()])
         } else {
             let text = "There is no such command here; HELP alone lists them";
-            let params = [message.param(0), text];
+            // What cannot stand before the text is named by a star.
+            let asked = message.param(0);
+            let whole = !asked.contains(' ') && !asked.starts_with(':');
+            let params = [if whole { asked } else { "*" }, text];
             return self.reply(id, Reply::new(numeric::ERR_HELPNOTFOUND, params));
         };
         let subject = if subject.is_empty() { "*" } else { &subject };

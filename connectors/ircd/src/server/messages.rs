@@ -18,23 +18,15 @@ const MAX_CLIENT_TAGS: usize = 4094;
 impl Server {
     pub(super) fn on_message(&mut self, id: ClientId, user_id: UserId, message: &Message) {
         let command = message.command.as_str();
-        let quiet = command == "NOTICE";
         if message.param(0).is_empty() {
-            return self.reply(
-                id,
-                Reply::new(
-                    numeric::ERR_NORECIPIENT,
-                    [format!("No recipient given ({command})")],
-                ),
-            );
+            let text = format!("No recipient given ({command})");
+            return self.refuse_message(id, command, Reply::new(numeric::ERR_NORECIPIENT, [text]));
         }
         let text = match command {
             "TAGMSG" => None,
             _ if message.param(1).is_empty() => {
-                return self.reply(
-                    id,
-                    Reply::new(numeric::ERR_NOTEXTTOSEND, ["No text to send"]),
-                );
+                let reply = Reply::new(numeric::ERR_NOTEXTTOSEND, ["No text to send"]);
+                return self.refuse_message(id, command, reply);
             }
             _ => Some(message.param(1)),
         };
@@ -61,10 +53,8 @@ impl Server {
             .collect();
         if targets.len() > MAX_TARGETS {
             let text = format!("Too many recipients: at most {MAX_TARGETS} at once");
-            return self.reply(
-                id,
-                Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]),
-            );
+            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]);
+            return self.refuse_message(id, command, reply);
         }
         // Typing need not wait; of several recipients only those known already are found.
         if targets.len() == 1 && text.is_some() && self.must_look_up_recipient(id, message) {
@@ -83,12 +73,16 @@ impl Server {
                 self.message_user(id, user_id, target, new)
             };
             if let Err((code, problem)) = problem {
-                // Replies to a NOTICE could make two programs answer each other for ever. That a line is too long a person
-                // has to know.
-                if !quiet || code == numeric::ERR_INPUTTOOLONG {
-                    self.reply(id, Reply::new(code, [target, &problem]));
-                }
+                self.refuse_message(id, command, not_sent(code, target, problem));
             }
+        }
+    }
+
+    /// Says why a message was not sent, but not of a NOTICE: replies to it could make two programs answer each other for
+    /// ever (RFC 2812, section 3.3.2). That a line is too long a person has to know.
+    fn refuse_message(&mut self, id: ClientId, command: &str, reply: Reply) {
+        if command != "NOTICE" || reply.code == numeric::ERR_INPUTTOOLONG {
+            self.reply(id, reply);
         }
     }
 
@@ -107,7 +101,7 @@ impl Server {
         };
         let target = message.param(0);
         if let Err((code, problem)) = self.message_channel(id, user_id, target, new) {
-            self.reply(id, Reply::new(code, [target, &problem]));
+            self.reply(id, not_sent(code, target, problem));
         }
     }
 
@@ -180,7 +174,7 @@ impl Server {
         if length > LINE {
             let excess = length - LINE;
             let problem = format!(
-                "Your message was not sent: with your name before it, it is {excess} bytes too long; send it in two"
+                "Your message to {to} was not sent: with your name before it, it is {excess} bytes too long; send it in two"
             );
             return Err((numeric::ERR_INPUTTOOLONG, problem));
         }
@@ -262,6 +256,16 @@ impl Server {
             self.relay([id], event, when);
             self.response = response;
         }
+    }
+}
+
+/// Why a message was not sent. Numerics name the target before the text, but ERR_INPUTTOOLONG has the text alone
+/// (IRCv3 message-tags).
+fn not_sent(code: Numeric, target: &str, problem: String) -> Reply {
+    if code == numeric::ERR_INPUTTOOLONG {
+        Reply::new(code, [problem])
+    } else {
+        Reply::new(code, [target.to_owned(), problem])
     }
 }
 

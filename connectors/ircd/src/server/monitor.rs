@@ -28,7 +28,7 @@ impl Server {
                     if self
                         .clients
                         .get_mut(&id)
-                        .is_some_and(|client| client.monitor.remove(&folded))
+                        .is_some_and(|client| client.monitor.remove(&folded).is_some())
                     {
                         self.unmonitor(id, &folded);
                     }
@@ -39,8 +39,8 @@ impl Server {
                     .clients
                     .get_mut(&id)
                     .map(|client| std::mem::take(&mut client.monitor));
-                for nick in all.unwrap_or_default() {
-                    self.unmonitor(id, &nick);
+                for nick in all.unwrap_or_default().keys() {
+                    self.unmonitor(id, nick);
                 }
             }
             "L" | "l" => {
@@ -70,11 +70,12 @@ impl Server {
                 return;
             };
             let folded = names::fold(nick);
-            if client.monitor.len() >= most && !client.monitor.contains(&folded) {
+            if client.monitor.len() >= most && !client.monitor.contains_key(&folded) {
                 refused.push(*nick);
                 continue;
             }
-            client.monitor.insert(folded.clone());
+            let spelled = client.monitor.entry(folded.clone());
+            spelled.or_insert_with(|| (*nick).to_owned());
             self.monitored.entry(folded).or_default().insert(id);
             added.push((*nick).to_owned());
         }
@@ -86,9 +87,10 @@ impl Server {
         self.send_status(id, &added);
     }
 
+    /// The nicknames that a client monitors, as it wrote them.
     fn monitor_list(&self, id: ClientId) -> Vec<String> {
         self.clients.get(&id).map_or_else(Vec::new, |client| {
-            client.monitor.iter().map(ToString::to_string).collect()
+            client.monitor.values().cloned().collect()
         })
     }
 

@@ -110,7 +110,13 @@ impl Server {
                 "Your message was not sent: the server could not write it to its disk; try again later",
             ),
         ] {
-            let reply = super::reply::Reply::new(numeric::ERR_CANNOTSENDTOCHAN, [target, text]);
+            // ERR_CANNOTSENDTOCHAN names a channel; for a person there is the numeric of InspIRCd.
+            let code = if target.starts_with('#') {
+                numeric::ERR_CANNOTSENDTOCHAN
+            } else {
+                numeric::ERR_CANTSENDTOUSER
+            };
+            let reply = super::reply::Reply::new(code, [target, text]);
             self.reply_when(id, reply, When::Failed(append, reason));
         }
     }

@@ -354,7 +354,7 @@ impl Server {
             return;
         };
         self.deadlines.remove(&(client.deadline, id));
-        for nick in &client.monitor {
+        for nick in client.monitor.keys() {
             self.unmonitor(id, nick);
         }
         self.leave_address(client.peer.address);

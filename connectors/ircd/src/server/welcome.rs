@@ -14,7 +14,7 @@ pub(super) const VERSION: &str = concat!("subspace-ircd-", env!("CARGO_PKG_VERSI
 /// Tokens in one RPL_ISUPPORT: a message has at most 15 parameters (RFC 2812, section 2.3).
 const TOKENS_PER_LINE: usize = 13;
 
-/// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK and WHOIS.
+/// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK, WHOIS and NAMES.
 pub(super) const MAX_TARGETS: usize = 4;
 
 /// Mode changes with parameter in one MODE command.
@@ -89,7 +89,7 @@ impl Server {
             format!("KICKLEN={}", limits.text),
             format!("LINELEN={}", super::reply::LINE),
             format!(
-                "TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS},KICK:{MAX_TARGETS},WHOIS:{MAX_TARGETS}"
+                "TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS},KICK:{MAX_TARGETS},WHOIS:{MAX_TARGETS},NAMES:{MAX_TARGETS},JOIN:,PART:,MONITOR:"
             ),
             format!("MONITOR={}", limits.monitor),
             "ELIST=MNU".to_owned(),

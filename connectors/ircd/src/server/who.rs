@@ -36,6 +36,8 @@ impl Server {
                 ),
             );
         }
+        // An old way to ask for everybody (RFC 2812, section 3.6.1).
+        let pattern = if mask == "0" { "*" } else { mask };
         let key = names::fold(mask);
         let mut found: Vec<(UserId, Option<&FoldedName>)> = Vec::new();
         if mask.starts_with('#') {
@@ -57,7 +59,7 @@ impl Server {
             }
         } else if let Some(&exact) = self.nicks.get(&key) {
             found.push((exact, None));
-        } else if mask.contains(['*', '?']) {
+        } else if pattern.contains(['*', '?']) {
             let own = self.users.get(&user_id);
             let shares =
                 |user: &User| own.is_some_and(|own| !own.channels.is_disjoint(&user.channels));
@@ -66,9 +68,9 @@ impl Server {
                 .iter()
                 .filter(|(other, user)| **other == user_id || !user.invisible || shares(user))
                 .filter(|(_, user)| {
-                    names::matches(mask, &user.nick)
-                        || names::matches(mask, &user.host)
-                        || names::matches(mask, &user.source().to_string())
+                    names::matches(pattern, &user.nick)
+                        || names::matches(pattern, &user.host)
+                        || names::matches(pattern, &user.source().to_string())
                 })
                 .map(|(&other, _)| other)
                 .take(MOST)

@@ -30,6 +30,10 @@ impl Server {
         } else {
             message.param(0)
         };
+        if nicks.is_empty() {
+            let reply = Reply::new(numeric::ERR_NONICKNAMEGIVEN, ["No nickname given"]);
+            return self.reply(id, reply);
+        }
         for nick in nicks
             .split(',')
             .filter(|nick| !nick.is_empty())

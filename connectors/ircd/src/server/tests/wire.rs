@@ -153,3 +153,109 @@ fn whoever_signs_in_later_is_told_the_own_source() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn a_line_that_is_too_long_is_answered_without_a_target() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    world.say(alice, "JOIN #tea");
+    let long = "x".repeat(480);
+    for (line, to) in [
+        (format!("PRIVMSG #tea :{long}"), "#tea"),
+        (format!("NOTICE #tea :{long}"), "#tea"),
+        (format!("PRIVMSG alice :{long}"), "alice"),
+    ] {
+        let lines = world.ask(alice, &line);
+        let told = irc_codec::Message::parse(only(&lines, " 417 ")).unwrap();
+        assert_eq!(told.params.len(), 2, "{lines:#?}");
+        assert!(
+            told.param(1)
+                .starts_with(&format!("Your message to {to} was not sent: "))
+        );
+    }
+}
+
+#[test]
+fn a_person_is_no_channel_that_cannot_be_sent_to() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    world.join_as("bob", true, "");
+    world.say(alice, "JOIN #tea");
+    world.clear();
+    world.disk_works = false;
+    for (target, code) in [("#tea", 404), ("bob", 531)] {
+        world.say(alice, &format!("PRIVMSG {target} :lost"));
+        world.settle(false);
+        let lines = world.take(alice);
+        let answer = format!(":irc.subspace.local {code} alice {target} :Your message was not");
+        assert!(
+            lines.len() == 1 && lines[0].starts_with(&answer),
+            "{lines:#?}"
+        );
+    }
+}
+
+#[test]
+fn the_monitor_list_is_spelled_as_it_was_asked_for() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    world.join_as("bob", true, "");
+    world.say(alice, "MONITOR + Carol,BOB");
+    world.say(alice, "MONITOR + cArOl");
+    let lines = world.ask(alice, "MONITOR L");
+    assert!(
+        only(&lines, " 732 ").ends_with(" 732 alice BOB,Carol"),
+        "{lines:#?}"
+    );
+    assert!(lines[1].ends_with(" 733 alice :End of MONITOR list"));
+    let lines = world.ask(alice, "MONITOR S");
+    assert!(only(&lines, " 730 ").contains(" 730 alice bob!"));
+    assert!(only(&lines, " 731 ").ends_with(" 731 alice Carol"));
+    world.say(alice, "MONITOR - CAROL,bob");
+    assert_eq!(world.ask(alice, "MONITOR L").len(), 1);
+}
+
+#[test]
+fn nothing_answers_a_notice() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    for line in [
+        "NOTICE",
+        "NOTICE bob",
+        "NOTICE a,b,c,d,e :hi",
+        "NOTICE nobody :hi",
+        "NOTICE #none :hi",
+    ] {
+        let lines = world.ask(alice, line);
+        assert!(lines.is_empty(), "{line}: {lines:#?}");
+        let lines = world.ask(alice, &line.replace("NOTICE", "PRIVMSG"));
+        assert_eq!(lines.len(), 1, "{line}: {lines:#?}");
+    }
+}
+
+#[test]
+fn queries_are_answered_as_modern_irc_has_them() {
+    let mut world = World::new(config());
+    let alice = world.join_as("alice", true, "");
+    world.join_as("bob", true, "");
+    let lines = world.ask(alice, "WHO 0");
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(only(&lines, " 315 ").contains(" 315 alice 0 :"));
+    for (line, answer) in [
+        ("WHOIS", " 431 alice :"),
+        ("WHOIS irc.subspace.local :", " 431 alice :"),
+        ("HELP nonsense", " 524 alice nonsense :"),
+        ("HELP :of all things", " 524 alice * :"),
+    ] {
+        let lines = world.ask(alice, line);
+        assert!(
+            lines.len() == 1 && lines[0].contains(answer),
+            "{line}: {lines:#?}"
+        );
+    }
+    let lines = world.ask(alice, "VERSION");
+    let targets = only(&lines, " TARGMAX=");
+    for token in [",NAMES:4,", ",JOIN:,", ",PART:,", ",MONITOR: "] {
+        assert!(targets.contains(token), "{token}: {targets}");
+    }
+}
