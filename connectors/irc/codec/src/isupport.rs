@@ -15,6 +15,10 @@ const MAX_VALUE: usize = 512;
 /// More ranks than this nobody has.
 const MAX_RANKS: usize = 32;
 
+/// CHANTYPES and PREFIX if a server does not say them, or nothing that makes sense.
+const CHANTYPES: &str = "#&";
+const PREFIX: &str = "(ov)@+";
+
 /// The tokens of numeric 005.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Isupport(BTreeMap<String, String>);
@@ -77,10 +81,12 @@ impl Isupport {
             })
     }
 
-    /// Returns whether a name is that of a channel (CHANTYPES, `#&` if not said).
+    /// Returns whether a name is that of a channel (CHANTYPES, `#&` if not said). A server that says it has no channels at
+    /// all has none to be taken for something else.
     #[must_use]
     pub fn is_channel(&self, name: &str) -> bool {
-        let types = self.get("CHANTYPES").unwrap_or("#&");
+        let told = self.get("CHANTYPES").filter(|types| !types.is_empty());
+        let types = told.unwrap_or(CHANTYPES);
         name.chars()
             .next()
             .is_some_and(|first| types.contains(first))
@@ -117,19 +123,16 @@ impl Isupport {
             .and_then(|(_, limit)| limit.parse().ok())
     }
 
-    /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said).
+    /// The ranks of members from the highest: mode letter and prefix (PREFIX, `(ov)@+` if not said or not readable; an empty
+    /// one says that there are none).
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
-        let prefix = self.get("PREFIX").unwrap_or("(ov)@+");
-        work::count(prefix.len());
-        prefix
-            .strip_prefix('(')
-            .and_then(|value| value.split_once(')'))
-            .map(|(modes, prefixes)| {
-                let ranks = modes.chars().zip(prefixes.chars());
-                ranks.take(MAX_RANKS).collect()
-            })
-            .unwrap_or_default()
+        let told = self.get("PREFIX").unwrap_or(PREFIX);
+        work::count(told.len());
+        if told.is_empty() {
+            return Vec::new();
+        }
+        pairs(told).or_else(|| pairs(PREFIX)).unwrap_or_default()
     }
 
     /// What argument a channel mode takes; an unknown mode takes none.
@@ -171,6 +174,14 @@ impl Isupport {
             .unwrap_or(crate::MAX_BODY)
             .clamp(crate::MAX_BODY, 16 * crate::MAX_BODY)
     }
+}
+
+/// Reads a value of PREFIX; none if it cannot be read.
+fn pairs(value: &str) -> Option<Vec<(char, char)>> {
+    let (modes, prefixes) = value.strip_prefix('(')?.split_once(')')?;
+    let ranks = modes.chars().zip(prefixes.chars());
+    let ranks: Vec<(char, char)> = ranks.take(MAX_RANKS).collect();
+    (!ranks.is_empty() || modes.is_empty()).then_some(ranks)
 }
 
 /// Values may carry `\xHH` for blanks, `=` and backslashes.
@@ -275,5 +286,35 @@ mod tests {
         assert_eq!(isupport.split_ranks("+"), ("v".to_owned(), ""));
         isupport.apply(["PREFIX="]);
         assert!(isupport.ranks().is_empty());
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_nothing() {
+        for prefix in ["ov@+", "(ov", "@+", "(ov)", ")(", "(", ")"] {
+            let mut isupport = Isupport::default();
+            isupport.apply([&*format!("PREFIX={prefix}")]);
+            assert_eq!(
+                isupport.split_ranks("@alice"),
+                ("o".to_owned(), "alice"),
+                "{prefix}"
+            );
+        }
+        let mut isupport = Isupport::default();
+        isupport.apply(["PREFIX=()"]);
+        assert!(isupport.ranks().is_empty());
+        isupport.apply(["PREFIX=(ohv)@%"]);
+        assert_eq!(isupport.ranks(), [('o', '@'), ('h', '%')]);
+        isupport.apply([
+            "CHANTYPES=",
+            "NICKLEN=0",
+            "LINELEN=1",
+            "CASEMAPPING=klingon",
+        ]);
+        assert!(isupport.is_channel("#t") && !isupport.is_channel("bob"));
+        assert_eq!(isupport.line_length(), crate::MAX_BODY);
+        assert_eq!(isupport.case_mapping(), Folding::Ascii);
+        isupport.apply(["TARGMAX=JOIN:0,:,,JOIN", "LINELEN=99999999999999999999"]);
+        assert_eq!(isupport.targets("JOIN"), Some(0));
+        assert_eq!(isupport.line_length(), crate::MAX_BODY);
     }
 }

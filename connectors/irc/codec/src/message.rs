@@ -124,20 +124,28 @@ impl Message {
         Ok(message)
     }
 
-    /// Decodes bytes: UTF-8, else Latin-1 as older networks send it.
+    /// Decodes bytes: UTF-8, also if its last character was cut off, as by servers that shorten lines; else Latin-1, as
+    /// older networks send it.
     ///
     /// # Errors
     /// As [`Message::parse`].
     pub fn parse_bytes(line: &[u8]) -> Result<Self, ParseError> {
-        match std::str::from_utf8(line) {
-            Ok(text) => Self::parse(text),
-            Err(_) => Self::parse(
-                &line
-                    .iter()
-                    .map(|&byte| char::from(byte))
-                    .collect::<String>(),
-            ),
+        let error = match std::str::from_utf8(line) {
+            Ok(text) => return Self::parse(text),
+            Err(error) => error,
+        };
+        let whole = line.get(..error.valid_up_to()).unwrap_or_default();
+        let whole = std::str::from_utf8(whole).unwrap_or_default();
+        // `caf\xe9` ends as a cut character does, but nothing before it tells that it is UTF-8.
+        if error.error_len().is_none() && !whole.is_ascii() {
+            return Self::parse(whole);
         }
+        Self::parse(
+            &line
+                .iter()
+                .map(|&byte| char::from(byte))
+                .collect::<String>(),
+        )
     }
 
     /// Returns a parameter, or the empty text.
@@ -183,4 +191,26 @@ const fn forbidden(c: char) -> bool {
 
 fn word(text: &str) -> String {
     text.replace(|c| forbidden(c) || c == ' ', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_that_was_cut_off_does_not_make_a_line_latin_1() {
+        let text = |line: &[u8]| Message::parse_bytes(line).unwrap().param(1).to_owned();
+        let whole = "PRIVMSG #t :grüße".as_bytes();
+        assert_eq!(text(whole), "grüße");
+        // Within the ß.
+        assert_eq!(text(&whole[..whole.len() - 2]), "grü");
+        let long = "PRIVMSG #t :так 🚀".as_bytes();
+        for cut in 1..4 {
+            assert_eq!(text(&long[..long.len() - cut]), "так ");
+        }
+        assert_eq!(text(b"PRIVMSG #t :caf\xe9"), "café");
+        assert_eq!(text(b"PRIVMSG #t :gr\xfc\xdfe"), "grüße");
+        // Something else than UTF-8 in the middle.
+        assert_eq!(text(b"PRIVMSG #t :\xc3\xbc \xfc x"), "Ã¼ ü x");
+    }
 }
