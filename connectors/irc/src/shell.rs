@@ -32,6 +32,9 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the server may take to accept what we send.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Why a connection ended that the server closed.
+const CLOSED: &str = "The server closed the connection.";
+
 /// Bytes read at once.
 const READ_SIZE: usize = 8192;
 
@@ -142,6 +145,7 @@ impl Shell {
                     self.link = Link::Up(stream);
                     self.lines = LineBuffer::default();
                     self.session.handle_connected(clock);
+                    self.expect_lines();
                 }
                 Event::Connected(Err(reason)) => {
                     self.link = Link::Down;
@@ -149,8 +153,7 @@ impl Shell {
                 }
                 Event::Read(Ok(0)) => {
                     self.link = Link::Down;
-                    self.session
-                        .handle_lost("The server closed the connection.", clock);
+                    self.session.handle_lost(CLOSED, clock);
                 }
                 Event::Read(Ok(size)) => {
                     self.lines.push(buffer.get(..size).unwrap_or_default());
@@ -160,8 +163,7 @@ impl Shell {
                 }
                 Event::Read(Err(error)) => {
                     self.link = Link::Down;
-                    let reason = format!("The connection was lost ({error}).");
-                    self.session.handle_lost(&reason, clock);
+                    self.session.handle_lost(&lost(&error), clock);
                 }
                 Event::Timeout => self.session.handle_timeout(clock),
             }
@@ -176,10 +178,15 @@ impl Shell {
             }
             self.act(outputs).await?;
         }
-        // Some servers take the limit for the text alone; be generous with what we read.
+        self.expect_lines();
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Some servers take the limit of a line for the text alone, or list what they support in one: we are generous with
+    /// what we read.
+    fn expect_lines(&mut self) {
         let limit = self.session.line_length().max(MAX_TAGS);
         self.lines.set_max_body(limit);
-        std::ops::ControlFlow::Continue(())
     }
 
     /// Does what the session wants.
@@ -244,7 +251,7 @@ impl Shell {
         });
         match written.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(format!("The connection was lost ({error}).")),
+            Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err("The server takes nothing any more.".to_owned()),
         }
     }
@@ -276,6 +283,16 @@ async fn drive(link: &mut Link, buffer: &mut [u8]) -> Event {
         Link::Down => std::future::pending().await,
         Link::Connecting(connecting) => Event::Connected(connecting.as_mut().await),
         Link::Up(stream) => Event::Read(stream.read(buffer).await),
+    }
+}
+
+/// Says why a connection is over. Many servers close TLS without saying so first, which is an end like any other: lines
+/// are whole or are not read at all.
+fn lost(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        CLOSED.to_owned()
+    } else {
+        format!("The connection was lost ({error}).")
     }
 }
 

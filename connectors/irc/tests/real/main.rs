@@ -6,6 +6,7 @@ mod client;
 mod inspircd;
 mod network;
 mod ngircd;
+mod odd;
 mod own_server;
 mod servers;
 mod services;

@@ -1,0 +1,76 @@
+//! What servers do to a connection that no specification asks for, scripted here.
+
+use irc_connector::{Irc, IrcConfig};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::client::{Client, assignment};
+use crate::servers::PATIENCE;
+
+/// Reads lines until one begins with that; returns it.
+async fn line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, start: &str) -> String {
+    let search = async {
+        loop {
+            let mut line = String::new();
+            let count = reader.read_line(&mut line).await.unwrap();
+            assert!(count > 0, "the client closed before {start}");
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    };
+    timeout(PATIENCE, search).await.expect(start)
+}
+
+#[tokio::test]
+async fn tls_that_ends_without_a_word_is_an_end_like_any_other() {
+    let folder = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert"), folder.path().join("key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let acceptor = TlsAcceptor::from(tls::server_config(&certificate, &key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let irc = Irc::new(IrcConfig {
+        roots: vec![made.cert.der().clone()],
+        ..IrcConfig::default()
+    });
+    let mut record = assignment("alice", port);
+    record.connection.set("secure", true);
+    record.connection.set("host", "localhost");
+    let mut alice = Client::start_with(&irc, record).await;
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let mut stream = BufReader::new(acceptor.accept(stream).await.unwrap());
+    line(&mut stream, "USER ").await;
+    // The socket is closed, TLS is not.
+    drop(stream);
+    let sentence = alice.state("offline").await;
+    assert!(
+        sentence.starts_with("The server closed the connection. "),
+        "{sentence}"
+    );
+    alice.stop().await;
+}
+
+#[tokio::test]
+async fn the_first_line_may_be_longer_than_any_may_be() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let alice = Client::start(assignment("alice", port)).await;
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let (reader, mut writer) = stream.split();
+    let mut reader = BufReader::new(reader);
+    line(&mut reader, "USER ").await;
+    let others: String = (0..100).map(|n| format!("example.org/cap{n} ")).collect();
+    let offer = format!(":irc.test CAP * LS :{others}server-time\r\n");
+    assert!(offer.len() > 1000);
+    writer.write_all(offer.as_bytes()).await.unwrap();
+    let asked = line(&mut reader, "CAP ").await;
+    assert_eq!(asked.trim_end(), "CAP REQ server-time");
+    drop(stream);
+    alice.stop().await;
+}
