@@ -183,6 +183,10 @@ impl Session {
             _ if message.param(1) == WHO_TOKEN => (message.param(2), message.param(3)),
             _ => return,
         };
+        // We ask about members of our channels only.
+        if !self.shares_channel(nick) {
+            return;
+        }
         let nick = nick.to_owned();
         let gone = flags.starts_with('G');
         if gone && !self.link.away.contains(&nick) {

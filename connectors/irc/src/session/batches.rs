@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use irc_codec::Message;
-use protocol::Timestamp;
+use protocol::{Bounded, Timestamp};
 
 use super::Session;
 
@@ -27,13 +27,27 @@ pub(super) struct Batch {
     pub(super) equal: HashMap<String, usize>,
 }
 
+/// The open batches, by their references. Of too many the oldest is given up: a server that never closes one must not keep
+/// those from us that come later.
+#[derive(Debug)]
+pub(super) struct Batches(Bounded<String, Batch>);
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self(Bounded::new(MAX_OPEN))
+    }
+}
+
+impl Batches {
+    pub(super) fn get_mut(&mut self, reference: &str) -> Option<&mut Batch> {
+        self.0.get_mut(reference)
+    }
+}
+
 impl Session {
     pub(super) fn batch(&mut self, message: &Message) {
         let reference = message.param(0);
         if let Some(opened) = reference.strip_prefix('+') {
-            if self.link.batches.len() >= MAX_OPEN {
-                return;
-            }
             let batch = Batch {
                 kind: message.param(1).to_ascii_lowercase(),
                 target: message.param(2).to_owned(),
@@ -43,9 +57,9 @@ impl Session {
                 last: None,
                 equal: HashMap::new(),
             };
-            self.link.batches.insert(opened.to_owned(), batch);
+            self.link.batches.0.insert(opened.to_owned(), batch);
         } else if let Some(closed) = reference.strip_prefix('-')
-            && let Some(batch) = self.link.batches.remove(closed)
+            && let Some(batch) = self.link.batches.0.remove(closed)
         {
             if is_history(&batch.kind) {
                 self.history_page(&batch);
@@ -72,7 +86,7 @@ impl Session {
     }
 
     fn around<'a>(&'a self, message: &'a Message) -> impl Iterator<Item = (&'a str, &'a Batch)> {
-        let open = |reference: &'a str| Some((reference, self.link.batches.get(reference)?));
+        let open = |reference: &'a str| Some((reference, self.link.batches.0.get(reference)?));
         let first = message.tags.get("batch").and_then(open);
         std::iter::successors(first, move |(_, batch)| {
             batch.parent.as_deref().and_then(open)

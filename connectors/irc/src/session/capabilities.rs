@@ -154,6 +154,10 @@ impl Session {
                 }
             }
             "NEW" => {
+                let name = |item: &str| item.split('=').next() == Some(SASL);
+                if self.link.sasl == Sasl::Refused && list.split_ascii_whitespace().any(name) {
+                    self.link.sasl = Sasl::Not;
+                }
                 self.link.capabilities.offer_anew(&list);
                 self.ask_capabilities();
             }
@@ -189,6 +193,9 @@ impl Session {
         {
             self.schedule_sign_in_check();
             self.link.capabilities.refused.remove(SASL);
+            if self.link.sasl == Sasl::Refused {
+                self.link.sasl = Sasl::Not;
+            }
             self.send_later(&Message::new("CAP", ["LS", &CAP_VERSION.to_string()]));
         }
     }

@@ -95,7 +95,11 @@ impl Session {
             })
             .collect();
         for line in lines {
-            self.outbox.push(line.to_string(), None);
+            let line = line.to_string();
+            // Whatever makes us join again and again, once is enough.
+            if !self.outbox.is_waiting(&line) {
+                self.outbox.push(line, None);
+            }
         }
     }
 
@@ -255,6 +259,7 @@ impl Session {
         if let Some(pending) = asked {
             self.done(pending.request, Ok(activity));
         }
+        self.history_left(&name);
         self.fill_gap(&name);
     }
 
@@ -329,6 +334,9 @@ impl Session {
             } else {
                 self.done(pending.request, Ok(activity));
             }
+        }
+        if self.channel(name).is_none() {
+            self.history_left(name);
         }
     }
 

@@ -152,9 +152,12 @@ impl Session {
             Phase::Ended => {}
             Phase::Stopping { .. } => self.end(),
             _ => {
-                let sentence = match self.link.closing_reason.take() {
-                    Some(text) => format!("{} closed the connection: {text}", self.server()),
-                    None => reason.to_owned(),
+                let sentence = match (&self.link.closing_reason, &self.link.last_words) {
+                    (Some(text), _) => format!("{} closed the connection: {text}", self.server()),
+                    (None, Some(text)) if !self.link.welcomed => {
+                        format!("{reason} The last that it said was: {text}")
+                    }
+                    _ => reason.to_owned(),
                 };
                 if self.is_online() && self.now.elapsed >= self.link.online_since + STABLE {
                     self.failures = 0;
@@ -175,11 +178,16 @@ impl Session {
     /// The server refuses us for a reason that trying again soon will not change.
     pub(super) fn refused(&mut self, sentence: &str) {
         self.actions.push_back(Action::Disconnect);
+        let wait = self.refused_wait();
+        self.go_offline(sentence, wait);
+    }
+
+    /// The wait after a refusal: it doubles with each.
+    pub(super) fn refused_wait(&mut self) -> Duration {
         let first = self.settings.refused_wait;
         let wait = Backoff::new(first, first * MOST_REFUSED_WAIT).after(self.refusals);
         self.refusals = self.refusals.saturating_add(1);
-        let wait = wait + self.random.up_to(self.settings.reconnect_jitter);
-        self.go_offline(sentence, wait);
+        wait + self.random.up_to(self.settings.reconnect_jitter)
     }
 
     fn go_offline(&mut self, sentence: &str, wait: Duration) {

@@ -2,6 +2,7 @@
 //! <https://ircv3.net/specs/extensions/chathistory>.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use gateway::{PERSONS, Seen};
 use irc_codec::Message;
@@ -25,6 +26,8 @@ struct Fill {
     pages: usize,
     /// The newest message that came meanwhile.
     live: Option<Timestamp>,
+    /// Until when the server may take for the next answer.
+    deadline: Duration,
 }
 
 /// Up to when messages are known.
@@ -43,6 +46,10 @@ pub(super) struct History {
     /// Whether the server is still listing who wrote.
     asking: bool,
     since: Option<Timestamp>,
+    /// It did not answer in time, and has answered nothing since.
+    silent: bool,
+    /// A gap of a person was given up on this connection.
+    person_given_up: bool,
 }
 
 fn key(name: &str) -> FoldedName {
@@ -76,6 +83,12 @@ impl History {
         self.filling.clear();
         self.whole.clear();
         (self.persons_whole, self.asking) = (false, false);
+        (self.silent, self.person_given_up) = (false, false);
+    }
+
+    /// Whether it makes no sense to wait for what the server remembers.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
     }
 }
 
@@ -131,7 +144,8 @@ impl Session {
     fn persons_closed(&mut self) {
         let isupport = &self.link.isupport;
         let open = |fill: &Fill| !isupport.is_channel(&fill.name);
-        if !self.history.asking && !self.history.filling.values().any(open) {
+        let given_up = self.history.asking || self.history.person_given_up;
+        if !given_up && !self.history.filling.values().any(open) {
             self.history.persons_whole = true;
         }
     }
@@ -168,6 +182,7 @@ impl Session {
             cursor: self.history.seen.get(&key(name)).copied(),
             pages: 0,
             live: None,
+            deadline: Duration::ZERO,
         };
         self.ask_page(fill);
     }
@@ -203,14 +218,49 @@ impl Session {
             None => Message::new("CHATHISTORY", ["LATEST", &fill.name, "*", &limit]),
         };
         self.send_later(&message);
+        fill.deadline = self.answer_due(self.outbox.waiting());
         self.history.filling.insert(key(&fill.name), fill);
+    }
+
+    pub(super) fn history_due(&self) -> Option<Duration> {
+        self.history
+            .filling
+            .values()
+            .map(|fill| fill.deadline)
+            .min()
+    }
+
+    /// A server that does not answer keeps nothing waiting. Such a gap stays open: the next connection asks for it again.
+    pub(super) fn history_timeout(&mut self) {
+        let now = self.now.elapsed;
+        let isupport = &self.link.isupport;
+        let (mut late, mut person) = (false, false);
+        self.history.filling.retain(|_, fill| {
+            let kept = fill.deadline > now;
+            late |= !kept;
+            person |= !kept && !isupport.is_channel(&fill.name);
+            kept
+        });
+        self.history.silent |= late;
+        self.history.person_given_up |= person;
+    }
+
+    /// We are no longer in a channel, and miss what is said there.
+    pub(super) fn history_left(&mut self, name: &str) {
+        let key = key(name);
+        self.history.filling.remove(&key);
+        self.history.whole.remove(&key);
     }
 
     /// A message of a batch of history.
     pub(super) fn history_message(&mut self, batch: &str, at: Timestamp) {
+        let due = self.answer_due(0);
         if let Some(batch) = self.link.batches.get_mut(batch) {
             batch.count += 1;
             batch.last = batch.last.max(Some(at));
+            if let Some(fill) = self.history.filling.get_mut(&key(&batch.target)) {
+                fill.deadline = fill.deadline.max(due);
+            }
         }
     }
 
@@ -223,6 +273,7 @@ impl Session {
             }
             return;
         };
+        self.history.silent = false;
         let latest = fill.cursor.is_none();
         let progress = batch.last > fill.cursor;
         fill.cursor = fill.cursor.max(batch.last);

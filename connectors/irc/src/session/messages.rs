@@ -45,7 +45,11 @@ impl Session {
         let notice = message.command == "NOTICE";
         // Before the welcome servers only report that they look up a host; messages of bouncers and people are shown.
         let early = self.registering() && self.is_server(&source_of(message));
-        if early || text.is_empty() {
+        if text.is_empty() {
+            return;
+        }
+        if early {
+            self.note_last_words(text);
             return;
         }
         let relayed = message.tags.get("draft/relaymsg");

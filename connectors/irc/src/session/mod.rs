@@ -37,7 +37,8 @@ mod sending;
 mod tasks;
 mod typed;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gateway::{Command, Output};
@@ -49,7 +50,7 @@ pub(crate) use activities::PLATFORM;
 use crate::Settings;
 use attach::Attachments;
 use away::Away;
-use batches::Batch;
+use batches::Batches;
 use channels::Channel;
 use connection::Phase;
 use history::History;
@@ -128,11 +129,13 @@ struct Link {
     sasl: sasl::Sasl,
     isupport: Isupport,
     case: Folding,
+    /// How often the server has changed how it compares names.
+    refolded: u32,
     channels: FoldedMap<Channel>,
     people: members::People,
     /// Who is away, with the text.
     away: FoldedMap<String>,
-    batches: HashMap<String, Batch>,
+    batches: Batches,
     motd: String,
     heard: Duration,
     pinged: Option<Duration>,
@@ -140,6 +143,8 @@ struct Link {
     regain: nick::Regain,
     /// The text of ERROR, the server's reason to close.
     closing_reason: Option<String>,
+    /// What the server said last before the welcome: some give their reason to close there.
+    last_words: Option<String>,
     online_since: Duration,
     ctcp_replies: VecDeque<Duration>,
     /// Channels that nothing can be relayed to under another name.
@@ -243,7 +248,7 @@ impl Session {
         self.link.heard = now.elapsed;
         self.link.pinged = None;
         // Invalid lines are ignored: a server's mistake must not end the connection.
-        if let Ok(message) = Message::parse_bytes(line) {
+        if let Ok(message) = Message::parse_bytes(&readable(line)) {
             self.dispatch(&message);
         }
         self.flush();
@@ -273,6 +278,7 @@ impl Session {
         self.now = now;
         self.connection_timeout();
         self.requests_timeout();
+        self.history_timeout();
         self.sends_timeout();
         self.away_timeout();
         self.regain_timeout();
@@ -287,6 +293,7 @@ impl Session {
         [
             self.connection_due(),
             self.requests.iter().map(|pending| pending.deadline).min(),
+            self.history_due(),
             self.sends_due(),
             self.away_due(),
             self.regain_due(),
@@ -357,4 +364,15 @@ impl Session {
     fn can(&self, capability: &str) -> bool {
         self.link.capabilities.enabled(capability)
     }
+}
+
+/// A line as it can be read. What servers let through within a line costs no message: NUL is left out, and where CR stands
+/// in the middle is a blank.
+fn readable(line: &[u8]) -> Cow<'_, [u8]> {
+    if !line.iter().any(|byte| matches!(byte, b'\0' | b'\r')) {
+        return Cow::Borrowed(line);
+    }
+    let kept = line.iter().filter(|byte| **byte != b'\0');
+    let blank = |&byte: &u8| if byte == b'\r' { b' ' } else { byte };
+    Cow::Owned(kept.map(blank).collect())
 }

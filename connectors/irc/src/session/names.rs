@@ -55,8 +55,12 @@ impl Session {
         while let Some(pending) = self.take_request(
             |kind| matches!(kind, Kind::Names { channel, .. } if case.same(channel, &name)),
         ) {
-            if let Kind::Names { members, .. } = &pending.kind {
-                let answer = self.attendance(&name, members.clone());
+            if let Kind::Names { members, .. } = pending.kind {
+                // Of a channel that we are in the lines before made members.
+                let answer = match self.channel(&name) {
+                    Some(channel) => self.attendance_of(channel),
+                    None => self.attendance(&name, members),
+                };
                 self.done(pending.request, Ok(answer));
             }
         }

@@ -56,6 +56,16 @@ impl Outbox {
         self.capacity.saturating_sub(self.wanted.len())
     }
 
+    /// How many lines wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.wanted.len() + self.background.len()
+    }
+
+    /// Whether somebody waits for just that line to be sent.
+    pub(super) fn is_waiting(&self, line: &str) -> bool {
+        self.wanted.iter().any(|entry| entry.line == line)
+    }
+
     /// Adds a line that somebody wants; the caller has asked for [`Outbox::room`].
     pub(super) fn push(&mut self, line: String, sending: Option<u64>) {
         self.wanted.push_back(Entry { line, sending });

@@ -11,6 +11,12 @@ use crate::record::Record as _;
 /// The longest MOTD that is kept, in bytes.
 const MAX_MOTD: usize = 4096;
 
+/// The longest of the server's last words that is kept, in characters.
+const MAX_WORDS: usize = 200;
+
+/// How often a server may change how it compares names: all that is known by name is looked through each time.
+const MAX_REFOLDED: u32 = 8;
+
 impl Session {
     pub(super) fn register(&mut self) {
         let connection = &self.assignment.connection;
@@ -35,7 +41,10 @@ impl Session {
         if !self.registering() {
             return;
         }
-        message.param(0).clone_into(&mut self.link.nick);
+        // Without a name in it we have the one that we asked for.
+        if !matches!(message.param(0), "" | "*") {
+            message.param(0).clone_into(&mut self.link.nick);
+        }
         self.server_named(message);
         self.link.welcomed = true;
     }
@@ -46,7 +55,8 @@ impl Session {
         let tokens = message.params.iter().take(tokens).skip(1);
         self.link.isupport.apply(tokens.map(String::as_str));
         let case = self.link.isupport.case_mapping();
-        if case != self.link.case {
+        if case != self.link.case && self.link.refolded < MAX_REFOLDED {
+            self.link.refolded += 1;
             self.link.case = case;
             self.refold(case);
             if self.is_online() {
@@ -71,6 +81,12 @@ impl Session {
         link.people.recount(case, link.channels.values());
         link.away.refold(case);
         link.unrelayed.refold(case);
+    }
+
+    /// Remembers what the server says before the welcome.
+    pub(super) fn note_last_words(&mut self, text: &str) {
+        let shown = text.chars().filter(|c| !c.is_control());
+        self.link.last_words = Some(shown.take(MAX_WORDS).collect());
     }
 
     /// RPL_MOTD and the like.

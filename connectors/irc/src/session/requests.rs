@@ -154,11 +154,7 @@ impl Session {
         kind: Kind,
         label: Option<String>,
     ) {
-        // What waits its turn in the outbox takes longer.
-        let waiting = u32::try_from(self.settings.queue - self.outbox.room()).unwrap_or(u32::MAX);
-        let deadline = self.now.elapsed
-            + self.settings.request_timeout
-            + self.settings.interval.saturating_mul(waiting);
+        let deadline = self.answer_due(self.settings.queue - self.outbox.room());
         self.requests.push_back(Pending {
             request,
             socket,
@@ -167,6 +163,14 @@ impl Session {
             label,
             deadline,
         });
+    }
+
+    /// When an answer is due to what is sent after so many lines that wait for their turn.
+    pub(super) fn answer_due(&self, waiting: usize) -> Duration {
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.now.elapsed
+            + self.settings.request_timeout
+            + self.settings.interval.saturating_mul(waiting)
     }
 
     /// Takes the oldest request that fits.
@@ -259,19 +263,21 @@ impl Session {
                 .position(|p| p.label.as_deref() == Some(label))
         });
         let second = message.param(2);
-        let is_nick_error = matches!(
-            error,
-            Numeric(
-                numeric::ERR_NONICKNAMEGIVEN
-                    | numeric::ERR_ERRONEUSNICKNAME
-                    | numeric::ERR_NICKNAMEINUSE
-                    | numeric::ERR_NICKCOLLISION
-                    | numeric::ERR_UNAVAILRESOURCE
-                    | numeric::ERR_NICKTOOFAST
-                    | numeric::ERR_NONICKCHANGE
-                    | numeric::ERR_RESTRICTED
-            )
-        );
+        // ERR_UNAVAILRESOURCE is about a nickname or a channel (RFC 2812, section 5.2).
+        let is_nick_error = !self.link.isupport.is_channel(&about)
+            && matches!(
+                error,
+                Numeric(
+                    numeric::ERR_NONICKNAMEGIVEN
+                        | numeric::ERR_ERRONEUSNICKNAME
+                        | numeric::ERR_NICKNAMEINUSE
+                        | numeric::ERR_NICKCOLLISION
+                        | numeric::ERR_UNAVAILRESOURCE
+                        | numeric::ERR_NICKTOOFAST
+                        | numeric::ERR_NONICKCHANGE
+                        | numeric::ERR_RESTRICTED
+                )
+            );
         let by_name = || {
             self.requests.iter().position(|p| match error {
                 Fail

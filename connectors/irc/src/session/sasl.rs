@@ -18,6 +18,8 @@ pub(super) enum Sasl {
     Asked,
     Answered,
     Done,
+    /// The server said no; it is not asked again before it offers the sign-in anew, or a long time has passed.
+    Refused,
 }
 
 impl Sasl {
@@ -36,10 +38,10 @@ impl Session {
         let plain = self
             .mechanisms()
             .is_none_or(|list| list.split(',').any(|m| m.eq_ignore_ascii_case("PLAIN")));
+        self.link.sasl = if plain { Sasl::Asked } else { Sasl::Refused };
         if !plain && self.registering() && self.assignment.connection.without_account() {
             self.end_negotiation();
         } else if plain {
-            self.link.sasl = Sasl::Asked;
             self.send_now(&Message::new("AUTHENTICATE", ["PLAIN"]));
         } else {
             let sentence = format!(
@@ -139,10 +141,10 @@ impl Session {
 
     /// ERR_NICKLOCKED, ERR_SASLFAIL, ERR_SASLTOOLONG and ERR_SASLABORTED.
     pub(super) fn sign_in_failed(&mut self, text: &str) {
-        if matches!(self.link.sasl, Sasl::Not | Sasl::Done) {
+        if !self.link.sasl.is_under_way() {
             return;
         }
-        self.link.sasl = Sasl::Not;
+        self.link.sasl = Sasl::Refused;
         let connection = &self.assignment.connection;
         let user = connection.username();
         let sentence = format!(
@@ -155,6 +157,11 @@ impl Session {
 
     fn not_signed_in(&mut self, sentence: &str) {
         if self.is_online() {
+            // Networks ban who shows a wrong password over and over, and people want to be told once.
+            if self.link.held {
+                let wait = self.refused_wait();
+                self.link.check_sign_in_at = Some(self.now.elapsed + wait);
+            }
             self.trouble(None, sentence);
         } else {
             self.refused(sentence);

@@ -116,7 +116,9 @@ impl Session {
             return self.tell_said(request, Said::Done);
         }
         let search = match begun {
-            Some(begun) if self.knows_history() => Search::Needed(begun.plus_millis(-CLOCK_SKEW)),
+            Some(begun) if self.knows_history() && !self.history.is_silent() => {
+                Search::Needed(begun.plus_millis(-CLOCK_SKEW))
+            }
             _ => Search::Done,
         };
         self.tasks.push_back(TaskState {
@@ -182,6 +184,8 @@ impl Session {
             return !wanted;
         }
         match search {
+            // It would not answer: then it is said perhaps twice rather than never.
+            Search::Needed(_) if self.history.is_silent() => self.tasks[at].search = Search::Done,
             Search::Needed(since) => {
                 if self.search_history(&target, since) {
                     self.tasks[at].search = Search::Runs(since);

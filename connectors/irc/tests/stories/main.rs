@@ -9,6 +9,7 @@ mod common;
 mod history;
 mod messages;
 mod nick_clash;
+mod odd_servers;
 mod pacing;
 mod queries;
 mod reconnect;
