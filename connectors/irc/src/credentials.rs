@@ -118,7 +118,7 @@ pub(crate) fn connection(
     let mut connection = Connection {
         version: 1,
         id,
-        platform: crate::session::PLATFORM.to_owned(),
+        platform: crate::descriptor::PLATFORM.to_owned(),
         name: host.clone(),
         server,
         nick,

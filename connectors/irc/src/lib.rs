@@ -3,6 +3,7 @@
 mod address;
 mod clock;
 mod credentials;
+mod descriptor;
 mod gate;
 mod options;
 mod own_server;

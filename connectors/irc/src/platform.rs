@@ -1,7 +1,7 @@
 //! The platform as the gateway sees it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use gateway::{ConnectionHandle, Platform};
 use protocol::{
@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::sync::mpsc;
 
 use crate::clock::{now, random};
+use crate::descriptor::DESCRIPTOR;
 use crate::gate::{Gate, Pace};
 use crate::own_server::OwnServer;
 use crate::shell::Reach;
@@ -19,10 +20,6 @@ use crate::{AddressPolicy, Settings, credentials, shell, tls};
 
 /// Commands and outputs that may wait between the gateway and a connection.
 const CHANNEL: usize = 256;
-
-/// IRC's description of itself.
-pub(crate) static DESCRIPTOR: LazyLock<PlatformDescriptor> =
-    LazyLock::new(PlatformDescriptor::default_platform);
 
 /// How the platform behaves.
 #[derive(Clone, Debug, Default)]

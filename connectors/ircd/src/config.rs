@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::ProgramOptions;
 use crate::addresses::AddressRange;
-use crate::server::Secret;
+use crate::secret::Secret;
 
 /// The server's name if nothing says another.
 const LOCAL_NAME: &str = "irc.subspace.local";

@@ -11,6 +11,7 @@ mod config;
 mod options;
 mod proxy;
 mod record;
+mod secret;
 pub mod server;
 mod shell;
 mod store;

@@ -130,7 +130,7 @@ impl Options {
     fn webirc_password(
         &self,
         prefix: &str,
-    ) -> Result<Option<crate::server::Secret>, Contradiction> {
+    ) -> Result<Option<crate::secret::Secret>, Contradiction> {
         let Some(secret) = &self.webirc_password else {
             return Ok(None);
         };
@@ -140,7 +140,7 @@ impl Options {
                 "{prefix}webirc-password: what is given does not begin with a password without blanks"
             ));
         }
-        Ok(Some(crate::server::Secret(password.to_owned())))
+        Ok(Some(crate::secret::Secret(password.to_owned())))
     }
 
     /// The three keys about TLS: all, or none.

@@ -7,9 +7,7 @@ use protocol::{
 };
 
 use super::Session;
-
-/// The id of the platform.
-pub(crate) const PLATFORM: &str = "irc";
+use crate::descriptor::PLATFORM;
 
 /// Something that goes into the archive and to sockets under one id.
 pub(super) struct ArchivedEvent<'a> {

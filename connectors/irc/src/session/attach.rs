@@ -3,8 +3,8 @@
 use gateway::{Attached, Audience, RequestId};
 
 use super::Session;
-use super::activities::PLATFORM;
 use super::connection::Phase;
+use crate::descriptor::PLATFORM;
 
 /// Sockets that may wait for the connection.
 const MAX_WAITING: usize = 256;

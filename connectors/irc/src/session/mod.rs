@@ -45,8 +45,6 @@ use gateway::{Command, Output};
 use irc_codec::{Isupport, Message};
 use protocol::{Assignment, Bounded, FoldedMap, FoldedName, Folding, Timestamp};
 
-pub(crate) use activities::PLATFORM;
-
 use crate::Settings;
 use attach::Attachments;
 use away::Away;

@@ -6,9 +6,8 @@ use protocol::{Activity, ActivityObject, Entity, EventBody, PersonId, RoomId, Ro
 use serde_json::Value;
 
 use super::Session;
-use super::activities::PLATFORM;
 use super::requests::Kind;
-use crate::platform::DESCRIPTOR;
+use crate::descriptor::{DESCRIPTOR, PLATFORM};
 
 /// The longest name of a channel or nickname that is passed on, in bytes.
 const MAX_NAME: usize = 200;

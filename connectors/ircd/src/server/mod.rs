@@ -62,6 +62,7 @@ use protocol::{AccountName, FoldedName, Timestamp};
 
 use crate::config::IrcdConfig;
 use crate::record::{Query, Record, Seen, State};
+pub use crate::secret::Secret;
 use channel::Channel;
 use client::{Client, User, UserId};
 use deliver::Response;
@@ -171,16 +172,6 @@ pub enum Output {
         /// What.
         query: Query,
     },
-}
-
-/// A password; never printed.
-#[derive(Clone, Default, Eq, PartialEq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// Numbers for operators.

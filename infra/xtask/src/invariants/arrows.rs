@@ -9,38 +9,6 @@ use super::paths::paths;
 /// Files that use each other and may: where a package's sources are, the files, and why.
 const KNOWN_CIRCLES: &[(&str, &[&str], &str)] = &[
     (
-        "connectors/irc/src/",
-        &[
-            "credentials",
-            "platform",
-            "session",
-            "session::perform",
-            "shell",
-        ],
-        "the platform starts the shell, whose session asks for the platform's descriptor",
-    ),
-    (
-        "connectors/irc/src/",
-        &["session::masking", "session::secrets"],
-        "masking and finding secrets are one subject in two files",
-    ),
-    (
-        "connectors/ircd/src/",
-        &["config", "server", "server::webirc"],
-        "the configuration has a secret of the server, which asks it what is loopback",
-    ),
-    (
-        "connectors/ircd/src/",
-        &[
-            "server::caps",
-            "server::client",
-            "server::deliver",
-            "server::missed",
-            "server::seen",
-        ],
-        "what a client is told depends on its capabilities, and its state is made of what it is told",
-    ),
-    (
         "connectors/smtp/src/",
         &["mime::bounds", "mime::parameters", "mime::tree"],
         "the bounds are those of the tree, and the tree is read within them",

@@ -54,7 +54,9 @@ fn wrong_passwords_through_a_gateway_keep_out_only_who_sends_them() {
             .all(|from| from.unwrap().to_string() == "192.0.2.7")
     );
     let again = through(&mut world, line);
-    assert!(world.take(again)[0].contains("Too many failed attempts to sign in from 192.0.2.7, wait "));
+    assert!(
+        world.take(again)[0].contains("Too many failed attempts to sign in from 192.0.2.7, wait ")
+    );
     let other = through(&mut world, "WEBIRC gate kiwi host 192.0.2.8");
     assert!(!world.closed.contains(&other));
 }
