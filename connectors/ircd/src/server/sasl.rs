@@ -9,8 +9,8 @@ use super::caps::Caps;
 use super::client::Busy;
 use super::outbox::When;
 use super::pass::split_device;
-use super::registration::{DISABLED, MAX_FAILURES, wait};
 use super::reply::Reply;
+use super::sign_in::{DISABLED, MAX_FAILURES, wait};
 use super::{ClientId, Server};
 use crate::accounts::{Proof, Refusal};
 

@@ -1,26 +1,23 @@
 //! The task that owns the state machine: gives it inputs, and carries out its outputs.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use protocol::{AccountName, SessionRef, Timestamp};
+use protocol::{SessionRef, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::checks::{Checked, Checks};
 use super::outgoing::Outgoing;
-use crate::accounts::{AUTHENTICATION_SECONDS, Accounts, Proof, Refusal};
+use crate::accounts::Accounts;
 use crate::config::Limits;
 use crate::record::Query;
-use crate::server::{AppendId, ClientId, Now, Output, Peer, Secret, Server, Statistics};
+use crate::server::{AppendId, ClientId, Now, Output, Peer, Server, Statistics};
 use crate::store::{Reply, Request};
 
 /// Appends that may be on their way to the disk before clients have to wait.
 const MAX_PENDING: usize = 512;
-
-/// Password checks at a time; others wait.
-const MAX_CHECKS: usize = 32;
 
 /// Bytes that may wait for any client, however much waits for all.
 const SHARE: usize = 64 << 10;
@@ -52,17 +49,6 @@ pub(super) enum Input {
     Closed { id: ClientId, reason: String },
 }
 
-type Results<T> = (
-    mpsc::UnboundedSender<(ClientId, T)>,
-    mpsc::UnboundedReceiver<(ClientId, T)>,
-);
-
-/// An answer of [`Accounts`].
-enum AccountResult {
-    Password(Result<Proof, Refusal>),
-    Names(Result<Vec<AccountName>, String>),
-}
-
 /// What the engine knows of a connection.
 #[derive(Debug)]
 struct Connection {
@@ -77,15 +63,13 @@ struct Connection {
 /// See the module.
 pub(super) struct Engine {
     pub server: Server,
-    pub accounts: Arc<dyn Accounts>,
     pub store: std_mpsc::Sender<Request>,
     pub sendq: usize,
     pub sendq_in_all: usize,
     pub statistics: Arc<Mutex<Statistics>>,
     started: Instant,
     connections: HashMap<ClientId, Connection>,
-    checks: Arc<Semaphore>,
-    checked: Results<AccountResult>,
+    checks: Checks,
 }
 
 impl Engine {
@@ -98,16 +82,13 @@ impl Engine {
     ) -> Self {
         Self {
             server,
-            accounts,
             store,
             sendq: limits.sendq,
             sendq_in_all: limits.sendq_in_all,
             statistics: Arc::default(),
             started,
             connections: HashMap::new(),
-            checks: Arc::new(Semaphore::new(MAX_CHECKS)),
-            // One check per client at a time bounds it.
-            checked: mpsc::unbounded_channel(),
+            checks: Checks::new(accounts),
         }
     }
 
@@ -135,13 +116,13 @@ impl Engine {
                     Some(reply) => self.on_reply(reply),
                     None => break,
                 },
-                Some((id, result)) = self.checked.1.recv() => {
+                Some((id, result)) = self.checks.next() => {
                     let now = self.now();
                     match result {
-                        AccountResult::Password(result) => {
+                        Checked::Password(result) => {
                             self.server.handle_authenticated(id, result, now);
                         }
-                        AccountResult::Names(result) => self.server.handle_names(id, result, now),
+                        Checked::Names(result) => self.server.handle_names(id, result, now),
                     }
                     self.resume(id);
                 }
@@ -317,8 +298,13 @@ impl Engine {
                     name,
                     password,
                     address,
-                } => self.check(client, name, password, address),
-                Output::Names { client, names } => self.find_out(client, names),
+                } => {
+                    // It may have gone since.
+                    if self.connections.contains_key(&client) {
+                        self.checks.password(client, name, password, address);
+                    }
+                }
+                Output::Names { client, names } => self.checks.names(client, names),
                 Output::Append { id, record } => self.ask(Request::Append(id, record)),
                 Output::Query { client, query } => self.query(client, query),
             }
@@ -352,51 +338,6 @@ impl Engine {
             let now = self.now();
             self.server.handle_closed(id, "SendQ exceeded", now);
         }
-    }
-
-    fn find_out(&self, client: ClientId, names: Vec<AccountName>) {
-        let late = Err("it takes too long; try again later".to_owned());
-        self.ask_accounts(client, AccountResult::Names(late), |accounts| async move {
-            AccountResult::Names(accounts.known(names).await)
-        });
-    }
-
-    fn check(&self, client: ClientId, name: String, password: Secret, address: Option<IpAddr>) {
-        if !self.connections.contains_key(&client) {
-            return;
-        }
-        let text = "passwords cannot be checked now, it takes too long; try again later";
-        let late = Err(Refusal::Unavailable(text.to_owned()));
-        self.ask_accounts(
-            client,
-            AccountResult::Password(late),
-            move |accounts| async move {
-                AccountResult::Password(accounts.authenticate(&name, &password.0, address).await)
-            },
-        );
-    }
-
-    /// Asks something about accounts, a few at a time; `late` is the answer if there is none in time.
-    fn ask_accounts<F>(
-        &self,
-        client: ClientId,
-        late: AccountResult,
-        ask: impl FnOnce(Arc<dyn Accounts>) -> F + Send + 'static,
-    ) where
-        F: Future<Output = AccountResult> + Send,
-    {
-        let accounts = Arc::clone(&self.accounts);
-        let checks = Arc::clone(&self.checks);
-        let done = self.checked.0.clone();
-        tokio::spawn(async move {
-            let limit = Duration::from_secs(AUTHENTICATION_SECONDS);
-            let check = async {
-                let _turn = checks.acquire().await;
-                ask(accounts).await
-            };
-            let checked = timeout(limit, check).await.unwrap_or(late);
-            let _ = done.send((client, checked));
-        });
     }
 }
 

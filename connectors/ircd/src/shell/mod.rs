@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod bucket;
+mod checks;
 mod connection;
 mod ended;
 mod engine;

@@ -12,6 +12,7 @@ mod missed;
 mod proxies;
 mod random;
 mod relay;
+mod sasl;
 mod wire;
 
 use std::collections::HashMap;

@@ -1,0 +1,102 @@
+//! QUIT, and the end of a connection whatever its reason (RFC 2812, section 3.1.7).
+
+use irc_codec::Message;
+
+use super::client::UserId;
+use super::outbox::When;
+use super::seen::ANY;
+use super::{ClientId, Now, Server, names};
+
+impl Server {
+    pub(super) fn on_quit(&mut self, id: ClientId, message: &Message) {
+        let text = match message.param(0) {
+            "" => "Quit".to_owned(),
+            text => format!("Quit: {}", names::clip(text, self.config.limits.text)),
+        };
+        self.disconnect(id, &text);
+    }
+
+    /// Sends ERROR with the reason, closes, and forgets a client.
+    pub(super) fn disconnect(&mut self, id: ClientId, reason: &str) {
+        // The response so far comes before the ERROR.
+        if self
+            .response
+            .as_ref()
+            .is_some_and(|response| response.client == id)
+        {
+            self.finish_response();
+        }
+        let line = super::reply::wire(&Message::new("ERROR", [reason]));
+        self.push(
+            id,
+            names::clip(&line, super::reply::LINE - 2).to_owned(),
+            When::Always,
+        );
+        self.outbox.close(id);
+        self.forget(id, reason);
+    }
+
+    /// A connection ended by itself.
+    pub fn handle_closed(&mut self, id: ClientId, reason: &str, now: Now) {
+        self.now = now;
+        self.forget(id, reason);
+    }
+
+    /// The server stops: everybody is told.
+    pub fn handle_shutdown(&mut self, reason: &str, now: Now) {
+        self.now = now;
+        self.end_all_playbacks();
+        let all: Vec<ClientId> = self.clients.keys().copied().collect();
+        for id in all {
+            let line = super::reply::wire(&Message::new("ERROR", [reason]));
+            self.push(id, line, When::Always);
+            self.outbox.close(id);
+        }
+        self.clients.clear();
+    }
+
+    fn forget(&mut self, id: ClientId, reason: &str) {
+        let Some(client) = self.clients.remove(&id) else {
+            return;
+        };
+        self.deadlines.remove(&(client.deadline, id));
+        for nick in client.monitor.keys() {
+            self.unmonitor(id, nick);
+        }
+        self.leave_address(client.peer.address);
+        self.end_playback(&client, reason);
+        let Some(user_id) = client.user else {
+            return;
+        };
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        user.sessions.retain(|session| *session != id);
+        if user.sessions.is_empty() {
+            self.quit(user_id, reason);
+        } else {
+            self.update_away(user_id);
+        }
+    }
+
+    fn quit(&mut self, user_id: UserId, reason: &str) {
+        let event = self.event(user_id, "QUIT", [reason]);
+        let audience = self.neighbours(user_id);
+        self.relay(audience, &event, When::Always);
+        let Some(user) = self.users.remove(&user_id) else {
+            return;
+        };
+        self.nicks.remove(&names::fold(&user.nick));
+        for key in &user.channels {
+            if let Some(channel) = self.channels.get_mut(key) {
+                channel.members.remove(&user_id);
+            }
+            self.forget_if_empty(key);
+        }
+        self.notify_monitors(&user.nick, false);
+        if let Some(account) = &user.account {
+            self.note_seen(account, ANY, self.last_id);
+        }
+        self.remember_for_whowas(&user);
+    }
+}
