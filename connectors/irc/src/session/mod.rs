@@ -34,6 +34,7 @@ mod requests;
 mod sasl;
 mod secrets;
 mod sending;
+mod sent;
 mod tasks;
 mod typed;
 
@@ -57,7 +58,7 @@ use numerics::ErrorReply;
 use outbox::Outbox;
 use requests::Pending;
 use secrets::Secrets;
-use sending::Sending;
+use sent::Sending;
 use tasks::TaskState;
 
 /// The time, in both senses.
