@@ -13,6 +13,9 @@ use super::requests::Kind;
 /// The away message while no socket is attached.
 const AWAY_TEXT: &str = "Not at the keyboard; messages are kept";
 
+/// The longest text of somebody who is away that is kept, in bytes.
+const MAX_TEXT: usize = 512;
+
 /// Channels with more members are not asked who is away.
 const MAX_WHO: usize = 200;
 
@@ -130,7 +133,10 @@ impl Session {
     }
 
     /// Remembers who is away, and sends it to sockets if it is new.
-    fn set_away(&mut self, nick: &str, text: Option<String>) {
+    fn set_away(&mut self, nick: &str, mut text: Option<String>) {
+        if let Some(text) = &mut text {
+            text.truncate(text.floor_char_boundary(MAX_TEXT));
+        }
         let known = self.link.away.get(nick);
         if known == text.as_ref() {
             return;

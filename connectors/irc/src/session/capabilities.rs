@@ -38,9 +38,6 @@ const WANTED: &[&str] = &[
 /// The longest list of one CAP REQ, in bytes.
 const MAX_REQUEST: usize = 400;
 
-/// More capabilities than this are not remembered.
-const MAX_OFFERED: usize = 256;
-
 /// What is offered, asked for and granted.
 #[derive(Debug, Default)]
 pub(super) struct Capabilities {
@@ -62,7 +59,8 @@ impl Capabilities {
     fn offer(&mut self, list: &str) {
         for item in list.split_ascii_whitespace() {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
-            if self.offered.len() < MAX_OFFERED || self.offered.contains_key(name) {
+            // A list has no end; what we would not ask for is not remembered.
+            if WANTED.contains(&name) || name == SASL {
                 self.offered.insert(name.to_owned(), value.to_owned());
             }
         }

@@ -14,6 +14,9 @@ use super::batches::Batch;
 /// Rooms and persons whose newest message is remembered.
 const MAX_TARGETS: usize = 10_000;
 
+/// The longest name of one, in bytes.
+const MAX_NAME: usize = 256;
+
 /// Persons asked for after an absence.
 const MAX_PERSONS: usize = 50;
 
@@ -73,7 +76,7 @@ impl History {
         let key = key(name);
         if let Some(seen) = self.seen.get_mut(&key) {
             *seen = at.max(*seen);
-        } else if self.seen.len() < MAX_TARGETS {
+        } else if self.seen.len() < MAX_TARGETS && name.len() <= MAX_NAME {
             self.seen.insert(key, at);
         }
     }
@@ -342,5 +345,26 @@ impl Session {
             self.history.note(&name, since);
         }
         self.fill_gap(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_has_a_bound() {
+        let mut history = History::new(vec![("#t".to_owned(), Timestamp::from_millis(1))]);
+        history.note(&"n".repeat(8_000), Timestamp::from_millis(2));
+        assert_eq!(history.seen.len(), 1);
+        for number in 0..2 * MAX_TARGETS {
+            history.note(&format!("n{number}"), Timestamp::from_millis(2));
+        }
+        assert_eq!(history.seen.len(), MAX_TARGETS);
+        history.note("#T", Timestamp::from_millis(3));
+        assert_eq!(
+            history.seen.get(&key("#t")),
+            Some(&Timestamp::from_millis(3))
+        );
     }
 }

@@ -44,7 +44,8 @@ impl Session {
         let history = self.in_history(message);
         let notice = message.command == "NOTICE";
         // Before the welcome servers only report that they look up a host; messages of bouncers and people are shown.
-        let early = self.registering() && self.is_server(&source_of(message));
+        let early = self.registering() && !self.link.welcomed;
+        let early = early && self.is_server(&source_of(message));
         if text.is_empty() {
             return;
         }

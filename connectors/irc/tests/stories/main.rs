@@ -10,6 +10,7 @@ mod history;
 mod messages;
 mod nick_clash;
 mod odd_servers;
+mod odd_welcomes;
 mod pacing;
 mod queries;
 mod reconnect;

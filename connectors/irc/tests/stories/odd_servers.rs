@@ -38,21 +38,6 @@ fn what_a_line_must_not_contain_costs_no_message() {
 }
 
 #[test]
-fn a_welcome_without_a_name_leaves_us_ours() {
-    for welcome in [":irc.test 001", ":irc.test 001 *", ":irc.test 001 :"] {
-        let mut story = Story::new(assignment());
-        story.connect();
-        story.server(welcome);
-        story.server(":irc.test 376 alice :End");
-        assert_eq!(
-            story.state().1,
-            "Connected to irc.test as alice.",
-            "{welcome}"
-        );
-    }
-}
-
-#[test]
 fn settings_that_make_no_sense_are_survived() {
     for tokens in [
         "CHANTYPES=",
@@ -178,83 +163,13 @@ fn tags_of_eight_kibibytes_are_read() {
     assert_eq!(story.texts().len(), 5);
 }
 
-/// Minutes with a server that offers the sign-in when it is asked, and refuses it.
-fn refusing(story: &mut Story, minutes: u32) {
-    for _ in 0..minutes {
-        let before = story.sent.len();
-        let asked =
-            |story: &Story, line: &str| story.sent[before..].iter().any(|sent| sent == line);
-        story.pass_alive(1);
-        if asked(story, "CAP LS 302") {
-            story.server(":irc.test CAP alice LS :sasl=PLAIN");
-        }
-        if asked(story, "CAP REQ sasl") {
-            story.server(":irc.test CAP alice ACK :sasl");
-        }
-        if asked(story, "AUTHENTICATE PLAIN") {
-            story.server("AUTHENTICATE +");
-            story.server(":irc.test 904 alice :SASL authentication failed");
-        }
-    }
-}
-
 #[test]
-fn a_password_that_is_refused_is_not_shown_every_minute() {
-    let mut record = assignment();
-    record.connection.set("sasl", true);
-    record.connection.password = Some("wrong".to_owned());
-    record.connection.channels = vec!["#a".to_owned()];
-    let mut story = Story::new(record);
-    story.command(Command::Audience { sockets: 1 });
-    story.connect();
-    story.server(":irc.test CAP * LS :");
-    story.welcome("alice", "CHANTYPES=#");
-    story.sent.clear();
-    story.outputs.clear();
-    let attempts = |story: &Story| {
-        let is = |line: &&String| *line == "AUTHENTICATE PLAIN";
-        story.sent.iter().filter(is).count()
-    };
-    let complaints = |story: &Story| {
-        let told = story.activities().into_iter();
-        let errors = told.filter_map(|(activity, ..)| activity.error.as_deref());
-        errors
-            .filter(|error| error.contains("refused the password"))
-            .count()
-    };
-    // The services come, and do not like it.
-    refusing(&mut story, 14);
-    assert_eq!((attempts(&story), complaints(&story)), (1, 1));
-    // Something else that is offered does not make it right.
-    story.server(":irc.test CAP alice NEW :away-notify");
-    story.server(":irc.test CAP alice ACK :away-notify");
-    assert_eq!(attempts(&story), 1);
-    // After a long time, or when it is offered anew, it is tried again.
-    refusing(&mut story, 6);
-    assert_eq!((attempts(&story), complaints(&story)), (2, 2));
-    story.server(":irc.test CAP alice NEW :sasl=PLAIN");
-    assert_eq!(attempts(&story), 3);
-    story.server("AUTHENTICATE +");
-    story.server(":irc.test 903 alice :ok");
-    assert!(story.sent.contains(&"JOIN #a".to_owned()));
-}
-
-#[test]
-fn only_mechanisms_that_we_do_not_have_are_complained_of_once() {
-    let mut record = assignment();
-    record.connection.set("sasl", true);
-    record.connection.password = Some("secret".to_owned());
-    let mut story = Story::new(record);
-    story.connect();
-    story.server(":irc.test CAP * LS :");
-    story.welcome("alice", "CHANTYPES=#");
-    story.server(":irc.test CAP alice NEW :sasl=EXTERNAL");
-    story.server(":irc.test CAP alice ACK :sasl");
-    story.outputs.clear();
-    for _ in 0..5 {
-        story.server(":irc.test CAP alice NEW :example.org/x");
-    }
-    assert!(story.activities().is_empty(), "{:#?}", story.activities());
+fn a_text_of_who_is_away_is_kept_as_long_as_it_makes_sense() {
+    let mut story = Story::online(assignment(), "away-notify", "CHANTYPES=#");
+    story.join("#t", "alice bob");
+    story.server(&format!(":bob!b@h AWAY :{}", "\u{e4}".repeat(4_001)));
+    let (activity, ..) = story.only();
+    assert_eq!(activity.content().unwrap().len(), 512);
 }
 
 #[test]
@@ -356,41 +271,4 @@ fn a_channel_that_is_not_available_is_no_nickname() {
     assert!(story.answer(request).is_none());
     story.server(":alice!al@host.test NICK :al");
     assert!(story.answer(request).unwrap().is_ok());
-}
-
-#[test]
-fn what_a_server_says_last_is_why_it_closes() {
-    let mut story = Story::new(assignment());
-    story.connect();
-    story.server(":tmi.test NOTICE * :Checking\u{2} you");
-    story.server(":tmi.test NOTICE * :Login authentication failed");
-    story.lost("The server closed the connection.");
-    let (_, sentence) = story.state();
-    assert!(
-        sentence.starts_with(
-            "The server closed the connection. The last that it said was: Login authentication failed. Next"
-        ),
-        "{sentence}"
-    );
-    // ERROR says it better, and of what was said at the last connection nothing is left.
-    story.elapsed = story.session.poll_timeout().unwrap();
-    story.connect();
-    story.server(":tmi.test NOTICE * :Looking up your host");
-    story.server("ERROR :Closing link: go away");
-    story.lost("The server closed the connection.");
-    let (_, sentence) = story.state();
-    assert!(
-        sentence.starts_with("irc.test closed the connection: Closing link: go away. Next"),
-        "{sentence}"
-    );
-    story.elapsed = story.session.poll_timeout().unwrap();
-    story.connect();
-    story.server(":tmi.test NOTICE * :Looking up your host");
-    story.welcome("alice", "CHANTYPES=#");
-    story.lost("The server closed the connection.");
-    let (_, sentence) = story.state();
-    assert!(
-        sentence.starts_with("The server closed the connection. Next"),
-        "{sentence}"
-    );
 }
