@@ -181,7 +181,8 @@ pub const MAX_CHANNELS: usize = 200;
 /// `accounts/<account>/connections/<id>.json`: an always-on connection.
 ///
 /// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
-/// itself; in answers of the API it is absent.
+/// itself; in answers of the API it is absent. Keys of channels are sealed in the store, `#channel sealed:v1.…`, and in
+/// clear everywhere else; records of earlier versions have them in clear.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Connection {
     /// Version of this record's format; 1.

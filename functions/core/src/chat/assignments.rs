@@ -11,7 +11,6 @@ use storage_adapter::ObjectStore;
 use crate::chat::Chat;
 use crate::kernel::config::Connector;
 use crate::kernel::fields;
-use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{answer, parse_json, query};
@@ -130,7 +129,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let folding = platform.folding();
         let edited = self
             .kernel
-            .edit::<Connection, Connection>(&keys::connection(account, id), |connection| {
+            .edit_connection::<Connection>(account, id, |connection| {
                 // What is said of it is taken over; a flag that is not, stays.
                 connection.fields.retain(|_, value| value.is_boolean());
                 connection.fields.extend(wanted.fields.clone());

@@ -193,29 +193,26 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         };
         let result = self
             .kernel
-            .edit::<Connection, Result<Connection, Failure>>(
-                &keys::connection(account, id),
-                |connection| {
-                    let mut changed = connection.clone();
-                    if let (Some(moved), Some(connector)) = (moved, &connector) {
-                        moved.clone_into(&mut changed.platform);
-                        changed.connector.clone_from(connector);
-                        changed
-                            .fields
-                            .retain(|name, _| platform.field(name).is_some());
+            .edit_connection::<Result<Connection, Failure>>(account, id, |connection| {
+                let mut changed = connection.clone();
+                if let (Some(moved), Some(connector)) = (moved, &connector) {
+                    moved.clone_into(&mut changed.platform);
+                    changed.connector.clone_from(connector);
+                    changed
+                        .fields
+                        .retain(|name, _| platform.field(name).is_some());
+                }
+                if let Some(password) = &password {
+                    changed.password.clone_from(password);
+                }
+                match apply(&mut changed, changes, &platform, &others, &own) {
+                    Ok(()) => {
+                        *connection = changed.clone();
+                        Edit::Write(Ok(changed))
                     }
-                    if let Some(password) = &password {
-                        changed.password.clone_from(password);
-                    }
-                    match apply(&mut changed, changes, &platform, &others, &own) {
-                        Ok(()) => {
-                            *connection = changed.clone();
-                            Edit::Write(Ok(changed))
-                        }
-                        Err(failure) => Edit::Keep(Err(failure)),
-                    }
-                },
-            )
+                    Err(failure) => Edit::Keep(Err(failure)),
+                }
+            })
             .await?;
         let connection = result.ok_or_else(missing)??;
         // One that kept it until now has to let go of it.
@@ -264,12 +261,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(id == PRIVATE_CONNECTION && self.connectors.network().await?.is_some())
     }
 
-    /// Reads all connections of an account, secrets sealed.
+    /// Reads all connections of an account, passwords sealed.
     pub(crate) async fn connections(
         &self,
         account: &AccountName,
     ) -> Result<Vec<Connection>, StoreError> {
-        let mut connections = self.kernel.load_all(&keys::connections(account)).await?;
+        let mut connections = self.kernel.load_connections(account).await?;
         self.at_current_address(&mut connections).await?;
         Ok(connections)
     }
@@ -278,7 +275,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         if !is_id(id) {
             return Err(missing());
         }
-        let found = self.kernel.load(&keys::connection(account, id)).await?;
+        let found = self.kernel.load_connection(account, id).await?;
         let (mut connection, _) = found.ok_or_else(missing)?;
         let one = std::slice::from_mut(&mut connection);
         self.at_current_address(one).await?;
@@ -304,9 +301,10 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             keys::connections(account),
             keys::connection(account, &connection.id),
         );
+        let sealed = self.kernel.sealed_connection(account, connection);
         let added = self
             .kernel
-            .add_within(&prefix, &key, connection, MAX_CONNECTIONS);
+            .add_within(&prefix, &key, &sealed, MAX_CONNECTIONS);
         added.await?.then_some(()).ok_or_else(full)
     }
 

@@ -14,7 +14,6 @@ use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
 use crate::kernel::fields::{self, InvalidField};
-use crate::kernel::keys;
 use crate::kernel::keys::is_id;
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
@@ -190,10 +189,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         let platforms = self.connectors.registry().await?;
         let configured = &self.kernel.config().connectors;
-        let key = keys::connection(account, id);
         let edited = self
             .kernel
-            .edit::<Connection, Vec<RefusedEvent>>(&key, |connection| {
+            .edit_connection::<Vec<RefusedEvent>>(account, id, |connection| {
                 let platform = platforms.platform(&connection.platform, configured);
                 let (mut changed, mut refused) = (false, Vec::new());
                 for (event, body) in changes {

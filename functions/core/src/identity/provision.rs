@@ -54,11 +54,12 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             };
             connection.set("sasl", true);
             lead_to(&mut connection, network);
-            match self
+            let connection = self.kernel.sealed_connection(account, &connection);
+            let stored = self
                 .kernel
                 .store(&key, &connection, PutMode::IfAbsent)
-                .await
-            {
+                .await;
+            match stored {
                 Ok(_) => {}
                 // Another request was quicker; its token counts.
                 Err(StoreError::Precondition) => self.remove_grant(account, &grant).await?,
@@ -108,8 +109,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         &self,
         account: &AccountName,
     ) -> Result<Option<(Connection, BearerToken)>, StoreError> {
-        let key = keys::connection(account, PRIVATE_CONNECTION);
-        let found = match self.kernel.load::<Connection>(&key).await {
+        let found = self.kernel.load_connection(account, PRIVATE_CONNECTION);
+        let found = match found.await {
             Err(StoreError::Damaged(_)) => None,
             found => found?,
         };
@@ -171,10 +172,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Err(error) => return Err(error),
         };
         let before = connection.password.clone();
-        let key = keys::connection(account, PRIVATE_CONNECTION);
         let now = self
             .kernel
-            .edit::<Connection, Option<String>>(&key, |stored| {
+            .edit_connection(account, PRIVATE_CONNECTION, |stored| {
                 // Another request may have been quicker; its token counts.
                 if stored.password != before {
                     return Edit::Keep(stored.password.clone());

@@ -19,7 +19,7 @@ const MOST: usize = 1_000;
 /// The longest channel name in bytes; RFC 2812 has 50, networks allow more.
 const MAX_CHANNEL: usize = 100;
 /// The longest key of a channel in bytes.
-const MAX_KEY: usize = 50;
+pub(crate) const MAX_KEY: usize = 50;
 
 /// Returns a text of a descriptor; empty if there is none.
 pub(crate) fn said<'a>(of: &'a Value, key: &str) -> &'a str {

@@ -1,6 +1,7 @@
 //! Small JSON records in the object store.
 
 mod account;
+mod connection;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -190,6 +190,8 @@ fn connections_are_made_changed_and_deleted() {
         (&"irc-1".into(), &true.into())
     );
     assert!(!functions.dump().contains("hunter2"));
+    assert_eq!(made["channels"], json!(["#a", "#b key"]));
+    assert!(!functions.dump().contains("#b key"));
     assert_eq!(
         api("POST", "/api/connections", wanted).json()["server"],
         Value::Null,
@@ -223,6 +225,7 @@ fn connections_are_made_changed_and_deleted() {
         (&false.into(), &json!(["#a", "#b key"]))
     );
     assert_eq!(api("GET", &path, NOTHING).json(), patched);
+    assert!(!functions.dump().contains("#b key"));
     for (bad, part) in [
         (json!({"host": "a b"}), "host"),
         (json!({"port": 0}), "port"),

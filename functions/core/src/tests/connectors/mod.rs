@@ -174,6 +174,18 @@ fn connections_remember_channels_and_nick() {
         (&connection["channels"], &connection["nick"]),
         (&json!(["#new key"]), &"alice_".into())
     );
+    assert!(!s.functions.dump().contains("#new key"));
+    let assigned = signed(
+        &s.functions,
+        "GET",
+        "/connector/assignments?account=alice",
+        &Value::Null,
+    )
+    .json();
+    assert_eq!(
+        assigned["assignments"][0]["connection"]["channels"],
+        json!(["#new key"])
+    );
     // One that was removed meanwhile.
     let gone = json!({"event": "left", "channel": "#new", "connection": "0123456789abcdef"});
     assert_eq!(
@@ -225,7 +237,7 @@ fn credentials_of_a_client_are_remembered() {
     let s = setup();
     let connection = json!({
         "version": 1, "id": "x", "platform": "irc", "name": "irc.example", "server": "irc.example", "host": "irc.example",
-        "port": 6697, "secure": true, "nick": "al", "sasl": true, "password": "one", "channels": [], "enabled": true,
+        "port": 6697, "secure": true, "nick": "al", "sasl": true, "password": "one", "channels": ["#a k-one"], "enabled": true,
         "connector": "", "created": "2026-01-15T10:00:00.000Z"
     });
     let post = |connection: &Value| {
@@ -245,7 +257,9 @@ fn credentials_of_a_client_are_remembered() {
     let second = post(&changed).json();
     assert_eq!(second["connection"]["id"], first["connection"]["id"]);
     assert_eq!(second["connection"]["password"], "two");
-    assert!(!s.functions.dump().contains("\"two\""));
+    assert_eq!(second["connection"]["channels"], json!(["#a k-one"]));
+    let dump = s.functions.dump();
+    assert!(!dump.contains("\"two\"") && !dump.contains("k-one"));
     for (field, value) in [
         ("host", json!("a b")),
         ("nick", json!("")),

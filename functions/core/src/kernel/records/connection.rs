@@ -1,0 +1,219 @@
+//! Connections as they lie in the store. The key of a channel is a secret like the password, so it is sealed there, in the
+//! place of the key: `#channel sealed:v1.…`. Everywhere else in the functions it is in clear.
+//!
+//! Records of earlier versions have keys in clear. They are read as they are, and sealed when the record is written next.
+
+use protocol::{AccountName, Connection};
+use storage_adapter::{ETag, MaybeSend, ObjectStore, StoreError};
+
+use super::Edit;
+use crate::kernel::Kernel;
+use crate::kernel::fields::MAX_KEY;
+use crate::kernel::host::Host;
+use crate::kernel::keys;
+
+/// Begins a sealed key.
+const SEALED: &str = "sealed:";
+
+/// Returns what was sealed, if it is a sealed key. One in clear may begin alike, but is never as long: a nonce and a tag
+/// alone are longer than a key may be.
+fn sealed(key: &str) -> Option<&str> {
+    key.strip_prefix(SEALED).filter(|_| key.len() > MAX_KEY)
+}
+
+/// What the key of a channel is sealed for. The password is sealed for the connection alone, so neither opens in the
+/// place of the other.
+fn context(connection: &str, channel: &str) -> String {
+    format!("{connection}\n{channel}")
+}
+
+impl<S: ObjectStore, H: Host> Kernel<S, H> {
+    /// Reads a connection; `None` if there is none. The password stays sealed.
+    pub(crate) async fn load_connection(
+        &self,
+        account: &AccountName,
+        id: &str,
+    ) -> Result<Option<(Connection, ETag)>, StoreError> {
+        let key = keys::connection(account, id);
+        let Some((mut connection, etag)) = self.load(&key).await? else {
+            return Ok(None);
+        };
+        self.open_channels(account, &mut connection);
+        Ok(Some((connection, etag)))
+    }
+
+    /// Reads all connections of an account that can be read. Passwords stay sealed.
+    pub(crate) async fn load_connections(
+        &self,
+        account: &AccountName,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let mut connections = self.load_all(&keys::connections(account)).await?;
+        for connection in &mut connections {
+            self.open_channels(account, connection);
+        }
+        Ok(connections)
+    }
+
+    /// Changes a connection by compare and swap; `None` if there is none.
+    pub(crate) async fn edit_connection<R: MaybeSend>(
+        &self,
+        account: &AccountName,
+        id: &str,
+        mut change: impl FnMut(&mut Connection) -> Edit<R> + MaybeSend,
+    ) -> Result<Option<R>, StoreError> {
+        let key = keys::connection(account, id);
+        let edited = self.edit::<Connection, R>(&key, |connection| {
+            let unopened = self.open_channels(account, connection);
+            let edit = change(connection);
+            if let Edit::Write(_) = &edit {
+                self.seal_channels(account, connection, &unopened);
+            }
+            edit
+        });
+        edited.await
+    }
+
+    /// Returns a new connection as it may be written.
+    pub(crate) fn sealed_connection(
+        &self,
+        account: &AccountName,
+        connection: &Connection,
+    ) -> Connection {
+        let mut connection = connection.clone();
+        self.seal_channels(account, &mut connection, &[]);
+        connection
+    }
+
+    /// Opens the keys of channels. A channel whose key was sealed with another master key, or for another channel, is left
+    /// without it; its entry is returned as it was.
+    fn open_channels(&self, account: &AccountName, connection: &mut Connection) -> Vec<String> {
+        let mut unopened = Vec::new();
+        for entry in &mut connection.channels {
+            let Some((name, key)) = entry.split_once(' ') else {
+                continue;
+            };
+            let Some(sealed) = sealed(key) else {
+                continue;
+            };
+            let context = context(&connection.id, name);
+            *entry = match self.keys.open(account, &context, sealed) {
+                Ok(key) => format!("{name} {key}"),
+                Err(_) => {
+                    let name = name.to_owned();
+                    unopened.push(std::mem::take(entry));
+                    name
+                }
+            };
+        }
+        unopened
+    }
+
+    /// Seals the keys of channels. A channel that has none now gets its entry back that could not be opened: with the
+    /// master key that it was sealed with it is of use again.
+    fn seal_channels(
+        &self,
+        account: &AccountName,
+        connection: &mut Connection,
+        unopened: &[String],
+    ) {
+        for entry in &mut connection.channels {
+            let Some((name, key)) = entry.split_once(' ') else {
+                let same = |old: &&String| old.split(' ').next() == Some(entry.as_str());
+                if let Some(old) = unopened.iter().find(same) {
+                    old.clone_into(entry);
+                }
+                continue;
+            };
+            let context = context(&connection.id, name);
+            *entry = match self.keys.seal(account, &context, key, self.random()) {
+                Ok(sealed) => format!("{name} {SEALED}{sealed}"),
+                // Rather without its key than with it in clear.
+                Err(_) => name.to_owned(),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::PRIVATE_CONNECTION;
+    use storage_adapter::PutMode;
+
+    use super::*;
+    use crate::testing::{TestFunctions, block_on, functions};
+
+    /// The private connection of alice, with these channels in its record.
+    fn with_channels(channels: &[&str]) -> (TestFunctions, AccountName) {
+        let functions = functions();
+        functions.sign_up("alice");
+        let alice: AccountName = "alice".parse().unwrap();
+        put(&functions, &alice, channels);
+        (functions, alice)
+    }
+
+    fn put(functions: &TestFunctions, account: &AccountName, channels: &[&str]) {
+        let mut record = stored(functions, account);
+        record.channels = channels.iter().map(|&entry| entry.to_owned()).collect();
+        let key = keys::connection(account, PRIVATE_CONNECTION);
+        block_on(functions.kernel.store(&key, &record, PutMode::Overwrite)).unwrap();
+    }
+
+    /// The record as it is in the store.
+    fn stored(functions: &TestFunctions, account: &AccountName) -> Connection {
+        let key = keys::connection(account, PRIVATE_CONNECTION);
+        block_on(functions.kernel.load(&key)).unwrap().unwrap().0
+    }
+
+    fn read(functions: &TestFunctions, account: &AccountName) -> Vec<String> {
+        let found = block_on(
+            functions
+                .kernel
+                .load_connection(account, PRIVATE_CONNECTION),
+        );
+        found.unwrap().unwrap().0.channels
+    }
+
+    fn edit(functions: &TestFunctions, account: &AccountName) {
+        let edited = functions
+            .kernel
+            .edit_connection(account, PRIVATE_CONNECTION, |connection| {
+                connection.channels.push("#new".to_owned());
+                Edit::Write(())
+            });
+        block_on(edited).unwrap().unwrap();
+    }
+
+    #[test]
+    fn keys_in_clear_are_read_and_sealed_with_the_next_write() {
+        // One of them looks as if it were sealed, and is not.
+        let old = ["#a", "#b hunter2", "#c sealed:v1.x"];
+        let (functions, alice) = with_channels(&old);
+        assert_eq!(read(&functions, &alice), old);
+        assert_eq!(stored(&functions, &alice).channels, old);
+        edit(&functions, &alice);
+        let written = stored(&functions, &alice).channels;
+        assert_eq!((&*written[0], &*written[3]), ("#a", "#new"));
+        assert!(written[1].starts_with("#b sealed:v1."), "{written:?}");
+        assert!(written[2].starts_with("#c sealed:v1."), "{written:?}");
+        assert!(!functions.dump().contains("hunter2"));
+        assert_eq!(read(&functions, &alice), [&old[..], &["#new"]].concat());
+    }
+
+    #[test]
+    fn a_key_opens_for_its_channel_only_and_is_kept_if_it_does_not_open() {
+        let (functions, alice) = with_channels(&["#a hunter2"]);
+        edit(&functions, &alice);
+        let sealed = stored(&functions, &alice).channels.swap_remove(0);
+        // As it were with another master key, too.
+        let moved = sealed.replace("#a ", "#b ");
+        let password = stored(&functions, &alice).password.unwrap();
+        let password = format!("#c {SEALED}{password}");
+        put(&functions, &alice, &[&moved, &password]);
+        assert_eq!(read(&functions, &alice), ["#b", "#c"]);
+        edit(&functions, &alice);
+        assert_eq!(
+            stored(&functions, &alice).channels,
+            [moved, password, "#new".to_owned()]
+        );
+    }
+}
