@@ -40,6 +40,7 @@ trait Erased: MaybeSend + MaybeSync {
     fn delete_many<'a>(&'a self, keys: &'a [String]) -> Answer<'a, ()>;
     fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> Answer<'a, Vec<Entry>>;
     fn tidy(&self, older_than_millis: i64) -> Answer<'_, usize>;
+    fn room(&self) -> Option<u64>;
     fn versions(&self) -> Versions;
 }
 
@@ -68,6 +69,10 @@ impl<S: ObjectStore> Erased for Shared<S> {
 
     fn tidy(&self, older_than_millis: i64) -> Answer<'_, usize> {
         Box::pin(self.0.tidy(older_than_millis))
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.0.room()
     }
 
     fn versions(&self) -> Versions {
@@ -102,6 +107,10 @@ impl ObjectStore for AnyStore {
 
     async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
         self.0.tidy(older_than_millis).await
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.0.room()
     }
 
     fn versions(&self) -> Versions {

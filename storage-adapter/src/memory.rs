@@ -68,6 +68,8 @@ struct State {
     faults: Faults,
     random: u64,
     requests: Requests,
+    /// Bytes that all objects may take before documents are refused.
+    capacity: Option<u64>,
 }
 
 /// What happens to one request.
@@ -105,6 +107,11 @@ impl MemoryStore {
         let mut state = self.state();
         state.faults = faults;
         state.random = faults.seed;
+    }
+
+    /// Lets all objects together take so many bytes before documents are refused ([`PutMode::New`]), or any number.
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.state().capacity = capacity;
     }
 
     /// Returns the number of requests since the last call.
@@ -154,6 +161,12 @@ impl MemoryStore {
 }
 
 impl State {
+    /// Bytes that documents may still take, if that is bounded.
+    fn room(&self) -> Option<u64> {
+        let lengths = self.objects.values().map(|(_, bytes)| bytes.len() as u64);
+        Some(self.capacity?.saturating_sub(lengths.sum()))
+    }
+
     /// SplitMix64.
     fn next(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -244,6 +257,7 @@ impl ObjectStore for MemoryStore {
             }
         };
         self.attempt(fate, |state| {
+            let is_document = mode == PutMode::New;
             let current = state.objects.get(key).map(|(serial, _)| etag(*serial));
             let holds = match mode {
                 PutMode::IfAbsent | PutMode::New => current.is_none(),
@@ -252,6 +266,9 @@ impl ObjectStore for MemoryStore {
             };
             if !holds {
                 return Err(StoreError::Precondition);
+            }
+            if is_document && state.room().is_some_and(|room| room < bytes.len() as u64) {
+                return Err(StoreError::Full("the disk is full".to_owned()));
             }
             state.serial += 1;
             let serial = if state.digests {
@@ -313,6 +330,10 @@ impl ObjectStore for MemoryStore {
             Ok(entries)
         })
         .await
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.state().room()
     }
 
     fn versions(&self) -> Versions {

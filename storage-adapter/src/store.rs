@@ -188,6 +188,11 @@ pub trait ObjectStore: MaybeSend + MaybeSync + 'static {
         std::future::ready(Ok(0))
     }
 
+    /// Tells how many bytes more of documents ([`PutMode::New`]) find room, if the store knows.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
     /// Tells what versions depend on.
     fn versions(&self) -> Versions {
         Versions::EveryWrite

@@ -12,6 +12,7 @@ mod draft;
 mod folders;
 mod format;
 mod garbage;
+mod give_way;
 mod heads;
 mod index;
 mod lately;
@@ -33,6 +34,7 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+pub use give_way::GiveWay;
 pub use index::Superseded;
 pub use path::{DocumentPath, FolderPath, InvalidPath, ItemPath, MAX_NAME_BYTES, MAX_PATH_BYTES};
 pub use queue::Waiting;

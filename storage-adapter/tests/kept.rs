@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use storage_adapter::memory::MemoryStore;
 use storage_adapter::{
-    Change, Host as _, Kept, ObjectStore, Options, Storage, TreeError, WriteCondition,
+    Change, GiveWay, Host as _, Kept, ObjectStore, Options, Storage, TreeError, WriteCondition,
 };
 use support::requests::{Tree, delete, get, now, put, tree};
 use support::{TestHost, alice, document, folder};
@@ -163,4 +163,49 @@ fn appending_costs_two_writes_and_keeps_nothing() {
         "{lost:?}"
     );
     assert_eq!(get(&tree, "/n/a").unwrap(), b"other");
+}
+
+#[test]
+fn the_oldest_give_way_if_that_makes_enough_room() {
+    let mut options = Options::default();
+    options.slot_millis = 0;
+    let (store, host) = (MemoryStore::new(), TestHost::new(1));
+    let tree = Storage::with_options(Arc::new(store), Arc::new(host), options);
+    let mut versions = Vec::new();
+    for n in 0..10 {
+        versions.push(put(&tree, "/n/a", &[n; 100]));
+        tree.host().advance(MINUTE);
+    }
+    put(&tree, "/n/other", &[b'x'; 1_000]);
+    let start = tree.host().now().plus_millis(-10 * MINUTE);
+    // Each was superseded when the next one was written.
+    let give = |minutes: i64, least, most| {
+        let before = start.plus_millis(minutes * MINUTE);
+        let wanted = GiveWay {
+            before,
+            least,
+            most,
+        };
+        let given = now(tree.give_way(&alice(), wanted)).unwrap();
+        (given.versions, given.bytes)
+    };
+    // It would not be enough.
+    assert_eq!(give(4, 301, 500), (0, 0));
+    assert_eq!(give(4, 300, 500), (3, 300));
+    assert_eq!(give(100, 1, 101), (2, 200));
+    assert_eq!(kept(&tree), 4);
+    let restore = |n: usize| {
+        let (path, none) = (document("/n/a"), WriteCondition::None);
+        now(tree.restore(&alice(), &path, &versions[n], &none, None))
+    };
+    assert!(matches!(restore(4), Err(TreeError::NotFound)));
+    restore(5).unwrap();
+    assert_eq!(get(&tree, "/n/a").unwrap(), [5; 100]);
+    assert_eq!(get(&tree, "/n/other").unwrap(), [b'x'; 1_000]);
+    assert_eq!(give(100, 0, 0), (0, 0));
+    assert_eq!(give(100, 0, u64::MAX), (5, 500));
+    assert_eq!(
+        (kept(&tree), get(&tree, "/n/a").unwrap()),
+        (0, vec![5; 100])
+    );
 }

@@ -58,6 +58,14 @@ async fn round<S: ObjectStore, H: Host>(
         let uploads = done.tidied;
         tracing::info!(uploads, "removed uploads that were begun and left");
     }
+    if done.gave_way.versions > 0 {
+        let (versions, bytes) = (done.gave_way.versions, done.gave_way.bytes);
+        tracing::warn!(
+            versions,
+            bytes,
+            "the disk of the storage is full: the oldest of what was overwritten and deleted gave way"
+        );
+    }
     if done.given_up > 0 {
         let tasks = done.given_up;
         tracing::warn!(

@@ -103,6 +103,13 @@ impl ObjectStore for NativeStore {
         }
     }
 
+    fn room(&self) -> Option<u64> {
+        match self {
+            Self::Folder(store) => store.room(),
+            Self::Bucket(store) => store.room(),
+        }
+    }
+
     fn versions(&self) -> Versions {
         match self {
             Self::Folder(store) => store.versions(),

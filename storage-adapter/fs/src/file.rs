@@ -23,7 +23,7 @@ use crate::sync::FolderSync;
 /// Said when nothing fits any more.
 const FULL: &str = "the disk is full; the operator must make room";
 /// Said when only documents do not.
-const RESERVED: &str = "the disk is full: what is left is kept for what must go on; deleted documents take room as old versions until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes them; or ask the operator to make room";
+const RESERVED: &str = "the disk is full: what is left is kept for what must go on; a document that is deleted now takes room as an old version for some minutes, or until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes it; or ask the operator to make room";
 /// Locks that keys share: a power of two.
 const LOCKS: usize = 256;
 const SECOND: i64 = 1_000_000_000;
@@ -157,6 +157,13 @@ impl Files {
             reserve,
             ballast: Arc::new(ballast),
         }
+    }
+
+    /// How many bytes documents may take now; none if the disk does not say.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.root).ok()?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        Some(free.saturating_sub(self.reserve))
     }
 
     /// A time that no file of this process has, after `than` and if possible the present.

@@ -178,4 +178,8 @@ impl ObjectStore for FsStore {
         })
         .await
     }
+
+    fn room(&self) -> Option<u64> {
+        self.files.room()
+    }
 }

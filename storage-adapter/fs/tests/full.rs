@@ -103,6 +103,8 @@ async fn fill(folder: &Path) {
         }
     };
     put("first".to_owned(), 1_000).await.unwrap();
+    let room = store.room().unwrap();
+    assert!((700_000..16 << 20).contains(&room), "{room}");
     let mut count = 0;
     let refused = loop {
         match put(format!("large-{count}"), 700_000).await {
@@ -119,6 +121,8 @@ async fn fill(folder: &Path) {
     while put(format!("small-{count}"), 20_000).await.is_ok() {
         count += 1;
     }
+    let room = store.room().unwrap();
+    assert!(room < 20_000, "{room}");
     let there = files(folder);
     for _ in 0..3 {
         put("more".to_owned(), 700_000).await.unwrap_err();

@@ -79,6 +79,16 @@ impl Garbage {
         self.all().get(account).map_or(0, |left| left.added)
     }
 
+    /// Gives the keys that wait to be deleted; what was added is still counted.
+    pub(super) fn take_keys(&self, account: &AccountName) -> Vec<String> {
+        let mut all = self.all();
+        let Some(left) = all.get_mut(account) else {
+            return Vec::new();
+        };
+        left.bytes = 0;
+        std::mem::take(&mut left.keys)
+    }
+
     /// A sweep begins: forgets everything, and gives the keys that wait.
     pub(super) fn take(&self, account: &AccountName) -> Vec<String> {
         let left = self.all().remove(account).unwrap_or_default();

@@ -38,11 +38,13 @@ pub struct Kept {
 }
 
 /// What there is of an account, listed before what names it.
-struct Survey {
-    data: Vec<Entry>,
+pub(super) struct Survey {
+    pub(super) data: Vec<Entry>,
     index_pages: Vec<Entry>,
-    live: HashSet<String>,
-    kept: HashMap<String, Superseded>,
+    /// The keys of bytes and pages that heads name.
+    pub(super) live: HashSet<String>,
+    /// By the keys of their bytes.
+    pub(super) kept: HashMap<String, Superseded>,
     pages: Vec<Page>,
 }
 
@@ -229,7 +231,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// First what is there, then what is named: whatever is listed here and named by nobody later was never named, or is not
     /// named any more, for good.
-    async fn survey(&self, account: &AccountName) -> Result<Survey, TreeError> {
+    pub(super) async fn survey(&self, account: &AccountName) -> Result<Survey, TreeError> {
         let data = self.list_all(&shard::data_prefix(account)).await?;
         let index_pages = self.list_all(&shard::pages_prefix(account)).await?;
         let (mut live, mut kept) = (HashSet::new(), HashMap::new());

@@ -6,6 +6,7 @@ mod kept;
 pub(crate) mod listings;
 pub(crate) mod quota;
 pub(crate) mod remote_storage;
+mod room;
 pub(crate) mod stores;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub struct Files<S, H> {
     identity: Arc<Identity<S, H>>,
     listings: listings::ListingCache,
     quotas: quota::QuotaCache,
+    pauses: room::Pauses,
     archive_reads: archive_reads::ArchiveReads,
     places: Arc<stores::StoreLocations<S, H>>,
     /// Of all accounts that are in the installation's store.
@@ -45,6 +47,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             identity: Arc::clone(identity),
             listings: listings::ListingCache::default(),
             quotas: quota::QuotaCache::default(),
+            pauses: room::Pauses::default(),
             archive_reads: archive_reads::ArchiveReads::default(),
             places,
             trees,

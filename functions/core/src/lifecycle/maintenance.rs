@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use protocol::{AccountName, Maintenance, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ObjectStore, StoreError, SweepReport, TreeError};
+use storage_adapter::{Kept, ObjectStore, StoreError, SweepReport, TreeError};
 
 use crate::files::stores::MoveError;
 use crate::kernel::host::Host;
@@ -42,11 +42,13 @@ pub struct Maintained {
     pub swept: Vec<(AccountName, SweepReport)>,
     /// Uploads that were begun, left, and removed from the store itself.
     pub tidied: usize,
+    /// Old versions that were removed because documents had no room left.
+    pub gave_way: Kept,
     /// Tasks that still wait for their connectors.
     pub waiting: usize,
     /// Tasks that were given up.
     pub given_up: usize,
-    /// What failed, by what it was: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `set-aside` or `uploads`. It is done in the
+    /// What failed, by what it was: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `room`, `set-aside` or `uploads`. It is done in the
     /// next round.
     pub failed: BTreeMap<String, String>,
 }
@@ -102,7 +104,14 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
             }
         }
         match self.identity.account_names().await {
-            Ok(accounts) => self.sweep_accounts(accounts, &mut done).await,
+            Ok(accounts) => {
+                self.sweep_accounts(&accounts, &mut done).await;
+                let (gave_way, result) = self.files.make_room_for_all(&accounts).await;
+                done.gave_way = gave_way;
+                if let Err(error) = result {
+                    done.failed.insert("room".to_owned(), error.to_string());
+                }
+            }
             Err(error) => {
                 done.failed.insert("accounts".to_owned(), error.to_string());
             }
@@ -110,25 +119,25 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
         done
     }
 
-    async fn sweep_accounts(&self, accounts: Vec<AccountName>, done: &mut Maintained) {
+    async fn sweep_accounts(&self, accounts: &[AccountName], done: &mut Maintained) {
         for account in accounts {
-            if let Err(error) = self.webhooks.sweep_hooks(&account).await {
+            if let Err(error) = self.webhooks.sweep_hooks(account).await {
                 let what = format!("{account}/hooks");
                 done.failed.insert(what, error.to_string());
             }
-            if let Err(error) = self.chat.count_call(&account, None).await {
+            if let Err(error) = self.chat.count_call(account, None).await {
                 let what = format!("{account}/calls");
                 done.failed.insert(what, error.detail.into_owned());
             }
-            if let Err(error) = self.finish_move(&account).await {
+            if let Err(error) = self.finish_move(account).await {
                 let what = format!("{account}/store");
                 done.failed.insert(what, error.to_string());
             }
-            match self.sweep_tree(&account).await {
+            match self.sweep_tree(account).await {
                 Ok(report)
                     if report.expired + report.orphans + report.pages + report.trimmed > 0 =>
                 {
-                    done.swept.push((account, report));
+                    done.swept.push((account.clone(), report));
                 }
                 Ok(_) => {}
                 Err(error) => {

@@ -92,6 +92,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             if changes.is_empty() {
                 return Ok(());
             }
+            let bytes = changes.iter().map(|change| match change {
+                Change::Put { body, .. } => body.len() as u64,
+                Change::Delete { .. } => 0,
+            });
+            self.files.make_room(account, bytes.sum()).await;
             // What was accepted must be kept, so archives do not count against the quota. All that was there is in
             // the new documents, so the old ones are not kept beside.
             match home.append(changes).await {

@@ -33,12 +33,25 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         };
         let quota = self.quota(account).await?;
         let limit = self.kernel.config().max_document_size;
+        let length = length(&parts.headers);
+        if let Some(length) = length
+            && quota.is_none_or(|quota| length <= quota)
+        {
+            self.make_room(account, length).await;
+        }
         let stream = body.into_stream(limit);
         let written = self
             .tree(account)
             .await?
             .put(account, path, content_type, stream, &condition, quota)
-            .await?;
+            .await;
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                self.make_room_for_next(account, length, &error).await;
+                return Err(error.into());
+            }
+        };
         self.trim_kept(account).await;
         let status = if written.created {
             StatusCode::CREATED
@@ -68,14 +81,17 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         let content_type = content_type(headers)?;
         let condition = write_condition(headers)?;
         let limit = self.kernel.config().max_document_size;
-        let length = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > limit) {
+        if length(headers).is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge { limit }.into());
         }
         Ok((content_type, condition))
     }
+}
+
+/// How many bytes the body has, if that is said.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 /// Returns the content type, byte for byte; it is opaque but must look like one.

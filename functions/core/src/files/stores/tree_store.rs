@@ -181,6 +181,10 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
         tidied.map_err(|error| self.explain(error))
     }
 
+    fn room(&self) -> Option<u64> {
+        self.store.room()
+    }
+
     fn versions(&self) -> Versions {
         self.store.versions()
     }

@@ -1,0 +1,305 @@
+//! Where the store is full, old versions are the first to give way: those of the account that writes, before it is
+//! refused, and those of everybody when maintenance finds that documents have no room left.
+
+use std::sync::{Mutex, PoisonError};
+
+use protocol::{AccountName, Bounded, Timestamp};
+use storage_adapter::{GiveWay, Kept, ObjectStore, StoreError, TreeError};
+
+use crate::files::Files;
+use crate::files::stores::Tree;
+use crate::kernel::host::Host;
+
+/// So many bytes more than are missing give way, if there are as many, so that not every write has to look.
+const MORE: u64 = 16 << 20;
+/// What a document takes of a disk besides its bytes.
+const OVERHEAD: u64 = 64 << 10;
+/// An account of which there was not enough is not looked through again for so many milliseconds.
+const PAUSE: i64 = 60_000;
+/// Accounts of which that is remembered.
+const MAX_PAUSES: usize = 10_000;
+
+const MINUTE: i64 = 60 * 1000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// Maintenance lets go of what was superseded longest ago, of all accounts, before it comes to the next age; milliseconds.
+const AGES: [i64; 4] = [7 * DAY, DAY, HOUR, 5 * MINUTE];
+
+/// Accounts whose old versions were not enough, with when that was and for how many bytes.
+#[derive(Debug)]
+pub(crate) struct Pauses(Mutex<Bounded<AccountName, (Timestamp, u64)>>);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_PAUSES)))
+    }
+}
+
+impl Pauses {
+    fn holds(&self, account: &AccountName, bytes: u64, now: Timestamp) -> bool {
+        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(account).is_some_and(|(at, missing)| {
+            bytes >= *missing && (0..PAUSE).contains(&(now.millis() - at.millis()))
+        })
+    }
+
+    fn begin(&self, account: &AccountName, bytes: u64, now: Timestamp) {
+        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.insert(account.clone(), (now, bytes));
+    }
+}
+
+impl<S: ObjectStore, H: Host> Files<S, H> {
+    /// Before a write of so many bytes: where they do not fit any more, the account's oldest versions give way, if that
+    /// makes enough room. What fails here the write itself reports.
+    pub(crate) async fn make_room(&self, account: &AccountName, bytes: u64) {
+        let made: Result<(), TreeError> = async {
+            let tree = self.tree(account).await?;
+            let missing = tree.store().room().map_or(0, |room| {
+                bytes.saturating_add(OVERHEAD).saturating_sub(room)
+            });
+            if missing > 0 {
+                self.give_way(account, &tree, missing, missing).await?;
+            }
+            Ok(())
+        }
+        .await;
+        drop(made);
+    }
+
+    /// After a write that the store refused because it is full, although nobody could know that before: how much was to
+    /// come, or how much room there is, was not said. The account's oldest versions give way, so that the next attempt
+    /// may succeed.
+    pub(crate) async fn make_room_for_next(
+        &self,
+        account: &AccountName,
+        bytes: Option<u64>,
+        refused: &TreeError,
+    ) {
+        if !matches!(refused, TreeError::Store(StoreError::Full(_))) {
+            return;
+        }
+        let made: Result<(), TreeError> = async {
+            let tree = self.tree(account).await?;
+            if bytes.is_none() || tree.store().room().is_none() {
+                self.give_way(account, &tree, 0, bytes.unwrap_or(0)).await?;
+            }
+            Ok(())
+        }
+        .await;
+        drop(made);
+    }
+
+    async fn give_way(
+        &self,
+        account: &AccountName,
+        tree: &Tree<S, H>,
+        least: u64,
+        wanted: u64,
+    ) -> Result<(), TreeError> {
+        let now = self.kernel.now();
+        if self.pauses.holds(account, wanted, now) {
+            return Ok(());
+        }
+        // What is younger than a slot stays: who has just overwritten something by mistake gets it back.
+        let before = now.plus_millis(-tree.options().slot_millis);
+        let most = wanted.saturating_add(MORE);
+        let given = GiveWay {
+            before,
+            least,
+            most,
+        };
+        let given = tree.give_way(account, given).await?;
+        if given.versions == 0 {
+            self.pauses.begin(account, wanted, now);
+        }
+        Ok(())
+    }
+
+    /// If documents have no room left, lets old versions of all accounts give way until there is some; the oldest first,
+    /// roughly by [`AGES`]. Returns what was removed.
+    ///
+    /// # Errors
+    /// The first one of any account, after the others were done.
+    pub(crate) async fn make_room_for_all(
+        &self,
+        accounts: &[AccountName],
+    ) -> (Kept, Result<(), TreeError>) {
+        let (mut removed, mut result) = (Kept::default(), Ok(()));
+        let room = || self.kernel.storage().store().room();
+        if room() != Some(0) {
+            return (removed, result);
+        }
+        let now = self.kernel.now();
+        for age in AGES {
+            for account in accounts {
+                let missing = MORE.saturating_sub(room().unwrap_or(MORE));
+                if missing == 0 {
+                    return (removed, result);
+                }
+                match self.give_age(account, now.plus_millis(-age), missing).await {
+                    Ok(given) => {
+                        removed.versions += given.versions;
+                        removed.bytes += given.bytes;
+                    }
+                    Err(error) => result = result.and(Err(error)),
+                }
+            }
+        }
+        (removed, result)
+    }
+
+    async fn give_age(
+        &self,
+        account: &AccountName,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<Kept, TreeError> {
+        if !self.is_at_home(account).await? {
+            // It would make no room here.
+            return Ok(Kept::default());
+        }
+        let wanted = GiveWay {
+            before,
+            least: 0,
+            most,
+        };
+        self.tree(account).await?.give_way(account, wanted).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::{Reply, TestFunctions, block_on, functions};
+
+    const MIB: usize = 1 << 20;
+
+    struct Member<'a> {
+        functions: &'a TestFunctions,
+        name: &'a str,
+        session: String,
+        token: String,
+    }
+
+    impl<'a> Member<'a> {
+        fn new(functions: &'a TestFunctions, name: &'a str) -> Self {
+            Self {
+                functions,
+                name,
+                session: functions.sign_up(name),
+                token: format!("Bearer {}", functions.grant(name, "*:rw")),
+            }
+        }
+
+        fn put_as(&self, name: &str, bytes: usize, says_length: bool) -> Reply {
+            let length = bytes.to_string();
+            let mut headers = vec![
+                ("authorization", &*self.token),
+                ("content-type", "text/plain"),
+            ];
+            if says_length {
+                headers.push(("content-length", &length));
+            }
+            let target = format!("/storage/{}/notes/{name}", self.name);
+            self.functions
+                .request("PUT", &target, &headers, vec![b'x'; bytes])
+        }
+
+        fn put(&self, name: &str, bytes: usize) -> u16 {
+            self.put_as(name, bytes, true).status.as_u16()
+        }
+
+        /// How many old versions there are.
+        fn kept(&self) -> u64 {
+            let kept = self
+                .functions
+                .api("GET", "/api/store/kept", &self.session, Value::Null);
+            kept.json()["versions"].as_u64().unwrap()
+        }
+
+        /// Writes a document so often, six minutes apart; all but the last become old versions.
+        fn rewrite(&self, times: u64) {
+            for _ in 0..times {
+                assert!(matches!(self.put("a", MIB), 200 | 201));
+                self.functions.host().advance(6 * MINUTE);
+            }
+        }
+    }
+
+    /// So many bytes are left to documents from now on.
+    fn leave(functions: &TestFunctions, bytes: usize) {
+        let memory = functions.memory();
+        memory.set_capacity(Some(u64::MAX));
+        let used = u64::MAX - memory.room().unwrap();
+        memory.set_capacity(Some(used + bytes as u64));
+    }
+
+    #[test]
+    fn old_versions_give_way_to_what_is_written() {
+        let f = functions();
+        let (alice, bob) = (Member::new(&f, "alice"), Member::new(&f, "bob"));
+        alice.rewrite(5);
+        bob.rewrite(3);
+        leave(&f, MIB / 2);
+        assert_eq!((alice.kept(), bob.kept()), (4, 2));
+        // Nothing is lost for what does not fit anyway.
+        assert_eq!(alice.put("large", 8 * MIB), 507);
+        assert_eq!(alice.kept(), 4);
+        assert_eq!(alice.put("b", 2 * MIB), 201);
+        assert_eq!((alice.kept(), bob.kept()), (0, 2));
+        // What was overwritten just now stays.
+        f.host().advance(6 * MINUTE);
+        assert_eq!(alice.put("b", MIB), 200);
+        leave(&f, 0);
+        assert_eq!(alice.put("c", MIB), 507);
+        assert_eq!(alice.kept(), 1);
+        // Until it is old enough, and nobody has looked for a minute.
+        f.host().advance(6 * MINUTE);
+        assert_eq!(alice.put("c", MIB), 201);
+        leave(&f, 0);
+        assert_eq!(bob.put("a", MIB / 2), 200);
+    }
+
+    #[test]
+    fn who_does_not_say_how_much_comes_has_room_the_next_time() {
+        let f = functions();
+        let alice = Member::new(&f, "alice");
+        alice.rewrite(3);
+        leave(&f, MIB / 2);
+        assert_eq!(alice.put_as("b", MIB, false).status, 507);
+        assert_eq!(alice.put_as("b", MIB, false).status, 201);
+        // A refusal for another reason costs nobody anything.
+        alice.rewrite(1);
+        leave(&f, 0);
+        let kept = alice.kept();
+        assert!(kept > 0);
+        let headers = [("authorization", &*alice.token), ("content-type", "text")];
+        let refused = f.request("PUT", "/storage/alice/notes/c", &headers, "c");
+        assert_eq!((refused.status.as_u16(), alice.kept()), (400, kept));
+    }
+
+    #[test]
+    fn maintenance_makes_room_at_the_cost_of_the_oldest() {
+        let f = functions();
+        let (alice, bob) = (Member::new(&f, "alice"), Member::new(&f, "bob"));
+        let carol = Member::new(&f, "carol");
+        alice.rewrite(20);
+        f.host().advance(2 * DAY);
+        bob.rewrite(3);
+        leave(&f, 1);
+        let done = block_on(f.lifecycle.maintain());
+        assert_eq!(done.gave_way.versions, 0, "there is room: {done:?}");
+        leave(&f, 0);
+        let done = block_on(f.lifecycle.maintain());
+        assert_eq!(done.gave_way.versions, 16, "{done:?}");
+        assert!(done.failed.is_empty(), "{done:?}");
+        assert_eq!((alice.kept(), bob.kept()), (3, 2));
+        assert_eq!(carol.put("a", 15 * MIB), 201);
+        leave(&f, 0);
+        let done = block_on(f.lifecycle.maintain());
+        assert_eq!((alice.kept(), bob.kept()), (0, 0), "{done:?}");
+    }
+}
