@@ -5,15 +5,14 @@
 
 mod any;
 pub mod contract;
-mod gathered;
 mod maybe_send;
 pub mod memory;
 mod store;
 mod tree;
 
 pub use any::AnyStore;
-pub use gathered::Gathered;
 pub use maybe_send::{MaybeSend, MaybeSync};
+pub use protocol::Gathered;
 pub use store::{
     BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
     Versions, one_by_one,

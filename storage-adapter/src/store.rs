@@ -29,6 +29,9 @@ pub enum BodyError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// Others' bodies take all the memory that there is for bodies.
+    #[error("too many large requests are being read at once")]
+    Busy,
 }
 
 /// A version of an object, opaque. What else than the object's content it depends on says [`Versions`].

@@ -3,7 +3,7 @@
 //! Everything that two parts of Subspace exchange is defined here once: the names of accounts, their
 //! connections, activities, chat archives, tickets, signed connector requests and event batches. What only
 //! one part knows, such as the records of the store, is not here; what all of them would else write anew is: pauses
-//! between attempts and maps of bounded size. Only serde and keyed hashes are used; there is no clock, no randomness and
+//! between attempts, maps of bounded size, and bodies that are read into memory. Only serde and keyed hashes are used; there is no clock, no randomness and
 //! no I/O: time and random bytes are handed in.
 
 mod account;
@@ -14,6 +14,7 @@ mod backoff;
 mod bounded;
 mod events;
 mod folding;
+mod gathered;
 #[cfg(test)]
 mod generated;
 mod internet;
@@ -57,6 +58,7 @@ pub use events::{
     WaitingAccount,
 };
 pub use folding::{FoldedMap, FoldedName, Folding};
+pub use gathered::Gathered;
 pub use internet::{is_public_address, wrapped_v4};
 pub use lookalike::{is_speaker, outline};
 pub use mail::{

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     AccountName, Assignment, AuthenticateRequest, AuthenticateResponse, EventBatch, EventReceipt,
-    Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer, SessionsQuery,
-    paths, signed_headers,
+    Gathered, Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer,
+    SessionsQuery, paths, signed_headers,
 };
 use reqwest::Method;
 use serde::Deserialize;
@@ -352,15 +352,16 @@ impl FunctionsClient {
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let mut answer = Vec::new();
+        let mut answer = Gathered::default();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if answer.len() + chunk.len() > MAX_ANSWER {
                 return Err(FunctionsError::Answer(format!(
                     "it is longer than {MAX_ANSWER} bytes"
                 )));
             }
-            answer.extend_from_slice(&chunk);
+            answer.push(chunk);
         }
+        let answer = answer.finish();
         if !status.is_success() {
             let detail = serde_json::from_slice::<Problem>(&answer).map_or_else(
                 |_| status.canonical_reason().unwrap_or("an error").to_owned(),
@@ -372,11 +373,13 @@ impl FunctionsClient {
                 retry_after,
             });
         }
-        if answer.is_empty() {
-            // 204: nothing to say.
-            answer.extend_from_slice(b"null");
-        }
-        serde_json::from_slice(&answer).map_err(|error| FunctionsError::Answer(error.to_string()))
+        // 204: nothing to say.
+        let said = if answer.is_empty() {
+            &b"null"[..]
+        } else {
+            &answer[..]
+        };
+        serde_json::from_slice(said).map_err(|error| FunctionsError::Answer(error.to_string()))
     }
 }
 

@@ -7,12 +7,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use functions_core::{Destination, FetchError, FetchLimits};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use js_sys::Uint8Array;
+use protocol::Gathered;
 use worker::{AbortController, Delay, Error, Fetch, Method, RequestInit, RequestRedirect};
 
 /// Names that never mean another machine on the public internet (RFC 6761, RFC 6762 and what networks use).
@@ -77,7 +78,7 @@ async fn exchange(
     }
     let outgoing = worker::Request::new_with_init(&request.uri().to_string(), &init)?;
     let mut answer = Fetch::Request(outgoing).send_with_signal(signal).await?;
-    let mut body = BytesMut::new();
+    let mut body = Gathered::default();
     // An answer without a body has no stream.
     if let Ok(mut pieces) = answer.stream() {
         while let Some(piece) = pieces.next().await {
@@ -85,10 +86,10 @@ async fn exchange(
             if (body.len() + piece.len()) as u64 > max_body {
                 return Ok(None);
             }
-            body.extend_from_slice(&piece);
+            body.push(piece.into());
         }
     }
-    let mut response = Response::new(body.freeze());
+    let mut response = Response::new(body.finish());
     *response.status_mut() =
         StatusCode::from_u16(answer.status_code()).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in answer.headers() {

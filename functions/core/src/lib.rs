@@ -60,6 +60,7 @@ pub use kernel::variables;
 pub use lifecycle::Lifecycle;
 pub use lifecycle::maintenance::Maintained;
 pub use lifecycle::removal::Removed;
+pub use routes::router::Received;
 pub use routes::{is_blocking, is_ours};
 
 /// All handlers over one store. Shared by every request of a process.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use functions_core::{Destination, FetchError, FetchLimits};
 use http::{Request, Response};
+use protocol::Gathered;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// How long it may take to reach another server.
@@ -107,14 +108,14 @@ async fn exchange(
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = answer.status();
     *response.headers_mut() = std::mem::take(answer.headers_mut());
-    let mut body = BytesMut::new();
+    let mut body = Gathered::default();
     while let Some(piece) = answer.chunk().await.map_err(|error| failed(&error))? {
         if (body.len() + piece.len()) as u64 > max_body {
             return Err(FetchError::TooLarge(host.to_owned(), max_body));
         }
-        body.extend_from_slice(&piece);
+        body.push(piece);
     }
-    *response.body_mut() = body.freeze();
+    *response.body_mut() = body.finish();
     Ok(response)
 }
 

@@ -10,7 +10,6 @@ mod options;
 mod server;
 mod store;
 mod timed;
-mod whole;
 
 pub use self::options::{ProgramOptions, Store};
 pub use full::full_disk_answers;

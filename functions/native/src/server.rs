@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::timed::TimedBody;
-use crate::whole::WholeBody;
 
 /// Passwords hashed at once: each takes 19 MiB and a processor.
 const HASHING: usize = 4;
@@ -110,13 +109,14 @@ where
     if !is_blocking(request.method(), request.uri().path()) {
         return functions.handle(request, client).await;
     }
-    let (parts, body) = request.into_parts();
-    let request = Request::from_parts(parts, WholeBody::read(body).await);
+    // Somebody who sends slowly must not keep others from one of the few places.
+    let request = functions.receive(request).await;
     // The semaphore is never closed; without a permit the request is merely handled here.
     let permit = HASHERS.acquire().await;
     let runtime = tokio::runtime::Handle::current();
-    let running =
-        tokio::task::spawn_blocking(move || runtime.block_on(functions.handle(request, client)));
+    let running = tokio::task::spawn_blocking(move || {
+        runtime.block_on(functions.handle_received(request, client))
+    });
     let answer = running.await;
     drop(permit);
     answer.unwrap_or_else(|error| {

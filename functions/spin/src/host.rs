@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use functions_core::{
     BucketError, BucketSettings, Destination, FetchError, FetchLimits, Host, OpenedBucket,
 };
 use futures_util::future::{Either, select};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use protocol::Timestamp;
+use protocol::{Gathered, Timestamp};
 
 /// What is around the component.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ async fn exchange(
         |error: &dyn std::fmt::Display| FetchError::Unreachable(host.to_owned(), error.to_string());
     let sent = spin_sdk::http::send(request.map(Full::new)).await;
     let (parts, mut body) = sent.map_err(|error| broken(&error))?.into_parts();
-    let mut all = BytesMut::new();
+    let mut all = Gathered::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
             continue;
@@ -106,7 +106,7 @@ async fn exchange(
         if (all.len() + data.len()) as u64 > max_body {
             return Err(FetchError::TooLarge(host.to_owned(), max_body));
         }
-        all.extend_from_slice(&data);
+        all.push(data);
     }
-    Ok(Response::from_parts(parts, all.freeze()))
+    Ok(Response::from_parts(parts, all.finish()))
 }

@@ -1,8 +1,8 @@
 //! Writing objects: whole, or in parts once they are large.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::StreamExt;
-use storage_adapter::{BodyError, ByteStream, ETag, PutMode, StoreError};
+use storage_adapter::{BodyError, ByteStream, ETag, Gathered, PutMode, StoreError};
 use worker::{Bucket, Conditional, MultipartUpload, UploadedPart};
 
 use crate::retry::{Repeat, retried, retry};
@@ -46,7 +46,7 @@ pub(crate) async fn put(
 async fn whole(
     bucket: &Bucket,
     key: &str,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     mode: &PutMode,
 ) -> Result<ETag, StoreError> {
     let condition = match mode {
@@ -67,7 +67,7 @@ async fn whole(
     let mut attempts = 0;
     let written = retry(repeat, async |attempt| {
         attempts = attempt;
-        let mut put = bucket.put(key, bytes.clone());
+        let mut put = bucket.put(key, bytes.to_vec());
         if let Some(condition) = &condition {
             put = put.only_if(condition.clone());
         }
@@ -91,7 +91,7 @@ async fn whole(
 async fn in_parts(
     bucket: &Bucket,
     key: &str,
-    first: Vec<u8>,
+    first: Bytes,
     body: Pieces,
 ) -> Result<ETag, StoreError> {
     let upload = retried(Repeat::Always, async || {
@@ -115,14 +115,14 @@ async fn in_parts(
 
 async fn parts(
     upload: &MultipartUpload,
-    first: Vec<u8>,
+    first: Bytes,
     mut body: Pieces,
 ) -> Result<Vec<UploadedPart>, StoreError> {
     let (mut parts, mut bytes) = (Vec::new(), first);
     for number in 1..=MAX_PARTS {
         let last = bytes.len() < PART;
         let part = retried(Repeat::Always, async || {
-            upload.upload_part(number, bytes.clone()).await
+            upload.upload_part(number, bytes.to_vec()).await
         })
         .await?;
         parts.push(part);
@@ -156,18 +156,17 @@ impl Pieces {
     }
 
     /// Returns the next bytes, `size` of them unless the body ends.
-    async fn take(&mut self, size: usize) -> Result<Vec<u8>, BodyError> {
-        let mut bytes = Vec::new();
+    async fn take(&mut self, size: usize) -> Result<Bytes, BodyError> {
+        let mut bytes = Gathered::default();
         loop {
             let count = self.rest.len().min(size - bytes.len());
-            bytes.extend_from_slice(&self.rest[..count]);
-            self.rest.advance(count);
+            bytes.push(self.rest.split_to(count));
             if bytes.len() == size {
-                return Ok(bytes);
+                return Ok(bytes.finish());
             }
             match self.body.next().await {
                 Some(piece) => self.rest = piece?,
-                None => return Ok(bytes),
+                None => return Ok(bytes.finish()),
             }
         }
     }
@@ -188,7 +187,7 @@ mod tests {
             let mut taking = Box::pin(pieces.take(size));
             let mut context = Context::from_waker(Waker::noop());
             match taking.as_mut().poll(&mut context) {
-                Poll::Ready(bytes) => String::from_utf8(bytes.unwrap()).unwrap(),
+                Poll::Ready(bytes) => String::from_utf8(bytes.unwrap().to_vec()).unwrap(),
                 Poll::Pending => panic!("everything is there"),
             }
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use protocol::{Backoff, Jitter};
+use protocol::{Backoff, Gathered, Jitter};
 
 use super::index::Head;
 use super::types::{Host, TreeError};
@@ -107,12 +107,16 @@ async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
     if first.len() as u64 == object.length {
         return Ok(Found::New(object.etag, first));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(object.length).unwrap_or(0));
-    bytes.extend_from_slice(&first);
+    let mut all = Gathered::default();
+    all.push(first);
     while let Some(chunk) = body.next().await.transpose()? {
-        bytes.extend_from_slice(&chunk);
+        if (all.len() + chunk.len()) as u64 > object.length {
+            let reason = "it is longer than the store says".to_owned();
+            return Err(format::damaged(key, reason));
+        }
+        all.push(chunk);
     }
-    Ok(Found::New(object.etag, bytes.into()))
+    Ok(Found::New(object.etag, all.finish()))
 }
 
 /// A body of one piece.

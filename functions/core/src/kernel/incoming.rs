@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use storage_adapter::{BodyError, ByteStream, Gathered, MaybeSend};
 
 use crate::kernel::problem::Failure;
@@ -152,13 +152,44 @@ impl Incoming {
         let mut all = Gathered::default();
         while let Some(piece) = stream.next().await.transpose()? {
             if !share.grow(piece.len() as u64) {
-                return Err(Failure::busy(
-                    "too many large requests are being read at once; please try again",
-                ));
+                return Err(BodyError::Busy.into());
             }
             all.push(piece);
         }
         Ok(share.keep(all.finish()))
+    }
+
+    /// Reads the body before anybody asks for it: up to [`MAX_AHEAD`] bytes, for as long as `patience` lasts. What has come
+    /// counts among [`MAX_HELD`]; why there is no more, whoever reads it is told.
+    pub(crate) async fn ahead(mut self, patience: impl Future<Output = ()>) -> Self {
+        let Some(mut stream) = self.stream.take() else {
+            return self;
+        };
+        let mut share = self.share();
+        let mut all = Gathered::default();
+        let reading = async {
+            while let Some(piece) = stream.next().await.transpose()? {
+                if !share.grow(piece.len() as u64) {
+                    return Err(BodyError::Busy);
+                }
+                all.push(piece);
+                if all.len() as u64 > MAX_AHEAD {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let read = match select(pin!(reading), pin!(patience)).await {
+            Either::Left((read, _)) => read,
+            Either::Right(_) => Err(BodyError::Broken(format!(
+                "it took longer than {} seconds",
+                AHEAD_MS / 1_000
+            ))),
+        };
+        // Of a body that is not complete nothing is of use.
+        let piece = read.map(|()| share.keep(all.finish()));
+        self.stream = Some(Box::pin(futures_util::stream::iter([piece])));
+        self
     }
 
     /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it, for up to [`DRAIN_MS`]. The answer does
@@ -199,6 +230,11 @@ where
         }
     }
 }
+
+/// What is read ahead of a body, in bytes: more than any such request may have, so that its handler still says so.
+const MAX_AHEAD: u64 = 256 * 1024;
+/// How long that may take, in milliseconds.
+pub(crate) const AHEAD_MS: u64 = 30_000;
 
 /// What is read of a body that nobody wants, so that a client that is still sending sees the answer.
 pub(crate) const MAX_DRAIN: u64 = 256 * 1024;
@@ -281,6 +317,52 @@ mod tests {
         assert!(block_on(held_by(&["ab", "cd"], &held).collect(10)).is_ok());
         drop(rest);
         assert_eq!(held.0.load(Ordering::Relaxed), 0, "all of it comes back");
+    }
+
+    #[test]
+    fn what_is_read_ahead_counts_among_all_bodies() {
+        let held = Arc::new(Held::default());
+        let count = || held.0.load(Ordering::Relaxed);
+        let ahead = |pieces| block_on(held_by(pieces, &held).ahead(std::future::pending()));
+        let (one, other) = (ahead(&["ab", "cd"]), ahead(&["ef"]));
+        assert_eq!(count(), 6);
+        drop(other);
+        assert_eq!(count(), 4, "a request that is given up holds nothing");
+        let one = block_on(one.collect(4)).unwrap();
+        assert_eq!((&*one, count()), (&b"abcd"[..], 4));
+        let mut rest = Share {
+            of: Arc::clone(&held),
+            bytes: 0,
+        };
+        assert!(rest.grow(MAX_HELD - 7));
+        let refused = block_on(ahead(&["ef", "gh"]).collect(4)).unwrap_err();
+        assert_eq!(refused.status, http::StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(count(), MAX_HELD - 3);
+        drop((one, rest));
+        assert_eq!(count(), 0);
+        assert!(block_on(ahead(&[]).collect(0)).unwrap().is_empty());
+        let large = block_on(ahead(&["abcde"]).collect(4)).unwrap_err();
+        assert_eq!(large.status, http::StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[test]
+    fn what_is_read_ahead_has_an_end() {
+        let held = Arc::new(Held::default());
+        let endless = |pause: bool| {
+            let piece = || Ok::<_, String>(Frame::data(Bytes::from(vec![b'x'; 10_000])));
+            let pieces = stream::repeat_with(piece).take(if pause { 1 } else { 1_000 });
+            let body = http_body_util::StreamBody::new(pieces.chain(stream::pending()));
+            Incoming::new(body, &held, std::future::ready(()))
+        };
+        let read = block_on(endless(false).ahead(std::future::pending()));
+        let count = held.0.load(Ordering::Relaxed);
+        assert!((MAX_AHEAD..=MAX_AHEAD + 10_000).contains(&count), "{count}");
+        drop(read);
+        let slow = block_on(endless(true).ahead(std::future::ready(())));
+        assert_eq!(held.0.load(Ordering::Relaxed), 0);
+        let slow = block_on(slow.collect(20_000)).unwrap_err();
+        assert_eq!(slow.status, http::StatusCode::BAD_REQUEST);
+        assert!(slow.detail.contains("30 seconds"), "{}", slow.detail);
     }
 
     #[test]

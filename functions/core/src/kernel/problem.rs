@@ -148,6 +148,9 @@ impl From<BodyError> for Failure {
             BodyError::Broken(reason) => {
                 Self::bad_request(format!("the body did not arrive completely: {reason}"))
             }
+            BodyError::Busy => {
+                Self::busy("too many large requests are being read at once; please try again")
+            }
             other => Self::bad_request(other.to_string()),
         }
     }

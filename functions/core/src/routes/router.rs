@@ -13,7 +13,7 @@ use crate::Functions;
 use crate::kernel::body::Body;
 use crate::kernel::cors;
 use crate::kernel::guard::ClientAddress;
-use crate::kernel::incoming::{DRAIN_MS, Incoming};
+use crate::kernel::incoming::{AHEAD_MS, DRAIN_MS, Incoming};
 use crate::kernel::methods::Methods;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, protect};
@@ -23,6 +23,18 @@ use crate::routes::{Address, Route};
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
 
+/// A request that is there, as far as it was waited for ([`Functions::receive`]).
+pub struct Received {
+    parts: Parts,
+    body: Incoming,
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Received").finish_non_exhaustive()
+    }
+}
+
 impl<S: ObjectStore, H: Host> Functions<S, H> {
     /// Answers a request.
     pub async fn handle<B>(&self, request: Request<B>, client: ClientAddress) -> Response<Body>
@@ -31,10 +43,40 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let found = routes::find(parts.uri.path());
+        let body = self.incoming(body);
+        self.handle_received(Received { parts, body }, client).await
+    }
+
+    /// Reads the body of a request before it is handled: where few are handled at once ([`crate::is_blocking`]), nobody
+    /// waits there for somebody who sends slowly. What has come counts among the bodies of all requests in memory.
+    pub async fn receive<B>(&self, request: Request<B>) -> Received
+    where
+        B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let patience = self.kernel.storage().host().sleep(AHEAD_MS);
+        let body = self.incoming(body).ahead(patience).await;
+        Received { parts, body }
+    }
+
+    fn incoming<B>(&self, body: B) -> Incoming
+    where
+        B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
+        B::Error: std::fmt::Display,
+    {
         let kernel = Arc::clone(&self.kernel);
         let patience = async move { kernel.storage().host().sleep(DRAIN_MS).await };
-        let body = Incoming::new(body, self.kernel.bodies(), patience);
+        Incoming::new(body, self.kernel.bodies(), patience)
+    }
+
+    /// Answers a request that was received before.
+    pub async fn handle_received(
+        &self,
+        Received { parts, body }: Received,
+        client: ClientAddress,
+    ) -> Response<Body> {
+        let found = routes::find(parts.uri.path());
         let mut response = match self.route(&parts, found, body, client).await {
             Ok(response) => response,
             Err(failure) => failure.into_response(),
