@@ -38,8 +38,6 @@ use self::store::{Done, Envelope, Found, Kept, Store};
 use self::transport::{Attempt, Transport};
 use crate::config::Limits;
 
-/// How long it is remembered what became of a mail: two weeks.
-const REMEMBER_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// How often what is old is forgotten.
 const CLEAN: Duration = Duration::from_secs(3_600);
 /// Digests are asked for each time the queue was looked into so many times.
@@ -213,9 +211,8 @@ impl Outgoing {
                 Some(_) = tasks.join_next() => {}
                 _ = clean.tick() => {
                     let store = Arc::clone(&self.store);
-                    let before = now().plus_millis(-REMEMBER_MS);
                     let keep = self.limits.keep_refused;
-                    if let Err(error) = blocking(move || store.clean(before, keep)).await {
+                    if let Err(error) = blocking(move || store.clean(keep)).await {
                         tracing::warn!(%error, "what became of old mails cannot be forgotten");
                     }
                 }
@@ -257,6 +254,7 @@ impl Outgoing {
 
     /// Takes what is queued: durable here first, then off the functions' queue.
     async fn fetch(&self) -> Result<(), FunctionsError> {
+        let looking = self.store.begin_to_look();
         let mut after: Option<String> = None;
         loop {
             let outbox = self.client.outbox(after.as_deref()).await?;
@@ -284,6 +282,9 @@ impl Outgoing {
             }
             if receipt != OutboxReceipt::default() {
                 self.client.outbox_receipt(&receipt).await?;
+            }
+            if !outbox.more {
+                self.store.looked_through(looking);
             }
             if !outbox.more || after.is_none() {
                 return Ok(());
@@ -331,7 +332,7 @@ impl Outgoing {
                 let waiting = self.waiting();
                 tracing::warn!(
                     waiting,
-                    "mails that wait to be sent take all the room they may; further ones wait at the functions"
+                    "mails that wait to be sent, or what became of mails, take all the room they may; further ones wait at the functions"
                 );
             }
             _ => {}

@@ -1,10 +1,16 @@
 //! Outgoing mails on disk, from the moment the functions may forget them until it is known what became of them.
 //!
-//! `queue/<id>.mail` is a line of JSON and the bytes; `done/<id>.json` says what became of a mail and is kept
-//! for two weeks, so that a task that comes again is recognised and a bounce is understood. All are files of a
-//! [`FolderQueue`], durable before anything follows from them.
+//! `queue/<id>.mail` is a line of JSON and the bytes; `done/<id>.json` says what became of a mail, so that a task that comes
+//! again is recognised and a bounce is understood. All are files of a [`FolderQueue`], durable before anything follows
+//! from them.
+//!
+//! What became of a mail is forgotten after two weeks, or after two days where there are too many, the oldest first. It is
+//! never forgotten while the functions may still have the task, else the mail would be sent twice: it was done before
+//! their whole queue was looked through, and whatever of it was there was taken off. If nothing can be forgotten, further
+//! mails wait at the functions.
 
-use std::collections::{HashMap, HashSet};
+mod index;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,12 +22,21 @@ use durable::{Disk, FolderQueue};
 use protocol::{AccountName, EmailAddress, MailOutcome, MailResult, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::index::{DAY_MS, Index, Looking};
 use crate::queue::SUFFIX;
 
 /// Most mails that wait.
 const MAX_MAILS: usize = 10_000;
 /// Mails that wait take at most this part of the disk, whatever [`crate::Limits::outgoing_bytes`] allows.
 const MOST_OF_DISK: u64 = 8;
+/// Most mails of which it is known what became of them, those that wait included.
+const MAX_NOTES: usize = 100_000;
+/// So many are forgotten at once where there are too many, so that not every mail has to look for the oldest.
+const FORGOTTEN: usize = 1_000;
+/// How long it is remembered what became of a mail, if there are not too many: bounces may take that long.
+const REMEMBER_MS: i64 = 14 * DAY_MS;
+/// How long it is remembered in any case: a task may be queued once more by functions that died meanwhile.
+const LEAST_MS: i64 = 2 * DAY_MS;
 /// Longest line of JSON, bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 const DONE: &str = ".json";
@@ -88,30 +103,6 @@ pub(crate) enum Kept {
     Full,
 }
 
-#[derive(Debug, Default)]
-struct Index {
-    /// How large each is, bytes.
-    waiting: HashMap<String, u64>,
-    /// How large they are together.
-    bytes: u64,
-    done: HashSet<String>,
-    /// Whose bounce address it is.
-    bounces: HashMap<String, String>,
-}
-
-impl Index {
-    fn add(&mut self, id: &str, length: u64) {
-        self.waiting.insert(id.to_owned(), length);
-        self.bytes += length;
-    }
-
-    fn forget(&mut self, id: &str) {
-        if let Some(length) = self.waiting.remove(id) {
-            self.bytes = self.bytes.saturating_sub(length);
-        }
-    }
-}
-
 /// What is found when the folder is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -129,6 +120,8 @@ pub(crate) struct Store {
     folder: PathBuf,
     /// Bytes that mails may take which wait.
     most: u64,
+    /// See [`MAX_NOTES`].
+    most_notes: usize,
     disk: Disk,
     files: FolderQueue,
     index: Mutex<Index>,
@@ -149,6 +142,7 @@ impl Store {
         let store = Self {
             folder: folder.to_owned(),
             most: part.map_or(most, |part| most.min(part)),
+            most_notes: MAX_NOTES,
             disk,
             files,
             index: Mutex::default(),
@@ -162,16 +156,21 @@ impl Store {
                         found.untold.push(id.clone());
                     }
                     store.note_bounce(&done.envelope);
+                    store
+                        .index()
+                        .note(&id, done.at, done.told, done.envelope.bounce);
                 }
                 // What it says is lost, but that the mail is done is not.
-                Err(error) => tracing::error!(id, %error, "what became of a mail cannot be read"),
+                Err(error) => {
+                    tracing::error!(id, %error, "what became of a mail cannot be read");
+                    store.index().note(&id, now(), true, None);
+                }
             }
-            store.index().done.insert(id);
         }
         let waiting = there.waiting.into_iter().map(|id| (id, false));
         let suspects = there.suspects.into_iter().map(|id| (id, true));
         for (id, suspect) in waiting.chain(suspects) {
-            if store.index().done.contains(&id) {
+            if store.index().noted.contains_key(&id) {
                 store.remove(&id)?;
                 continue;
             }
@@ -211,8 +210,18 @@ impl Store {
         let length = (head.len() + bytes.len()) as u64;
         {
             let index = self.index();
-            if index.waiting.contains_key(&envelope.id) || index.done.contains(&envelope.id) {
+            if index.waiting.contains_key(&envelope.id) || index.noted.contains_key(&envelope.id) {
                 return Ok(Kept::Known);
+            }
+            if index.is_full(self.most_notes) {
+                drop(index);
+                self.forget(LEAST_MS, FORGOTTEN)?;
+            }
+        }
+        {
+            let index = self.index();
+            if index.is_full(self.most_notes) {
+                return Ok(Kept::Full);
             }
             if index.waiting.len() >= MAX_MAILS || index.bytes.saturating_add(length) > self.most {
                 return Ok(Kept::Full);
@@ -227,7 +236,7 @@ impl Store {
     /// Whether a task was taken before.
     pub(crate) fn knows(&self, id: &str) -> bool {
         let index = self.index();
-        index.waiting.contains_key(id) || index.done.contains(id)
+        index.waiting.contains_key(id) || index.noted.contains_key(id)
     }
 
     /// Reads a mail that waits.
@@ -269,7 +278,6 @@ impl Store {
     fn settle(&self, done: &Done) -> io::Result<()> {
         let id = &done.envelope.id;
         self.note(done)?;
-        self.index().done.insert(id.clone());
         self.remove(id)?;
         self.index().forget(id);
         Ok(())
@@ -287,7 +295,21 @@ impl Store {
     fn note(&self, done: &Done) -> io::Result<()> {
         let id = &done.envelope.id;
         let json = serde_json::to_vec(done)?;
-        self.files.note("done", &format!("{id}{DONE}"), &json)
+        self.files.note("done", &format!("{id}{DONE}"), &json)?;
+        let bounce = done.envelope.bounce.clone();
+        self.index().note(id, done.at, done.told, bounce);
+        Ok(())
+    }
+
+    /// Begins to look through the functions' queue; see [`Store::looked_through`].
+    pub(crate) fn begin_to_look(&self) -> Looking {
+        Looking(self.index().count)
+    }
+
+    /// The functions' whole queue was looked through, and whatever was known here was taken off it.
+    pub(crate) fn looked_through(&self, looking: Looking) {
+        let mut index = self.index();
+        index.off_queue = index.off_queue.max(looking.0);
     }
 
     /// Reads what became of a mail.
@@ -338,19 +360,23 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets what became of mails before a time, if the functions know.
-    pub(crate) fn clean(&self, before: Timestamp, keep_broken: Duration) -> io::Result<()> {
+    /// Forgets what became of mails long enough ago.
+    pub(crate) fn clean(&self, keep_broken: Duration) -> io::Result<()> {
         self.files.clean("broken", keep_broken)?;
-        let ids: Vec<String> = self.index().done.iter().cloned().collect();
-        for id in ids {
-            let Ok(done) = self.done(&id) else { continue };
-            if done.told && done.at < before {
-                self.disk.remove(&self.done_place(&id))?;
-                let mut index = self.index();
-                index.done.remove(&id);
-                if let Some(local) = &done.envelope.bounce {
-                    index.bounces.remove(local);
-                }
+        self.forget(REMEMBER_MS, usize::MAX)
+    }
+
+    /// Forgets what became of mails longer ago than so many milliseconds, the oldest first and so many at most.
+    fn forget(&self, keep: i64, most: usize) -> io::Result<()> {
+        let ids = self.index().forgettable(now(), keep);
+        for id in ids.into_iter().take(most) {
+            // Nobody changes it meanwhile.
+            let _settling = self.settling();
+            self.disk.remove(&self.done_place(&id))?;
+            let mut index = self.index();
+            let noted = index.noted.remove(&id);
+            if let Some(local) = noted.and_then(|noted| noted.bounce) {
+                index.bounces.remove(&local);
             }
         }
         Ok(())

@@ -29,6 +29,27 @@ fn done(id: &str, result: MailResult) -> Done {
     }
 }
 
+/// The functions' queue was looked through.
+fn look_through(store: &Store) {
+    let looking = store.begin_to_look();
+    store.looked_through(looking);
+}
+
+/// Notes that a mail was sent so many milliseconds ago.
+fn sent(store: &Store, id: &str, ago: i64) {
+    let at = now().plus_millis(-ago);
+    let done = Done {
+        at,
+        ..done(id, MailResult::Sent)
+    };
+    store.finish(&done).unwrap();
+}
+
+fn tell(store: &Store, id: &str) {
+    let outcome = store.done(id).unwrap().outcome();
+    store.told(id, &outcome).unwrap();
+}
+
 #[test]
 fn a_task_is_taken_once_whatever_happened_to_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,14 +102,9 @@ fn a_bounce_changes_what_became_of_a_mail() {
     assert_eq!(store.waiting(), 0);
     store.finish(&done("b", MailResult::Sent)).unwrap();
     assert_eq!(store.done("b").unwrap().result, MailResult::Undeliverable);
-    store
-        .clean(Timestamp::from_millis(100), Duration::from_secs(60))
-        .unwrap();
-    assert!(store.knows("a"), "the functions do not know yet");
     store.told("a", &bounced.outcome()).unwrap();
-    store
-        .clean(Timestamp::from_millis(100), Duration::from_secs(60))
-        .unwrap();
+    look_through(&store);
+    store.clean(Duration::from_secs(60)).unwrap();
     assert!(!store.knows("a") && store.bounced("a").is_none());
 }
 
@@ -211,6 +227,75 @@ fn a_mail_that_ends_the_process_twice_has_failed_and_is_kept() {
     assert_eq!(store.done("a").unwrap().result, MailResult::Failed);
     assert_eq!((store.broken(), store.waiting()), (1, 0));
     assert_eq!(store.accept(&envelope("a"), b"1").unwrap(), Kept::Known);
+}
+
+#[test]
+fn what_became_of_a_mail_is_forgotten_once_nobody_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(folder.path(), u64::MAX).unwrap().0;
+    let store = open();
+    let keep = Duration::from_secs(60);
+    for (id, days) in [("young", 13), ("old", 15), ("untold", 59), ("refused", 61)] {
+        sent(&store, id, days * DAY_MS);
+    }
+    tell(&store, "young");
+    tell(&store, "old");
+    fs::write(folder.path().join("done/damaged.json"), "{").unwrap();
+    let store = {
+        drop(store);
+        open()
+    };
+    let known = |store: &Store| {
+        let all = ["young", "old", "untold", "refused", "damaged"];
+        all.into_iter()
+            .filter(|id| store.knows(id))
+            .collect::<Vec<_>>()
+    };
+    // As long as the functions may have the task, it stays.
+    let looking = store.begin_to_look();
+    store.clean(keep).unwrap();
+    assert_eq!(known(&store).len(), 5);
+    // What was done meanwhile may be there still.
+    sent(&store, "later", 61 * DAY_MS);
+    store.looked_through(looking);
+    store.clean(keep).unwrap();
+    assert_eq!(known(&store), ["young", "untold", "damaged"]);
+    assert!(store.knows("later"));
+    look_through(&store);
+    store.clean(keep).unwrap();
+    assert!(!store.knows("later"));
+    assert_eq!(known(&open()), ["young", "untold", "damaged"]);
+}
+
+#[test]
+fn what_became_of_mails_is_bounded_in_number_and_no_mail_is_sent_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path(), u64::MAX).unwrap();
+    store.most_notes = 3;
+    let accept = |store: &Store, id: &str| store.accept(&envelope(id), b"1").unwrap();
+    for (id, days) in [("a", 3), ("b", 1), ("c", 4)] {
+        assert_eq!(accept(&store, id), Kept::New);
+        sent(&store, id, days * DAY_MS);
+    }
+    tell(&store, "a");
+    tell(&store, "b");
+    // The functions may still have the tasks: what is new waits there, and no task that comes again is taken for new.
+    assert_eq!(accept(&store, "d"), Kept::Full);
+    assert!(!store.knows("d"));
+    for id in ["a", "b", "c"] {
+        assert_eq!(accept(&store, id), Kept::Known);
+    }
+    look_through(&store);
+    assert_eq!(accept(&store, "d"), Kept::New);
+    assert!(!store.knows("a"), "the oldest that the functions know of");
+    assert_eq!(store.bounced("a"), None);
+    // One is too young, of one the functions do not know, and one waits.
+    assert_eq!(accept(&store, "e"), Kept::Full);
+    tell(&store, "c");
+    assert_eq!(accept(&store, "e"), Kept::New);
+    assert!(store.knows("b") && !store.knows("c"));
+    let names = fs::read_dir(folder.path().join("done")).unwrap();
+    assert_eq!(names.count(), 1);
 }
 
 /// The name of a mail of which it is known what became of it.
