@@ -2,12 +2,37 @@
 
 use std::fmt;
 
+/// Characters of a text that are shown at most.
+const MOST_SHOWN: usize = 100;
+
+/// Returns a text that somebody wrote as it may be shown in one line: its beginning, with what cannot be seen as escapes.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    // Invisible ones, and those that turn the direction of what follows.
+    let unseen = |c: char| {
+        let marks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        marks || c.is_control()
+    };
+    let mut shown = String::new();
+    for c in text.chars().take(MOST_SHOWN) {
+        if unseen(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if text.chars().nth(MOST_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// One sentence: which key, what was found, what is expected. It shows no secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Invalid {
     /// The key's name with `_`.
     pub name: String,
-    /// What was given; none if it may not be shown, or if nothing was.
+    /// What was given, as it may be shown ([`shown`]); none if it may not be shown, or if nothing was.
     pub found: Option<String>,
     /// What belongs there.
     pub expected: &'static str,
@@ -21,7 +46,7 @@ impl Invalid {
     pub fn new(name: &str, found: Option<String>, expected: &'static str) -> Self {
         Self {
             name: name.to_owned(),
-            found,
+            found: found.map(|found| shown(&found)),
             expected,
             hidden: false,
         }

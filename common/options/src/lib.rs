@@ -10,7 +10,7 @@ mod value;
 
 #[doc(hidden)]
 pub use declare::{key, part_keys, read_key, read_part};
-pub use invalid::Invalid;
+pub use invalid::{Invalid, shown};
 pub use value::{Addresses, Json, List, Listen, Networks, Secret, Value};
 
 /// Hands in the text that was given for a key, by its name with `_`; none if nothing was.

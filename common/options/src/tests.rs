@@ -70,11 +70,51 @@ fn what_is_wrong_is_named() {
         wrong(&[("number", "1"), ("lamp_listen", "1")]),
         "lamp-listen: found \"1\", expected addresses like 127.0.0.1:1"
     );
+    let wrong = wrong(&[("number", "1\u{1b}[2J\n\u{202e}2")]);
+    assert_eq!(
+        wrong,
+        "number: found \"1\\u{1b}[2J\\n\\u{202e}2\", expected the number at the door"
+    );
+    let long = Invalid::new("number", Some("ä".repeat(100_000)), "a number");
+    assert_eq!(long.found, Some(format!("{}…", "ä".repeat(100))));
     let hidden = Invalid::secret("lamp_key", "a key");
     assert_eq!(
         hidden.to_string(),
         "lamp-key: found something else than a key"
     );
+}
+
+/// A secret that is not any text.
+#[derive(Debug)]
+struct Pin;
+
+impl Value for Pin {
+    const KIND: Kind = Kind::Secret;
+
+    fn parse(text: &str) -> Option<Self> {
+        (text == "1234").then_some(Self)
+    }
+}
+
+options! {
+    /// What opens something.
+    #[derive(Debug)]
+    struct Lock {
+        /// With what.
+        pin: Option<Pin>, "PIN", "four digits";
+    }
+}
+
+#[test]
+fn a_secret_that_is_wrong_is_not_shown() {
+    let read = |pin: &'static str| Lock::read(&move |_| Some(pin.to_owned()));
+    assert!(read("1234").is_ok());
+    let wrong = read("hunter2").unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "pin: found something else than four digits"
+    );
+    assert!(!format!("{wrong:?}").contains("hunter2"));
 }
 
 #[test]

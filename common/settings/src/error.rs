@@ -42,6 +42,14 @@ pub enum Error {
         /// The key as it stands again.
         second: String,
     },
+    /// Flags, or the environment, give one key more than once.
+    #[error("one key is given twice, as {first} and as {second}; leave one of them out")]
+    GivenTwice {
+        /// One name that it is given by.
+        first: String,
+        /// Another one.
+        second: String,
+    },
     /// A list in the file is too long.
     #[error("{key}: found {found} entries, expected at most {most} (in {})", path.display())]
     Long {

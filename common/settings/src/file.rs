@@ -13,8 +13,6 @@ use crate::{Error, Renamed};
 
 /// Entries of a list, at most.
 const MOST_ENTRIES: usize = 1_000;
-/// Characters of an unknown key that are shown.
-const MOST_SHOWN: usize = 100;
 
 /// What stands in a file.
 #[derive(Debug, Default)]
@@ -136,7 +134,7 @@ impl<'a> Reader<'a> {
         });
         Error::Unknown {
             path: self.path.to_owned(),
-            key: readable(key),
+            key: options::shown(key),
             nearest: nearest.unwrap_or_default(),
         }
     }
@@ -195,22 +193,6 @@ impl<'a> Reader<'a> {
             expected,
         }
     }
-}
-
-/// A key as it may be shown: its beginning, control characters as escapes.
-fn readable(key: &str) -> String {
-    let mut shown = String::new();
-    for c in key.chars().take(MOST_SHOWN) {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    if key.chars().nth(MOST_SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 const fn described(value: &Value) -> &'static str {

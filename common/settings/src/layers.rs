@@ -44,13 +44,14 @@ pub(crate) fn load<P: Program>(
         warnings: Vec::new(),
     };
     let config = known.iter().find(|key| key.short() == "config");
-    if let Some(found) = config.and_then(|key| layering.find(key)) {
+    let found = config.map(|key| layering.find(key)).transpose()?;
+    if let Some(found) = found.flatten() {
         layering.path = found.text.into();
         layering.file = file::read(&layering.path, &known, P::RENAMED)?;
     }
     let mut found = BTreeMap::new();
     for key in &known {
-        if let Some(value) = layering.find(key) {
+        if let Some(value) = layering.find(key)? {
             found.insert(key.key.name.as_str(), value);
         }
     }
@@ -81,11 +82,11 @@ fn contents(key: &Known, file: Found) -> Result<Found, Error> {
     match std::fs::read_to_string(&file.text) {
         Ok(text) => Ok(Found {
             text: text.trim_end().to_owned(),
-            from: file.text,
+            from: options::shown(&file.text),
         }),
         Err(error) => Err(Error::SecretFile {
             key: key.shown(),
-            path: file.text,
+            path: options::shown(&file.text),
             error,
             source_name: file.from,
         }),
@@ -109,26 +110,43 @@ fn invalid(problem: options::Invalid, known: &[Known], found: &BTreeMap<&str, Fo
 
 impl Layering<'_> {
     /// Finds what was given for a key, the strongest layer first.
-    fn find(&mut self, key: &Known) -> Option<Found> {
-        self.layer(key, Layers::Flag)
-            .or_else(|| self.layer(key, Layers::Variable))
-            .or_else(|| self.layer(key, Layers::File))
+    fn find(&mut self, key: &Known) -> Result<Option<Found>, Error> {
+        for layer in [Layers::Flag, Layers::Variable, Layers::File] {
+            if let Some(found) = self.layer(key, layer)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
-    /// Looks into one layer, under the key's name and then under old ones.
-    fn layer(&mut self, key: &Known, layer: Layers) -> Option<Found> {
+    /// Looks into one layer, under the key's name and under old ones. Which of two names was meant nobody can know: a file
+    /// with both was refused when it was read.
+    fn layer(&mut self, key: &Known, layer: Layers) -> Result<Option<Found>, Error> {
         let name = match layer {
             Layers::Variable => key.key.name.as_str(),
             _ => key.short(),
         };
-        if let Some(text) = self.text(layer, name) {
-            let from = self.shown(layer, name);
-            return Some(Found { text, from });
+        let (first, second) = {
+            let renamed = self.renamed.iter();
+            let renamed = renamed.filter(|old| old.new == key.key.name && old.is_on(layer));
+            let old = renamed.filter_map(|old| Some((Some(old), self.text(layer, old.old)?)));
+            let new = self.text(layer, name).map(|text| (None, text));
+            let mut given = new.into_iter().chain(old);
+            (given.next(), given.next())
+        };
+        let Some((old, text)) = first else {
+            return Ok(None);
+        };
+        let from = self.shown(layer, old.map_or(name, |old: &Renamed| old.old));
+        if let Some((Some(second), _)) = second {
+            return Err(Error::GivenTwice {
+                first: from,
+                second: self.shown(layer, second.old),
+            });
         }
-        let renamed = self.renamed.iter();
-        let mut renamed = renamed.filter(|old| old.new == key.key.name && old.is_on(layer));
-        let (old, text) = renamed.find_map(|old| Some((old, self.text(layer, old.old)?)))?;
-        let from = self.shown(layer, old.old);
+        let Some(old) = old else {
+            return Ok(Some(Found { text, from }));
+        };
         let now = match layer {
             Layers::Variable => key.variable(),
             Layers::Flag => format!("--{}", key.shown()),
@@ -138,7 +156,7 @@ impl Layering<'_> {
             "{from} is now called {now}; the old name still works"
         ));
         let text = old.translate(text);
-        Some(Found { text, from })
+        Ok(Some(Found { text, from }))
     }
 
     fn text(&self, layer: Layers, name: &str) -> Option<String> {

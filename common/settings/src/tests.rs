@@ -266,6 +266,44 @@ fn one_key_stands_in_a_file_once() {
 }
 
 #[test]
+fn one_key_is_given_once_in_each_layer() {
+    let loaded = |flags: &[&str], environment: &[(&str, &str)]| {
+        load::<Whole>(flags, environment).map(|loaded| loaded.options.server)
+    };
+    let twice = |flags: &[&str], environment: &[(&str, &str)]| loaded(flags, environment).err();
+    let said = |first: &str, second: &str| {
+        Some(format!(
+            "one key is given twice, as {first} and as {second}; leave one of them out"
+        ))
+    };
+    for value in ["a", "b"] {
+        assert_eq!(
+            twice(&["--server", "a", "--server-listen", value], &[]),
+            said("--server-listen", "--server")
+        );
+        let variables = [("SUBSPACE_SERVER", "a"), ("SUBSPACE_SERVER_LISTEN", value)];
+        assert_eq!(
+            twice(&[], &variables),
+            said("SUBSPACE_SERVER_LISTEN", "SUBSPACE_SERVER")
+        );
+    }
+    // Whatever the old one means now.
+    let variables = [
+        ("SUBSPACE_CLOSED", "true"),
+        ("SUBSPACE_SERVER_OPEN", "false"),
+    ];
+    assert_eq!(
+        twice(&[], &variables),
+        said("SUBSPACE_SERVER_OPEN", "SUBSPACE_CLOSED")
+    );
+    // In two layers the stronger one wins, and an empty variable is none.
+    let variables = [("SUBSPACE_SERVER", "a"), ("SUBSPACE_SERVER_LISTEN", " ")];
+    assert_eq!(loaded(&[], &variables).unwrap().listen, "a");
+    let flag = ["--server-listen", "b"];
+    assert_eq!(loaded(&flag, &variables).unwrap().listen, "b");
+}
+
+#[test]
 fn what_a_file_makes_long_or_unreadable_is_bounded() {
     let wrong = |text: &str| with_file::<Alone>(text, &[], &[]).unwrap_err();
     assert_eq!(

@@ -25,7 +25,8 @@ defaults. An empty variable counts as not set.
 - Secrets cannot be flags, since every user of the machine can list those. A key `…-file` names a file with the secret, and wins
   over the variable.
 - A key of the file that is unknown or has the wrong type stops the program with an error that names it.
-- Old names of renamed keys still work; the log names the new ones.
+- Old names of renamed keys still work; the log names the new ones. Giving a key under both names among the flags, in the
+  environment or in the file stops the program, since it is ambiguous.
 - Without `log`, the variable `RUST_LOG` decides what is logged; without both, everything from `info` up.
 ";
 

@@ -184,7 +184,7 @@ impl S3Settings {
 fn wrong(variable: &'static str, found: &str, expected: &'static str) -> SettingsError {
     SettingsError::Wrong {
         variable,
-        found: format!("{found:?}"),
+        found: format!("\"{}\"", options::shown(found)),
         expected,
     }
 }

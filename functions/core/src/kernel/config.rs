@@ -217,7 +217,7 @@ impl Config {
     /// # Errors
     /// If the text is not an http or https origin.
     pub fn parse_origin(text: &str) -> Result<String, ConfigError> {
-        let invalid = || ConfigError::Origin(text.chars().take(100).collect());
+        let invalid = || ConfigError::Origin(options::shown(text));
         let url = Url::parse(text).map_err(|_| invalid())?;
         let bare = matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
