@@ -19,4 +19,4 @@ pub use self::options::{Contradiction, Options, Ports, ProgramOptions};
 pub use clock::Time;
 pub use config::{Config, ConfigError, TlsFiles};
 pub use peers::{Network, PeerPolicy};
-pub use shell::{Handle, StartError, start};
+pub use shell::{AddressKey, Handle, StartError, start};

@@ -69,12 +69,9 @@ pub(crate) async fn start(
         limits: limits.with_share(share),
         ..settings.ircd.clone()
     };
-    let tls = config.tls.as_ref().map(|tls| tls.listen);
     match ircd::start(config, listener, Arc::new(accounts)).await {
         Ok(ircd) => Ok(ircd),
-        Err(StartError::Listen { address, source })
-            if tls.is_some_and(|tls| tls.to_string() == address) =>
-        {
+        Err(StartError::ListenTls { address, source }) => {
             bail!(
                 "ircd-tls-listen: {address} cannot be used: {source}; choose another address with --ircd-tls-listen"
             )

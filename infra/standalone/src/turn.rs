@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, bail};
+use anyhow::anyhow;
 use functions_core::TurnConfig;
 use program::Share;
 use turn_server::credentials::Secrets;
-use turn_server::{Handle, StartError};
+use turn_server::{AddressKey, Handle, StartError};
 
 use crate::data::DataFolder;
 use crate::options::Host;
@@ -30,35 +30,36 @@ pub(crate) fn start(
     config.set_shares(shares);
     match turn_server::start(&config) {
         Ok(handle) => Ok(Some(handle)),
-        Err(StartError::InUse {
-            key: "tls-listen",
-            address,
-        }) => bail!(
-            "turn-tls-listen: {address} is in use by another program; stop it, or choose another address with \
-             --turn-tls-listen"
-        ),
-        Err(StartError::InUse { address, .. }) => bail!(
-            "turn-listen: {address} is in use by another program; stop it, choose another address with --turn-listen, \
-             or leave calls without a relay with --turn-listen off"
-        ),
-        Err(StartError::Address {
-            key: "tls-listen",
+        Err(error) => Err(named(error)),
+    }
+}
+
+/// Says by its names here what is wrong.
+fn named(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::InUse { key, address } => {
+            let more = match key {
+                AddressKey::Listen => ", or leave calls without a relay with --turn-listen off",
+                AddressKey::TlsListen | AddressKey::RelayIp | AddressKey::Metrics => "",
+            };
+            anyhow!(
+                "turn-{key}: {address} is in use by another program; stop it, or choose another address with \
+                 --turn-{key}{more}"
+            )
+        }
+        StartError::Address {
+            key,
             address,
             error,
-        }) => {
-            bail!(
-                "turn-tls-listen: {address} cannot be used: {error}; choose another address with --turn-tls-listen"
+        } => {
+            anyhow!(
+                "turn-{key}: {address} cannot be used: {error}; choose another address with --turn-{key}"
             )
         }
-        Err(StartError::Address { address, error, .. }) => {
-            bail!(
-                "turn-listen: {address} cannot be used: {error}; choose another address with --turn-listen or --turn-relay-ip"
-            )
+        StartError::Tls { key, path, reason } => {
+            anyhow!("turn-{key}: {} cannot be used: {reason}", path.display())
         }
-        Err(StartError::Tls { key, path, reason }) => {
-            bail!("turn-{key}: {} cannot be used: {reason}", path.display())
-        }
-        Err(error) => Err(error).context("turn"),
+        error => anyhow::Error::new(error).context("turn"),
     }
 }
 
@@ -113,6 +114,32 @@ fn host_of(origin: &str) -> &str {
 mod tests {
     use super::*;
     use crate::settings::tests::settings;
+
+    #[test]
+    fn what_is_wrong_is_said_by_the_names_of_this_program() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 3478));
+        let in_use = |key| named(StartError::InUse { key, address }).to_string();
+        let tls = in_use(AddressKey::TlsListen);
+        assert!(
+            tls.starts_with("turn-tls-listen: 127.0.0.1:3478 is in use")
+                && tls.ends_with("with --turn-tls-listen"),
+            "{tls}"
+        );
+        let plain = in_use(AddressKey::Listen);
+        assert!(
+            plain.starts_with("turn-listen: ") && plain.ends_with("--turn-listen off"),
+            "{plain}"
+        );
+        let relay = named(StartError::Address {
+            key: AddressKey::RelayIp,
+            address,
+            error: std::io::Error::other("not here"),
+        });
+        assert_eq!(
+            relay.to_string(),
+            "turn-relay-ip: 127.0.0.1:3478 cannot be used: not here; choose another address with --turn-relay-ip"
+        );
+    }
 
     #[test]
     fn browsers_are_told_where_it_is() {

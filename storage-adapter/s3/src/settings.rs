@@ -18,8 +18,6 @@ const PREFIX: &str = "SUBSPACE_S3_PREFIX";
 const ACCESS_KEY_ID: &str = "SUBSPACE_S3_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "SUBSPACE_S3_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "SUBSPACE_S3_SESSION_TOKEN";
-const PATH_STYLE: &str = "SUBSPACE_S3_PATH_STYLE";
-const SINGLE_WRITER: &str = "SUBSPACE_S3_SINGLE_WRITER";
 
 /// What is wrong with the settings.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -33,6 +31,9 @@ pub enum SettingsError {
         /// What belongs there.
         expected: &'static str,
     },
+    /// An option has a value that it cannot have.
+    #[error("{}: found {}, expected {}", variable(.0), found(.0), .0.expected)]
+    Option(options::Invalid),
     /// Something is not what it must be. Secrets are not repeated.
     #[error("{variable}: found {found}, expected {expected}")]
     Wrong {
@@ -82,18 +83,7 @@ impl S3Settings {
             let variable = options::variable(&format!("{}{name}", S3Options::SECTION));
             get(&variable).filter(|value| !value.is_empty())
         });
-        let options = options.map_err(|invalid| {
-            let variable = match invalid.name.as_str() {
-                "path_style" => PATH_STYLE,
-                _ => SINGLE_WRITER,
-            };
-            wrong(
-                variable,
-                &invalid.found.unwrap_or_default(),
-                invalid.expected,
-            )
-        })?;
-        Self::new(options)
+        Self::new(options.map_err(SettingsError::Option)?)
     }
 
     /// Takes what is set.
@@ -181,6 +171,19 @@ impl S3Settings {
     }
 }
 
+/// The name of the variable that an option is read from.
+fn variable(invalid: &options::Invalid) -> String {
+    options::variable(&format!("{}{}", S3Options::SECTION, invalid.name))
+}
+
+fn found(invalid: &options::Invalid) -> String {
+    let found = invalid.found.as_ref();
+    found.map_or_else(
+        || "something else".to_owned(),
+        |found| format!("\"{found}\""),
+    )
+}
+
 fn wrong(variable: &'static str, found: &str, expected: &'static str) -> SettingsError {
     SettingsError::Wrong {
         variable,
@@ -260,6 +263,9 @@ fn secret(variable: &'static str, text: String) -> Result<String, SettingsError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PATH_STYLE: &str = "SUBSPACE_S3_PATH_STYLE";
+    const SINGLE_WRITER: &str = "SUBSPACE_S3_SINGLE_WRITER";
 
     fn settings(changes: &[(&str, &str)]) -> Result<S3Settings, SettingsError> {
         S3Settings::from_variables(|name| {

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use super::StartError;
 use super::sockets::Listeners;
+use super::{AddressKey, StartError};
 use crate::config::{Config, ConfigError};
 use crate::peers::{Network, PeerPolicy};
 use crate::relay::RelayAddress;
@@ -35,7 +35,7 @@ pub(super) fn relays(config: &Config) -> Result<Vec<RelayAddress>, StartError> {
     for relay in &relays {
         let address = SocketAddr::new(relay.local, 0);
         UdpSocket::bind(address).map_err(|error| StartError::Address {
-            key: "relay-ip",
+            key: AddressKey::RelayIp,
             address,
             error,
         })?;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Exposition, Pages, Server};
 
-use super::StartError;
 use super::overflow::Overflow;
 use super::stream::Connections;
+use super::{AddressKey, StartError};
 use crate::relay::{Counters, Shared};
 
 /// Collects what the threads count.
@@ -139,7 +139,7 @@ impl Pages for Report {
 
 /// Begins to show the report.
 pub(super) fn serve(address: SocketAddr, report: Arc<Report>) -> Result<Server, StartError> {
-    let key = "metrics";
+    let key = AddressKey::Metrics;
     let wrong = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse { key, address },
         _ => StartError::Address {

@@ -11,6 +11,7 @@ mod stream;
 mod tls;
 mod worker;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -35,6 +36,31 @@ const MAX_THREADS: u32 = 64;
 /// How often a server that is being stopped is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 
+/// A key of the configuration that names an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AddressKey {
+    /// Where UDP and TCP are listened on.
+    Listen,
+    /// Where TLS is listened on.
+    TlsListen,
+    /// Where relays are.
+    RelayIp,
+    /// Where the metrics are shown.
+    Metrics,
+}
+
+/// The key as it is written.
+impl fmt::Display for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Listen => "listen",
+            Self::TlsListen => "tls-listen",
+            Self::RelayIp => "relay-ip",
+            Self::Metrics => "metrics",
+        })
+    }
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -47,7 +73,7 @@ pub enum StartError {
     )]
     InUse {
         /// The key of the configuration.
-        key: &'static str,
+        key: AddressKey,
         /// The address.
         address: SocketAddr,
     },
@@ -55,7 +81,7 @@ pub enum StartError {
     #[error("{key}: {address} cannot be used: {error}")]
     Address {
         /// The key of the configuration.
-        key: &'static str,
+        key: AddressKey,
         /// The address.
         address: SocketAddr,
         /// What the system says.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-use super::StartError;
+use super::{AddressKey, StartError};
 use crate::config::Config;
 
 /// Bytes that the system is asked to keep for a listener: it may have to serve thousands of clients.
@@ -37,14 +37,14 @@ impl Listeners {
         };
         for &address in &config.listen {
             // SO_REUSEPORT would let a second server of the same user in.
-            unused(address).map_err(|error| refused("listen", address, error))?;
+            unused(address).map_err(|error| refused(AddressKey::Listen, address, error))?;
             let (datagram, plain) =
-                both(address).map_err(|error| refused("listen", address, error))?;
+                both(address).map_err(|error| refused(AddressKey::Listen, address, error))?;
             all.datagram.push(datagram);
             all.plain.push(plain);
         }
         for &address in &config.tls_listen {
-            let wrong = |error| refused("tls-listen", address, error);
+            let wrong = |error| refused(AddressKey::TlsListen, address, error);
             unused_tcp(address).map_err(wrong)?;
             all.tls.push(tcp(address).map_err(wrong)?);
         }
@@ -54,17 +54,16 @@ impl Listeners {
     /// Opens the same for another thread.
     pub(super) fn again(&self) -> Result<Self, StartError> {
         let open = |list: &[(OwnedFd, SocketAddr)],
+                    key: AddressKey,
                     open: fn(SocketAddr) -> io::Result<(OwnedFd, SocketAddr)>| {
             list.iter()
-                .map(|(_, address)| {
-                    open(*address).map_err(|error| refused("listen", *address, error))
-                })
+                .map(|(_, address)| open(*address).map_err(|error| refused(key, *address, error)))
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {
-            datagram: open(&self.datagram, udp)?,
-            plain: open(&self.plain, tcp)?,
-            tls: open(&self.tls, tcp)?,
+            datagram: open(&self.datagram, AddressKey::Listen, udp)?,
+            plain: open(&self.plain, AddressKey::Listen, tcp)?,
+            tls: open(&self.tls, AddressKey::TlsListen, tcp)?,
         })
     }
 
@@ -79,7 +78,7 @@ impl Listeners {
     }
 }
 
-fn refused(key: &'static str, address: SocketAddr, error: io::Error) -> StartError {
+fn refused(key: AddressKey, address: SocketAddr, error: io::Error) -> StartError {
     if error.kind() == io::ErrorKind::AddrInUse {
         return StartError::InUse { key, address };
     }
@@ -204,13 +203,23 @@ mod tests {
         assert_eq!(second.addresses(), [six]);
         for taken in [four, six] {
             let again = Listeners::open(&Config::new(vec![taken], secrets()));
-            assert!(matches!(again, Err(StartError::InUse { .. })), "{taken}");
+            let said = matches!(
+                again,
+                Err(StartError::InUse {
+                    key: AddressKey::Listen,
+                    ..
+                })
+            );
+            assert!(said, "{taken}");
         }
         let mut config = Config::new(Vec::new(), secrets());
         config.tls_listen = vec![six];
         assert!(matches!(
             Listeners::open(&config),
-            Err(StartError::InUse { .. })
+            Err(StartError::InUse {
+                key: AddressKey::TlsListen,
+                ..
+            })
         ));
     }
 }

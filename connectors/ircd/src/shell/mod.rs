@@ -60,6 +60,14 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The port for TLS cannot be opened.
+    #[error("the IRC server cannot listen on {address}: {source}")]
+    ListenTls {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl From<FilesError> for StartError {
@@ -101,13 +109,10 @@ pub async fn start(
         None => None,
         Some(tls) => {
             let acceptor = TlsAcceptor::from(server_config(&tls.certificate, &tls.key)?);
-            let listener =
-                TcpListener::bind(tls.listen)
-                    .await
-                    .map_err(|source| StartError::Listen {
-                        address: tls.listen.to_string(),
-                        source,
-                    })?;
+            let address = tls.listen;
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|source| StartError::ListenTls { address, source })?;
             Some((listener, acceptor))
         }
     };
