@@ -159,7 +159,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `DELETE /api/connectors/<id>`. From a damaged record everything goes that cannot be read.
+    /// `DELETE /api/connectors/<id>`. Of a damaged record what cannot be read is set aside.
     pub(crate) async fn delete_connector(&self, id: &str) -> Answer {
         self.edit_readable_registry(|registry| {
             let before = registry.connectors.len();

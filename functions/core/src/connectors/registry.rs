@@ -2,23 +2,23 @@
 //! register themselves. The latter are one object, `connectors.json`, changed by compare and swap, so that
 //! a request that needs them costs one conditional read.
 
+mod described;
+mod lookup;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use protocol::{DEFAULT_PLATFORM, NetworkInfo, Registration, Timestamp};
+use protocol::{Registration, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage_adapter::{BodyError, ByteStream, ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
+use self::described::Described;
 use crate::connectors::Connectors;
 use crate::kernel::body::collect;
-use crate::kernel::config::Connector;
-use crate::kernel::config::ConnectorKind;
-use crate::kernel::config::DefaultNetwork;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
-use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::damaged;
 
@@ -26,8 +26,6 @@ use crate::kernel::records::damaged;
 const MAX_READ: u64 = 4 * 1024 * 1024;
 /// The largest record of connectors that is written, in bytes; a larger one can only become smaller.
 const MAX_WRITTEN: usize = 512 * 1024;
-/// The descriptors of all platforms together, in bytes of JSON.
-const MAX_DESCRIBED: usize = 256 * 1024;
 /// How often the record is read, changed and written again when others change it at the same time.
 const MAX_ATTEMPTS: u32 = 12;
 
@@ -42,16 +40,6 @@ pub(crate) struct Registry {
     /// Why not all of the record could be read.
     #[serde(skip)]
     pub(crate) damaged: Option<String>,
-}
-
-/// What one connector says of one platform. An entry from before these were kept by connector has neither; it goes with
-/// the next change.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-struct Described {
-    #[serde(default)]
-    connector: String,
-    #[serde(default)]
-    descriptor: Value,
 }
 
 /// A connector that an admin made.
@@ -73,117 +61,6 @@ pub(crate) struct Registered {
 pub(crate) struct RegistryCache(Mutex<Option<(Arc<Registry>, ETag)>>);
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Finds a connector by its id.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find_connector(&self, id: &str) -> Result<Option<Connector>, StoreError> {
-        let configured = self.kernel.config().connectors.iter().find(|c| c.id == id);
-        if let Some(connector) = configured {
-            return Ok(Some(connector.clone()));
-        }
-        let registry = self.registry().await?;
-        let found = registry.connectors.iter().find(|c| c.id == id);
-        Ok(found.map(|registered| self.connector_of(registered)))
-    }
-
-    /// Returns all connectors, those of the configuration first.
-    pub(crate) async fn all_connectors(&self) -> Result<Vec<Connector>, StoreError> {
-        let mut all = self.kernel.config().connectors.clone();
-        for registered in &self.registry().await?.connectors {
-            if !all.iter().any(|connector| connector.id == registered.id) {
-                all.push(self.connector_of(registered));
-            }
-        }
-        Ok(all)
-    }
-
-    /// Returns the connector that keeps connections of a platform.
-    pub(crate) async fn connector_for(
-        &self,
-        platform: &str,
-    ) -> Result<Option<Connector>, StoreError> {
-        let serves = |connector: &Connector| connector.platforms.iter().any(|p| p == platform);
-        if let Some(configured) = self.kernel.config().connectors.iter().find(|c| serves(c)) {
-            return Ok(Some(configured.clone()));
-        }
-        Ok(self.all_connectors().await?.into_iter().find(serves))
-    }
-
-    /// Returns a connector that browsers can reach, whatever it connects to.
-    pub(crate) async fn any_gateway(&self) -> Result<Option<Connector>, StoreError> {
-        let serves = |connector: &Connector| !connector.platforms.is_empty();
-        Ok(self.all_connectors().await?.into_iter().find(serves))
-    }
-
-    /// Returns a platform by its description.
-    pub(crate) async fn platform(&self, id: &str) -> Result<Platform, StoreError> {
-        let registry = self.registry().await?;
-        Ok(registry.platform(id, &self.kernel.config().connectors))
-    }
-
-    /// Returns what the platforms of all connectors say of themselves.
-    pub(crate) async fn offered(&self) -> Result<Vec<Value>, StoreError> {
-        let registry = self.registry().await?;
-        let all = &self.kernel.config().connectors;
-        let configured = all.iter().map(|c| &c.platforms);
-        let made = registry
-            .connectors
-            .iter()
-            .map(|c| &c.registration.platforms);
-        let mut ids: Vec<&String> = configured.chain(made).flatten().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let described = ids.into_iter().map(|id| registry.platform(id, all).0);
-        Ok(described.filter(|platform| !platform.is_null()).collect())
-    }
-
-    /// Returns the private IRC network, of the configuration or of an IRC server that registered.
-    pub(crate) async fn network(&self) -> Result<Option<DefaultNetwork>, StoreError> {
-        if self.kernel.config().network.is_some() {
-            return Ok(self.kernel.config().network.clone());
-        }
-        let registry = self.registry().await?;
-        let mut networks = registry
-            .connectors
-            .iter()
-            .filter_map(|c| c.registration.network.clone());
-        Ok(networks.next().map(|network| {
-            let NetworkInfo {
-                name,
-                server,
-                host,
-                port,
-                secure,
-                channels,
-            } = network;
-            DefaultNetwork {
-                name,
-                server,
-                host,
-                port,
-                secure,
-                channels,
-                other_ports: Vec::new(),
-            }
-        }))
-    }
-
-    fn connector_of(&self, registered: &Registered) -> Connector {
-        let registration = &registered.registration;
-        let guess = ConnectorKind::guess(&registration.platforms, registration.mail.is_some());
-        Connector {
-            id: registered.id.clone(),
-            kind: registered.kind.parse().unwrap_or(guess),
-            url: registration.url.clone().unwrap_or_default(),
-            platforms: registration.platforms.clone(),
-            key: self
-                .kernel
-                .keys()
-                .connector(&registered.id, registered.generation),
-        }
-    }
-
     /// Reads the connectors that an admin made.
     pub(crate) async fn registry(&self) -> Result<Arc<Registry>, StoreError> {
         let lock = || {
@@ -259,7 +136,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         .await
     }
 
-    /// As [`Connectors::edit_registry`]; of a damaged record what can be read is changed, and the rest is lost.
+    /// As [`Connectors::edit_registry`]; of a damaged record what can be read is changed, and all of it is set aside as it was.
     pub(crate) async fn edit_readable_registry<T>(
         &self,
         mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
@@ -278,9 +155,14 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 };
             registry.version = 1;
             let before = registry.size();
+            let is_damaged = registry.damaged.is_some();
             let result = change(&mut registry)?;
             registry.drop_unserved(configured);
             registry.check_size(before)?;
+            if is_damaged && !self.set_registry_aside(&mode).await? {
+                self.kernel.back_off(attempt).await;
+                continue;
+            }
             match self.kernel.store(keys::CONNECTORS, &registry, mode).await {
                 Ok(_) => return Ok(result),
                 Err(StoreError::Precondition) => self.kernel.back_off(attempt).await,
@@ -289,84 +171,31 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         }
         Err(StoreError::Precondition.into())
     }
-}
 
-/// The platforms that a connector serves; what the configuration says of one counts.
-fn served<'a>(configured: &'a [Connector], made: &'a [Registered], id: &str) -> &'a [String] {
-    let made = || made.iter().find(|c| c.id == id);
-    match configured.iter().find(|c| c.id == id) {
-        Some(configured) => &configured.platforms,
-        None => made().map_or(&[], |c| &c.registration.platforms),
+    /// Keeps a damaged record as it is beside, so that the operator finds what could not be read. Returns whether it still
+    /// is the one that was read.
+    async fn set_registry_aside(&self, read: &PutMode) -> Result<bool, StoreError> {
+        let store = self.kernel.storage().store();
+        let object = match store.get(keys::CONNECTORS, GetOptions::default()).await {
+            Ok(object) => object,
+            Err(StoreError::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if *read != PutMode::IfMatch(object.etag) {
+            return Ok(false);
+        }
+        let now = self.kernel.now().millis();
+        let aside = keys::set_aside(&format!("{now}-{}", keys::CONNECTORS));
+        store.put(&aside, object.body, PutMode::Overwrite).await?;
+        let (host, record) = (self.kernel.storage().host(), keys::CONNECTORS);
+        host.tell_damaged(&format!(
+            "the record {record} was damaged and is written anew with what could be read; what it was is kept as {aside}"
+        ));
+        Ok(true)
     }
 }
 
 impl Registry {
-    /// Returns a platform by the description of the connector that keeps connections of it, which is a configured one if
-    /// one serves it; one without fields if there is none.
-    pub(crate) fn platform(&self, id: &str, configured: &[Connector]) -> Platform {
-        let ids = configured.iter().map(|c| &c.id);
-        let mut ids = ids.chain(self.connectors.iter().map(|c| &c.id));
-        let serves = |connector: &&String| {
-            let mut served = served(configured, &self.connectors, connector).iter();
-            served.any(|platform| platform == id)
-        };
-        let keeper = ids.find(serves);
-        let known = self
-            .platforms
-            .iter()
-            .find(|known| Some(&known.connector) == keeper && known.descriptor["id"] == id);
-        match known {
-            Some(known) => Platform(known.descriptor.clone()),
-            None if id == DEFAULT_PLATFORM => Platform::usual(),
-            None => Platform(Value::Null),
-        }
-    }
-
-    /// Returns whether exactly this is known from a connector.
-    pub(crate) fn is_described(&self, connector: &str, descriptors: &[Value]) -> bool {
-        let known = self.platforms.iter().filter(|k| k.connector == connector);
-        known.map(|known| &known.descriptor).eq(descriptors)
-    }
-
-    /// Takes what a connector says of its platforms, instead of what it said before.
-    ///
-    /// # Errors
-    /// If there is too much from all connectors together.
-    pub(crate) fn describe(
-        &mut self,
-        connector: &str,
-        descriptors: &[Value],
-        configured: &[Connector],
-    ) -> Result<(), Failure> {
-        self.platforms.retain(|known| known.connector != connector);
-        self.drop_unserved(configured);
-        let described = descriptors.iter().map(|descriptor| Described {
-            connector: connector.to_owned(),
-            descriptor: descriptor.clone(),
-        });
-        self.platforms.extend(described);
-        let sizes = self
-            .platforms
-            .iter()
-            .map(|k| k.descriptor.to_string().len());
-        if sizes.sum::<usize>() > MAX_DESCRIBED {
-            return Err(Failure::conflict(format!(
-                "the descriptors of all platforms have more than {MAX_DESCRIBED} bytes together; shorten them or delete \
-                 a connector"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Drops what is said of platforms by connectors that do not serve them any more.
-    fn drop_unserved(&mut self, configured: &[Connector]) {
-        let connectors = &self.connectors;
-        self.platforms.retain(|known| {
-            let mut served = served(configured, connectors, &known.connector).iter();
-            served.any(|platform| known.descriptor["id"] == *platform)
-        });
-    }
-
     /// Its size as it is written, in bytes.
     fn size(&self) -> usize {
         serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())

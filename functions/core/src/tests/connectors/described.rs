@@ -58,7 +58,11 @@ fn write(f: &TestFunctions, key: &str, bytes: impl Into<Bytes>) {
 }
 
 fn record(f: &TestFunctions) -> Bytes {
-    let object = block_on(f.memory().get(keys::CONNECTORS, GetOptions::default())).unwrap();
+    read(f, keys::CONNECTORS)
+}
+
+fn read(f: &TestFunctions, key: &str) -> Bytes {
+    let object = block_on(f.memory().get(key, GetOptions::default())).unwrap();
     block_on(crate::kernel::body::collect(object.body, u64::MAX)).unwrap()
 }
 
@@ -191,13 +195,16 @@ fn a_record_that_cannot_be_read_keeps_out_neither_configured_connectors_nor_the_
     // It was within what was written before there were limits.
     let large = format!("{whole}{}", " ".repeat(2 * 1024 * 1024));
     let damaged = whole.replacen("\"connectors\":[", "\"connectors\":[{\"id\":1},", 1);
+    let unfinished = "{\"version\":".to_owned();
+    let unreadable = [&damaged, &too_large, &unfinished].map(String::clone);
     for (bad, other_stays) in [
         (large, true),
         (damaged, true),
         (too_large, false),
-        ("{\"version\":".to_owned(), false),
+        (unfinished, false),
     ] {
-        write(&f, keys::CONNECTORS, bad);
+        write(&f, keys::CONNECTORS, bad.clone());
+        f.host().advance(1);
         let own = told(&f, ("irc-1", KEY), &[descriptor("irc", "Ours")]);
         assert_eq!(own.status, 204, "{own:?}");
         let outbox = f.signed("irc-1", "GET", "/connector/outbox", "");
@@ -210,6 +217,17 @@ fn a_record_that_cannot_be_read_keeps_out_neither_configured_connectors_nor_the_
         let status = if other_stays { 204 } else { 404 };
         assert_eq!(delete(&f, &admin, &two).status, status);
     }
+    // Nothing of what could not be read is lost, and the operator is told where it is.
+    let mut aside = f.memory().keys();
+    aside.retain(|key| key.starts_with(keys::SET_ASIDE));
+    assert_eq!(aside.len(), 3, "{aside:?}");
+    for (key, bad) in aside.iter().zip(&unreadable) {
+        assert_eq!(read(&f, key), bad.as_bytes());
+        let told = f.host().damaged.lock().unwrap();
+        assert!(told.iter().any(|one| one.contains(key)), "{key} {told:?}");
+    }
+    let done = block_on(f.lifecycle.maintain());
+    assert!(done.failed["set-aside"].contains('3'), "{done:?}");
 }
 
 #[test]
