@@ -15,6 +15,7 @@ mod garbage;
 mod give_way;
 mod heads;
 mod index;
+mod json;
 mod lately;
 mod pack;
 mod pages;

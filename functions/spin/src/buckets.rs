@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use functions_core::{BucketError, BucketSettings, OpenedBucket};
-use storage_adapter::AnyStore;
+use storage_adapter::{AnyStore, Host};
 use storage_s3::{Conditions, Limits, S3Settings, S3Store, SharedHttpClient};
 
-use crate::host::WasiHost;
 use crate::http_client::WasiHttp;
 
-/// Opens a bucket; see [`functions_core::Host::open_bucket`].
-pub(crate) async fn open(
-    host: WasiHost,
+/// Opens a bucket; see [`functions_core::Host::open_bucket`]. `any_network` lets it lead anywhere.
+pub(crate) async fn open<H: Host>(
+    host: H,
+    any_network: bool,
     wanted: &BucketSettings,
     parts: Option<bool>,
 ) -> Result<OpenedBucket, BucketError> {
@@ -20,7 +20,7 @@ pub(crate) async fn open(
     let refused = |words: String| BucketError(format!("{place} cannot be used: {words}"));
     let settings = S3Settings::from_variables(|name| wanted.variable(name))
         .map_err(|error| refused(error.to_string()))?;
-    if !wanted.trusted && !host.any_network {
+    if !wanted.trusted && !any_network {
         let checked = settings.check_public(protocol::is_public_address);
         checked.map_err(refused)?;
     }

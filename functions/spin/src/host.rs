@@ -76,7 +76,7 @@ impl Host for WasiHost {
         settings: &BucketSettings,
         parts: Option<bool>,
     ) -> Result<OpenedBucket, BucketError> {
-        crate::buckets::open(*self, settings, parts).await
+        crate::buckets::open(*self, self.any_network, settings, parts).await
     }
 
     fn opens_buckets(&self) -> bool {

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::load::{self, Operation};
 use crate::servers::{self, Ready};
-use crate::table;
+use crate::table::{self, Row, Sample};
 use crate::wire::ask_once;
 
 const CONNECTIONS: [usize; 2] = [1, 16];
@@ -42,28 +42,6 @@ pub(crate) struct Options {
     /// Only these operations.
     #[arg(long, value_delimiter = ',', default_values = ["get", "poll", "folder", "put"])]
     operations: Vec<String>,
-}
-
-/// One measurement.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    /// Right answers a second.
-    pub(crate) rate: f64,
-    /// Processor time of the server for one answer, in microseconds.
-    pub(crate) processor: f64,
-    /// Time until the answer that 99 % stay under, in microseconds.
-    pub(crate) p99: f64,
-}
-
-/// All measurements of one kind.
-#[derive(Debug)]
-pub(crate) struct Row {
-    /// What was asked.
-    pub(crate) operation: Operation,
-    /// With how many connections.
-    pub(crate) connections: usize,
-    /// One median a server, in the order of the servers.
-    pub(crate) medians: Vec<Sample>,
 }
 
 /// Measures everything and prints the tables.

@@ -3,7 +3,28 @@
 
 use crate::load::Operation;
 use crate::servers::{DOCUMENTS, Ready};
-use crate::storage::Row;
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Right answers a second.
+    pub(crate) rate: f64,
+    /// Processor time of the server for one answer, in microseconds.
+    pub(crate) processor: f64,
+    /// Time until the answer that 99 % stay under, in microseconds.
+    pub(crate) p99: f64,
+}
+
+/// All measurements of one kind.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// What was asked.
+    pub(crate) operation: Operation,
+    /// With how many connections.
+    pub(crate) connections: usize,
+    /// One median a server, in the order of the servers.
+    pub(crate) medians: Vec<Sample>,
+}
 
 /// Prints one row as soon as it is known.
 pub(crate) fn progress(row: &Row, servers: &[Ready]) {

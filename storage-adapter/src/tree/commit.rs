@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::draft::{Draft, Left};
-use super::heads::whole;
+use super::heads::{mode, whole};
 use super::index::{Head, Index};
 use super::pack::{self, Packer};
 use super::pages::page_key;
@@ -16,7 +16,7 @@ use super::shard::{self, names_below};
 use super::table::{self, Loaded, Missing, PageId, Table};
 use super::types::{DocumentInfo, Host, TreeError};
 use super::{Storage, format, version};
-use crate::store::{ETag, ObjectStore, PutMode, StoreError};
+use crate::store::{ObjectStore, PutMode, StoreError};
 
 /// How often a commit is tried before the module counts as too busy.
 const ATTEMPTS: u32 = 20;
@@ -305,11 +305,6 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
     pub(super) fn page_grace(&self) -> i64 {
         self.shared.options.grace_millis.min(PAGE_GRACE)
     }
-}
-
-/// The condition under which a head follows another.
-pub(super) fn mode(etag: Option<&ETag>) -> PutMode {
-    etag.cloned().map_or(PutMode::IfAbsent, PutMode::IfMatch)
 }
 
 /// Answers those whose commit turns out to have happened, although the reply was lost.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::format::{DocumentJson, DocumentRef, damaged, json};
+use super::json::{DocumentJson, DocumentRef, damaged, json};
 use super::table::{Child, Entry, PageId, Table};
 use super::types::{TreeError, Version};
 

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::folders::{self, FoldersJson};
 use super::index::{Allowance, Fence, Head, Index, Superseded};
+pub(super) use super::json::damaged;
+use super::json::{DocumentJson, DocumentRef, json};
 use super::path::DocumentPath;
 use super::table::Table;
-use super::types::{DocumentInfo, TreeError, Version};
+use super::types::{TreeError, Version};
 use super::version;
 use crate::store::ETag;
 
@@ -67,15 +69,6 @@ struct PageOfIndexJson {
 }
 
 #[derive(Deserialize, Serialize)]
-pub(super) struct DocumentJson {
-    version: String,
-    #[serde(rename = "type")]
-    content_type: String,
-    length: u64,
-    modified: i64,
-}
-
-#[derive(Deserialize, Serialize)]
 struct SupersededJson {
     path: Vec<String>,
     #[serde(flatten)]
@@ -88,26 +81,6 @@ struct SupersededJson {
 struct PageJson {
     format: u32,
     superseded: Vec<SupersededJson>,
-}
-
-#[derive(Serialize)]
-pub(super) struct DocumentRef<'a> {
-    version: &'a str,
-    #[serde(rename = "type")]
-    content_type: &'a str,
-    length: u64,
-    modified: i64,
-}
-
-impl<'a> From<&'a DocumentInfo> for DocumentRef<'a> {
-    fn from(info: &'a DocumentInfo) -> Self {
-        Self {
-            version: &info.version.0,
-            content_type: &info.content_type,
-            length: info.length,
-            modified: info.modified.millis(),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -124,17 +97,6 @@ impl<'a> From<&'a Superseded> for SupersededRef<'a> {
             path: entry.path.segments(),
             document: (&entry.info).into(),
             since: entry.since.millis(),
-        }
-    }
-}
-
-impl From<DocumentJson> for DocumentInfo {
-    fn from(json: DocumentJson) -> Self {
-        Self {
-            version: Version(json.version),
-            content_type: json.content_type,
-            length: json.length,
-            modified: Timestamp::from_millis(json.modified),
         }
     }
 }
@@ -236,11 +198,6 @@ pub(super) fn read_table(key: &str, bytes: &[u8]) -> Result<Table, TreeError> {
     folders::read(key, json.folders)
 }
 
-pub(super) fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    // Writing strings and numbers to memory cannot fail.
-    let _ = serde_json::to_writer(out, value);
-}
-
 /// Reads a head.
 pub(super) fn read(key: &str, bytes: &[u8], etag: ETag) -> Result<Head, TreeError> {
     let json: HeadJson = parse(key, bytes)?;
@@ -314,12 +271,6 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(key: &str, bytes: &'a [u8]) -> Resul
         )));
     }
     serde_json::from_slice(bytes).map_err(|error| damaged(key, error))
-}
-
-pub(super) fn damaged(key: &str, reason: impl std::fmt::Display) -> TreeError {
-    TreeError::Format(format!(
-        "\"{key}\" is damaged: {reason}; restore it from a backup"
-    ))
 }
 
 fn superseded(key: &str, json: SupersededJson) -> Result<Superseded, TreeError> {

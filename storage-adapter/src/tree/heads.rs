@@ -10,7 +10,7 @@ use protocol::{Backoff, Gathered, Jitter};
 use super::index::Head;
 use super::types::{Host, TreeError};
 use super::{Storage, format};
-use crate::store::{ByteStream, ETag, GetOptions, Object, ObjectStore, StoreError};
+use crate::store::{ByteStream, ETag, GetOptions, Object, ObjectStore, PutMode, StoreError};
 
 /// The largest object that is read into memory: heads, pages and ledgers, in bytes.
 const MAX_OBJECT: u64 = 256 << 20;
@@ -122,4 +122,9 @@ async fn collect(key: &str, object: Object) -> Result<Found, TreeError> {
 /// A body of one piece.
 pub(super) fn whole(bytes: Bytes) -> ByteStream {
     Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
+}
+
+/// The condition under which a head follows another.
+pub(super) fn mode(etag: Option<&ETag>) -> PutMode {
+    etag.cloned().map_or(PutMode::IfAbsent, PutMode::IfMatch)
 }

@@ -1,15 +1,22 @@
 //! A module's index in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use protocol::Timestamp;
 
 use super::path::DocumentPath;
-use super::read::EMPTY;
 use super::table::{self, Clash, Loaded, Missing, Seen, State, Table};
 use super::types::{DocumentInfo, Folder, TreeError, Version, WriteCondition};
 use super::version;
 use crate::store::ETag;
+
+/// A folder without items.
+static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
+    Arc::new(Folder {
+        version: version::empty(),
+        items: std::collections::BTreeMap::new(),
+    })
+});
 
 /// How many commits a head remembers, for writers whose reply was lost.
 pub(super) const RECENT_COMMITS: usize = 24;

@@ -17,9 +17,8 @@ use std::sync::Arc;
 use protocol::AccountName;
 use serde::{Deserialize, Serialize};
 
-use super::commit::mode;
 use super::format::{self, FORMAT};
-use super::heads::{Found, whole};
+use super::heads::{Found, mode, whole};
 use super::index::{Allowance, Fence, Head};
 use super::shard::{self, Shard};
 use super::types::{Host, TreeError};

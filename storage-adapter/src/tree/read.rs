@@ -1,6 +1,6 @@
 //! Reading documents and folders.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use futures_util::future::join;
 use protocol::AccountName;
@@ -19,13 +19,6 @@ use crate::store::{GetOptions, Object, ObjectStore, StoreError};
 const ATTEMPTS: u32 = 4;
 /// How often it starts again because others replaced the document in between.
 const REPLACED: u32 = 40;
-
-pub(super) static EMPTY: LazyLock<Arc<Folder>> = LazyLock::new(|| {
-    Arc::new(Folder {
-        version: version::empty(),
-        items: std::collections::BTreeMap::new(),
-    })
-});
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
     /// Reads a document: one conditional GET of the head and, at the same time if the document is

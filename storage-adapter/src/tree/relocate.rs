@@ -13,8 +13,7 @@ use futures_util::StreamExt;
 use protocol::AccountName;
 use sha2::{Digest, Sha256};
 
-use super::commit::mode;
-use super::heads::{Found, whole};
+use super::heads::{Found, mode, whole};
 use super::index::Fence;
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};

@@ -27,6 +27,8 @@ const MAX_GRANT: u64 = 64 * 1024;
 pub(crate) const MAX_GRANTS: usize = 500;
 /// How long a session lasts: 90 days.
 pub(crate) const SESSION_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// Who holds the token of the consent page's cookie, as shown among the grants.
+pub(crate) const COOKIE_CLIENT: &str = "consent page";
 /// The longest name of a client, in characters.
 pub(crate) const MAX_CLIENT: usize = 200;
 
@@ -202,8 +204,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 return Ok(None);
             }
         };
-        if grant.kind == GrantKind::Session && grant.client == crate::identity::oauth::COOKIE_CLIENT
-        {
+        if grant.kind == GrantKind::Session && grant.client == COOKIE_CLIENT {
             // Cookies of the consent page were sessions once.
             grant.kind = GrantKind::Consent;
         }

@@ -11,6 +11,7 @@ use super::ask::{Ask, Flow, Refusal};
 use super::page;
 use crate::identity::Identity;
 use crate::identity::accounts::SignInError;
+use crate::identity::grants::{COOKIE_CLIENT, SESSION_MS};
 use crate::kernel::body::Body;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::incoming::Incoming;
@@ -20,9 +21,7 @@ use crate::kernel::request::{empty, named, parameters};
 /// The cookie of the consent page; no other address reads it.
 const COOKIE_NAME: &str = "subspace_consent";
 /// How long somebody stays signed in on the consent page, in seconds: 90 days.
-const COOKIE_SECONDS: i64 = crate::identity::grants::SESSION_MS / 1000;
-/// Who holds the token of the cookie, as shown among the grants.
-pub(crate) const COOKIE_CLIENT: &str = "consent page";
+const COOKIE_SECONDS: i64 = SESSION_MS / 1000;
 
 /// Somebody who has signed in on the consent page.
 struct Visitor {

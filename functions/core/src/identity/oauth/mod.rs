@@ -5,7 +5,6 @@ mod ask;
 mod authorize;
 mod code;
 mod page;
-pub(crate) use self::authorize::COOKIE_CLIENT;
 pub(crate) use self::page::{escape, page};
 #[cfg(test)]
 mod tests;
