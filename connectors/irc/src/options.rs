@@ -90,14 +90,7 @@ mod tests {
     use super::*;
 
     fn load(flags: &[(&str, &str)], environment: &[(&str, &str)]) -> Loaded<ProgramOptions> {
-        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        let environment = |name: &str| {
-            let found = environment.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        given.load_from(&environment).unwrap()
+        Given::load_pairs(flags, environment).unwrap()
     }
 
     #[test]

@@ -59,14 +59,7 @@ mod tests {
     use super::*;
 
     fn load(flags: &[(&str, &str)], environment: &[(&str, &str)]) -> Loaded<ProgramOptions> {
-        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        let environment = |name: &str| {
-            let found = environment.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        given.load_from(&environment).unwrap()
+        Given::load_pairs(flags, environment).unwrap()
     }
 
     #[test]
@@ -115,17 +108,13 @@ mod tests {
         let path = folder.path().join("secret").display().to_string();
         std::fs::write(&path, "from-a-file\n").unwrap();
         let settings = |file: &str| {
-            let environment = |name: &str| {
-                let value = match name {
-                    "SUBSPACE_S3_BUCKET" => "chat",
-                    "SUBSPACE_S3_REGION" => "eu-central-1",
-                    "SUBSPACE_S3_ACCESS_KEY_ID" => "AKID",
-                    "SUBSPACE_S3_SECRET_ACCESS_KEY_FILE" => file,
-                    _ => return None,
-                };
-                Some(value.to_owned())
-            };
-            let loaded = Given::<ProgramOptions>::none().load_from(&environment);
+            let environment = [
+                ("SUBSPACE_S3_BUCKET", "chat"),
+                ("SUBSPACE_S3_REGION", "eu-central-1"),
+                ("SUBSPACE_S3_ACCESS_KEY_ID", "AKID"),
+                ("SUBSPACE_S3_SECRET_ACCESS_KEY_FILE", file),
+            ];
+            let loaded = Given::<ProgramOptions>::load_pairs(&[], &environment);
             let options = loaded.map_err(|error| error.to_string())?.options;
             S3Settings::new(options.s3).map_err(|error| error.to_string())
         };
