@@ -200,14 +200,8 @@ mod tests {
     const SECRET: &str = "0123456789abcdef";
 
     fn read(flags: &[(&str, &str)], secret: Option<&str>) -> Result<ProgramOptions, String> {
-        let given = flags.iter().fold(Given::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        let environment = |name: &str| {
-            let secret = secret.filter(|_| name == "SUBSPACE_TURN_SECRET");
-            secret.map(str::to_owned)
-        };
-        let loaded = given.load_from(&environment);
+        let secret = secret.map(|secret| ("SUBSPACE_TURN_SECRET", secret));
+        let loaded = Given::load_pairs(flags, secret.as_slice());
         Ok(loaded.map_err(|error| error.to_string())?.options)
     }
 

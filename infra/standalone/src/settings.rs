@@ -212,14 +212,7 @@ pub(crate) mod tests {
         flags: &[(&str, &str)],
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Loaded<Options>> {
-        let given = flags.iter().fold(Flags::none(), |given, (name, value)| {
-            given.with(name, value)
-        });
-        let environment = |name: &str| {
-            let found = environment.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        Ok(given.load_from(&environment)?)
+        Ok(Flags::load_pairs(flags, environment)?)
     }
 
     fn with_file(text: &str, flags: &[(&str, &str)]) -> anyhow::Result<Loaded<Options>> {
