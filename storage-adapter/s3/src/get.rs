@@ -63,7 +63,7 @@ impl<H: Host> Inner<H> {
             Some(range) => Some(header(range)),
         };
         let request = this
-            .client
+            .reader
             .get_object()
             .bucket(&this.bucket)
             .key(&key)
@@ -170,7 +170,7 @@ impl<H: Host> Reading<H> {
         }
         let inner = &self.inner;
         let request = inner
-            .client
+            .reader
             .get_object()
             .bucket(&inner.bucket)
             .key(&self.key)

@@ -10,6 +10,7 @@
 //! A request that comes after its sender gave it up is a hazard of the protocol: an unconditional write or a
 //! deletion that timed out can still happen late. The tree writes with conditions and to new keys only.
 
+mod bounded;
 mod conditions;
 mod counts;
 #[cfg(feature = "native")]

@@ -20,7 +20,7 @@ use common::{Machine, Store, body, limits, open, read, settings};
 use futures_util::future::join_all;
 use futures_util::stream;
 use server::{Abilities, Faults, Server};
-use storage_adapter::{BodyError, ObjectStore, PutMode, Storage, StoreError, contract};
+use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, Storage, StoreError, contract};
 use storage_s3::{Commits, Conditions, S3Settings, S3Store, native_http};
 use support::Random;
 use support::asking::{FOLDERS, PATHS, ask, choose};
@@ -92,6 +92,35 @@ async fn many_are_deleted_in_one_request() {
     server.state.lock().unwrap().no_groups = true;
     store.delete_many(&keys).await.unwrap();
     assert_eq!(store.list("many/", None).await, Ok(Vec::new()));
+}
+
+/// A server may be anybody's: what it answers is held in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_are_read_whole_have_a_bound() {
+    let (server, store) = start().await;
+    let large = vec![b'x'; 20 << 20];
+    store.put("a", body(&large), PutMode::New).await.unwrap();
+    let pad = |bytes| server.state.lock().unwrap().padding = bytes;
+    pad(15 << 20);
+    assert_eq!(store.list("", None).await.unwrap().len(), 1);
+    pad(17 << 20);
+    let refused = store.list("", None).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    // Errors are answers, too: what is not there is not found, however much is said of it, or nothing is known.
+    let missing = store.get("b", GetOptions::default()).await;
+    assert!(
+        matches!(
+            missing,
+            Err(StoreError::Unavailable(_) | StoreError::NotFound)
+        ),
+        "{:?}",
+        missing.err()
+    );
+    // Documents have any length.
+    assert!(read(&store, "a").await.unwrap() == large);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -46,6 +46,15 @@ impl Answer {
         self
     }
 
+    /// Adds blanks to a text.
+    pub(super) fn padded(mut self, padding: usize) -> Self {
+        let kind = self.headers.get("content-type");
+        if padding > 0 && kind.is_some_and(|kind| kind == "application/xml") {
+            self.body = [&self.body[..], &vec![b' '; padding]].concat().into();
+        }
+        self
+    }
+
     pub(super) fn into_response(self, truncate: bool) -> Response<Body> {
         let length = self.body.len();
         let body = if self.head_only {

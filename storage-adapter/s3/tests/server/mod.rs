@@ -82,6 +82,8 @@ pub struct State {
     pub serial: u64,
     /// Whether `DeleteObjects` is unknown here, as to Google's servers.
     pub no_groups: bool,
+    /// Blanks at the end of each answer that is a text of the server's own.
+    pub padding: usize,
     /// Bytes of objects that were put so far.
     pub written: u64,
     /// Requests so far, by method.
@@ -204,6 +206,7 @@ async fn answer(
             return Ok(failed.into_response(false));
         }
         let answer = operations::perform(&mut state, abilities, &head, body);
+        let answer = answer.padded(state.padding);
         if internal {
             let failed = Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
             return Ok(failed.into_response(false));
