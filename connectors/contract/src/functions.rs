@@ -53,6 +53,8 @@ pub struct State {
     /// Grants that ended, and calls that are over.
     pub ended: Vec<String>,
     pub ended_calls: Vec<String>,
+    /// Nobody gets an answer about sessions and calls.
+    pub sessions_mute: bool,
     /// What the next look at the version of `ended` tells.
     pub version: String,
     /// Tasks that wait, as on the wire, and what became of them.
@@ -259,6 +261,9 @@ async fn answer(
             state.receipts.push(receipt);
             let response = Response::builder().status(204);
             Ok(response.body(Full::default()).unwrap())
+        }
+        (_, "/connector/sessions") if state.sessions_mute => {
+            Err(std::io::Error::other("no answer"))
         }
         (&Method::GET, "/connector/sessions") => {
             json(serde_json::json!({"version": state.version}))

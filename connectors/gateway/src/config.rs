@@ -104,6 +104,10 @@ pub struct Limits {
     pub refresh: Duration,
     /// How often the functions are asked whether sessions ended, plus up to a half.
     pub sessions: Duration,
+    /// How long a session or call is believed after the functions confirmed it, while they cannot be asked: its sockets
+    /// stay and may come back. Longer than they take to start anew, and no longer than somebody who signed out may be
+    /// heard where we are the only ones who cannot reach them.
+    pub believed: Duration,
     /// How often the queue of tasks is looked into, plus up to a half, if nobody wakes us.
     pub outbox: Duration,
     /// For how long a task waits for its connection before it is refused.
@@ -148,6 +152,7 @@ impl Default for Limits {
             deferred_retry: Duration::from_secs(300),
             refresh: Duration::from_secs(60),
             sessions: Duration::from_secs(10),
+            believed: Duration::from_secs(60),
             outbox: Duration::from_secs(10),
             task_age: Duration::from_secs(24 * 60 * 60),
             task_silence: Duration::from_secs(10 * 60),

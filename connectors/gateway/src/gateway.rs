@@ -174,7 +174,7 @@ impl Gateway {
             client.clone(),
             Arc::clone(&hub),
             Arc::clone(&calls),
-            limits.sessions,
+            &limits,
         );
         let tickets = Arc::new(Tickets::new(&config.key, &config.id));
         let addresses = AddressCounts::new(limits.sockets_per_ip);

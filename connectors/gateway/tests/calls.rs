@@ -178,6 +178,28 @@ async fn a_session_that_ends_ends_its_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_confirms_takes_nobody_new() {
+    let world = world().await;
+    let alice = member_ticket("c", "a", "alice", false);
+    let (_first, _) = world.enter(&alice).await;
+    world.functions.state.lock().unwrap().sessions_mute = true;
+    // It was confirmed a moment ago, and so was her session; others' were not.
+    let (_again, _) = world.enter(&alice).await;
+    let bob = member_ticket("c", "b", "bob", false);
+    for ticket in [&bob, &call_ticket("d", 1)] {
+        let text = world.refused(ticket).await;
+        assert!(text.starts_with("it cannot be checked"), "{text}");
+    }
+    // What changed there may be that it ended.
+    assert_eq!(wake(&world.running.url, "?call=c").await, 502);
+    let text = world.refused(&alice).await;
+    assert!(text.starts_with("it cannot be checked"), "{text}");
+    world.functions.state.lock().unwrap().sessions_mute = false;
+    world.enter(&bob).await;
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn moderators_put_others_out() {
     let world = world().await;
     let (mut starter, welcome) = world.enter(&member_ticket("c", "s", "alice", true)).await;

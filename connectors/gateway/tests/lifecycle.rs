@@ -23,6 +23,13 @@ fn free_address() -> SocketAddr {
     (std::net::Ipv4Addr::LOCALHOST, port).into()
 }
 
+/// Has the functions confirm a session, so that it is believed for a while.
+async fn confirm(url: &str, account: &str) {
+    let auth = json!({"ticket": common::functions::ticket(account, ID, 60_000)});
+    let mut socket = Polling::open(url, "", auth).await;
+    socket.ask("schemas", Value::Null).await.unwrap();
+}
+
 fn texts(value: &Value) -> Vec<&str> {
     let got = value["got"].as_array().unwrap().iter();
     let sent = got.filter(|activity| activity["type"] == "send");
@@ -163,14 +170,13 @@ async fn rooms_are_told_apart_as_the_network_does() {
 async fn functions_that_are_away_are_waited_for() {
     let (network, dir, address) = (Network::new(), tempfile::tempdir().unwrap(), free_address());
     let running = Running::start(&format!("http://{address}"), dir.path(), &network).await;
-    let refused = probe(&running.url, json!({"account": "alice"})).await;
-    let error = refused["connect"]["error"].as_str().unwrap();
-    assert!(
-        error.starts_with(
-            "the connection to irc.test cannot be looked up now: the functions cannot be reached: "
-        ),
-        "{error}"
-    );
+    // Nobody can tell whether the session of the ticket has ended.
+    let auth = json!({"ticket": common::functions::ticket("alice", ID, 60_000)});
+    let mut early = Polling::open(&running.url, "", auth).await;
+    let error = early.event("error").await.expect("it is told why");
+    let text = error["summary"].as_str().unwrap();
+    assert!(text.starts_with("it cannot be checked"), "{text}");
+    assert!(early.ends().await);
     let functions = Functions::start_at(address).await;
     functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
     until("the connection starts", || {
@@ -185,6 +191,26 @@ async fn functions_that_are_away_are_waited_for() {
     assert_eq!(
         (&seen["connect"]["error"], &seen["acks"][0]["error"]),
         (&Value::Null, &Value::Null)
+    );
+    // They are away again: what they told is still known, and nothing else.
+    drop(functions);
+    until("nobody is there", || {
+        std::net::TcpStream::connect(address).is_err()
+    })
+    .await;
+    let auth = json!({"ticket": common::functions::ticket("alice", ID, 60_000)});
+    let mut known = Polling::open(&running.url, "", auth).await;
+    let connect = json!({
+        "type": "connect", "context": "irc",
+        "actor": {"id": "other@irc.test", "type": "person", "name": "other"},
+    });
+    let ack = known.ask("message", connect).await.unwrap();
+    let error = ack["error"].as_str().unwrap();
+    assert!(
+        error.starts_with(
+            "the connection to irc.test cannot be looked up now: the functions cannot be reached: "
+        ),
+        "{error}"
     );
     running.stop().await;
 }
@@ -386,6 +412,7 @@ async fn a_full_spool_takes_nothing_and_loses_nothing() {
         network.log().contains(&"start alice 0".to_owned())
     })
     .await;
+    confirm(&running.url, "alice").await;
     drop(functions);
     let messages: Vec<_> = (0..40)
         .map(|n| json!(["#c", format!("text {n}")]))
@@ -518,6 +545,9 @@ async fn nothing_is_shown_before_it_is_recorded() {
     .await;
     let started = |nick| network.log().contains(&format!("start {nick} 0"));
     until("both start", || started("alice") && started("bob")).await;
+    for account in ["alice", "bob"] {
+        confirm(&running.url, account).await;
+    }
     // Nothing leaves the spool while the functions are away.
     drop(functions);
     node("durable.mjs", &running.url, json!({"spool": dir.path()})).await;

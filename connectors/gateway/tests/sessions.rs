@@ -18,6 +18,12 @@ use common::running::Running;
 use common::until;
 use serde_json::{Value, json};
 
+/// What somebody is told whose session has ended, and …
+const OVER: &str = "the session has ended; sign in again";
+/// … of whose session nobody knows that.
+const UNCONFIRMED: &str =
+    "it cannot be checked at the moment whether you are still signed in; try again in a moment";
+
 /// A gateway that learns of nothing by itself within a test, but of what `change` says.
 async fn world(
     change: impl FnOnce(&mut gateway::Limits),
@@ -75,7 +81,7 @@ async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
     assert_eq!(wake(url, "?account=alice").await, 204);
     for ended in [&mut one, &mut two] {
         let error = ended.event("error").await.expect("it is told why");
-        assert_eq!(error["summary"], "the session has ended; sign in again");
+        assert_eq!(error["summary"], OVER);
         assert!(ended.ends().await);
         // What it sends now is not said.
         ended.emit("message", say("too late")).await;
@@ -91,15 +97,68 @@ async fn whatever_ends_a_session_ends_its_sockets_and_tickets() {
     let ack = other.ask("message", say("still here")).await.unwrap();
     assert_eq!(ack["error"], Value::Null, "{ack}");
     // Its ticket is worth nothing, nor when the functions cannot be asked.
-    let ticket = ticket_of("alice", "g1", ID, 60_000);
-    let mut again = Polling::open(url, "", json!({"ticket": ticket})).await;
-    assert!(again.event("error").await.is_some());
-    assert!(again.ends().await);
-    drop(functions);
-    let ticket = ticket_of("alice", "g1", ID, 60_000);
-    let mut again = Polling::open(url, "", json!({"ticket": ticket})).await;
-    assert!(again.event("error").await.is_some());
-    drop(open(url, "g3").await);
+    for mute in [false, true] {
+        functions.state.lock().unwrap().sessions_mute = mute;
+        assert_eq!(refused(url, "g1").await, OVER);
+    }
+    running.stop().await;
+}
+
+/// Comes with a ticket; returns why it is refused.
+async fn refused(url: &str, grant: &str) -> String {
+    let ticket = ticket_of("alice", grant, ID, 60_000);
+    let mut socket = Polling::open(url, "", json!({"ticket": ticket})).await;
+    let error = socket.event("error").await.expect("it is told why");
+    assert!(socket.ends().await);
+    error["summary"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_alone_lets_nobody_in() {
+    let (functions, _network, running, _dir) = world(|_| {}).await;
+    let url = &running.url;
+    let mut here = open(url, "g1").await;
+    functions.state.lock().unwrap().sessions_mute = true;
+    // They never said anything of this session: it may have ended before its ticket is shown.
+    assert_eq!(refused(url, "g2").await, UNCONFIRMED);
+    // They confirmed this one a moment ago: what is here stays, and may come back.
+    let ack = here.ask("message", say("still here")).await.unwrap();
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    drop(open(url, "g1").await);
+    functions.state.lock().unwrap().sessions_mute = false;
+    drop(open(url, "g2").await);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_cannot_be_asked_about_may_be_an_end() {
+    let (functions, _network, running, _dir) = world(|_| {}).await;
+    let url = &running.url;
+    let mut here = open(url, "g1").await;
+    functions.state.lock().unwrap().sessions_mute = true;
+    assert_eq!(wake(url, "?account=alice").await, 502);
+    let error = here.event("error").await.expect("it is told why");
+    assert_eq!(error["summary"], UNCONFIRMED);
+    assert!(here.ends().await);
+    assert_eq!(refused(url, "g1").await, UNCONFIRMED);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_confirms_any_more_is_closed() {
+    let (functions, _network, running, _dir) = world(|limits| {
+        limits.sessions = Duration::from_millis(20);
+        limits.believed = Duration::from_millis(50);
+    })
+    .await;
+    let url = &running.url;
+    let mut here = open(url, "g1").await;
+    functions.state.lock().unwrap().sessions_mute = true;
+    let error = here.event("error").await.expect("it is told why");
+    assert_eq!(error["summary"], UNCONFIRMED);
+    assert!(here.ends().await);
+    functions.state.lock().unwrap().sessions_mute = false;
+    drop(open(url, "g1").await);
     running.stop().await;
 }
 

@@ -22,6 +22,9 @@ use crate::sync::lock;
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// What is said to those in a call that was ended.
 pub(crate) const OVER: &str = "this call is over; ask for a new link";
+/// What is said while nobody can tell whether a call goes on.
+pub(crate) const UNCONFIRMED: &str =
+    "it cannot be checked at the moment whether this call goes on; try again in a moment";
 
 /// All calls.
 #[derive(Debug, Default)]
@@ -51,9 +54,14 @@ impl Calls {
         lock(&self.0).end(call);
     }
 
-    /// Takes those out whose session has ended.
-    pub(crate) fn end_session(&self, ends: impl Fn(&SessionRef) -> bool) {
-        lock(&self.0).end_session(ends);
+    /// Closes a call for everybody who is in it, and says why; they may come back.
+    pub(crate) fn close(&self, call: &str, why: &str) {
+        lock(&self.0).close(call, why);
+    }
+
+    /// Takes those out who were let in by certain sessions, and says why.
+    pub(crate) fn end_session(&self, ends: impl Fn(&SessionRef) -> bool, why: &str) {
+        lock(&self.0).end_session(ends, why);
     }
 
     /// Returns by what participants were let in, and all calls.

@@ -10,7 +10,6 @@ use socketioxide::extract::SocketRef;
 
 use super::bounds::Budget;
 use super::{refuse, say};
-use crate::sockets::SESSION_OVER;
 
 /// Participants of a call: everybody sends to everybody, and that is what a line upstream carries.
 const MAX_PARTICIPANTS: usize = 6;
@@ -224,13 +223,18 @@ impl Rooms {
             self.over.insert(call.to_owned(), now.plus_millis(OVER_MS));
         }
         self.removed.remove(call);
+        self.close(call, super::OVER);
+    }
+
+    /// Closes a call for everybody who is in it, and says why.
+    pub(super) fn close(&mut self, call: &str, why: &str) {
         for participant in self.calls.remove(call).unwrap_or_default() {
-            refuse(&participant.socket, super::OVER);
+            refuse(&participant.socket, why);
         }
     }
 
-    /// Takes those out whose session has ended.
-    pub(super) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool) {
+    /// Takes those out who were let in by certain sessions, and says why.
+    pub(super) fn end_session(&mut self, ends: impl Fn(&SessionRef) -> bool, why: &str) {
         let ends = |p: &Participant| p.session.as_ref().is_some_and(&ends);
         let calls: Vec<String> = self
             .calls
@@ -240,7 +244,7 @@ impl Rooms {
             .collect();
         for call in calls {
             for participant in self.take_out(&call, ends) {
-                refuse(&participant.socket, SESSION_OVER);
+                refuse(&participant.socket, why);
             }
         }
     }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 
-use crate::calls::{Arrival, Calls, OVER, refuse, say};
+use crate::calls::{Arrival, Calls, OVER, UNCONFIRMED, refuse, say};
 use crate::config::Limits;
-use crate::sessions::Sessions;
+use crate::sessions::{Refusal, Sessions};
 use crate::sockets::addresses::AddressCounts;
 use crate::sockets::limiter::{Limiter, Verdict};
 use crate::sockets::tickets::Tickets;
@@ -115,10 +115,10 @@ fn welcome(signalling: &Arc<Signalling>, socket: &SocketRef, auth: &Value) {
         // Heard from the moment on at which they are told that they are in; before, and after they left, nothing
         // that they send counts.
         listen_to(&signalling, &socket, &ticket, entry);
-        let entered = if vouched {
-            signalling.calls.enter(arrival)
-        } else {
-            Err(OVER)
+        let entered = match vouched {
+            Ok(()) => signalling.calls.enter(arrival),
+            Err(Refusal::Over) => Err(OVER),
+            Err(Refusal::Unconfirmed) => Err(UNCONFIRMED),
         };
         if let Err(text) = entered {
             refuse(&socket, text);

@@ -21,13 +21,13 @@ use crate::dialect::{Which, error_ack, error_event};
 use crate::hub::Hub;
 use crate::metrics::{Metrics, add};
 use crate::platform::{Platforms, SocketId};
-use crate::sessions::Sessions;
+use crate::sessions::{Refusal, Sessions};
 use crate::sockets::addresses::AddressCounts;
 use crate::sockets::client::{Client, Reply};
 use crate::sockets::limiter::{Limiter, Verdict};
 use crate::sockets::places::Proof;
 use crate::sockets::tickets::Tickets;
-use crate::sockets::{SESSION_OVER, address, dismiss, prove};
+use crate::sockets::{SESSION_OVER, SESSION_UNCONFIRMED, address, dismiss, prove};
 use crate::sync::lock;
 
 /// Events of a socket that may wait: more than the rate limit lets through in a second.
@@ -154,10 +154,13 @@ fn welcome(chat: Arc<Chat>, socket: &SocketRef, id: SocketId, auth: &Value, arri
     let session = Session::new(&chat.hub, &chat.platforms, &client);
     tokio::spawn(async move {
         // It is among the account's sockets already: what ends while the functions are asked ends it too.
-        if chat.sessions.vouched(Some(&client.session), None).await {
-            session.run(events).await;
-        } else {
-            client.end(SESSION_OVER);
+        match chat.sessions.vouched(Some(&client.session), None).await {
+            Ok(()) => session.run(events).await,
+            Err(Refusal::Over) => client.end(SESSION_OVER),
+            Err(Refusal::Unconfirmed) => {
+                add(&chat.metrics.sockets_refused);
+                client.end(SESSION_UNCONFIRMED);
+            }
         }
         drop(proof);
         chat.metrics.sockets.fetch_sub(1, Relaxed);

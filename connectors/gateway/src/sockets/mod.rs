@@ -16,6 +16,9 @@ use self::places::{Place, Proof};
 
 /// What is said to a socket whose session has ended.
 pub(crate) const SESSION_OVER: &str = "the session has ended; sign in again";
+/// What is said while nobody can tell whether a session has ended.
+pub(crate) const SESSION_UNCONFIRMED: &str =
+    "it cannot be checked at the moment whether you are still signed in; try again in a moment";
 
 /// Closes a socket that was refused; its session goes too, unless another of its sockets has shown a ticket.
 pub(crate) fn dismiss(socket: SocketRef) {
