@@ -40,6 +40,15 @@ pub enum Task {
     Say(Say),
     /// Send a mail.
     Mail(OutgoingMail),
+    /// Publish what is held of an account's messages: somebody reads its archive, and the connector could not be told.
+    Publish(Publish),
+}
+
+/// Whose messages are to be published.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Publish {
+    /// The account.
+    pub account: AccountName,
 }
 
 /// Lines for a channel or a person, said over an account's connection.

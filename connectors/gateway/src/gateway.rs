@@ -220,6 +220,7 @@ impl Gateway {
         let deliverer = Deliverer::new(
             client.clone(),
             Arc::clone(&hub),
+            flushes.clone(),
             journal,
             (outbox.clone(), reports),
             limits.clone(),

@@ -1,4 +1,4 @@
-//! Tasks that stop whatever tries them stop only themselves.
+//! Tasks that stop whatever tries them stop only themselves; and what is to be published since somebody reads.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,8 +10,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::functions::{Functions, assignment};
+use common::functions::{Functions, ID, assignment, ticket};
 use common::network::Network;
+use common::polling::Polling;
 use common::running::Running;
 use common::until;
 use serde_json::{Value, json};
@@ -85,4 +86,53 @@ async fn one_that_cannot_be_understood_waits_alone() {
     let (done, refused) = work_off(vec![odd, Value::Null, task("3", "three")]).await;
     assert_eq!(done, ["3"]);
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Somebody reads an archive, and the functions cannot reach the gateway to tell it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_reads_is_published_though_nobody_could_tell() {
+    let (functions, dir, network) = (
+        Functions::start().await,
+        tempfile::tempdir().unwrap(),
+        Network::new(),
+    );
+    functions.state.lock().unwrap().assignments = vec![assignment("alice", "alice", &["#c"])];
+    let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
+        // Nothing is published by itself within this test.
+        config.limits.publish_interval = Duration::from_secs(3600);
+        config.limits.publish_age = Duration::from_secs(3600);
+        config.limits.outbox = Duration::from_millis(20);
+    })
+    .await;
+    until("the connection starts", || {
+        network.log().contains(&"start alice 0".to_owned())
+    })
+    .await;
+    let auth = json!({"ticket": ticket("alice", ID, 60_000), "mode": "full"});
+    let mut socket = Polling::open(&running.url, "", auth).await;
+    let connect = json!({
+        "type": "connect", "context": "irc",
+        "actor": {"id": "alice@irc.test", "type": "person", "name": "alice"},
+    });
+    socket.ask("message", connect).await.unwrap();
+    let messages = || {
+        let stored = functions.stored();
+        let is_message = |event: &protocol::Event| matches!(event.body, protocol::EventBody::Message { .. });
+        stored.into_iter().filter(is_message).count()
+    };
+    // The second time it has the same id.
+    for (count, text) in ["one", "two"].into_iter().enumerate() {
+        network.say("bob", "#c", text);
+        // What is shown is in the spool.
+        while socket.event("message").await.unwrap()["object"]["content"] != text {}
+        assert_eq!(messages(), count);
+        let task = json!({"id": "019bc2e3a000-publish-alice", "task": "publish", "account": "alice"});
+        functions.state.lock().unwrap().outbox = vec![task];
+        until("it is published", || messages() == count + 1).await;
+        until("the task has gone", || {
+            functions.state.lock().unwrap().outbox.is_empty()
+        })
+        .await;
+    }
+    running.stop().await;
 }

@@ -1,5 +1,5 @@
 //! Does what the functions have queued for this connector: says things over the connections of accounts, each
-//! exactly once.
+//! exactly once, and has archives published that somebody reads.
 //!
 //! A task leaves the functions' queue only by our receipt. That it was begun is durable before anything of it goes
 //! to a network, and what became of it before the functions are told; so after a crash at any point it is
@@ -9,7 +9,7 @@ mod connections;
 mod handle;
 mod journal;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use self::journal::Entry;
 pub(crate) use self::journal::Journal;
 use crate::config::Limits;
 use crate::platform::{Said, Saying};
+use crate::publish::FlushHandle;
 use connector_kit::{Backoff, FunctionsClient, jitter};
 
 /// Pages of the queue that are looked at: so many times fifty tasks may wait for connections that are away before
@@ -33,7 +34,7 @@ const MAX_TRIES: u32 = 5;
 const MAX_OF_LINK: usize = 32;
 /// Tasks at a time.
 const MAX_ACTIVE: usize = 512;
-/// Outcomes of one receipt.
+/// Outcomes of one receipt, of what was said and of what was published.
 const MAX_OUTCOMES: usize = 500;
 /// Tasks that are remembered after their receipt.
 const MAX_RECENT: usize = 1_000;
@@ -55,6 +56,7 @@ struct Active {
 pub(crate) struct Deliverer<C> {
     client: FunctionsClient,
     connections: Arc<C>,
+    archives: FlushHandle,
     handle: OutboxHandle,
     limits: Limits,
     /// None only while it is written.
@@ -68,6 +70,8 @@ pub(crate) struct Deliverer<C> {
     waiting: HashMap<String, Timestamp>,
     /// What the functions have a receipt for, so that an older answer of theirs starts nothing again.
     recent: VecDeque<String>,
+    /// Tasks to publish something, which is under way: to be told, and begun again if that fails.
+    published: BTreeSet<String>,
     backoff: Backoff,
     complained: Option<String>,
 }
@@ -76,6 +80,7 @@ impl<C: Connections> Deliverer<C> {
     pub(crate) fn new(
         client: FunctionsClient,
         connections: Arc<C>,
+        archives: FlushHandle,
         journal: Journal,
         (handle, reports): (OutboxHandle, Reports),
         limits: Limits,
@@ -83,6 +88,7 @@ impl<C: Connections> Deliverer<C> {
         Self {
             client,
             connections,
+            archives,
             handle,
             journal: Some(journal),
             reports,
@@ -90,6 +96,7 @@ impl<C: Connections> Deliverer<C> {
             crowded: HashSet::new(),
             waiting: HashMap::new(),
             recent: VecDeque::new(),
+            published: BTreeSet::new(),
             backoff: Backoff::new(limits.retry),
             limits,
             complained: None,
@@ -135,9 +142,8 @@ impl<C: Connections> Deliverer<C> {
     }
 
     fn has_ended(&self) -> bool {
-        self.journal
-            .as_ref()
-            .is_some_and(|journal| !journal.ended(1).is_empty())
+        let journal = self.journal.as_ref();
+        !self.published.is_empty() || journal.is_some_and(|journal| !journal.ended(1).is_empty())
     }
 
     /// Notes entries; false if the disk refuses.
@@ -249,10 +255,14 @@ impl<C: Connections> Deliverer<C> {
     /// Tells the functions what became of tasks; returns when to try again if that is needed.
     async fn post(&mut self) -> Option<Duration> {
         let ended = self.journal.as_ref()?.ended(MAX_OUTCOMES);
-        if ended.is_empty() {
+        let published = self.published.iter().take(MAX_OUTCOMES);
+        let mut receipt = OutboxReceipt {
+            done: published.cloned().collect(),
+            refused: Vec::new(),
+        };
+        if ended.is_empty() && receipt.done.is_empty() {
             return None;
         }
-        let mut receipt = OutboxReceipt::default();
         for (id, refused) in &ended {
             match refused {
                 None => receipt.done.push(id.clone()),
@@ -268,6 +278,7 @@ impl<C: Connections> Deliverer<C> {
         }
         self.complained = None;
         self.backoff.reset();
+        self.published.retain(|id| !receipt.done.contains(id));
         for (id, _) in &ended {
             self.recent.push_back(id.clone());
         }
@@ -314,10 +325,20 @@ impl<C: Connections> Deliverer<C> {
         if ended || self.active.contains_key(&id) || self.recent.contains(&id) {
             return;
         }
-        // Other kinds are for other connectors.
-        let Task::Say(say) = task else {
-            let reason = "this connector cannot do that".to_owned();
-            return round.refuse(id, reason);
+        let say = match task {
+            Task::Say(say) => say,
+            Task::Publish(publish) => {
+                // The same id comes again whenever somebody reads.
+                if self.archives.flush_unreached(&publish.account) {
+                    self.published.insert(id);
+                }
+                return;
+            }
+            // That is for another connector.
+            Task::Mail(_) => {
+                let reason = "this connector cannot do that".to_owned();
+                return round.refuse(id, reason);
+            }
         };
         let tries = self.known(&id).map_or(0, |known| known.tries);
         if tries >= MAX_TRIES {

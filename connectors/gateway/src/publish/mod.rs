@@ -59,10 +59,15 @@ pub struct PublisherConfig {
     pub deferred_retry: Duration,
 }
 
+/// How long somebody waits for what is published who was not told to wait.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
 /// A request to publish what waits of an account.
 #[derive(Debug)]
 struct Flush {
     account: AccountName,
+    /// Whether the functions reached us with it; if not, we fetched it from them.
+    told: bool,
     done: oneshot::Sender<()>,
 }
 
@@ -82,11 +87,31 @@ impl FlushHandle {
 
     /// Waits until what is durable of an account by now is published, or set aside; at most so long.
     pub(crate) async fn flush(&self, account: &AccountName, most: Duration) {
-        let (done, published) = oneshot::channel();
-        let account = account.clone();
-        if self.requests.try_send(Flush { account, done }).is_ok() {
+        if let Some(published) = self.request(account, true) {
             let _ = tokio::time::timeout(most, published).await;
         }
+    }
+
+    /// Has that published of which the functions could not tell us that somebody reads it; false if too many wait for that.
+    pub(crate) fn flush_unreached(&self, account: &AccountName) -> bool {
+        let Some(published) = self.request(account, false) else {
+            return false;
+        };
+        // What nobody waits for is forgotten.
+        tokio::spawn(tokio::time::timeout(MAX_WAIT, published));
+        true
+    }
+
+    fn request(&self, account: &AccountName, told: bool) -> Option<oneshot::Receiver<()>> {
+        let (done, published) = oneshot::channel();
+        let account = account.clone();
+        let request = Flush {
+            account,
+            told,
+            done,
+        };
+        let sent = self.requests.try_send(request);
+        sent.is_ok().then_some(published)
     }
 }
 
@@ -320,7 +345,12 @@ impl Publisher {
     fn note(&mut self, flush: Flush) {
         let mut next = Some(flush);
         while let Some(flush) = next {
-            self.pending.flush(&flush.account, Instant::now());
+            let now = Instant::now();
+            self.pending.flush(&flush.account, now);
+            match flush.told {
+                true => self.pending.is_reached(now),
+                false => self.pending.is_unreachable(),
+            }
             self.waiting.push((flush, self.spool.end()));
             next = self.flushes.try_recv().ok();
         }

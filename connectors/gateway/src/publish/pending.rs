@@ -166,6 +166,11 @@ impl Pending {
         self.reached = Some(now + REACHED_FOR);
     }
 
+    /// Somebody looked and the functions could not tell us: they do not reach us.
+    pub(crate) const fn is_unreachable(&mut self) {
+        self.reached = None;
+    }
+
     /// Says whether the spool has too much that cannot be let go of.
     pub(crate) const fn press(&mut self, pressed: bool) {
         self.pressed = pressed;
@@ -209,7 +214,6 @@ impl Pending {
         if let Some(lane) = self.lanes.get_mut(account) {
             lane.urgent = true;
         }
-        self.is_reached(now);
         if let Some(habit) = self.habit(account, now) {
             habit.watched = Some(now + WATCHED_FOR);
         }

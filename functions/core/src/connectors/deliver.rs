@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use protocol::{Bounded, Task, Timestamp, WAKE_PATH, signed_headers};
+use protocol::{
+    AccountName, Bounded, Publish, Task, Timestamp, WAKE_PATH, signed_headers,
+};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::connectors::Connectors;
@@ -21,6 +23,8 @@ const WAKE_TIMEOUT: u64 = 1_500;
 const MAX_ANSWER: u64 = 1024;
 /// For how long a connector that did not answer is left alone, in milliseconds.
 const UNREACHABLE_MS: i64 = 60_000;
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Connectors that are remembered as unreachable.
 const MAX_UNREACHABLE: usize = 1_000;
 
@@ -61,21 +65,37 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 
     /// Tells a connector that its queue is not empty. It may not hear it.
     pub(crate) async fn wake(&self, connector: &Connector) {
-        self.wake_unless_silent(connector, WAKE_PATH).await;
+        // Who does not hear it looks by itself.
+        let _ = self.wake_unless_silent(connector, WAKE_PATH).await;
     }
 
-    /// Wakes a connector, unless it did not answer lately.
-    pub(crate) async fn wake_unless_silent(&self, connector: &Connector, target: &str) {
+    /// Has a connector publish what it holds of an account's messages. One that cannot be told now finds it in its
+    /// queue, into which it looks every few seconds.
+    pub(crate) async fn publish_archive(&self, connector: &Connector, account: &AccountName) {
+        let target = format!("{WAKE_PATH}?archive={account}");
+        if self.wake_unless_silent(connector, &target).await {
+            return;
+        }
+        let task = Task::Publish(Publish {
+            account: account.clone(),
+        });
+        let id = publish_id(account, self.kernel.now());
+        // If it fails, whoever reads on asks again.
+        let _ = self.enqueue(connector, &id, task).await;
+    }
+
+    /// Wakes a connector, unless it did not answer lately; returns whether it was reached.
+    async fn wake_unless_silent(&self, connector: &Connector, target: &str) -> bool {
         let now = self.kernel.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not for longer than that either, if the clock was set back meanwhile.
         let paused =
             |until: &Timestamp| (1..=UNREACHABLE_MS).contains(&(until.millis() - now.millis()));
         if lock().get(&connector.id).is_some_and(paused) {
-            return;
+            return false;
         }
         let Some(heard) = self.knock(connector, target).await else {
-            return;
+            return false;
         };
         let mut unreachable = lock();
         if heard {
@@ -84,6 +104,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             let until = now.plus_millis(UNREACHABLE_MS);
             unreachable.insert(connector.id.clone(), until);
         }
+        heard
     }
 
     /// Tells a connector that something it keeps changed, `account=…` or `call=…`, and waits until it knows. People
@@ -118,6 +139,15 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         let answer = self.kernel.storage().host().fetch(request, limits).await;
         Some(answer.is_ok_and(|answer| answer.status().is_success()))
     }
+}
+
+/// Returns the id of the task to publish an account's messages: one a day, so that however often somebody reads, at most
+/// that many wait for a connector that is gone. It sorts before what else was queued on that day.
+fn publish_id(account: &AccountName, now: Timestamp) -> String {
+    let day = now.millis() - now.millis().rem_euclid(DAY_MS);
+    // Of the characters of a name the line is the only one that an id does not have; no name has capitals.
+    let name = account.as_str().replace('_', "Z");
+    format!("{:012x}-publish-{name}", u64::try_from(day).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -160,5 +190,47 @@ mod tests {
                 .len(),
             5
         );
+    }
+    #[test]
+    fn who_cannot_be_told_that_somebody_reads_finds_it_in_the_queue() {
+        let f = functions();
+        let connector = block_on(f.connectors.find_connector("irc-1"))
+            .unwrap()
+            .unwrap();
+        let (alice, other) = ("a_b".parse().unwrap(), "a-b".parse().unwrap());
+        let waiting = || {
+            let tasks = block_on(f.connectors.tasks(&connector, None, 10)).unwrap().0;
+            tasks.into_iter().map(|item| (item.id, item.task))
+        };
+        let publish = |account: &AccountName| {
+            Task::Publish(Publish {
+                account: account.clone(),
+            })
+        };
+        // It does not answer, and then is left alone.
+        for _ in 0..2 {
+            block_on(f.connectors.publish_archive(&connector, &alice));
+        }
+        block_on(f.connectors.publish_archive(&connector, &other));
+        let tasks: Vec<_> = waiting().collect();
+        assert_eq!(tasks.len(), 2, "one of each account: {tasks:?}");
+        for account in [&alice, &other] {
+            assert!(tasks.iter().any(|(_, task)| *task == publish(account)));
+        }
+        // It goes with the receipt, and comes again.
+        let ids: Vec<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
+        let receipt = serde_json::json!({"done": ids}).to_string();
+        let done = f.signed("irc-1", "POST", "/connector/outbox", receipt);
+        assert_eq!((done.status, waiting().count()), (204, 0), "{done:?}");
+        block_on(f.connectors.publish_archive(&connector, &alice));
+        assert_eq!(waiting().count(), 1);
+        // Where it hears there is nothing to be queued.
+        f.connectors.wakes.begin("irc-1");
+        *f.host().network.lock().unwrap() = Some(Box::new(|request| {
+            assert_eq!(request.uri().query(), Some("archive=a-b"));
+            Ok(http::Response::new(Bytes::new()))
+        }));
+        block_on(f.connectors.publish_archive(&connector, &other));
+        assert_eq!(waiting().count(), 1);
     }
 }

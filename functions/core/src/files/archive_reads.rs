@@ -2,12 +2,13 @@
 //!
 //! Connectors write archives as seldom as they can. Whoever reads one through these functions has it written first; how
 //! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is
-//! then not older than a minute.
+//! then not older than a minute. A connector that cannot be told finds in its queue that somebody reads: then this response
+//! is what was published before, and those after some seconds are not.
 
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use protocol::{AccountName, Bounded, Timestamp, WAKE_PATH};
+use protocol::{AccountName, Bounded, Timestamp};
 use storage_adapter::{ItemPath, ObjectStore};
 
 use crate::files::Files;
@@ -74,9 +75,8 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         let Ok(all) = self.connectors.all_connectors().await else {
             return;
         };
-        let target = format!("{WAKE_PATH}?archive={account}");
         let gateways = all.iter().filter(|one| !one.platforms.is_empty());
-        join_all(gateways.map(|one| self.connectors.wake_unless_silent(one, &target))).await;
+        join_all(gateways.map(|one| self.connectors.publish_archive(one, account))).await;
     }
 }
 

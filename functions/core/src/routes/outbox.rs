@@ -52,6 +52,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                     Task::Say(say) => self.webhooks.note_outcome(say, reason).await?,
                     // Its outcome is reported once it is known, by `mail/outcome`.
                     Task::Mail(_) => {}
+                    // What is published is in the archive.
+                    Task::Publish(_) => {}
                 }
             }
             self.kernel.storage().store().delete(&key).await?;

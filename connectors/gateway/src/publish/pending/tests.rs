@@ -141,6 +141,27 @@ fn what_is_written_grows_with_what_was_said_and_not_with_its_square() {
     assert_eq!(waits(&mut pending), Some(AGES.few));
     pending.press(true);
     assert_eq!(waits(&mut pending), Some(AGES.longest));
+    pending.press(false);
+    pending.is_unreachable();
+    assert_eq!(waits(&mut pending), Some(AGES.longest));
+}
+
+/// Who reads all the time has what was said a minute ago, whether the functions reach us or we fetch that from them.
+#[test]
+fn nothing_is_older_than_a_minute_for_whoever_looks() {
+    for reached in [true, false] {
+        let mut pending = Pending::new(AGES, 0, 0);
+        pending.is_reached(Instant::now());
+        // Until then it may have waited for half an hour.
+        run(&mut pending, 1, 2_000, Duration::from_secs(1), 0);
+        let now = pending.habits[&name(0)].published.unwrap();
+        pending.flush(&name(0), now);
+        if !reached {
+            pending.is_unreachable();
+        }
+        let run = run(&mut pending, 1, 2_000, Duration::from_secs(1), 600);
+        assert!(run.oldest <= AGES.watched, "{run:?}");
+    }
 }
 
 fn message_of_one() -> Vec<u8> {
