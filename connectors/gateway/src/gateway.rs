@@ -130,10 +130,12 @@ impl Gateway {
             }
             events.push_back(event);
         })?;
-        let journal = Journal::open(&config.spool).map_err(|error| SpoolError::Open {
+        let unreadable = |error| SpoolError::Open {
             path: config.spool.clone(),
             error,
-        })?;
+        };
+        let journal = Journal::open(&config.spool).map_err(unreadable)?;
+        let calls = Arc::new(Calls::open(&config.spool).map_err(unreadable)?);
         let (outbox, reports) = OutboxHandle::new();
         let platforms = Arc::new(Platforms::new(platforms));
         let metrics = Arc::new(Metrics::default());
@@ -169,7 +171,6 @@ impl Gateway {
             delivery,
             recent,
         );
-        let calls = Arc::<Calls>::default();
         let sessions = Sessions::new(
             client.clone(),
             Arc::clone(&hub),

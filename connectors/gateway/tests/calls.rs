@@ -240,6 +240,48 @@ async fn moderators_put_others_out() {
     world.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_put_out_stays_out_after_a_restart() {
+    let world = world_with(true).await;
+    let (mut starter, _) = world.enter(&member_ticket("c", "s", "alice", true)).await;
+    let bob = member_ticket("c", "b", "bob", false);
+    let (mut member, _) = world.enter(&bob).await;
+    starter.emit("remove", json!({"peer": "b"})).await;
+    assert!(member.event("refused").await.is_some());
+    // Whoever breaks the bounds, too.
+    let guest = guest_ticket("c", "g", "Eve");
+    let (mut eve, packet) = world.comes_from("203.0.113.7", &guest).await;
+    assert!(packet.contains("\"welcome\""), "{packet}");
+    let data = json!({"description": {"nested": {}}});
+    eve.emit("signal", json!({"to": "s", "data": data})).await;
+    assert!(eve.event("refused").await.is_some());
+    let World {
+        functions,
+        running,
+        _dir: dir,
+    } = world;
+    running.stop().await;
+
+    let change = |config: &mut gateway::GatewayConfig| config.behind_proxy = true;
+    let network = Network::new();
+    let running = Running::start_with(&functions.origin, dir.path(), &network, change).await;
+    let world = World {
+        functions,
+        running,
+        _dir: dir,
+    };
+    for ticket in [&bob, &member_ticket("c", "b2", "bob", false), &guest] {
+        let text = world.refused(ticket).await;
+        assert!(text.contains("put out"), "{text}");
+    }
+    let again = guest_ticket("c", "g2", "Mallory");
+    let (_, packet) = world.comes_from("203.0.113.7", &again).await;
+    assert!(packet.contains("put out"), "{packet}");
+    world.enter(&member_ticket("d", "b", "bob", false)).await;
+    world.enter(&member_ticket("c", "m", "carol", false)).await;
+    world.running.stop().await;
+}
+
 async fn put_out(starter: &mut Polling, peer: &str) {
     starter.emit("remove", json!({"peer": peer})).await;
     while starter.event("left").await.unwrap()["peer"] != peer {}

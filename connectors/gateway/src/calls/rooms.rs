@@ -1,6 +1,6 @@
 //! Who is in which call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use socketioxide::extract::SocketRef;
 
 use super::bounds::Budget;
+use super::removed::Removed;
 use super::{refuse, say};
 
 /// Participants of a call: everybody sends to everybody, and that is what a line upstream carries.
@@ -19,10 +20,8 @@ const MAX_OF_ACCOUNT: usize = 2;
 const MAX_GUESTS_OF_PLACE: usize = 3;
 /// Calls at the same time.
 const MAX_CALLS: usize = 1_000;
-/// Calls of which it is remembered who was put out of them, or that they are over.
+/// Calls of which it is remembered that they are over.
 const MAX_REMEMBERED: usize = 10_000;
-/// People put out of one call that are remembered.
-const MAX_REMOVED: usize = 1_000;
 /// How long it is remembered that a call is over, in milliseconds: longer than its tickets live.
 const OVER_MS: i64 = 25 * 60 * 60 * 1000;
 
@@ -65,8 +64,14 @@ impl Participant {
         }
     }
 
-    /// By what they are known when they come back after they were put out. Guests have no account: they are known by
-    /// their network, and where everybody has the same address by their name as well.
+    /// By what they are known when they come back after they were put out; a member does not come back as a guest either.
+    pub(super) fn identities(&self) -> impl Iterator<Item = String> {
+        let place = self.place().map(|place| place.to_string());
+        [self.identity(), self.peer.clone()].into_iter().chain(place)
+    }
+
+    /// By what they are known when they come back. Guests have no account: they are known by their network, and where
+    /// everybody has the same address by their name as well.
     fn identity(&self) -> String {
         match (&self.session, self.place()) {
             (Some(session), _) => format!("@{}", session.account),
@@ -85,8 +90,6 @@ impl Participant {
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     calls: HashMap<String, Vec<Participant>>,
-    /// Who was put out of a call, and until when that matters.
-    removed: HashMap<String, (Timestamp, HashSet<String>)>,
     /// Calls that are over, and until when that matters.
     over: HashMap<String, Timestamp>,
 }
@@ -102,7 +105,11 @@ pub(crate) struct Arrival<'a> {
 
 impl Rooms {
     /// Puts a participant into the call, and tells everybody in it.
-    pub(super) fn enter(&mut self, arrival: Arrival<'_>) -> Result<(), &'static str> {
+    pub(super) fn enter(
+        &mut self,
+        arrival: Arrival<'_>,
+        removed: &Removed,
+    ) -> Result<(), &'static str> {
         let ticket = arrival.ticket;
         let new = Participant {
             peer: ticket.peer.clone(),
@@ -122,11 +129,9 @@ impl Rooms {
         if self.over.contains_key(&ticket.call) {
             return Err(super::OVER);
         }
-        let removed = self.removed.get(&ticket.call);
-        if removed
-            .is_some_and(|(_, who)| who.contains(&new.identity()) || who.contains(&ticket.peer))
-        {
-            return Err("you were put out of this call");
+        let known_by = [new.identity(), new.peer.clone()];
+        if removed.has(&ticket.call, known_by.into_iter()) {
+            return Err(super::PUT_OUT);
         }
         if self.calls.len() >= MAX_CALLS && !self.calls.contains_key(&ticket.call) {
             return Err("too many calls are going on; try again later");
@@ -191,26 +196,9 @@ impl Rooms {
         self.take_out(call, |p| p.peer == peer && p.entry == entry);
     }
 
-    /// Puts a participant out for good, and tells them why.
-    pub(super) fn remove(&mut self, ticket: &CallTicket, peer: &str, why: &str) {
-        let taken = self.take_out(&ticket.call, |p| p.peer == peer);
-        let now = connector_kit::now();
-        for participant in taken {
-            if self.removed.len() >= MAX_REMEMBERED {
-                self.removed.retain(|_, (until, _)| *until > now);
-            }
-            if self.removed.len() < MAX_REMEMBERED || self.removed.contains_key(&ticket.call) {
-                let entry = self.removed.entry(ticket.call.clone());
-                let (_, who) = entry.or_insert_with(|| (ticket.expires, HashSet::new()));
-                if who.len() < MAX_REMOVED {
-                    // A member does not come back as a guest either.
-                    who.extend(participant.place().map(|place| place.to_string()));
-                    who.insert(participant.identity());
-                    who.insert(participant.peer.clone());
-                }
-            }
-            refuse(&participant.socket, why);
-        }
+    /// Takes somebody out of the call, whichever socket they use.
+    pub(super) fn take_peer(&mut self, call: &str, peer: &str) -> Vec<Participant> {
+        self.take_out(call, |p| p.peer == peer)
     }
 
     /// Ends a call for everybody.
@@ -222,7 +210,6 @@ impl Rooms {
         if self.over.len() < MAX_REMEMBERED {
             self.over.insert(call.to_owned(), now.plus_millis(OVER_MS));
         }
-        self.removed.remove(call);
         self.close(call, super::OVER);
     }
 
