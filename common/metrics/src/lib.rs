@@ -5,12 +5,10 @@
 
 mod exposition;
 mod histogram;
-#[cfg(feature = "http")]
 mod readers;
 mod server;
 
 pub use exposition::{CONTENT_TYPE, Exposition, Family, MAX_SERIES, Value};
 pub use histogram::Histogram;
-#[cfg(feature = "http")]
-pub use readers::{is_local, is_rebound};
+pub use readers::{REBOUND, is_local, is_rebound};
 pub use server::{Pages, Server};

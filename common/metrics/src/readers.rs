@@ -8,6 +8,10 @@ use http::uri::Authority;
 /// Headers by which a proxy says that it asks for somebody else (RFC 9110, section 7.6.3, and RFC 7239).
 const PROXIED: [&str; 3] = ["x-forwarded-for", "forwarded", "via"];
 
+/// What somebody is told who was led here ([`is_rebound`]); the status is 403.
+pub const REBOUND: &str =
+    "From this machine metrics are read by the name localhost or a loopback address.\n";
+
 /// Returns whether a program on this machine asks for itself: not for somebody behind a proxy, and not for a page that a
 /// browser here was led to by a name of its owner's (DNS rebinding). How busy the server is concerns its operator only.
 #[must_use]

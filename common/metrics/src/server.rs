@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use program::Seldom;
 
-use crate::{CONTENT_TYPE, is_rebound};
+use crate::{CONTENT_TYPE, REBOUND, is_rebound};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
@@ -117,11 +117,9 @@ fn answer(stream: &TcpStream, pages: &impl Pages) -> io::Result<()> {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
     let (status, body) = match (words.next(), words.next()) {
-        (Some(b"GET"), Some(b"/metrics")) if is_rebound(stream.peer_addr()?.ip(), host(&head)) => (
-            "403 Forbidden",
-            "From this machine metrics are read by the name localhost or a loopback address.\n"
-                .to_owned(),
-        ),
+        (Some(b"GET"), Some(b"/metrics")) if is_rebound(stream.peer_addr()?.ip(), host(&head)) => {
+            ("403 Forbidden", REBOUND.to_owned())
+        }
         (Some(b"GET"), Some(b"/metrics")) => ("200 OK", pages.metrics()),
         (Some(b"GET"), Some(b"/healthz")) if pages.is_draining() => {
             ("503 Service Unavailable", "draining\n".to_owned())

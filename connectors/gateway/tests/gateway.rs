@@ -126,3 +126,29 @@ async fn signalling_of_calls() {
     node("calls.mjs", &world.running.url, more).await;
     world.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_read_by_the_name_of_this_machine() {
+    let world = world().await;
+    let url = format!("{}/metrics", world.running.url);
+    let get = |host: Option<&'static str>| {
+        let request = common::polling::http().get(&url);
+        let request = match host {
+            Some(host) => request.header("host", host),
+            None => request,
+        };
+        async move { request.send().await.unwrap() }
+    };
+    let own = get(None).await;
+    assert_eq!(own.status().as_u16(), 200);
+    assert_eq!(
+        own.headers()["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    assert_eq!(get(Some("localhost:6700")).await.status().as_u16(), 200);
+    // A page of somebody else's whose name leads a browser here.
+    let rebound = get(Some("rebound.example.org")).await;
+    assert_eq!(rebound.status().as_u16(), 403);
+    assert!(rebound.text().await.unwrap().contains("localhost"));
+    world.running.stop().await;
+}

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
+use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use self::body::BoundedBody;
 pub(crate) use self::metrics::Measured;
 pub(crate) use self::wake::Wake;
-use crate::sockets::addresses::address_of;
+use crate::sockets::addresses::{Peer, address_of};
 use crate::sockets::places::Places;
 use crate::sockets::tickets::{Tickets, ticket_in};
 use protocol::WAKE_PATH;
@@ -88,7 +89,7 @@ impl GatewayService {
     {
         let path = request.uri().path();
         if path != PATH && !path.starts_with("/sockethub/") {
-            return Ok(self.page(request.method(), path));
+            return Ok(self.page(&request));
         }
         if path == WAKE_PATH {
             return Ok(self.parts.wake.answer(request).await);
@@ -182,12 +183,15 @@ impl GatewayService {
         Ok(Request::from_parts(parts, BoundedBody::new(body, most)))
     }
 
-    fn page(&self, method: &Method, path: &str) -> Response<Body> {
-        match (method, path) {
+    fn page<B>(&self, request: &Request<B>) -> Response<Body> {
+        match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => plain(StatusCode::OK, "ok"),
+            (&Method::GET | &Method::HEAD, "/metrics") if is_rebound(request) => {
+                plain(StatusCode::FORBIDDEN, ::metrics::REBOUND)
+            }
             (&Method::GET | &Method::HEAD, "/metrics") => {
                 let mut response = plain(StatusCode::OK, self.parts.measured.text());
-                let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                let kind = HeaderValue::from_static(::metrics::CONTENT_TYPE);
                 response.headers_mut().insert(header::CONTENT_TYPE, kind);
                 response
             }
@@ -210,6 +214,16 @@ impl GatewayService {
             .any(|allowed| allowed.as_bytes() == origin.as_bytes())
             .then(|| origin.clone())
     }
+}
+
+/// Whether a page that a browser on this machine has open may have led it here.
+fn is_rebound<B>(request: &Request<B>) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    // A name that is no text is none of ours.
+    let named = request.headers().get(header::HOST);
+    let host = named.map(|host| host.to_str().unwrap_or_default());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    peer.is_some_and(|peer| ::metrics::is_rebound(peer.0, host))
 }
 
 /// The id of the session that a request belongs to, as Socket.IO reads it.
