@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use program::Seldom;
 use protocol::{Activity, Assignment, ConnectionStatus, Event, EventBody, MessageType};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ use connector_kit::Backoff;
 
 /// How long a full spool may hold a connection before it looks again.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
+
+static DROPPED: Seldom = Seldom::new();
 
 /// An output on its way through the spool.
 struct Waiting {
@@ -237,7 +240,9 @@ impl Task {
                     }
                     Err(error @ SpoolError::TooLarge(_)) => {
                         // No message is that long; nothing that cannot be recorded is shown.
-                        tracing::error!(%error, "an event is dropped");
+                        if let Some(left_out) = DROPPED.say() {
+                            tracing::error!(%error, left_out, "an event is dropped");
+                        }
                         return;
                     }
                     Err(error) => {

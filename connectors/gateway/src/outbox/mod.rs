@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use program::Seldom;
 use protocol::{AccountName, OutboxItem, OutboxReceipt, RefusedEvent, Say, Task, Timestamp};
 use tokio::time::Instant;
 
@@ -40,6 +41,17 @@ const MAX_OUTCOMES: usize = 500;
 const MAX_RECENT: usize = 1_000;
 /// Least time between two fetches of the queue.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
+
+static STOPPED: Seldom = Seldom::new();
+static SILENT: Seldom = Seldom::new();
+static REFUSED: Seldom = Seldom::new();
+
+/// Whoever sends to a webhook can cause tasks of which none can be done.
+fn tell_refused(id: &str, reason: &str) {
+    if let Some(left_out) = REFUSED.say() {
+        tracing::info!(task = id, reason, left_out, "a task was refused");
+    }
+}
 
 /// Names a connection.
 type Of = (AccountName, String);
@@ -189,7 +201,14 @@ impl<C: Connections> Deliverer<C> {
                     }
                 }
                 Said::Lost(reason) => {
-                    tracing::warn!(task = id, reason, "a connection stopped at a task");
+                    if let Some(left_out) = STOPPED.say() {
+                        tracing::warn!(
+                            task = id,
+                            reason,
+                            left_out,
+                            "a connection stopped at a task"
+                        );
+                    }
                     self.is_over(&id);
                     self.handle.wake();
                 }
@@ -199,7 +218,7 @@ impl<C: Connections> Deliverer<C> {
                     entries.push(Entry::Ended { id, refused: None });
                 }
                 Said::Refused(reason) => {
-                    tracing::info!(task = id, reason, "a task was refused");
+                    tell_refused(&id, &reason);
                     self.is_over(&id);
                     ended = true;
                     let refused = Some(reason);
@@ -244,10 +263,13 @@ impl<C: Connections> Deliverer<C> {
             .map(|(id, _)| id.clone())
             .collect();
         for id in silent {
-            tracing::warn!(
-                task = id,
-                "a connection says nothing of a task; it is tried again"
-            );
+            if let Some(left_out) = SILENT.say() {
+                tracing::warn!(
+                    task = id,
+                    left_out,
+                    "a connection says nothing of a task; it is tried again"
+                );
+            }
             self.is_over(&id);
         }
     }
@@ -478,7 +500,7 @@ struct Round {
 
 impl Round {
     fn refuse(&mut self, id: String, reason: String) {
-        tracing::info!(task = id, reason, "a task was refused");
+        tell_refused(&id, &reason);
         let refused = Some(reason);
         self.refused.push(Entry::Ended { id, refused });
     }

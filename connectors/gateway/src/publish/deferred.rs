@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use protocol::{AccountName, EventReceipt, WaitingAccount};
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::attempts::{Attempts, MAX_TRIES};
 use super::pending::Head;
-use super::{MAX_RETRY_AFTER, PublisherConfig};
+use super::{MAX_RETRY_AFTER, PublisherConfig, outcome};
 use crate::metrics::{Metrics, add};
 use crate::spool::Spool;
 use connector_kit::{Backoff, jitter};
@@ -229,17 +228,7 @@ impl Drain {
                     if let Some(waiting) = receipt.waiting.first() {
                         return Ok(Outcome::Wait(pause(&self.config, waiting)));
                     }
-                    receipt.refused.iter().for_each(|refused| {
-                        tracing::error!(
-                            id = refused.id,
-                            reason = refused.reason,
-                            "the functions refused an event for good"
-                        );
-                    });
-                    let refused = receipt.refused.len() as u64;
-                    self.metrics.refused.fetch_add(refused, Relaxed);
-                    let stored = (count as u64).saturating_sub(refused);
-                    self.metrics.published.fetch_add(stored, Relaxed);
+                    outcome::confirmed(&receipt, &self.metrics);
                     self.most = (self.most * 2).min(self.config.batch_events);
                     self.tries = 0;
                 }
@@ -270,8 +259,7 @@ impl Drain {
                         status: 400 | 413 | 422,
                         ..
                     } => {
-                        tracing::error!(%error, "the functions cannot take an event; it is dropped");
-                        add(&self.metrics.refused);
+                        outcome::dropped(&error, &self.metrics);
                     }
                     FunctionsError::Status {
                         retry_after: Some(after),

@@ -8,6 +8,7 @@
 mod apart;
 mod attempts;
 mod deferred;
+mod outcome;
 mod pending;
 
 use std::io;
@@ -394,17 +395,7 @@ impl Publisher {
     }
 
     fn confirm(&mut self, receipt: &EventReceipt) {
-        for refused in &receipt.refused {
-            tracing::error!(
-                id = refused.id,
-                reason = refused.reason,
-                "the functions refused an event for good"
-            );
-        }
-        let refused = receipt.refused.len() as u64;
-        self.metrics.refused.fetch_add(refused, Relaxed);
-        let stored = receipt.stored as u64;
-        self.metrics.published.fetch_add(stored, Relaxed);
+        outcome::confirmed(receipt, &self.metrics);
         for account in &receipt.elsewhere {
             self.pending.is_elsewhere(account);
         }
@@ -424,8 +415,7 @@ impl Publisher {
         if count > 1 {
             self.most = count / 2;
         } else {
-            tracing::error!(%error, number = batch.last, "the functions cannot take an event; it is dropped");
-            add(&self.metrics.refused);
+            outcome::dropped(error, &self.metrics);
             self.pending.done(batch, Instant::now());
             self.mark();
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use program::Seldom;
 use protocol::{AccountName, RoomSpelling, SessionRef, Timestamp};
 use serde_json::Value;
 use socketioxide::extract::{AckSender, SocketRef};
@@ -13,6 +14,8 @@ use crate::dialect::{Dialect, error_event};
 use crate::metrics::{Metrics, add};
 use crate::platform::SocketId;
 use crate::sync::lock;
+
+static NOT_READING: Seldom = Seldom::new();
 
 /// A socket with a valid ticket.
 #[derive(Debug)]
@@ -70,7 +73,9 @@ impl Client {
     }
 
     fn too_slow(&self) {
-        tracing::info!(account = %self.account, "a client does not read; its socket is closed");
+        if let Some(left_out) = NOT_READING.say() {
+            tracing::info!(account = %self.account, left_out, "a client does not read; its socket is closed");
+        }
         close_slow(&self.socket, &self.metrics);
     }
 

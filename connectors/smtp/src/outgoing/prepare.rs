@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use connector_kit::now;
-use program::Broken;
+use program::{Broken, Seldom};
 
 use super::store::Envelope;
 use super::{Event, Outgoing, blocking};
+
+static NOT_PREPARED: Seldom = Seldom::new();
 
 /// What came of preparing a mail.
 pub(super) enum Prepared {
@@ -55,7 +57,14 @@ impl Outgoing {
                 Ok(Prepared::Later(Broken::Busy.to_string()))
             }
             Err(reason) => {
-                tracing::error!(id, %reason, "a mail could not be prepared; it is kept aside in broken/");
+                if let Some(left_out) = NOT_PREPARED.say() {
+                    tracing::error!(
+                        id,
+                        %reason,
+                        left_out,
+                        "a mail could not be prepared; it is kept aside in broken/"
+                    );
+                }
                 blocking(move || store.set_aside(&name, now())).await?;
                 self.counts.failed.fetch_add(1, Relaxed);
                 drop(self.events.send(Event::Tell(id.to_owned())));

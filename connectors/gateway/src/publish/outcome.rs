@@ -1,0 +1,66 @@
+//! What became of events that were published: counted, and told where they are lost.
+//!
+//! Somebody on a network may be the cause, so the log has a line a minute; the metrics count all.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use connector_kit::FunctionsError;
+use program::Seldom;
+use protocol::EventReceipt;
+
+use crate::metrics::{Metrics, add};
+
+static REFUSED: Seldom = Seldom::new();
+static DROPPED: Seldom = Seldom::new();
+
+/// The functions stored events, but for those that they refused for good.
+pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
+    let refused = receipt.refused.len() as u64;
+    metrics.refused.fetch_add(refused, Relaxed);
+    metrics.published.fetch_add(receipt.stored as u64, Relaxed);
+    if let Some(first) = receipt.refused.first()
+        && let Some(left_out) = REFUSED.say()
+    {
+        tracing::error!(
+            id = first.id,
+            reason = first.reason,
+            refused,
+            left_out,
+            "the functions refused an event for good"
+        );
+    }
+}
+
+/// The functions cannot take an event, which was published alone.
+pub(super) fn dropped(error: &FunctionsError, metrics: &Metrics) {
+    add(&metrics.refused);
+    if let Some(left_out) = DROPPED.say() {
+        tracing::error!(%error, left_out, "the functions cannot take an event; it is dropped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::RefusedEvent;
+
+    use super::*;
+
+    #[test]
+    fn what_is_stored_and_what_is_lost_is_counted() {
+        let metrics = Metrics::default();
+        let refused = |id: &str| RefusedEvent {
+            id: id.to_owned(),
+            reason: "it is a test".to_owned(),
+        };
+        let receipt = EventReceipt {
+            stored: 3,
+            refused: vec![refused("1"), refused("2")],
+            ..EventReceipt::default()
+        };
+        confirmed(&receipt, &metrics);
+        confirmed(&receipt, &metrics);
+        dropped(&FunctionsError::Silent(String::new()), &metrics);
+        assert_eq!(metrics.published.load(Relaxed), 6);
+        assert_eq!(metrics.refused.load(Relaxed), 5);
+    }
+}
