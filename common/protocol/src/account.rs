@@ -183,7 +183,7 @@ pub const MAX_CHANNELS: usize = 200;
 /// In the store `password` holds the sealed secret; in an [`crate::Assignment`] the secret
 /// itself; in answers of the API it is absent. Keys of channels are sealed in the store, `#channel sealed:v1.…`, and in
 /// clear everywhere else; records of earlier versions have them in clear.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Connection {
     /// Version of this record's format; 1.
     pub version: u32,

@@ -186,7 +186,7 @@ pub(crate) fn same(a: &Connection, b: &Connection, folding: Folding) -> bool {
         let mut record = record.clone();
         record.channels = record.channels.iter().map(|c| folded(c, folding)).collect();
         record.channels.sort();
-        serde_json::to_value(record).ok()
+        record
     };
     comparable(a) == comparable(b)
 }
@@ -196,5 +196,54 @@ fn folded(channel: &str, folding: Folding) -> String {
     match channel.split_once(' ') {
         Some((name, key)) => format!("{} {key}", folding.fold(name)),
         None => folding.fold(channel),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Connection {
+        let json = serde_json::json!({
+            "version": 1, "id": "c", "platform": "irc", "name": "n", "server": "h", "nick": "a", "password": "p",
+            "channels": ["#a", "#b key"], "enabled": true, "connector": "irc", "created": "2026-01-15T10:00:00.000Z",
+            "host": "h", "port": 1,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn records_are_the_same_that_ask_for_the_same_connection() {
+        let with = |change: fn(&mut Connection)| {
+            let mut record = record();
+            change(&mut record);
+            record
+        };
+        let is_same = |other: &Connection| same(&record(), other, Folding::Ascii);
+        assert!(is_same(&record()));
+        assert!(is_same(&with(|r| {
+            r.channels = vec!["#B key".to_owned(), "#A".to_owned()]
+        })));
+        let changes: [fn(&mut Connection); 10] = [
+            |r| r.id = "d".to_owned(),
+            |r| r.name = "m".to_owned(),
+            |r| r.server = "i".to_owned(),
+            |r| r.nick = "b".to_owned(),
+            |r| r.password = None,
+            |r| r.channels = vec!["#a".to_owned(), "#b KEY".to_owned()],
+            |r| r.enabled = false,
+            |r| r.set("port", 2),
+            |r| r.set("secure", true),
+            |r| drop(r.fields.remove("host")),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert!(!is_same(&with(change)), "{number}");
+        }
+        // Whatever a platform calls its fields, they hide none of those that all have.
+        let (mut one, mut two) = (record(), with(|r| r.nick = "b".to_owned()));
+        for record in [&mut one, &mut two] {
+            record.set("nick", "c");
+        }
+        assert!(!same(&one, &two, Folding::Ascii));
     }
 }
