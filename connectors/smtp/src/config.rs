@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use program::Share;
 
-use crate::outgoing::OutgoingConfig;
+use crate::outgoing::config::OutgoingConfig;
 
 /// Connections that are refused with an answer at the same time, at most.
 const MAX_REFUSING: usize = 50;

@@ -1,12 +1,11 @@
 //! What a mail must not be over, before anything else looks at it.
 
+use super::excess::{Excess, MAX_STRICT_FIELD};
 use super::header::Field;
 use super::people::MAX_ADDRESSES;
-use super::tree::{Excess, Tree};
+use super::tree::Tree;
 
-/// Longest field of those that the checks of senders read, bytes.
-pub(crate) const MAX_STRICT_FIELD: usize = 16 * 1024;
-/// Those fields.
+/// The fields that the checks of senders read.
 const STRICT: &[&str] = &[
     "from",
     "dkim-signature",
@@ -78,7 +77,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::{MAX_FIELDS, MAX_HEADER, MAX_NESTING, MAX_PARTS};
+    use super::super::excess::{MAX_FIELDS, MAX_HEADER, MAX_NESTING, MAX_PARTS};
     use super::*;
 
     fn code(mail: &str) -> &'static str {

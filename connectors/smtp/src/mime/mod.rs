@@ -3,6 +3,7 @@
 mod body;
 mod bounds;
 mod charset;
+mod excess;
 mod flowed;
 mod header;
 mod html;
@@ -18,9 +19,10 @@ use protocol::{MAX_MAIL_FILES, MAX_MAIL_TEXT, MailFile, Timestamp};
 
 use body::Body;
 pub(crate) use bounds::{Refusal, check};
+pub(crate) use excess::Excess;
 pub(crate) use transfer::decode;
 use tree::Part;
-pub(crate) use tree::{Excess, Kind, Tree};
+pub(crate) use tree::{Kind, Tree};
 
 /// Longest subject, and longest list of people, characters.
 const MAX_LINE: usize = 500;

@@ -1,12 +1,9 @@
 //! `Content-Type` and `Content-Disposition`: a value and its parameters (RFC 2045 section 5.1, RFC 2231).
 
 use super::charset;
-use super::tree::Excess;
+use super::excess::{Excess, MAX_PARAMETERS};
 use super::words;
 use super::work::look;
-
-/// Most parameters of a field; the pieces of a long name count each.
-pub(crate) const MAX_PARAMETERS: usize = 100;
 
 /// A value in lower case with its parameters.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

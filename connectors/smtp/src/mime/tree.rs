@@ -5,48 +5,13 @@
 
 use std::ops::Range;
 
+use super::excess::{Excess, MAX_FIELDS, MAX_HEADER, MAX_NESTING, MAX_PARTS};
 use super::header::{self, Field};
 use super::parameters::Parameterized;
 use super::work::look;
 
-/// Deepest nesting: parts in parts, mails in mails.
-pub(crate) const MAX_NESTING: usize = 20;
-/// Most parts.
-pub(crate) const MAX_PARTS: usize = 1_000;
-/// Most header fields of the mail or of one of its parts.
-pub(crate) const MAX_FIELDS: usize = 1_000;
-/// Most bytes of headers, those of all parts together.
-pub(crate) const MAX_HEADER: usize = 1 << 20;
 /// Longest boundary. RFC 2046 allows 70.
 const MAX_BOUNDARY: usize = 200;
-
-/// Which bound a mail is over.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Excess {
-    #[error("its parts are nested deeper than {} levels", MAX_NESTING)]
-    Nesting,
-    #[error("it has more than {} parts", MAX_PARTS)]
-    Parts,
-    #[error(
-        "the mail or one of its parts has more than {} header fields",
-        MAX_FIELDS
-    )]
-    Fields,
-    #[error("its header fields are larger than {} bytes", MAX_HEADER)]
-    Header,
-    #[error(
-        "a header field has more than {} parameters",
-        super::parameters::MAX_PARAMETERS
-    )]
-    Parameters,
-    #[error("it names more than {} people", super::people::MAX_ADDRESSES)]
-    Addresses,
-    #[error(
-        "one of its From or signature fields is larger than {} bytes",
-        super::bounds::MAX_STRICT_FIELD
-    )]
-    Field,
-}
 
 /// What a part holds.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@
 mod bounce;
 mod bounded;
 mod compose;
-mod config;
+pub(crate) mod config;
 mod dkim;
 mod prepare;
 mod store;

@@ -6,20 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::may_use::{Arrows, PACKAGES};
 use super::paths::paths;
 
-/// Files that use each other and may: where a package's sources are, the files, and why.
-const KNOWN_CIRCLES: &[(&str, &[&str], &str)] = &[
-    (
-        "connectors/smtp/src/",
-        &["mime::bounds", "mime::parameters", "mime::tree"],
-        "the bounds are those of the tree, and the tree is read within them",
-    ),
-    (
-        "connectors/smtp/src/",
-        &["config", "outgoing"],
-        "the configuration contains that of mail that leaves, which has limits of its own there",
-    ),
-];
-
 /// A file as the compiler sees it: the names of its module, and what it names.
 struct Module<'a> {
     file: &'a str,
@@ -53,9 +39,10 @@ pub(super) fn check(files: &BTreeMap<String, String>) -> Vec<String> {
     for sources in packages(files) {
         let modules = modules(files, &sources);
         let circles = circles(&graph(&modules));
-        let circles = circles.iter().filter(|circle| !is_known(&sources, circle));
         broken.extend(
-            circles.map(|circle| format!("{sources}: these use each other: {}", circle.join(", "))),
+            circles
+                .iter()
+                .map(|circle| format!("{sources}: these use each other: {}", circle.join(", "))),
         );
     }
     broken
@@ -67,13 +54,6 @@ fn packages(files: &BTreeMap<String, String>) -> BTreeSet<String> {
         .keys()
         .filter_map(|file| file.strip_suffix("Cargo.toml"));
     manifests.map(|folder| format!("{folder}src/")).collect()
-}
-
-/// Whether all of a circle are among files that may use each other.
-fn is_known(sources: &str, circle: &[String]) -> bool {
-    KNOWN_CIRCLES.iter().any(|(of, known, _)| {
-        *of == sources && circle.iter().all(|name| known.contains(&name.as_str()))
-    })
 }
 
 /// Returns the modules of a package; the roots of its library and its program have no names.
@@ -349,30 +329,5 @@ mod tests {
             ("sessions", "use crate::calls::rooms::Rooms;\n"),
         ];
         assert_eq!(broken_beside("turn/src/", &by_file), Vec::<String>::new());
-    }
-
-    #[test]
-    fn only_known_circles_may_be() {
-        let (sources, names, _) = KNOWN_CIRCLES
-            .iter()
-            .find(|(_, names, _)| **names == ["config", "outgoing"])
-            .unwrap();
-        let known = [
-            ("config", "use crate::outgoing;\n"),
-            ("outgoing", "use crate::config;\n"),
-        ];
-        assert_eq!(names.len(), known.len());
-        assert_eq!(broken_beside(sources, &known), Vec::<String>::new());
-        let mut more = known.to_vec();
-        more.push(("other", "use crate::outgoing;\n"));
-        assert_eq!(broken_beside(sources, &more), Vec::<String>::new());
-        more.push(("outgoing", "use crate::{config, other};\n"));
-        let grown = broken_beside(sources, &more);
-        assert_eq!(
-            grown,
-            ["connectors/smtp/src/: these use each other: config, other, outgoing"]
-        );
-        // The same names elsewhere.
-        assert_eq!(broken_beside("turn/src/", &known).len(), 1);
     }
 }
