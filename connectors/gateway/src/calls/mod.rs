@@ -17,8 +17,8 @@ use protocol::{CallTicket, SessionRef};
 use serde_json::{Value, json};
 use socketioxide::extract::SocketRef;
 
-pub(crate) use self::rooms::Arrival;
 use self::removed::{Entry, Removed};
+pub(crate) use self::rooms::Arrival;
 use self::rooms::{Participant, Rooms, tell};
 use self::signal::Signal;
 use crate::sockets::{dismiss, outgoing};

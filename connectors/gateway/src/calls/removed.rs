@@ -58,7 +58,8 @@ impl Removed {
         let (lines, torn) = line::whole(&text);
         let mut damaged = usize::from(!torn.is_empty());
         for (_, line) in lines {
-            let entry = line::read(line).and_then(|json| serde_json::from_slice::<Entry>(json).ok());
+            let entry =
+                line::read(line).and_then(|json| serde_json::from_slice::<Entry>(json).ok());
             match entry {
                 Some(entry) if entry.until > now => add(&mut known, entry),
                 Some(_) => {}

@@ -67,7 +67,9 @@ impl Participant {
     /// By what they are known when they come back after they were put out; a member does not come back as a guest either.
     pub(super) fn identities(&self) -> impl Iterator<Item = String> {
         let place = self.place().map(|place| place.to_string());
-        [self.identity(), self.peer.clone()].into_iter().chain(place)
+        [self.identity(), self.peer.clone()]
+            .into_iter()
+            .chain(place)
     }
 
     /// By what they are known when they come back. Guests have no account: they are known by their network, and where
