@@ -154,6 +154,9 @@ mod tests {
         }
         assert_eq!(known.confirmed.len(), MAX_CONFIRMED);
         assert_eq!(known.ended.len(), MAX_ENDED);
-        assert!(!known.is_confirmed(&Grounds::Call("0".to_owned()), None), "the oldest");
+        assert!(
+            !known.is_confirmed(&Grounds::Call("0".to_owned()), None),
+            "the oldest"
+        );
     }
 }
