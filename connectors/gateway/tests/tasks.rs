@@ -117,7 +117,8 @@ async fn what_somebody_reads_is_published_though_nobody_could_tell() {
     socket.ask("message", connect).await.unwrap();
     let messages = || {
         let stored = functions.stored();
-        let is_message = |event: &protocol::Event| matches!(event.body, protocol::EventBody::Message { .. });
+        let is_message =
+            |event: &protocol::Event| matches!(event.body, protocol::EventBody::Message { .. });
         stored.into_iter().filter(is_message).count()
     };
     // The second time it has the same id.
@@ -126,7 +127,8 @@ async fn what_somebody_reads_is_published_though_nobody_could_tell() {
         // What is shown is in the spool.
         while socket.event("message").await.unwrap()["object"]["content"] != text {}
         assert_eq!(messages(), count);
-        let task = json!({"id": "019bc2e3a000-publish-alice", "task": "publish", "account": "alice"});
+        let task =
+            json!({"id": "019bc2e3a000-publish-alice", "task": "publish", "account": "alice"});
         functions.state.lock().unwrap().outbox = vec![task];
         until("it is published", || messages() == count + 1).await;
         until("the task has gone", || {
