@@ -6,9 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use protocol::{
-    AccountName, Bounded, Publish, Task, Timestamp, WAKE_PATH, signed_headers,
-};
+use protocol::{AccountName, Bounded, Publish, Task, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::connectors::Connectors;
@@ -147,7 +145,10 @@ fn publish_id(account: &AccountName, now: Timestamp) -> String {
     let day = now.millis() - now.millis().rem_euclid(DAY_MS);
     // Of the characters of a name the line is the only one that an id does not have; no name has capitals.
     let name = account.as_str().replace('_', "Z");
-    format!("{:012x}-publish-{name}", u64::try_from(day).unwrap_or_default())
+    format!(
+        "{:012x}-publish-{name}",
+        u64::try_from(day).unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -199,7 +200,9 @@ mod tests {
             .unwrap();
         let (alice, other) = ("a_b".parse().unwrap(), "a-b".parse().unwrap());
         let waiting = || {
-            let tasks = block_on(f.connectors.tasks(&connector, None, 10)).unwrap().0;
+            let tasks = block_on(f.connectors.tasks(&connector, None, 10))
+                .unwrap()
+                .0;
             tasks.into_iter().map(|item| (item.id, item.task))
         };
         let publish = |account: &AccountName| {
