@@ -1,6 +1,6 @@
 //! One connection: online from the start, with one person at the other end.
 
-use gateway::{Attached, Audience, Command, Output, RequestId, Said, Saying, Seen};
+use gateway::{Attached, Audience, Command, Output, RequestId, SayTask, Seen, TaskOutcome};
 use protocol::{
     Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Assignment, Connection,
     ConnectionObject, ConnectionStatus, Entity, EventBody, MessageType, TextObject, Timestamp,
@@ -134,9 +134,9 @@ impl Dummy {
 
     /// Says the lines of a task. Nothing of it is lost between here and the spool, so that what was begun before needs
     /// to be said only as far as it is not known to be.
-    async fn say(&self, request: RequestId, saying: &Saying) -> Result<(), Gone> {
+    async fn say(&self, request: RequestId, saying: &SayTask) -> Result<(), Gone> {
         if saying.say.target != SOMEBODY {
-            let refused = Said::Refused(format!("there is nobody here but {SOMEBODY}"));
+            let refused = TaskOutcome::Refused(format!("there is nobody here but {SOMEBODY}"));
             return self.become_of(request, refused).await;
         }
         for (part, text) in saying.say.lines.iter().enumerate() {
@@ -147,9 +147,9 @@ impl Dummy {
             // The same if it is said again after a crash.
             line.id = format!("{}-{part}", saying.id);
             self.record(self.said(&line), Audience::All, &line).await?;
-            self.become_of(request, Said::Part(part)).await?;
+            self.become_of(request, TaskOutcome::Part(part)).await?;
         }
-        self.become_of(request, Said::Done).await
+        self.become_of(request, TaskOutcome::Done).await
     }
 
     /// Whoever is there says something to the account.
@@ -244,7 +244,7 @@ impl Dummy {
         self.put(Output::Done { request, result }).await
     }
 
-    async fn become_of(&self, request: RequestId, said: Said) -> Result<(), Gone> {
+    async fn become_of(&self, request: RequestId, said: TaskOutcome) -> Result<(), Gone> {
         self.put(Output::Said { request, said }).await
     }
 

@@ -26,8 +26,8 @@ mod sync;
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};
 pub use platform::{
-    Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, Said,
-    Saying, Seen, SocketId,
+    Attached, Audience, Command, ConnectionHandle, Output, PERSONS, Platform, RequestId, SayTask,
+    Seen, SocketId, TaskOutcome,
 };
 pub use publish::{Publisher, PublisherConfig};
 pub use serve::serve;

@@ -61,7 +61,7 @@ pub enum Command {
         /// Names the request in the answers.
         request: RequestId,
         /// What to say.
-        saying: Box<Saying>,
+        saying: Box<SayTask>,
     },
     /// The record of the connection changed (nick, channels, address): adapt, reconnecting if needed.
     Reassign(Box<Assignment>),
@@ -74,12 +74,12 @@ pub enum Command {
 
 /// A task that is to be said.
 #[derive(Clone, Debug)]
-pub struct Saying {
+pub struct SayTask {
     /// The task's id.
     pub id: String,
     /// What it says.
     pub say: protocol::Say,
-    /// Parts that are known to be said, see [`Said::Part`].
+    /// Parts that are known to be said, see [`TaskOutcome::Part`].
     pub said: Vec<usize>,
     /// When it was begun before; what is not known to be said may be said all the same then.
     pub begun: Option<Timestamp>,
@@ -87,7 +87,7 @@ pub struct Saying {
 
 /// What becomes of a task.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Said {
+pub enum TaskOutcome {
     /// This part (a line of the network) is said and recorded. How a task is cut into parts follows from the task
     /// alone, so that their numbers mean the same after a restart.
     Part(usize),
@@ -146,12 +146,12 @@ pub enum Output {
         /// What is known to be recorded once these records are.
         seen: Seen,
     },
-    /// Something became of a task; the last one is not [`Said::Part`].
+    /// Something became of a task; the last one is not [`TaskOutcome::Part`].
     Said {
         /// Which.
         request: RequestId,
         /// What.
-        said: Said,
+        said: TaskOutcome,
     },
     /// A request is done; the text is for people.
     Done {

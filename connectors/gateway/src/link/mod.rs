@@ -23,7 +23,7 @@ pub(crate) use self::delivery::Delivery;
 pub(crate) use self::ring::activity_of;
 pub(crate) use self::run::start;
 use crate::outbox;
-use crate::platform::{Saying, SocketId};
+use crate::platform::{SayTask, SocketId};
 use crate::sockets::client::{Client, Reply};
 use crate::sync::lock;
 
@@ -46,7 +46,7 @@ pub(crate) enum ToLink {
         room: Option<(RoomId, RoomSpelling)>,
         reply: Reply,
     },
-    Say(Box<Saying>),
+    Say(Box<SayTask>),
     Reassign(Box<Assignment>),
     Stop(String),
 }
@@ -175,7 +175,7 @@ impl outbox::Connection for Link {
         self.record().server.clone()
     }
 
-    fn say(&self, saying: Saying) {
+    fn say(&self, saying: SayTask) {
         self.tell(ToLink::Say(Box::new(saying)));
     }
 }

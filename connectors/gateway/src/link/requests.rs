@@ -10,7 +10,7 @@ use super::ToLink;
 use super::run::Task;
 use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
-use crate::platform::{Command, RequestId, Said, Saying};
+use crate::platform::{Command, RequestId, SayTask, TaskOutcome};
 use crate::sockets::client::{Client, Reply};
 
 /// What a request is told that would make the queue too long.
@@ -146,9 +146,9 @@ impl Task {
         });
     }
 
-    fn say(&mut self, saying: Box<Saying>) {
+    fn say(&mut self, saying: Box<SayTask>) {
         if self.commands.is_none() || self.stop_at.is_some() {
-            let later = Said::Later("the connection is being started again".to_owned());
+            let later = TaskOutcome::Later("the connection is being started again".to_owned());
             return self.delivery.outbox().report(&saying.id, later);
         }
         let request = self.delivery.request_id();
@@ -157,9 +157,9 @@ impl Task {
     }
 
     /// Something became of a task, and what it said is recorded.
-    pub(super) fn said(&mut self, request: RequestId, said: Said) {
+    pub(super) fn said(&mut self, request: RequestId, said: TaskOutcome) {
         let id = match &said {
-            Said::Part(_) => self.says.get(&request).cloned(),
+            TaskOutcome::Part(_) => self.says.get(&request).cloned(),
             _ => self.says.remove(&request),
         };
         if let Some(id) = id {
@@ -168,14 +168,14 @@ impl Task {
     }
 
     /// Nothing more will be heard of tasks that were being said.
-    pub(super) fn fail_says(&mut self, how: fn(&str) -> Said, error: &str) {
+    pub(super) fn fail_says(&mut self, how: fn(&str) -> TaskOutcome, error: &str) {
         for (_, id) in std::mem::take(&mut self.says) {
             self.delivery.outbox().report(&id, how(error));
         }
     }
 
     pub(super) fn fail_requests(&mut self, error: &str) {
-        self.fail_says(|error| Said::Later(error.to_owned()), error);
+        self.fail_says(|error| TaskOutcome::Later(error.to_owned()), error);
         for (_, request) in std::mem::take(&mut self.requests) {
             self.answer(request, Err(error.to_owned()));
         }

@@ -17,7 +17,7 @@ use super::unanswered::{Request, RequestKind, attached};
 use super::viewer::Viewer;
 use super::{Link, ToLink, missed};
 use crate::platform::{
-    Attached, Command, ConnectionHandle, Offered, Output, RequestId, Said, SocketId,
+    Attached, Command, ConnectionHandle, Offered, Output, RequestId, SocketId, TaskOutcome,
 };
 use crate::spool::{Durable, Spool, SpoolError};
 use connector_kit::Backoff;
@@ -280,7 +280,7 @@ impl Task {
                 let text = "the connection ended unexpectedly and is started again";
                 self.offline(text);
                 // Perhaps it was one of these that did it.
-                self.fail_says(|error| Said::Lost(error.to_owned()), text);
+                self.fail_says(|error| TaskOutcome::Lost(error.to_owned()), text);
                 self.fail_requests(&format!("{text}; try again in a moment"));
                 self.restart_at = Some(Instant::now() + pause);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use connector_kit::FunctionsError;
 use protocol::AccountName;
 
-use crate::platform::Saying;
+use crate::platform::SayTask;
 
 /// A connection over which things can be said.
 pub(crate) trait Connection: Send + Sync {
@@ -16,7 +16,7 @@ pub(crate) trait Connection: Send + Sync {
     fn server(&self) -> String;
 
     /// Has a task said; what becomes of it is reported to the outbox.
-    fn say(&self, saying: Saying);
+    fn say(&self, saying: SayTask);
 }
 
 /// The connections of all accounts.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::platform::Said;
+use crate::platform::TaskOutcome;
 
 /// What became of tasks, by their ids.
-pub(crate) type Reports = mpsc::UnboundedReceiver<(String, Said)>;
+pub(crate) type Reports = mpsc::UnboundedReceiver<(String, TaskOutcome)>;
 
 /// Wakes the outbox, and reports to it; clones reach the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct OutboxHandle {
     woken: Arc<Notify>,
     /// Bounded in effect by the parts of the tasks that are begun at the same time.
-    reports: mpsc::UnboundedSender<(String, Said)>,
+    reports: mpsc::UnboundedSender<(String, TaskOutcome)>,
 }
 
 impl OutboxHandle {
@@ -30,7 +30,7 @@ impl OutboxHandle {
     }
 
     /// Something became of a task.
-    pub(crate) fn report(&self, id: &str, said: Said) {
+    pub(crate) fn report(&self, id: &str, said: TaskOutcome) {
         // Nobody listens only while the gateway ends.
         let _ = self.reports.send((id.to_owned(), said));
     }

@@ -22,7 +22,7 @@ pub(crate) use self::handle::{OutboxHandle, Reports};
 use self::journal::Entry;
 pub(crate) use self::journal::Journal;
 use crate::config::Limits;
-use crate::platform::{Said, Saying};
+use crate::platform::{SayTask, TaskOutcome};
 use crate::publish::FlushHandle;
 use connector_kit::{Backoff, FunctionsClient, jitter};
 
@@ -188,19 +188,19 @@ impl<C: Connections> Deliverer<C> {
     }
 
     /// Notes what became of tasks; true if the functions have something to be told.
-    async fn note_reports(&mut self, first: (String, Said)) -> bool {
+    async fn note_reports(&mut self, first: (String, TaskOutcome)) -> bool {
         let (mut entries, mut ended) = (Vec::new(), false);
         let mut next = Some(first);
         while let Some((id, said)) = next {
             match said {
-                Said::Part(part) => entries.push(Entry::Said { id, part }),
-                Said::Later(reason) => {
+                TaskOutcome::Part(part) => entries.push(Entry::Said { id, part }),
+                TaskOutcome::Later(reason) => {
                     tracing::debug!(task = id, reason, "a task waits");
                     if self.is_over(&id) && self.known(&id).is_some_and(|known| known.tries > 0) {
                         entries.push(Entry::Back { id });
                     }
                 }
-                Said::Lost(reason) => {
+                TaskOutcome::Lost(reason) => {
                     if let Some(left_out) = STOPPED.say() {
                         tracing::warn!(
                             task = id,
@@ -212,12 +212,12 @@ impl<C: Connections> Deliverer<C> {
                     self.is_over(&id);
                     self.handle.wake();
                 }
-                Said::Done => {
+                TaskOutcome::Done => {
                     self.is_over(&id);
                     ended = true;
                     entries.push(Entry::Ended { id, refused: None });
                 }
-                Said::Refused(reason) => {
+                TaskOutcome::Refused(reason) => {
                     tell_refused(&id, &reason);
                     self.is_over(&id);
                     ended = true;
@@ -468,7 +468,7 @@ impl<C: Connections> Deliverer<C> {
             let said = before
                 .as_ref()
                 .map(|known| known.said.iter().copied().collect());
-            let saying = Saying {
+            let saying = SayTask {
                 said: said.unwrap_or_default(),
                 begun: before.map(|known| known.begun),
                 id,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gateway::{Audience, Command, ConnectionHandle, Output, Platform, Said};
+use gateway::{Audience, Command, ConnectionHandle, Output, Platform, TaskOutcome};
 use protocol::{
     Activity, ArchiveMessage, ArchiveTarget, Assignment, Entity, EventBody, MessageType, PersonId,
     Timestamp,
@@ -300,10 +300,10 @@ impl Member {
                     self.network
                         .note(format!("task {} {part} {text}", saying.id));
                     self.network.say(&saying.say.from, &saying.say.target, text);
-                    let said = Said::Part(part);
+                    let said = TaskOutcome::Part(part);
                     let _ = self.out.send(Output::Said { request, said }).await;
                 }
-                let said = Said::Done;
+                let said = TaskOutcome::Done;
                 let _ = self.out.send(Output::Said { request, said }).await;
             }
             Command::Perform {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gateway::{Output, RequestId, Said, Saying};
+use gateway::{Output, RequestId, SayTask, TaskOutcome};
 use irc_codec::{numeric, split_text};
 use protocol::Timestamp;
 
@@ -79,8 +79,8 @@ impl TaskState {
 }
 
 impl Session {
-    pub(super) fn say_task(&mut self, request: RequestId, saying: Saying) {
-        let Saying {
+    pub(super) fn say_task(&mut self, request: RequestId, saying: SayTask) {
+        let SayTask {
             id,
             say,
             said,
@@ -88,7 +88,7 @@ impl Session {
         } = saying;
         if !self.is_online() {
             let reason = format!("There is no connection to {} now.", self.server());
-            return self.tell_said(request, Said::Later(reason));
+            return self.tell_said(request, TaskOutcome::Later(reason));
         }
         let room = ROOM.saturating_sub(say.target.len()).max(MIN_ROOM);
         let texts: Vec<String> = say
@@ -104,7 +104,7 @@ impl Session {
         let good = |c: char| !(c.is_whitespace() || c.is_control() || c == ',');
         if texts.is_empty() || say.target.is_empty() || !say.target.chars().all(good) {
             let reason = "There is nothing to say, or nobody to say it to.".to_owned();
-            return self.tell_said(request, Said::Refused(reason));
+            return self.tell_said(request, TaskOutcome::Refused(reason));
         }
         let mut parts = vec![Part::Waits; texts.len()];
         for part in said {
@@ -113,7 +113,7 @@ impl Session {
             }
         }
         if parts.iter().all(|part| *part == Part::Said) {
-            return self.tell_said(request, Said::Done);
+            return self.tell_said(request, TaskOutcome::Done);
         }
         let search = match begun {
             Some(begun) if self.knows_history() && !self.history.is_silent() => {
@@ -179,7 +179,7 @@ impl Session {
                 let reason = format!(
                     "{nick} is not in {target} on {server}; join the channel, or remove what writes there."
                 );
-                self.task_ends(&id, Said::Refused(reason));
+                self.task_ends(&id, TaskOutcome::Refused(reason));
             }
             return !wanted;
         }
@@ -256,10 +256,10 @@ impl Session {
         *state = Part::Said;
         let request = task.request;
         let done = task.parts.iter().all(|part| *part == Part::Said);
-        self.tell_said(request, Said::Part(part));
+        self.tell_said(request, TaskOutcome::Part(part));
         if done {
             self.tasks.remove(at);
-            self.tell_said(request, Said::Done);
+            self.tell_said(request, TaskOutcome::Done);
         }
     }
 
@@ -327,7 +327,7 @@ impl Session {
         } else if busy {
             self.task_later(&part.task, sentence);
         } else {
-            self.task_ends(&part.task, Said::Refused(sentence.to_owned()));
+            self.task_ends(&part.task, TaskOutcome::Refused(sentence.to_owned()));
         }
     }
 
@@ -344,16 +344,16 @@ impl Session {
             .map(|task| task.id.clone())
             .collect();
         for id in ids {
-            self.task_ends(&id, Said::Refused(sentence.to_owned()));
+            self.task_ends(&id, TaskOutcome::Refused(sentence.to_owned()));
         }
     }
 
     /// Gives a task back.
     pub(super) fn task_later(&mut self, id: &str, sentence: &str) {
-        self.task_ends(id, Said::Later(sentence.to_owned()));
+        self.task_ends(id, TaskOutcome::Later(sentence.to_owned()));
     }
 
-    fn task_ends(&mut self, id: &str, said: Said) {
+    fn task_ends(&mut self, id: &str, said: TaskOutcome) {
         if let Some(task) = self.task_at(id).and_then(|at| self.tasks.remove(at)) {
             self.withdraw_task(id);
             self.tell_said(task.request, said);
@@ -363,7 +363,7 @@ impl Session {
     /// The connection is gone.
     pub(super) fn fail_tasks(&mut self, sentence: &str) {
         for task in std::mem::take(&mut self.tasks) {
-            self.tell_said(task.request, Said::Later(sentence.to_owned()));
+            self.tell_said(task.request, TaskOutcome::Later(sentence.to_owned()));
         }
     }
 
@@ -388,7 +388,7 @@ impl Session {
         }
     }
 
-    fn tell_said(&mut self, request: RequestId, said: Said) {
+    fn tell_said(&mut self, request: RequestId, said: TaskOutcome) {
         self.emit(Output::Said { request, said });
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gateway::{Attached, Audience, Command, Output, RequestId, Said};
+use gateway::{Attached, Audience, Command, Output, RequestId, TaskOutcome};
 use irc_connector::Settings;
 use irc_connector::session::{Action, Clock, Session};
 use protocol::{Activity, Assignment, Connection, EventBody, Timestamp};
@@ -237,7 +237,7 @@ impl Story {
     }
 
     /// What became of tasks, by the numbers of their requests.
-    pub fn said(&self) -> Vec<(u64, Said)> {
+    pub fn said(&self) -> Vec<(u64, TaskOutcome)> {
         let said = |output: &Output| match output {
             Output::Said { request, said } => Some((request.0, said.clone())),
             _ => None,

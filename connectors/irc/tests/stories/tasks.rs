@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::{Command, RequestId, Said, Saying};
+use gateway::{Command, RequestId, SayTask, TaskOutcome};
 use protocol::{Say, Timestamp};
 
 use crate::common::{START, Story, assignment};
@@ -22,7 +22,7 @@ fn say(target: &str, lines: &[&str]) -> Say {
 }
 
 fn task(story: &mut Story, number: u64, say: Say, begun: Option<Timestamp>) {
-    let saying = Saying {
+    let saying = SayTask {
         id: format!("t{number}"),
         say,
         said: vec![],
@@ -48,7 +48,7 @@ fn label(line: &str) -> &str {
 }
 
 fn later(story: &Story) -> bool {
-    matches!(story.said().last(), Some((_, Said::Later(_))))
+    matches!(story.said().last(), Some((_, TaskOutcome::Later(_))))
 }
 
 #[test]
@@ -71,7 +71,11 @@ fn parts_are_tagged_and_confirmed_by_their_echo_after_it_is_recorded() {
     }
     assert_eq!(
         story.said(),
-        [(1, Said::Part(0)), (1, Said::Part(1)), (1, Said::Done)]
+        [
+            (1, TaskOutcome::Part(0)),
+            (1, TaskOutcome::Part(1)),
+            (1, TaskOutcome::Done)
+        ]
     );
     let records: Vec<usize> = story.activities().iter().map(|told| told.2.len()).collect();
     assert_eq!(
@@ -94,7 +98,7 @@ fn a_relaying_network_shows_who_speaks() {
     story.server(&format!(
         "@label={label};msgid=m1;draft/relaymsg=alice :GitHub/hook!a@h PRIVMSG #tea :a commit"
     ));
-    assert_eq!(story.said().last(), Some(&(1, Said::Done)));
+    assert_eq!(story.said().last(), Some(&(1, TaskOutcome::Done)));
     let told = story.activities();
     let (activity, _, records) = told.last().unwrap();
     assert_eq!(activity.actor.as_ref().unwrap().id, "GitHub/hook@irc.test");
@@ -131,7 +135,7 @@ fn what_cannot_be_said_is_refused_with_a_sentence() {
     let said = story.said();
     let refused = |number: usize, text: &str| {
         let (request, said) = &said[number];
-        let good = matches!(said, Said::Refused(reason) if reason.contains(text));
+        let good = matches!(said, TaskOutcome::Refused(reason) if reason.contains(text));
         assert!(good, "{request} {said:?}");
     };
     refused(0, "alice is not in #else on irc.test");
@@ -149,7 +153,7 @@ fn a_task_waits_for_its_channel_and_is_refused_if_that_stays_shut() {
     assert!(!story.sent.iter().any(|line| line.contains("PRIVMSG")));
     story.server(":irc.test 473 alice #shut :Cannot join channel (+i)");
     assert!(
-        matches!(&story.said()[..], [(2, Said::Refused(reason))] if reason.contains("invitation"))
+        matches!(&story.said()[..], [(2, TaskOutcome::Refused(reason))] if reason.contains("invitation"))
     );
     story.server(":alice!al@host.test JOIN #tea");
     assert!(
@@ -210,7 +214,10 @@ fn what_was_begun_before_is_looked_for_in_the_history() {
         "@batch=h;{time};msgid=m3;+subspace.chat/task=t1/2 :eve!e@h PRIVMSG #tea :three"
     ));
     story.server(":irc.test BATCH -h");
-    assert_eq!(story.said(), [(1, Said::Part(0)), (1, Said::Part(1))]);
+    assert_eq!(
+        story.said(),
+        [(1, TaskOutcome::Part(0)), (1, TaskOutcome::Part(1))]
+    );
     let sent: Vec<&String> = story
         .sent
         .iter()
