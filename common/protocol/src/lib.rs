@@ -67,7 +67,9 @@ pub use mail::{
     MailFile, is_mail_local_part, mail_local_part,
 };
 pub use names::{UnreadableName, is_invisible, readable_name, without_piles};
-pub use outbox::{Maintenance, Outbox, OutboxItem, OutboxReceipt, Publish, Say, TASK_TAG, Task};
+pub use outbox::{
+    Maintenance, Outbox, OutboxItem, OutboxReceipt, OutboxTask, Publish, Say, TASK_TAG,
+};
 pub use outgoing::{
     DigestsAnswer, EmailAddress, InvalidEmail, MailInfo, MailOutcome, MailResult, OutgoingMail,
 };

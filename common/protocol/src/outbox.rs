@@ -29,13 +29,13 @@ pub struct OutboxItem {
     pub id: String,
     /// What to do.
     #[serde(flatten)]
-    pub task: Task,
+    pub task: OutboxTask,
 }
 
 /// What to do.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "task", rename_all = "lowercase")]
-pub enum Task {
+pub enum OutboxTask {
     /// Say something in a channel or to a person.
     Say(Say),
     /// Send a mail.

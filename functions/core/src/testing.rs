@@ -11,7 +11,7 @@ use crate::kernel::host::Host;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use protocol::{Say, Task, Timestamp};
+use protocol::{OutboxTask, Say, Timestamp};
 use serde_json::Value;
 use storage_adapter::memory::{Faults, MemoryStore};
 use storage_adapter::{AnyStore, GetOptions, ObjectStore, Storage};
@@ -208,8 +208,8 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
 }
 
 /// What a gateway is to say: a line of a webhook in a channel of alice's.
-pub(crate) fn say(line: &str) -> Task {
-    Task::Say(Say {
+pub(crate) fn say(line: &str) -> OutboxTask {
+    OutboxTask::Say(Say {
         account: "alice".parse().unwrap(),
         connection: "c1".to_owned(),
         target: "#lobby".to_owned(),

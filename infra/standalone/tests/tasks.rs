@@ -18,7 +18,7 @@ use common::random::{self, Random};
 use common::{PASSWORD, Space, archives, server, until, until_or};
 use functions_core::{Config, Connector, Functions};
 use functions_native::NativeHost;
-use protocol::{Say, Task};
+use protocol::{OutboxTask, Say};
 use storage_adapter::{ObjectStore, Storage};
 use storage_fs::FsStore;
 use tokio::runtime::Runtime;
@@ -79,10 +79,10 @@ impl Queue {
             source: None,
         };
         let id = self.functions.connectors().task_id();
-        let delivered = self
-            .functions
-            .connectors()
-            .deliver(&self.connector, &id, Task::Say(say));
+        let delivered =
+            self.functions
+                .connectors()
+                .deliver(&self.connector, &id, OutboxTask::Say(say));
         self.runtime.block_on(delivered).unwrap();
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use program::Seldom;
-use protocol::{AccountName, OutboxItem, OutboxReceipt, RefusedEvent, Say, Task, Timestamp};
+use protocol::{AccountName, OutboxItem, OutboxReceipt, OutboxTask, RefusedEvent, Say, Timestamp};
 use tokio::time::Instant;
 
 pub(crate) use self::connections::{Connection, Connections};
@@ -348,8 +348,8 @@ impl<C: Connections> Deliverer<C> {
             return;
         }
         let say = match task {
-            Task::Say(say) => say,
-            Task::Publish(publish) => {
+            OutboxTask::Say(say) => say,
+            OutboxTask::Publish(publish) => {
                 // The same id comes again whenever somebody reads.
                 if self.archives.flush_unreached(&publish.account) {
                     self.published.insert(id);
@@ -357,7 +357,7 @@ impl<C: Connections> Deliverer<C> {
                 return;
             }
             // That is for another connector.
-            Task::Mail(_) => {
+            OutboxTask::Mail(_) => {
                 let reason = "this connector cannot do that".to_owned();
                 return round.refuse(id, reason);
             }

@@ -24,7 +24,8 @@ use lettre::transport::smtp::extension::ClientId;
 use mail_auth::MessageAuthenticator;
 use program::{Seldom, Workshop};
 use protocol::{
-    MAIL_RANDOM_LENGTH, MailResult, OutboxItem, OutboxReceipt, RefusedEvent, Task, mail_local_part,
+    MAIL_RANDOM_LENGTH, MailResult, OutboxItem, OutboxReceipt, OutboxTask, RefusedEvent,
+    mail_local_part,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -295,7 +296,7 @@ impl Outgoing {
     /// Makes a task durable; an error is a reason why it can never be done.
     async fn take(&self, item: OutboxItem) -> Result<Kept, String> {
         let OutboxItem { id, task } = item;
-        let Task::Mail(mail) = task else {
+        let OutboxTask::Mail(mail) = task else {
             return Err("this connector cannot do that".to_owned());
         };
         // It names a file.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use protocol::{AccountName, Bounded, Publish, Task, Timestamp, WAKE_PATH, signed_headers};
+use protocol::{AccountName, Bounded, OutboxTask, Publish, Timestamp, WAKE_PATH, signed_headers};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::connectors::Connectors;
@@ -54,7 +54,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         &self,
         connector: &Connector,
         id: &str,
-        task: Task,
+        task: OutboxTask,
     ) -> Result<(), StoreError> {
         self.enqueue(connector, id, task).await?;
         self.wake(connector).await;
@@ -74,7 +74,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         if self.wake_unless_silent(connector, &target).await {
             return;
         }
-        let task = Task::Publish(Publish {
+        let task = OutboxTask::Publish(Publish {
             account: account.clone(),
         });
         let id = publish_id(account, self.kernel.now());
@@ -206,7 +206,7 @@ mod tests {
             tasks.into_iter().map(|item| (item.id, item.task))
         };
         let publish = |account: &AccountName| {
-            Task::Publish(Publish {
+            OutboxTask::Publish(Publish {
                 account: account.clone(),
             })
         };

@@ -3,7 +3,7 @@
 //! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it.
 
 use bytes::Bytes;
-use protocol::{OutboxItem, Task};
+use protocol::{OutboxItem, OutboxTask};
 use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::connectors::Connectors;
@@ -32,7 +32,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         &self,
         connector: &Connector,
         id: &str,
-        task: Task,
+        task: OutboxTask,
     ) -> Result<(), StoreError> {
         let item = OutboxItem {
             id: id.to_owned(),

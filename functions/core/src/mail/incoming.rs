@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 use protocol::{
     Connection, MAIL_SUMMARY, MAX_MAIL_FILES, MAX_MAIL_TEXT, MailAddress, MailAddressAnswer,
-    MailArrival, Say, Task, Timestamp,
+    MailArrival, OutboxTask, Say, Timestamp,
 };
 use sha2::{Digest, Sha256};
 use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
@@ -109,7 +109,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
                 source: None,
             };
             self.connectors
-                .deliver(&connector, &task_id(&mail), Task::Say(say))
+                .deliver(&connector, &task_id(&mail), OutboxTask::Say(say))
                 .await?;
         }
         let summary = Change::Put {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use protocol::{AccountName, DigestsAnswer, Folding, OutgoingMail, Task, Timestamp};
+use protocol::{AccountName, DigestsAnswer, Folding, OutboxTask, OutgoingMail, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use super::pending::{Missed, Pending, Sending};
@@ -115,7 +115,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
                 expires: now.plus_millis(SEND_WITHIN_MS),
             };
             self.connectors
-                .deliver(connector, &sending.id, Task::Mail(mail))
+                .deliver(connector, &sending.id, OutboxTask::Mail(mail))
                 .await?;
             // What came meanwhile has a mark of its own.
             self.kernel

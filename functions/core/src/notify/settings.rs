@@ -2,7 +2,7 @@
 //! followed a link that was mailed there.
 
 use http::StatusCode;
-use protocol::{AccountName, BearerToken, EmailAddress, NotificationsView, Task, Timestamp};
+use protocol::{AccountName, BearerToken, EmailAddress, NotificationsView, OutboxTask, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -195,7 +195,11 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             .outgoing
             .compose(account, to, subject, text, "notifications".to_owned());
         self.connectors
-            .deliver(&connector, &self.connectors.task_id(), Task::Mail(mail))
+            .deliver(
+                &connector,
+                &self.connectors.task_id(),
+                OutboxTask::Mail(mail),
+            )
             .await?;
         Ok((token.secret_hash(), expires))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::connectors::Connectors;
 use crate::kernel::Kernel;
 use crate::kernel::records::Invite;
-use protocol::{AccountName, EmailAddress, OutgoingMail, Task, Timestamp};
+use protocol::{AccountName, EmailAddress, OutboxTask, OutgoingMail, Timestamp};
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::kernel::config::Connector;
@@ -92,7 +92,11 @@ impl<S: ObjectStore, H: Host> Outgoing<S, H> {
         let source = format!("invites/{}", invite.id);
         let mail = self.compose(inviter, to, subject, text, source);
         self.connectors
-            .deliver(connector, &self.connectors.task_id(), Task::Mail(mail))
+            .deliver(
+                connector,
+                &self.connectors.task_id(),
+                OutboxTask::Mail(mail),
+            )
             .await
     }
 

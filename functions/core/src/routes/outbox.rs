@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use protocol::{Outbox, OutboxReceipt, Task};
+use protocol::{Outbox, OutboxReceipt, OutboxTask};
 use storage_adapter::ObjectStore;
 
 use crate::Functions;
@@ -49,11 +49,11 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             if let Some(item) = self.connectors.task(&key).await? {
                 // Before the task goes: whoever repeats what it was made from finds the one or the other.
                 match &item.task {
-                    Task::Say(say) => self.webhooks.note_outcome(say, reason).await?,
+                    OutboxTask::Say(say) => self.webhooks.note_outcome(say, reason).await?,
                     // Its outcome is reported once it is known, by `mail/outcome`.
-                    Task::Mail(_) => {}
+                    OutboxTask::Mail(_) => {}
                     // What is published is in the archive.
-                    Task::Publish(_) => {}
+                    OutboxTask::Publish(_) => {}
                 }
             }
             self.kernel.storage().store().delete(&key).await?;
@@ -72,7 +72,7 @@ fn check_id(id: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Say, Task};
+    use protocol::{OutboxTask, Say};
     use serde_json::{Value, json};
 
     use crate::testing::{TestFunctions, block_on, functions};
@@ -100,7 +100,7 @@ mod tests {
         let f = functions();
         let connector = f.kernel.config().connectors[0].clone();
         let say = |text: &str| {
-            Task::Say(Say {
+            OutboxTask::Say(Say {
                 account: "alice".parse().unwrap(),
                 connection: "c1".to_owned(),
                 target: "#lobby".to_owned(),

@@ -1,7 +1,7 @@
 //! One record that is damaged, of every kind that there is, stops what it belongs to and nobody else.
 
 use bytes::Bytes;
-use protocol::{AccountName, Say, Task};
+use protocol::{AccountName, OutboxTask, Say};
 use serde_json::{Value, json};
 use storage_adapter::{GetOptions, ObjectStore as _, PutMode};
 
@@ -261,7 +261,7 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
         .unwrap()
         .unwrap();
     for of in ["alice", "bob"] {
-        let say = Task::Say(Say {
+        let say = OutboxTask::Say(Say {
             account: name(of),
             connection: "private".to_owned(),
             target: "#lobby".to_owned(),

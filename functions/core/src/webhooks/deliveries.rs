@@ -122,7 +122,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         match self.connectors.find_connector(connector).await? {
             Some(connector) => {
                 self.connectors
-                    .deliver(&connector, id, protocol::Task::Say(say.clone()))
+                    .deliver(&connector, id, protocol::OutboxTask::Say(say.clone()))
                     .await
             }
             None => Err(StoreError::Unavailable(
