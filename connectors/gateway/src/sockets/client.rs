@@ -28,7 +28,8 @@ pub(crate) struct Client {
     pub(crate) since: Option<Timestamp>,
     socket: SocketRef,
     metrics: Arc<Metrics>,
-    manner: Mutex<(Dialect, RoomSpelling)>,
+    dialect: Mutex<Dialect>,
+    spelling: Mutex<RoomSpelling>,
     ended: AtomicBool,
     /// Told when the socket is gone or has to go.
     pub(crate) gone: Notify,
@@ -51,7 +52,8 @@ impl Client {
             since,
             socket,
             metrics,
-            manner: Mutex::default(),
+            dialect: Mutex::default(),
+            spelling: Mutex::default(),
             ended: AtomicBool::new(false),
             gone: Notify::new(),
         }
@@ -96,21 +98,21 @@ impl Client {
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        lock(&self.manner).0
+        *lock(&self.dialect)
     }
 
     /// Remembers that the client showed marks of a dialect.
     pub(crate) fn speaks(&self, dialect: Dialect) {
-        let mut manner = lock(&self.manner);
-        manner.0 = manner.0.or(dialect);
+        let mut known = lock(&self.dialect);
+        *known = known.or(dialect);
     }
 
     pub(crate) fn spelling(&self) -> RoomSpelling {
-        lock(&self.manner).1
+        *lock(&self.spelling)
     }
 
     pub(crate) fn set_spelling(&self, spelling: RoomSpelling) {
-        lock(&self.manner).1 = spelling;
+        *lock(&self.spelling) = spelling;
     }
 }
 
