@@ -60,7 +60,7 @@ pub struct PublisherConfig {
     pub deferred_retry: Duration,
 }
 
-/// How long somebody waits for what is published who was not told to wait.
+/// For how long a request is kept that nobody waits for.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A request to publish what waits of an account.
