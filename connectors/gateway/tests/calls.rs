@@ -243,7 +243,7 @@ async fn moderators_put_others_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_put_out_stays_out_after_a_restart() {
     let world = world_with(true).await;
-    let (mut starter, _) = world.enter(&member_ticket("c", "s", "alice", true)).await;
+    let (starter, _) = world.enter(&member_ticket("c", "s", "alice", true)).await;
     let bob = member_ticket("c", "b", "bob", false);
     let (mut member, _) = world.enter(&bob).await;
     starter.emit("remove", json!({"peer": "b"})).await;
