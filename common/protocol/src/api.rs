@@ -96,6 +96,10 @@ pub struct NewGrant {
     /// What it may do; required for `app`, absent for `irc`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Scopes>,
+    /// Whether it ends with the session that asks for it, as what the web client needs for itself does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub with_session: bool,
 }
 
 /// Answer to `POST /api/tickets`.

@@ -15,6 +15,7 @@ import type {
   KeptView,
   MailAddressView,
   NewAccount,
+  NewGrant,
   NotificationsView,
   PlatformDescriptor,
   ServerInfo,
@@ -88,12 +89,8 @@ export class ApiClient {
 
   grants = async () =>
     (await this.#request<{ grants: GrantView[] }>('GET /api/grants')).grants;
-  addGrant = (kind: 'app' | 'irc', client: string, scopes?: string) =>
-    this.#request<GrantView>('POST /api/grants', {
-      kind,
-      client,
-      ...(scopes ? { scopes } : {}),
-    });
+  addGrant = (grant: NewGrant) =>
+    this.#request<GrantView>('POST /api/grants', grant);
   revokeGrant = (id: string) =>
     this.#request<void>(to('DELETE /api/grants/<id>', { id }));
 

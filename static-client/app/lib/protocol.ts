@@ -95,6 +95,8 @@ export type NewGrant = {
   client: string;
   /** What it may do; required for `app`, absent for `irc`. */
   scopes?: Scopes;
+  /** Whether it ends with the session that asks for it, as what the web client needs for itself does. */
+  with_session?: boolean;
 };
 
 /** A grant. */

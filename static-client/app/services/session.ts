@@ -105,7 +105,7 @@ export default class SessionService extends Service {
     // Cameras are switched off before the server answers.
     this.life.accountChanged();
     try {
-      // `<account>.<id>.<secret>`: the storage's token ends with the session.
+      // `<account>.<id>.<secret>`: one that an older client asked for does not end with the session.
       const grant = this.current?.storageToken?.split('.')[1];
       if (grant) await this.api.revokeGrant(grant);
       await this.api.signOut();
@@ -115,16 +115,17 @@ export default class SessionService extends Service {
     this.forget();
   }
 
-  /** A token for the storage, granted once for this browser; `fresh` if the old one was refused. */
+  /** A token for the storage, granted once for this session and ending with it; `fresh` if the old one was refused. */
   async storageToken(fresh = false): Promise<string> {
     const session = this.current;
     if (!session) throw new Error('Nobody is signed in.');
     if (session.storageToken && !fresh) return session.storageToken;
-    const grant = await this.api.addGrant(
-      'app',
-      location.origin,
-      STORAGE_SCOPES,
-    );
+    const grant = await this.api.addGrant({
+      kind: 'app',
+      client: location.origin,
+      scopes: STORAGE_SCOPES,
+      with_session: true,
+    });
     if (this.current?.account === session.account) {
       this.#keep({ ...this.current, storageToken: grant.token ?? '' });
     }

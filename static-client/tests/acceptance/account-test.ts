@@ -1,5 +1,6 @@
 import { click, fillIn, visit, waitFor } from '@ember/test-helpers';
 import { module, test } from 'qunit';
+import { STORAGE_SCOPES } from 'subspace-client/services/session';
 import { setupApplicationTest } from '../helpers';
 import { FakeServer } from '../helpers/server';
 
@@ -86,6 +87,18 @@ module('Acceptance | account', function (hooks) {
     // Who keeps passwords is told whose it is.
     assert.dom('[autocomplete="username"]').hasValue('alice');
     assert.dom('[data-test-settings="account"]').exists();
+  });
+
+  test('the token for the storage ends with the session', async function (assert) {
+    await this.owner.lookup('service:session').storageToken(true);
+    assert.deepEqual(server.told('POST /api/grants'), [
+      {
+        kind: 'app',
+        client: location.origin,
+        scopes: STORAGE_SCOPES,
+        with_session: true,
+      },
+    ]);
   });
 
   test('all other sessions are ended', async function (assert) {

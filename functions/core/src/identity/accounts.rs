@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use crate::kernel::host::Host;
-use crate::kernel::records::{AccountRecord, Grant};
+use crate::kernel::records::AccountRecord;
 use futures_util::future::try_join_all;
-use protocol::{AccountName, GrantKind, InvalidName, Timestamp};
+use protocol::{AccountName, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
 
@@ -197,22 +197,6 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             })
             .await?;
         Ok(written.unwrap_or_default())
-    }
-
-    /// Ends every session of an account, also on the consent page, but for one; tokens of apps and IRC passwords stay.
-    pub(crate) async fn end_sessions(
-        &self,
-        account: &AccountName,
-        but: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let grants: Vec<Grant> = self.kernel.load_all(&keys::grants(account)).await?;
-        for grant in grants {
-            let session = matches!(grant.kind, GrantKind::Session | GrantKind::Consent);
-            if session && Some(grant.id.as_str()) != but {
-                self.remove_grant(account, &grant.id).await?;
-            }
-        }
-        self.connectors.sessions_ended(account).await
     }
 
     /// Writes a new account's record and gives it what new accounts get.

@@ -48,6 +48,9 @@ pub enum CreateGrantError {
     /// The password that was shown is not the account's any more.
     #[error("the password was changed a moment ago, elsewhere; sign in again")]
     PasswordChanged,
+    /// The session that it was to end with is no more.
+    #[error("this session has ended; sign in again")]
+    SessionEnded,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,9 +61,21 @@ impl From<CreateGrantError> for Failure {
         match error {
             CreateGrantError::Store(error) => error.into(),
             CreateGrantError::Disabled(_) => Self::forbidden(crate::identity::accounts::DISABLED),
+            CreateGrantError::SessionEnded => Self::unauthorized(error.to_string(), true),
             other => Self::conflict(other.to_string()),
         }
     }
+}
+
+/// How long a grant is good for, if nobody revokes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lasts<'a> {
+    /// Until somebody does.
+    UntilRevoked,
+    /// Until then.
+    Until(Timestamp),
+    /// As long as this session.
+    With(&'a Grant),
 }
 
 /// A token that was shown and is valid.
@@ -228,8 +243,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         kind: GrantKind,
         client: &str,
         scopes: Option<Scopes>,
-        expires: Option<Timestamp>,
+        lasts: Lasts<'_>,
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
+        let (expires, session) = match lasts {
+            Lasts::UntilRevoked => (None, None),
+            Lasts::Until(then) => (Some(then), None),
+            Lasts::With(session) => (session.expires, Some(session.id.clone())),
+        };
         self.make_room_for_grant(account, kind, MAX_GRANTS - 1, "")
             .await?;
         let token = BearerToken::new(account.clone(), &self.kernel.random());
@@ -242,6 +262,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             secret_hash: token.secret_hash(),
             created: self.kernel.now(),
             expires,
+            session,
             suspended: false,
         };
         let key = keys::grant(account, &grant.id);
@@ -250,6 +271,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         if self.is_closed(account).await? {
             self.kernel.storage().store().delete(&key).await?;
             return Err(CreateGrantError::Disabled(account.clone()));
+        }
+        // And whoever ends the session either finds it, or has removed the session before.
+        if let Some(session) = &grant.session
+            && !self.is_grant(account, session).await?
+        {
+            self.kernel.storage().store().delete(&key).await?;
+            return Err(CreateGrantError::SessionEnded);
         }
         // Once more, now that it is there: others may have been made at the same time, and each sees those before it.
         if let Err(error) = self
@@ -269,9 +297,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         kind: GrantKind,
         client: &str,
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
-        let expires = self.kernel.now().plus_millis(SESSION_MS);
+        let lasts = Lasts::Until(self.kernel.now().plus_millis(SESSION_MS));
         let (grant, token) = self
-            .issue(&shown.name, kind, client, None, Some(expires))
+            .issue(&shown.name, kind, client, None, lasts)
             .await?;
         // Whoever changes the password either finds the grant, or has written the new password before.
         let now = self.account(&shown.name).await?;
@@ -312,33 +340,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             if left <= most || !by_password(kind) {
                 break;
             }
-            self.revoke(account, &grant.id).await?;
-            left -= 1;
+            self.end_session(account, &grant.id).await?;
+            let with_it = |other: &&Grant| other.session.as_ref() == Some(&grant.id);
+            left -= 1 + grants.iter().filter(with_it).count();
         }
         if left <= most {
             return Ok(());
         }
         Err(CreateGrantError::TooMany)
-    }
-
-    /// Ends a grant and whatever somebody was let in for by it; one that does not exist is no error.
-    pub(crate) async fn revoke(&self, account: &AccountName, id: &str) -> Result<(), StoreError> {
-        self.remove_grant(account, id).await?;
-        self.connectors.sessions_ended(account).await
-    }
-
-    /// Removes a grant. Whoever removes one that could be in use calls [`crate::connectors::Connectors::sessions_ended`] afterwards, once
-    /// for several.
-    pub(crate) async fn remove_grant(
-        &self,
-        account: &AccountName,
-        id: &str,
-    ) -> Result<(), StoreError> {
-        self.kernel
-            .storage()
-            .store()
-            .delete(&keys::grant(account, id))
-            .await
     }
 
     /// Makes a token for a program (`subspace token NAME --scope '*:rw'`).
@@ -355,7 +364,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             return Err(CreateGrantError::NoAccount(account.clone()));
         }
         let (_, token) = self
-            .issue(account, GrantKind::App, client, Some(scopes), None)
+            .issue(
+                account,
+                GrantKind::App,
+                client,
+                Some(scopes),
+                Lasts::UntilRevoked,
+            )
             .await?;
         Ok(token.to_string())
     }

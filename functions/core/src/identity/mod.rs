@@ -11,6 +11,7 @@ mod known;
 mod lookalikes;
 pub(crate) mod oauth;
 pub(crate) mod provision;
+mod sessions;
 pub(crate) mod webfinger;
 
 use std::sync::Arc;

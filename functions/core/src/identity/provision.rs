@@ -8,7 +8,7 @@ use serde_json::Map;
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::identity::Identity;
-use crate::identity::grants::CreateGrantError;
+use crate::identity::grants::{CreateGrantError, Lasts};
 use crate::kernel::config::DefaultNetwork;
 use crate::kernel::keys;
 use crate::kernel::records::{Edit, Grant};
@@ -80,7 +80,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         name: &str,
     ) -> Result<(String, String), StoreError> {
         let (grant, token) = self
-            .issue(account, GrantKind::Irc, name, None, None)
+            .issue(account, GrantKind::Irc, name, None, Lasts::UntilRevoked)
             .await
             .map_err(|error| match error {
                 CreateGrantError::Store(error) => error,

@@ -60,6 +60,22 @@ impl Setup {
         serde_json::from_slice(&reply.body).unwrap_or_default()
     }
 
+    /// A token that a web client asks for itself, as it does for the storage.
+    fn own_token(&self, session: &str) -> String {
+        let wanted = json!({
+            "kind": "app", "client": ORIGIN, "scopes": "chat-messages:r", "with_session": true,
+        });
+        let made = self.api("POST", "/api/grants", session, wanted);
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// How bob's history is answered.
+    fn history(&self, token: &str) -> u16 {
+        let path = "/storage/bob/chat-messages/";
+        let reply = self.f.api("GET", path, token, Value::Null);
+        reply.status.as_u16()
+    }
+
     /// Whether the IRC server lets somebody in.
     fn irc(&self, name: &str, password: &str) -> Value {
         let body = json!({"name": name, "password": password}).to_string();
@@ -97,6 +113,8 @@ fn another_password_ends_all_other_sessions() {
     let s = setup();
     let new = "another good password";
     let (elsewhere, app) = (s.f.sign_in("bob"), s.f.grant("bob", "notes:rw"));
+    let (own, theirs) = (s.own_token(&s.bob), s.own_token(&elsewhere));
+    assert_eq!((s.history(&own), s.history(&theirs)), (200, 200));
     let put = |old: &str, new: &str| {
         let body = json!({"old": old, "new": new});
         let reply = s.f.api("PUT", "/api/password", &s.bob, body);
@@ -112,6 +130,8 @@ fn another_password_ends_all_other_sessions() {
     s.f.host().advance(1);
     assert_eq!(put(PASSWORD, new), 204);
     assert_eq!((s.session(&s.bob), s.session(&elsewhere)), (200, 401));
+    let left = (s.history(&own), s.history(&theirs));
+    assert_eq!(left, (200, 401), "what a browser reads history with");
     assert_eq!(
         s.ended(&by_password),
         1,
@@ -224,11 +244,13 @@ fn a_sign_in_at_the_same_time_does_not_outlive_the_old_password() {
 fn sessions_end_all_at_once() {
     let s = setup();
     let (second, third) = (s.f.sign_in("bob"), s.f.sign_in("bob"));
+    let own = [&s.bob, &second, &third].map(|session| s.own_token(session));
     s.api("DELETE", "/api/sessions", &second, Value::Null);
     let left = [&s.bob, &second, &third].map(|token| s.session(token));
     assert_eq!(left, [401, 200, 401]);
+    assert_eq!(own.each_ref().map(|token| s.history(token)), left);
     s.api("DELETE", "/api/sessions?all=true", &second, Value::Null);
-    assert_eq!(s.session(&second), 401);
+    assert_eq!((s.session(&second), s.history(&own[1])), (401, 401));
     assert_eq!(s.session(&s.alice), 200);
 }
 

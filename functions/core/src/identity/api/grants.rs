@@ -8,7 +8,7 @@ use storage_adapter::ObjectStore;
 
 use crate::identity::Identity;
 use crate::identity::call::Call;
-use crate::identity::grants::MAX_CLIENT;
+use crate::identity::grants::{Lasts, MAX_CLIENT};
 use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::keys::is_id;
@@ -76,8 +76,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 ));
             }
         }
+        let lasts = if wanted.with_session {
+            Lasts::With(&held.grant)
+        } else {
+            Lasts::UntilRevoked
+        };
         let (grant, token) = self
-            .issue(&held.account, wanted.kind, &client, wanted.scopes, None)
+            .issue(&held.account, wanted.kind, &client, wanted.scopes, lasts)
             .await?;
         let mut view = view(grant, &held.grant.id);
         view.token = Some(token.to_string());
@@ -108,7 +113,10 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         {
             private = None;
         }
-        self.revoke(&held.account, id).await?;
+        match grant.kind {
+            GrantKind::Session => self.end_session(&held.account, id).await?,
+            _ => self.revoke(&held.account, id).await?,
+        }
         if let Some((mut connection, _)) = private {
             // There was no room for one more.
             self.renew_token(&held.account, &mut connection).await?;

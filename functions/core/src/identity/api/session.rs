@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `DELETE /api/session`.
     pub(crate) async fn delete_session(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
-        self.revoke(&held.account, &held.grant.id).await?;
+        self.end_session(&held.account, &held.grant.id).await?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

@@ -11,7 +11,7 @@ use super::ask::{Ask, Flow, Refusal};
 use super::page;
 use crate::identity::Identity;
 use crate::identity::accounts::SignInError;
-use crate::identity::grants::{COOKIE_CLIENT, SESSION_MS};
+use crate::identity::grants::{COOKIE_CLIENT, Lasts, SESSION_MS};
 use crate::kernel::body::Body;
 use crate::kernel::guard::ClientAddress;
 use crate::kernel::incoming::Incoming;
@@ -182,7 +182,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         let scopes = Some(ask.scopes.clone());
         let (_, token) = self
-            .issue(account, GrantKind::App, &ask.back.origin(), scopes, None)
+            .issue(
+                account,
+                GrantKind::App,
+                &ask.back.origin(),
+                scopes,
+                Lasts::UntilRevoked,
+            )
             .await?;
         let (token, scope) = (token.to_string(), ask.scopes.to_string());
         Ok(redirect(&ask.back.location(&[

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::ask::Ask;
 use crate::identity::Identity;
+use crate::identity::grants::Lasts;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
@@ -164,7 +165,13 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         let scopes = Some(record.scopes.clone());
         let (grant, access) = self
-            .issue(&token.owner, GrantKind::App, &record.client, scopes, None)
+            .issue(
+                &token.owner,
+                GrantKind::App,
+                &record.client,
+                scopes,
+                Lasts::UntilRevoked,
+            )
             .await?;
         self.kernel
             .edit::<CodeRecord, ()>(&key, |record| {

@@ -99,6 +99,9 @@ pub(crate) struct Grant {
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Timestamp>,
+    /// The session that it ends with: who made it is the web client, for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) session: Option<String>,
     /// The account is disabled: it opens nothing until the account is enabled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) suspended: bool,

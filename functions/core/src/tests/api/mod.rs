@@ -3,6 +3,7 @@
 mod bounds;
 mod connections;
 mod turn;
+mod with_session;
 
 use serde_json::{Value, json};
 
