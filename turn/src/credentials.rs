@@ -69,6 +69,11 @@ pub fn password(secret: &[u8], username: &str) -> String {
     )
 }
 
+/// Returns the group of a name `group/part`.
+pub(crate) fn group(name: &str) -> Option<&str> {
+    name.rsplit_once('/').map(|(group, _)| group)
+}
+
 /// A user name, read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Username<'a> {
@@ -81,6 +86,12 @@ pub struct Username<'a> {
 }
 
 impl<'a> Username<'a> {
+    /// Whose gathering a name `group/part` is, such as that of a call's guests, which is not one person.
+    #[must_use]
+    pub fn group(&self) -> Option<&'a str> {
+        group(self.name)
+    }
+
     /// Reads `expiry:name`, the expiry in seconds since 1970; without a colon the name is empty.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
@@ -119,6 +130,9 @@ mod tests {
             (1_700_000_000, "alice:x")
         );
         assert_eq!(Username::parse("1700000000").unwrap().name, "");
+        assert_eq!(user.group(), None);
+        let guest = Username::parse("1700000000:guest:alice/one").unwrap();
+        assert_eq!(guest.group(), Some("guest:alice"));
         for wrong in [
             "",
             ":alice",

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::allocation::{Allocation, Bucket, Slot};
-use super::auth::{OVERTIME, Refusal, Request, understood};
+use super::auth::{Refusal, Request, understood, until};
 use super::ports::Wanted;
 use super::shared::Quota;
 use super::{BindError, Family, Io, RelayId, SOFTWARE, Server};
 use crate::clock::Time;
 use crate::stun::{Class, Message, Writer, attribute};
 
-/// The lifetime unless asked otherwise, RFC 8656 section 3.2; shorter ones are not given either.
+/// The lifetime unless asked otherwise, RFC 8656 section 3.2; shorter ones are given only where the credentials end sooner.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 /// Ports that are tried if other programs have some of the range.
 const MAX_TRIES: usize = 32;
@@ -177,11 +177,12 @@ impl Server {
                 reservation = self.reserve_next(now, known.user.name, relayed, io);
             }
         }
+        let until = until(&known.user);
         let allocation = Allocation {
             client: request.client,
             username: known.user.text.into(),
             key: known.key,
-            until: known.user.expires + OVERTIME,
+            until,
             transaction: request.message.transaction(),
             reservation,
             relayed,
@@ -190,7 +191,8 @@ impl Server {
             out: Bucket::default(),
             back: Bucket::default(),
         };
-        let lifetime = self.lifetime(request.message.number(attribute::LIFETIME));
+        let wanted = request.message.number(attribute::LIFETIME);
+        let lifetime = self.lifetime(wanted, until.since(now));
         let slot = Slot {
             expires: now + lifetime,
             allocation: Some(Box::new(allocation)),
@@ -365,7 +367,8 @@ impl Server {
             self.succeed(request, Some(0), io);
             return Ok(());
         }
-        let lifetime = self.lifetime(wanted);
+        let left = own.until.since(request.now);
+        let lifetime = self.lifetime(wanted, left);
         self.slots[index as usize].expires = request.now + lifetime;
         let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
         self.succeed(request, Some(seconds), io);
@@ -407,10 +410,13 @@ impl Server {
         );
     }
 
-    fn lifetime(&self, wanted: Option<u32>) -> Duration {
+    /// Returns for how long an allocation lasts unless it is refreshed: as long as wanted, within bounds, and never longer
+    /// than the milliseconds that are `left` of it, as RFC 7635 has it for tokens that expire.
+    fn lifetime(&self, wanted: Option<u32>, left: u64) -> Duration {
         let longest = self.shared.options.max_lifetime.max(DEFAULT_LIFETIME);
-        wanted.map_or(DEFAULT_LIFETIME, |seconds| {
+        let lifetime = wanted.map_or(DEFAULT_LIFETIME, |seconds| {
             Duration::from_secs(seconds.into()).clamp(DEFAULT_LIFETIME, longest)
-        })
+        });
+        lifetime.min(Duration::from_millis(left))
     }
 }

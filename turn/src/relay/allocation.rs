@@ -30,7 +30,7 @@ pub(super) struct Allocation {
     pub(super) client: Client,
     pub(super) username: Box<str>,
     pub(super) key: Key,
-    /// After this nothing is refreshed any more.
+    /// When it ends for good, however often it is refreshed.
     pub(super) until: Time,
     /// The request that made it, for its repeats.
     pub(super) transaction: TransactionId,

@@ -1,12 +1,24 @@
 //! Who may: long-term credentials (RFC 8489 section 9.2) that are time-limited; and how requests are refused.
 
+use std::time::Duration;
+
 use super::{Allocation, Client, Io, SOFTWARE, Server};
 use crate::clock::Time;
 use crate::credentials::Username;
 use crate::stun::{Class, Key, Message, Writer, attribute};
 
-/// How long after its credentials have ended an allocation may still be refreshed: a call may be longer than they last.
-pub(super) const OVERTIME: std::time::Duration = std::time::Duration::from_secs(12 * 60 * 60);
+/// How long an allocation may outlast its credentials: a call goes on while new ones cannot be had. Whoever has them uses
+/// another allocation.
+const OVERTIME: Duration = Duration::from_secs(30 * 60);
+
+/// Returns when an allocation ends for good. That of a person has [`OVERTIME`]; those of a gathering, such as the guests of a
+/// call, are for as long as its credentials say.
+pub(super) fn until(user: &Username<'_>) -> Time {
+    match user.group() {
+        None => user.expires + OVERTIME,
+        Some(_) => user.expires,
+    }
+}
 
 /// Why a request is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Options;
 use super::ports::{Ports, Wanted};
 use crate::clock::Time;
+use crate::credentials::group;
 use crate::nonce::Nonces;
 
 /// How long a reserved port is kept, RFC 8656 section 7.2.
@@ -20,7 +21,7 @@ const MAX_RESERVATIONS: usize = 1000;
 /// not one person, but one gathering of a group, such as the guests of a call: they share the quota of two,
 /// and all gatherings of the group that of four, but no more than [`of_guests`].
 fn counted(user: &str) -> impl Iterator<Item = (&str, usize)> {
-    let group = user.rsplit_once('/').map(|(group, _)| (group, 4));
+    let group = group(user).map(|group| (group, 4));
     let own = (user, if group.is_some() { 2 } else { 1 });
     std::iter::once(own).chain(group)
 }

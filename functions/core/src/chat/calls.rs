@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
 
 use crate::chat::Chat;
-use crate::chat::turn::{GUEST_TTL, TTL};
+use crate::chat::turn::Relayed;
 use crate::identity::call::Call as Request;
 use crate::kernel::guard::Subject;
 use crate::kernel::host::Host;
@@ -169,8 +169,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         let peer = self.kernel.random::<12>();
         let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
-        let ttl = if guest { GUEST_TTL } else { TTL };
-        let ice_servers = self.ice_servers(&name, ttl, &call);
+        let whose = match guest {
+            true => Relayed::Guest {
+                starter: &call.account,
+                call: &call.id,
+            },
+            false => Relayed::Member(&name),
+        };
+        let (ice_servers, ice_ttl) = (self.ice_servers(whose), whose.ttl());
         let ticket = CallTicket {
             call: call.id,
             peer: peer.clone(),
@@ -190,7 +196,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             url: connector.url.clone(),
             ticket: ticket.sign(&connector.key),
             ice_servers,
-            ice_ttl: ttl,
+            ice_ttl,
             expires: call.expires,
         };
         Ok(answer(StatusCode::OK, &admission))
@@ -247,15 +253,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(())
     }
 
-    /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any. All guests of a call share a quota
-    /// there.
-    fn ice_servers(&self, name: &str, ttl: i64, call: &Call) -> Vec<IceServer> {
-        let user = if ttl == GUEST_TTL {
-            format!("guest:{}/{}", call.account, call.id)
-        } else {
-            name.to_owned()
-        };
-        match self.turn_credentials(&user, ttl) {
+    /// Returns `RTCConfiguration.iceServers`: the TURN servers if there are any.
+    fn ice_servers(&self, whose: Relayed<'_>) -> Vec<IceServer> {
+        match self.turn_credentials(whose) {
             Ok(turn) => vec![IceServer {
                 urls: turn.urls,
                 username: turn.username,
@@ -414,7 +414,9 @@ mod tests {
         let ends = format!("{}:guest:alice/{id}", hour + 3000);
         assert_eq!(later["ice_servers"][0]["username"], ends);
         let path = format!("/api/calls/{call}");
-        let member = f.api("POST", &path, &alice, json!({})).json()["ice_servers"][0].clone();
+        let admission = f.api("POST", &path, &alice, json!({})).json();
+        assert_eq!(admission["ice_ttl"], 1800);
+        let member = admission["ice_servers"][0].clone();
         assert!(member["username"].as_str().unwrap().ends_with(":alice"));
         assert_ne!(member["credential"], guest["credential"]);
     }

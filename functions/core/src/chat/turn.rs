@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::StatusCode;
+use protocol::AccountName;
 use sha1::Sha1;
 use storage_adapter::ObjectStore;
 
@@ -13,10 +14,44 @@ use crate::kernel::config::TurnConfig;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 
-/// How long credentials last, in seconds: 6 hours. An allocation that was made with them may last longer.
-pub(crate) const TTL: i64 = 6 * 60 * 60;
-/// How long those of guests last: an hour.
+/// How long credentials of accounts last, in seconds: half an hour, and what they made may last as long again. A TURN server
+/// does not hear of sessions that end; so credentials are short, and clients renew them during a call.
+pub(crate) const TTL: i64 = 30 * 60;
+/// How long those of guests last, in seconds: an hour, and so does what they made.
 pub(crate) const GUEST_TTL: i64 = 60 * 60;
+
+/// Who relays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relayed<'a> {
+    /// An account.
+    Member(&'a str),
+    /// A guest of a call.
+    Guest {
+        /// Who started it.
+        starter: &'a AccountName,
+        /// Its id.
+        call: &'a str,
+    },
+}
+
+impl Relayed<'_> {
+    /// Returns for how many seconds their credentials last.
+    pub(crate) const fn ttl(self) -> i64 {
+        match self {
+            Self::Member(_) => TTL,
+            Self::Guest { .. } => GUEST_TTL,
+        }
+    }
+
+    /// Returns the name by which the TURN server counts quotas: `guest:<starter>/<call>`, which no account can be named, for
+    /// guests. All guests of a call have one, and all calls of an account one, however often their links are opened.
+    fn name(self) -> String {
+        match self {
+            Self::Member(account) => account.to_owned(),
+            Self::Guest { starter, call } => format!("guest:{starter}/{call}"),
+        }
+    }
+}
 
 /// Credentials for the TURN servers of the installation, as `GET /api/turn` answers them.
 #[derive(Clone, serde::Serialize)]
@@ -39,7 +74,7 @@ impl std::fmt::Debug for TurnCredentials {
     }
 }
 
-/// Makes credentials for somebody: an account, or a guest under a name that no account can have. `now` is in seconds.
+/// Makes credentials for somebody for `ttl` seconds; `now` is in seconds.
 fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCredentials {
     let username = format!("{}:{name}", now + ttl);
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
@@ -56,14 +91,8 @@ fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCrede
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Makes credentials for whoever may call, for so many seconds: for an account under its name; for a guest under
-    /// `guest:<starter>/<call>`, which no account can be named. The TURN server counts its quotas by this name: all
-    /// guests of a call have one, and all calls of an account one, however often their links are opened.
-    pub(crate) fn turn_credentials(
-        &self,
-        name: &str,
-        ttl: i64,
-    ) -> Result<TurnCredentials, Failure> {
+    /// Makes credentials for whoever may call.
+    pub(crate) fn turn_credentials(&self, whose: Relayed<'_>) -> Result<TurnCredentials, Failure> {
         let config = self.kernel.config().turn.as_ref().ok_or_else(|| {
             Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -72,8 +101,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         })?;
         Ok(credentials(
             config,
-            name,
-            ttl,
+            &whose.name(),
+            whose.ttl(),
             self.kernel.now().millis() / 1000,
         ))
     }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use storage_adapter::ObjectStore;
 
 use crate::chat::Chat;
-use crate::chat::turn::TTL;
+use crate::chat::turn::Relayed;
 use crate::identity::call::Call;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Answer;
@@ -14,7 +14,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `GET /api/turn`.
     pub(crate) fn get_turn(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
-        let credentials = self.turn_credentials(held.account.as_str(), TTL)?;
+        let credentials = self.turn_credentials(Relayed::Member(held.account.as_str()))?;
         Ok(answer(StatusCode::OK, &credentials))
     }
 }

@@ -18,9 +18,9 @@ fn members_get_credentials_for_the_turn_server() {
     let turn = functions.api("GET", "/api/turn", token, NOTHING);
     assert_eq!(turn.status, 200, "{turn:?}");
     let turn = turn.json();
-    // 2026-01-15T16:00:00Z, six hours after now.
-    assert_eq!(turn["username"], "1768492800:alice");
-    assert_eq!(turn["ttl"], 21_600);
+    // 2026-01-15T10:30:00Z, half an hour after now.
+    assert_eq!(turn["username"], "1768473000:alice");
+    assert_eq!(turn["ttl"], 1800);
     assert_eq!(turn["urls"][0], "turn:turn.example.org:3478?transport=udp");
     assert_eq!(turn["credential"].as_str().unwrap().len(), 28);
     assert_eq!(functions.request("GET", "/api/turn", &[], "").status, 401);
