@@ -272,6 +272,20 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
     let call = format!("/api/calls/{}", call.as_str().unwrap());
     let invite = s.api("POST", "/api/invites", &s.bob, Value::Null)["token"].clone();
     let invite = format!("/api/invites/{}", invite.as_str().unwrap());
+    let hook = json!({"source": "json", "connection": "private", "channel": "#lobby", "name": "x"});
+    let hook = s.api("POST", "/api/hooks", &s.bob, hook)["url"].clone();
+    let (_, hook) = hook.as_str().unwrap().split_once("/hooks/").unwrap();
+    let hook = format!("/hooks/{hook}");
+    let queued = || {
+        let keys = s.f.memory().keys();
+        keys.iter().filter(|key| key.starts_with("queue/")).count()
+    };
+    // How an event is answered, and whether it will be said.
+    let event = || {
+        let before = queued();
+        let reply = s.f.request("POST", &hook, &[], r#"{"text":"x"}"#);
+        (reply.status.as_u16(), queued() > before)
+    };
     let held = json!([
         {"account": "bob", "since": s.f.kernel.now()},
         {"account": "bob", "grant": id, "since": s.f.kernel.now()},
@@ -292,17 +306,23 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
                 s.irc("bob", PASSWORD)["account"] == "bob",
             ),
             (s.assigned("bob"), s.takes_mail(mail)),
-            (status(&call, ""), status(&invite, "")),
+            (status(&call, ""), status(&invite, ""), event()),
             s.ended(&held),
         )
     };
-    let open = (201, (200, 200), (true, true), (1, true), (200, 200), 0);
-    let closed = (403, (401, 401), (false, false), (0, false), (404, 404), 2);
+    let (taken, unknown) = ((200, 200, (200, true)), (404, 404, (404, false)));
+    let open = (201, (200, 200), (true, true), (1, true), taken, 0);
+    let closed = (403, (401, 401), (false, false), (0, false), unknown, 2);
     assert_eq!(look(), open);
     for _ in 0..2 {
         block_on(s.f.identity.disable_account(&name("bob"))).unwrap();
         assert_eq!(look(), closed);
     }
+    // Whoever has the right address is told, and guesses nothing, however often a service tries.
+    let tries: Vec<String> = (0..400)
+        .map(|_| s.f.request("POST", &hook, &[], "{}").detail())
+        .collect();
+    assert!(tries.iter().all(|text| text.contains("is disabled")));
     // Only whoever knows the password is told.
     assert_eq!(s.sign_in("bob", "not the password"), 401);
     assert_eq!(s.irc("bob", "not the password").get("disabled"), None);

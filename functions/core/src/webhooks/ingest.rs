@@ -23,6 +23,10 @@ use crate::webhooks::Webhooks;
 /// What the address of a hook says to whoever opens it.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
+/// What is answered while the account of a hook is disabled, to whoever has the right address.
+const CLOSED: &str =
+    "this hook takes no events at present: the account it belongs to is disabled; ask whoever created it";
+
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Answers everything below `/hooks/`; `rest` is what follows.
     pub(crate) async fn answer_hook(
@@ -47,6 +51,11 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             body.drain().await;
             return Err(self.unknown_hook(client).await?);
         };
+        // The address is right, so nobody is guessing; it works again once the account is enabled.
+        if self.identity.is_closed(&account).await? {
+            body.drain().await;
+            return Err(Failure::not_found(CLOSED));
+        }
         if by_get && !hooks::is_event_by_get(hook.source, rest, query) {
             return Ok(plain(ABOUT));
         }
@@ -104,9 +113,6 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             .await?;
         let hook = found.map(|(hook, _)| hook);
         let hook = hook.filter(|hook| token.matches(&hook.secret_hash));
-        if hook.is_some() && self.identity.is_closed(&token.owner).await? {
-            return Ok(None);
-        }
         Ok(hook.map(|hook| (token.owner, hook)))
     }
 
