@@ -37,6 +37,7 @@ async fn answer(mut request: Request<Lingering<Incoming>>, _: SocketAddr) -> Res
             *response.body_mut() = Full::new(format!("{came} bytes, {within}").into());
         }
         "/upload" => *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE,
+        "/private" => *response.status_mut() = StatusCode::UNAUTHORIZED,
         "/echo" => {
             let upgraded = hyper::upgrade::on(&mut request);
             tokio::spawn(async move {
@@ -207,20 +208,27 @@ async fn one_address_leaves_places_for_others() {
 #[tokio::test]
 async fn an_upload_that_is_refused_early_hears_why() {
     let address = start(Limits::default()).await;
-    let head = format!("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
-    let mut stream = send(address, &head).await;
-    let piece = vec![b'x'; 1 << 20];
-    // A client that sends everything before it reads anything.
-    for _ in 0..LARGE / piece.len() {
-        let sent = tokio::time::timeout(PATIENCE, stream.write_all(&piece)).await;
-        sent.unwrap().unwrap();
+    for (path, status) in [("/upload", "413"), ("/private", "401")] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+        let mut stream = send(address, &head).await;
+        let piece = vec![b'x'; 1 << 20];
+        // A client that sends everything before it reads anything.
+        for _ in 0..LARGE / piece.len() {
+            let sent = tokio::time::timeout(PATIENCE, stream.write_all(&piece)).await;
+            sent.unwrap().unwrap();
+        }
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+        // The connection is as good as before.
+        stream.write_all(ONE.as_bytes()).await.unwrap();
+        assert!(rest(&mut stream).await.ends_with("hello"));
     }
-    let mut answer = [0; 4096];
-    let length = stream.read(&mut answer).await.unwrap();
-    assert!(answer[..length].starts_with(b"HTTP/1.1 413"));
-    // The connection is as good as before.
-    stream.write_all(ONE.as_bytes()).await.unwrap();
-    assert!(rest(&mut stream).await.ends_with("hello"));
 }
 
 #[tokio::test]

@@ -112,6 +112,44 @@ async fn what_the_head_decides_is_not_kept_waiting_by_the_body() {
 }
 
 #[tokio::test]
+async fn whoever_sends_all_before_reading_hears_why_it_was_refused() {
+    // More than the system's buffers hold.
+    const LARGE: usize = 64 << 20;
+    let server = Server::start().await;
+    let app = server.token("notes:rw").await;
+    let put = "PUT /storage/alice/notes/a HTTP/1.1\r\nContent-Type: text/plain";
+    for (request, status) in [
+        (put.to_owned(), "401"),
+        (format!("{put}\r\nAuthorization: Bearer wrong"), "401"),
+        ("POST /api/connections HTTP/1.1".to_owned(), "401"),
+        ("POST /connector/events HTTP/1.1".to_owned(), "401"),
+        (
+            format!("POST /api/connections HTTP/1.1\r\nAuthorization: Bearer {app}"),
+            "403",
+        ),
+        ("POST /api/session HTTP/1.1".to_owned(), "413"),
+        ("POST /nowhere HTTP/1.1".to_owned(), "404"),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("{request}\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![b'x'; 1 << 20];
+        for _ in 0..LARGE / piece.len() {
+            let sent = tokio::time::timeout(LIMIT, stream.write_all(&piece)).await;
+            sent.unwrap().expect(&request);
+        }
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(LIMIT, stream.read_exact(&mut answer)).await;
+        read.unwrap().expect(&request);
+        assert_eq!(
+            answer,
+            *format!("HTTP/1.1 {status}").as_bytes(),
+            "{request}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn connectors_are_refused_by_the_head_alone() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
