@@ -209,8 +209,7 @@ async fn one_address_leaves_places_for_others() {
 async fn an_upload_that_is_refused_early_hears_why() {
     let address = start(Limits::default()).await;
     for (path, status) in [("/upload", "413"), ("/private", "401")] {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
         let mut stream = send(address, &head).await;
         let piece = vec![b'x'; 1 << 20];
         // A client that sends everything before it reads anything.

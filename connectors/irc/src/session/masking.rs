@@ -1,5 +1,5 @@
-//! Finds secrets in messages of services by their place: after the word for it, before "is your code", after the modes of
-//! a channel with a key, and in addresses.
+//! Finds secrets in messages of services by their place: after the word for it or the command that takes it, before "is your
+//! code", after the modes of a channel with a key, and in addresses.
 
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "•••";
@@ -67,6 +67,27 @@ const ABOUT: &[&str] = &[
     "set",
 ];
 
+/// Commands that take a secret, as servers and services write them when they repeat or explain one. In small letters they
+/// are words as any other.
+const COMMANDS: &[&str] = &[
+    "AUTH",
+    "AUTHENTICATE",
+    "CHALLENGE",
+    "CONFIRM",
+    "GHOST",
+    "IDENTIFY",
+    "LOGIN",
+    "OPER",
+    "PASS",
+    "RECOVER",
+    "REGAIN",
+    "REGISTER",
+    "RELEASE",
+    "SETPASS",
+    "VERIFY",
+    "WEBIRC",
+];
+
 /// Parts of an address's path behind which stands who may do that.
 const ACTIONS: &[&str] = &[
     "activate", "auth", "confirm", "login", "recover", "register", "reset", "verify",
@@ -105,6 +126,8 @@ pub(super) fn masked(text: &str) -> String {
 struct Expected {
     /// Words since one that names a secret.
     named: Option<usize>,
+    /// It was a command: what may stand before the secret is a name, and no word of a sentence introduces it.
+    command: bool,
     next: Next,
     /// Arguments of modes to come.
     arguments: usize,
@@ -146,8 +169,12 @@ impl Expected {
             self.named = None;
             return format!("{name}{mark}{HIDDEN}");
         }
+        if COMMANDS.contains(&bare) {
+            (self.named, self.command) = (Some(0), true);
+            return word.to_owned();
+        }
         if is_name(bare) {
-            self.named = Some(0);
+            (self.named, self.command) = (Some(0), false);
             if introduces {
                 self.next = Next::Surely;
             }
@@ -160,15 +187,15 @@ impl Expected {
         let Some(distance) = self.named else {
             return without_tokens(word);
         };
-        if introduces {
+        if introduces && !self.command {
             self.next = Next::Surely;
-        } else if is_link(bare) {
+        } else if is_link(bare) && !self.command {
             self.next = Next::Likely;
         } else if is_word(OWNERS, bare) {
             self.next = Next::Owner;
         } else if next == Next::Likely
             || (next != Next::Owner && is_token(bare))
-            || (distance == 0 && last && !is_word(ABOUT, bare))
+            || (distance <= usize::from(self.command) && last && !is_word(ABOUT, bare))
         {
             self.named = None;
             return hidden(word);
@@ -307,6 +334,38 @@ mod tests {
                 "see https://•••@host.test/verify/•••?••• and go",
             ),
             ("https://host.test/help", "https://host.test/help"),
+        ] {
+            assert_eq!(masked(said), left);
+        }
+    }
+
+    #[test]
+    fn what_commands_take_is_hidden_where_they_are_repeated() {
+        for (said, left) in [
+            ("Failed OPER bob swordfish", "Failed OPER bob •••"),
+            (
+                "Unknown command: OPER bob sw0rdfish from alice",
+                "Unknown command: OPER bob ••• from alice",
+            ),
+            ("[<<] PASS swordfish", "[<<] PASS •••"),
+            ("AUTHENTICATE YWxpY2UAYWxpY2U=", "AUTHENTICATE •••"),
+            (
+                "Type /msg NickServ VERIFY REGISTER alice ab12cd34",
+                "Type /msg NickServ VERIFY REGISTER alice •••",
+            ),
+            (
+                "Type \u{2}/msg NickServ IDENTIFY swordfish\u{2}",
+                "Type \u{2}/msg NickServ IDENTIFY •••",
+            ),
+            (
+                "/msg NickServ IDENTIFY <password>",
+                "/msg NickServ IDENTIFY <password>",
+            ),
+            (
+                "You have to IDENTIFY to use this command.",
+                "You have to IDENTIFY to use this command.",
+            ),
+            ("Any oper may pass this on.", "Any oper may pass this on."),
         ] {
             assert_eq!(masked(said), left);
         }

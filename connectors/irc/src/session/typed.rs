@@ -16,16 +16,66 @@ pub(super) fn typed(content: &str) -> (Manner, &str) {
     }
 }
 
-/// Commands of clients that would give away what was meant for a service.
+/// Commands of clients that would give away what was meant for a service or a server.
 const COMMANDS: &[&str] = &[
-    "auth", "chanserv", "cs", "hostserv", "hs", "id", "identify", "m", "memoserv", "ms", "msg",
-    "nickserv", "ns", "oper", "operserv", "os", "pass", "query", "quote", "raw",
+    "auth",
+    "authenticate",
+    "authserv",
+    "botserv",
+    "bs",
+    "challenge",
+    "chanserv",
+    "confirm",
+    "connect",
+    "cs",
+    "ghost",
+    "groupserv",
+    "gs",
+    "hostserv",
+    "hs",
+    "id",
+    "identify",
+    "login",
+    "logon",
+    "m",
+    "memoserv",
+    "ms",
+    "msg",
+    "nickserv",
+    "ns",
+    "oper",
+    "operserv",
+    "os",
+    "pass",
+    "query",
+    "quote",
+    "raw",
+    "recover",
+    "regain",
+    "register",
+    "release",
+    "saslserv",
+    "server",
+    "setpass",
+    "squery",
+    "userserv",
+    "verify",
+    "webirc",
 ];
+
+/// Commands whose second argument may be the key of a channel.
+const WITH_KEY: &[&str] = &["j", "join", "mode"];
 
 /// Whether a text is a command that the client did not know, with something that is not for everybody.
 pub(super) fn is_private_command(content: &str) -> bool {
     let mut words = content.split_whitespace();
-    let command = words.next().and_then(|word| word.strip_prefix('/'));
-    words.next().is_some()
-        && command.is_some_and(|word| COMMANDS.iter().any(|c| c.eq_ignore_ascii_case(word)))
+    let Some(command) = words.next().and_then(|word| word.strip_prefix('/')) else {
+        return false;
+    };
+    let is_one_of = |list: &[&str]| list.iter().any(|one| one.eq_ignore_ascii_case(command));
+    match words.count() {
+        0 => false,
+        1 => is_one_of(COMMANDS),
+        _ => is_one_of(COMMANDS) || is_one_of(WITH_KEY),
+    }
 }

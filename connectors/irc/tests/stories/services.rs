@@ -32,6 +32,8 @@ fn what_services_repeat_is_kept_without_the_secret() {
         ("NickServ", "CONFIRM hunter-22"),
         ("NickServ", "SETPASS alice 1234 hunter-22"),
         ("NickServ", "RESETPASS alice hunter-22"),
+        ("OperServ", "OPER alice hunter-22"),
+        ("SaslServ", "AUTHENTICATE hunter-22"),
     ] {
         let mut story = Story::online(assignment(), "", "CHANTYPES=#");
         let request = story.say(target, said);
@@ -84,6 +86,11 @@ fn own_secrets_and_links_of_services_are_not_kept() {
         ":NickServ!s@h NOTICE alice :Ihr Passwort lautet tok3n-9",
         ":NickServ!s@h NOTICE alice :Votre mot de passe est tok3n-9",
         ":ChanServ!s@h NOTICE alice :Mode lock of #other: +ntk tok3n-9",
+        ":irc.test NOTICE #k :Failed OPER attempt: OPER bob tok3n-9",
+        ":*status!znc@znc.in PRIVMSG alice :[>>] PASS tok3n-9",
+        ":NickServ!s@h NOTICE alice :Type /msg NickServ VERIFY REGISTER alice tok3n-9",
+        ":irc.test 381 alice :OPER alice tok3n-9",
+        ":irc.test 421 alice CHALLENGE :alice tok3n-9",
     ] {
         story.server(line);
     }
@@ -102,6 +109,18 @@ fn a_command_that_a_client_does_not_know_tells_nobody() {
         "/ns identify hunter-22",
         "/MSG NickServ IDENTIFY hunter-22",
         "/quote PASS hunter-22",
+        "/oper alice hunter-22",
+        "/raw OPER alice hunter-22",
+        "/OPER alice hunter-22 more",
+        "/pass hunter-22",
+        "/authenticate hunter-22",
+        "/challenge hunter-22",
+        "/verify alice hunter-22",
+        "/Register alice@example.test hunter-22",
+        "/squery NickServ :identify hunter-22",
+        "/server irc.test 6667 hunter-22",
+        "/join #k hunter-22",
+        "/mode +k hunter-22",
     ] {
         let request = story.say_plain("#t", text);
         let sentence = story.error(request);
@@ -109,6 +128,16 @@ fn a_command_that_a_client_does_not_know_tells_nobody() {
         assert!(!sentence.contains("hunter-22"), "{sentence}");
     }
     assert!(story.sent.is_empty(), "{:?}", story.sent);
+    // What only looks like one is a text.
+    for text in [
+        "/oper",
+        "/verification is due",
+        "/srv/pass is full",
+        "//oper is a command",
+    ] {
+        story.say_plain("#t", text);
+        assert!(story.sent.pop().is_some(), "{text}");
+    }
 }
 
 #[test]

@@ -298,9 +298,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         client: &str,
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
         let lasts = Lasts::Until(self.kernel.now().plus_millis(SESSION_MS));
-        let (grant, token) = self
-            .issue(&shown.name, kind, client, None, lasts)
-            .await?;
+        let (grant, token) = self.issue(&shown.name, kind, client, None, lasts).await?;
         // Whoever changes the password either finds the grant, or has written the new password before.
         let now = self.account(&shown.name).await?;
         if now.is_none_or(|(now, _)| now.password != shown.password) {

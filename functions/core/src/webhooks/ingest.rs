@@ -24,8 +24,7 @@ use crate::webhooks::Webhooks;
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
 /// What is answered while the account of a hook is disabled, to whoever has the right address.
-const CLOSED: &str =
-    "this hook takes no events at present: the account it belongs to is disabled; ask whoever created it";
+const CLOSED: &str = "this hook takes no events at present: the account it belongs to is disabled; ask whoever created it";
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     /// Answers everything below `/hooks/`; `rest` is what follows.
