@@ -1,10 +1,11 @@
-//! `/metrics` and `/healthz` on a port of their own: one short request at a time, on one thread.
+//! `/metrics` and `/healthz` on a port of their own: short requests, a few at once, each on a thread.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use crate::{CONTENT_TYPE, REBOUND, is_rebound};
 const MAX_HEAD: usize = 8 * 1024;
 /// How long a client may take for its request, and once more for the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Clients at once. One more takes the place of the one that has been there for longest, so that whoever holds connections
+/// open keeps nobody waiting who asks whether the program is well.
+const MAX_AT_ONCE: usize = 8;
 /// Pause after the system refused a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -61,23 +65,7 @@ impl Server {
         let stop = Arc::clone(&stopping);
         let thread = std::thread::Builder::new()
             .name("metrics".to_owned())
-            .spawn(move || {
-                for stream in listener.incoming() {
-                    if stop.load(Ordering::Acquire) {
-                        return;
-                    }
-                    match stream {
-                        // Whoever goes away before the answer does not want it.
-                        Ok(stream) => drop(answer(&stream, &pages)),
-                        Err(error) => {
-                            if let Some(left_out) = NOT_ACCEPTED.say() {
-                                tracing::warn!(%error, left_out, "a connection for metrics could not be accepted");
-                            }
-                            std::thread::sleep(ACCEPT_PAUSE);
-                        }
-                    }
-                }
-            })?;
+            .spawn(move || serve(&listener, &pages, &stop))?;
         Ok(Self {
             address,
             stopping,
@@ -107,6 +95,76 @@ impl Drop for Server {
             // What it had panicked with is in the log.
             drop(thread.join());
         }
+    }
+}
+
+fn serve(listener: &TcpListener, pages: &impl Pages, stopping: &AtomicBool) {
+    let talks = Talks::default();
+    std::thread::scope(|scope| {
+        for stream in listener.incoming() {
+            if stopping.load(Ordering::Acquire) {
+                break;
+            }
+            let begun = stream.and_then(|stream| {
+                let talk = talks.begin(stream);
+                std::thread::Builder::new()
+                    .name("metrics".to_owned())
+                    // Whoever goes away before the answer does not want it.
+                    .spawn_scoped(scope, move || drop(answer(&talk.stream, pages)))
+            });
+            if let Err(error) = begun {
+                if let Some(left_out) = NOT_ACCEPTED.say() {
+                    tracing::warn!(%error, left_out, "a connection for metrics could not be accepted");
+                }
+                std::thread::sleep(ACCEPT_PAUSE);
+            }
+        }
+        talks.cut_to(0);
+    });
+}
+
+/// The connections that are being answered, those that came first in front.
+#[derive(Debug, Default)]
+struct Talks(Mutex<VecDeque<Arc<TcpStream>>>);
+
+/// One of them, until this is dropped.
+struct Talk<'a> {
+    stream: Arc<TcpStream>,
+    talks: &'a Talks,
+}
+
+impl Talks {
+    /// Makes room for a connection, and keeps it.
+    fn begin(&self, stream: TcpStream) -> Talk<'_> {
+        self.cut_to(MAX_AT_ONCE - 1);
+        let stream = Arc::new(stream);
+        self.lock().push_back(Arc::clone(&stream));
+        Talk {
+            stream,
+            talks: self,
+        }
+    }
+
+    /// Cuts those that came first, until there are so many.
+    fn cut_to(&self, most: usize) {
+        let mut talks = self.lock();
+        while talks.len() > most {
+            if let Some(first) = talks.pop_front() {
+                // The thread that waits for it sees the end; one that its client has closed is at its end already.
+                drop(first.shutdown(Shutdown::Both));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<TcpStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Talk<'_> {
+    fn drop(&mut self) {
+        let mut talks = self.talks.lock();
+        talks.retain(|stream| !Arc::ptr_eq(stream, &self.stream));
     }
 }
 
@@ -244,12 +302,34 @@ mod tests {
     }
 
     #[test]
-    fn who_says_too_much_or_nothing_keeps_nobody_else_waiting_for_long() {
+    fn who_says_too_much_or_nothing_keeps_nobody_else_waiting() {
         let (server, _) = start();
-        let silent = TcpStream::connect(server.address()).unwrap();
+        // One after the other they would take longer than `ask` waits.
+        let silent: Vec<TcpStream> = (0..4 * MAX_AT_ONCE)
+            .map(|_| TcpStream::connect(server.address()).unwrap())
+            .collect();
         assert_eq!(ask(&server, &vec![b'x'; MAX_HEAD + 1]), "");
         assert!(ask(&server, b"GET /healthz HTTP/1.1\r\n\r\n").ends_with("ok"));
-        drop(silent);
+        // Those that came first made room, and the others have no longer than a request may take.
+        for mut stream in silent {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
+            let end = stream.read(&mut [0; 16]);
+            assert!(matches!(end, Ok(0)), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn who_drips_is_cut() {
+        let (server, _) = start();
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let begun = Instant::now();
+        // Each byte comes in time, the head does not.
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(PATIENCE / 20);
+            assert!(begun.elapsed() < 15 * PATIENCE);
+        }
     }
 
     #[test]
