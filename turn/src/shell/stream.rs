@@ -91,6 +91,10 @@ pub(super) struct Stream {
     /// Whether it is waited for until it can be written.
     pub(super) blocked: bool,
     dirty: bool,
+    /// Whether the client has taken something since it was looked at last.
+    pub(super) taken: bool,
+    /// When it was seen first that nothing is taken of what waits.
+    stuck: Option<Time>,
 }
 
 /// A connection has ended, or cannot go on.
@@ -130,7 +134,20 @@ impl Stream {
             last: now,
             blocked: false,
             dirty: false,
+            taken: false,
+            stuck: None,
         }
+    }
+
+    /// Returns for how many milliseconds the client has taken nothing of what waits for it, as far as it was looked at.
+    pub(super) fn stuck_for(&mut self, now: Time) -> u64 {
+        if std::mem::take(&mut self.taken) || !self.blocked {
+            self.stuck = None;
+        }
+        if !self.blocked {
+            return 0;
+        }
+        now.since(*self.stuck.get_or_insert(now))
     }
 
     /// Reads what has come into `buffer`, after what was left of the last time, once; returns how much there is.
@@ -192,7 +209,10 @@ impl Stream {
                     break;
                 }
                 match self.socket.write(waiting) {
-                    Ok(count) => self.sent += count,
+                    Ok(count) => {
+                        self.sent += count;
+                        self.taken = true;
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if retry(&error) => return Ok(false),
                     Err(_) => return Err(Ended),
@@ -206,7 +226,7 @@ impl Stream {
                 break;
             }
             match tls.write_tls(&mut self.socket) {
-                Ok(_) => {}
+                Ok(_) => self.taken = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if retry(&error) => return Ok(false),
                 Err(_) => return Err(Ended),

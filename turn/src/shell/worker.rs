@@ -29,6 +29,9 @@ const ACCEPTS: usize = 64;
 /// A connection without an allocation that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// A connection whose client takes nothing of what waits for it for so long is closed, whatever it has allocated.
+const UNREAD: Duration = Duration::from_secs(30);
+
 static NOT_ACCEPTED: Seldom = Seldom::new();
 
 const ONE_SECOND: Timespec = Timespec {
@@ -371,20 +374,21 @@ impl Worker {
 
     fn tick(&mut self, now: Time) {
         self.core.tick(now, &mut self.net);
-        let idle = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
-        let silent: Vec<u32> = (0..)
-            .zip(&self.net.streams.list)
-            .filter_map(|(id, stream)| Some((id, stream.as_ref()?)))
-            .filter(|(id, stream)| {
+        let [idle, unread] =
+            [IDLE, UNREAD].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let over: Vec<u32> = (0..)
+            .zip(&mut self.net.streams.list)
+            .filter_map(|(id, stream)| Some((id, stream.as_mut()?)))
+            .filter_map(|(id, stream)| {
                 let client = Client {
-                    link: Link::Stream(*id),
+                    link: Link::Stream(id),
                     address: stream.address,
                 };
-                now.since(stream.last) > idle && !self.core.has_allocation(client)
+                let silent = now.since(stream.last) > idle && !self.core.has_allocation(client);
+                (stream.stuck_for(now) > unread || silent).then_some(id)
             })
-            .map(|(id, _)| id)
             .collect();
-        for id in silent {
+        for id in over {
             self.close(id);
         }
         if self.deaf {
@@ -417,5 +421,94 @@ impl Worker {
         let mut counters = *self.core.counters();
         counters.unsent += self.net.streams.dropped + self.net.unsent;
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+    use crate::credentials::Secrets;
+    use crate::peers::PeerPolicy;
+    use crate::relay::Options;
+
+    /// A thread's work without the thread, with a listener for TCP.
+    fn worker() -> (Worker, SocketAddr, Arc<Connections>) {
+        let options = Options {
+            realm: "test".into(),
+            secrets: Secrets::new(Vec::new()),
+            peers: PeerPolicy::default(),
+            relays: Vec::new(),
+            ports: 50_000..=50_000,
+            max_allocations: 1,
+            max_user_allocations: 1,
+            max_lifetime: Duration::from_secs(600),
+            max_rate: 0,
+            max_unauthorized: 0,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(Connections::new(1, 1));
+        let parts = Parts {
+            shared: Arc::new(Shared::new(options, [3; 32])),
+            connections: Arc::clone(&connections),
+            listeners: Listeners {
+                datagram: Vec::new(),
+                plain: vec![(listener.into(), address)],
+                tls: Vec::new(),
+            },
+            tls: None,
+            waker: Arc::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap()),
+            stopping: Arc::default(),
+            counters: Arc::default(),
+        };
+        (Worker::new(parts).unwrap(), address, connections)
+    }
+
+    /// Writes to the only connection until the system takes no more.
+    fn fill(worker: &mut Worker) {
+        while !worker.net.streams.get_mut(0).unwrap().blocked {
+            worker.net.streams.queue(0, &[0; 64 * 1024]);
+            worker.write_streams();
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_keeps_no_place() {
+        for reads in [false, true] {
+            let (mut worker, address, connections) = worker();
+            let mut client = TcpStream::connect(address).unwrap();
+            let patience = Duration::from_millis(100);
+            client.set_read_timeout(Some(patience)).unwrap();
+            let mut now = worker.clock.now();
+            while connections.count() == 0 {
+                worker.accept(now, 0, false);
+            }
+            fill(&mut worker);
+            for _ in 0..4 {
+                worker.tick(now);
+                now = now + UNREAD / 2;
+                let Some(stream) = worker.net.streams.get_mut(0) else {
+                    break;
+                };
+                // It goes on to say something.
+                stream.last = now;
+                stream.taken = false;
+                while reads && !worker.net.streams.get_mut(0).unwrap().taken {
+                    assert_ne!(client.read(&mut vec![0; 64 * 1024]).ok(), Some(0));
+                    worker.net.streams.touch(0);
+                    worker.write_streams();
+                }
+                fill(&mut worker);
+            }
+            worker.tick(now);
+            assert_eq!(connections.count(), usize::from(reads));
+        }
     }
 }
