@@ -257,7 +257,12 @@ async fn linger<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T) {
 mod tests {
     use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 
+    use connector_kit::FunctionsClient;
+    use program::Workshop;
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::queue::Queue;
     use crate::{Limits, Smtp, SmtpConfig};
 
     /// The longest wait for anything, on a busy machine.
@@ -281,6 +286,67 @@ mod tests {
             let line = timeout(PATIENCE, self.0.next_line()).await.unwrap();
             line.ok().flatten().unwrap_or_default()
         }
+    }
+
+    /// What connections share, without anybody to ask and to hand mails over to.
+    fn shared(folder: &std::path::Path, limits: Limits) -> Shared {
+        let client = FunctionsClient::new("http://127.0.0.1:9", "smtp", b"key").unwrap();
+        let directory = Arc::new(Directory::new(client, limits.mails_per_hour, None));
+        let (queue, _) = Queue::open(folder, limits.queue_bytes).unwrap();
+        let workshop = Workshop::new("foreign-mail", 1, limits.taking_apart);
+        Shared {
+            inbox: Inbox {
+                queue: Arc::new(queue),
+                checker: None,
+                directory: Arc::clone(&directory),
+                hostname: "mail.example".to_owned(),
+                hops: limits.hops,
+                arrived: mpsc::unbounded_channel().0,
+                outgoing: None,
+                workshop: workshop.clone(),
+                checking: workshop,
+            },
+            session: Arc::new(SessionConfig {
+                hostname: "mail.example".to_owned(),
+                mail_domain: "mail.example".to_owned(),
+                starttls: false,
+                limits,
+            }),
+            tls: None,
+            directory,
+            places: Places::default(),
+            refusing: AtomicUsize::new(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let writing = Duration::from_millis(100);
+        let limits = Limits {
+            writing,
+            ..Limits::default()
+        };
+        let shared = shared(folder.path(), limits);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let begun = Instant::now();
+        let run = Run {
+            shared: &shared,
+            address,
+            end: begun + PATIENCE * 2,
+        };
+        // Nothing lies between the two that would hold what is not read.
+        let (mut stream, _client) = tokio::io::duplex(16);
+        let mut place = shared.places.take(address, &shared.session.limits).unwrap();
+        let mut session = Session::new(Arc::clone(&shared.session));
+        let (_stop, mut stopping) = watch::channel(false);
+        let drive = run.drive(&mut stream, &mut session, &mut place, &mut stopping);
+        let ended = timeout(PATIENCE, drive).await.unwrap();
+        assert!(
+            matches!(&ended, Err(error) if error.kind() == io::ErrorKind::TimedOut),
+            "the greeting is longer than that, and nobody read it"
+        );
+        assert!(begun.elapsed() >= writing);
     }
 
     #[tokio::test]
