@@ -7,10 +7,9 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -247,18 +246,10 @@ fn unchunked(mut body: &str) -> String {
     out
 }
 
-/// An address on loopback that nobody has, below the ports that systems give to outgoing connections, so that it
-/// is free at the next start too.
+/// An address on loopback that nobody has, also at the next start.
 fn free_address() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let base = std::process::id().wrapping_mul(67);
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let address = format!("127.0.0.1:{}", 10_000 + base.wrapping_add(step) % 10_000);
-        if TcpListener::bind(&address).is_ok() {
-            return address;
-        }
-    }
+    let [port] = free_ports::free_ports().unwrap();
+    format!("127.0.0.1:{port}")
 }
 
 fn encode(text: &str) -> String {

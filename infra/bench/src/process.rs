@@ -1,7 +1,7 @@
 //! Servers as processes: started, measured, and stopped whatever happens.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -255,13 +255,14 @@ impl Drop for Server {
     }
 }
 
-/// Returns an address of loopback that nobody listens on.
+/// Returns an address of loopback that is ours until this program ends.
 ///
 /// # Errors
 ///
 /// There is no free port.
 pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    let [port] = free_ports::free_ports()?;
+    Ok(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
 /// The fields of `/proc/PID/stat` after the name, proc_pid_stat(5).

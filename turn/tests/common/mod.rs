@@ -182,17 +182,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start() -> Self {
-        // Another program may take the port before it does; then it takes another one.
-        let begun = Instant::now();
-        while begun.elapsed() < LIMIT {
-            if let Some(peer) = Self::start_on(free_port()) {
-                return peer;
-            }
-        }
-        panic!("turnutils_peer does not answer");
-    }
-
-    fn start_on(port: u16) -> Option<Self> {
+        let [port] = free_ports::free_ports().unwrap();
         let mut command = Command::new("turnutils_peer");
         command
             .args(["-L", "127.0.0.1", "-p", &port.to_string()])
@@ -208,19 +198,14 @@ impl Peer {
             .set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
         let begun = Instant::now();
-        while begun.elapsed() < LIMIT / 6 {
+        while begun.elapsed() < LIMIT {
             let sent = socket.send_to(b"there?", ("127.0.0.1", port));
             if sent.is_ok() && socket.recv(&mut [0; 16]).is_ok() {
-                return Some(peer);
+                return peer;
             }
         }
-        None
+        panic!("turnutils_peer does not answer");
     }
-}
-
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 /// What the load client said.
