@@ -164,6 +164,34 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 }
 
+for (const [size, options] of Object.entries(SIZES)) {
+  test(`a channel that one is not in stands among the others like any of them: ${size}`, async () => {
+    const device = await on(`unjoined-${size}`, options);
+    const { page } = device;
+    const here = page.url();
+    const there = here.replace(encodeURIComponent(GENERAL), encodeURIComponent('#elsewhere'));
+    assert.notEqual(there, here);
+    await device.goTo(there);
+    await device.inRoom('#elsewhere');
+    await whole(page, '[data-test-outside]');
+    await whole(page, COMPOSER);
+    // Seen from another one: where one is looks different.
+    await device.goTo(here);
+    await device.inRoom(GENERAL);
+    if (size === 'phone') await page.locator('[data-test-open-navigation]').click();
+    const link = '[data-test-room-link="#elsewhere"]';
+    await page.locator(`${link}.outside`).waitFor();
+    const joined = await page.locator(`[data-test-room-link="${GENERAL}"]`).boundingBox();
+    const unjoined = await page.locator(link).boundingBox();
+    assert.ok(unjoined.height <= 48, `${unjoined.height} px`);
+    assert.deepEqual([unjoined.width, unjoined.height], [joined.width, joined.height]);
+    assert.equal(await style(page, link, 'backgroundColor'), 'rgba(0, 0, 0, 0)');
+    assert.equal(await style(page, link, 'marginBottom'), '0px');
+    await device.picture(`pictures-unjoined-${size}`);
+    await device.close();
+  });
+}
+
 test('on a telephone Back closes the drawer and the dialog, and stays in the channel', async () => {
   const device = await on('back', SIZES.phone);
   const { page } = device;
