@@ -4,22 +4,27 @@
 //! What is being published is noted in a file before, and the note is removed whatever the answer was. Events that a note
 //! is found of at the start were being published when the process ended. They are tried again in small company, then each
 //! alone, and one that still never got an answer is set aside.
+//!
+//! On a disk that takes no note, what was never suspected is published all the same, since that is what makes room; what
+//! was suspected waits until its attempt can be noted.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use durable::Disk;
+use program::Seldom;
 use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
+use super::Trouble;
 use crate::channel_keys::ChannelKeys;
 use crate::sync::lock;
-use connector_kit::{FunctionsClient, FunctionsError};
+use connector_kit::FunctionsClient;
 
 /// The note's name.
 const FILE: &str = "publishing.json";
@@ -31,6 +36,9 @@ pub(crate) const MAX_TRIES: u32 = 5;
 const SMALL: usize = 20;
 /// Events that are suspected.
 const MAX_SUSPECTS: usize = 10_000;
+
+static NOT_NOTED: Seldom = Seldom::new();
+static ASIDE_FAILED: Seldom = Seldom::new();
 
 /// See the module.
 #[derive(Debug)]
@@ -69,19 +77,22 @@ impl Attempts {
             note: Mutex::new(note),
             keys,
         };
-        attempts.write(&lock(&attempts.note));
+        if let Err(error) = attempts.write(&lock(&attempts.note)) {
+            not_noted(&error);
+        }
         attempts
     }
 
     /// Publishes records, those that are suspected apart from others; one that is set aside is in `refused`.
     ///
     /// # Errors
-    /// Of the first request that fails. Everything is to be sent again then, which ids make harmless.
-    pub(crate) async fn publish(
-        &self,
+    /// Of the first request that fails, or of the disk, if something is suspected and its attempt cannot be noted. Everything
+    /// is to be sent again then, which ids make harmless.
+    pub(super) async fn publish(
+        self: &Arc<Self>,
         client: &FunctionsClient,
         records: &[Vec<u8>],
-    ) -> Result<EventReceipt, FunctionsError> {
+    ) -> Result<EventReceipt, Trouble> {
         let mut all = EventReceipt::default();
         for part in self.parts(records) {
             if part.tries >= MAX_TRIES {
@@ -94,14 +105,28 @@ impl Attempts {
                 }
                 continue;
             }
-            self.begin(&part);
+            if let Err(error) = self.change(&part, Note::begin).await {
+                if part.tries > 0 {
+                    // It is not begun.
+                    lock(&self.note).failed(part.ids());
+                    return Err(error.into());
+                }
+                not_noted(&error);
+            }
             let body = batch_body(
                 part.records
                     .iter()
                     .map(|(_, record)| self.keys.open(record)),
             );
             let answer = client.events_json(body).await;
-            self.over(&part, answer.is_ok());
+            let over = match answer {
+                Ok(_) => Note::stored,
+                Err(_) => Note::failed,
+            };
+            if let Err(error) = self.change(&part, over).await {
+                // At worst it is suspected without need.
+                not_noted(&error);
+            }
             let answer = answer?;
             all.stored += answer.stored;
             all.refused.extend(answer.refused);
@@ -144,23 +169,22 @@ impl Attempts {
         parts
     }
 
-    fn begin(&self, part: &Part<'_>) {
-        let mut note = lock(&self.note);
-        note.now
-            .extend(part.records.iter().map(|(id, _)| id.clone()));
-        self.write(&note);
-    }
-
-    /// It got an answer. One that says no, or that nobody is there, clears nobody of suspicion.
-    fn over(&self, part: &Part<'_>, stored: bool) {
-        let mut note = lock(&self.note);
-        for (id, _) in &part.records {
-            note.now.remove(id);
-            if stored {
-                note.tries.remove(id);
-            }
-        }
-        self.write(&note);
+    /// Changes the note as to a part; durable when this returns. The disk is waited for on a thread of its own.
+    ///
+    /// # Errors
+    /// What the disk says. The note is changed in memory all the same, and as it was on the disk.
+    async fn change(
+        self: &Arc<Self>,
+        part: &Part<'_>,
+        change: fn(&mut Note, Vec<String>),
+    ) -> io::Result<()> {
+        let (attempts, ids) = (Arc::clone(self), part.ids());
+        let noted = tokio::task::spawn_blocking(move || {
+            let mut note = lock(&attempts.note);
+            change(&mut note, ids);
+            attempts.write(&note)
+        });
+        noted.await.map_err(io::Error::other)?
     }
 
     /// Sets an event aside on which the functions never answer, while they do on others.
@@ -190,23 +214,46 @@ impl Attempts {
     }
 
     fn set_aside(&self, id: String, record: &[u8], reason: &str) -> RefusedEvent {
-        if let Err(error) = self.put_aside(&id, record) {
-            tracing::error!(id, %error, "an event cannot be set aside; it is dropped");
+        if let Err(error) = self.put_aside(&id, record)
+            && let Some(left_out) = ASIDE_FAILED.say()
+        {
+            tracing::error!(id, %error, left_out, "an event cannot be set aside; it is dropped");
         }
         lock(&self.note).tries.remove(&id);
         let reason = format!("{reason}; it is set aside in {ASIDE}/ of the spool");
         RefusedEvent { id, reason }
     }
 
-    /// Not synced: it is for processes that end, not for machines that do.
-    fn write(&self, note: &Note) {
-        let written = serde_json::to_vec(note)
-            .map_err(io::Error::other)
-            .and_then(|json| fs::write(self.dir.join(FILE), json));
-        if let Err(error) = written {
-            // Without a note events are published all the same.
-            tracing::debug!(%error, "what is being published cannot be noted");
+    fn write(&self, note: &Note) -> io::Result<()> {
+        let json = serde_json::to_vec(note).map_err(io::Error::other)?;
+        self.disk.replace(&self.dir, FILE, &json)
+    }
+}
+
+impl Note {
+    fn begin(&mut self, ids: Vec<String>) {
+        self.now.extend(ids);
+    }
+
+    /// Whoever got an answer is above suspicion.
+    fn stored(&mut self, ids: Vec<String>) {
+        for id in ids {
+            self.now.remove(&id);
+            self.tries.remove(&id);
         }
+    }
+
+    /// An answer that says no, or that nobody is there, clears nobody of suspicion.
+    fn failed(&mut self, ids: Vec<String>) {
+        for id in ids {
+            self.now.remove(&id);
+        }
+    }
+}
+
+fn not_noted(error: &io::Error) {
+    if let Some(left_out) = NOT_NOTED.say() {
+        tracing::error!(%error, left_out, "it cannot be noted which events are being published: if one of them ends the process, it does so again");
     }
 }
 
@@ -214,6 +261,12 @@ impl Attempts {
 struct Part<'a> {
     tries: u32,
     records: Vec<(String, &'a [u8])>,
+}
+
+impl Part<'_> {
+    fn ids(&self) -> Vec<String> {
+        self.records.iter().map(|(id, _)| id.clone()).collect()
+    }
 }
 
 /// Makes the body of a batch. The records are JSON already.
@@ -238,69 +291,4 @@ fn id_of(record: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys() -> ChannelKeys {
-        let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key");
-        ChannelKeys::new(&client.unwrap())
-    }
-
-    fn records(ids: std::ops::Range<u32>) -> Vec<Vec<u8>> {
-        ids.map(|id| format!("{{\"id\":\"e{id}\",\"more\":1}}").into_bytes())
-            .collect()
-    }
-
-    /// Publishes as a process that one event ends; true if it lives.
-    fn publish(
-        dir: &Path,
-        records: &[Vec<u8>],
-        killer: &str,
-        stored: &mut BTreeSet<String>,
-    ) -> bool {
-        let attempts = Attempts::open(&Disk::default(), dir, keys());
-        for part in attempts.parts(records) {
-            if part.tries >= MAX_TRIES {
-                for (id, record) in part.records {
-                    assert_eq!(id, killer);
-                    attempts.set_aside(id, record, "it is a test");
-                }
-                continue;
-            }
-            attempts.begin(&part);
-            if part.records.iter().any(|(id, _)| id == killer) {
-                return false;
-            }
-            stored.extend(part.records.iter().map(|(id, _)| id.clone()));
-            attempts.over(&part, true);
-        }
-        true
-    }
-
-    #[test]
-    fn an_event_that_ends_the_process_is_set_aside_and_no_other() {
-        let dir = tempfile::tempdir().unwrap();
-        let all = records(0..100);
-        let mut stored = BTreeSet::new();
-        let mut starts = 0;
-        while !publish(dir.path(), &all, "e42", &mut stored) {
-            starts += 1;
-            assert!(starts < 20, "it ends");
-        }
-        assert_eq!(starts, MAX_TRIES);
-        assert_eq!(stored.len(), 99);
-        let aside = fs::read(dir.path().join("aside/e42.json")).unwrap();
-        assert_eq!(aside, all[42]);
-        // Nothing is suspected any more, and none is tried twice at a start without need.
-        let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
-        assert_eq!(attempts.parts(&records(0..40)).len(), 1);
-    }
-
-    #[test]
-    fn a_note_that_cannot_be_read_suspects_nobody() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
-        let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
-        assert_eq!(attempts.parts(&records(0..5)).len(), 1);
-    }
-}
+mod tests;

@@ -5,13 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use program::Seldom;
 use protocol::{AccountName, EventReceipt, WaitingAccount};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::attempts::{Attempts, MAX_TRIES};
 use super::pending::Head;
-use super::{MAX_RETRY_AFTER, PublisherConfig, outcome};
+use super::{MAX_RETRY_AFTER, PublisherConfig, Trouble, outcome};
 use crate::metrics::{Metrics, add};
 use crate::spool::Spool;
 use connector_kit::{Backoff, jitter};
@@ -21,6 +22,11 @@ use connector_kit::{FunctionsClient, FunctionsError};
 const MAX_AT_ONCE: usize = 4;
 /// Least pause between two tries of one account, whoever asks for more.
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
+
+/// An account's own remote server can go and come back as often as it likes.
+static AWAY: Seldom = Seldom::new();
+static BACK: Seldom = Seldom::new();
+static UNREADABLE: Seldom = Seldom::new();
 
 /// The accounts that are being waited for.
 pub(crate) struct DeferredPublisher {
@@ -115,8 +121,10 @@ impl DeferredPublisher {
                 .map_err(io::Error::other)??
             {
                 let told = waiting.iter().find(|waiting| waiting.account == account);
-                if let Some(told) = told {
-                    tracing::warn!(%account, reason = told.reason,
+                if let Some(told) = told
+                    && let Some(left_out) = AWAY.say()
+                {
+                    tracing::warn!(%account, reason = told.reason, left_out,
                         "an account's archive cannot be written; its messages wait");
                 }
                 let pause = told.map_or(LEAST_PAUSE, |told| self.pause(told));
@@ -195,7 +203,9 @@ impl Drain {
             };
             match self.batch().await {
                 Ok(Outcome::Empty) => {
-                    tracing::info!(account = %self.account, "an account's archive is written again");
+                    if let Some(left_out) = BACK.say() {
+                        tracing::info!(account = %self.account, left_out, "an account's archive is written again");
+                    }
                     return;
                 }
                 Ok(Outcome::More) => {
@@ -207,7 +217,9 @@ impl Drain {
                     rest = least.max(backoff.pause());
                 }
                 Err(error) => {
-                    tracing::error!(account = %self.account, %error, "deferred messages cannot be read or marked");
+                    if let Some(left_out) = UNREADABLE.say() {
+                        tracing::error!(account = %self.account, %error, left_out, "deferred messages cannot be read, marked, or noted before they are tried again");
+                    }
                     rest = backoff.pause();
                 }
             }
@@ -232,7 +244,8 @@ impl Drain {
                     self.most = (self.most * 2).min(self.config.batch_events);
                     self.tries = 0;
                 }
-                Err(error) if error.is_silence() => {
+                Err(Trouble::Disk(error)) => return Err(error),
+                Err(Trouble::Functions(error)) if error.is_silence() => {
                     if count > 1 {
                         self.most = count / 2;
                         return Ok(Outcome::Wait(Duration::ZERO));
@@ -247,7 +260,7 @@ impl Drain {
                     }
                     self.tries = 0;
                 }
-                Err(error) => match &error {
+                Err(Trouble::Functions(error)) => match &error {
                     FunctionsError::Status {
                         status: 400 | 413 | 422,
                         ..
@@ -292,7 +305,10 @@ impl Drain {
             .attempts
             .publish(&self.client, std::slice::from_ref(next))
             .await;
-        Ok(answer.is_ok_and(|receipt| receipt.waiting.is_empty()))
+        match answer {
+            Err(Trouble::Disk(error)) => Err(error),
+            answer => Ok(answer.is_ok_and(|receipt| receipt.waiting.is_empty())),
+        }
     }
 }
 

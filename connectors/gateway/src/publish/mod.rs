@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use program::Seldom;
 use protocol::{AccountName, EventReceipt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -42,6 +43,9 @@ const PRESSED: u64 = 4;
 const READ_RECORDS: usize = 500;
 /// Questions that may wait; more are not answered.
 const MAX_FLUSHES: usize = 1_024;
+
+static NOT_READ: Seldom = Seldom::new();
+static NOT_KEPT: Seldom = Seldom::new();
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +142,7 @@ pub struct Publisher {
 /// Why nothing was published.
 #[derive(Debug)]
 enum Trouble {
-    /// What waits cannot be deferred.
+    /// What waits cannot be deferred, or what is suspected not be noted before it is tried again.
     Disk(io::Error),
     /// The functions did not take it.
     Functions(FunctionsError),
@@ -212,7 +216,9 @@ impl Publisher {
         loop {
             let end = *durable.borrow_and_update();
             if let Err(error) = self.read(end, &mut deferred).await {
-                tracing::error!(%error, "the spool cannot be read, or messages cannot be deferred; they wait in it");
+                if let Some(left_out) = NOT_READ.say() {
+                    tracing::error!(%error, left_out, "the spool cannot be read, or messages cannot be deferred; they wait in it");
+                }
                 tokio::time::sleep(backoff.pause()).await;
                 continue;
             }
@@ -253,7 +259,9 @@ impl Publisher {
                     }
                 }
                 Err(Trouble::Disk(error)) => {
-                    tracing::error!(%error, "messages cannot be deferred; they wait in the spool");
+                    if let Some(left_out) = NOT_KEPT.say() {
+                        tracing::error!(%error, left_out, "the disk of the spool refuses what has to be noted before events are published; they wait in it");
+                    }
                     tokio::time::sleep(backoff.pause()).await;
                 }
                 Err(Trouble::Functions(error)) => {
@@ -311,8 +319,8 @@ impl Publisher {
                 self.mark();
                 Ok(())
             }
-            Err(error) if self.settle(&error, batch) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(Trouble::Functions(error)) if self.settle(&error, batch) => Ok(()),
+            Err(trouble) => Err(trouble),
         }
     }
 

@@ -1,0 +1,199 @@
+//! Processes that end while they publish, and disks that take no note.
+
+use std::net::SocketAddr;
+
+use durable::faults::{Fault, Plan};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::*;
+
+/// What the functions do with a batch.
+type Answer = fn(&str) -> Option<&'static str>;
+
+/// Functions that tell the batches that they get, and that end the process (they only say so) where they have no answer.
+struct World {
+    client: FunctionsClient,
+    bodies: mpsc::UnboundedReceiver<String>,
+    ended: mpsc::UnboundedReceiver<()>,
+}
+
+const STORED: &str = "200 OK";
+
+impl World {
+    async fn new(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        let (tell, bodies) = mpsc::unbounded_channel();
+        let (end, ended) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let body = read(&mut stream).await;
+                let answer = answer(&body);
+                let _ = tell.send(body);
+                let Some(status) = answer else {
+                    let _ = end.send(());
+                    // It has no end.
+                    tokio::spawn(async move { (std::future::pending::<()>().await, stream) });
+                    continue;
+                };
+                let receipt = r#"{"stored":0}"#;
+                let length = receipt.len();
+                let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n");
+                let rest = format!("content-length: {length}\r\nconnection: close\r\n\r\n{receipt}");
+                let _ = stream.write_all((head + &rest).as_bytes()).await;
+            }
+        });
+        Self {
+            client: FunctionsClient::new(&format!("http://{address}"), "irc", b"key").unwrap(),
+            bodies,
+            ended,
+        }
+    }
+
+    /// Publishes with a process that begins now; none if it ended in the middle.
+    async fn publish(
+        &mut self,
+        disk: &Disk,
+        dir: &Path,
+        records: &[Vec<u8>],
+    ) -> Option<Result<EventReceipt, Trouble>> {
+        let attempts = Arc::new(Attempts::open(disk, dir, ChannelKeys::new(&self.client)));
+        tokio::select! {
+            answer = attempts.publish(&self.client, records) => Some(answer),
+            _ = self.ended.recv() => None,
+        }
+    }
+
+    /// The ids of events in the batches since the last call.
+    fn batches(&mut self) -> Vec<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Batch {
+            events: Vec<serde_json::Value>,
+        }
+        let mut batches = Vec::new();
+        while let Ok(body) = self.bodies.try_recv() {
+            let batch: Batch = serde_json::from_str(&body).unwrap();
+            let ids = batch.events.iter().map(|event| event["id"].as_str().unwrap());
+            batches.push(ids.map(str::to_owned).collect());
+        }
+        batches
+    }
+}
+
+/// Reads a request and returns its body.
+async fn read(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.is_some_and(|length| body.len() == length.parse::<usize>().unwrap()) {
+                return body.to_owned();
+            }
+        }
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
+    }
+}
+
+fn records(ids: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    ids.map(|id| format!("{{\"id\":\"e{id}\",\"more\":1}}").into_bytes())
+        .collect()
+}
+
+fn kills(body: &str) -> Option<&'static str> {
+    (!body.contains("\"e42\"")).then_some(STORED)
+}
+
+/// What a process that starts now suspects, and how often it was tried.
+fn suspected(dir: &Path) -> BTreeMap<String, u32> {
+    let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key").unwrap();
+    let attempts = Attempts::open(&Disk::default(), dir, ChannelKeys::new(&client));
+    let note = lock(&attempts.note);
+    note.tries.clone()
+}
+
+#[tokio::test]
+async fn an_event_that_ends_the_process_is_set_aside_and_no_other() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let mut world = World::new(kills).await;
+    let all = records(0..100);
+    let (mut stored, mut starts) = (BTreeSet::new(), 0);
+    let receipt = loop {
+        let answer = world.publish(&disk, dir.path(), &all).await;
+        for batch in world.batches() {
+            if !batch.iter().any(|id| id == "e42") {
+                stored.extend(batch);
+            }
+        }
+        match answer {
+            Some(answer) => break answer.unwrap(),
+            None => starts += 1,
+        }
+        assert!(starts < 20, "it ends");
+    };
+    assert_eq!(starts, MAX_TRIES);
+    assert_eq!(stored.len(), 99);
+    let refused: Vec<&str> = receipt.refused.iter().map(|event| &*event.id).collect();
+    assert_eq!(refused, ["e42"]);
+    let aside = fs::read(dir.path().join("aside/e42.json")).unwrap();
+    assert_eq!(aside, all[42]);
+    // Nothing is suspected any more.
+    assert_eq!(suspected(dir.path()), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn an_answer_ends_an_attempt_and_only_a_good_one_clears() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let some = records(42..43);
+    let mut world = World::new(kills).await;
+    assert!(world.publish(&disk, dir.path(), &some).await.is_none());
+    let once = BTreeMap::from([("e42".to_owned(), 1)]);
+    // The next process notes it at its start.
+    assert_eq!(suspected(dir.path()), once);
+    let mut refusing = World::new(|_| Some("503 Service Unavailable")).await;
+    let answer = refusing.publish(&disk, dir.path(), &some).await.unwrap();
+    assert!(matches!(answer, Err(Trouble::Functions(_))), "{answer:?}");
+    assert_eq!(suspected(dir.path()), once, "neither more nor less");
+    let mut storing = World::new(|_| Some(STORED)).await;
+    storing.publish(&disk, dir.path(), &some).await.unwrap().unwrap();
+    assert_eq!(suspected(dir.path()), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspected() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::new(kills).await;
+    let all = records(40..45);
+    assert!(world.publish(&Disk::default(), dir.path(), &all).await.is_none());
+    let before = suspected(dir.path());
+    assert_eq!(before.len(), 5);
+    world.batches();
+    // Now it is full: none of them is tried, again and again, while others are.
+    let plan = Plan::default();
+    let full = Fault::after(0, usize::MAX, io::ErrorKind::StorageFull);
+    for _ in 0..3 {
+        plan.set(full);
+        let more = [records(0..3), all.clone()].concat();
+        let answer = world.publish(&plan.disk(), dir.path(), &more).await.unwrap();
+        assert!(matches!(answer, Err(Trouble::Disk(_))), "{answer:?}");
+        assert_eq!(world.batches(), [["e0", "e1", "e2"]]);
+        assert!(plan.clear() > 0);
+        assert_eq!(suspected(dir.path()), before);
+    }
+    // What was not begun is not suspected more once there is room again.
+    let attempts = Arc::new(Attempts::open(&plan.disk(), dir.path(), ChannelKeys::new(&world.client)));
+    plan.set(full);
+    assert!(attempts.publish(&world.client, &all).await.is_err());
+    plan.clear();
+    attempts.publish(&world.client, &records(0..1)).await.unwrap();
+    assert_eq!(suspected(dir.path()), before);
+}
+
+#[test]
+fn a_note_that_cannot_be_read_suspects_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
+    assert_eq!(suspected(dir.path()), BTreeMap::new());
+}
