@@ -6,7 +6,8 @@
 //! - [`Log`]: files that are appended to at the end and removed at the beginning; [`Records`]: numbered records in such
 //!   files, and how far they were read. How a record lies in a file: [`frame`], [`line`].
 //! - [`Notes`]: one file of lines, written anew when it has grown.
-//! - [`FolderQueue`]: a file an item, with the breaker for items that end the process.
+//! - [`FolderQueue`]: a file an item, with the breaker for items that end the process; [`Tries`]: that breaker for what is
+//!   not kept yet.
 //! - [`Disk::check_room`]: what is added to a log or a queue leaves a part of the disk to what must go on.
 //! - [`Ballast`]: room that is given up once others have filled the disk.
 //! - [`Disk`]: what all of these do to the disk, so that each step can fail in a test. `contract` (with the feature of that
@@ -29,6 +30,7 @@ mod queue;
 mod records;
 mod refusal;
 mod reserve;
+mod tries;
 
 pub use ballast::Ballast;
 pub use disk::{Disk, Faults, Step, remove_unfinished};
@@ -39,3 +41,4 @@ pub use queue::{FolderQueue, Found};
 pub use records::{Reader, Records};
 pub use refusal::{Refusal, is_full};
 pub use reserve::{Space, reserve_of};
+pub use tries::{Tries, Trying};

@@ -1,10 +1,16 @@
 //! Takes complete mails: looks at them and makes them durable.
+//!
+//! Before a mail is durable it is read twice. First by what is ours, which has no recursion and whose work and memory are
+//! bounded (`mime/tree.rs`, `mime/bounds.rs`, and later `outgoing/bounce.rs`): nothing needs to be noted of that. Then, within
+//! these bounds, by the library that checks its sender: that this begins is noted before, and a mail that ended the process
+//! again and again is not checked any more, but refused and kept aside in `broken/`.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use connector_kit::now;
-use durable::is_full;
+use durable::{Tries, is_full};
 use program::{Broken, Seldom, Workshop};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
@@ -20,6 +26,11 @@ use crate::trace;
 
 static NOT_KEPT: Seldom = Seldom::new();
 static NOT_LOOKED_AT: Seldom = Seldom::new();
+static HOPELESS: Seldom = Seldom::new();
+
+/// How often a mail is checked that ends the process. More often than one that is kept: its sender brings it again
+/// whenever it likes, and may happen to do so while the process is ended for other reasons.
+pub(crate) const MAX_TRIES: u8 = 5;
 
 /// Takes mails.
 #[derive(Debug)]
@@ -35,6 +46,16 @@ pub(crate) struct Inbox {
     pub(crate) workshop: Workshop,
     /// Where their senders are checked, which waits for DNS.
     pub(crate) checking: Workshop,
+    /// Which mails are being checked.
+    pub(crate) tries: Arc<Tries>,
+}
+
+/// Why a check has no result.
+enum Unchecked {
+    /// That it begins cannot be noted.
+    Disk(io::Error),
+    /// The mail ended the process too often.
+    Hopeless,
 }
 
 impl Inbox {
@@ -58,8 +79,8 @@ impl Inbox {
     }
 
     async fn decide(&self, mail: Arc<Mail>, peer: IpAddr) -> Result<String, Verdict> {
-        self.look_at(&mail).await?;
-        let checked = self.check(&mail, peer).await?;
+        let name = self.look_at(&mail).await?;
+        let checked = self.check(&mail, name, peer).await?;
         if let Some(reason) = checked.refused {
             return Err(Verdict::Refused("550 5.7.1", reason));
         }
@@ -99,8 +120,8 @@ impl Inbox {
         }
     }
 
-    /// Looks whether it can be taken apart, before anything else does.
-    async fn look_at(&self, mail: &Arc<Mail>) -> Result<(), Verdict> {
+    /// Looks whether it can be taken apart, before anything else does; returns its fingerprint.
+    async fn look_at(&self, mail: &Arc<Mail>) -> Result<String, Verdict> {
         let (looked_at, hops) = (Arc::clone(mail), self.hops);
         let work = move || {
             mime::check(&looked_at.bytes)?;
@@ -108,23 +129,71 @@ impl Inbox {
                 let sentence = format!("the mail goes in circles: it made more than {hops} hops");
                 return Err(mime::Refusal("554 5.4.6", sentence));
             }
-            Ok(())
+            Ok(fingerprint(&looked_at))
         };
         match self.workshop.run(work).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(name)) => Ok(name),
             Ok(Err(mime::Refusal(code, sentence))) => Err(Verdict::Refused(code, sentence)),
             Err(broken) => Err(not_looked_at(broken)),
         }
     }
 
     /// Asks about its sender. Signatures are computed over the whole mail, which is not done where all others wait.
-    async fn check(&self, mail: &Arc<Mail>, peer: IpAddr) -> Result<Checked, Verdict> {
+    async fn check(
+        &self,
+        mail: &Arc<Mail>,
+        name: String,
+        peer: IpAddr,
+    ) -> Result<Checked, Verdict> {
         let Some(checker) = self.checker.clone() else {
             return Ok(Checked::skipped());
         };
-        let (mail, runtime) = (Arc::clone(mail), Handle::current());
-        let work = move || runtime.block_on(checker.check(&mail, peer));
-        self.checking.run(work).await.map_err(not_looked_at)
+        let (checked, runtime) = (Arc::clone(mail), Handle::current());
+        let tries = Arc::clone(&self.tries);
+        // If it ends the process once more, it is known which it was.
+        let alone = self.tries.is_suspected(&name);
+        let work = move || {
+            if tries.is_hopeless(&name) {
+                return Err(Unchecked::Hopeless);
+            }
+            let _trying = tries.begin(&name).map_err(Unchecked::Disk)?;
+            Ok(runtime.block_on(checker.check(&checked, peer)))
+        };
+        let checked = if alone {
+            self.checking.run_alone(work).await
+        } else {
+            self.checking.run(work).await
+        };
+        match checked.map_err(not_looked_at)? {
+            Ok(checked) => Ok(checked),
+            Err(Unchecked::Disk(error)) => Err(not_kept(&error.into())),
+            Err(Unchecked::Hopeless) => Err(self.set_aside(mail).await),
+        }
+    }
+
+    /// Keeps a mail for the operator to look at, and says that it is refused.
+    async fn set_aside(&self, mail: &Arc<Mail>) -> Verdict {
+        let (mail, queue) = (Arc::clone(mail), Arc::clone(&self.queue));
+        let kept = tokio::task::spawn_blocking(move || {
+            let envelope = Envelope {
+                id: fingerprint(&mail),
+                received: now(),
+                from: mail.from.clone(),
+                to: mail.to.clone(),
+                checks: Checked::skipped().checks,
+            };
+            queue.keep_aside(&envelope, &mail.bytes)
+        });
+        let kept = kept.await;
+        if let Some(left_out) = HOPELESS.say() {
+            let kept = matches!(kept, Ok(Ok(())));
+            tracing::error!(
+                left_out,
+                kept,
+                "the process ended {MAX_TRIES} times while it checked the sender of a mail; it is refused, and kept aside in broken/"
+            );
+        }
+        Verdict::Refused("554 5.6.0", CANNOT_BE_TAKEN_APART.to_owned())
     }
 
     /// Takes what came to return paths of ours away from a mail and returns who else it is for; what it says is durable
@@ -175,6 +244,8 @@ fn not_kept(error: &QueueError) -> Verdict {
     Verdict::Refused(code, format!("{sentence}; try again later"))
 }
 
+const CANNOT_BE_TAKEN_APART: &str = "the mail cannot be taken apart";
+
 /// What is said when looking at a mail had no end.
 fn not_looked_at(broken: Broken) -> Verdict {
     if let Some(left_out) = NOT_LOOKED_AT.say() {
@@ -184,8 +255,7 @@ fn not_looked_at(broken: Broken) -> Verdict {
         Broken::Busy => later(),
         // It would go the same way the next time.
         Broken::Panicked | Broken::TooLong => {
-            let sentence = "the mail cannot be taken apart".to_owned();
-            Verdict::Refused("554 5.6.0", sentence)
+            Verdict::Refused("554 5.6.0", CANNOT_BE_TAKEN_APART.to_owned())
         }
     }
 }
@@ -197,20 +267,37 @@ fn later() -> Verdict {
 /// Names a mail. A sender that did not hear the 250 sends the same bytes to the same people once more; that is
 /// then the same mail. Without a `Message-ID` two equal mails may be two.
 fn mail_id(mail: &Mail, to: &[String]) -> String {
-    let mut hash = Sha256::new();
-    for part in to.iter().chain([&mail.from]) {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.update(&mail.bytes);
+    let mut hash = hash_of(mail, to);
     if !trace::has_message_id(&mail.bytes) {
         let mut random = [0; 16];
         if getrandom::fill(&mut random).is_ok() {
             hash.update(random);
         }
     }
+    hex(hash)
+}
+
+/// Names a mail that comes again as it came before.
+fn fingerprint(mail: &Mail) -> String {
+    hex(hash_of(mail, &mail.to))
+}
+
+fn hash_of(mail: &Mail, to: &[String]) -> Sha256 {
+    let mut hash = Sha256::new();
+    for part in to.iter().chain([&mail.from]) {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(&mail.bytes);
+    hash
+}
+
+fn hex(hash: Sha256) -> String {
     hash.finalize()[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

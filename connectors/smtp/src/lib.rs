@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use connector_kit::FunctionsClient;
+use durable::{Disk, Tries};
 use program::Workshop;
 use protocol::{MailInfo, Registration};
 use tokio::net::TcpListener;
@@ -82,6 +83,9 @@ impl Smtp {
         let (queue, found) = Queue::open(&folder, config.limits.queue_bytes)
             .map_err(|error| StartError(format!("{} cannot be used: {error}", folder.display())))?;
         let queue = Arc::new(queue);
+        let checks = config.data.join("checking");
+        let tries = Tries::open(Disk::default(), &checks, inbox::MAX_TRIES)
+            .map_err(|error| StartError(format!("{} cannot be used: {error}", checks.display())))?;
         let resolver = || checks::resolver(config.dns).map_err(StartError);
         let checker = if config.checks {
             let limit = config.limits.checking;
@@ -149,6 +153,7 @@ impl Smtp {
                 outgoing: outgoing.clone(),
                 workshop: workshop.clone(),
                 checking,
+                tries: Arc::new(tries),
             },
             places: Places::default(),
             refusing: AtomicUsize::new(0),

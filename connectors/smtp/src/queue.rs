@@ -187,6 +187,16 @@ impl Queue {
         Ok(())
     }
 
+    /// Keeps a mail aside that was never taken, for the operator to look at.
+    pub(crate) fn keep_aside(&self, envelope: &Envelope, bytes: &[u8]) -> Result<(), QueueError> {
+        self.check_room(bytes.len() as u64)?;
+        let mut mail = serde_json::to_vec(envelope).map_err(io::Error::from)?;
+        mail.push(b'\n');
+        mail.extend_from_slice(bytes);
+        let name = format!("{}{SUFFIX}", envelope.id);
+        Ok(self.files.note("broken", &name, &mail)?)
+    }
+
     /// Forgets a mail that the functions have.
     pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
         self.files.remove(id)?;

@@ -1,0 +1,250 @@
+//! A breaker for work on what nobody has kept yet: that it begins is noted, under a name that it has again when it comes
+//! again, and the note goes when it has an end, whatever end. What a note is left of ended the process.
+//!
+//! For what was accepted there is [`crate::FolderQueue`].
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::disk::{Disk, list, remove_unfinished};
+
+/// How long it is remembered that work had no end.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A folder with a file for each piece of work that has begun: its name, and how often it began without an end.
+#[derive(Debug)]
+pub struct Tries {
+    disk: Disk,
+    folder: PathBuf,
+    most: u8,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often work began that had no end before the process did.
+    unended: HashMap<String, u8>,
+    /// How often it goes on at this moment; whoever is first makes the note, and whoever is last removes it.
+    running: HashMap<String, usize>,
+}
+
+/// Work that has begun; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Trying<'a> {
+    tries: &'a Tries,
+    name: &'a str,
+}
+
+impl Tries {
+    /// Opens a folder and makes it if it is missing; on a full disk once there is room. Work that had no end so often is
+    /// not begun again.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn open(disk: Disk, folder: &Path, most: u8) -> io::Result<Self> {
+        match disk.make_folder(folder) {
+            Err(error) if !crate::is_full(&error) => return Err(error),
+            _ => remove_unfinished(folder),
+        }
+        let mut unended = HashMap::new();
+        let oldest = SystemTime::now().checked_sub(KEEP);
+        for entry in list(folder)? {
+            let changed = entry.metadata().and_then(|about| about.modified());
+            if oldest.is_some_and(|oldest| changed.is_ok_and(|at| at < oldest)) {
+                disk.discard(&entry.path());
+                continue;
+            }
+            let count = fs::read_to_string(entry.path()).ok();
+            let count = count.and_then(|count| count.trim().parse().ok());
+            if let (Some(name), Some(count)) = (entry.file_name().to_str(), count) {
+                unended.insert(name.to_owned(), count);
+            }
+        }
+        let state = State {
+            unended,
+            running: HashMap::new(),
+        };
+        Ok(Self {
+            disk,
+            folder: folder.to_owned(),
+            most,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Whether work of this name had no end before: it is to be done alone, so that nothing else is suspected if it
+    /// has none again.
+    #[must_use]
+    pub fn is_suspected(&self, name: &str) -> bool {
+        self.state().unended.contains_key(name)
+    }
+
+    /// Whether work of this name had no end too often to be begun again.
+    #[must_use]
+    pub fn is_hopeless(&self, name: &str) -> bool {
+        self.state().count(name) >= self.most
+    }
+
+    /// Notes that work begins; durable when this returns. The name must be one of a file.
+    ///
+    /// # Errors
+    /// The disk refuses; it must not begin then.
+    pub fn begin<'a>(&'a self, name: &'a str) -> io::Result<Trying<'a>> {
+        let mut state = self.state();
+        if !state.running.contains_key(name) {
+            let count = state.count(name).saturating_add(1);
+            let replaced = self
+                .disk
+                .replace(&self.folder, name, count.to_string().as_bytes());
+            if let Err(error) = replaced {
+                // It may be in its place without being durable, and nothing has begun.
+                self.back(&state, name);
+                return Err(error);
+            }
+        }
+        *state.running.entry(name.to_owned()).or_default() += 1;
+        Ok(Trying { tries: self, name })
+    }
+
+    /// Writes what is known without the work that did not begin. Best effort: at worst it is suspected without need.
+    fn back(&self, state: &State, name: &str) {
+        match state.count(name) {
+            0 => {
+                self.disk.discard(&self.folder.join(name));
+            }
+            count => {
+                let _ = self
+                    .disk
+                    .replace(&self.folder, name, count.to_string().as_bytes());
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count(&self, name: &str) -> u8 {
+        self.unended.get(name).copied().unwrap_or_default()
+    }
+}
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        let mut state = self.tries.state();
+        let Some(running) = state.running.get_mut(self.name) else {
+            return;
+        };
+        *running -= 1;
+        if *running == 0 {
+            state.running.remove(self.name);
+            state.unended.remove(self.name);
+            // Not surely durable: what ended may be suspected once after a crash of the machine.
+            self.tries.disk.discard(&self.tries.folder.join(self.name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::{Fault, Plan, ways_to_fail};
+
+    fn open(folder: &Path) -> Tries {
+        Tries::open(Disk::default(), folder, 3).unwrap()
+    }
+
+    /// As in a process that ends there.
+    fn end_the_process(trying: Trying<'_>) {
+        std::mem::forget(trying);
+    }
+
+    #[test]
+    fn what_never_ends_is_begun_so_often_and_what_ends_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        for tried in 0..3 {
+            let tries = open(dir.path());
+            assert_eq!(tries.is_suspected("one"), tried > 0);
+            assert!(!tries.is_hopeless("one"));
+            drop(tries.begin("two").unwrap());
+            end_the_process(tries.begin("one").unwrap());
+        }
+        let tries = open(dir.path());
+        assert!(tries.is_hopeless("one"));
+        assert!(!tries.is_suspected("two"));
+
+        end_the_process(tries.begin("three").unwrap());
+        let tries = open(dir.path());
+        assert!(tries.is_suspected("three"));
+        drop(tries.begin("three").unwrap());
+        assert!(!tries.is_suspected("three"));
+        assert!(!open(dir.path()).is_suspected("three"));
+    }
+
+    #[test]
+    fn what_goes_on_twice_is_noted_until_both_have_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let tries = open(dir.path());
+        let (first, second) = (tries.begin("one").unwrap(), tries.begin("one").unwrap());
+        drop(first);
+        assert!(open(dir.path()).is_suspected("one"));
+        drop(second);
+        assert!(!open(dir.path()).is_suspected("one"));
+    }
+
+    #[test]
+    fn a_panic_is_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let tries = open(dir.path());
+        let work = || {
+            let _trying = tries.begin("one").unwrap();
+            panic!("as a parser does");
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
+        assert!(!open(dir.path()).is_suspected("one"));
+    }
+
+    #[test]
+    fn what_cannot_be_noted_does_not_begin_and_is_not_suspected() {
+        for fault in ways_to_fail() {
+            let dir = tempfile::tempdir().unwrap();
+            let plan = Plan::default();
+            let tries = Tries::open(plan.disk(), dir.path(), 3).unwrap();
+            end_the_process(tries.begin("known").unwrap());
+            let tries = Tries::open(plan.disk(), dir.path(), 3).unwrap();
+            for name in ["new", "known"] {
+                plan.set(fault);
+                let begun = tries.begin(name).map(end_the_process);
+                // That a note is written in one piece is no step that every file has.
+                if plan.clear() > 0 {
+                    begun.unwrap_err();
+                }
+            }
+            let again = open(dir.path());
+            let named = format!("{fault:?}");
+            if fault.after == 0 {
+                assert!(!again.is_suspected("new"), "{named}");
+                assert_eq!(again.state().count("known"), 1, "{named}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_for_which_there_was_no_room_is_made_once_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("tries");
+        let plan = Plan::default();
+        plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+        let tries = Tries::open(plan.disk(), &folder, 3).unwrap();
+        assert!(tries.begin("one").is_err());
+        plan.clear();
+        end_the_process(tries.begin("one").unwrap());
+        assert!(open(&folder).is_suspected("one"));
+    }
+}
