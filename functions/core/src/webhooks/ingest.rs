@@ -1,4 +1,8 @@
 //! `/hooks/<token>/…`: a service sends an event.
+//!
+//! Unlike with queues, no attempt to read one is noted: it is read before anything of it is kept, so that what ended the
+//! process would come back only if its sender repeats it. Bounds are what keeps it from ending the process: in bytes held
+//! (`in_hand.rs`), in memory and nesting (`hooks::parse`), in time and number (`Host::work`).
 
 use bytes::Bytes;
 use hooks::Source;
