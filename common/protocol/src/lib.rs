@@ -17,6 +17,7 @@ mod folding;
 mod gathered;
 #[cfg(test)]
 mod generated;
+mod glob;
 mod internet;
 mod lookalike;
 mod mail;
@@ -59,6 +60,7 @@ pub use events::{
 };
 pub use folding::{FoldedMap, FoldedName, Folding};
 pub use gathered::Gathered;
+pub use glob::Glob;
 pub use internet::{is_public_address, wrapped_v4};
 pub use lookalike::{is_speaker, outline};
 pub use mail::{

@@ -1,9 +1,10 @@
 //! Which events a hook wants, and of which branches.
 
+use protocol::Glob;
 use serde::{Deserialize, Serialize};
 
 use crate::Event;
-use crate::glob::Glob;
+use crate::work::look;
 
 /// The most patterns of one kind.
 pub const MAX_PATTERNS: usize = 50;
@@ -124,7 +125,7 @@ fn is_kind(pattern: &str, kind: &str) -> bool {
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
-    Glob::new(pattern).is_some_and(|glob| glob.matches(text))
+    Glob::new(pattern).matches_counting(text, look)
 }
 
 #[cfg(test)]

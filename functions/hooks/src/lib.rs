@@ -13,7 +13,6 @@ mod generic;
 mod gitea;
 mod github;
 mod gitlab;
-mod glob;
 #[cfg(test)]
 mod growth;
 mod json;

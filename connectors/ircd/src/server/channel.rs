@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::Timestamp;
 
 use super::client::{User, UserId};
-use super::names;
+use super::names::Mask;
 use crate::record::ChannelRecord;
 
 /// What a member may do.
@@ -32,14 +32,25 @@ impl Member {
 pub(super) struct Channel {
     pub record: ChannelRecord,
     pub members: BTreeMap<UserId, Member>,
+    /// The masks of [`ChannelRecord::bans`].
+    banned: Vec<Mask>,
 }
 
 impl Channel {
     pub(super) fn new(record: ChannelRecord) -> Self {
-        Self {
+        let mut channel = Self {
             record,
             members: BTreeMap::new(),
-        }
+            banned: Vec::new(),
+        };
+        channel.prepare_bans();
+        channel
+    }
+
+    /// To be called whenever the bans of the record change: they are looked at whenever somebody speaks.
+    pub(super) fn prepare_bans(&mut self) {
+        let bans = self.record.bans.iter();
+        self.banned = bans.map(|ban| Mask::new(&ban.mask)).collect();
     }
 
     /// Returns a new channel's record, with the modes +nt.
@@ -82,10 +93,8 @@ impl Channel {
             .host
             .map(|host| host.strip_prefix("guest/").unwrap_or(&host).to_owned());
         let bare = source.to_string();
-        self.record
-            .bans
-            .iter()
-            .any(|ban| names::matches(&ban.mask, &whole) || names::matches(&ban.mask, &bare))
+        let mut masks = self.banned.iter();
+        masks.any(|mask| mask.matches(&whole) || mask.matches(&bare))
     }
 
     /// Returns whether somebody may send to the channel.

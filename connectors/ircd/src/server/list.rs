@@ -4,20 +4,24 @@ use irc_codec::{Message, numeric};
 
 use super::channel::Channel;
 use super::client::UserId;
+use super::names::Mask;
 use super::reply::Reply;
-use super::{ClientId, Server, names};
+use super::{ClientId, Server};
+
+/// The most conditions of one LIST: each is looked at for every channel.
+const MAX_FILTERS: usize = 20;
 
 /// One condition of LIST.
-#[derive(Debug, PartialEq)]
-enum Filter<'a> {
+#[derive(Debug)]
+enum Filter {
     MoreThan(usize),
     FewerThan(usize),
-    Not(&'a str),
-    Mask(&'a str),
+    Not(Mask),
+    Mask(Mask),
 }
 
-impl<'a> Filter<'a> {
-    fn parse(text: &'a str) -> Self {
+impl Filter {
+    fn parse(text: &str) -> Self {
         let number = |rest: &str| rest.parse().ok();
         let users = text
             .strip_prefix('>')
@@ -26,20 +30,23 @@ impl<'a> Filter<'a> {
             .or_else(|| text.strip_prefix('<').and_then(number).map(Self::FewerThan));
         match (users, text.strip_prefix('!')) {
             (Some(users), _) => users,
-            (None, Some(mask)) => Self::Not(mask),
-            (None, None) => Self::Mask(text),
+            (None, Some(mask)) => Self::Not(Mask::new(mask)),
+            (None, None) => Self::Mask(Mask::new(text)),
         }
     }
 }
 
 impl Server {
     pub(super) fn on_list(&mut self, id: ClientId, user_id: UserId, message: &Message) {
-        let filters: Vec<Filter<'_>> = message
-            .param(0)
-            .split(',')
-            .filter(|text| !text.is_empty())
-            .map(Filter::parse)
-            .collect();
+        let texts = || message.param(0).split(',').filter(|text| !text.is_empty());
+        if texts().nth(MAX_FILTERS).is_some() {
+            let text = format!("Too many conditions: LIST takes {MAX_FILTERS} at once");
+            return self.reply(
+                id,
+                Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]),
+            );
+        }
+        let filters: Vec<Filter> = texts().map(Filter::parse).collect();
         let replies: Vec<Reply> = self
             .channels
             .values()
@@ -69,17 +76,17 @@ impl Server {
 }
 
 /// Numbers and negated masks must all hold; of masks one.
-fn passes(channel: &Channel, filters: &[Filter<'_>]) -> bool {
+fn passes(channel: &Channel, filters: &[Filter]) -> bool {
     let count = channel.members.len();
     let name = &channel.record.name;
     let mut masks = filters.iter().filter_map(|filter| match filter {
-        Filter::Mask(mask) => Some(names::matches(mask, name)),
+        Filter::Mask(mask) => Some(mask.matches(name)),
         _ => None,
     });
     let all = filters.iter().all(|filter| match filter {
         Filter::MoreThan(least) => count > *least,
         Filter::FewerThan(most) => count < *most,
-        Filter::Not(mask) => !names::matches(mask, name),
+        Filter::Not(mask) => !mask.matches(name),
         Filter::Mask(_) => true,
     });
     let any_mask = masks

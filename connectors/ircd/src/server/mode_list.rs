@@ -56,7 +56,7 @@ impl Server {
             .bans
             .iter()
             .position(|ban| names::same(&ban.mask, &mask));
-        match (add, place) {
+        let changed = match (add, place) {
             (true, None) if record.bans.len() >= most => {
                 let text = format!("The list of bans is full: it takes {most}");
                 self.reply(
@@ -78,6 +78,12 @@ impl Server {
             }
             (false, Some(place)) => Some(record.bans.remove(place).mask),
             _ => None,
+        };
+        if changed.is_some()
+            && let Some(channel) = self.channels.get_mut(key)
+        {
+            channel.prepare_bans();
         }
+        changed
     }
 }

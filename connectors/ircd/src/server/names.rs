@@ -1,7 +1,6 @@
 //! Names: what is a nickname, a channel, a mask; how they compare (CASEMAPPING=ascii).
 
-use irc_codec::mask_matches;
-use protocol::{FoldedName, Folding};
+use protocol::{FoldedName, Folding, Glob};
 
 /// How names compare here.
 pub(crate) const MAPPING: Folding = Folding::Ascii;
@@ -104,9 +103,18 @@ pub(crate) fn complete_mask(mask: &str) -> String {
     }
 }
 
-/// Matches `*` and `?`, whatever the case.
-pub(crate) fn matches(mask: &str, text: &str) -> bool {
-    mask_matches(&MAPPING.fold(mask), &MAPPING.fold(text))
+/// A mask with `*` and `?`, prepared to be compared with many texts, whatever the case.
+#[derive(Clone, Debug)]
+pub(crate) struct Mask(Glob);
+
+impl Mask {
+    pub(crate) fn new(mask: &str) -> Self {
+        Self(Glob::new(&MAPPING.fold(mask)))
+    }
+
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        self.0.matches(&MAPPING.fold(text))
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +154,7 @@ mod tests {
         ] {
             assert_eq!(complete_mask(mask), complete);
         }
+        let matches = |mask: &str, text: &str| Mask::new(mask).matches(text);
         assert!(matches("*!*@user/BOB", "bob!b@user/bob"));
         assert!(matches("b?b!*@*", "bob!b@h"));
         assert!(!matches("b?b!*@*", "boob!b@h"));

@@ -61,6 +61,7 @@ impl Server {
             found.push((exact, None));
         } else if pattern.contains(['*', '?']) {
             let own = self.users.get(&user_id);
+            let wanted = names::Mask::new(pattern);
             let shares =
                 |user: &User| own.is_some_and(|own| !own.channels.is_disjoint(&user.channels));
             let mut matching: Vec<UserId> = self
@@ -68,9 +69,9 @@ impl Server {
                 .iter()
                 .filter(|(other, user)| **other == user_id || !user.invisible || shares(user))
                 .filter(|(_, user)| {
-                    names::matches(pattern, &user.nick)
-                        || names::matches(pattern, &user.host)
-                        || names::matches(pattern, &user.source().to_string())
+                    wanted.matches(&user.nick)
+                        || wanted.matches(&user.host)
+                        || wanted.matches(&user.source().to_string())
                 })
                 .map(|(&other, _)| other)
                 .take(MOST)
