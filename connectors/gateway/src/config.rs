@@ -75,6 +75,12 @@ pub struct Limits {
     pub unproven: usize,
     /// Sessions of Socket.IO that have shown no ticket, of one address.
     pub unproven_per_ip: usize,
+    /// How long a session of Socket.IO may take until it is connected to a namespace.
+    pub connecting: Duration,
+    /// How long a client may take to send the body of a request.
+    pub body: Duration,
+    /// How long a WebSocket may show no ticket.
+    pub stranger: Duration,
     /// Requests of clients that may wait for one connection.
     pub requests: usize,
     /// Recent activities that a connection keeps for devices that return.
@@ -138,6 +144,9 @@ impl Default for Limits {
             sessions_open: 16_384,
             unproven: 1_024,
             unproven_per_ip: 64,
+            connecting: Duration::from_secs(10),
+            body: Duration::from_secs(20),
+            stranger: Duration::from_secs(15),
             requests: 4_096,
             recent: 1_000,
             in_flight: 1_024,

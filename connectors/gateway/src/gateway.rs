@@ -99,9 +99,6 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-/// How long a session of Socket.IO may take until it is connected to a namespace.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 impl Gateway {
     /// Starts: opens the spool, publishes what it holds, and keeps the connections that the functions assign.
     ///
@@ -179,25 +176,21 @@ impl Gateway {
         );
         let tickets = Arc::new(Tickets::new(&config.key, &config.id));
         let addresses = AddressCounts::new(limits.sockets_per_ip);
-        let places = Places::new(
-            limits.sessions_open,
-            limits.unproven,
-            limits.unproven_per_ip,
-            limits.socket_bytes,
-        );
+        let places = Places::new(&limits);
         let (sockets, io) = SocketIo::builder()
             .req_path(PATH)
             .max_payload(limits.payload)
             .ws_max_message_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
             .ws_max_frame_size(usize::try_from(limits.payload).unwrap_or(usize::MAX))
             .max_buffer_size(limits.socket_queue)
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Sockethub has no binary events; what is begun of one would be kept.
+            .connect_timeout(limits.connecting)
+            // Sockethub has no binary events: what would be the beginning of one is refused, so that nothing ever waits
+            // to be completed.
             .with_parser(
                 ParserConfig::common()
                     .max_incoming_binaries(0)
                     .max_incoming_binary_buf_size(0)
-                    .packet_completion_timeout(CONNECT_TIMEOUT),
+                    .packet_completion_timeout(limits.connecting),
             )
             .build_with_inner_svc(NotFound);
         let chat = Chat {
@@ -254,6 +247,7 @@ impl Gateway {
                 places,
                 spool: spool.clone(),
             },
+            body: limits.body,
             origins: config.origins,
             behind_proxy: config.behind_proxy,
             closing: closing.subscribe(),

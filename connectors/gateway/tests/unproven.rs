@@ -8,18 +8,27 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::functions::{Functions, ID, ticket};
 use common::network::Network;
 use common::polling::{Polling, http};
 use common::running::Running;
 use common::websocket::WebSocket;
+use gateway::Limits;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 async fn world(most: usize) -> (Functions, Running, tempfile::TempDir) {
+    world_with(|limits| limits.unproven_per_ip = most).await
+}
+
+async fn world_with(change: impl FnOnce(&mut Limits)) -> (Functions, Running, tempfile::TempDir) {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
     let network = Network::new();
     let running = Running::start_with(&functions.origin, dir.path(), &network, |config| {
-        config.limits.unproven_per_ip = most;
+        change(&mut config.limits);
     })
     .await;
     (functions, running, dir)
@@ -132,7 +141,88 @@ async fn long_messages_on_a_websocket_end_it_until_a_ticket_was_shown() {
 }
 
 /// How long a connection may go on once its last socket is gone.
-const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
+/// A time-out that a test waits for. Whatever ends in less than [`SOON`] has not waited for another.
+const SHORT: Duration = Duration::from_millis(200);
+/// A time-out that no test waits for.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// Limits of which one is short, and what has another reason to end a session is not.
+fn only(change: impl FnOnce(&mut Limits)) -> impl FnOnce(&mut Limits) {
+    |limits| {
+        limits.connecting = NEVER;
+        limits.body = NEVER;
+        limits.stranger = NEVER;
+        change(limits);
+    }
+}
+
+async fn ends(client: &mut WebSocket) {
+    let over = async { while client.packet().await.is_some() {} };
+    tokio::time::timeout(SOON, over).await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_connects_to_nothing_is_not_waited_for() {
+    let (_functions, running, _dir) = world_with(only(|limits| limits.connecting = SHORT)).await;
+    let mut polling = Polling::begin(&running.url).await.unwrap();
+    let over = async { while polling.packet().await.is_some() {} };
+    tokio::time::timeout(SOON, over).await.expect("it ends");
+    ends(&mut WebSocket::open(&running.url, "").await).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_without_a_ticket_ends() {
+    // Long enough for who has one.
+    let limit = Duration::from_secs(2);
+    let (_functions, running, _dir) = world_with(only(|limits| limits.stranger = limit)).await;
+    let auth = json!({"ticket": ticket("alice", ID, 60_000)});
+    let mut known = WebSocket::open(&running.url, "").await;
+    known.send(&format!("40{auth}")).await;
+    assert!(known.find("40{").await.is_some());
+    ends(&mut WebSocket::open(&running.url, "").await).await;
+    // One that never does what it was opened for.
+    let polling = Polling::begin(&running.url).await.unwrap();
+    ends(&mut WebSocket::open(&running.url, polling.sid()).await).await;
+    // Who has shown one stays.
+    known.send(r#"421["schemas",null]"#).await;
+    assert!(known.find("431").await.is_some());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_body_is_not_waited_for() {
+    let (_functions, running, _dir) = world_with(only(|limits| limits.body = SHORT)).await;
+    let polling = Polling::begin(&running.url).await.unwrap();
+    let address = running.url.strip_prefix("http://").unwrap();
+    let sid = polling.sid();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST /sockethub/?EIO=4&transport=polling{sid} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100\r\n\r\n42[\"half"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let answered = tokio::time::timeout(SOON, stream.read_buf(&mut answer));
+    // An answer, or the end.
+    if answered.await.expect("it is not waited for").is_ok() {
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+    }
+    running.stop().await;
+}
+
+#[test]
+fn how_long_they_are_waited_for() {
+    let Limits {
+        connecting,
+        body,
+        stranger,
+        ..
+    } = Limits::default();
+    let seconds = [connecting, body, stranger].map(|limit| limit.as_secs());
+    assert_eq!(seconds, [10, 20, 15]);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_ends_with_its_last_socket() {
@@ -175,7 +265,7 @@ async fn a_connection_ends_with_its_last_socket() {
     for client in polling {
         let over = async {
             while client.post("3".to_owned()).await == 200 {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         tokio::time::timeout(SOON, over).await.expect("it ends");

@@ -9,9 +9,6 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// How long a client may take to send the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Why a body is not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
@@ -32,11 +29,12 @@ pub(crate) struct BoundedBody<B> {
 }
 
 impl<B> BoundedBody<B> {
-    pub(crate) fn new(inner: B, most: u64) -> Self {
+    /// Bounds a body of so many bytes, which has to come in so long.
+    pub(crate) fn new(inner: B, most: u64, limit: Duration) -> Self {
         Self {
             inner,
             left: most,
-            deadline: Box::pin(tokio::time::sleep(BODY_TIMEOUT)),
+            deadline: Box::pin(tokio::time::sleep(limit)),
         }
     }
 }

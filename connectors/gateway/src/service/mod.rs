@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -56,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) places: Arc<Places>,
     pub(crate) wake: Wake,
     pub(crate) measured: Measured,
+    /// How long a client may take to send the body of a request.
+    pub(crate) body: Duration,
     /// Origins whose pages may use the gateway; empty means any.
     pub(crate) origins: Vec<String>,
     pub(crate) behind_proxy: bool,
@@ -180,7 +183,7 @@ impl GatewayService {
             parts.headers = kept;
             parts.extensions.insert(place);
         }
-        Ok(Request::from_parts(parts, BoundedBody::new(body, most)))
+        Ok(Request::from_parts(parts, BoundedBody::new(body, most, self.parts.body)))
     }
 
     fn page<B>(&self, request: &Request<B>) -> Response<Body> {

@@ -13,13 +13,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::unread::Unread;
+use crate::config::Limits;
 use crate::sync::lock;
 
 /// How long a session is kept after its last socket was refused or has ended: for what it was told, and for another
 /// socket.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
-/// How long a WebSocket may show no ticket.
-const STRANGER: Duration = Duration::from_secs(15);
 
 /// All places.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ pub(crate) struct Places {
     most_of_one: usize,
     /// Bytes that a session may be sent and not read.
     most_unread: usize,
+    /// How long a WebSocket may show no ticket.
+    stranger: Duration,
     counts: Mutex<Counts>,
     /// Told the ids of sessions whose last socket is gone.
     left: mpsc::UnboundedSender<(String, Instant)>,
@@ -66,18 +67,14 @@ enum One {
 }
 
 impl Places {
-    pub(crate) fn new(
-        most: usize,
-        most_unproven: usize,
-        most_of_one: usize,
-        most_unread: usize,
-    ) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         let (left, leavers) = mpsc::unbounded_channel();
         Arc::new(Self {
-            most,
-            most_unproven,
-            most_of_one,
-            most_unread,
+            most: limits.sessions_open,
+            most_unproven: limits.unproven,
+            most_of_one: limits.unproven_per_ip,
+            most_unread: limits.socket_bytes,
+            stranger: limits.stranger,
             counts: Mutex::default(),
             left,
             leavers: Mutex::new(Some(leavers)),
@@ -104,7 +101,7 @@ impl Places {
             if places.is_proven(&id) {
                 known = Instant::now();
             }
-            places.is_over(&id) || known.elapsed() >= STRANGER
+            places.is_over(&id) || known.elapsed() >= places.stranger
         }
     }
 
@@ -233,7 +230,8 @@ impl Place {
             if *lock(&seat.proofs) > 0 {
                 known = Instant::now();
             }
-            known.elapsed() >= STRANGER || seat.id.get().is_some_and(|id| seat.places.is_over(id))
+            known.elapsed() >= seat.places.stranger
+                || seat.id.get().is_some_and(|id| seat.places.is_over(id))
         }
     }
 
@@ -307,9 +305,18 @@ mod tests {
 
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
+    fn places(sessions_open: usize, unproven: usize) -> Arc<Places> {
+        Places::new(&Limits {
+            sessions_open,
+            unproven,
+            unproven_per_ip: 2,
+            ..Limits::default()
+        })
+    }
+
     #[test]
     fn sessions_without_a_ticket_are_few_of_an_address_and_in_all() {
-        let places = Places::new(10, 3, 2, 1);
+        let places = places(10, 3);
         let one = places.enter(HERE, None).unwrap();
         let two = places.enter(HERE, None).unwrap();
         assert!(places.enter(HERE, None).is_none(), "two of an address");
@@ -350,7 +357,7 @@ mod tests {
 
     #[test]
     fn sessions_are_bounded_in_all() {
-        let places = Places::new(2, 2, 2, 1);
+        let places = places(2, 2);
         let held: Vec<Place> = (0..2).map(|_| places.enter(None, None).unwrap()).collect();
         let proofs: Vec<Proof> = held
             .iter()
