@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use connector_kit::FunctionsClient;
+use program::Seldom;
 use protocol::{Event, EventBody};
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ const PURPOSE: &[u8] = b"subspace keys of channels in spools v1";
 const PREFIX: &str = "sealed:v1.";
 /// Bytes of a nonce of XChaCha20-Poly1305.
 const NONCE: usize = 24;
+
+static SEALED: Seldom = Seldom::new();
 
 /// Seals keys of channels, and opens them.
 pub(crate) struct ChannelKeys([u8; 32]);
@@ -93,10 +96,13 @@ impl ChannelKeys {
         let channel = match self.open_key(&context, sealed) {
             Some(key) => format!("{name} {key}"),
             None => {
-                tracing::warn!(
-                    account = text("account"),
-                    "the key of a channel that was joined cannot be opened with this connector's key; the channel is remembered without it"
-                );
+                if let Some(left_out) = SEALED.say() {
+                    tracing::warn!(
+                        account = text("account"),
+                        left_out,
+                        "the key of a channel that was joined cannot be opened with this connector's key; the channel is remembered without it"
+                    );
+                }
                 name.to_owned()
             }
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use program::Seldom;
 use protocol::{
     AccountName, Assignment, AuthenticateRequest, AuthenticateResponse, EventBatch, EventReceipt,
     Gathered, Maintenance, Outbox, OutboxReceipt, Problem, Registration, SessionsAnswer,
@@ -26,6 +27,11 @@ const REGISTER_EVERY: Duration = Duration::from_secs(60 * 60);
 const REGISTER_RETRY: Duration = Duration::from_secs(60);
 /// Largest answer, bytes: assignments of all accounts.
 const MAX_ANSWER: usize = 64 << 20;
+
+// What is asked for every few seconds would be said every few seconds.
+static UNKNOWN_TASK: Seldom = Seldom::new();
+static UNCLEAR: Seldom = Seldom::new();
+static NOBODYS: Seldom = Seldom::new();
 
 /// A request to the functions failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -237,7 +243,9 @@ impl FunctionsClient {
                 Ok(item) => outbox.items.push(item),
                 // Another version of this connector may understand it.
                 Err(error) => {
-                    tracing::error!(task = id, %error, "a task cannot be understood; it waits")
+                    if let Some(left_out) = UNKNOWN_TASK.say() {
+                        tracing::error!(task = id, %error, left_out, "a task cannot be understood; it waits");
+                    }
                 }
             }
         }
@@ -414,13 +422,18 @@ impl Assigned {
             match (serde_json::from_value(entry), account) {
                 (Ok(assignment), _) => assigned.assignments.push(assignment),
                 (Err(_), Some(account)) => {
-                    tracing::error!(%account, "a connection of an account cannot be understood; its connections stay as they are");
+                    if let Some(left_out) = UNCLEAR.say() {
+                        tracing::error!(%account, left_out, "a connection of an account cannot be understood; its connections stay as they are");
+                    }
                     assigned.unclear.push(account);
                 }
                 (Err(_), None) => {
-                    tracing::error!(
-                        "a connection cannot be understood, nor whose it is; none is stopped"
-                    );
+                    if let Some(left_out) = NOBODYS.say() {
+                        tracing::error!(
+                            left_out,
+                            "a connection cannot be understood, nor whose it is; none is stopped"
+                        );
+                    }
                     assigned.incomplete = true;
                 }
             }

@@ -10,6 +10,7 @@ use functions_core::{Body, ClientAddress, Functions, is_blocking};
 use http::{HeaderMap, Request, Response};
 use http_server::{Limits, Lingering};
 use hyper::body::Incoming;
+use program::Seldom;
 use storage_adapter::ObjectStore;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -18,6 +19,7 @@ use crate::timed::TimedBody;
 
 /// Passwords hashed at once: each takes 19 MiB and a processor.
 const HASHING: usize = 4;
+static STOPPED: Seldom = Seldom::new();
 static HASHERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(HASHING));
 
 /// Serves the functions until `shutdown` comes true, then finishes what runs.
@@ -120,7 +122,9 @@ where
     let answer = running.await;
     drop(permit);
     answer.unwrap_or_else(|error| {
-        tracing::error!(%error, "a handler stopped");
+        if let Some(left_out) = STOPPED.say() {
+            tracing::error!(%error, left_out, "a handler stopped");
+        }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
         response

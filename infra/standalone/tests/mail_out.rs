@@ -22,6 +22,9 @@ fn sending_to(smarthost: &str) -> Inbox {
         "1",
         "--mail-poll",
         "1",
+        // Of each mail that cannot be sent, and not of one a minute.
+        "--log",
+        "warn,smtp_connector=debug",
     ])
 }
 

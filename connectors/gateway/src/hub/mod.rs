@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use program::Seldom;
 use protocol::{AccountName, Activity, Assignment, Connection, ConnectionId, Event, PersonId};
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
@@ -28,6 +29,9 @@ const FETCH_PAUSE: Duration = Duration::from_millis(500);
 const MAX_FETCHES: usize = 16;
 /// What is said on a network when its connection was removed or switched off.
 const REMOVED: &str = "the connection was removed";
+
+static LEFT_OUT: Seldom = Seldom::new();
+static NOT_ENDED: Seldom = Seldom::new();
 
 /// What a spool remembers of connections that have not started yet: account and connection.
 pub(crate) type Recent = HashMap<(AccountName, String), VecDeque<Event>>;
@@ -220,8 +224,10 @@ impl Hub {
             return None;
         }
         let Some(kind) = self.platforms.get(assignment.connection.platform.as_str()) else {
-            tracing::error!(account = %assignment.account, platform = assignment.connection.platform,
-                "a connection of a platform that this connector does not have is left out");
+            if let Some(left_out) = LEFT_OUT.say() {
+                tracing::error!(account = %assignment.account, platform = assignment.connection.platform, left_out,
+                    "a connection of a platform that this connector does not have is left out");
+            }
             return None;
         };
         let mut accounts = lock(&self.accounts);
@@ -383,7 +389,9 @@ impl Hub {
         let end = Instant::now() + self.stop + Duration::from_secs(1);
         for link in links {
             if tokio::time::timeout_at(end, link.ended()).await.is_err() {
-                tracing::warn!("a connection did not end in time");
+                if let Some(left_out) = NOT_ENDED.say() {
+                    tracing::warn!(left_out, "a connection did not end in time");
+                }
             }
         }
     }

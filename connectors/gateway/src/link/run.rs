@@ -26,6 +26,7 @@ use connector_kit::Backoff;
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 static DROPPED: Seldom = Seldom::new();
+static ENDED: Seldom = Seldom::new();
 
 /// An output on its way through the spool.
 struct Waiting {
@@ -274,8 +275,10 @@ impl Task {
             None if self.stop_at.is_some() => return true,
             None => {
                 let pause = self.backoff.pause();
-                tracing::warn!(account = %self.assignment.account, connection = self.assignment.connection.id,
-                    "a connection's task ended unexpectedly; it is started again");
+                if let Some(left_out) = ENDED.say() {
+                    tracing::warn!(account = %self.assignment.account, connection = self.assignment.connection.id, left_out,
+                        "a connection's task ended unexpectedly; it is started again");
+                }
                 self.delivery.count_restart();
                 let text = "the connection ended unexpectedly and is started again";
                 self.offline(text);

@@ -42,6 +42,7 @@ const MAX_RECENT: usize = 1_000;
 /// Least time between two fetches of the queue.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
+static NOT_NOTED: Seldom = Seldom::new();
 static STOPPED: Seldom = Seldom::new();
 static SILENT: Seldom = Seldom::new();
 static REFUSED: Seldom = Seldom::new();
@@ -177,8 +178,10 @@ impl<C: Connections> Deliverer<C> {
         match written.await {
             Ok((journal, written)) => {
                 self.journal = Some(journal);
-                if let Err(error) = &written {
-                    tracing::error!(%error, "the journal of tasks cannot be written");
+                if let Err(error) = &written
+                    && let Some(left_out) = NOT_NOTED.say()
+                {
+                    tracing::error!(%error, left_out, "the journal of tasks cannot be written");
                 }
                 written.is_ok()
             }

@@ -52,6 +52,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 static NOT_KEPT: Seldom = Seldom::new();
 static NOT_NOTED: Seldom = Seldom::new();
+static NOT_DONE: Seldom = Seldom::new();
+static NOT_SENT: Seldom = Seldom::new();
+static DONE: Seldom = Seldom::new();
+static NOT_HEARD: Seldom = Seldom::new();
 
 /// Counters.
 #[derive(Debug, Default)]
@@ -273,7 +277,9 @@ impl Outgoing {
                     // It waits where it is.
                     Ok(Kept::Full) => {}
                     Err(reason) => {
-                        tracing::error!(id, reason, "a task cannot be done");
+                        if let Some(left_out) = NOT_DONE.say() {
+                            tracing::error!(id, reason, left_out, "a task cannot be done");
+                        }
                         receipt.refused.push(RefusedEvent { id, reason });
                     }
                 }
@@ -360,7 +366,12 @@ impl Outgoing {
             };
             self.counts.retries.fetch_add(1, Relaxed);
             if problem != complained {
-                tracing::warn!(id, reason = problem, "a mail cannot be sent yet");
+                match NOT_SENT.say() {
+                    Some(left_out) => {
+                        tracing::warn!(id, reason = problem, left_out, "a mail cannot be sent yet");
+                    }
+                    None => tracing::debug!(id, reason = problem, "a mail cannot be sent yet"),
+                }
                 complained = problem;
             }
             let pause = schedule.next_pause();
@@ -400,7 +411,10 @@ impl Outgoing {
             }
         };
         count.fetch_add(1, Relaxed);
-        tracing::info!(id, ?result, reason, "a mail is done");
+        match DONE.say() {
+            Some(left_out) => tracing::info!(id, ?result, reason, left_out, "a mail is done"),
+            None => tracing::debug!(id, ?result, reason, "a mail is done"),
+        }
         let done = Done {
             envelope,
             result,
@@ -455,7 +469,11 @@ impl Outgoing {
                 status: 400 | 404 | 422,
                 detail,
                 ..
-            }) => tracing::error!(id, detail, "the functions refuse to hear of a mail"),
+            }) => {
+                if let Some(left_out) = NOT_HEARD.say() {
+                    tracing::error!(id, detail, left_out, "the functions refuse to hear of a mail");
+                }
+            }
             Err(error) => return Err(error.to_string()),
         }
         let (store, name) = (Arc::clone(&self.store), id.to_owned());

@@ -4,6 +4,7 @@ mod arrows;
 mod dependencies;
 mod irc;
 mod links;
+mod logs;
 mod may_use;
 mod paths;
 mod platforms;
@@ -36,6 +37,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
             broken.extend(text::check(name, &content));
             broken.extend(platforms::check(name, &content));
             broken.extend(irc::check(name, &content));
+            broken.extend(logs::check(name, &content));
             broken.extend(links::check(&places.root, name, &content));
             files.insert(name.to_owned(), content);
         }
