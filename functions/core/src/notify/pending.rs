@@ -145,13 +145,18 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         };
         let (key, now) = (keys::notifications_pending(account), self.kernel.now());
         // What would be due decides where the mark is, and that comes first.
-        let before = self.kernel.load::<Pending>(&key).await?;
-        let mut pending = before.map(|(pending, _)| pending).unwrap_or_default();
+        let (before, mode) = self.kernel.load_note::<Pending>(&key).await?;
+        let mut pending = before.unwrap_or_default();
         if !pending.add(missed, now) {
             return Ok(());
         }
         if let Some(due) = pending.due(settings.minutes) {
             self.mark_due(account, due).await?;
+        }
+        match self.kernel.store(&key, &pending, mode).await {
+            // Others changed it meanwhile.
+            Err(StoreError::Precondition) => {}
+            stored => return stored.map(drop),
         }
         self.kernel
             .upsert::<Pending, ()>(&key, |pending| {

@@ -240,6 +240,36 @@ fn one_digest_an_hour_tells_what_was_missed() {
     );
 }
 
+/// Besides the archive's four: the settings and what waits are read, and the mark and what waits written, however much was
+/// said before.
+#[test]
+fn what_is_missed_costs_four_requests_a_publication() {
+    let s = setup();
+    s.subscribe(10);
+    let connection = s.connection();
+    for number in 0..40 {
+        let at = s.f.host().now().millis();
+        let events: Vec<Value> = (0..20)
+            .map(|n| {
+                let id = format!("{number}.{n}");
+                json!({"id": id, "account": "alice", "connection": connection, "event": "message",
+                    "server": "chat.example.org", "target": {"type": "channel", "name": "#lobby"}, "missed": true,
+                    "message": {"id": id, "timestamp": at + n, "from": "bob", "text": "alice: hello", "type": "text"}})
+            })
+            .collect();
+        s.f.memory().take_requests();
+        let reply = s.signed("POST", "/connector/events", &json!({"events": events}));
+        assert_eq!(reply.json()["stored"], 20);
+        let requests = s.f.memory().take_requests();
+        // At the first the day is new.
+        if number > 0 {
+            let counted = (requests.get, requests.put, requests.list);
+            assert_eq!(counted, (2 + 2, 2 + 2, 0), "{number}");
+        }
+        s.f.host().advance(1_000);
+    }
+}
+
 #[test]
 fn a_browser_that_comes_makes_a_mail_needless() {
     let s = setup();

@@ -1,6 +1,7 @@
 //! Archives at another server: a second installation, with faults on the way to it.
 
 mod answers;
+mod costs;
 mod in_place;
 
 use std::sync::{Arc, Mutex};
