@@ -22,6 +22,7 @@ mod sessions;
 mod sockets;
 mod spool;
 mod sync;
+mod work;
 
 pub use config::{GatewayConfig, Limits};
 pub use gateway::{Gateway, GatewayError};

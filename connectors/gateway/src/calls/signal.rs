@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::work::look;
+
 /// Candidates that come together.
 const MAX_CANDIDATES: usize = 64;
 /// Bytes of a candidate.
@@ -88,7 +90,10 @@ impl Signal {
 
 impl Candidate {
     fn is_bounded(&self) -> bool {
-        let fits = |text: &str, most| text.len() <= most && !text.contains(char::is_control);
+        let fits = |text: &str, most| {
+            look(text.len().min(most));
+            text.len() <= most && !text.contains(char::is_control)
+        };
         let names = [&self.sdp_mid, &self.username_fragment];
         fits(&self.candidate, MAX_CANDIDATE)
             && names.into_iter().flatten().all(|name| fits(name, MAX_NAME))
@@ -97,6 +102,7 @@ impl Candidate {
 
 /// Counts lines of a session description (RFC 8866, section 5); browsers take lone line feeds and carriage returns, too.
 fn lines(sdp: &str, start: &str) -> usize {
+    look(sdp.len());
     let lines = sdp.split(['\r', '\n']);
     lines.filter(|line| line.starts_with(start)).count()
 }
@@ -160,6 +166,22 @@ mod tests {
         ] {
             assert_eq!(read(&data), Err("a signal had an unknown form"), "{data}");
         }
+    }
+
+    #[test]
+    fn twice_the_signal_is_twice_the_work() {
+        let steps = |data: &Value| crate::work::count(|| drop(Signal::read(data)));
+        for line in ["m=video 9 X 96", "a=candidate:1", "a=x", "", "\n", "m="] {
+            let (one, two) = (steps(&offer(line, 2_000)), steps(&offer(line, 4_000)));
+            assert!(one >= 2_000 && two <= 2 * one, "{line:?}: {one} and {two}");
+        }
+        let candidates = |n| {
+            let candidate = json!({"candidate": "x".repeat(MAX_CANDIDATE)});
+            steps(&json!({"candidates": vec![candidate; n]}))
+        };
+        // Of too many none is looked at.
+        assert_eq!(candidates(MAX_CANDIDATES), MAX_CANDIDATES * MAX_CANDIDATE);
+        assert_eq!(candidates(MAX_CANDIDATES + 1), 0);
     }
 
     #[test]

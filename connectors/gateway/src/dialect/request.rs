@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Dialect, error_ack};
 use crate::platform::PlatformInfo;
+use crate::work::look;
 
 /// The event that carried a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +59,7 @@ pub(crate) fn read(
             ack: error_ack("message received is not an object."),
         });
     };
+    look(map.len());
     map.retain(|_, value| !value.is_null());
     let dialect = Dialect {
         current: map.contains_key("@context"),
@@ -80,8 +82,12 @@ const PROPERTIES: [&str; 7] = [
 /// The request again, with what was wrong. Of a long one only what it was: refusals that nobody reads must not fill the
 /// memory.
 fn echo(mut map: Map<String, Value>, which: Which, error: &str) -> Value {
-    let is_long =
-        |value: &Value| serde_json::to_vec(value).is_ok_and(|text| text.len() > MOST_ECHOED);
+    let is_long = |value: &Value| {
+        serde_json::to_vec(value).is_ok_and(|text| {
+            look(text.len());
+            text.len() > MOST_ECHOED
+        })
+    };
     map.retain(|_, value| !is_long(value));
     if map.len() > MOST_PROPERTIES {
         map.retain(|key, _| PROPERTIES.contains(&key.as_str()));
@@ -181,6 +187,7 @@ fn platform<'a>(
         .as_array()
         .and_then(|contexts| contexts.iter().map(Value::as_str).collect());
     let contexts = contexts.ok_or("activity stream must contain an @context array.")?;
+    look(contexts.len());
     let base = [context::ACTIVITYSTREAMS, context::SOCKETHUB];
     let others: Vec<&str> = contexts
         .iter()
@@ -233,6 +240,7 @@ fn entity(
             ..Entity::default()
         },
         Some(Value::Object(map)) => {
+            look(map.len());
             let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
             Entity {
                 id: text("id").ok_or_else(wrong)?,
@@ -262,7 +270,10 @@ fn object(value: Option<&Value>, kind: &str) -> Result<Option<Value>, String> {
     let mut map = match value {
         None => return Ok(None),
         Some(Value::String(text)) => Map::from_iter([("content".to_owned(), text.clone().into())]),
-        Some(Value::Object(map)) => map.clone(),
+        Some(Value::Object(map)) => {
+            look(map.len());
+            map.clone()
+        }
         Some(_) => {
             return Err("activity stream property object must be an object or a text.".to_owned());
         }
@@ -304,6 +315,7 @@ fn resolve(
     server: &str,
     names: &Conversations,
 ) -> Result<(Entity, Option<(RoomId, RoomSpelling)>), String> {
+    look(target.id.len());
     let named = |text: &str| text.starts_with(|c| names.channels.contains(c));
     let slash = target
         .id
@@ -405,6 +417,7 @@ fn canonical_rooms(value: &mut Value, names: &Conversations) {
     let Some(map) = value.as_object_mut() else {
         return;
     };
+    look(map.len());
     if map.get("type").is_some_and(|kind| kind == "room")
         && let Some((room, _)) = map
             .get("id")
@@ -424,6 +437,7 @@ fn canonical_rooms(value: &mut Value, names: &Conversations) {
 
 /// A client's text as it may stand in an error.
 fn short(text: &str) -> String {
+    look(text.len());
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 

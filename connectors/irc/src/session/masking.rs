@@ -1,6 +1,8 @@
 //! Finds secrets in messages of services by their place: after the word for it or the command that takes it, before "is your
 //! code", after the modes of a channel with a key, and in addresses.
 
+use super::masking_work::look;
+
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "•••";
 
@@ -98,6 +100,7 @@ const MODES_WITH_ARGUMENTS: &str = "FHJLfjl";
 
 /// A text of services without what is, by where it stands or how it looks, a secret.
 pub(super) fn masked(text: &str) -> String {
+    look(text.len());
     let words: Vec<&str> = text.split(' ').collect();
     let mut expected = Expected::default();
     let mut kept: Vec<String> = Vec::with_capacity(words.len());
@@ -218,10 +221,12 @@ fn hidden(word: &str) -> String {
 }
 
 fn bare(word: &str) -> &str {
+    look(word.len());
     word.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
 fn is_word(list: &[&str], word: &str) -> bool {
+    look(word.len());
     list.contains(&&*word.to_lowercase())
 }
 
@@ -230,6 +235,7 @@ fn is_link(bare: &str) -> bool {
 }
 
 fn is_name(bare: &str) -> bool {
+    look(bare.len());
     let whole = bare.to_lowercase();
     let last = whole.rsplit(['-', '_']).next().unwrap_or_default();
     NAMES.contains(&last) || ENDINGS.iter().any(|ending| last.ends_with(ending))
@@ -237,6 +243,7 @@ fn is_name(bare: &str) -> bool {
 
 /// `password:hunter2`, in one word.
 fn named_within(word: &str) -> Option<(&str, char)> {
+    look(word.len());
     let (name, rest) = word.split_at(word.find([':', '='])?);
     let mark = rest.chars().next()?;
     (is_name(bare(name)) && !bare(rest).is_empty()).then_some((name, mark))
@@ -244,6 +251,7 @@ fn named_within(word: &str) -> Option<(&str, char)> {
 
 /// How many words behind these modes are arguments, if a key is among them.
 fn arguments_with_key(word: &str) -> Option<usize> {
+    look(word.len());
     let modes = word
         .trim_start_matches(|c: char| c.is_control())
         .strip_prefix('+')?;
@@ -256,6 +264,7 @@ fn arguments_with_key(word: &str) -> Option<usize> {
 
 /// Whether a word is none that people write: it has digits, or capitals among small letters.
 fn is_token(bare: &str) -> bool {
+    look(bare.len());
     const MIN: usize = 4;
     let digits = bare.contains(|c: char| c.is_ascii_digit());
     let capitals = bare.chars().skip(1).any(char::is_uppercase);
@@ -264,11 +273,13 @@ fn is_token(bare: &str) -> bool {
 }
 
 fn is_address(word: &str) -> bool {
+    look(word.len());
     word.contains("://") || without_scheme(word)
 }
 
 /// Whether it is an address like `host.test/verify`.
 fn without_scheme(word: &str) -> bool {
+    look(word.len());
     word.split_once('/').is_some_and(|(host, _)| {
         host.rsplit_once('.').is_some_and(|(before, last)| {
             !bare(before).is_empty() && last.chars().all(char::is_alphabetic) && !last.is_empty()
@@ -279,6 +290,7 @@ fn without_scheme(word: &str) -> bool {
 /// An address without what only its reader may know: user, query, fragment, and parts of the path that look like tokens
 /// or stand behind what may be done with one.
 fn without_tokens(word: &str) -> String {
+    look(word.len());
     let (scheme, rest) = match word.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None if without_scheme(word) => (String::new(), word),

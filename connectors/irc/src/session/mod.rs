@@ -19,6 +19,7 @@ mod ids;
 mod masking;
 #[cfg(test)]
 mod masking_growth;
+mod masking_work;
 mod members;
 mod messages;
 mod modes;

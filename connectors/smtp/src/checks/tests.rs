@@ -186,3 +186,48 @@ fn a_domain_proves_what_the_same_organization_registered() {
         assert!(!aligned(one, other), "{one} {other}");
     }
 }
+
+/// Processor time of this thread, ns: what else the machine does is not in it.
+fn spent() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Makes a mail of so many of something.
+type Shape<'a> = &'a dyn Fn(&str, usize) -> String;
+
+/// The library counts nothing, so this is about time: what is linear stays far below the bound, and a square is seconds.
+#[test]
+fn eight_times_the_mail_is_no_square_of_the_work() {
+    let signature = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=a.example; s=s; h=from; bh=AAAA; b=AAAA\r\n";
+    let header = |unit: &str, times: usize| format!("{signature}{}\r\nx\r\n", unit.repeat(times));
+    let value = |name: &'static str| {
+        move |unit: &str, times: usize| format!("{name}: {}\r\n\r\nx\r\n", unit.repeat(times))
+    };
+    let body = |unit: &str, times: usize| format!("{signature}From: a@a.example\r\n\r\n{}", unit.repeat(times));
+    let (from, dkim) = (value("From"), value("DKIM-Signature"));
+    let shapes: [(Shape<'_>, usize, &[&str]); 4] = [
+        (&header, 100, &["a:\r\n", "From: a@b\r\n", "x: \r\n y\r\n"]),
+        (&from, 200, &["a@b,", "<", "(", "\"", "=?", "a ", ":;", "\\"]),
+        (&dkim, 200, &["h=a:", "a=b;", ";", "=", "b=AAAA ", "v=1;", ":"]),
+        (&body, 40_000, &[" ", "a ", "\r\n", " \r\n", "a\r\n", "\t \r\n"]),
+    ];
+    for (shape, few, units) in shapes {
+        for unit in units {
+            let cost = |times: usize| {
+                let mail = shape(unit, times);
+                let run = |_| {
+                    let begun = spent();
+                    std::hint::black_box(AuthenticatedMessage::parse(mail.as_bytes()));
+                    spent() - begun
+                };
+                (0..4).map(run).min().unwrap()
+            };
+            let (one, eight) = (cost(few), cost(8 * few));
+            assert!(
+                eight <= 24 * one + 30_000_000,
+                "{unit:?}: {one} ns and {eight} ns"
+            );
+        }
+    }
+}

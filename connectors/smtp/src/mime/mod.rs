@@ -12,7 +12,7 @@ mod people;
 mod transfer;
 mod tree;
 mod words;
-mod work;
+pub(crate) mod work;
 
 use mail_parser::DateTime;
 use protocol::{MAX_MAIL_FILES, MAX_MAIL_TEXT, MailFile, Timestamp};

@@ -2,10 +2,10 @@
 
 /// So many bytes are looked at.
 #[cfg(not(test))]
-pub(super) const fn look(_: usize) {}
+pub(crate) const fn look(_: usize) {}
 
 #[cfg(test)]
-pub(super) use counting::{count, look};
+pub(crate) use counting::{count, look};
 
 #[cfg(test)]
 mod counting {
@@ -16,12 +16,12 @@ mod counting {
     }
 
     /// So many bytes are looked at.
-    pub(in super::super) fn look(bytes: usize) {
+    pub(crate) fn look(bytes: usize) {
         LOOKED_AT.set(LOOKED_AT.get() + bytes);
     }
 
     /// How many bytes some work looks at.
-    pub(in super::super) fn count(work: impl FnOnce()) -> usize {
+    pub(crate) fn count(work: impl FnOnce()) -> usize {
         LOOKED_AT.set(0);
         work();
         LOOKED_AT.get()

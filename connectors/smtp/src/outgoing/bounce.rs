@@ -2,6 +2,7 @@
 //! say no more than that delivery failed for good.
 
 use super::transport::enhanced;
+use crate::mime::work::look;
 use crate::mime::{Kind, Tree, decode};
 
 /// Longest reason, characters.
@@ -25,6 +26,7 @@ pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
         }
         let raw = tree.body(part);
         let raw = raw.get(..MAX_REPORT).unwrap_or(raw);
+        look(raw.len());
         let text = String::from_utf8_lossy(&decode(raw, &part.encoding)).into_owned();
         // The first block is about the report itself.
         let blocks = text.replace("\r\n", "\n");
@@ -35,6 +37,7 @@ pub(crate) fn failure(bytes: &[u8]) -> Option<String> {
 /// The reason of a block about a recipient, if it failed for good.
 fn failed(block: &str) -> Option<String> {
     let field = |name: &str| {
+        look(block.len());
         let mut lines = block.lines().skip_while(|line| {
             !line
                 .split_once(':')
@@ -67,6 +70,7 @@ fn failed(block: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::failure;
+    use crate::mime::work::count;
 
     fn report(action: &str, status: &str) -> String {
         // The form of RFC 3464, appendix D.
@@ -80,6 +84,37 @@ mod tests {
              Last-Attempt-Date: Thu, 7 Jul 1994 17:15:49 -0400\r\n\r\n\
              --x\r\ncontent-type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody\r\n--x--\r\n"
         )
+    }
+
+    #[test]
+    fn twice_the_report_is_twice_the_work() {
+        let report = |more: &str| {
+            format!("Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{more}")
+        };
+        let parts = |more: &str| {
+            format!("Content-Type: multipart/report; boundary=x\r\n\r\n{more}\r\n--x--\r\n")
+        };
+        for unit in [
+            "Action: failed\r\n",
+            "Action: failed\r\n\r\n",
+            "Status: 5.1.1\r\n\r\n",
+            "Action: failed\r\nStatus: 4.0.0\r\n\r\n",
+            "Action:\r\n failed\r\n",
+            "Action: failed\r\nStatus: 5\r\n a\r\n",
+            "\r\n",
+            "\n\n",
+            " ",
+            ":",
+            "=",
+        ] {
+            let steps = |times: usize| count(|| drop(failure(report(&unit.repeat(times)).as_bytes())));
+            let (one, two) = (steps(2_000), steps(4_000));
+            assert!(two <= 2 * one + 1_000, "{unit:?}: {one} and {two}");
+        }
+        let unit = "--x\r\nContent-Type: message/delivery-status\r\n\r\nAction: x\r\n\r\n";
+        let steps = |times: usize| count(|| drop(failure(parts(&unit.repeat(times)).as_bytes())));
+        let (one, two) = (steps(300), steps(600));
+        assert!(two <= 2 * one + 1_000, "{one} and {two}");
     }
 
     #[test]

@@ -29,6 +29,55 @@ fn refusal(value: Value) -> String {
     ack["error"].as_str().unwrap().to_owned()
 }
 
+/// A request with so many of something.
+type Ask<'a> = &'a dyn Fn(usize) -> Value;
+
+#[test]
+fn twice_the_request_is_twice_the_work() {
+    let request = |key: &str, value: Value| {
+        let mut request = json!({"@context": ctx(), "type": "send", "actor": "a@irc.example",
+            "target": "#b@irc.example", "object": "x"});
+        request[key] = value;
+        request
+    };
+    let properties = |n: usize| {
+        let properties = (0..n).map(|n| (n.to_string(), n.into()));
+        Value::Object(properties.collect())
+    };
+    let deep = |n: usize| {
+        // Deeper ones are no JSON to the parser.
+        let levels = n.min(100);
+        (0..levels).fold(json!("x"), |inner, _| json!({"type": "room", "object": inner}))
+    };
+    let asks: [Ask<'_>; 10] = [
+        &|n| {
+            let mut all = properties(n);
+            all["type"] = "send".into();
+            all
+        },
+        &|n| request("@context", vec!["https://x.example"; n].into()),
+        &|n| request("@context", json!(["x".repeat(n), "y", "z"])),
+        &|n| request("actor", "a".repeat(n).into()),
+        &|n| request("actor", json!({"id": "a@irc.example", "more": properties(n)})),
+        &|n| request("target", format!("#{}@irc.example", "a/".repeat(n)).into()),
+        &|n| request("target", "\u{7}".repeat(n).into()),
+        &|n| request("target", properties(n)),
+        &|n| request("object", properties(n)),
+        &|n| request("object", deep(n)),
+    ];
+    for (which, ask) in asks.into_iter().enumerate() {
+        let steps = |n: usize| {
+            let asked = ask(n);
+            crate::work::count(|| drop(message(asked)))
+        };
+        let (one, two) = (steps(2_000), steps(4_000));
+        assert!(two <= 2 * one + 1_000, "{which}: {one} and {two}");
+    }
+    // What is counted is what is there.
+    let seen = crate::work::count(|| drop(message(request("object", properties(2_000)))));
+    assert!(seen >= 2_000, "{seen}");
+}
+
 #[test]
 fn the_three_spellings_of_rooms_mean_the_same() {
     for (id, spelling) in [
