@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use encoding::decoded;
 pub use filter::{Filter, InvalidFilter, MAX_PATTERNS};
 pub use kosmos::is_get as is_event_by_get;
-pub use parse::parse as parse_json;
+pub use parse::{parse as parse_json, parse_whole as parse_whole_json};
 pub use payload::form;
 pub use template::{InvalidTemplate, MAX_TEMPLATE, Template};
 pub use text::{MAX_LINE, MAX_LINES, say};

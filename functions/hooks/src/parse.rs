@@ -33,24 +33,38 @@ const TEXT: usize = 16;
 /// If it is no JSON, or would take too much memory.
 pub fn parse(bytes: &[u8]) -> Result<Value, Unreadable> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let error = match read(bytes) {
+    let error = match read(bytes, MAX_MEMORY, MAX_TEXT) {
         Ok(value) => return Ok(value),
         Err(Failed::Memory) => return Err(too_much()),
         Err(Failed::Syntax(error)) => error,
     };
-    match repaired(bytes).map(|repaired| read(&repaired)) {
+    match repaired(bytes).map(|repaired| read(&repaired, MAX_MEMORY, MAX_TEXT)) {
         Some(Ok(value)) => Ok(value),
         Some(Err(Failed::Memory)) => Err(too_much()),
-        _ => Err(Unreadable::Malformed(format!(
-            "the body is not JSON: {error}"
-        ))),
+        _ => Err(malformed(&error)),
     }
 }
 
+/// Parses JSON as it is, texts of any length included, that takes at most so many bytes of memory.
+///
+/// # Errors
+/// If it is no JSON, or would take more ([`Unreadable::TooLarge`]).
+pub fn parse_whole(bytes: &[u8], most: usize) -> Result<Value, Unreadable> {
+    read(bytes, most, usize::MAX).map_err(|failed| match failed {
+        Failed::Memory => too_much(),
+        Failed::Syntax(error) => malformed(&error),
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> Unreadable {
+    Unreadable::Malformed(format!("the body is not JSON: {error}"))
+}
+
 fn too_much() -> Unreadable {
-    Unreadable::TooLarge(format!(
-        "the body has so many fields and values that it would take more than {MAX_MEMORY} bytes of memory; send less at once"
-    ))
+    Unreadable::TooLarge(
+        "the body has so many fields and values that it would take too much memory; send less at once"
+            .to_owned(),
+    )
 }
 
 enum Failed {
@@ -58,10 +72,11 @@ enum Failed {
     Memory,
 }
 
-fn read(bytes: &[u8]) -> Result<Value, Failed> {
+fn read(bytes: &[u8], most: usize, longest: usize) -> Result<Value, Failed> {
     look(bytes.len());
     let budget = Budget {
-        left: Cell::new(MAX_MEMORY),
+        longest,
+        left: Cell::new(most),
         spent: Cell::new(false),
     };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -105,6 +120,8 @@ fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// How much may still be taken. A visitor that makes values of what it sees.
 struct Budget {
+    /// Longer texts are cut.
+    longest: usize,
     left: Cell<usize>,
     spent: Cell<bool>,
 }
@@ -161,7 +178,7 @@ impl<'de> Visitor<'de> for &Budget {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        let mut end = text.len().min(MAX_TEXT);
+        let mut end = text.len().min(self.longest);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
@@ -235,6 +252,20 @@ mod tests {
             let refused = many(item, times);
             assert!(matches!(refused, Err(Unreadable::TooLarge(_))), "{item}");
         }
+        // What is wanted whole is whole, or not read.
+        let whole = format!("[\"{}\",{{\"a\":1.5}}]", "ä".repeat(MAX_TEXT));
+        assert_eq!(
+            parse_whole(whole.as_bytes(), MAX_MEMORY),
+            Ok(serde_json::from_str(&whole).unwrap())
+        );
+        assert!(matches!(
+            parse_whole(whole.as_bytes(), MAX_TEXT),
+            Err(Unreadable::TooLarge(_))
+        ));
+        assert!(matches!(
+            parse_whole(b"\"a\nb\"", MAX_MEMORY),
+            Err(Unreadable::Malformed(_))
+        ));
         let long = parse(format!("\"{}\"", "ä".repeat(MAX_TEXT)).as_bytes()).unwrap();
         assert_eq!(long.as_str().map(str::len), Some(MAX_TEXT));
     }

@@ -2,13 +2,38 @@
 
 use std::collections::HashSet;
 
+use hooks::Unreadable;
 use protocol::{ArchiveMessage, ArchiveTarget, DailyArchive, Day, Timestamp};
 use serde_json::{Map, Value};
+
+use crate::kernel::work::look;
+
+/// The most memory that a document takes once it is read, in bytes. One that would take more continues in another, as one
+/// that is too long: its owner may write there what they like, and a few bytes can become very many.
+const MAX_MEMORY: usize = 64 * 1024 * 1024;
 
 /// A day's document that can be added to.
 #[derive(Clone, Debug)]
 pub(super) struct DayDocument {
     root: Map<String, Value>,
+}
+
+/// Why a document is no day that can be added to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NoDay {
+    /// It would take too much memory.
+    TooLarge,
+    /// It is something else.
+    Other,
+}
+
+/// Reads JSON of an archive, whoever wrote it, within the bound of memory.
+pub(super) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
+    look(bytes.len());
+    hooks::parse_whole_json(bytes, MAX_MEMORY).map_err(|error| match error {
+        Unreadable::TooLarge(_) => NoDay::TooLarge,
+        _ => NoDay::Other,
+    })
 }
 
 impl DayDocument {
@@ -21,16 +46,21 @@ impl DayDocument {
         Self { root }
     }
 
-    /// Reads a document; `None` if it is not an archive.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let Ok(Value::Object(root)) = serde_json::from_slice(bytes) else {
-            return None;
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// It is no archive, or too much.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, NoDay> {
+        let Value::Object(root) = read(bytes)? else {
+            return Err(NoDay::Other);
         };
-        let messages = root.get("today")?.get("messages")?.as_array()?;
-        messages
-            .iter()
-            .all(Value::is_object)
-            .then_some(Self { root })
+        let messages = root.get("today").and_then(|today| today.get("messages"));
+        let messages = messages.and_then(Value::as_array).ok_or(NoDay::Other)?;
+        if messages.iter().all(Value::is_object) {
+            Ok(Self { root })
+        } else {
+            Err(NoDay::Other)
+        }
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -54,6 +84,7 @@ impl DayDocument {
             .iter()
             .filter_map(|message| Some(message.get("id")?.as_str()?.to_owned()))
             .collect();
+        look(messages.len() + new.len());
         let before = messages.len();
         for message in new {
             let id = message.id.clone().unwrap_or_default();
@@ -64,7 +95,10 @@ impl DayDocument {
             }
         }
         if messages.len() > before {
-            messages.sort_by_key(time_of);
+            messages.sort_by_cached_key(|message| {
+                look(1);
+                time_of(message)
+            });
         }
         messages.len() - before
     }
@@ -128,6 +162,44 @@ mod tests {
     }
 
     #[test]
+    fn twice_the_day_is_twice_the_work() {
+        for unit in [
+            "{},",
+            r#"{"id":"a"},"#,
+            r#"{"date":"1970-01-01T00:00:00.005Z"},"#,
+            r#"{"timestamp":1},"#,
+            "[],",
+            "x",
+            "{\"a\":",
+        ] {
+            let steps = |times: usize| {
+                let text = format!("{{\"today\":{{\"messages\":[{}{{}}]}}}}", unit.repeat(times));
+                let work = || {
+                    let mut day = DayDocument::parse(text.as_bytes())?;
+                    Ok::<_, NoDay>(day.merge(&[message("new", 1)]))
+                };
+                crate::kernel::work::steps_of(|| drop(work())).0
+            };
+            let (one, two) = (steps(2_000), steps(4_000));
+            assert!(two <= 2 * one, "{unit:?}: {one} and {two}");
+        }
+    }
+
+    #[test]
+    fn what_would_take_too_much_memory_is_not_read() {
+        let many = r#"{"":0}"#.repeat(1_000_000).replace("}{", "},{");
+        let bytes = format!(r#"{{"today":{{"messages":[{many}]}}}}"#);
+        let found = DayDocument::parse(bytes.as_bytes()).map(|_| ());
+        assert_eq!(found, Err(NoDay::TooLarge));
+        // A long day is read.
+        let said: Vec<ArchiveMessage> = (0..20_000).map(|n| message(&n.to_string(), n)).collect();
+        let target = ArchiveTarget::Channel("#a".into());
+        let mut day = DayDocument::new("s", &target, "1970/01/01".parse().unwrap());
+        assert_eq!(day.merge(&said), said.len());
+        assert!(DayDocument::parse(&day.to_bytes()).is_ok());
+    }
+
+    #[test]
     fn knows_what_is_no_archive() {
         for bad in [
             "",
@@ -138,11 +210,12 @@ mod tests {
             "{\"today\":{\"messages\":[1]}}",
             "{\"today\":{\"messages\":[]",
         ] {
-            assert!(DayDocument::parse(bad.as_bytes()).is_none(), "{bad}");
+            let found = DayDocument::parse(bad.as_bytes()).map(|_| ());
+            assert_eq!(found, Err(NoDay::Other), "{bad}");
         }
         let target = ArchiveTarget::Channel("#a".into());
         let new = DayDocument::new("s", &target, "1970/01/01".parse().unwrap());
-        assert!(DayDocument::parse(&new.to_bytes()).is_some());
+        assert!(DayDocument::parse(&new.to_bytes()).is_ok());
         let model: DailyArchive = serde_json::from_slice(&new.to_bytes()).unwrap();
         assert_eq!(model.name, "#a");
     }

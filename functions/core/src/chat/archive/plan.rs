@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use protocol::{ArchiveMeta, Day};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use storage_adapter::{Change, DocumentPath, TreeError, Version, WriteCondition};
 
-use super::day::DayDocument;
+use super::day::{self, DayDocument, NoDay};
 use super::day_store::{DayStore, Found};
 use super::links::{Doubt, Side, neighbour};
 use super::{Group, JSON, document};
@@ -83,8 +83,9 @@ async fn open_day<P: DayStore>(
             Found::Absent => (new(), WriteCondition::IfAbsent),
             Found::Here(bytes, content_type, version) => {
                 let document = match DayDocument::parse(&bytes) {
-                    Some(document) => document,
-                    None => {
+                    Ok(document) => document,
+                    Err(NoDay::TooLarge) => continue,
+                    Err(NoDay::Other) => {
                         plan.move_aside(&path, bytes, content_type, &version)?;
                         new()
                     }
@@ -166,9 +167,13 @@ async fn existing_day<P: DayStore>(
             return Ok(None);
         }
     };
-    let Some(document) = DayDocument::parse(&bytes) else {
-        plan.doubts.push(Doubt::NoArchive(path, version));
-        return Ok(None);
+    let document = match DayDocument::parse(&bytes) {
+        Ok(document) => document,
+        Err(NoDay::TooLarge) => return Ok(None),
+        Err(NoDay::Other) => {
+            plan.doubts.push(Doubt::NoArchive(path, version));
+            return Ok(None);
+        }
     };
     Ok(Some(Draft {
         path,
@@ -192,7 +197,11 @@ async fn plan_meta<P: DayStore>(
         Found::TooLarge => return Ok(()),
         Found::Absent => (None, WriteCondition::IfAbsent),
         Found::Here(bytes, content_type, version) => {
-            let meta = serde_json::from_slice::<Map<String, Value>>(&bytes).ok();
+            let meta = match day::read(&bytes) {
+                Ok(Value::Object(meta)) => Some(meta),
+                Err(NoDay::TooLarge) => return Ok(()),
+                _ => None,
+            };
             if meta.is_none() {
                 plan.move_aside(&path, bytes, content_type, &version)?;
             }
