@@ -38,7 +38,6 @@ const SMALL: usize = 20;
 const MAX_SUSPECTS: usize = 10_000;
 
 static NOT_NOTED: Seldom = Seldom::new();
-static ASIDE_FAILED: Seldom = Seldom::new();
 
 /// See the module.
 #[derive(Debug)]
@@ -86,8 +85,8 @@ impl Attempts {
     /// Publishes records, those that are suspected apart from others; one that is set aside is in `refused`.
     ///
     /// # Errors
-    /// Of the first request that fails, or of the disk, if something is suspected and its attempt cannot be noted. Everything
-    /// is to be sent again then, which ids make harmless.
+    /// Of the first request that fails, or of the disk, if something is suspected and its attempt cannot be noted, or it
+    /// cannot be set aside. Everything is to be sent again then, which ids make harmless.
     pub(super) async fn publish(
         self: &Arc<Self>,
         client: &FunctionsClient,
@@ -96,13 +95,16 @@ impl Attempts {
         let mut all = EventReceipt::default();
         for part in self.parts(records) {
             if part.tries >= MAX_TRIES {
-                for (id, record) in part.records {
-                    let tries = part.tries;
+                let tries = part.tries;
+                for (id, record) in &part.records {
+                    self.put_aside(id, record)?;
                     let reason = format!(
-                        "the process ended each of the {tries} times that it was published"
+                        "the process ended each of the {tries} times that it was published; it is set aside in {ASIDE}/ of the spool"
                     );
-                    all.refused.push(self.set_aside(id, record, &reason));
+                    let id = id.clone();
+                    all.refused.push(RefusedEvent { id, reason });
                 }
+                self.note_or_tell(&part, Note::stored).await;
                 continue;
             }
             if let Err(error) = self.change(&part, Note::begin).await {
@@ -123,10 +125,7 @@ impl Attempts {
                 Ok(_) => Note::stored,
                 Err(_) => Note::failed,
             };
-            if let Err(error) = self.change(&part, over).await {
-                // At worst it is suspected without need.
-                not_noted(&error);
-            }
+            self.note_or_tell(&part, over).await;
             let answer = answer?;
             all.stored += answer.stored;
             all.refused.extend(answer.refused);
@@ -187,6 +186,13 @@ impl Attempts {
         noted.await.map_err(io::Error::other)?
     }
 
+    /// As [`Self::change`]; what cannot be noted is at worst suspected without need.
+    async fn note_or_tell(self: &Arc<Self>, part: &Part<'_>, change: fn(&mut Note, Vec<String>)) {
+        if let Err(error) = self.change(part, change).await {
+            not_noted(&error);
+        }
+    }
+
     /// Sets an event aside on which the functions never answer, while they do on others.
     ///
     /// # Errors
@@ -211,17 +217,6 @@ impl Attempts {
         self.disk.make_folder(&dir)?;
         self.disk.sync_folder(&self.dir)?;
         self.disk.replace(&dir, &format!("{name}.json"), record)
-    }
-
-    fn set_aside(&self, id: String, record: &[u8], reason: &str) -> RefusedEvent {
-        if let Err(error) = self.put_aside(&id, record)
-            && let Some(left_out) = ASIDE_FAILED.say()
-        {
-            tracing::error!(id, %error, left_out, "an event cannot be set aside; it is dropped");
-        }
-        lock(&self.note).tries.remove(&id);
-        let reason = format!("{reason}; it is set aside in {ASIDE}/ of the spool");
-        RefusedEvent { id, reason }
     }
 
     fn write(&self, note: &Note) -> io::Result<()> {

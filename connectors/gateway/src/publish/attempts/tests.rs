@@ -144,6 +144,25 @@ async fn an_event_that_ends_the_process_is_set_aside_and_no_other() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_set_aside_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::new(kills).await;
+    let some = records(42..43);
+    for _ in 0..MAX_TRIES {
+        let answer = world.publish(&Disk::default(), dir.path(), &some).await;
+        assert!(answer.is_none());
+    }
+    let plan = Plan::default();
+    plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
+    let answer = world.publish(&plan.disk(), dir.path(), &some).await.unwrap();
+    assert!(matches!(answer, Err(Trouble::Disk(_))), "{answer:?}");
+    plan.clear();
+    let receipt = world.publish(&plan.disk(), dir.path(), &some).await.unwrap();
+    assert_eq!(receipt.unwrap().refused.len(), 1);
+    assert!(dir.path().join("aside/e42.json").exists());
+}
+
+#[tokio::test]
 async fn an_answer_ends_an_attempt_and_only_a_good_one_clears() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let some = records(42..43);
