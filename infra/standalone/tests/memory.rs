@@ -53,7 +53,13 @@ fn what_200_sign_ins_took_is_given_back() {
     println!(
         "before: {before} kB, at most: {peak} kB, after 200 sign-ins: {after} kB, then: {left:?} kB"
     );
-    assert!(peak >= before + LEAST_PEAK, "{peak} kB at most: nothing was hashed");
+    assert!(
+        peak >= before + LEAST_PEAK,
+        "{peak} kB at most: nothing was hashed"
+    );
     let now = memory(&server, "VmRSS");
-    assert!(left.is_some(), "{before} kB before, {now} kB after 200 sign-ins and a while");
+    assert!(
+        left.is_some(),
+        "{before} kB before, {now} kB after 200 sign-ins and a while"
+    );
 }

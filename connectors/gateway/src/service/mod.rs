@@ -183,7 +183,10 @@ impl GatewayService {
             parts.headers = kept;
             parts.extensions.insert(place);
         }
-        Ok(Request::from_parts(parts, BoundedBody::new(body, most, self.parts.body)))
+        Ok(Request::from_parts(
+            parts,
+            BoundedBody::new(body, most, self.parts.body),
+        ))
     }
 
     fn page<B>(&self, request: &Request<B>) -> Response<Body> {

@@ -204,13 +204,27 @@ fn eight_times_the_mail_is_no_square_of_the_work() {
     let value = |name: &'static str| {
         move |unit: &str, times: usize| format!("{name}: {}\r\n\r\nx\r\n", unit.repeat(times))
     };
-    let body = |unit: &str, times: usize| format!("{signature}From: a@a.example\r\n\r\n{}", unit.repeat(times));
+    let body = |unit: &str, times: usize| {
+        format!("{signature}From: a@a.example\r\n\r\n{}", unit.repeat(times))
+    };
     let (from, dkim) = (value("From"), value("DKIM-Signature"));
     let shapes: [(Shape<'_>, usize, &[&str]); 4] = [
         (&header, 100, &["a:\r\n", "From: a@b\r\n", "x: \r\n y\r\n"]),
-        (&from, 200, &["a@b,", "<", "(", "\"", "=?", "a ", ":;", "\\"]),
-        (&dkim, 200, &["h=a:", "a=b;", ";", "=", "b=AAAA ", "v=1;", ":"]),
-        (&body, 40_000, &[" ", "a ", "\r\n", " \r\n", "a\r\n", "\t \r\n"]),
+        (
+            &from,
+            200,
+            &["a@b,", "<", "(", "\"", "=?", "a ", ":;", "\\"],
+        ),
+        (
+            &dkim,
+            200,
+            &["h=a:", "a=b;", ";", "=", "b=AAAA ", "v=1;", ":"],
+        ),
+        (
+            &body,
+            40_000,
+            &[" ", "a ", "\r\n", " \r\n", "a\r\n", "\t \r\n"],
+        ),
     ];
     for (shape, few, units) in shapes {
         for unit in units {

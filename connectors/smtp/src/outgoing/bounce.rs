@@ -89,7 +89,9 @@ mod tests {
     #[test]
     fn twice_the_report_is_twice_the_work() {
         let report = |more: &str| {
-            format!("Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{more}")
+            format!(
+                "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{more}"
+            )
         };
         let parts = |more: &str| {
             format!("Content-Type: multipart/report; boundary=x\r\n\r\n{more}\r\n--x--\r\n")
@@ -107,7 +109,8 @@ mod tests {
             ":",
             "=",
         ] {
-            let steps = |times: usize| count(|| drop(failure(report(&unit.repeat(times)).as_bytes())));
+            let steps =
+                |times: usize| count(|| drop(failure(report(&unit.repeat(times)).as_bytes())));
             let (one, two) = (steps(2_000), steps(4_000));
             assert!(two <= 2 * one + 1_000, "{unit:?}: {one} and {two}");
         }

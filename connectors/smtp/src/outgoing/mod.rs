@@ -471,7 +471,12 @@ impl Outgoing {
                 ..
             }) => {
                 if let Some(left_out) = NOT_HEARD.say() {
-                    tracing::error!(id, detail, left_out, "the functions refuse to hear of a mail");
+                    tracing::error!(
+                        id,
+                        detail,
+                        left_out,
+                        "the functions refuse to hear of a mail"
+                    );
                 }
             }
             Err(error) => return Err(error.to_string()),

@@ -47,7 +47,10 @@ fn twice_the_request_is_twice_the_work() {
     let deep = |n: usize| {
         // Deeper ones are no JSON to the parser.
         let levels = n.min(100);
-        (0..levels).fold(json!("x"), |inner, _| json!({"type": "room", "object": inner}))
+        (0..levels).fold(
+            json!("x"),
+            |inner, _| json!({"type": "room", "object": inner}),
+        )
     };
     let asks: [Ask<'_>; 10] = [
         &|n| {
@@ -58,7 +61,12 @@ fn twice_the_request_is_twice_the_work() {
         &|n| request("@context", vec!["https://x.example"; n].into()),
         &|n| request("@context", json!(["x".repeat(n), "y", "z"])),
         &|n| request("actor", "a".repeat(n).into()),
-        &|n| request("actor", json!({"id": "a@irc.example", "more": properties(n)})),
+        &|n| {
+            request(
+                "actor",
+                json!({"id": "a@irc.example", "more": properties(n)}),
+            )
+        },
         &|n| request("target", format!("#{}@irc.example", "a/".repeat(n)).into()),
         &|n| request("target", "\u{7}".repeat(n).into()),
         &|n| request("target", properties(n)),

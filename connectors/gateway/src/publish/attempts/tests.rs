@@ -41,7 +41,8 @@ impl World {
                 let receipt = r#"{"stored":0}"#;
                 let length = receipt.len();
                 let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n");
-                let rest = format!("content-length: {length}\r\nconnection: close\r\n\r\n{receipt}");
+                let rest =
+                    format!("content-length: {length}\r\nconnection: close\r\n\r\n{receipt}");
                 let _ = stream.write_all((head + &rest).as_bytes()).await;
             }
         });
@@ -75,7 +76,10 @@ impl World {
         let mut batches = Vec::new();
         while let Ok(body) = self.bodies.try_recv() {
             let batch: Batch = serde_json::from_str(&body).unwrap();
-            let ids = batch.events.iter().map(|event| event["id"].as_str().unwrap());
+            let ids = batch
+                .events
+                .iter()
+                .map(|event| event["id"].as_str().unwrap());
             batches.push(ids.map(str::to_owned).collect());
         }
         batches
@@ -88,7 +92,9 @@ async fn read(stream: &mut TcpStream) -> String {
     loop {
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
             if length.is_some_and(|length| body.len() == length.parse::<usize>().unwrap()) {
                 return body.to_owned();
             }
@@ -154,10 +160,16 @@ async fn what_cannot_be_set_aside_waits() {
     }
     let plan = Plan::default();
     plan.set(Fault::after(0, usize::MAX, io::ErrorKind::StorageFull));
-    let answer = world.publish(&plan.disk(), dir.path(), &some).await.unwrap();
+    let answer = world
+        .publish(&plan.disk(), dir.path(), &some)
+        .await
+        .unwrap();
     assert!(matches!(answer, Err(Trouble::Disk(_))), "{answer:?}");
     plan.clear();
-    let receipt = world.publish(&plan.disk(), dir.path(), &some).await.unwrap();
+    let receipt = world
+        .publish(&plan.disk(), dir.path(), &some)
+        .await
+        .unwrap();
     assert_eq!(receipt.unwrap().refused.len(), 1);
     assert!(dir.path().join("aside/e42.json").exists());
 }
@@ -176,7 +188,11 @@ async fn an_answer_ends_an_attempt_and_only_a_good_one_clears() {
     assert!(matches!(answer, Err(Trouble::Functions(_))), "{answer:?}");
     assert_eq!(suspected(dir.path()), once, "neither more nor less");
     let mut storing = World::new(|_| Some(STORED)).await;
-    storing.publish(&disk, dir.path(), &some).await.unwrap().unwrap();
+    storing
+        .publish(&disk, dir.path(), &some)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(suspected(dir.path()), BTreeMap::new());
 }
 
@@ -185,7 +201,12 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::new(kills).await;
     let all = records(40..45);
-    assert!(world.publish(&Disk::default(), dir.path(), &all).await.is_none());
+    assert!(
+        world
+            .publish(&Disk::default(), dir.path(), &all)
+            .await
+            .is_none()
+    );
     let before = suspected(dir.path());
     assert_eq!(before.len(), 5);
     world.batches();
@@ -195,18 +216,28 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
     for _ in 0..3 {
         plan.set(full);
         let more = [records(0..3), all.clone()].concat();
-        let answer = world.publish(&plan.disk(), dir.path(), &more).await.unwrap();
+        let answer = world
+            .publish(&plan.disk(), dir.path(), &more)
+            .await
+            .unwrap();
         assert!(matches!(answer, Err(Trouble::Disk(_))), "{answer:?}");
         assert_eq!(world.batches(), [["e0", "e1", "e2"]]);
         assert!(plan.clear() > 0);
         assert_eq!(suspected(dir.path()), before);
     }
     // What was not begun is not suspected more once there is room again.
-    let attempts = Arc::new(Attempts::open(&plan.disk(), dir.path(), ChannelKeys::new(&world.client)));
+    let attempts = Arc::new(Attempts::open(
+        &plan.disk(),
+        dir.path(),
+        ChannelKeys::new(&world.client),
+    ));
     plan.set(full);
     assert!(attempts.publish(&world.client, &all).await.is_err());
     plan.clear();
-    attempts.publish(&world.client, &records(0..1)).await.unwrap();
+    attempts
+        .publish(&world.client, &records(0..1))
+        .await
+        .unwrap();
     assert_eq!(suspected(dir.path()), before);
 }
 

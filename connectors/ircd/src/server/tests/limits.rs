@@ -58,8 +58,16 @@ fn everything_has_an_end() {
     assert!(world.ask(alice, "PRIVMSG a,b,c,d,e :x")[0].contains(" 407 "));
     let list = |count: usize| format!("LIST {}", vec!["*a*"; count].join(","));
     let refused = world.ask(alice, &list(21));
-    assert!(refused.len() == 1 && refused[0].contains(" 407 "), "{refused:?}");
-    assert!(world.ask(alice, &list(20)).iter().any(|line| line.contains(" 322 alice #a ")));
+    assert!(
+        refused.len() == 1 && refused[0].contains(" 407 "),
+        "{refused:?}"
+    );
+    assert!(
+        world
+            .ask(alice, &list(20))
+            .iter()
+            .any(|line| line.contains(" 322 alice #a "))
+    );
 }
 
 #[test]

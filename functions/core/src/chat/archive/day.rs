@@ -20,7 +20,7 @@ pub(super) struct DayDocument {
 
 /// Why a document is no day that can be added to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum NoDay {
+pub(crate) enum NoDay {
     /// It would take too much memory.
     TooLarge,
     /// It is something else.
@@ -28,7 +28,7 @@ pub(super) enum NoDay {
 }
 
 /// Reads JSON of an archive, whoever wrote it, within the bound of memory.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
     look(bytes.len());
     hooks::parse_whole_json(bytes, MAX_MEMORY).map_err(|error| match error {
         Unreadable::TooLarge(_) => NoDay::TooLarge,
@@ -173,7 +173,10 @@ mod tests {
             "{\"a\":",
         ] {
             let steps = |times: usize| {
-                let text = format!("{{\"today\":{{\"messages\":[{}{{}}]}}}}", unit.repeat(times));
+                let text = format!(
+                    "{{\"today\":{{\"messages\":[{}{{}}]}}}}",
+                    unit.repeat(times)
+                );
                 let work = || {
                     let mut day = DayDocument::parse(text.as_bytes())?;
                     Ok::<_, NoDay>(day.merge(&[message("new", 1)]))
