@@ -9,9 +9,10 @@ import {
 } from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import type Owner from '@ember/owner';
+import { BLOCK, WINDOW } from 'subspace-client/lib/chat/row-keeper';
 import { setupApplicationTest } from '../helpers';
 import { arrival, said } from '../helpers/chat';
-import { changes, shows, texts } from '../helpers/rows';
+import { changes, rowsTouched, shows, texts } from '../helpers/rows';
 import { FakeServer } from '../helpers/server';
 
 module('Acceptance | rows of a room', function (hooks) {
@@ -117,6 +118,49 @@ module('Acceptance | rows of a room', function (hooks) {
     });
     assert.true(five <= 5 * line, `${five} nodes changed for five lines`);
     getSelection()!.removeAllRanges();
+  });
+
+  test('in a long room old rows go together, and no other row is touched', async function (assert) {
+    knowMarkers(this.owner);
+    await arrive(['alice', 'bob', 'carol']);
+    const now = Date.now();
+    let count = 0;
+    const talk = async (lines: number) => {
+      const people = ['bob', 'carol'];
+      server.socket.say(
+        ...Array.from({ length: lines }, () => {
+          count += 1;
+          const text = `line ${count}`;
+          return said(people[count % 2]!, '#general', text, now + count);
+        }),
+      );
+      await shows(`line ${count}`);
+      await settled();
+    };
+    await waitFor('[data-test-beginning]');
+    await talk(WINDOW + 3 * BLOCK);
+    await talk(1);
+    const rendered = () => findAll('[data-row]').length;
+    const most = WINDOW + BLOCK + 1;
+    assert.true(rendered() <= most, `${rendered()} rows`);
+
+    const lines = 2 * BLOCK;
+    let quiet = 0;
+    let gone = 0;
+    for (let n = 0; n < lines; n++) {
+      const { added, removed } = await rowsTouched(() => talk(1));
+      assert.strictEqual(added, 1, 'its own row and no other');
+      if (!removed) quiet += 1;
+      gone += removed;
+    }
+    assert.true(quiet >= lines - 3, `rows went with ${lines - quiet} lines`);
+    assert.true(gone <= lines + BLOCK, `${gone} rows went`);
+
+    for (let n = 0; n < 6; n++) {
+      const { added } = await rowsTouched(() => talk(10));
+      assert.strictEqual(added, 10, 'no row is moved');
+      assert.true(rendered() <= most, `${rendered()} rows`);
+    }
   });
 
   test('what comes under the eyes of the reader was never unread', async function (assert) {

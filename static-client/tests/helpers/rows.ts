@@ -38,3 +38,26 @@ export async function changes(work: () => Promise<void>) {
   }
   return changed.size;
 }
+
+/** How many rows a work puts into the page and takes out of it; one that is moved is both. */
+export async function rowsTouched(work: () => Promise<void>) {
+  const seen: MutationRecord[] = [];
+  const observer = new MutationObserver((records) => seen.push(...records));
+  observer.observe(document.querySelector('#ember-testing')!, {
+    subtree: true,
+    childList: true,
+  });
+  await work();
+  seen.push(...observer.takeRecords());
+  observer.disconnect();
+  const rows = (nodes: NodeList) =>
+    [...nodes].filter(
+      (node) => node instanceof Element && node.matches('[data-row]'),
+    ).length;
+  const sum = (of: (record: MutationRecord) => NodeList) =>
+    seen.reduce((total, record) => total + rows(of(record)), 0);
+  return {
+    added: sum(({ addedNodes }) => addedNodes),
+    removed: sum(({ removedNodes }) => removedNodes),
+  };
+}

@@ -23,6 +23,8 @@ export type Row =
   | {
       type: 'presence';
       key: string;
+      /** Of the first entry in it. */
+      id: string;
       at: number;
       phrases: string[];
       people: number;
@@ -95,6 +97,7 @@ export function buildRows(
         rows.push({
           type: 'presence',
           key: `presence:${entry.id}`,
+          id: entry.id,
           at: entry.at,
           phrases: [phrase(entry)],
           people: 1,
@@ -105,103 +108,6 @@ export function buildRows(
     rows.push({ type: 'event', key: entry.id, entry, text: eventText(entry) });
   }
   return rows;
-}
-
-/** What the rows of a room have in common. */
-export interface RowContext {
-  roomKey: string;
-  networkId: string;
-  /** In a channel, where mentions are marked. */
-  channel: boolean;
-  /** The reader's own. */
-  nick: string;
-  /** How the network compares names. */
-  casemapping: Casemapping;
-}
-
-/** A row with everything that it is rendered from. */
-export interface ShownRow {
-  key: string;
-  row: Row;
-  context: RowContext;
-}
-
-/**
- * Keeps rows that say the same as before as the same objects, so that the page leaves them alone: a line that comes
- * touches its own row.
- */
-export class RowKeeper {
-  #rows: ShownRow[] = [];
-  #entries: readonly Entry[] | undefined;
-  #range = '';
-  #context: RowContext | undefined;
-
-  /** The rows of `entries` from `start` up to `end`. */
-  rows(
-    entries: readonly Entry[],
-    start: number,
-    end: number,
-    context: RowContext,
-    when: Omit<RowOptions, 'casemapping'>,
-  ): ShownRow[] {
-    const kept = this.#keep(context);
-    const options = { ...when, casemapping: context.casemapping };
-    const range = `${start} ${end} ${options.dividerAt}`;
-    const same = this.#entries === entries && this.#range === range;
-    if (same && kept === this.#rows[0]?.context) return this.#rows;
-    this.#entries = entries;
-    this.#range = range;
-    const known = new Map(this.#rows.map((shown) => [shown.key, shown]));
-    this.#rows = buildRows(entries.slice(start, end), options).map((row) => {
-      const before = known.get(row.key);
-      return before?.context === kept && saysTheSame(before.row, row)
-        ? before
-        : { key: row.key, row, context: kept };
-    });
-    return this.#rows;
-  }
-
-  #keep(context: RowContext): RowContext {
-    const before = this.#context;
-    if (
-      before?.roomKey === context.roomKey &&
-      before.networkId === context.networkId &&
-      before.channel === context.channel &&
-      before.nick === context.nick &&
-      before.casemapping === context.casemapping
-    ) {
-      return before;
-    }
-    return (this.#context = context);
-  }
-}
-
-/** Whether two rows look the same; entries are never changed in place. */
-function saysTheSame(a: Row, b: Row): boolean {
-  switch (a.type) {
-    case 'divider':
-      return b.type === 'divider';
-    case 'day':
-      return b.type === 'day' && a.label === b.label;
-    case 'message':
-      return b.type === 'message' && a.entry === b.entry && a.head === b.head;
-    case 'code':
-      return (
-        b.type === 'code' &&
-        a.entry === b.entry &&
-        a.head === b.head &&
-        a.code === b.code
-      );
-    case 'event':
-      return b.type === 'event' && a.entry === b.entry && a.text === b.text;
-    case 'presence':
-      return (
-        b.type === 'presence' &&
-        a.at === b.at &&
-        a.phrases.length === b.phrases.length &&
-        a.phrases.every((phrase, index) => phrase === b.phrases[index])
-      );
-  }
 }
 
 function belongsTo(
