@@ -65,8 +65,9 @@ async function memory(session) {
 const row = (what, ...columns) =>
   console.log([what.padEnd(34), ...columns.map((column) => String(column).padStart(12))].join(''));
 
-function print(what, { nodes, changes, frames, tasks }, { heap, nodes: all }) {
-  row(what, nodes, changes, frames.p50, frames.p95, frames.max, tasks.count, tasks.max, heap, all);
+function print(what, { present, nodes, changes, frames, tasks }, { heap, nodes: all }) {
+  const { p50, p95, max } = frames;
+  row(what, nodes, changes, p50, p95, max, tasks.count, tasks.max, heap, present, all);
 }
 
 async function main() {
@@ -99,6 +100,7 @@ async function main() {
     'long tasks',
     'longest',
     'heap',
+    'in the page',
     'all nodes',
   );
 

@@ -2,18 +2,29 @@
 
 /** Starts counting; for `addInitScript` and `evaluate`. */
 export function startMeasuring() {
-  const seen = { nodes: new Set(), changes: 0, frames: [], tasks: [], shift: 0, shifts: [] };
+  const seen = { nodes: 0, changes: 0, frames: [], tasks: [], shift: 0, shifts: [] };
   window.measured = seen;
-  const add = (node) => {
-    seen.nodes.add(node);
-    seen.changes += 1;
-    node.childNodes.forEach(add);
+  // Weak, or what is measured would keep every row that was ever taken away.
+  const known = new WeakSet();
+  const within = (node, found) => {
+    found.add(node);
+    node.childNodes.forEach((child) => within(child, found));
   };
   const mutations = new MutationObserver((records) => {
+    // A row is put into the page before what is in it, so that its parts are told of again: each counts once. What is
+    // moved is both taken away and put in.
+    const [added, removed, changed] = [new Set(), new Set(), new Set()];
     for (const { type, target, addedNodes, removedNodes } of records) {
-      if (type === 'characterData') add(target);
-      addedNodes.forEach(add);
-      removedNodes.forEach(add);
+      if (type === 'characterData') changed.add(target);
+      addedNodes.forEach((node) => within(node, added));
+      removedNodes.forEach((node) => within(node, removed));
+    }
+    for (const nodes of [added, removed, changed]) {
+      seen.changes += nodes.size;
+      for (const node of nodes) {
+        if (!known.has(node)) seen.nodes += 1;
+        known.add(node);
+      }
     }
   });
   mutations.observe(document, { subtree: true, childList: true, characterData: true });
@@ -48,13 +59,17 @@ export function startMeasuring() {
   requestAnimationFrame(frame);
 }
 
-/** What was counted so far. */
+/** What was counted so far, and how many nodes the page has now. */
 export function measured() {
   const { nodes, changes, frames, tasks, shift, shifts } = window.measured;
   const sorted = [...frames].sort((a, b) => a - b);
   const at = (part) => Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0);
+  const walk = document.createTreeWalker(document);
+  let present = 1;
+  while (walk.nextNode()) present += 1;
   return {
-    nodes: nodes.size,
+    present,
+    nodes,
     changes,
     frames: { count: frames.length, p50: at(0.5), p95: at(0.95), max: at(1) },
     tasks: {
