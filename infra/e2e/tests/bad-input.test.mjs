@@ -7,6 +7,7 @@ import { Device } from '../harness/device.mjs';
 import { freePort } from '../harness/ports.mjs';
 import { Program } from '../harness/processes.mjs';
 import { Subspace, binary } from '../harness/subspace.mjs';
+import { until } from '../harness/until.mjs';
 
 const PASSWORD = 'correct horse battery';
 let browser, server, alice;
@@ -39,6 +40,32 @@ test('a wrong password', async () => {
   await device.picture('wrong-password');
   await device.signIn(server.origin, 'alice', PASSWORD);
   await device.chat();
+  await device.close();
+});
+
+test('strangers at the same address who take all connections', async () => {
+  let [going, full] = [true, false];
+  const occupied = (async () => {
+    while (going) {
+      const answer = await fetch(`${server.origin}/sockethub/?EIO=4&transport=polling`);
+      await answer.text();
+      if (answer.status !== 429) continue;
+      full = true;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  await until('all connections taken', () => full);
+  const device = await Device.open(browser, 'occupied');
+  const opened = [];
+  device.page.on('websocket', (socket) => opened.push(new URL(socket.url()).searchParams));
+  await device.signIn(server.origin, 'alice', PASSWORD);
+  await device.chat();
+  await device.online();
+  going = false;
+  await occupied;
+  const shown = opened.map((query) => query.has('ticket'));
+  assert.equal(shown[0], false, 'first without');
+  assert.ok(shown.includes(true), 'then with the ticket');
   await device.close();
 });
 

@@ -18,9 +18,11 @@ export interface SocketLike {
   disconnect(): unknown;
 }
 
+/** Opens a socket; `shown` is a ticket that is sent in the URL already, where the gateway sees it first. */
 export type OpenSocket = (
   url: string,
   auth: Record<string, unknown>,
+  shown?: string,
 ) => SocketLike;
 
 export type LinkStatus = 'connecting' | 'online' | 'offline';
@@ -38,6 +40,8 @@ export interface LinkEvents {
 /** The first pause before another attempt, and the longest, in ms. */
 export const FIRST_PAUSE = 500;
 export const LONGEST_PAUSE = 15_000;
+/** With this status the gateway refuses a handshake while too many connections without a ticket are open. */
+const TOO_MANY_REQUESTS = 429;
 /** How long an answer may take, in ms. */
 export const ACK_TIMEOUT = 20_000;
 
@@ -45,6 +49,11 @@ export const ACK_TIMEOUT = 20_000;
 export function pause(attempt: number, random: () => number): number {
   const whole = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1));
   return whole / 2 + (whole / 2) * random();
+}
+
+/** Why a socket could not be opened; `description` is the status of the answer to the handshake, if there was one. */
+interface ConnectError extends Error {
+  description?: unknown;
 }
 
 export class Link {
@@ -117,12 +126,21 @@ export class Link {
       if (current()) this.#later((error as Error).message);
       return;
     }
-    if (!current()) return;
-    const socket = this.#open(address.url, {
-      ticket: address.ticket,
-      mode: 'full',
-      since: this.#events.since(),
-    });
+    if (current()) this.#connect(address);
+  }
+
+  /**
+   * Opens a socket. Its ticket comes with the first message, as URLs are logged. If strangers occupy all connections
+   * without a ticket, the gateway refuses the handshake before that; then the ticket is shown in the URL, once.
+   */
+  #connect(address: ConnectorAddress, shown?: string) {
+    const generation = ++this.#generation;
+    const current = () => generation === this.#generation && !this.#stopped;
+    const socket = this.#open(
+      address.url,
+      { ticket: address.ticket, mode: 'full', since: this.#events.since() },
+      shown,
+    );
     this.#socket = socket;
     let refused = '';
     let batch: Activity[] = [];
@@ -157,8 +175,18 @@ export class Link {
       const sentence = said?.summary ?? said?.error;
       if (typeof sentence === 'string') refused = sentence;
     });
-    socket.on('connect_error', (error: Error) => {
-      broken(`Can't reach the gateway at ${address.url}: ${error.message}.`);
+    socket.on('connect_error', (error: ConnectError) => {
+      const full = error.description === TOO_MANY_REQUESTS;
+      if (full && shown === undefined && current()) {
+        socket.disconnect();
+        this.#connect(address, address.ticket);
+        return;
+      }
+      broken(
+        full
+          ? 'The gateway has too many connections at the moment.'
+          : `Can't reach the gateway at ${address.url}: ${error.message}.`,
+      );
     });
     socket.on('disconnect', () => {
       broken('The connection to the gateway was lost.');

@@ -30,10 +30,11 @@ const REPLAY_PATIENCE = 5000;
 /** One answer to `/api/tickets` serves several connectors that connect together, in ms. */
 const TICKETS_SHARED = 1000;
 
-const openSocket: OpenSocket = (url, auth) =>
+export const openSocket: OpenSocket = (url, auth, shown) =>
   io(url, {
     path: '/sockethub',
     auth,
+    query: shown === undefined ? {} : { ticket: shown },
     reconnection: false,
     forceNew: true,
     transports: ['websocket', 'polling'],

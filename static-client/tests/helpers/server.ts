@@ -14,11 +14,14 @@ type Ack = (error: Error | null, answer?: unknown) => void;
 export class FakeSocket implements SocketLike {
   connected = false;
   auth: Record<string, unknown>;
+  /** The ticket in the URL, if one is there. */
+  shown: string | undefined;
   sent: { activity: Activity; ack: Ack }[] = [];
   #listeners = new Map<string, ((...args: never[]) => void)[]>();
 
-  constructor(auth: Record<string, unknown>) {
+  constructor(auth: Record<string, unknown>, shown?: string) {
     this.auth = auth;
+    this.shown = shown;
   }
 
   on(event: string, listener: (...args: never[]) => void) {
@@ -49,6 +52,12 @@ export class FakeSocket implements SocketLike {
   open() {
     this.connected = true;
     this.#emit('connect');
+  }
+
+  /** The handshake is answered with a status, as the real client tells it. */
+  refuse(status: number) {
+    const error = new Error('xhr poll error');
+    this.#emit('connect_error', Object.assign(error, { description: status }));
   }
 
   say(...activities: Activity[]) {
@@ -231,8 +240,8 @@ export class FakeServer {
     );
   }
 
-  openSocket = (_: string, auth: Record<string, unknown>) => {
-    const socket = new FakeSocket(auth);
+  openSocket = (_: string, auth: Record<string, unknown>, shown?: string) => {
+    const socket = new FakeSocket(auth, shown);
     this.sockets.push(socket);
     return socket;
   };

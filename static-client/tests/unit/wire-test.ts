@@ -10,6 +10,7 @@ import {
   pause,
   UnknownOutcome,
 } from 'subspace-client/lib/link';
+import { openSocket } from 'subspace-client/services/gateway';
 import { FakeSocket } from '../helpers/server';
 
 const json = (body: unknown, status = 200) =>
@@ -110,8 +111,8 @@ module('Unit | link', function (hooks) {
     tickets = 0;
     ticket = () => Promise.resolve(`t${(tickets += 1)}`);
     link = new Link(
-      (_, auth) => {
-        const socket = new FakeSocket(auth);
+      (_, auth, shown) => {
+        const socket = new FakeSocket(auth, shown);
         sockets.push(socket);
         return socket;
       },
@@ -166,6 +167,61 @@ module('Unit | link', function (hooks) {
       ['t1', 't2'],
     );
     assert.strictEqual(sockets[1]!.auth['mode'], 'full');
+  });
+
+  test('a ticket is shown in the URL only after strangers kept it out', async function (assert) {
+    link.start();
+    await waitUntil(() => sockets.length === 1);
+    const [first] = sockets;
+    first!.refuse(429);
+    assert.strictEqual(sockets.length, 2, 'at once');
+    const second = sockets[1]!;
+    assert.deepEqual(
+      sockets.map(({ shown, auth }) => [shown, auth['ticket']]),
+      [
+        [undefined, 't1'],
+        ['t1', 't1'],
+      ],
+    );
+    assert.notOk(statuses.some((status) => status.startsWith('offline')));
+    // What the first one still says is ignored.
+    first!.break();
+    first!.refuse(429);
+    second.open();
+    assert.true(link.connected);
+    assert.strictEqual(sockets.length, 2);
+    assert.true(statuses.at(-1)!.startsWith('online'));
+    second.break();
+    link.hurry();
+    await waitUntil(() => sockets.length === 3);
+    assert.strictEqual(sockets[2]!.shown, undefined, 'and only for once');
+    sockets[2]!.refuse(429);
+    sockets[3]!.refuse(429);
+    assert.strictEqual(sockets.length, 4, 'it is not repeated without a pause');
+    assert.strictEqual(
+      statuses.at(-1),
+      'offline: The gateway has too many connections at the moment.',
+    );
+    link.hurry();
+    await waitUntil(() => sockets.length === 5);
+    sockets[4]!.refuse(502);
+    assert.strictEqual(sockets.length, 5, 'any other refusal is none of these');
+    assert.true(statuses.at(-1)!.includes("Can't reach the gateway"));
+  });
+
+  test('the socket of the gateway tells the status of a refused handshake', async function (assert) {
+    // The server of the tests has no gateway.
+    const socket = openSocket(location.origin, { ticket: 't' }, 'a ticket');
+    const error = await new Promise<{ description?: unknown }>((resolve) =>
+      socket.on('connect_error', resolve),
+    );
+    assert.strictEqual(error.description, 404);
+    const asked = performance
+      .getEntriesByType('resource')
+      .map(({ name }) => new URL(name))
+      .filter(({ pathname }) => pathname.startsWith('/sockethub/'));
+    assert.strictEqual(asked.at(-1)?.searchParams.get('ticket'), 'a ticket');
+    socket.disconnect();
   });
 
   test('without a ticket it says why and goes on trying', async function (assert) {
