@@ -8,6 +8,7 @@ import {
   trim,
 } from 'subspace-client/lib/chat/entries';
 import type { DraftRoom } from 'subspace-client/lib/chat/draft';
+import type { Entry } from 'subspace-client/lib/chat/types';
 import { Outbox, OUTBOX_LIMIT, localId } from 'subspace-client/lib/chat/outbox';
 import { LocalStore } from 'subspace-client/lib/local-store';
 import { arrival, at, entry, event, said, World } from '../helpers/chat';
@@ -112,6 +113,86 @@ module('Unit | entries', function () {
       world.room().entries.map(({ id }) => id),
       ['live:join:bob', 'later'],
     );
+  });
+
+  test('twins are at most five seconds apart, of one person, and one of them has no id', function (assert) {
+    const first = {
+      id: 'live:1',
+      kind: 'join',
+      from: 'Bob[',
+      at: 7000,
+    } as const;
+    const cases: [string, Partial<Entry>, boolean][] = [
+      ['five seconds before', { at: 2000 }, true],
+      ['and a moment', { at: 1999 }, false],
+      ['five seconds after', { at: 12_000 }, true],
+      ['and a moment', { at: 12_001 }, false],
+      ['in another stretch', { at: 4999 }, true],
+      ['as the network writes names', { at: 7001, from: 'bob{' }, true],
+      ['somebody else', { at: 7001, from: 'bob' }, false],
+      ['something else', { at: 7001, kind: 'leave' }, false],
+      ['both without an id', { at: 7001, id: 'live:2' }, true],
+    ];
+    for (const [why, change, twin] of cases) {
+      const world = new World();
+      const added = inRoom(world, (room) => {
+        addEntry(room, entry(first));
+        return addEntry(room, entry({ ...first, id: 'x', ...change }));
+      });
+      assert.strictEqual(added, !twin, why);
+    }
+    const world = new World();
+    const both = inRoom(world, (room) =>
+      mergeEntries(room, [
+        entry({ ...first, id: 'a' }),
+        entry({ ...first, id: 'b', at: 7001 }),
+      ]),
+    );
+    assert.strictEqual(both, 2, 'both have an id');
+    // What is forgotten is no twin any more.
+    const forgotten = inRoom(world, (room) => {
+      addEntry(room, entry({ ...first, at: 90_000 }));
+      trim(room, 0);
+      return addEntry(room, entry({ ...first, id: 'x', at: 90_000 }));
+    });
+    assert.true(forgotten);
+  });
+
+  test('a burst of events without ids costs as much for each as few do', function (assert) {
+    /** How often the entries of a room are read while so many people come and go at once, and the archive tells it. */
+    const reads = (people: number, named: (n: number) => string) => {
+      let count = 0;
+      const world = new World();
+      inRoom(world, (room) => {
+        room.entries = new Proxy(room.entries, {
+          get(entries, key, receiver) {
+            count += 1;
+            return Reflect.get(entries, key, receiver) as unknown;
+          },
+        });
+        const all = Array.from({ length: people }, (_, n) => ({
+          kind: n % 2 ? 'join' : 'leave',
+          from: named(n),
+          at: 1_000_000 + (4000 * n) / people,
+        })) as Partial<Entry>[];
+        all.forEach((one, n) =>
+          addEntry(room, entry({ ...one, id: `live:${n}` })),
+        );
+        mergeEntries(
+          room,
+          all.map((one, n) => entry({ ...one, id: `archived:${n}` })),
+        );
+        mergeEntries(
+          room,
+          all.map((one, n) => entry({ ...one, id: `before:${n}`, at: n })),
+        );
+      });
+      return count;
+    };
+    for (const named of [(n: number) => `p${n}`, () => 'bob']) {
+      const [few, many] = [reads(400, named), reads(800, named)];
+      assert.true(many <= 2.5 * few, `${few} reads, then ${many}`);
+    }
   });
 
   test('what is not confirmed stays below', function (assert) {

@@ -1,11 +1,9 @@
 /** Entries of a room: merged by id, in order of time. */
 
-import { same } from '../casemapping.ts';
 import type { DraftRoom } from './draft.ts';
+import { hasTwin, noteTwin } from './twins.ts';
 import { isSpoken, type Entry } from './types.ts';
 
-/** Live events without an id and their archived twins lie at most this far apart, in ms. */
-const TWIN_WINDOW = 5000;
 /** An own message can reach the server this much before the clock here said it was sent, in ms. */
 const CLOCK_SKEW = 60_000;
 
@@ -17,6 +15,7 @@ export function addEntry(room: DraftRoom, entry: Entry): boolean {
   let at = room.entries.length;
   while (at > 0 && comesAfter(room.entries[at - 1]!, entry)) at -= 1;
   room.entries.splice(at, 0, entry);
+  noteTwin(room, entry);
   return true;
 }
 
@@ -45,6 +44,7 @@ export function mergeEntries(
     if (room.ids.has(entry.id)) continue;
     room.ids.add(entry.id);
     room.entries.push(entry);
+    noteTwin(room, entry);
     added += 1;
   }
   if (added) {
@@ -61,26 +61,6 @@ export function mergeEntries(
     for (const entry of fresh) if (entry.own) settle(room, entry);
   }
   return added;
-}
-
-function hasTwin(room: DraftRoom, entry: Entry): boolean {
-  if (entry.kind === 'info' || entry.kind === 'error') return false;
-  for (let i = room.entries.length - 1; i >= 0; i--) {
-    const other = room.entries[i]!;
-    if (other.at < entry.at - TWIN_WINDOW && !other.delivery) return false;
-    const near = Math.abs(other.at - entry.at) <= TWIN_WINDOW;
-    const anonymous =
-      other.id.startsWith('live:') || entry.id.startsWith('live:');
-    if (
-      near &&
-      anonymous &&
-      other.kind === entry.kind &&
-      same(other.from, entry.from, room.casemapping)
-    ) {
-      return true;
-    }
-  }
-  return false;
 }
 
 /**
