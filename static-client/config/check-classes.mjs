@@ -4,7 +4,8 @@
  * - a name that has rules of its own (`.notice`) and also varies another (`.message.notice`);
  * - a name that has rules of its own in two files;
  * - a name of one part of the page (`dialogs.css`) that another part uses, where its rules were never meant;
- * - `:hover` that touch screens would keep.
+ * - `:hover` that touch screens would keep;
+ * - a file that `index.css` puts into no layer, which would win over all that are in one.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -110,7 +111,11 @@ function texts(folder, end) {
 }
 
 const sheets = texts(join(APP, 'css'), '.css');
+const index = sheets['index.css'];
 delete sheets['index.css'];
+const unlayered = Object.keys(sheets)
+  .filter((file) => !index.includes(`@import "./${file}" layer(`))
+  .map((file) => `index.css puts ${file} into no layer`);
 delete sheets['tokens.css'];
 const wrong = collisions(sheets, {
   ...texts(join(APP, 'components'), '.gts'),
@@ -119,6 +124,6 @@ const wrong = collisions(sheets, {
       ([name, text]) => [`templates/${name}`, text],
     ),
   ),
-});
+}).concat(unlayered);
 for (const sentence of wrong) console.error(sentence);
 process.exitCode = wrong.length ? 1 : 0;

@@ -131,7 +131,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       await picture('call-bar');
       await page.locator('[data-test-call-bar] .danger').click();
 
-      // A channel that one is not in stands among the others like any of them.
+      // No hole in the sidebar.
       if (narrow) await page.locator('[data-test-open-navigation]').click();
       const before = await page.locator('[data-test-room-link]').first().boundingBox();
       assert.ok(before.height <= 48, `${before.height} px`);
@@ -274,6 +274,10 @@ test('with forced colours one sees where one is', async () => {
     assert.notEqual(await style(page, selector, 'outlineStyle'), 'none', selector);
   };
   await outlined('.room-link.active');
+  for (const marked of ['.message.mention', '.message.notice .message-body']) {
+    assert.equal(await style(page, marked, 'borderInlineStartStyle'), 'solid', marked);
+    assert.notEqual(await style(page, marked, 'borderInlineStartWidth'), '0px', marked);
+  }
   await device.picture('pictures-forced-channel');
   await page.locator('[data-test-open-switcher]').click();
   await outlined('.list-item[aria-selected="true"]');
