@@ -400,7 +400,7 @@ pub async fn malformed_keys<S: ObjectStore>(store: &S) {
     for key in [
         "", "/", "/etc/x", "a//b", "a/", "..", "../x", "a/../b", "a/./b", "a/..", "a\0b",
     ] {
-        let refused = |error: &StoreError| matches!(error, StoreError::Denied(_));
+        let refused = |error: &StoreError| matches!(error, StoreError::Refused(_));
         let written = put(store, key, b"x", PutMode::Overwrite).await;
         assert!(written.as_ref().is_err_and(refused), "{key:?}: {written:?}");
         let read = store.get(key, GetOptions::default()).await;

@@ -15,6 +15,6 @@ pub use maybe_send::{MaybeSend, MaybeSync};
 pub use protocol::Gathered;
 pub use store::{
     BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
-    Versions, one_by_one,
+    Versions, Words, one_by_one,
 };
 pub use tree::*;

@@ -13,7 +13,8 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use crate::store::{
-    ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError, Versions,
+    BodyError, ByteStream, ETag, Entry, GetOptions, Object, ObjectStore, PutMode, StoreError,
+    Versions,
 };
 
 /// Entries of a listing at most.
@@ -31,6 +32,19 @@ pub struct Faults {
     /// Before and after it takes effect a request lets others go first up to so many times. Each
     /// is a point where a future may be dropped, as by a process that dies.
     pub delay: u8,
+    /// What is read breaks off in the middle of its body.
+    pub break_off: u8,
+}
+
+/// What goes wrong with one object and no other.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ObjectFault {
+    /// Reads, writes and deletions fail so; nothing happens.
+    Fails(StoreError),
+    /// Reads fail so.
+    Unreadable(StoreError),
+    /// Reads break off in the middle of the body.
+    BreaksOff,
 }
 
 /// How many requests there were.
@@ -66,6 +80,8 @@ struct State {
     objects: BTreeMap<String, (u64, Bytes)>,
     serial: u64,
     faults: Faults,
+    /// By what the keys begin with.
+    of_objects: BTreeMap<String, ObjectFault>,
     random: u64,
     requests: Requests,
     /// Bytes that all objects may take before documents are refused.
@@ -78,6 +94,7 @@ struct Fate {
     after: u8,
     refused: bool,
     lost: bool,
+    broken: bool,
 }
 
 impl MemoryStore {
@@ -114,6 +131,31 @@ impl MemoryStore {
         self.state().capacity = capacity;
     }
 
+    /// From now on this goes wrong with objects whose keys begin so; or nothing does any more.
+    pub fn set_fault_of(&self, prefix: &str, fault: Option<ObjectFault>) {
+        let mut state = self.state();
+        match fault {
+            Some(fault) => state.of_objects.insert(prefix.to_owned(), fault),
+            None => state.of_objects.remove(prefix),
+        };
+    }
+
+    fn fault_of(&self, key: &str) -> Option<ObjectFault> {
+        let state = self.state();
+        let mut faults = state.of_objects.iter();
+        let (_, fault) = faults.find(|(prefix, _)| key.starts_with(prefix.as_str()))?;
+        Some(fault.clone())
+    }
+
+    /// Fails if the key is none, or its object fails.
+    fn check(&self, key: &str) -> Result<(), StoreError> {
+        check_key(key)?;
+        match self.fault_of(key) {
+            Some(ObjectFault::Fails(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the number of requests since the last call.
     pub fn take_requests(&self) -> Requests {
         std::mem::take(&mut self.state().requests)
@@ -139,6 +181,8 @@ impl MemoryStore {
             after: draw(u64::from(faults.delay) + 1) as u8,
             refused: draw(100) < u64::from(faults.refuse),
             lost: draw(100) < u64::from(faults.lose_reply),
+            // Not drawn where there is no such fault, so that those that are drawn stay the same.
+            broken: faults.break_off > 0 && draw(100) < u64::from(faults.break_off),
         }
     }
 
@@ -204,15 +248,20 @@ fn digest(bytes: &[u8]) -> u64 {
 
 fn check_key(key: &str) -> Result<(), StoreError> {
     if key.contains('\0') || key.split('/').any(|name| matches!(name, "" | "." | "..")) {
-        return Err(StoreError::Denied("the key is malformed".to_owned()));
+        return Err(StoreError::refused("the key is malformed"));
     }
     Ok(())
 }
 
 impl ObjectStore for MemoryStore {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
-        check_key(key)?;
+        self.check(key)?;
         let fate = self.fate(|requests| requests.get += 1);
+        let broken = match self.fault_of(key) {
+            Some(ObjectFault::Unreadable(error)) => return Err(error),
+            Some(ObjectFault::BreaksOff) => true,
+            _ => fate.broken,
+        };
         let found = self
             .attempt(fate, |state| Ok(state.objects.get(key).cloned()))
             .await?;
@@ -227,7 +276,14 @@ impl ObjectStore for MemoryStore {
             start..clamp(range.end).max(start)
         });
         let chunk = bytes.slice(part);
-        let chunks = (!chunk.is_empty()).then_some(Ok(chunk));
+        let chunks = match (chunk.len(), broken) {
+            (0, false) => Vec::new(),
+            (_, false) => vec![Ok(chunk)],
+            (length, true) => {
+                let error = BodyError::Broken("injected: broken off".to_owned());
+                vec![Ok(chunk.slice(..length / 2)), Err(error)]
+            }
+        };
         Ok(Object {
             etag: etag(serial),
             length: length as u64,
@@ -241,7 +297,7 @@ impl ObjectStore for MemoryStore {
         mut body: ByteStream,
         mode: PutMode,
     ) -> Result<ETag, StoreError> {
-        check_key(key)?;
+        self.check(key)?;
         let fate = self.fate(|requests| requests.put += 1);
         let mut chunks = VecDeque::new();
         while let Some(chunk) = body.next().await.transpose()? {
@@ -283,7 +339,7 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        check_key(key)?;
+        self.check(key)?;
         let fate = self.fate(|requests| requests.delete += 1);
         self.attempt(fate, |state| {
             state.objects.remove(key);
@@ -296,7 +352,7 @@ impl ObjectStore for MemoryStore {
         if keys.is_empty() {
             return Ok(());
         }
-        keys.iter().try_for_each(|key| check_key(key))?;
+        keys.iter().try_for_each(|key| self.check(key))?;
         let fate = self.fate(|requests| requests.delete += 1);
         self.attempt(fate, |state| {
             keys.iter().for_each(|key| drop(state.objects.remove(key)));

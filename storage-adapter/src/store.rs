@@ -1,5 +1,6 @@
 //! The object store as the tree sees it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -71,9 +72,13 @@ pub enum StoreError {
     /// As [`StoreError::Unavailable`], of a store that is one account's own: nobody else is concerned.
     #[error("the object store is unavailable: {0}")]
     AccountUnavailable(String),
-    /// The store refuses; trying again is useless. Nothing happened.
+    /// The store gives no access: the credentials are wrong, or allow too little. Nothing happened.
+    #[error("the object store denies access: {0}")]
+    Denied(Words),
+    /// The store does not take this request, whoever sends it: the key is too long, the object too large, the disk read-only,
+    /// or the server does not know what it is asked for. Trying again is useless. Nothing happened.
     #[error("the object store refuses: {0}")]
-    Denied(String),
+    Refused(Words),
     /// There is no room: the disk is full, or keeps the rest for what must go on. Nothing happened.
     #[error("{0}")]
     Full(String),
@@ -81,9 +86,74 @@ pub enum StoreError {
     /// for its owner and says what to do. Trying again at once is useless. A write may have happened before that.
     #[error("{0}")]
     Account(String),
-    /// The body to be stored failed. Nothing happened.
+    /// The body that was given to be stored failed. Nothing happened. What a store has and cannot give to its end is
+    /// [`StoreError::Unavailable`].
     #[error(transparent)]
     Body(#[from] BodyError),
+}
+
+impl StoreError {
+    /// The store gives no access, in its words.
+    #[must_use]
+    pub fn denied(words: impl fmt::Display) -> Self {
+        Self::Denied(Words::new(words))
+    }
+
+    /// The store does not take a request, in its words.
+    #[must_use]
+    pub fn refused(words: impl fmt::Display) -> Self {
+        Self::Refused(Words::new(words))
+    }
+
+    /// Whether nobody is concerned but whom the object belongs to.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_) | Self::Account(_) | Self::AccountUnavailable(_)
+        )
+    }
+}
+
+/// What a store said of itself: a server's own words, cut and without anything that would end a line of a log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Words(String);
+
+impl Words {
+    /// The longest, in characters.
+    pub const MAX: usize = 400;
+
+    /// Takes words as they came.
+    #[must_use]
+    pub fn new(words: impl fmt::Display) -> Self {
+        let words = words.to_string();
+        let mut kept: String = words.chars().take(Self::MAX).collect();
+        if kept.len() < words.len() {
+            kept.push('…');
+        }
+        if kept.contains(char::is_control) {
+            let escape = |c: char| -> String {
+                match c.is_control() {
+                    true => c.escape_default().collect(),
+                    false => c.to_string(),
+                }
+            };
+            kept = kept.chars().map(escape).collect();
+        }
+        Self(kept)
+    }
+
+    /// Returns the words.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Conditions and part of a read.
@@ -105,8 +175,8 @@ pub struct Object {
     pub body: ByteStream,
 }
 
-impl std::fmt::Debug for Object {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object")
             .field("etag", &self.etag)
             .field("length", &self.length)
@@ -216,4 +286,20 @@ pub async fn one_by_one<S: ObjectStore>(store: &S, keys: &[String]) -> Result<()
         result = deleted.into_iter().fold(result, Result::and);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_and_stay_on_one_line() {
+        assert_eq!(Words::new("no such thing").as_str(), "no such thing");
+        let hostile = Words::new("a\nERROR forged\u{1b}[2J\0");
+        assert_eq!(hostile.as_str(), "a\\nERROR forged\\u{1b}[2J\\u{0}");
+        let long = Words::new("é".repeat(Words::MAX + 1));
+        assert_eq!(long.as_str().chars().count(), Words::MAX + 1);
+        assert!(long.as_str().ends_with('…'));
+        assert!(!Words::new("é".repeat(Words::MAX)).as_str().ends_with('…'));
+    }
 }

@@ -42,6 +42,7 @@ fn ten_writers_with_faults_and_crashes() {
                 refuse: [3, 6, 0][seed as usize % 3],
                 lose_reply: [3, 0, 4][seed as usize % 3],
                 delay: 3,
+                break_off: 0,
             },
             crash: [0, 0, 0, 0, 1, 0][seed as usize % 6],
             waiting: [Waiting::Woken, Waiting::Polling][usize::from(seed.is_multiple_of(5))],

@@ -48,12 +48,14 @@ const DELAYS: Faults = Faults {
     refuse: 0,
     lose_reply: 0,
     delay: 3,
+    break_off: 0,
 };
 const FAILURES: Faults = Faults {
     seed: 0,
     refuse: 5,
     lose_reply: 5,
     delay: 3,
+    break_off: 0,
 };
 
 #[test]

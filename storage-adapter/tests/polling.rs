@@ -21,6 +21,7 @@ const SLOW: Faults = Faults {
     refuse: 0,
     lose_reply: 0,
     delay: 3,
+    break_off: 0,
 };
 
 fn tree() -> Tree {

@@ -139,7 +139,7 @@ proptest! {
         let mut random = Random(seed);
         now(fill(&tree(&old, seed), &mut random, writes));
         let before = now(everything(&tree(&old, 2)));
-        let faults = |seed| Faults { seed, refuse: 3, lose_reply: 3, delay: 2 };
+        let faults = |seed| Faults { seed, refuse: 3, lose_reply: 3, delay: 2, break_off: 0 };
         let mut rounds = 0;
         loop {
             old.set_faults(faults(random.next()));

@@ -30,6 +30,10 @@ impl Host for WorkersHost {
     fn tell_damaged(&self, sentence: &str) {
         worker::console_error!("{sentence}");
     }
+
+    fn tell_store(&self, words: &str) {
+        worker::console_error!("requests fail because of the storage: {words}");
+    }
 }
 
 impl storage_adapter::Host for WorkersHost {

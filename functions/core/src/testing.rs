@@ -53,6 +53,8 @@ pub(crate) struct TestHost {
     pub(crate) network: Mutex<Option<Network>>,
     /// What the operator was told of damaged records.
     pub(crate) damaged: Mutex<Vec<String>>,
+    /// What the operator was told of the store.
+    pub(crate) troubles: Mutex<Vec<String>>,
     /// Whether waiting takes time.
     pub(crate) time_passes: AtomicBool,
     /// Buckets that accounts may have of their own, by name; another one cannot be reached.
@@ -103,6 +105,10 @@ impl Host for TestHost {
 
     fn tell_damaged(&self, sentence: &str) {
         self.damaged.lock().unwrap().push(sentence.to_owned());
+    }
+
+    fn tell_store(&self, words: &str) {
+        self.troubles.lock().unwrap().push(words.to_owned());
     }
 }
 
@@ -174,6 +180,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
         fetches: AtomicU64::new(0),
         network: Mutex::default(),
         damaged: Mutex::default(),
+        troubles: Mutex::default(),
         time_passes: AtomicBool::new(false),
         buckets: Mutex::default(),
     };
@@ -282,7 +289,8 @@ impl TestFunctions {
         let mut text = String::new();
         for key in self.memory().keys() {
             let object = block_on(self.memory().get(&key, GetOptions::default())).unwrap();
-            let bytes = block_on(crate::kernel::body::collect(object.body, u64::MAX)).unwrap();
+            let bytes = block_on(crate::kernel::body::collect(object.body, u64::MAX));
+            let bytes = bytes.unwrap().unwrap();
             text.push_str(&String::from_utf8_lossy(&bytes));
         }
         text

@@ -94,6 +94,10 @@ impl Host for NativeHost {
     fn tell_damaged(&self, sentence: &str) {
         tracing::warn!("{sentence}");
     }
+
+    fn tell_store(&self, words: &str) {
+        tracing::error!(reason = words, "requests fail because of the storage");
+    }
 }
 
 impl storage_adapter::Host for NativeHost {

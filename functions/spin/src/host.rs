@@ -87,6 +87,11 @@ impl Host for WasiHost {
     fn tell_damaged(&self, sentence: &str) {
         eprintln!("{sentence}");
     }
+
+    #[allow(clippy::print_stderr, reason = "the log of a component")]
+    fn tell_store(&self, words: &str) {
+        eprintln!("requests fail because of the storage: {words}");
+    }
 }
 
 async fn exchange(

@@ -125,8 +125,9 @@ pub(crate) fn before(error: impl Into<io::Error>) -> StoreError {
         Some(Errno::NOENT | Errno::NOTDIR) => StoreError::NotFound,
         // The last one: the file may not grow any more.
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => StoreError::Full(FULL.to_owned()),
-        Some(Errno::NAMETOOLONG) => StoreError::Denied("the key is too long".to_owned()),
-        Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => StoreError::Denied(error.to_string()),
+        Some(Errno::NAMETOOLONG) => StoreError::refused("the key is too long"),
+        Some(Errno::ROFS) => StoreError::refused(error),
+        Some(Errno::ACCESS | Errno::PERM) => StoreError::denied(error),
         _ => StoreError::Unavailable(error.to_string()),
     }
 }

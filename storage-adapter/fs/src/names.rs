@@ -42,7 +42,7 @@ pub(crate) fn check(key: &str) -> Result<(), StoreError> {
     let malformed =
         key.contains('\0') || key.split('/').any(|name| matches!(name, "" | "." | ".."));
     if malformed {
-        return Err(StoreError::Denied("the key is malformed".to_owned()));
+        return Err(StoreError::refused("the key is malformed"));
     }
     Ok(())
 }

@@ -12,8 +12,10 @@ pub(crate) enum Trouble {
     TooMany,
     /// The range lies outside of the object.
     Range,
-    /// Trying again is useless. Nothing happened.
+    /// The binding gives no access. Nothing happened.
     Denied(String),
+    /// Trying again is useless, whoever does. Nothing happened.
+    Refused(String),
     /// Something else; it may have happened.
     Unavailable(String),
 }
@@ -31,8 +33,10 @@ impl Trouble {
         match code(message) {
             Some(10_058) => Self::TooMany,
             Some(10_039) => Self::Range,
-            // Unauthorized, access denied, no such bucket, too large, name refused, not entitled.
-            Some(10_002 | 10_003 | 10_006 | 10_020 | 10_042 | 100_100) => Self::Denied(short()),
+            // Unauthorized, access denied, not entitled.
+            Some(10_002 | 10_003 | 10_042) => Self::Denied(short()),
+            // No such bucket, name refused, too large.
+            Some(10_006 | 10_020 | 100_100) => Self::Refused(short()),
             _ => Self::Unavailable(short()),
         }
     }
@@ -42,8 +46,9 @@ impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::TooMany => Self::Unavailable("R2 takes no more writes just now".to_owned()),
-            Trouble::Range => Self::Denied("R2 has no such range".to_owned()),
-            Trouble::Denied(message) => Self::Denied(message),
+            Trouble::Range => Self::refused("R2 has no such range"),
+            Trouble::Denied(message) => Self::denied(message),
+            Trouble::Refused(message) => Self::refused(message),
             Trouble::Unavailable(message) => Self::Unavailable(message),
         }
     }
@@ -69,7 +74,9 @@ mod tests {
             read("get: The requested range is not satisfiable (10039)"),
             Trouble::Range
         );
-        let denied = read("put: The specified bucket does not exist. (10006)");
+        let refused = read("put: The specified bucket does not exist. (10006)");
+        assert!(matches!(refused, Trouble::Refused(_)));
+        let denied = read("get: Access denied. (10003)");
         assert!(matches!(denied, Trouble::Denied(_)));
         for other in [
             "put: We encountered an internal error. Please try again. (10001)",

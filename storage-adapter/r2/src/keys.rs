@@ -19,16 +19,16 @@ pub(crate) type IsNormal = fn(&str) -> bool;
 /// Returns the key in the bucket.
 ///
 /// # Errors
-/// [`StoreError::Denied`] if the key is malformed, or too long for R2.
+/// [`StoreError::Refused`] if the key is malformed, or too long for R2.
 pub(crate) fn full(key: &str, is_normal: IsNormal) -> Result<String, StoreError> {
     let well_formed =
         !key.contains('\0') && key.split('/').all(|name| !matches!(name, "" | "." | ".."));
     if !well_formed {
-        return Err(StoreError::Denied("the key is malformed".to_owned()));
+        return Err(StoreError::refused("the key is malformed"));
     }
     let full = encode(key, is_normal);
     if full.len() > MAX_KEY_BYTES {
-        return Err(StoreError::Denied(format!(
+        return Err(StoreError::refused(format_args!(
             "a key of {} bytes is longer than the {MAX_KEY_BYTES} that R2 allows",
             full.len()
         )));

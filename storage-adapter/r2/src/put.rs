@@ -27,7 +27,7 @@ pub(crate) async fn put(
         PutMode::IfAbsent | PutMode::IfMatch(_) => {
             let bytes = body.take(MAX_CONDITIONAL).await?;
             if bytes.len() == MAX_CONDITIONAL && !body.take(1).await?.is_empty() {
-                return Err(StoreError::Denied(format!(
+                return Err(StoreError::refused(format_args!(
                     "an object that is written under a condition has at most {MAX_CONDITIONAL} bytes on R2"
                 )));
             }
@@ -136,7 +136,7 @@ async fn parts(
             return Ok(parts);
         }
     }
-    Err(StoreError::Denied(format!(
+    Err(StoreError::refused(format_args!(
         "R2 takes objects of at most {MAX_PARTS} parts"
     )))
 }

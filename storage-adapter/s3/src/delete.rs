@@ -55,5 +55,5 @@ impl<H: Host> Inner<H> {
 }
 
 fn malformed(error: BuildError) -> StoreError {
-    StoreError::Denied(error.to_string())
+    StoreError::refused(error)
 }

@@ -26,7 +26,9 @@ pub(crate) enum Kind {
     NotImplemented,
     /// There is no room. Nothing happened.
     Full,
-    /// Trying again is useless. Nothing happened.
+    /// This key gives no access to that. Nothing happened.
+    Denied,
+    /// Trying again is useless, whatever the key. Nothing happened.
     Refused,
     /// The server had no time. Nothing happened.
     Busy,
@@ -109,6 +111,10 @@ impl Failure {
             (412, _) => Kind::Precondition,
             (416, _) => Kind::Range,
             (501, _) | (_, "NotImplemented") => Kind::NotImplemented,
+            (401 | 403, _)
+            | (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "AccessDenied") => {
+                Kind::Denied
+            }
             (429, _)
             | (
                 _,
@@ -174,7 +180,8 @@ impl Failure {
                 "the disk is full: the object store takes no more ({})",
                 self.words
             )),
-            Kind::Range | Kind::Refused | Kind::NotImplemented => StoreError::Denied(self.words),
+            Kind::Denied => StoreError::denied(self.words),
+            Kind::Range | Kind::Refused | Kind::NotImplemented => StoreError::refused(self.words),
             Kind::Conflict | Kind::NoUpload | Kind::Busy | Kind::Unknown => {
                 StoreError::Unavailable(self.words)
             }
@@ -228,9 +235,12 @@ mod tests {
             (412, "PreconditionFailed", Kind::Precondition),
             (409, "ConditionalRequestConflict", Kind::Conflict),
             (416, "InvalidRange", Kind::Range),
-            (403, "AccessDenied", Kind::Refused),
-            (403, "", Kind::Refused),
-            (400, "ExpiredToken", Kind::Refused),
+            (403, "AccessDenied", Kind::Denied),
+            (403, "", Kind::Denied),
+            (401, "", Kind::Denied),
+            (400, "ExpiredToken", Kind::Denied),
+            (400, "InvalidRequest", Kind::Refused),
+            (405, "MethodNotAllowed", Kind::Refused),
             (400, "RequestTimeout", Kind::Busy),
             (301, "PermanentRedirect", Kind::Refused),
             (429, "", Kind::Busy),
@@ -253,6 +263,11 @@ mod tests {
         assert_eq!(
             said(404, "NoSuchBucket"),
             "the object store refuses: there is no bucket \"b\"; make it, or correct its name"
+        );
+        assert_eq!(
+            said(403, "AccessDenied"),
+            "the object store denies access: this access key may not do that in bucket \"b\" (AccessDenied); allow it \
+             to get, put, delete and list objects"
         );
         assert!(said(403, "SignatureDoesNotMatch").contains("secret access key"));
         assert!(said(400, "ExpiredToken").contains("session token"));

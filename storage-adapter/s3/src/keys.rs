@@ -16,14 +16,14 @@ pub(crate) fn is_well_formed(key: &str) -> bool {
 /// Returns the key in the bucket.
 ///
 /// # Errors
-/// [`StoreError::Denied`] if the key is malformed, or too long for S3.
+/// [`StoreError::Refused`] if the key is malformed, or too long for S3.
 pub(crate) fn full(prefix: &str, key: &str) -> Result<String, StoreError> {
     if !is_well_formed(key) {
-        return Err(StoreError::Denied("the key is malformed".to_owned()));
+        return Err(StoreError::refused("the key is malformed"));
     }
     let full = below(prefix, key);
     if full.len() > MAX_KEY_BYTES {
-        return Err(StoreError::Denied(format!(
+        return Err(StoreError::refused(format_args!(
             "a key of {} bytes is longer than the {MAX_KEY_BYTES} that S3 allows",
             full.len()
         )));
@@ -79,7 +79,7 @@ mod tests {
     fn what_is_no_key_is_refused() {
         for key in ["", "/", "a//b", "..", "a/./b", "a\0"] {
             assert!(
-                matches!(full("", key), Err(StoreError::Denied(_))),
+                matches!(full("", key), Err(StoreError::Refused(_))),
                 "{key:?}"
             );
         }

@@ -36,12 +36,13 @@ impl<H: Host> S3Store<H> {
 
     async fn try_out(&self, name: &str, version: &ETag) -> Result<Option<Conditions>, StoreError> {
         let inconsistent = |what: &str| {
-            StoreError::Denied(format!(
+            StoreError::refused(format_args!(
                 "{what} another object than was written just before"
             ))
         };
         let mut object = self.get(name, GetOptions::default()).await?;
-        let bytes = object.body.next().await.transpose()?;
+        let bytes = object.body.next().await.transpose();
+        let bytes = bytes.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         if &object.etag != version || bytes.as_deref() != Some(b"1") {
             return Err(inconsistent("the server gives"));
         }

@@ -110,7 +110,7 @@ impl<H: Host> Inner<H> {
             return self.put_whole(&key, first.bytes, &mode).await;
         }
         if whole_only {
-            return Err(StoreError::Denied(format!(
+            return Err(StoreError::refused(format_args!(
                 "this server decides conditions for objects of at most {size} bytes"
             )));
         }
@@ -232,7 +232,7 @@ pub(crate) fn next(failure: Failure, mode: &PutMode, more: bool, uncertain: &mut
         // An upload in parts is gone once it is completed.
         Kind::NoUpload if *uncertain => Next::Look,
         // Nothing had to be there: it is the key that the server does not understand.
-        Kind::NotFound if !*uncertain => Next::Fail(StoreError::Denied(format!(
+        Kind::NotFound if !*uncertain => Next::Fail(StoreError::refused(format_args!(
             "the server answers a write with 404, as if it had no place for this key ({}); it may not take every \
              character in keys (such as a line's end), and only another server does",
             failure.words
@@ -287,10 +287,10 @@ mod tests {
     #[test]
     fn an_answer_404_to_a_write_of_what_need_not_be_there_is_no_contention() {
         for mode in [PutMode::New, PutMode::IfAbsent, PutMode::Overwrite] {
-            let Next::Fail(StoreError::Denied(words)) = after_in(&mode, &[Kind::NotFound]) else {
+            let Next::Fail(StoreError::Refused(words)) = after_in(&mode, &[Kind::NotFound]) else {
                 panic!("{mode:?}");
             };
-            assert!(words.contains("404"), "{words}");
+            assert!(words.as_str().contains("404"), "{words}");
             assert!(matches!(
                 after_in(&mode, &[Kind::Unknown, Kind::NotFound]),
                 Next::Fail(StoreError::Unavailable(_))
@@ -322,6 +322,10 @@ mod tests {
         ));
         assert!(matches!(
             after(&[Kind::Busy, Kind::Refused]),
+            Next::Fail(StoreError::Refused(_))
+        ));
+        assert!(matches!(
+            after(&[Kind::Busy, Kind::Denied]),
             Next::Fail(StoreError::Denied(_))
         ));
     }

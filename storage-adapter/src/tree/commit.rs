@@ -246,7 +246,10 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             Err(error) => {
                 if matches!(
                     error,
-                    StoreError::Precondition | StoreError::Denied(_) | StoreError::Full(_)
+                    StoreError::Precondition
+                        | StoreError::Denied(_)
+                        | StoreError::Refused(_)
+                        | StoreError::Full(_)
                 ) {
                     for (intent, _) in outcomes {
                         intent.refused(&commit);

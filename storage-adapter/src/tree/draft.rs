@@ -10,7 +10,6 @@ use super::shard::names_below;
 use super::table::{Loaded, State};
 use super::types::{DocumentInfo, TreeError, Version, Written};
 use super::version;
-use crate::store::BodyError;
 
 /// What a retained version counts beside its bytes: its file, and its entry in a list.
 pub(super) const OVERHEAD: u64 = 4096;
@@ -109,8 +108,7 @@ impl Draft {
         state.check(&op.condition)?;
         state.check_clash(&op.path, names_below(&op.path).len())?;
         if version::time(&put.version.0).is_some_and(|made| made < too_old) {
-            let reason = "it took too long to arrive".to_owned();
-            return Err(BodyError::Broken(reason).into());
+            return Err(TreeError::Late);
         }
         Ok(())
     }

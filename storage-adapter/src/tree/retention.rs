@@ -13,7 +13,7 @@ use super::shard::{self, Shard};
 use super::table::{Loaded, Seen};
 use super::types::{Host, TreeError, Version, WriteCondition, Written};
 use super::{Storage, format, version};
-use crate::store::{Entry, GetOptions, ObjectStore, StoreError};
+use crate::store::{BodyError, Entry, GetOptions, ObjectStore, StoreError};
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -108,15 +108,13 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             Err(StoreError::NotFound) => return Err(TreeError::NotFound),
             object => object?,
         };
-        self.put(
-            account,
-            path,
-            &kept.info.content_type,
-            object.body,
-            condition,
-            quota,
-        )
-        .await
+        let (kind, bytes) = (&kept.info.content_type, object.body);
+        let written = self.put(account, path, kind, bytes, condition, quota).await;
+        written.map_err(|error| match error {
+            // It is the store that had the body, and not whoever asked.
+            TreeError::Body(BodyError::Broken(why)) => StoreError::Unavailable(why).into(),
+            error => error,
+        })
     }
 
     /// Removes the bytes of documents whose retention is over, and bytes and pages that no index

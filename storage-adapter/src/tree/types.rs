@@ -146,12 +146,16 @@ pub enum TreeError {
         /// The document's length in bytes.
         length: u64,
     },
-    /// The body to be stored failed; nothing happened.
+    /// The body that the caller gave failed; nothing happened.
     #[error(transparent)]
     Body(#[from] BodyError),
     /// Too many others write to the same module; nothing happened, try again (503).
     #[error("too many writes at once; try again")]
     Busy,
+    /// So much time passed between the first byte and the commit that the bytes may be swept; nothing happened, try
+    /// again (503).
+    #[error("it took too long until it could be stored, and nothing happened; try again")]
+    Late,
     /// The store failed. After [`StoreError::Unavailable`] a write may have happened; repeating
     /// it is safe.
     #[error(transparent)]

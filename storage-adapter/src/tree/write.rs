@@ -331,7 +331,9 @@ fn keys_of(account: &AccountName, ops: &[Op]) -> Vec<String> {
 
 fn nothing_happened(error: &TreeError) -> bool {
     match error {
-        TreeError::Store(StoreError::Denied(_) | StoreError::Full(_)) => true,
+        TreeError::Store(StoreError::Denied(_) | StoreError::Refused(_) | StoreError::Full(_)) => {
+            true
+        }
         TreeError::Store(_) | TreeError::Format(_) => false,
         _ => true,
     }

@@ -1,10 +1,11 @@
 //! The durable queue of connectors' tasks: `queue/<connector>/<id>.json`, one object a task.
 //!
-//! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it.
+//! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it. A record that
+//! the store does not give, though it gives others, waits where it is; those behind it do not.
 
 use bytes::Bytes;
 use protocol::{OutboxItem, OutboxTask};
-use storage_adapter::{BodyError, GetOptions, ObjectStore, PutMode, StoreError};
+use storage_adapter::{GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::connectors::Connectors;
 use crate::kernel::body::collect;
@@ -67,9 +68,12 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             let Some(entry) = entries.next() else {
                 break;
             };
-            // Another instance of the connector may have done it meanwhile.
-            if let Some(item) = self.task(&entry.key).await? {
-                items.push(item);
+            match self.task(&entry.key).await {
+                Ok(Some(item)) => items.push(item),
+                // Another instance of the connector may have done it meanwhile.
+                Ok(None) => {}
+                Err(error) if error.is_own() => {}
+                Err(error) => return Err(error),
             }
         }
         let more = entries.next().is_some();
@@ -87,15 +91,17 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.kernel.whose(key, error).await),
         };
         let bytes = match collect(object.body, MAX_ASIDE).await {
-            Ok(bytes) => bytes,
-            Err(BodyError::TooLarge { .. }) => Bytes::new(),
-            Err(error) => return Err(error.into()),
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => return Err(self.kernel.whose(key, error).await),
         };
         match serde_json::from_slice(&bytes) {
-            Ok(item) => Ok(Some(item)),
+            Ok(item) => {
+                self.kernel.note_mended(key);
+                Ok(Some(item))
+            }
             Err(error) => {
                 self.kernel.note_damage(key, &error);
                 let aside = keys::set_aside(key);

@@ -12,7 +12,7 @@ use protocol::{Registration, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use storage_adapter::{BodyError, ByteStream, ETag, GetOptions, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ByteStream, ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use self::described::Described;
 use crate::connectors::Connectors;
@@ -20,7 +20,7 @@ use crate::kernel::body::collect;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
-use crate::kernel::records::damaged;
+use crate::kernel::records::{damaged, too_large};
 
 /// The largest record of connectors that is read, in bytes: more than was ever written.
 const MAX_READ: u64 = 4 * 1024 * 1024;
@@ -86,7 +86,24 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             Err(StoreError::NotModified) => {
                 return Ok(known.map(|(known, _)| known).unwrap_or_default());
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                return match (known, self.kernel.whose(keys::CONNECTORS, error).await) {
+                    // As it was: the configured ones go on in any case.
+                    (Some((known, _)), error) if error.is_own() => {
+                        let mut known = Registry::clone(&known);
+                        known.damaged = Some(error.to_string());
+                        Ok(Arc::new(known))
+                    }
+                    (None, StoreError::Damaged(sentence)) => Ok(Arc::new(Registry {
+                        damaged: Some(sentence),
+                        ..Registry::default()
+                    })),
+                    (_, StoreError::AccountUnavailable(words)) => {
+                        Err(StoreError::Unavailable(words))
+                    }
+                    (_, error) => Err(error),
+                };
+            }
         };
         let registry = self.read_registry(object.body).await?;
         if let Some((known, _)) = known.filter(|_| registry.damaged.is_some()) {
@@ -104,19 +121,18 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
 
     /// Reads the record; of one that is damaged, or too large, what can be read.
     async fn read_registry(&self, body: ByteStream) -> Result<Registry, StoreError> {
-        let (bytes, error) = match collect(body, MAX_READ).await {
-            Ok(bytes) => match serde_json::from_slice(&bytes) {
+        let (bytes, error) = match collect(body, MAX_READ).await? {
+            Some(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(registry) => {
                     self.kernel.note_mended(keys::CONNECTORS);
                     return Ok(registry);
                 }
                 Err(error) => (bytes, error),
             },
-            Err(BodyError::TooLarge { limit }) => {
-                let error = format!("it is larger than {limit} bytes");
-                (Bytes::new(), serde_json::Error::custom(error))
+            None => {
+                let error = serde_json::Error::custom(too_large(MAX_READ));
+                (Bytes::new(), error)
             }
-            Err(error) => return Err(error.into()),
         };
         self.kernel.note_damage(keys::CONNECTORS, &error);
         let mut registry = Registry::readable(&bytes);

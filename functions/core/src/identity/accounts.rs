@@ -183,7 +183,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             password,
             self.kernel.random(),
         )
-        .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        .map_err(|error| {
+            StoreError::refused(format_args!("hashing the password failed: {error}"))
+        })?;
         let now = self.kernel.now();
         let written = self
             .kernel
@@ -211,7 +213,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             password,
             self.kernel.random(),
         )
-        .map_err(|error| StoreError::Denied(format!("hashing the password failed: {error}")))?;
+        .map_err(|error| {
+            StoreError::refused(format_args!("hashing the password failed: {error}"))
+        })?;
         let record = AccountRecord {
             version: 1,
             name: name.clone(),
@@ -253,7 +257,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         let claim = match self.kernel.load::<SetupClaim>(keys::SETUP).await {
             // Somebody claimed it. Who cannot be read; that nobody else may is what matters.
-            Err(StoreError::Damaged(_)) => return Ok(false),
+            Err(error) if error.is_own() => return Ok(false),
             claim => claim?,
         };
         let Some((claim, _)) = claim else {
@@ -261,7 +265,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         };
         // Whoever made the first account may be gone: the set-up does not come back.
         let done = match self.is_taken(&claim.account).await {
-            Err(StoreError::Damaged(_)) => true,
+            Err(error) if error.is_own() => true,
             taken => taken?,
         };
         self.set_up.store(done, Ordering::Relaxed);

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kernel::host::Host;
-use crate::kernel::records::{AccountRecord, Grant};
+use crate::kernel::records::{AccountRecord, Grant, too_large};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use protocol::{AccountName, BearerToken, Bounded, GrantKind, Scopes, Timestamp};
@@ -209,9 +209,12 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.kernel.whose(&key, error).await),
         };
-        let bytes = collect(object.body, MAX_GRANT).await?;
+        let Some(bytes) = collect(object.body, MAX_GRANT).await? else {
+            self.kernel.note_damage(&key, &too_large(MAX_GRANT));
+            return Ok(None);
+        };
         let mut grant = match serde_json::from_slice::<Grant>(&bytes) {
             Ok(grant) => grant,
             Err(error) => {

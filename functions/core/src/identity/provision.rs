@@ -84,14 +84,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .await
             .map_err(|error| match error {
                 CreateGrantError::Store(error) => error,
-                other => StoreError::Denied(other.to_string()),
+                other => StoreError::refused(other),
             })?;
         let token = token.to_string();
         let sealed = self
             .kernel
             .keys()
             .seal(account, PRIVATE_CONNECTION, &token, self.kernel.random())
-            .map_err(|error| StoreError::Denied(error.to_string()))?;
+            .map_err(StoreError::refused)?;
         Ok((grant.id, sealed))
     }
 
@@ -168,7 +168,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let (grant, sealed) = match self.token_for_private(account, &connection.name).await {
             Ok(made) => made,
             // As many grants as there may be, or disabled just now.
-            Err(StoreError::Denied(_)) => return Ok(false),
+            Err(StoreError::Refused(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
         let before = connection.password.clone();
@@ -197,8 +197,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn provision_all(&self) -> Result<(), StoreError> {
         for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
             match self.provision(account).await {
+                Ok(()) => {}
                 // That account waits; all others continue.
-                Ok(()) | Err(StoreError::Damaged(_)) => {}
+                Err(error) if error.is_own() => {}
                 Err(error) => return Err(error),
             }
         }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
-use storage_adapter::{BodyError, ByteStream, Gathered};
+use storage_adapter::{BodyError, ByteStream, Gathered, StoreError};
 
 /// The body of an answer.
 pub struct Body(Inner);
@@ -98,16 +98,26 @@ impl http_body::Body for Body {
     }
 }
 
-/// Reads a stream into memory.
-pub(crate) async fn collect(mut stream: ByteStream, limit: u64) -> Result<Bytes, BodyError> {
+/// Reads what the store has into memory; `None` if it has more than `limit` bytes.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] if it breaks off. Bodies of requests that break off are [`BodyError`]s: theirs is the mistake of
+/// whoever sent them, who is told not to send the same again, and this one is the store's.
+pub(crate) async fn collect(
+    mut stored: ByteStream,
+    limit: u64,
+) -> Result<Option<Bytes>, StoreError> {
     let mut all = Gathered::default();
-    while let Some(piece) = stream.next().await.transpose()? {
+    while let Some(piece) = stored.next().await {
+        let piece = piece.map_err(|error| {
+            StoreError::Unavailable(format!("what it has could not be read to its end: {error}"))
+        })?;
         if (all.len() + piece.len()) as u64 > limit {
-            return Err(BodyError::TooLarge { limit });
+            return Ok(None);
         }
         all.push(piece);
     }
-    Ok(all.finish())
+    Ok(Some(all.finish()))
 }
 
 #[cfg(test)]
@@ -121,18 +131,25 @@ mod tests {
     fn however_a_body_is_cut_into_pieces_its_limit_holds() {
         let collected = |lengths: &[usize]| {
             let pieces: Vec<_> = lengths.iter().map(|n| Ok(vec![b'a'; *n].into())).collect();
-            block_on(collect(Box::pin(stream::iter(pieces)), 4)).map(|bytes| bytes.len())
+            let all = block_on(collect(Box::pin(stream::iter(pieces)), 4)).unwrap();
+            all.map(|bytes| bytes.len())
         };
         for lengths in [&[4][..], &[3, 1], &[1, 2, 1], &[]] {
-            assert_eq!(collected(lengths).ok(), Some(lengths.iter().sum()));
+            assert_eq!(collected(lengths), Some(lengths.iter().sum()));
         }
         for lengths in [&[5][..], &[3, 2], &[1, 2, 2], &[9, 1]] {
-            let refused = collected(lengths);
-            assert!(
-                matches!(refused, Err(BodyError::TooLarge { limit: 4 })),
-                "{lengths:?}"
-            );
+            assert_eq!(collected(lengths), None, "{lengths:?}");
         }
+    }
+
+    #[test]
+    fn what_breaks_off_in_the_store_is_the_stores_failure() {
+        let broken = [
+            Ok(Bytes::from_static(b"{")),
+            Err(BodyError::Broken("reset".to_owned())),
+        ];
+        let error = block_on(collect(Box::pin(stream::iter(broken)), 4)).unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     }
 
     #[test]
@@ -150,7 +167,10 @@ mod tests {
                 (0..count).map(|_| Ok(Bytes::from_static(b"abc"))),
             ))
         };
-        assert_eq!(block_on(collect(pieces(2), 6)).unwrap(), "abcabc");
-        assert!(block_on(collect(pieces(2), 5)).is_err());
+        assert_eq!(
+            block_on(collect(pieces(2), 6)).unwrap().as_deref(),
+            Some(&b"abcabc"[..])
+        );
+        assert!(block_on(collect(pieces(2), 5)).unwrap().is_none());
     }
 }

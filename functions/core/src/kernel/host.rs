@@ -47,6 +47,9 @@ pub trait Host: storage_adapter::Host {
     /// Reports a record that cannot be read to the operator, in one sentence that names it; at most once an hour for each.
     fn tell_damaged(&self, _sentence: &str) {}
 
+    /// Reports to the operator why requests fail, in the store's own words; at most once a minute.
+    fn tell_store(&self, _words: &str) {}
+
     /// Returns whether [`Self::open_bucket`] can do it.
     fn opens_buckets(&self) -> bool {
         false

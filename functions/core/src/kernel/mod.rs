@@ -37,7 +37,7 @@ pub(crate) struct Kernel<S, H> {
     config: Config,
     keys: seal::Keys,
     guard: guard::Guard,
-    damage: records::Damage,
+    unread: records::Unread,
     /// Of all requests that are being answered.
     bodies: Arc<incoming::Held>,
 }
@@ -49,7 +49,7 @@ impl<S, H> Kernel<S, H> {
             storage,
             config,
             guard: guard::Guard::default(),
-            damage: records::Damage::default(),
+            unread: records::Unread::default(),
             bodies: Arc::default(),
         }
     }

@@ -12,14 +12,19 @@ use crate::kernel::etag::quoted;
 use crate::kernel::methods::Methods;
 
 /// Why a request gets another answer than it asked for.
+///
+/// Bodies of requests make mistakes of whoever sent them ([`BodyError`], 400 and 413); what the store cannot give to its end is
+/// [`StoreError::Unavailable`] instead, and a stored record that is too large is [`StoreError::Damaged`].
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) detail: Cow<'static, str>,
     /// A list, since there are two at most and failures are moved about a lot.
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Whether nobody else is concerned: the account's own store is what fails.
+    /// Whether nobody else is concerned: the account's own store, or a record of its own, is what fails.
     pub(crate) own: bool,
+    /// What the installation's store said, for its operator only.
+    pub(crate) store: Option<String>,
     /// Whether the installation's disk is full.
     full: bool,
 }
@@ -38,8 +43,27 @@ impl Failure {
             detail: detail.into(),
             headers: Vec::new(),
             own: false,
+            store: None,
             full: false,
         }
+    }
+
+    /// The installation's store fails: what it said is for the operator.
+    fn of_store(self, error: &StoreError) -> Self {
+        Self {
+            store: Some(error.to_string()),
+            ..self
+        }
+    }
+
+    /// Whether the installation's disk is full, which is everybody's trouble.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Returns the reason for operators' eyes.
+    pub(crate) fn reason(&self) -> &str {
+        self.store.as_deref().unwrap_or(&self.detail)
     }
 
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -174,6 +198,7 @@ impl From<StoreError> for Failure {
             },
             StoreError::Unavailable(_) => {
                 Self::busy("the object store does not answer right now; please try again")
+                    .of_store(&error)
             }
             // Whoever it belongs to waits; nobody else is concerned.
             StoreError::Damaged(detail) => Self {
@@ -182,8 +207,15 @@ impl From<StoreError> for Failure {
             },
             StoreError::Denied(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the object store refuses access; the operator must check its credentials and permissions",
-            ),
+                "the object store denies access; the operator must check its credentials and permissions, and finds \
+                 the reason in the log",
+            )
+            .of_store(&error),
+            StoreError::Refused(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the object store does not take this; the operator finds the reason in the log",
+            )
+            .of_store(&error),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the object store failed"),
         }
     }
@@ -225,6 +257,9 @@ impl From<TreeError> for Failure {
             TreeError::Busy => {
                 Self::busy("too many others write to the same module at once; please try again")
             }
+            TreeError::Late => Self::busy(
+                "it took too long until the document could be stored, and nothing was changed; please try again",
+            ),
             TreeError::Store(error) => error.into(),
             TreeError::Format(detail) => Self {
                 own: true,

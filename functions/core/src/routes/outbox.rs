@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use protocol::{Outbox, OutboxReceipt, OutboxTask};
-use storage_adapter::ObjectStore;
+use storage_adapter::{ObjectStore, StoreError};
 
 use crate::Functions;
 use crate::kernel::config::Connector;
@@ -46,7 +46,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         for (id, reason) in done.chain(refused) {
             check_id(id)?;
             let key = keys::task(&connector.id, id);
-            if let Some(item) = self.connectors.task(&key).await? {
+            let item = match self.connectors.task(&key).await {
+                // It is done all the same; nobody can tell any more what it was made from.
+                Err(StoreError::Damaged(_)) => None,
+                item => item?,
+            };
+            if let Some(item) = item {
                 // Before the task goes: whoever repeats what it was made from finds the one or the other.
                 match &item.task {
                     OutboxTask::Say(say) => self.webhooks.note_outcome(say, reason).await?,

@@ -79,7 +79,10 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let found = routes::find(parts.uri.path());
         let mut response = match self.route(&parts, found, body, client).await {
             Ok(response) => response,
-            Err(failure) => failure.into_response(),
+            Err(failure) => {
+                self.kernel.tell_trouble(&failure);
+                failure.into_response()
+            }
         };
         if !found.is_some_and(|(address, _)| address.is_page()) {
             cors::open(parts.headers.get(header::ORIGIN), response.headers_mut());

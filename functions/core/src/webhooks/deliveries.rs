@@ -60,7 +60,9 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let mut attempt = 0;
         loop {
             match self.try_take(account, hook, delivery).await {
-                Err(StoreError::Unavailable(_)) if attempt + 1 < ATTEMPTS => {
+                Err(StoreError::Unavailable(_) | StoreError::AccountUnavailable(_))
+                    if attempt + 1 < ATTEMPTS =>
+                {
                     self.kernel.back_off(attempt).await;
                     attempt += 1;
                 }

@@ -80,7 +80,7 @@ async fn large(store: &R2Store) {
     let refused = store
         .put("large/e", body(120, false), PutMode::IfAbsent)
         .await;
-    assert!(matches!(refused, Err(StoreError::Denied(_))));
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
 }
 
 fn chunk_byte(at: usize) -> u8 {

@@ -128,7 +128,9 @@ impl<S: ObjectStore, H: Host> DayStore for Home<'_, S, H> {
         match self.tree.read_document(self.account, path, &[], None).await {
             Ok(DocumentRead::Found { info, body, .. }) if info.length <= MAX_DAY => {
                 let bytes = collect(body, MAX_DAY).await?;
-                Ok(Found::Here(bytes, info.content_type, info.version))
+                Ok(bytes.map_or(Found::TooLarge, |bytes| {
+                    Found::Here(bytes, info.content_type, info.version)
+                }))
             }
             Ok(DocumentRead::Found { .. }) => Ok(Found::TooLarge),
             Ok(DocumentRead::NotModified(_)) | Err(TreeError::NotFound) => Ok(Found::Absent),

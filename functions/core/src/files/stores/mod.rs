@@ -30,6 +30,7 @@ use crate::kernel::body::collect;
 use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
+use crate::kernel::records::{damaged, too_large};
 use record::{StoreLocation, StoreRecord};
 
 /// For how long it is remembered where a tree is, in milliseconds.
@@ -130,6 +131,9 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         let known = match self.store.get(&key, options).await {
             Ok(object) => {
                 let bytes = collect(object.body, MAX_RECORD).await?;
+                let bytes = bytes.ok_or_else(|| {
+                    StoreError::Damaged(damaged(&key, &too_large(MAX_RECORD)))
+                })?;
                 Known {
                     record: StoreRecord::read(&key, &bytes)?,
                     etag: Some(object.etag),
@@ -170,7 +174,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// # Errors
     /// If the installation's store fails; [`StoreError::Account`] if the account's own cannot be opened.
     pub async fn tree(&self, account: &AccountName) -> Result<Tree<S, H>, StoreError> {
-        let known = self.places.known(account, false).await?;
+        let known = self.place_of(account).await?;
         let place = &known.record.place;
         if matches!(place, StoreLocation::Installation) {
             return Ok(self.trees.clone());
@@ -201,6 +205,25 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             .unwrap_or_else(PoisonError::into_inner);
         open.insert(account.clone(), (place.clone(), tree.clone()));
         Ok(tree)
+    }
+
+    /// Returns where the account's tree is. A record of it that cannot be read is this account's trouble.
+    async fn place_of(&self, account: &AccountName) -> Result<Arc<Known>, StoreError> {
+        let known = self.places.known(account, false).await;
+        let key = || keys::store(account);
+        match known {
+            Ok(known) => {
+                if self.kernel.damaged_records() > 0 {
+                    self.kernel.note_mended(&key());
+                }
+                Ok(known)
+            }
+            Err(StoreError::Damaged(sentence)) => {
+                self.kernel.note_unread(&key(), &sentence);
+                Err(StoreError::Damaged(sentence))
+            }
+            Err(error) => Err(self.kernel.whose(&key(), error).await),
+        }
     }
 
     /// Opens the store that a place is in.
@@ -243,13 +266,13 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     /// # Errors
     /// If the installation's store fails.
     pub async fn is_being_moved(&self, account: &AccountName) -> Result<bool, StoreError> {
-        let known = self.places.known(account, false).await?;
+        let known = self.place_of(account).await?;
         Ok(known.record.moving.is_some())
     }
 
     /// Returns whether the account's documents lie in the installation's store, whose quota is the operator's.
     pub(crate) async fn is_at_home(&self, account: &AccountName) -> Result<bool, StoreError> {
-        let known = self.places.known(account, false).await?;
+        let known = self.place_of(account).await?;
         Ok(matches!(known.record.place, StoreLocation::Installation))
     }
 }

@@ -41,7 +41,7 @@ impl StoreRecord {
         let record: Self = serde_json::from_slice(bytes)
             .map_err(|error| StoreError::Damaged(crate::kernel::records::damaged(key, &error)))?;
         if record.version > VERSION {
-            return Err(StoreError::Denied(format!(
+            return Err(StoreError::Damaged(format!(
                 "the record {key} is of version {}, and this program knows versions up to {VERSION}",
                 record.version
             )));

@@ -60,7 +60,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
     async fn check_open(&self, key: &str, fresh: bool) -> Result<Option<AccountName>, StoreError> {
         let mut names = key.split('/').skip(1);
         let Some(account) = names.next().and_then(|name| name.parse().ok()) else {
-            return Err(StoreError::Denied("the key is no tree's".to_owned()));
+            return Err(StoreError::refused("the key is no tree's"));
         };
         let is_head = names.next() == Some("index");
         let known = self.places.known(&account, fresh).await?;
@@ -94,7 +94,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
             return error;
         }
         match error {
-            StoreError::Denied(words) => StoreError::Account(format!(
+            StoreError::Denied(words) | StoreError::Refused(words) => StoreError::Account(format!(
                 "{OWN} refuses: {words}; correct it in the settings, under Storage"
             )),
             StoreError::Full(words) => StoreError::Account(format!(
@@ -131,9 +131,10 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
                 // The head is there already: nobody may conclude that nothing happened.
                 let open = self.check_open(key, true).await;
                 open.map_err(|error| match error {
-                    StoreError::Denied(words) | StoreError::Full(words) => {
-                        StoreError::Unavailable(words)
+                    StoreError::Denied(words) | StoreError::Refused(words) => {
+                        StoreError::Unavailable(words.to_string())
                     }
+                    StoreError::Full(words) => StoreError::Unavailable(words),
                     error => error,
                 })?;
                 Ok(etag)

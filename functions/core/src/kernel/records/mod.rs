@@ -2,14 +2,13 @@
 
 mod account;
 mod connection;
+mod unread;
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::kernel::host::Host;
 use bytes::Bytes;
-use protocol::{Backoff, Jitter, Timestamp};
+use protocol::{Backoff, Jitter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage_adapter::{ETag, GetOptions, MaybeSend, ObjectStore, PutMode, StoreError};
@@ -18,6 +17,7 @@ use crate::kernel::Kernel;
 use crate::kernel::body::collect;
 
 pub(crate) use account::{AccountRecord, ArchivePlace, Grant, Invite};
+pub(crate) use unread::{Unread, damaged, too_large};
 
 /// The largest record in bytes.
 const MAX_RECORD: u64 = 1024 * 1024;
@@ -28,48 +28,8 @@ const MAX_LISTED: usize = 100_000;
 /// How often a record is read, changed and written again when others write it at the same time.
 const MAX_ATTEMPTS: u32 = 12;
 
-/// For how long a damaged record is not spoken of again, in milliseconds: an hour.
-const SAID_MS: i64 = 60 * 60 * 1000;
 /// Waits after others changed a record at the same time.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(640));
-/// Damaged records that are remembered.
-const MAX_DAMAGED: usize = 1_000;
-
-/// Says that a record is damaged.
-pub(crate) fn damaged(key: &str, error: &serde_json::Error) -> String {
-    format!("the record {key} is damaged and waits for the operator to repair it: {error}")
-}
-
-/// Records that could not be read, and when that was said.
-#[derive(Debug, Default)]
-pub(crate) struct Damage(Mutex<BTreeMap<String, Timestamp>>);
-
-impl Damage {
-    /// Notes one; true if it is to be said.
-    fn note(&self, key: &str, now: Timestamp) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = |said: &Timestamp| (0..SAID_MS).contains(&(now.millis() - said.millis()));
-        if known.get(key).is_some_and(recent) {
-            return false;
-        }
-        if known.len() < MAX_DAMAGED || known.contains_key(key) {
-            known.insert(key.to_owned(), now);
-        }
-        true
-    }
-
-    /// One can be read (again).
-    fn mended(&self, key: &str) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.is_empty() {
-            known.remove(key);
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
 
 /// What a change of a record comes to.
 pub(crate) enum Edit<R> {
@@ -81,6 +41,10 @@ pub(crate) enum Edit<R> {
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Reads a record; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the store answers on other records and not on this one, nobody is concerned but whom it belongs to
+    /// ([`StoreError::is_own`]).
     pub(crate) async fn load<T: DeserializeOwned + MaybeSend>(
         &self,
         key: &str,
@@ -88,36 +52,20 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         let object = match self.storage.store().get(key, GetOptions::default()).await {
             Ok(object) => object,
             Err(StoreError::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.whose(key, error).await),
         };
-        let bytes = collect(object.body, MAX_RECORD).await?;
+        let bytes = match collect(object.body, MAX_RECORD).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Err(self.note_damage(key, &too_large(MAX_RECORD))),
+            Err(error) => return Err(self.whose(key, error).await),
+        };
         match serde_json::from_slice(&bytes) {
             Ok(record) => {
-                self.damage.mended(key);
+                self.note_mended(key);
                 Ok(Some((record, object.etag)))
             }
-            Err(error) => {
-                self.note_damage(key, &error);
-                Err(StoreError::Damaged(damaged(key, &error)))
-            }
+            Err(error) => Err(self.note_damage(key, &error)),
         }
-    }
-
-    /// Notes that a record cannot be read: the host says so, and metrics count it.
-    pub(crate) fn note_damage(&self, key: &str, error: &serde_json::Error) {
-        if self.damage.note(key, self.now()) {
-            self.storage.host().tell_damaged(&damaged(key, error));
-        }
-    }
-
-    /// Notes that a record can be read (again).
-    pub(crate) fn note_mended(&self, key: &str) {
-        self.damage.mended(key);
-    }
-
-    /// Returns how many records could not be read when they were looked at last.
-    pub(crate) fn damaged_records(&self) -> usize {
-        self.damage.count()
     }
 
     /// Reads what is only a note to ourselves, such as a counter: one that is damaged starts over. Returns how it is to be
@@ -141,8 +89,9 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         record: &T,
         mode: PutMode,
     ) -> Result<ETag, StoreError> {
-        let bytes = serde_json::to_vec(record)
-            .map_err(|error| StoreError::Denied(format!("the record {key}: {error}")))?;
+        let bytes = serde_json::to_vec(record).map_err(|error| {
+            StoreError::refused(format_args!("the record {key} cannot be written: {error}"))
+        })?;
         let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(bytes))]));
         self.storage.store().put(key, body, mode).await
     }
@@ -237,16 +186,34 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     }
 
     /// Reads all records below a prefix; those that vanish meanwhile are left out, and so are those that are damaged, so
-    /// that one does not hide all others.
+    /// that one does not hide all others. One that cannot be read just now is an error: it may count.
     pub(crate) async fn load_all<T: DeserializeOwned + MaybeSend>(
         &self,
         prefix: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        self.load_but(prefix, |error| matches!(error, StoreError::Damaged(_)))
+            .await
+    }
+
+    /// As [`Self::load_all`], of records that belong to different people: also one that cannot be read just now is left out.
+    pub(crate) async fn load_readable<T: DeserializeOwned + MaybeSend>(
+        &self,
+        prefix: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        self.load_but(prefix, StoreError::is_own).await
+    }
+
+    async fn load_but<T: DeserializeOwned + MaybeSend>(
+        &self,
+        prefix: &str,
+        is_left_out: fn(&StoreError) -> bool,
     ) -> Result<Vec<T>, StoreError> {
         let mut records = Vec::new();
         for key in self.list_keys(prefix).await? {
             match self.load(&key).await {
                 Ok(Some((record, _))) => records.push(record),
-                Ok(None) | Err(StoreError::Damaged(_)) => {}
+                Ok(None) => {}
+                Err(error) if is_left_out(&error) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -63,7 +63,9 @@ fn record(f: &TestFunctions) -> Bytes {
 
 fn read(f: &TestFunctions, key: &str) -> Bytes {
     let object = block_on(f.memory().get(key, GetOptions::default())).unwrap();
-    block_on(crate::kernel::body::collect(object.body, u64::MAX)).unwrap()
+    block_on(crate::kernel::body::collect(object.body, u64::MAX))
+        .unwrap()
+        .unwrap()
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn lost_replies_and_refusals_neither_lose_nor_double() {
             refuse: 15,
             lose_reply: 15,
             delay,
+            break_off: 15,
         };
         s.f.memory().set_faults(faults(0));
         let (mut known, mut said) = (Vec::new(), Vec::new());

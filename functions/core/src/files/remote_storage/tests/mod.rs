@@ -1,6 +1,7 @@
 //! The storage as it looks on the wire.
 
 mod access;
+mod refused;
 
 use crate::testing::{Reply, TestFunctions, functions, functions_with};
 

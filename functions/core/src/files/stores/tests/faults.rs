@@ -77,6 +77,7 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
         refuse: fail,
         lose_reply: fail,
         delay: 2,
+        break_off: 0,
     };
     alice.functions.memory().set_faults(faults(&mut random));
     mine.set_faults(faults(&mut random));
