@@ -102,6 +102,9 @@ pub struct RefusedEvent {
 pub struct Assignments {
     /// Every enabled connection of this connector, or of one account with `?account=`.
     pub assignments: Vec<Assignment>,
+    /// Accounts whose connections cannot be read just now: those that the connector keeps stay as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<AccountName>,
 }
 
 /// A connection that the connector keeps, with its secret in clear.

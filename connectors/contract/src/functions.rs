@@ -46,6 +46,8 @@ pub struct State {
     pub silent: Vec<String>,
     /// No batch gets an answer.
     pub mute: bool,
+    /// A batch with an event of one of these accounts is answered with 503.
+    pub unavailable: Vec<String>,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
     /// Messages of these accounts have to wait.
@@ -168,7 +170,11 @@ async fn answer(
             let mut state = state.lock().unwrap();
             let assignments = state.assignments.clone();
             state.holding += usize::from(state.hold.is_some());
-            (state.hold.take(), Assignments { assignments })
+            let assigned = Assignments {
+                assignments,
+                ..Assignments::default()
+            };
+            (state.hold.take(), assigned)
         };
         if let Some(held) = held {
             held.notified().await;
@@ -196,6 +202,13 @@ async fn answer(
             let ends = |event: &Event| state.silent.contains(&event.id);
             if state.mute || batch.events.iter().any(ends) {
                 return Err(std::io::Error::other("no answer"));
+            }
+            let fails = |event: &Event| {
+                let account = event.account.as_str();
+                state.unavailable.iter().any(|failing| failing == account)
+            };
+            if batch.events.iter().any(fails) {
+                return status(503);
             }
             let refused: Vec<_> = batch
                 .events
@@ -242,7 +255,11 @@ async fn answer(
             let wanted =
                 |a: &&Assignment| account.is_none_or(|account| a.account.as_str() == account);
             let assignments = state.assignments.iter().filter(wanted).cloned().collect();
-            json(serde_json::to_value(Assignments { assignments }).unwrap())
+            let assigned = Assignments {
+                assignments,
+                ..Assignments::default()
+            };
+            json(serde_json::to_value(assigned).unwrap())
         }
         (&Method::GET, "/connector/outbox") if parts.uri.query().is_none() => {
             json(serde_json::json!({"items": state.outbox}))

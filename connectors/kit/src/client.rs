@@ -97,6 +97,15 @@ impl FunctionsError {
                 }
         )
     }
+
+    /// Returns how long the functions asked to wait.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 impl FunctionsClient {
@@ -179,7 +188,12 @@ impl FunctionsClient {
             |account| format!("{}?account={account}", paths::ASSIGNMENTS),
         );
         let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
-        Ok(Assigned::read(answer.assignments.unwrap_or_default()))
+        let mut assigned = Assigned::read(answer.assignments.unwrap_or_default());
+        for account in answer.unclear {
+            tracing::warn!(%account, "the functions cannot read an account's connections now; they stay as they are");
+            assigned.unclear.push(account);
+        }
+        Ok(assigned)
     }
 
     /// Has a connection remembered: `POST /connector/assignments`.
@@ -395,6 +409,8 @@ impl FunctionsClient {
 #[derive(Deserialize)]
 struct Each {
     assignments: Option<Vec<Value>>,
+    #[serde(default)]
+    unclear: Vec<AccountName>,
     items: Option<Vec<Value>>,
     #[serde(default)]
     more: bool,
@@ -405,7 +421,7 @@ struct Each {
 pub struct Assigned {
     /// Those that can be understood.
     pub assignments: Vec<Assignment>,
-    /// Accounts of which something cannot be understood: their connections stay as they are.
+    /// Accounts of which something cannot be understood, or read by the functions: their connections stay as they are.
     pub unclear: Vec<AccountName>,
     /// Something cannot be understood, not even whose it is: nobody's connection is stopped.
     pub incomplete: bool,

@@ -30,12 +30,20 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             None => self.identity.account_names().await?,
         };
         let closed = self.identity.closed_accounts().await?;
-        let mut assignments = Vec::new();
+        let (mut assignments, mut unclear) = (Vec::new(), Vec::new());
         for account in accounts {
             if closed.contains(&account) {
                 continue;
             }
-            for mut connection in self.connections(&account).await? {
+            let connections = match self.connections(&account).await {
+                // Nobody else's have to wait for them.
+                Err(error) if error.is_own() && only.is_none() => {
+                    unclear.push(account);
+                    continue;
+                }
+                connections => connections?,
+            };
+            for mut connection in connections {
                 if connection.enabled && connection.connector == connector.id {
                     // Whoever revokes the token replaces it. That it is gone anyway is looked at for one account, not
                     // with a read for each of them.
@@ -48,7 +56,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 }
             }
         }
-        Ok(answer(StatusCode::OK, &Assignments { assignments }))
+        let assigned = Assignments {
+            assignments,
+            unclear,
+        };
+        Ok(answer(StatusCode::OK, &assigned))
     }
 
     /// Opens the secret of a connection. One that was sealed with another master key is left out: to

@@ -29,11 +29,15 @@ const AWAY_MS: i64 = 15_000;
 
 /// Seconds until it is worth trying again to write to a bucket of an account's own.
 const OWN_RETRY: u64 = 30;
+/// The same where the store did not take what is an account's, though it takes others'.
+const DOUBT_RETRY: u64 = 5;
+/// Accounts that the store fails, beyond those that it serves, at which the rest of a batch is not tried any more.
+const MAX_DOUBTS: usize = 2;
 
 /// Why messages of an account could not be archived.
 pub(super) enum Trouble {
-    /// The installation itself has a problem: the whole batch is to be sent again.
-    Everybody(Failure),
+    /// The store fails, for everybody or for this account only: how others fare tells.
+    Store(Failure),
     /// Only this account's archive cannot be written: everybody else's events continue.
     Account {
         /// One sentence, for the log of the connector.
@@ -52,7 +56,52 @@ impl<E: Into<Failure>> From<E> for Trouble {
                 retry_after: OWN_RETRY,
             };
         }
-        Self::Everybody(failure)
+        Self::Store(failure)
+    }
+}
+
+/// Where an account's messages belong.
+enum Place<'a> {
+    /// Into its storage here.
+    Here,
+    /// To another server, until an instant at the latest.
+    Away(&'a ArchivePlace, Timestamp),
+    /// The account's record cannot be read, so that nobody knows.
+    Unknown(Failure),
+}
+
+/// What a batch has come to so far.
+#[derive(Default)]
+struct Progress {
+    receipt: EventReceipt,
+    /// Accounts of which messages were archived here.
+    served: usize,
+    /// Accounts whose messages the store did not take.
+    doubts: Vec<(AccountName, Failure)>,
+    /// A change that could not be written. The connector has no place where it could wait but the batch.
+    failed: Option<Failure>,
+}
+
+impl Progress {
+    fn wait(&mut self, account: &AccountName, reason: String, retry_after: u64) {
+        self.receipt.waiting.push(WaitingAccount {
+            account: account.clone(),
+            reason,
+            retry_after,
+        });
+    }
+
+    /// Notes that the store did not take an account's messages.
+    ///
+    /// # Errors
+    /// That of the batch, if it is everybody's trouble: as far as it was tried, the store is down, and to try all others
+    /// would only take everybody's time.
+    fn doubt(&mut self, account: &AccountName, failure: Failure) -> Result<(), Failure> {
+        if failure.is_full() || self.doubts.len() + 1 >= self.served + MAX_DOUBTS {
+            return Err(failure);
+        }
+        self.doubts.push((account.clone(), failure));
+        Ok(())
     }
 }
 
@@ -71,56 +120,69 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 .or_default()
                 .push(event);
         }
-        let mut receipt = EventReceipt::default();
+        let mut progress = Progress::default();
         let mut away = Vec::new();
         for (account, events) in accounts {
-            let found = match self.identity.account(&account).await {
-                Err(StoreError::Damaged(reason)) => {
-                    receipt.waiting.push(WaitingAccount {
-                        account,
-                        reason,
-                        retry_after: OWN_RETRY,
-                    });
-                    continue;
-                }
-                found => found?,
-            };
-            let Some((record, _)) = found else {
-                let reason = format!("there is no account \"{account}\", or it was removed");
-                receipt
-                    .refused
-                    .extend(events.into_iter().map(|event| RefusedEvent {
+            let place = match self.identity.account(&account).await {
+                Ok(Some((record, _))) => match record.archive {
+                    Some(place) => {
+                        away.push((account, place, events));
+                        continue;
+                    }
+                    None => Place::Here,
+                },
+                Ok(None) => {
+                    let reason = format!("there is no account \"{account}\", or it was removed");
+                    let refused = events.into_iter().map(|event| RefusedEvent {
                         id: event.id,
                         reason: reason.clone(),
-                    }));
-                continue;
-            };
-            match record.archive {
-                Some(place) => away.push((account, place, events)),
-                None => {
-                    self.account_events(&account, None, events, &mut receipt)
-                        .await?;
+                    });
+                    progress.receipt.refused.extend(refused);
+                    continue;
                 }
-            }
+                Err(error) => Place::Unknown(error.into()),
+            };
+            self.account_events(&account, place, events, &mut progress)
+                .await?;
         }
         // Those whose archives are elsewhere come last, and have only so much time together: nobody
         // waits for an external server.
         let until = self.kernel.now().plus_millis(AWAY_MS);
         for (account, place, events) in away {
-            receipt.elsewhere.push(account.clone());
-            let place = Some((&place, until));
-            self.account_events(&account, place, events, &mut receipt)
+            progress.receipt.elsewhere.push(account.clone());
+            let place = Place::Away(&place, until);
+            self.account_events(&account, place, events, &mut progress)
                 .await?;
         }
-        Ok(answer(StatusCode::OK, &receipt))
+        Ok(answer(StatusCode::OK, &self.receipt(progress)?))
+    }
+
+    /// Decides on those whom the store failed: if it served more than those, it is their trouble alone.
+    fn receipt(&self, mut progress: Progress) -> Result<EventReceipt, Failure> {
+        if let Some(failure) = progress.failed {
+            return Err(failure);
+        }
+        let doubts = std::mem::take(&mut progress.doubts);
+        let are_few = doubts.len() <= progress.served;
+        for (account, failure) in doubts {
+            if !are_few {
+                return Err(failure);
+            }
+            let reason = failure.reason().to_owned();
+            let sentence =
+                format!("the archive of the account \"{account}\" cannot be written: {reason}");
+            self.kernel.note_unread(&keys::all_of(&account), &sentence);
+            progress.wait(&account, reason, DOUBT_RETRY);
+        }
+        Ok(progress.receipt)
     }
 
     async fn account_events(
         &self,
         account: &AccountName,
-        away: Option<(&ArchivePlace, Timestamp)>,
+        place: Place<'_>,
         events: Vec<Event>,
-        receipt: &mut EventReceipt,
+        progress: &mut Progress,
     ) -> Result<(), Failure> {
         let mut stored = events.len();
         let mut refused = Vec::new();
@@ -137,42 +199,51 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
         }
         let count = messages.len();
-        let archived = match away {
-            None => self.archive(account, messages, &mut refused).await,
+        let is_here = matches!(place, Place::Here);
+        let archived = match place {
+            Place::Here => self.archive(account, messages, &mut refused).await,
             // Nothing to write: nobody is asked.
-            Some(_) if messages.is_empty() => Ok(()),
-            Some((place, until)) => {
+            Place::Away(..) | Place::Unknown(_) if messages.is_empty() => Ok(()),
+            Place::Away(place, until) => {
                 self.archive_away(account, place, messages, &mut refused, until)
                     .await
             }
+            Place::Unknown(failure) => Err(failure.into()),
         };
-        match archived {
-            Ok(()) => {}
-            Err(Trouble::Everybody(failure)) => return Err(failure),
-            Err(Trouble::Account {
-                reason,
-                retry_after,
-            }) => {
+        // Repeats are recognised, so this need not wait for an archive that is away.
+        let noted = match self.notify.note_missed(account, &missed).await {
+            // Nobody is mailed of it; it is archived anyway.
+            Ok(()) | Err(StoreError::Damaged(_)) => Ok(()),
+            Err(error) => Err(Trouble::from(error)),
+        };
+        match archived.and(noted) {
+            Ok(()) => progress.served += usize::from(is_here && count > 0),
+            Err(trouble) => {
                 stored = stored - count + refused.len();
-                receipt.waiting.push(WaitingAccount {
-                    account: account.clone(),
-                    reason,
-                    retry_after,
-                });
+                match trouble {
+                    Trouble::Store(failure) => progress.doubt(account, failure)?,
+                    Trouble::Account {
+                        reason,
+                        retry_after,
+                    } => progress.wait(account, reason, retry_after),
+                }
             }
         }
-        // Repeats are recognised, so this need not wait for an archive that is away.
-        match self.notify.note_missed(account, &missed).await {
-            // Nobody is mailed of it; it is archived anyway.
-            Ok(()) | Err(StoreError::Damaged(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
         for (connection, changes) in changes {
-            self.change_connection(account, &connection, &changes, &mut refused)
-                .await?;
+            let changed = self
+                .change_connection(account, &connection, &changes, &mut refused)
+                .await;
+            match changed {
+                Ok(()) => {}
+                // It is sent again with the batch; until then the others need not wait.
+                Err(failure) if failure.own => {
+                    progress.failed.get_or_insert(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        receipt.stored += stored - refused.len();
-        receipt.refused.extend(refused);
+        progress.receipt.stored += stored - refused.len();
+        progress.receipt.refused.extend(refused);
         Ok(())
     }
 

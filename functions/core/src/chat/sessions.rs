@@ -51,8 +51,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             let record = match self.identity.account(&name).await {
                 Ok(record) => record.map(|(record, _)| record),
-                // One damaged record is not everybody's trouble; nobody is thrown out for it.
-                Err(StoreError::Damaged(_)) => continue,
+                // One record that cannot be read is not everybody's trouble; nobody is thrown out for it.
+                Err(error) if error.is_own() => continue,
                 Err(error) => return Err(error.into()),
             };
             for session in sessions {
@@ -63,8 +63,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         let mut ended_calls = Vec::new();
         for call in query.calls {
-            if !self.call_goes_on(&call).await? {
-                ended_calls.push(call);
+            match self.call_goes_on(&call).await {
+                Ok(true) => {}
+                Ok(false) => ended_calls.push(call),
+                Err(error) if error.is_own() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let answered = SessionsAnswer {
@@ -101,7 +104,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 let over = |expires| expires <= self.kernel.now();
                 Ok(grant.suspended || grant.expires.is_some_and(over))
             }
-            Err(StoreError::Damaged(_)) => Ok(false),
+            Err(error) if error.is_own() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -21,7 +21,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         let mark = match self.kernel.load::<Mark>(keys::SESSIONS_ENDED).await {
             Ok(mark) => mark.map(|(mark, _)| mark.mark),
             // It is only a mark; the next one replaces it.
-            Err(StoreError::Damaged(_)) => None,
+            Err(error) if error.is_own() => None,
             Err(error) => return Err(error),
         };
         Ok(mark.unwrap_or_default())

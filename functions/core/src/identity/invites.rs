@@ -64,7 +64,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
 
     async fn open_invites(&self, inviter: &AccountName) -> Result<usize, StoreError> {
         let now = self.kernel.now();
-        let all = self.kernel.load_all::<Invite>(keys::INVITES).await?;
+        let all = self.kernel.load_readable::<Invite>(keys::INVITES).await?;
         let open = all.iter().filter(|invite| {
             invite.inviter == *inviter && invite.used_by.is_none() && invite.expires > now
         });

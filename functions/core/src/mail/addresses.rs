@@ -272,7 +272,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         {
             let found = match self.identity.account(&name).await {
                 // Others continue.
-                Err(StoreError::Damaged(_)) => continue,
+                Err(error) if error.is_own() => continue,
                 found => found?,
             };
             if let Some((record, _)) = found

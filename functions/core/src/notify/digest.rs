@@ -58,7 +58,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             match self.digest(connector, &account, &mark.key, now).await {
                 Ok(made) => queued += usize::from(made),
                 // That account waits; all others continue.
-                Err(StoreError::Damaged(_)) => {}
+                Err(error) if error.is_own() => {}
                 Err(error) => return Err(error.into()),
             }
         }

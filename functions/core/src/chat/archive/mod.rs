@@ -16,6 +16,7 @@ pub(crate) use self::day_cache::DayCache;
 use std::collections::BTreeMap;
 
 use crate::kernel::host::Host;
+use crate::kernel::keys;
 use bytes::Bytes;
 use protocol::{
     AccountName, ArchiveMessage, ArchiveTarget, Day, Event, EventBody, RefusedEvent, Timestamp,
@@ -50,10 +51,26 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         events: Vec<Event>,
         refused: &mut Vec<RefusedEvent>,
     ) -> Result<(), Trouble> {
+        let archived = self.archive_here(account, events, refused).await;
+        let tree = keys::all_of(account);
+        match &archived {
+            Ok(()) => self.kernel.note_mended(&tree),
+            Err(TreeError::Format(sentence)) => self.kernel.note_unread(&tree, sentence),
+            Err(_) => {}
+        }
+        Ok(archived?)
+    }
+
+    async fn archive_here(
+        &self,
+        account: &AccountName,
+        events: Vec<Event>,
+        refused: &mut Vec<RefusedEvent>,
+    ) -> Result<(), TreeError> {
         let groups = group(events, refused);
         match self.write_groups(account, &groups).await {
             Err(TreeError::Conflict(_)) => {}
-            result => return Ok(result?),
+            result => return result,
         }
         // Something is in the way of one archive: it must not hold up the others.
         for group in &groups {

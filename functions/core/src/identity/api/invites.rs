@@ -47,7 +47,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// `GET /api/invites`.
     pub(crate) async fn get_invites(&self, call: &Call<'_>) -> Answer {
         let (held, record) = self.session_account(call).await?;
-        let invites: Vec<Invite> = self.kernel.load_all(keys::INVITES).await?;
+        let invites: Vec<Invite> = self.kernel.load_readable(keys::INVITES).await?;
         let mut views: Vec<InviteView> = invites
             .into_iter()
             .filter(|invite| record.admin || invite.inviter == held.account)

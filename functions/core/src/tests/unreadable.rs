@@ -1,0 +1,235 @@
+//! Objects of one account that the store does not give, or gives damaged, stop that account and nobody else.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use storage_adapter::memory::ObjectFault;
+use storage_adapter::{Options, Storage, StoreError};
+
+use super::damage::{day, message, name, read, records_of_others, world, write};
+use crate::Functions;
+use crate::kernel::keys;
+use crate::testing::{Reply, TestFunctions, functions};
+
+/// What a store says of an object that it has and does not give.
+fn faults() -> [ObjectFault; 4] {
+    [
+        ObjectFault::Unreadable(StoreError::denied("Permission denied (os error 13)")),
+        ObjectFault::Unreadable(StoreError::refused("InvalidObjectState")),
+        ObjectFault::Unreadable(StoreError::Unavailable("Input/output error".to_owned())),
+        ObjectFault::BreaksOff,
+    ]
+}
+
+fn send(f: &TestFunctions, events: &[Value]) -> Reply {
+    let body = json!({"events": events}).to_string();
+    f.signed("irc-1", "POST", "/connector/events", body)
+}
+
+fn get(f: &TestFunctions, path: &str) -> Value {
+    let reply = f.signed("irc-1", "GET", path, "");
+    assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    reply.json()
+}
+
+#[test]
+fn a_record_that_the_store_does_not_give_stops_only_what_it_belongs_to() {
+    let (f, _alice, bob) = world();
+    let mut records = records_of_others(&f, &bob);
+    // These are everybody's, or of an address that bob comes from as well.
+    records.retain(|key| {
+        let of_all = [keys::CONNECTORS, keys::MAINTAINED].contains(&key.as_str());
+        !of_all && !key.starts_with(keys::GUARD) && !key.contains("carol")
+    });
+    assert!(records.len() > 20, "{records:?}");
+    for (n, key) in records.iter().enumerate() {
+        for (m, fault) in faults().into_iter().enumerate() {
+            // Hooks have their rate.
+            f.host().advance(2_000);
+            f.memory().set_fault_of(key, Some(fault));
+            day(&f, &bob, "alice", 1_000 + 10 * n + m);
+            f.memory().set_fault_of(key, None);
+        }
+    }
+    let told = f.host().damaged.lock().unwrap().join("\n");
+    for kind in ["accounts/alice/account.json", "connections/private.json"] {
+        let said = format!("{kind} cannot be read: ");
+        assert!(told.contains(&said), "nobody was told of {kind}:\n{told}");
+    }
+}
+
+#[test]
+fn connections_that_cannot_be_read_are_named_and_come_back() {
+    let f = functions();
+    for of in ["alice", "bob"] {
+        f.sign_up(of);
+    }
+    let key = keys::connection(&name("alice"), "private");
+    let fault = ObjectFault::Unreadable(StoreError::Unavailable("Input/output error".to_owned()));
+    f.memory().set_fault_of(&key, Some(fault));
+    let all = get(&f, "/connector/assignments");
+    assert_eq!(all["unclear"], json!(["alice"]));
+    assert_eq!(all["assignments"].as_array().unwrap().len(), 1);
+    assert_eq!(f.kernel.damaged_records(), 1);
+    // Whoever asks for hers alone is told that it is not now.
+    let hers = "/connector/assignments?account=alice";
+    assert_eq!(f.signed("irc-1", "GET", hers, "").status, 503);
+    f.memory().set_fault_of(&key, None);
+    let all = get(&f, "/connector/assignments");
+    assert_eq!(all["unclear"], Value::Null);
+    assert_eq!(all["assignments"].as_array().unwrap().len(), 2);
+    assert_eq!(f.kernel.damaged_records(), 0);
+}
+
+#[test]
+fn a_store_that_is_down_is_nobodys_own_trouble() {
+    let f = functions();
+    for of in ["alice", "bob", "carol"] {
+        f.sign_up(of);
+    }
+    let all: Vec<Value> = ["alice", "bob", "carol"].map(|of| message(of, 1)).into();
+    f.set_down(true);
+    assert_eq!(send(&f, &all).status, 503);
+    assert_eq!(
+        f.signed("irc-1", "GET", "/connector/assignments", "").status,
+        503
+    );
+    f.set_down(false);
+    // It gives records, and no tree takes anything: perhaps its disk is read-only.
+    for of in ["alice", "bob", "carol"] {
+        let fault = ObjectFault::Fails(StoreError::refused("Read-only file system"));
+        let tree = format!("accounts/{of}/index/");
+        f.memory().set_fault_of(&tree, Some(fault));
+    }
+    f.memory().take_requests();
+    assert_eq!(send(&f, &all).status, 500);
+    let asked = f.memory().take_requests().total();
+    assert!(asked < 40, "not everybody is tried: {asked}");
+    assert_eq!(f.kernel.damaged_records(), 0);
+    // Once it takes those of most, it is the trouble of the others.
+    for of in ["bob", "carol"] {
+        let tree = format!("accounts/{of}/index/");
+        f.memory().set_fault_of(&tree, None);
+    }
+    let receipt = send(&f, &all);
+    assert_eq!(receipt.status, 200, "{receipt:?}");
+    assert_eq!(receipt.json()["stored"], 2);
+    let waiting = &receipt.json()["waiting"][0];
+    assert_eq!(waiting["account"], "alice");
+    let reason = waiting["reason"].as_str().unwrap();
+    assert!(reason.contains("Read-only file system"), "{reason}");
+    assert_eq!(f.kernel.damaged_records(), 1);
+    f.memory().set_fault_of("accounts/alice/index/", None);
+    assert_eq!(send(&f, &all).json(), json!({"stored": 3}));
+    assert_eq!(f.kernel.damaged_records(), 0);
+}
+
+#[test]
+fn what_changes_a_connection_is_not_lost_with_the_record_of_its_account() {
+    let f = functions();
+    let session = f.sign_up("alice");
+    let key = keys::account(&name("alice"));
+    let joined = json!({
+        "id": "1", "account": "alice", "connection": "private", "event": "joined", "channel": "#new"
+    });
+    let events = [joined, message("alice", 2)];
+    let fault = ObjectFault::Unreadable(StoreError::Unavailable("Input/output error".to_owned()));
+    f.memory().set_fault_of(&key, Some(fault));
+    let receipt = send(&f, &events);
+    assert_eq!(receipt.status, 200, "{receipt:?}");
+    assert_eq!(receipt.json()["stored"], 1);
+    assert_eq!(receipt.json()["waiting"][0]["account"], "alice");
+    f.memory().set_fault_of(&key, None);
+    let connection = f.api("GET", "/api/connections/private", &session, Value::Null);
+    let channels = connection.json()["channels"].clone();
+    assert!(channels.as_array().unwrap().contains(&json!("#new")));
+    // Where it cannot be remembered, the connector has to send it again.
+    let key = keys::connection(&name("alice"), "private");
+    f.memory().set_fault_of(&key, Some(ObjectFault::BreaksOff));
+    assert_eq!(send(&f, &events).status, 503);
+}
+
+#[test]
+fn a_tree_that_is_damaged_or_not_given_stops_only_its_account() {
+    let first = functions();
+    for of in ["alice", "bob"] {
+        first.sign_up(of);
+    }
+    // Small heads, so that there are pages.
+    let mut options = Options::default();
+    options.head_bytes = 0;
+    options.page_bytes = 200;
+    let reopened = || -> TestFunctions {
+        let storage = first.kernel.storage();
+        let (store, host) = (storage.shared_store(), storage.shared_host());
+        let storage = Storage::with_options(store, host, options);
+        Functions::new(storage, first.config().clone())
+    };
+    let f = reopened();
+    for n in 0..40 {
+        f.host().advance(24 * 60 * 60 * 1000);
+        let events = ["alice", "bob"].map(|of| said_now(&f, of, n));
+        assert_eq!(send(&f, &events).status, 200);
+    }
+    let session = f.sign_in("bob");
+    let of_tree = |key: &String| {
+        let below = key.strip_prefix("accounts/alice/");
+        let below = below.and_then(|below| below.split('/').next());
+        matches!(below, Some("index" | "pages" | "superseded"))
+    };
+    let objects: Vec<String> = f.memory().keys().into_iter().filter(of_tree).collect();
+    for part in ["/index/", "/pages/"] {
+        assert!(objects.iter().any(|key| key.contains(part)), "{objects:?}");
+    }
+    // Returns how often something of alice's had to wait.
+    let round = |key: &str, n: usize| -> usize {
+        let mut waits = 0;
+        // Of a process that remembers nothing, and of one that does.
+        for f in [&reopened(), &f] {
+            let receipt = send(f, &["alice", "bob"].map(|of| said_now(f, of, n)));
+            assert_eq!(receipt.status, 200, "{key}: {receipt:?}");
+            let receipt = receipt.json();
+            for waiting in receipt["waiting"].as_array().into_iter().flatten() {
+                assert_eq!(waiting["account"], "alice", "{key}");
+                waits += 1;
+            }
+            get(f, "/connector/assignments");
+        }
+        let kept = f.api("GET", "/api/store/kept", &session, Value::Null);
+        assert_eq!(kept.status, 200, "{key}: {kept:?}");
+        waits
+    };
+    let (mut n, mut waits) = (100, 0);
+    let larger = vec![b' '; (1 << 20) + 1];
+    for key in &objects {
+        if !f.memory().keys().contains(key) {
+            continue;
+        }
+        let whole = read(&f, key);
+        for damage in [&b"{\"format\":1"[..], b"", b"\xff\x00nonsense", &larger[..]] {
+            write(&f, key, Bytes::copy_from_slice(damage));
+            n += 1;
+            waits += round(key, n);
+        }
+        write(&f, key, whole);
+        for fault in faults() {
+            f.memory().set_fault_of(key, Some(fault));
+            n += 1;
+            waits += round(key, n);
+            f.memory().set_fault_of(key, None);
+        }
+    }
+    assert!(waits > 0, "nothing of alice's was ever missing");
+    let told = f.host().damaged.lock().unwrap().join("\n");
+    assert!(told.contains("accounts/alice/index/"), "{told}");
+    // Hers goes on as well.
+    assert_eq!(round("none", n + 1), 0);
+    assert_eq!(f.kernel.damaged_records(), 0);
+}
+
+/// A message of now, that nobody has missed.
+fn said_now(f: &TestFunctions, of: &str, n: usize) -> Value {
+    let mut said = message(of, n);
+    said["missed"] = json!(false);
+    said["message"]["timestamp"] = json!(f.kernel.now().millis());
+    said
+}
