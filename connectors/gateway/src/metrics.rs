@@ -99,7 +99,7 @@ impl Metrics {
             ),
             (
                 "set_aside_total",
-                "Events that were set aside because the functions never answered on them.",
+                "Events that were set aside because the functions could not take them.",
                 &self.set_aside,
             ),
             (

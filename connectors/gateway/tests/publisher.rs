@@ -152,8 +152,8 @@ async fn refused_events_do_not_hold_up_the_others() {
     {
         let mut state = functions.state.lock().unwrap();
         state.refuse = vec!["event-3".to_owned()];
-        // A batch of one that can never be taken.
-        state.failures = [422, 422, 422, 422].map(Failure::Status).into();
+        // Two batches of one that can never be taken, at the end.
+        state.failures = [422, 413, 400, 413].map(Failure::Status).into();
     }
     let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
     let events: Vec<Event> = (0..8).map(event).collect();
@@ -166,10 +166,12 @@ async fn refused_events_do_not_hold_up_the_others() {
         stored
             .ends_with(&["event-3", "event-4", "event-5", "event-6", "event-7"].map(String::from))
     );
-    assert!(
-        !stored.contains(&"event-0".to_owned()),
-        "the one that was too much is dropped"
-    );
+    for event in &events[..2] {
+        assert!(!stored.contains(&event.id), "it was not taken");
+        let aside = dir.path().join(format!("aside/{}.json", event.id));
+        let aside: Event = serde_json::from_slice(&std::fs::read(aside).unwrap()).unwrap();
+        assert_eq!(aside, *event, "nothing that was accepted is dropped");
+    }
     closing.send_replace(true);
     task.await.unwrap();
 }
@@ -241,6 +243,58 @@ async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
             .is_ok_and(|mut deferred| deferred.next().is_none())
     })
     .await;
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_that_the_functions_cannot_serve_waits_alone() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    functions.state.lock().unwrap().unavailable = vec!["bob".to_owned()];
+    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
+    let events: Vec<Event> = (0..60).map(|n| event_of(whose(n), n)).collect();
+    let of = |account: &str, events: &[Event]| -> Vec<String> {
+        let of = |event: &&Event| event.account.as_str() == account;
+        numbers(&events.iter().filter(of).cloned().collect::<Vec<_>>())
+    };
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    common::until("all others are published", || spool.cursor() == 60).await;
+    let stored = functions.stored();
+    for (account, count) in [("alice", 20), ("bob", 0), ("carol", 20)] {
+        assert_eq!(of(account, &stored).len(), count, "{account}");
+    }
+    assert!(!dir.path().join("aside").exists(), "it may be served again");
+    functions.state.lock().unwrap().unavailable.clear();
+    common::until("everything arrived", || functions.stored().len() == 60).await;
+    assert_eq!(of("bob", &functions.stored()), of("bob", &events), "in order");
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_functions_can_serve_nobody_nothing_is_taken_apart() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
+    functions.state.lock().unwrap().unavailable = (0..3).map(|n| whose(n).to_owned()).collect();
+    let mut events: Vec<Event> = (0..30).map(|n| event_of(whose(n), n)).collect();
+    events.insert(5, joined("carol", "joined"));
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    common::until("it was tried often", || {
+        functions.state.lock().unwrap().requests >= 40
+    })
+    .await;
+    assert_eq!(spool.cursor(), 0);
+    assert!(!dir.path().join("aside").exists() && !dir.path().join("held").exists());
+    functions.state.lock().unwrap().unavailable.clear();
+    common::until("all published", || spool.cursor() == 31).await;
+    assert_eq!(functions.stored().len(), 31);
+    assert!(!dir.path().join("aside").exists());
     closing.send_replace(true);
     task.await.unwrap();
 }

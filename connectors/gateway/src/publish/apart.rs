@@ -1,9 +1,12 @@
-//! Publishing each account's events apart, once batches get no answer again and again.
+//! Publishing each account's events apart, once batches get no answer again and again, or the one that the functions cannot take
+//! them now.
 //!
-//! It may be that the functions are down, or that one event keeps them from answering. Which of them it is, others
-//! tell: only while they answer on somebody else's events, something is done about those on which they do not. Messages
+//! It may be that the functions or their store are down, or that one event or one account's records keep them from taking
+//! what they are sent. Which of them it is, others
+//! tell: only while they take somebody else's events, something is done about those that they do not. Messages
 //! are deferred by themselves, as where an archive cannot be written, and looked at one by one there. What changes connections
-//! is published one by one here, and set aside after [`MAX_TRIES`] times. While nobody gets an answer, everything waits.
+//! is published one by one here, and set aside after [`MAX_TRIES`] times. While they take nobody's, everything waits: a round is
+//! [`ENOUGH`] requests, and the pauses between rounds grow.
 
 use std::collections::HashMap;
 
@@ -17,24 +20,29 @@ use super::{Publisher, Trouble};
 use crate::metrics::add;
 use connector_kit::FunctionsError;
 
-/// Batches without an answer after which accounts are published apart.
+/// Batches that were not taken after which accounts are published apart.
 const LONG: u32 = 3;
-/// Pieces without an answer after which a round ends, if there was no answer at all: each may take as long as a request.
+/// Pieces that were not taken after which a round ends, if none was: each may take as long as a request.
 const ENOUGH: usize = 2;
 
 type Key = (Option<AccountName>, bool);
+
+/// Whether it may be what was published that keeps the functions from taking it.
+fn may_be_the_events(error: &FunctionsError) -> bool {
+    error.is_silence() || matches!(error, FunctionsError::Status { status: 503, .. })
+}
 
 fn key(piece: &Piece) -> Key {
     (piece.account.clone(), piece.messages)
 }
 
-/// What got no answer lately.
+/// What was not taken lately.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     batches: u32,
-    /// How often pieces got none.
+    /// How often pieces were not taken.
     pieces: HashMap<Key, u32>,
-    /// How often changes got none, while others got one; by the account.
+    /// How often changes were not taken, while others were; by the account.
     tries: HashMap<Option<AccountName>, u32>,
 }
 
@@ -42,7 +50,7 @@ impl Silence {
     pub(super) fn note(&mut self, sent: &Result<(), Trouble>) {
         match sent {
             Ok(()) => self.batches = 0,
-            Err(Trouble::Functions(error)) if error.is_silence() => self.batches += 1,
+            Err(Trouble::Functions(error)) if may_be_the_events(error) => self.batches += 1,
             Err(_) => {}
         }
     }
@@ -60,7 +68,7 @@ impl Silence {
 }
 
 impl Publisher {
-    /// Publishes what is due of each account by itself; those that got an answer before go first.
+    /// Publishes what is due of each account by itself; those that were taken before go first.
     pub(super) async fn publish_apart(
         &mut self,
         all: bool,
@@ -76,7 +84,7 @@ impl Publisher {
                     heard = true;
                     self.silence.answered(piece);
                 }
-                Err(Trouble::Functions(error)) if error.is_silence() => {
+                Err(Trouble::Functions(error)) if may_be_the_events(&error) => {
                     *self.silence.pieces.entry(key(piece)).or_default() += 1;
                     if heard {
                         self.isolate(piece, &error, deferred).await?;
@@ -94,12 +102,12 @@ impl Publisher {
                 self.silence = Silence::default();
                 Ok(())
             }
-            // Those that got none come last, after a pause.
+            // Those that were not taken come last, after a pause.
             Some(error) => Err(error.into()),
         }
     }
 
-    /// Keeps what got no answer, while others did, from holding up anybody else.
+    /// Keeps what was not taken, while others were, from holding up anybody else.
     async fn isolate(
         &mut self,
         piece: &Piece,
@@ -110,7 +118,7 @@ impl Publisher {
             let waiting = WaitingAccount {
                 account: account.clone(),
                 reason: error.to_string(),
-                retry_after: 0,
+                retry_after: error.retry_after().map_or(0, |after| after.as_secs()),
             };
             let receipt = EventReceipt {
                 waiting: vec![waiting],
@@ -126,7 +134,7 @@ impl Publisher {
                 return Ok(());
             }
             for record in &piece.batch.records {
-                self.attempts.give_up(record)?;
+                self.attempts.give_up(record, error)?;
                 add(&self.metrics.set_aside);
             }
             self.pending.done(&piece.batch, Instant::now());

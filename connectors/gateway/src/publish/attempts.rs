@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -193,27 +194,37 @@ impl Attempts {
         }
     }
 
-    /// Sets an event aside on which the functions never answer, while they do on others.
+    /// Sets an event aside that the functions cannot take, or on which they never answer while they do on others.
     ///
     /// # Errors
     /// It cannot be written; then it is not set aside.
-    pub(crate) fn give_up(&self, record: &[u8]) -> io::Result<()> {
+    pub(crate) fn give_up(&self, record: &[u8], error: &FunctionsError) -> io::Result<()> {
         let id = id_of(record);
         self.put_aside(&id, record)?;
-        tracing::error!(
-            id,
-            "the functions answer on other events and never on this one; it is set aside in {ASIDE}/ of the spool"
-        );
+        if let Some(left_out) = GIVEN_UP.say() {
+            tracing::error!(
+                id,
+                %error,
+                left_out,
+                "the functions take other events and not this one; it is set aside in {ASIDE}/ of the spool"
+            );
+        }
         Ok(())
     }
 
     fn put_aside(&self, id: &str, record: &[u8]) -> io::Result<()> {
         let dir = self.dir.join(ASIDE);
-        let name: String = id
+        let mut name: String = id
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .take(100)
             .collect();
+        if name.is_empty() {
+            // One that is not even an event has no id; the next one must not take its place.
+            let mut hash = DefaultHasher::new();
+            record.hash(&mut hash);
+            name = format!("without-id-{:016x}", hash.finish());
+        }
         self.disk.make_folder(&dir)?;
         self.disk.sync_folder(&self.dir)?;
         self.disk.replace(&dir, &format!("{name}.json"), record)

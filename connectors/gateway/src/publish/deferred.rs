@@ -255,7 +255,7 @@ impl Drain {
                         return Ok(Outcome::Wait(Duration::ZERO));
                     }
                     for record in &records {
-                        self.attempts.give_up(record)?;
+                        self.attempts.give_up(record, &error)?;
                         add(&self.metrics.set_aside);
                     }
                     self.tries = 0;
@@ -272,7 +272,10 @@ impl Drain {
                         status: 400 | 413 | 422,
                         ..
                     } => {
-                        outcome::dropped(&error, &self.metrics);
+                        for record in &records {
+                            self.attempts.give_up(record, &error)?;
+                            add(&self.metrics.set_aside);
+                        }
                     }
                     FunctionsError::Status {
                         retry_after: Some(after),

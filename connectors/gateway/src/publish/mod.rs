@@ -319,7 +319,7 @@ impl Publisher {
                 self.mark();
                 Ok(())
             }
-            Err(Trouble::Functions(error)) if self.settle(&error, batch) => Ok(()),
+            Err(Trouble::Functions(error)) if self.settle(&error, batch)? => Ok(()),
             Err(trouble) => Err(trouble),
         }
     }
@@ -410,24 +410,28 @@ impl Publisher {
         self.most = (self.most * 2).min(self.config.batch_events);
     }
 
-    /// Deals with a batch that can never succeed as it is; false if it is worth sending again.
-    fn settle(&mut self, error: &FunctionsError, batch: &Batch) -> bool {
+    /// Deals with a batch that can never succeed as it is; false if it is worth sending again. Of an accepted event nothing is
+    /// dropped: the one that the functions cannot take is set aside.
+    fn settle(&mut self, error: &FunctionsError, batch: &Batch) -> io::Result<bool> {
         let FunctionsError::Status {
             status: 400 | 413 | 422,
             ..
         } = error
         else {
-            return false;
+            return Ok(false);
         };
         let count = batch.records.len();
         if count > 1 {
             self.most = count / 2;
         } else {
-            outcome::dropped(error, &self.metrics);
+            for record in &batch.records {
+                self.attempts.give_up(record, error)?;
+                add(&self.metrics.set_aside);
+            }
             self.pending.done(batch, Instant::now());
             self.mark();
         }
-        true
+        Ok(true)
     }
 }
 

@@ -1,17 +1,15 @@
-//! What became of events that were published: counted, and told where they are lost.
+//! What the functions answered to events that were published: counted, and told where they are refused.
 //!
 //! Somebody on a network may be the cause, so the log has a line a minute; the metrics count all.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use connector_kit::FunctionsError;
 use program::Seldom;
 use protocol::EventReceipt;
 
-use crate::metrics::{Metrics, add};
+use crate::metrics::Metrics;
 
 static REFUSED: Seldom = Seldom::new();
-static DROPPED: Seldom = Seldom::new();
 
 /// The functions stored events, but for those that they refused for good.
 pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
@@ -28,14 +26,6 @@ pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
             left_out,
             "the functions refused an event for good"
         );
-    }
-}
-
-/// The functions cannot take an event, which was published alone.
-pub(super) fn dropped(error: &FunctionsError, metrics: &Metrics) {
-    add(&metrics.refused);
-    if let Some(left_out) = DROPPED.say() {
-        tracing::error!(%error, left_out, "the functions cannot take an event; it is dropped");
     }
 }
 

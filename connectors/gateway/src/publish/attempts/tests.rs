@@ -242,6 +242,18 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
 }
 
 #[test]
+fn what_has_no_id_is_kept_beside_others_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
+    let error = FunctionsError::Answer("it is a test".to_owned());
+    for record in [&b"nonsense"[..], b"other nonsense", b"nonsense"] {
+        attempts.give_up(record, &error).unwrap();
+    }
+    let aside = fs::read_dir(dir.path().join(ASIDE)).unwrap();
+    assert_eq!(aside.count(), 2);
+}
+
+#[test]
 fn a_note_that_cannot_be_read_suspects_nobody() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(FILE), b"{\"now\":[").unwrap();
