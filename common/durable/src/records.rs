@@ -21,6 +21,8 @@ pub struct Records {
     segment_bytes: u64,
     disk: Disk,
     lock: FolderLock,
+    /// Damaged records that were set aside when the folder was opened.
+    damaged: usize,
 }
 
 impl Records {
@@ -39,9 +41,10 @@ impl Records {
         remove_unfinished(dir);
         let mut log = Log::new(disk.clone(), dir.to_owned(), EXTENSION);
         // The number of the first record behind a damaged one: numbers behind it are other ones than they were.
-        let mut moved = None;
+        let (mut moved, mut damaged) = (None, 0);
         for first in log.found()? {
-            let segment = recover(&disk, dir, &log, first, &mut moved, &mut visit)?;
+            let (segment, gaps) = recover(&disk, dir, &log, first, &mut moved, &mut visit)?;
+            damaged += gaps;
             log.add(segment);
         }
         log.resume()?;
@@ -55,6 +58,7 @@ impl Records {
             segment_bytes,
             disk,
             lock,
+            damaged,
         };
         if let Some(moved) = moved
             && cursor.is_some_and(|cursor| cursor > moved)
@@ -67,6 +71,12 @@ impl Records {
             records.save_cursor(records.end())?;
         }
         Ok(records)
+    }
+
+    /// How many damaged records, or stretches of them, were set aside when the folder was opened.
+    #[must_use]
+    pub const fn damaged(&self) -> usize {
+        self.damaged
     }
 
     /// The number of the first record that is still there.
@@ -182,7 +192,7 @@ fn recover(
     first: u64,
     moved: &mut Option<u64>,
     visit: &mut impl FnMut(u64, &[u8]),
-) -> io::Result<Segment> {
+) -> io::Result<(Segment, usize)> {
     let start = log
         .segments()
         .back()
@@ -191,7 +201,7 @@ fn recover(
     let path = log.path(first);
     let mut bytes = Vec::new();
     File::open(&path)?.read_to_end(&mut bytes)?;
-    let (mut at, mut next, mut damaged) = (0, start, false);
+    let (mut at, mut next, mut damaged) = (0, start, 0);
     loop {
         while let Some(record) = frame::read(&bytes[at..]) {
             visit(next, record);
@@ -201,7 +211,7 @@ fn recover(
         let Some(gap) = frame::next(&bytes[at..]) else {
             break;
         };
-        damaged = true;
+        damaged += 1;
         let bad = bytes.drain(at..at + gap).collect::<Vec<u8>>();
         let aside = format!("{first:016x}-{at}.damaged");
         tracing::error!(segment = %path.display(), bytes = gap, aside,
@@ -209,7 +219,7 @@ fn recover(
         disk.replace(dir, &aside, &bad)?;
         moved.get_or_insert(next);
     }
-    if damaged {
+    if damaged > 0 {
         let name = format!("{first:016x}.{EXTENSION}");
         disk.replace(dir, &name, &bytes[..at])?;
         bytes.truncate(at);
@@ -220,12 +230,13 @@ fn recover(
         file.set_len(at as u64)?;
         file.sync_all()?;
     }
-    Ok(Segment {
+    let segment = Segment {
         first,
         // As it always was: a file's records are counted from its own name on.
         end: first + (next - start),
         bytes: at as u64,
-    })
+    };
+    Ok((segment, damaged))
 }
 
 fn read_cursor(dir: &Path) -> Option<u64> {

@@ -32,6 +32,8 @@ pub(crate) struct Gauges {
     pub(crate) held_accounts: u64,
     pub(crate) held_bytes: u64,
     pub(crate) spool_age_seconds: f64,
+    /// Records that could not be read at the start.
+    pub(crate) spool_damaged: u64,
 }
 
 pub(crate) fn add(counter: &AtomicU64) {
@@ -85,6 +87,11 @@ impl Metrics {
             "spool_oldest_age_seconds",
             "How long the oldest event has waited to be published, at least.",
             gauges.spool_age_seconds,
+        );
+        out.gauge(
+            "spool_damaged",
+            "Records of the spool that could not be read when the gateway started.",
+            gauges.spool_damaged,
         );
         for (name, help, value) in [
             (
@@ -158,6 +165,7 @@ mod tests {
             held_accounts: 7,
             held_bytes: 8,
             spool_age_seconds: 9.5,
+            spool_damaged: 20,
         };
         let metrics = Metrics {
             sockets: 1.into(),

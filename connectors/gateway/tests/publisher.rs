@@ -269,7 +269,11 @@ async fn an_account_that_the_functions_cannot_serve_waits_alone() {
     assert!(!dir.path().join("aside").exists(), "it may be served again");
     functions.state.lock().unwrap().unavailable.clear();
     common::until("everything arrived", || functions.stored().len() == 60).await;
-    assert_eq!(of("bob", &functions.stored()), of("bob", &events), "in order");
+    assert_eq!(
+        of("bob", &functions.stored()),
+        of("bob", &events),
+        "in order"
+    );
     closing.send_replace(true);
     task.await.unwrap();
 }

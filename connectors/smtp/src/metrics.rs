@@ -20,9 +20,11 @@ impl Pages for Counted {
         text(&Numbers {
             waiting: self.queue.waiting(),
             broken: self.queue.broken(),
+            damaged: self.queue.damaged(),
             outgoing: self.outgoing.as_ref().map(|outgoing| OutgoingNumbers {
                 waiting: outgoing.waiting(),
                 broken: outgoing.broken(),
+                damaged: outgoing.damaged(),
                 counts: &outgoing.counts,
             }),
         })
@@ -34,6 +36,7 @@ impl Pages for Counted {
 struct Numbers<'a> {
     waiting: usize,
     broken: usize,
+    damaged: usize,
     outgoing: Option<OutgoingNumbers<'a>>,
 }
 
@@ -42,6 +45,7 @@ struct Numbers<'a> {
 struct OutgoingNumbers<'a> {
     waiting: usize,
     broken: usize,
+    damaged: usize,
     counts: &'a Counts,
 }
 
@@ -57,6 +61,11 @@ fn text(numbers: &Numbers<'_>) -> String {
         "Mails kept aside in incoming/broken because work on them had no end.",
         numbers.broken,
     );
+    text.gauge(
+        "incoming_damaged",
+        "Mails in incoming that cannot be read.",
+        numbers.damaged,
+    );
     let Some(outgoing) = &numbers.outgoing else {
         return text.finish();
     };
@@ -64,6 +73,11 @@ fn text(numbers: &Numbers<'_>) -> String {
         "outgoing_broken",
         "Mails kept aside in outgoing/broken because work on them had no end.",
         outgoing.broken,
+    );
+    text.gauge(
+        "outgoing_damaged",
+        "Mails in outgoing that cannot be read, or of which it cannot be read what became of them.",
+        outgoing.damaged,
     );
     text.gauge(
         "outgoing_waiting",
@@ -109,8 +123,10 @@ mod tests {
         let mut numbers = Numbers {
             waiting: 1,
             broken: 2,
+            damaged: 9,
             outgoing: Some(OutgoingNumbers {
                 broken: 3,
+                damaged: 10,
                 waiting: 4,
                 counts: &counts,
             }),

@@ -73,6 +73,8 @@ struct Waiting {
     /// How large each is.
     mails: HashMap<String, u64>,
     writing: HashSet<String>,
+    /// Those that could not be read when they were tried last.
+    unread: HashSet<String>,
 }
 
 /// What is found when the folder is opened.
@@ -166,8 +168,19 @@ impl Queue {
 
     /// Reads a mail.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        let (head, bytes) = self.files.read(id, u64::MAX)?;
-        Ok((serde_json::from_slice(&head)?, bytes))
+        let read = self.files.read(id, u64::MAX);
+        let read = read.and_then(|(head, bytes)| Ok((serde_json::from_slice(&head)?, bytes)));
+        match &read {
+            Ok(_) => {
+                self.state().unread.remove(id);
+            }
+            // It is done.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                self.state().unread.insert(id.to_owned());
+            }
+        }
+        read
     }
 
     /// Notes that work on a mail begins; durable when this returns.
@@ -227,8 +240,14 @@ impl Queue {
         self.files.broken()
     }
 
+    /// Mails that cannot be read.
+    pub(crate) fn damaged(&self) -> usize {
+        self.state().unread.len()
+    }
+
     fn forget(&self, id: &str) {
         let mut state = self.state();
+        state.unread.remove(id);
         if let Some(length) = state.mails.remove(id) {
             state.bytes = state.bytes.saturating_sub(length);
         }
@@ -293,6 +312,31 @@ mod tests {
         assert!(folder.path().join("refused/two.mail").exists());
         queue.clean(Duration::ZERO).unwrap();
         assert!(!folder.path().join("refused/two.mail").exists());
+    }
+
+    #[test]
+    fn a_mail_that_cannot_be_read_is_counted_until_it_can_or_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (queue, _) = Queue::open(folder.path(), 10_000).unwrap();
+        for id in ["one", "two"] {
+            queue.push(&envelope(id), b"1").unwrap();
+        }
+        let place = folder.path().join("queue/one.mail");
+        let whole = fs::read(&place).unwrap();
+        fs::write(&place, b"nonsense\n1").unwrap();
+        for _ in 0..2 {
+            assert!(queue.read("one").is_err());
+            assert_eq!(queue.damaged(), 1, "once for each mail");
+        }
+        queue.read("two").unwrap();
+        fs::write(&place, whole).unwrap();
+        queue.read("one").unwrap();
+        assert_eq!(queue.damaged(), 0);
+        fs::write(&place, b"nonsense\n1").unwrap();
+        assert!(queue.read("one").is_err());
+        queue.remove("one").unwrap();
+        assert!(queue.read("one").is_err());
+        assert_eq!(queue.damaged(), 0);
     }
 
     #[test]

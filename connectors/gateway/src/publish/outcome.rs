@@ -49,8 +49,7 @@ mod tests {
         };
         confirmed(&receipt, &metrics);
         confirmed(&receipt, &metrics);
-        dropped(&FunctionsError::Silent(String::new()), &metrics);
         assert_eq!(metrics.published.load(Relaxed), 6);
-        assert_eq!(metrics.refused.load(Relaxed), 5);
+        assert_eq!(metrics.refused.load(Relaxed), 4);
     }
 }

@@ -28,6 +28,7 @@ impl Measured {
             spool_bytes,
             held_accounts,
             held_bytes,
+            spool_damaged: self.spool.damaged(),
             spool_age_seconds: age.max(0) as f64 / 1_000.0,
         })
     }

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use durable::{Disk, Reader, Records, frame};
 use protocol::AccountName;
@@ -33,6 +34,8 @@ pub(crate) struct Deferred {
     /// Bytes by account, so that nobody who appends waits for the disk.
     sizes: Mutex<HashMap<AccountName, u64>>,
     retry: watch::Sender<()>,
+    /// Records and folders that could not be read when they were opened.
+    damaged: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Deferred {
             accounts: Mutex::default(),
             sizes: Mutex::default(),
             retry: watch::Sender::new(()),
+            damaged: AtomicU64::new(0),
         };
         let entries = match fs::read_dir(&deferred.dir) {
             Ok(entries) => entries,
@@ -80,6 +84,7 @@ impl Deferred {
                 Ok(store) => store,
                 Err(error) => {
                     // One account's folder is not everybody's trouble.
+                    deferred.damaged.fetch_add(1, Relaxed);
                     let aside = deferred.dir.join(format!("{account}.damaged"));
                     tracing::error!(%account, %error, aside = %aside.display(),
                         "messages that wait for an account's archive cannot be read; they are set aside");
@@ -89,6 +94,7 @@ impl Deferred {
                     continue;
                 }
             };
+            deferred.damaged.fetch_add(store.damaged() as u64, Relaxed);
             let cursor = store.cursor();
             if cursor >= store.end() {
                 drop(store);
@@ -102,6 +108,11 @@ impl Deferred {
             deferred.insert(account, store, cursor);
         }
         Ok(deferred)
+    }
+
+    /// Records and folders that could not be read when they were opened.
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged.load(Relaxed)
     }
 
     fn records(&self, dir: &Path, visit: impl FnMut(u64, &[u8])) -> io::Result<Records> {
@@ -293,6 +304,7 @@ mod tests {
         assert_eq!(found, [b"2"]);
         assert_eq!(deferred.accounts(), HashSet::from([bob]));
         assert!(dir.path().join("held/alice.damaged").exists());
+        assert_eq!(deferred.damaged(), 1);
         // What comes is deferred anew.
         assert!(deferred.defer(&alice, &[b"3"]).unwrap());
         drop(deferred);

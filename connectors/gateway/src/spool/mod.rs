@@ -91,6 +91,8 @@ struct Inner {
     trouble: watch::Sender<Option<Refusal>>,
     deferred: Deferred,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Records that could not be read when it was opened.
+    damaged: u64,
 }
 
 #[derive(Debug, Default)]
@@ -140,6 +142,7 @@ impl Spool {
             error,
         };
         let mut seen = LastSeen::load(dir);
+        let mut damaged = 0;
         let mut found = |number: u64, record: &[u8]| match serde_json::from_slice::<Event>(record) {
             Ok(event) => {
                 Entry::of(&event, stored_seen(record))
@@ -148,6 +151,7 @@ impl Spool {
                 visit(number, event);
             }
             Err(error) => {
+                damaged += 1;
                 tracing::error!(number, %error, "a record of the spool is no event");
             }
         };
@@ -156,6 +160,7 @@ impl Spool {
             Deferred::open(&disk, dir, &config, |record| found(0, record)).map_err(failed)?;
         let store = Records::open(disk.clone(), dir, config.segment_bytes, &mut found);
         let mut store = store.map_err(failed)?;
+        damaged += deferred.damaged() + store.damaged() as u64;
         let failing = match store.prepare() {
             Ok(()) => None,
             // Everything else goes on: channels are read, and what comes is refused until there is room.
@@ -187,6 +192,7 @@ impl Spool {
             disk,
             state: Mutex::new(state),
             thread: Mutex::new(None),
+            damaged,
         });
         let writer = Arc::clone(&inner);
         let thread = std::thread::Builder::new()
@@ -361,6 +367,12 @@ impl Spool {
         let state = self.0.state();
         let waiting = state.next - state.cursor;
         (waiting, state.used(), state.oldest.map(|(_, time)| time))
+    }
+
+    /// Returns how many records could not be read when it was opened.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.0.damaged
     }
 
     /// Returns how many bytes it may take.

@@ -343,6 +343,33 @@ fn only_the_reserve_is_left_and_it_takes_nothing_until_there_is_more() {
 }
 
 #[test]
+fn records_that_cannot_be_read_are_counted_and_the_others_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = |number| serde_json::to_vec(&event(number)).unwrap();
+    let records = [record(1), b"{}".to_vec(), record(2), record(3)];
+    let mut frames = Vec::new();
+    records
+        .iter()
+        .for_each(|record| frame::write(&mut frames, record));
+    // One byte of the last one but one.
+    let last = frame::HEADER + records[3].len();
+    let at = frames.len() - last - 5;
+    frames[at] ^= 0xff;
+    let mut store = Records::open(Disk::default(), dir.path(), 600, |_, _| {}).unwrap();
+    store.append(&frames, 4).unwrap();
+    drop(store);
+    let mut found = Vec::new();
+    let spool = Spool::open(dir.path(), CONFIG, |_, event| found.push(event.id)).unwrap();
+    assert_eq!(found, ["e1", "e3"]);
+    assert_eq!(
+        spool.damaged(),
+        2,
+        "one that is no event, and one that is no record"
+    );
+    spool.close();
+}
+
+#[test]
 fn two_processes_cannot_share_a_spool() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Spool::open(dir.path(), CONFIG, |_, _| {}).unwrap();

@@ -4,8 +4,8 @@ use metrics::Exposition;
 
 use crate::server::Statistics;
 
-/// Formats the numbers.
-pub(super) fn text(numbers: &Statistics) -> String {
+/// Formats the numbers; `damaged` are the lines of the log that could not be read at the start.
+pub(super) fn text(numbers: &Statistics, damaged: usize) -> String {
     let mut text = Exposition::new("ircd_");
     text.gauge("clients", "Connections.", numbers.clients);
     text.gauge(
@@ -31,6 +31,11 @@ pub(super) fn text(numbers: &Statistics) -> String {
         "Appends that the disk did not take.",
         numbers.not_stored,
     );
+    text.gauge(
+        "damaged_lines",
+        "Lines of the log and entries of the snapshot that could not be read when the server started.",
+        damaged,
+    );
     text.finish()
 }
 
@@ -40,7 +45,7 @@ mod tests {
 
     #[test]
     fn names_and_help_are_those_that_dashboards_know() {
-        let text = text(&Statistics {
+        let numbers = Statistics {
             clients: 1,
             users: 2,
             channels: 3,
@@ -49,7 +54,7 @@ mod tests {
             lines: 6,
             failures: 7,
             not_stored: 8,
-        });
-        assert_eq!(text, include_str!("../../tests/metrics.txt"));
+        };
+        assert_eq!(text(&numbers, 9), include_str!("../../tests/metrics.txt"));
     }
 }

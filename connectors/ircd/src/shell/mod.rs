@@ -85,6 +85,8 @@ pub struct Ircd {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     statistics: Arc<Mutex<Statistics>>,
+    /// Lines that could not be read at the start.
+    damaged: usize,
     stop: Option<oneshot::Sender<()>>,
     engine: JoinHandle<()>,
     acceptors: Vec<AbortHandle>,
@@ -168,6 +170,7 @@ pub async fn start(
         address,
         tls_address,
         statistics,
+        damaged: found.damaged,
         stop: Some(stop),
         engine,
         acceptors,
@@ -200,7 +203,7 @@ impl Ircd {
     /// Returns its numbers in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        metrics::text(&self.statistics())
+        metrics::text(&self.statistics(), self.damaged)
     }
 
     /// Stops: takes no more clients, tells those that are there, waits until all is on disk.

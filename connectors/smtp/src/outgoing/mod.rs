@@ -139,6 +139,11 @@ impl Outgoing {
         self.store.waiting()
     }
 
+    /// Mails that cannot be read, or of which it cannot be read what became of them.
+    pub(crate) fn damaged(&self) -> usize {
+        self.store.damaged()
+    }
+
     /// Mails that were put aside because work on them had no end.
     pub(crate) fn broken(&self) -> usize {
         self.store.broken()

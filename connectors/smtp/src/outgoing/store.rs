@@ -163,6 +163,7 @@ impl Store {
                 // What it says is lost, but that the mail is done is not.
                 Err(error) => {
                     tracing::error!(id, %error, "what became of a mail cannot be read");
+                    store.index().unread.insert(id.clone());
                     store.index().note(&id, now(), true, None);
                 }
             }
@@ -196,7 +197,10 @@ impl Store {
                         tracing::error!(id, %error, "what became of a mail cannot be noted")
                     }
                 },
-                Err(error) => tracing::error!(id, %error, "a mail cannot be read"),
+                Err(error) => {
+                    store.index().unread.insert(id.clone());
+                    tracing::error!(id, %error, "a mail cannot be read");
+                }
             }
         }
         found.waiting.sort();
@@ -241,7 +245,18 @@ impl Store {
 
     /// Reads a mail that waits.
     pub(crate) fn read(&self, id: &str) -> io::Result<(Envelope, Vec<u8>)> {
-        parse(self.files.read(id, MAX_HEAD))
+        let read = parse(self.files.read(id, MAX_HEAD));
+        match &read {
+            Ok(_) => {
+                self.index().unread.remove(id);
+            }
+            // It is done.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                self.index().unread.insert(id.to_owned());
+            }
+        }
+        read
     }
 
     /// Notes that work on a mail begins; durable when this returns.
@@ -380,6 +395,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Mails that cannot be read, or of which it cannot be read what became of them.
+    pub(crate) fn damaged(&self) -> usize {
+        self.index().unread.len()
     }
 
     /// Mails that wait.

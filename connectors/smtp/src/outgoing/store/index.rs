@@ -1,6 +1,6 @@
 //! What is in the folder, in memory: how much waits, and of which mails it is known what became of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use protocol::Timestamp;
 
@@ -24,6 +24,8 @@ pub(super) struct Index {
     pub(super) off_queue: u64,
     /// Whose bounce address it is.
     pub(super) bounces: HashMap<String, String>,
+    /// Those that could not be read, or whose outcome could not, when they were looked at last.
+    pub(super) unread: HashSet<String>,
 }
 
 /// What of a note is needed to forget it.
@@ -43,6 +45,7 @@ impl Index {
     }
 
     pub(super) fn forget(&mut self, id: &str) {
+        self.unread.remove(id);
         if let Some(length) = self.waiting.remove(id) {
             self.bytes = self.bytes.saturating_sub(length);
         }
