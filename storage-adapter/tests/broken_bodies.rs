@@ -14,7 +14,14 @@ use support::{alice, document};
 
 fn put_stream(tree: &Tree, body: ByteStream) -> Result<Version, TreeError> {
     let (account, path) = (alice(), document("/notes/a"));
-    let written = tree.put(&account, &path, "text/plain", body, &WriteCondition::None, None);
+    let written = tree.put(
+        &account,
+        &path,
+        "text/plain",
+        body,
+        &WriteCondition::None,
+        None,
+    );
     now(written).map(|written| written.version)
 }
 

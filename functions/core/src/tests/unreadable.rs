@@ -90,7 +90,8 @@ fn a_store_that_is_down_is_nobodys_own_trouble() {
     f.set_down(true);
     assert_eq!(send(&f, &all).status, 503);
     assert_eq!(
-        f.signed("irc-1", "GET", "/connector/assignments", "").status,
+        f.signed("irc-1", "GET", "/connector/assignments", "")
+            .status,
         503
     );
     f.set_down(false);

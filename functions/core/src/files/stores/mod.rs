@@ -131,9 +131,8 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         let known = match self.store.get(&key, options).await {
             Ok(object) => {
                 let bytes = collect(object.body, MAX_RECORD).await?;
-                let bytes = bytes.ok_or_else(|| {
-                    StoreError::Damaged(damaged(&key, &too_large(MAX_RECORD)))
-                })?;
+                let bytes = bytes
+                    .ok_or_else(|| StoreError::Damaged(damaged(&key, &too_large(MAX_RECORD))))?;
                 Known {
                     record: StoreRecord::read(&key, &bytes)?,
                     etag: Some(object.etag),

@@ -41,7 +41,10 @@ fn a_store_that_fails_loses_and_doubles_nothing() {
                 // A read that fails twice where others succeed may be taken for the account's own trouble.
                 let receipt = reply.json();
                 let stored = receipt == json!({"stored": 2});
-                assert!(stored || receipt["waiting"][0]["account"] == "alice", "{receipt}");
+                assert!(
+                    stored || receipt["waiting"][0]["account"] == "alice",
+                    "{receipt}"
+                );
                 stored
             });
             assert!(sent);
