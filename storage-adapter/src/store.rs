@@ -54,7 +54,8 @@ pub enum Versions {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// What was read is not what was written; nobody but whom it belongs to is concerned. The sentence names it.
+    /// What was read is not what was written, or is not given although others are; nobody but whom it belongs to is
+    /// concerned. The sentence names it.
     #[error("{0}")]
     Damaged(String),
     /// No such object.

@@ -43,7 +43,7 @@ fn a_write_that_took_too_long_is_to_be_tried_again() {
     let host = tree.shared_host();
     let slow = stream::once(async move {
         host.advance(Options::default().grace_millis);
-        Ok(Bytes::from_static(b"x"))
+        Ok::<_, BodyError>(Bytes::from_static(b"x"))
     });
     let late = put_stream(&tree, Box::pin(slow));
     assert!(matches!(late, Err(TreeError::Late)), "{late:?}");

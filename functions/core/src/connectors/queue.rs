@@ -3,7 +3,6 @@
 //! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it. A record that
 //! the store does not give, though it gives others, waits where it is; those behind it do not.
 
-use bytes::Bytes;
 use protocol::{OutboxItem, OutboxTask};
 use storage_adapter::{GetOptions, ObjectStore, PutMode, StoreError};
 

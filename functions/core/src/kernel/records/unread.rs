@@ -89,8 +89,10 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
             Ok(_) | Err(StoreError::NotFound) => {}
             Err(_) => return error,
         }
-        let sentence = format!("the record {key} cannot be read: {error}");
-        self.note_unread(key, &sentence);
+        self.note_unread(key, &format!("the record {key} cannot be read: {error}"));
+        let sentence = format!(
+            "the record {key} cannot be read now; the operator finds the reason in the log"
+        );
         match waits {
             true => StoreError::AccountUnavailable(sentence),
             false => StoreError::Damaged(sentence),
@@ -113,7 +115,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
 
     /// Notes that a record can be read (again).
     pub(crate) fn note_mended(&self, key: &str) {
-        let mut known = (self.unread.records.lock()).unwrap_or_else(PoisonError::into_inner);
+        let known = self.unread.records.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
         if !known.is_empty() {
             known.remove(key);
         }
