@@ -258,6 +258,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 
     use connector_kit::FunctionsClient;
+    use durable::{Disk, Tries};
     use program::Workshop;
     use tokio::sync::mpsc;
 
@@ -294,9 +295,12 @@ mod tests {
         let directory = Arc::new(Directory::new(client, limits.mails_per_hour, None));
         let (queue, _) = Queue::open(folder, limits.queue_bytes).unwrap();
         let workshop = Workshop::new("foreign-mail", 1, limits.taking_apart);
+        let checks = folder.join("checking");
+        let tries = Tries::open(Disk::default(), &checks, crate::inbox::MAX_TRIES).unwrap();
         Shared {
             inbox: Inbox {
                 queue: Arc::new(queue),
+                tries: Arc::new(tries),
                 checker: None,
                 directory: Arc::clone(&directory),
                 hostname: "mail.example".to_owned(),

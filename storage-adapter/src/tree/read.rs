@@ -10,9 +10,9 @@ use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
 use super::table::Loaded;
 use super::types::{
-    ByteRange, DocumentInfo, DocumentRead, Folder, FolderRead, Host, TreeError, Version,
+    ByteRange, DocumentInfo, DocumentRead, FolderRead, Host, TreeError, Version,
 };
-use super::{Storage, version};
+use super::Storage;
 use crate::store::{GetOptions, Object, ObjectStore, StoreError};
 
 /// How often a read starts again because the store failed in between, or bytes are missing that a head names again and again.

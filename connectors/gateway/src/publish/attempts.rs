@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::Trouble;
 use crate::channel_keys::ChannelKeys;
 use crate::sync::lock;
-use connector_kit::FunctionsClient;
+use connector_kit::{FunctionsClient, FunctionsError};
 
 /// The note's name.
 const FILE: &str = "publishing.json";
@@ -39,6 +39,7 @@ const SMALL: usize = 20;
 const MAX_SUSPECTS: usize = 10_000;
 
 static NOT_NOTED: Seldom = Seldom::new();
+static GIVEN_UP: Seldom = Seldom::new();
 
 /// See the module.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::{Command, RequestId, Said, Saying};
+use gateway::{Command, RequestId, SayTask, TaskOutcome};
 use irc_connector::Settings;
 use protocol::{ArchiveTarget, EventBody, Say, Timestamp};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn a_history_that_never_comes_holds_nothing_up() {
     story.join("#t", "alice bob");
     let say = |number: u64| Command::Say {
         request: RequestId(number),
-        saying: Box::new(Saying {
+        saying: Box::new(SayTask {
             id: "t1".to_owned(),
             say: Say {
                 account: "alice".parse().unwrap(),
@@ -197,7 +197,7 @@ fn a_history_that_never_comes_holds_nothing_up() {
     story.command(say(1));
     story.pass(Duration::from_secs(40));
     assert!(
-        matches!(story.said().as_slice(), [(1, Said::Later(_))]),
+        matches!(story.said().as_slice(), [(1, TaskOutcome::Later(_))]),
         "{:?}",
         story.said()
     );

@@ -14,7 +14,7 @@ use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
 use crate::kernel::fields::{self, InvalidField};
-use crate::kernel::keys::is_id;
+use crate::kernel::keys::{self, is_id};
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;

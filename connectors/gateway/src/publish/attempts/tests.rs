@@ -244,7 +244,8 @@ async fn a_disk_that_takes_no_note_loses_none_and_holds_up_only_what_is_suspecte
 #[test]
 fn what_has_no_id_is_kept_beside_others_without() {
     let dir = tempfile::tempdir().unwrap();
-    let attempts = Attempts::open(&Disk::default(), dir.path(), keys());
+    let client = FunctionsClient::new("http://127.0.0.1:1", "irc", b"key").unwrap();
+    let attempts = Attempts::open(&Disk::default(), dir.path(), ChannelKeys::new(&client));
     let error = FunctionsError::Answer("it is a test".to_owned());
     for record in [&b"nonsense"[..], b"other nonsense", b"nonsense"] {
         attempts.give_up(record, &error).unwrap();
