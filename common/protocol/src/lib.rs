@@ -18,6 +18,7 @@ mod gathered;
 #[cfg(test)]
 mod generated;
 mod glob;
+mod hex;
 mod internet;
 mod lookalike;
 mod mail;
@@ -61,6 +62,7 @@ pub use events::{
 pub use folding::{FoldedMap, FoldedName, Folding};
 pub use gathered::Gathered;
 pub use glob::Glob;
+pub use hex::{from_hex, hex};
 pub use internet::{is_public_address, wrapped_v4};
 pub use lookalike::{is_speaker, outline};
 pub use mail::{

@@ -43,11 +43,8 @@ impl EmailAddress {
     /// Names records about this address: hexadecimal SHA-256 of the address in lower case, 32 characters.
     #[must_use]
     pub fn key(&self) -> String {
-        Sha256::digest(self.0.to_ascii_lowercase().as_bytes())
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let hash = Sha256::digest(self.0.to_ascii_lowercase().as_bytes());
+        crate::hex(&hash[..16])
     }
 }
 

@@ -8,7 +8,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::Timestamp;
+use crate::{Timestamp, from_hex, hex};
 
 /// Header that names the connector.
 pub const CONNECTOR_HEADER: &str = "x-subspace-connector";
@@ -60,16 +60,9 @@ pub struct InvalidKey;
 /// # Errors
 /// [`InvalidKey`].
 pub fn connector_key(text: &str) -> Result<Vec<u8>, InvalidKey> {
-    let text = text.trim();
-    // `from_str_radix` takes signs too.
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(InvalidKey);
-    }
-    let pairs = text.as_bytes().chunks(2).map(std::str::from_utf8);
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| u8::from_str_radix(pair.ok()?, 16).ok())
-        .collect();
-    bytes.filter(|key| key.len() >= MIN_KEY).ok_or(InvalidKey)
+    from_hex(text.trim())
+        .filter(|key| key.len() >= MIN_KEY)
+        .ok_or(InvalidKey)
 }
 
 /// The SHA-256 of a body, as [`BODY_HEADER`] says it before the body is there.
@@ -109,7 +102,7 @@ impl BodyHash {
 
 impl std::fmt::Display for BodyHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -117,8 +110,7 @@ impl std::fmt::Display for BodyHash {
 #[must_use]
 pub fn sign_request(key: &[u8], method: &str, path: &str, time: Timestamp, body: &[u8]) -> String {
     let mac = mac(key, method, path, time, BodyHash::of(body));
-    let bytes = mac.finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&mac.finalize().into_bytes())
 }
 
 /// Returns the headers of a signed request of the connector `id`; `path` includes the query.
@@ -180,17 +172,9 @@ pub fn verify_request(
     verify_head(key, (method, path), time, body, signature, now)
 }
 
+/// Reads a hash or a signature; what is longer than any is not read.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let bytes = text.as_bytes();
-    // `from_str_radix` takes signs too.
-    if !bytes.len().is_multiple_of(2)
-        || bytes.len() > 64
-        || !bytes.iter().all(u8::is_ascii_hexdigit)
-    {
-        return None;
-    }
-    let digit = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    bytes.chunks(2).map(digit).collect()
+    from_hex(Some(text).filter(|text| text.len() <= 64)?)
 }
 
 fn mac(key: &[u8], method: &str, path: &str, time: Timestamp, body: BodyHash) -> Hmac<Sha256> {

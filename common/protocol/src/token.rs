@@ -46,10 +46,7 @@ impl BearerToken {
     /// Returns the hash under which the secret is stored, hexadecimal SHA-256.
     #[must_use]
     pub fn secret_hash(&self) -> String {
-        Sha256::digest(self.secret.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        crate::hex(&Sha256::digest(self.secret.as_bytes()))
     }
 
     /// Compares with a stored hash in constant time.

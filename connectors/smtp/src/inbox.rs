@@ -293,10 +293,7 @@ fn hash_of(mail: &Mail, to: &[String]) -> Sha256 {
 }
 
 fn hex(hash: Sha256) -> String {
-    hash.finalize()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    protocol::hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn secret(master: &[u8; 32]) -> String {
     let expanded =
         hkdf::Hkdf::<sha2::Sha256>::new(None, master).expand(b"subspace turn v1", &mut key);
     debug_assert!(expanded.is_ok());
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    protocol::hex(&key)
 }
 
 fn host_of(origin: &str) -> &str {

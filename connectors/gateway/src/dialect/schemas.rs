@@ -41,11 +41,7 @@ pub(crate) fn schemas(platforms: &[Arc<PlatformInfo>], known: Option<&str>) -> V
         "platforms": platforms,
     });
     let hash = Sha256::digest(answer.to_string());
-    let fingerprint: String = hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let fingerprint = protocol::hex(&hash[..8]);
     if known == Some(&fingerprint) {
         return json!({"fingerprint": fingerprint, "unchanged": true});
     }

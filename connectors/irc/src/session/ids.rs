@@ -90,10 +90,7 @@ impl Session {
             hash.update(param);
             hash.update([0]);
         }
-        let mut first = String::from("h");
-        for byte in hash.finalize().iter().take(16) {
-            first.push_str(&format!("{byte:02x}"));
-        }
+        let first = format!("h{}", protocol::hex(&hash.finalize()[..16]));
         let numbered = |number: usize| match number {
             0 => first.clone(),
             _ => format!("{first}-{number}"),

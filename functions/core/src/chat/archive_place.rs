@@ -90,12 +90,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
         let until = self.kernel.now().plus_millis(PROBE_MS);
         let remote = Remote::new(self.kernel.storage().host(), &found.root, token, until);
-        let id: String = self
-            .kernel
-            .random::<8>()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let id = protocol::hex(&self.kernel.random::<8>());
         probe(&remote, &id).await.map_err(Failure::unprocessable)?;
         let now = self.kernel.now();
         let place = ArchivePlace {

@@ -167,8 +167,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         if guest {
             self.is_nobodys(&name).await?;
         }
-        let peer = self.kernel.random::<12>();
-        let peer: String = peer.iter().map(|byte| format!("{byte:02x}")).collect();
+        let peer = protocol::hex(&self.kernel.random::<12>());
         let whose = match guest {
             true => Relayed::Guest {
                 starter: &call.account,

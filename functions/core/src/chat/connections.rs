@@ -310,8 +310,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
 
     /// Makes an id for a connection, `^[a-z0-9]{16}$`.
     pub(crate) fn connection_id(&self) -> String {
-        let bytes: [u8; 8] = self.kernel.random();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        protocol::hex(&self.kernel.random::<8>())
     }
 
     /// Seals a secret of a connection.

@@ -180,7 +180,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         url: Option<&str>,
     ) -> Result<ConnectorView, Failure> {
         let key = self.kernel.keys().connector(&made.id, made.generation);
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = protocol::hex(&key);
         // A private network that is not on the public internet has to be allowed by name.
         let kind = kind_of(&made.kind)?;
         let gateway = kind == ConnectorKind::Gateway;

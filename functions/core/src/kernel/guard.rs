@@ -24,7 +24,7 @@ use crate::kernel::Kernel;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
-use crate::kernel::text::hex;
+use protocol::hex;
 
 /// Counters that are kept at once.
 const MAX_COUNTERS: usize = 10_000;

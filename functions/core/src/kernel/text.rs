@@ -24,8 +24,3 @@ pub(crate) fn plain(text: &str, most: usize) -> String {
     out.truncate(out.trim_end().len());
     out
 }
-
-/// Writes bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -212,15 +212,8 @@ pub fn master_key(text: &str) -> Result<[u8; 32], ConfigError> {
     if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.chars().count() >= MIN_KEY_TEXT {
         return Ok(Sha256::digest(text.as_bytes()).into());
     }
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(refused());
-    }
-    let mut key = [0; 32];
-    for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| refused())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| refused())?;
-    }
-    Ok(key)
+    let key = protocol::from_hex(text).and_then(|key| key.try_into().ok());
+    key.ok_or_else(refused)
 }
 
 /// Reads the list of connectors: JSON, `[{"id","kind","url","platforms","key"}]` with hexadecimal keys. Where the

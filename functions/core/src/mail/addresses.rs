@@ -362,8 +362,5 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
 fn id_of(connection: &str, channel: &str, folding: Folding) -> String {
     let name = folding.fold(channel);
     let digest = Sha256::digest(format!("{connection} {name}"));
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    protocol::hex(&digest[..8])
 }

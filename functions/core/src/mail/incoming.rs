@@ -146,10 +146,7 @@ fn task_id(mail: &MailArrival) -> String {
     hash.update(mail.address.to_ascii_lowercase());
     hash.update([0]);
     hash.update(&mail.id);
-    let hash: String = hash.finalize()[..16]
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hash = protocol::hex(&hash.finalize()[..16]);
     let millis = u64::try_from(mail.received.millis()).unwrap_or_default();
     format!("{millis:012x}-{hash}")
 }

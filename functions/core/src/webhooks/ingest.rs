@@ -21,8 +21,8 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::answer;
-use crate::kernel::text::hex;
 use crate::webhooks::Webhooks;
+use protocol::hex;
 
 /// What the address of a hook says to whoever opens it.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";

@@ -19,8 +19,8 @@ use crate::kernel::keys::is_id;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::records::Edit;
 use crate::kernel::request::{Member, answer, empty, json};
-use crate::kernel::text::hex;
 use crate::webhooks::Webhooks;
+use protocol::hex;
 
 /// A hook as the API shows it.
 #[derive(Serialize)]

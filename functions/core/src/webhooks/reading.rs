@@ -8,7 +8,7 @@ use hooks::{Call, Filter, Source, Template, Unreadable, signature};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::kernel::text::hex;
+use protocol::hex;
 
 /// The longest name of an event, in characters.
 const MAX_EVENT: usize = 100;

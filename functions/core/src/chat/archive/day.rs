@@ -181,7 +181,10 @@ mod tests {
                     let mut day = DayDocument::parse(text.as_bytes())?;
                     Ok::<_, NoDay>(day.merge(&[message("new", 1)]))
                 };
-                crate::kernel::work::steps_of(|| { let _ = work(); }).0
+                crate::kernel::work::steps_of(|| {
+                    let _ = work();
+                })
+                .0
             };
             let (one, two) = (steps(2_000), steps(4_000));
             assert!(two <= 2 * one, "{unit:?}: {one} and {two}");

@@ -155,10 +155,7 @@ impl Group {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        let name: String = hash.finalize()[..16]
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let name = protocol::hex(&hash.finalize()[..16]);
         let body = serde_json::json!({"folder": self.folder.join("/"), "messages": messages});
         let path = vec!["chat-messages".to_owned(), "recovered".to_owned(), name];
         Ok(Change::Put {

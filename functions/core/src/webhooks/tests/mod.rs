@@ -107,7 +107,7 @@ fn sign_bytes(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
     let digest: [u8; 32] = mac.finalize().into_bytes().into();
-    format!("sha256={}", crate::kernel::text::hex(&digest))
+    format!("sha256={}", protocol::hex(&digest))
 }
 
 #[test]
