@@ -13,6 +13,7 @@ mod claim;
 mod client;
 mod commands;
 mod deliver;
+mod departure;
 mod direct;
 mod dispatch;
 mod ended;
@@ -68,8 +69,8 @@ pub use crate::secret::Secret;
 use channel::Channel;
 use client::{Client, User, UserId};
 use deliver::Response;
+pub use departure::Departure;
 use outbox::Outbox;
-pub(crate) use seen::CLOSED;
 pub(crate) use tasks::MAX_TASKS;
 
 /// Identifies a connection; never reused.

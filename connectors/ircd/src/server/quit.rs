@@ -3,21 +3,23 @@
 use irc_codec::Message;
 
 use super::client::UserId;
+use super::departure::Departure;
 use super::outbox::When;
 use super::seen::ANY;
 use super::{ClientId, Now, Server, names};
 
 impl Server {
     pub(super) fn on_quit(&mut self, id: ClientId, message: &Message) {
-        let text = match message.param(0) {
-            "" => "Quit".to_owned(),
-            text => format!("Quit: {}", names::clip(text, self.config.limits.text)),
-        };
-        self.disconnect(id, &text);
+        let text = names::clip(message.param(0), self.config.limits.text);
+        self.end(id, Departure::Quit(text.to_owned()));
     }
 
     /// Sends ERROR with the reason, closes, and forgets a client.
     pub(super) fn disconnect(&mut self, id: ClientId, reason: &str) {
+        self.end(id, Departure::Lost(reason.to_owned()));
+    }
+
+    fn end(&mut self, id: ClientId, how: Departure) {
         // The response so far comes before the ERROR.
         if self
             .response
@@ -26,20 +28,20 @@ impl Server {
         {
             self.finish_response();
         }
-        let line = super::reply::wire(&Message::new("ERROR", [reason]));
+        let line = super::reply::wire(&Message::new("ERROR", [how.reason()]));
         self.push(
             id,
             names::clip(&line, super::reply::LINE - 2).to_owned(),
             When::Always,
         );
         self.outbox.close(id);
-        self.forget(id, reason);
+        self.forget(id, &how);
     }
 
     /// A connection ended by itself.
-    pub fn handle_closed(&mut self, id: ClientId, reason: &str, now: Now) {
+    pub fn handle_closed(&mut self, id: ClientId, how: &Departure, now: Now) {
         self.now = now;
-        self.forget(id, reason);
+        self.forget(id, how);
     }
 
     /// The server stops: everybody is told.
@@ -55,7 +57,7 @@ impl Server {
         self.clients.clear();
     }
 
-    fn forget(&mut self, id: ClientId, reason: &str) {
+    fn forget(&mut self, id: ClientId, how: &Departure) {
         let Some(client) = self.clients.remove(&id) else {
             return;
         };
@@ -64,7 +66,7 @@ impl Server {
             self.unmonitor(id, nick);
         }
         self.leave_address(client.peer.address);
-        self.end_playback(&client, reason);
+        self.end_playback(&client, how);
         let Some(user_id) = client.user else {
             return;
         };
@@ -73,7 +75,7 @@ impl Server {
         };
         user.sessions.retain(|session| *session != id);
         if user.sessions.is_empty() {
-            self.quit(user_id, reason);
+            self.quit(user_id, &how.reason());
         } else {
             self.update_away(user_id);
         }

@@ -10,6 +10,7 @@ use protocol::AccountName;
 
 use super::caps::Caps;
 use super::client::UserId;
+use super::departure::Departure;
 use super::playback::Playback;
 use super::{ClientId, Server};
 use crate::record::{Body, Seen};
@@ -22,9 +23,6 @@ pub(crate) const ANY: &str = "*";
 
 /// The longest name of a client, in bytes.
 pub(super) const MAX_NAME: usize = 32;
-
-/// The reason of a connection that the client closed.
-pub(crate) const CLOSED: &str = "Connection closed";
 
 impl Server {
     /// Returns up to which message a client of an account has been sent everything.
@@ -92,15 +90,13 @@ impl Server {
     }
 
     /// A connection is over: stores what the client has certainly received. After a proper end that is everything.
-    pub(super) fn end_playback(&mut self, client: &super::client::Client, reason: &str) {
+    pub(super) fn end_playback(&mut self, client: &super::client::Client, how: &Departure) {
         let (Some(playback), Some(account)) = (&client.playback, &client.account) else {
             return;
         };
-        let proper = reason == CLOSED || reason.starts_with("Quit");
-        let at = if proper {
-            playback.sent
-        } else {
-            playback.acknowledged
+        let at = match how {
+            Departure::Quit(_) | Departure::Closed => playback.sent,
+            Departure::Lost(_) => playback.acknowledged,
         };
         self.note_seen(account, &playback.name, at);
     }

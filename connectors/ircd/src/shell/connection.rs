@@ -15,7 +15,7 @@ use super::bucket::TokenBucket;
 use super::engine::Input;
 use super::outgoing::Outgoing;
 use crate::config::Limits;
-use crate::server::{CLOSED, ClientId, Peer};
+use crate::server::{ClientId, Departure, Peer};
 
 /// The longest tags a client may send, `@` and blank included (IRCv3 message-tags).
 const MAX_TAGS: usize = 4096;
@@ -59,12 +59,12 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin>(
         return;
     }
     let (reader, mut writer) = tokio::io::split(stream);
-    let reason = tokio::select! {
-        reason = read(id, reader, &engine, &credits, limits) => reason,
-        reason = write(id, &mut writer, &engine, &outgoing, limits.sendq) => reason,
+    let how = tokio::select! {
+        how = read(id, reader, &engine, &credits, limits) => how,
+        how = write(id, &mut writer, &engine, &outgoing, limits.sendq) => how,
     };
     // The engine is told first: others should see the end of a connection at once.
-    let _ = engine.send(Input::Closed { id, reason }).await;
+    let _ = engine.send(Input::Closed { id, how }).await;
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
 }
 
@@ -74,7 +74,7 @@ async fn read<R: AsyncRead + Unpin>(
     engine: &mpsc::Sender<Input>,
     credits: &Semaphore,
     limits: &Limits,
-) -> String {
+) -> Departure {
     let start = Instant::now();
     let mut bucket = TokenBucket::new(limits.line_burst, limits.lines_per_second, Duration::ZERO);
     let mut lines = LineBuffer::new(MAX_TAGS, MAX_BODY);
@@ -86,7 +86,7 @@ async fn read<R: AsyncRead + Unpin>(
             }
             // The engine gives the credit back when it has taken the line.
             let Ok(credit) = credits.acquire().await else {
-                return "The server stopped".to_owned();
+                return lost("The server stopped");
             };
             credit.forget();
             if engine
@@ -97,13 +97,13 @@ async fn read<R: AsyncRead + Unpin>(
                 .await
                 .is_err()
             {
-                return "The server stopped".to_owned();
+                return lost("The server stopped");
             }
         }
         match read_some(&mut reader, &mut lines).await {
-            Ok(0) => return CLOSED.to_owned(),
+            Ok(0) => return Departure::Closed,
             Ok(_) => {}
-            Err(error) => return format!("Read error: {}", error.kind()),
+            Err(error) => return lost(format!("Read error: {}", error.kind())),
         }
     }
 }
@@ -135,7 +135,7 @@ async fn write<W: AsyncWrite + Unpin>(
     engine: &mpsc::Sender<Input>,
     outgoing: &Outgoing,
     sendq: usize,
-) -> String {
+) -> Departure {
     let mut closed = None;
     while let Some(bytes) = outgoing.take().await {
         let mut rest = bytes.as_slice();
@@ -149,30 +149,34 @@ async fn write<W: AsyncWrite + Unpin>(
             let count = match tokio::time::timeout(patience, writer.write(rest)).await {
                 Ok(Ok(count)) if count > 0 => count,
                 Ok(_) => return discard(outgoing).await,
-                Err(_) => return "Write timeout".to_owned(),
+                Err(_) => return lost("Write timeout"),
             };
             rest = &rest[count..];
             if outgoing.is_aborted() {
-                return "SendQ exceeded".to_owned();
+                return lost("SendQ exceeded");
             }
             if outgoing.written(count, sendq / 8)
                 && engine.send(Input::Drained { id }).await.is_err()
             {
-                return "The server stopped".to_owned();
+                return lost("The server stopped");
             }
         }
         if writer.flush().await.is_err() {
             return discard(outgoing).await;
         }
     }
-    "Closed".to_owned()
+    lost("Closed")
+}
+
+fn lost(reason: impl Into<String>) -> Departure {
+    Departure::Lost(reason.into())
 }
 
 /// Passes over what can no longer be written. What the client sent before it went is still read; that
 /// ends the connection.
-async fn discard(outgoing: &Outgoing) -> String {
+async fn discard(outgoing: &Outgoing) -> Departure {
     while let Some(bytes) = outgoing.take().await {
         outgoing.written(bytes.len(), 0);
     }
-    CLOSED.to_owned()
+    lost("Connection closed")
 }

@@ -13,7 +13,7 @@ use super::outgoing::Outgoing;
 use crate::accounts::Accounts;
 use crate::config::Limits;
 use crate::record::Query;
-use crate::server::{AppendId, ClientId, Now, Output, Peer, Server, Statistics};
+use crate::server::{AppendId, ClientId, Departure, Now, Output, Peer, Server, Statistics};
 use crate::store::{Reply, Request};
 
 /// Appends that may be on their way to the disk before clients have to wait.
@@ -46,7 +46,7 @@ pub(super) enum Input {
     /// These credentials are no longer valid.
     Ended { sessions: BTreeSet<SessionRef> },
     /// It is gone.
-    Closed { id: ClientId, reason: String },
+    Closed { id: ClientId, how: Departure },
 }
 
 /// What the engine knows of a connection.
@@ -241,9 +241,9 @@ impl Engine {
                 let _ = tell.send(self.server.signed_in());
             }
             Input::Ended { sessions } => self.server.handle_ended(&sessions, now),
-            Input::Closed { id, reason } => {
+            Input::Closed { id, how } => {
                 self.connections.remove(&id);
-                self.server.handle_closed(id, &reason, now);
+                self.server.handle_closed(id, &how, now);
             }
         }
     }
@@ -336,7 +336,8 @@ impl Engine {
             connection.outgoing.abort();
             self.connections.remove(&id);
             let now = self.now();
-            self.server.handle_closed(id, "SendQ exceeded", now);
+            let how = Departure::Lost("SendQ exceeded".to_owned());
+            self.server.handle_closed(id, &how, now);
         }
     }
 }

@@ -165,14 +165,14 @@ fn a_connection_that_dies_has_read_what_it_proved() {
     world.say(alice, "JOIN #tea");
     world.say(bob, "JOIN #tea");
     world.say(bob, "PRIVMSG #tea :into the void");
-    world
-        .server
-        .handle_closed(alice, "Ping timeout: 180 seconds", world.now);
+    // Whatever the reason says.
+    let lost = Departure::Lost("Quit responding: 180 seconds".to_owned());
+    world.server.handle_closed(alice, &lost, world.now);
     let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
     assert_eq!(said(&world.ask(alice, "JOIN #tea")).len(), 1);
     world
         .server
-        .handle_closed(alice, "Connection closed", world.now);
+        .handle_closed(alice, &Departure::Closed, world.now);
     let alice = member(&mut world, "alice:pw-alice", "alice", "irssi", "");
     assert!(said(&world.ask(alice, "JOIN #tea")).is_empty());
 }

@@ -169,7 +169,7 @@ proptest! {
                 }
                 Step::Close(who) => {
                     let id = clients[who % clients.len()];
-                    world.server.handle_closed(id, "gone", world.now);
+                    world.server.handle_closed(id, &Departure::Lost("gone".to_owned()), world.now);
                     world.drain();
                 }
                 Step::Wait(millis) => world.wait(millis.into()),
