@@ -6,7 +6,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The bound of a connection, an extension of its requests: whoever answers one with an upgrade may set it before.
+/// The bound of a connection, an extension of its requests with the field `Upgrade`: whoever answers one with an upgrade may
+/// set it before.
 #[derive(Clone, Default)]
 pub struct MessageBound {
     rule: Arc<Mutex<Option<Rule>>>,
@@ -100,6 +101,16 @@ enum Line {
     Return,
 }
 
+impl Line {
+    const fn then(self, byte: u8) -> Self {
+        match (self, byte) {
+            (_, b'\n') => Self::Begun,
+            (Self::Begun, b'\r') => Self::Return,
+            _ => Self::Within,
+        }
+    }
+}
+
 impl Reading {
     pub(crate) fn new(bound: MessageBound) -> Self {
         Self {
@@ -123,20 +134,37 @@ impl Reading {
         self.behind = None;
     }
 
-    /// These bytes were read, before the connection was upgraded.
+    /// These bytes were read, before the connection was upgraded; `head` says whether a head arrives.
     pub(crate) fn http(&mut self, bytes: &[u8], head: bool) {
-        for byte in bytes {
-            let blank = matches!((self.line, byte), (Line::Begun | Line::Return, b'\n'));
-            self.line = match (self.line, byte) {
-                (_, b'\n') => Line::Begun,
-                (Line::Begun, b'\r') => Line::Return,
-                _ => Line::Within,
-            };
-            match &mut self.behind {
-                Some(behind) => *behind += 1,
-                None if blank && head => self.behind = Some(0),
-                None => {}
+        match &mut self.behind {
+            Some(behind) => *behind += bytes.len(),
+            None if head => self.behind = self.after_head(bytes),
+            None => {}
+        }
+        // Only the last two tell how the next begins: a body may be long.
+        let (before, last) = bytes.split_at(bytes.len().saturating_sub(2));
+        if !before.is_empty() {
+            self.line = Line::Within;
+        }
+        for byte in last {
+            self.line = self.line.then(*byte);
+        }
+    }
+
+    /// How many bytes come behind the empty line that ends a head, if it is among them.
+    fn after_head(&self, bytes: &[u8]) -> Option<usize> {
+        let (mut line, mut rest) = (self.line, bytes);
+        loop {
+            // Within a line nothing counts but its end.
+            if matches!(line, Line::Within) {
+                let end = rest.iter().position(|byte| *byte == b'\n')?;
+                (line, rest) = (Line::Begun, rest.get(end + 1..).unwrap_or_default());
             }
+            let (first, after) = rest.split_first()?;
+            if *first == b'\n' {
+                return Some(after.len());
+            }
+            (line, rest) = (line.then(*first), after);
         }
     }
 
@@ -302,6 +330,24 @@ mod tests {
         endless[2..10].copy_from_slice(&u64::MAX.to_be_bytes());
         known.store(false, Relaxed);
         assert!(upgraded(&bound).frames(&endless).is_err());
+    }
+
+    #[test]
+    fn what_comes_behind_a_head_is_counted_however_it_is_cut() {
+        for (text, behind) in [
+            (&b"GET / HTTP/1.1\r\na: b\r\n\r\n"[..], Some(0)),
+            (b"GET / HTTP/1.1\na: b\n\nabc", Some(3)),
+            (b"GET / HTTP/1.1\r\n\n\r\n\r\n", Some(4)),
+            (b"GET / HTTP/1.1\r\r\n\ra\r\n\r\nx", Some(1)),
+            (b"GET / HTTP/1.1\r\r\n\r\r\na\r\n", None),
+            (b"GET / HTTP/1.1\r\n\r", None),
+        ] {
+            for step in 1..=text.len() {
+                let mut reading = Reading::default();
+                text.chunks(step).for_each(|part| reading.http(part, true));
+                assert_eq!(reading.behind, behind, "{text:?} by {step}");
+            }
+        }
     }
 
     #[test]

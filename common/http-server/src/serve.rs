@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use program::{Place, Places, Seldom};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ use crate::stream::{Answering, Phase, TimedStream};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves whatever `answer` answers, within the limits, until `shutdown` comes true; then finishes what runs.
-/// Connections may be upgraded (WebSocket); a [`MessageBound`] is among the extensions of each request.
+/// Connections may be upgraded (WebSocket); a [`MessageBound`] is among the extensions of each request for that.
 ///
 /// A connection beyond the limits is closed as it comes. It must not wait in the system's queue, before those of others.
 ///
@@ -123,7 +123,9 @@ async fn connection<A, F, B>(
     let bound = MessageBound::default();
     let stream = TimedStream::new(stream, place, phase.clone(), bound.clone(), &limits);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(bound.clone());
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(bound.clone());
+        }
         let answering = Arc::new(phase.begin_answer());
         let request = request.map(|body| Lingering::new(body, Arc::clone(&answering)));
         let answer = answer(request, peer);
@@ -139,8 +141,8 @@ async fn connection<A, F, B>(
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle_timeout)
+        // The stream looks at the time: hyper would make a timer for each request.
+        .header_read_timeout(None::<Duration>)
         .max_buf_size(limits.max_head)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -1,4 +1,4 @@
-//! A connection that must go on: heads come within a time, and what is written is taken.
+//! A connection that must go on: requests and their heads come within a time, and what is written is taken.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use program::Place;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::limits::Limits;
 use crate::messages::{MessageBound, Reading};
@@ -32,12 +32,14 @@ const REQUEST: u64 = 4;
 /// The least that is read at once, in bytes.
 const LEAST_READ: u64 = 8 * 1024;
 
-/// What a client may not take long for.
+/// What a client is waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Hurry {
+enum Awaited {
     FirstByte,
-    /// The head of the request with this number.
+    /// The head of the request with this number, of which the beginning is here.
     Head(u64),
+    /// The request after so many.
+    Next(u64),
 }
 
 /// Where a connection is in its conversation; the server tells it, and the stream looks.
@@ -68,12 +70,16 @@ impl Phase {
         (now % REQUEST == HEAD).then_some(now / REQUEST)
     }
 
-    /// Returns what has the time of a head: the head that is arriving, or that nothing at all has come yet.
-    fn hurry(&self) -> Option<Hurry> {
-        if self.0.load(Ordering::Relaxed) == IDLE {
-            return Some(Hurry::FirstByte);
+    /// Returns what the client is waited for; nothing while a request is answered.
+    fn awaited(&self) -> Option<Awaited> {
+        let now = self.0.load(Ordering::Relaxed);
+        let number = now / REQUEST;
+        match now % REQUEST {
+            IDLE if number == 0 => Some(Awaited::FirstByte),
+            IDLE => Some(Awaited::Next(number)),
+            HEAD => Some(Awaited::Head(number)),
+            _ => None,
         }
-        self.head().map(Hurry::Head)
     }
 
     fn is_idle(&self) -> bool {
@@ -124,13 +130,21 @@ struct Timer {
 
 impl Timer {
     fn start(&mut self, time: Duration) {
+        if !self.running {
+            self.start_at(Instant::now() + time);
+        }
+    }
+
+    /// Runs out at `end`, unless it runs already. To move a timer back costs the runtime far less than to make one, which
+    /// is why one lasts as long as its connection.
+    fn start_at(&mut self, end: Instant) {
         if self.running {
             return;
         }
         self.running = true;
         match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(Instant::now() + time),
-            None => self.sleep = Some(Box::pin(sleep(time))),
+            Some(sleep) => sleep.as_mut().reset(end),
+            None => self.sleep = Some(Box::pin(sleep_until(end))),
         }
     }
 
@@ -155,10 +169,12 @@ pub(crate) struct TimedStream {
     _place: Place,
     phase: Phase,
     head_timeout: Duration,
+    idle_timeout: Duration,
     write_timeout: Duration,
-    /// What the timer of heads runs for.
-    head_of: Option<Hurry>,
-    head: Timer,
+    /// What the client is waited for, and since when.
+    awaited: Option<(Awaited, Instant)>,
+    /// Runs while that has to be waited for.
+    patience: Timer,
     write: Timer,
     /// Runs once the connection is upgraded.
     over: Timer,
@@ -179,9 +195,10 @@ impl TimedStream {
             _place: place,
             phase,
             head_timeout: limits.head_timeout,
+            idle_timeout: limits.idle_timeout,
             write_timeout: limits.write_timeout,
-            head_of: None,
-            head: Timer::default(),
+            awaited: None,
+            patience: Timer::default(),
             write: Timer::default(),
             over: Timer::default(),
             reading: Reading::new(bound),
@@ -229,6 +246,45 @@ impl TimedStream {
         }
     }
 
+    /// Fails if the client has been waited for too long. The timer runs only if there is something to wait for: a head that
+    /// comes in one piece needs none.
+    fn look_at_the_time(&mut self, cx: &mut Context<'_>, waits: bool) -> io::Result<()> {
+        let awaited = self.phase.awaited();
+        if awaited != self.awaited.map(|(awaited, _)| awaited) {
+            self.awaited = awaited.map(|awaited| (awaited, Instant::now()));
+            self.patience.stop();
+        }
+        if !waits {
+            return Ok(());
+        }
+        let Some((awaited, since)) = self.awaited else {
+            self.look_again(cx);
+            return Ok(());
+        };
+        // However slowly it drips, the whole head has one time.
+        let (what, time) = match awaited {
+            Awaited::FirstByte | Awaited::Head(_) => ("a head took more than", self.head_timeout),
+            Awaited::Next(_) => ("there was no request for", self.idle_timeout),
+        };
+        self.patience.start_at(since + time);
+        if self.patience.is_over(cx) {
+            return Err(too_slow(what, time));
+        }
+        Ok(())
+    }
+
+    /// While a request is answered the client has all the time there is. That this is over need not be told here: the rest of
+    /// a body that nobody wanted is read by a task of its own.
+    fn look_again(&mut self, cx: &mut Context<'_>) {
+        loop {
+            self.patience.start(self.idle_timeout);
+            if !self.patience.is_over(cx) {
+                return;
+            }
+            self.patience.stop();
+        }
+    }
+
     /// What came of an attempt to write, unless nothing was taken for too long.
     fn written(
         &mut self,
@@ -272,22 +328,14 @@ impl AsyncRead for TimedStream {
         {
             this.read(bytes)?;
         }
-        if this.phase.is_upgraded() && this.is_over(cx) {
-            let text = "nobody has business on this connection any more";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
-        }
-        let arriving = this.phase.hurry();
-        if arriving != this.head_of {
-            this.head_of = arriving;
-            this.head.stop();
-        }
-        if arriving.is_some() {
-            // However slowly it drips, the whole head has one time.
-            this.head.start(this.head_timeout);
-            if this.head.is_over(cx) {
-                return Poll::Ready(Err(too_slow("a head took more than", this.head_timeout)));
+        if this.phase.is_upgraded() {
+            if this.is_over(cx) {
+                let text = "nobody has business on this connection any more";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
             }
+            return attempt;
         }
+        this.look_at_the_time(cx, attempt.is_pending())?;
         attempt
     }
 }

@@ -147,6 +147,44 @@ async fn pauses_between_requests_are_longer_than_heads_may_take() {
 }
 
 #[tokio::test]
+async fn a_connection_without_requests_is_closed_after_a_while() {
+    let address = start(Limits {
+        head_timeout: PATIENCE * 2,
+        idle_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut stream = send(address, request).await;
+    assert!(rest(&mut stream).await.ends_with("hello"));
+    // So is one whose last body was read to its end after the answer.
+    let body = vec![b'x'; 1 << 20];
+    let head = format!(
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = send(address, &head).await;
+    stream.write_all(&body).await.unwrap();
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 413"));
+}
+
+#[tokio::test]
+async fn each_head_of_a_connection_has_its_own_time() {
+    let address = start(Limits {
+        head_timeout: SHORT,
+        idle_timeout: PATIENCE * 2,
+        ..Limits::default()
+    })
+    .await;
+    let mut stream = send(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut answer = [0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..length].ends_with(b"hello"));
+    stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
 async fn a_client_that_never_reads_gives_up_its_place() {
     let address = start(Limits {
         connections_of_address: 1,
