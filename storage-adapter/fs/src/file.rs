@@ -1,32 +1,26 @@
 //! Files with versions: written beside, then moved into place.
-//!
-//! A version is the file's modification time in nanoseconds, set by us and growing with every
-//! write of a key, and its length. So one stat tells whether something changed, and a file that
-//! somebody edits by hand has another version too.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use durable::{Ballast, Disk};
-use rustix::fs::{FlockOperation, Stat, Timespec, Timestamps};
+use rustix::fs::{FlockOperation, Timespec, Timestamps};
 use rustix::io::Errno;
 use storage_adapter::{ETag, PutMode, StoreError};
 
+use crate::errors::{after, before};
 use crate::sync::FolderSync;
+use crate::temporary::Temporary;
+use crate::version::{SECOND, etag, spell, stamp};
 
-/// Said when nothing fits any more.
-const FULL: &str = "the disk is full; the operator must make room";
-/// Said when only documents do not.
-const RESERVED: &str = "the disk is full: what is left is kept for what must go on; a document that is deleted now takes room as an old version for some minutes, or until \"Remove old versions\" in the settings (DELETE /api/store/kept) removes it; or ask the operator to make room";
 /// Locks that keys share: a power of two.
 const LOCKS: usize = 256;
-const SECOND: i64 = 1_000_000_000;
 
 /// The writing side of a store.
 #[derive(Debug)]
@@ -44,97 +38,6 @@ pub(crate) struct Files {
     reserve: u64,
     /// Given up once not even everything else fits.
     ballast: Arc<Ballast>,
-}
-
-/// A file that is being written; it goes away unless it is placed.
-#[derive(Debug)]
-pub(crate) struct Temporary {
-    file: File,
-    path: PathBuf,
-    pub(crate) length: u64,
-    placed: bool,
-    /// It has its name already, which nobody asks for yet.
-    in_place: bool,
-    /// Bytes that it leaves on the disk.
-    reserve: u64,
-    ballast: Arc<Ballast>,
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.placed {
-            // Left over, it is removed at a later start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// How many bytes are free on the disk of this file, for whoever is not root.
-fn room(file: &File) -> Result<u64, Errno> {
-    let stat = rustix::fs::fstatvfs(file)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-impl Temporary {
-    /// Refuses a document before it takes what is kept for everything else.
-    fn check_room(&self, more: u64) -> Result<(), StoreError> {
-        if self.reserve == 0 {
-            return Ok(());
-        }
-        // A disk that does not say how much is free says it when it is full.
-        match room(&self.file) {
-            Ok(free) if free < self.reserve.saturating_add(more) => {
-                Err(StoreError::Full(RESERVED.to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
-        self.check_room(bytes.len() as u64)?;
-        let at = self.length;
-        let written = self.file.write_all_at(bytes, at).map_err(before);
-        if self.reserve == 0 && matches!(written, Err(StoreError::Full(_))) {
-            self.ballast.give_up();
-            self.file.write_all_at(bytes, at).map_err(before)?;
-        } else {
-            written?;
-        }
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-}
-
-/// A file's modification time in nanoseconds.
-pub(crate) fn stamp(stat: &Stat) -> i64 {
-    stat.st_mtime * SECOND + stat.st_mtime_nsec as i64
-}
-
-pub(crate) fn etag(stat: &Stat) -> ETag {
-    ETag(format!("{:x}-{:x}", stamp(stat), stat.st_size))
-}
-
-pub(crate) fn is_file(stat: &Stat) -> bool {
-    rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file()
-}
-
-/// Nothing has happened yet.
-pub(crate) fn before(error: impl Into<io::Error>) -> StoreError {
-    let error = error.into();
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOENT | Errno::NOTDIR) => StoreError::NotFound,
-        // The last one: the file may not grow any more.
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => StoreError::Full(FULL.to_owned()),
-        Some(Errno::NAMETOOLONG) => StoreError::refused("the key is too long"),
-        Some(Errno::ROFS) => StoreError::refused(error),
-        Some(Errno::ACCESS | Errno::PERM) => StoreError::denied(error),
-        _ => StoreError::Unavailable(error.to_string()),
-    }
-}
-
-/// Something may have happened.
-fn after(error: io::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }
 
 pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
@@ -230,15 +133,8 @@ impl Files {
             }
             file => file.map_err(before)?,
         };
-        Ok(Temporary {
-            file,
-            path: path.to_owned(),
-            length: 0,
-            placed: false,
-            in_place: true,
-            reserve: self.reserve,
-            ballast: Arc::clone(&self.ballast),
-        })
+        let ballast = Arc::clone(&self.ballast);
+        Ok(Temporary::in_place(file, path, self.reserve, ballast))
     }
 
     fn temporary(&self) -> Result<Temporary, StoreError> {
@@ -259,35 +155,26 @@ impl Files {
             }
             file => file.map_err(before)?,
         };
-        Ok(Temporary {
-            file,
-            path,
-            length: 0,
-            placed: false,
-            in_place: false,
-            reserve: 0,
-            ballast: Arc::clone(&self.ballast),
-        })
+        Ok(Temporary::beside(file, path, Arc::clone(&self.ballast)))
+    }
+
+    /// Makes the name of a file durable. Nobody asks for it before this succeeds, so until then it may go away again.
+    pub(crate) fn sync_name(&self, path: &str) -> Result<(), StoreError> {
+        let folder = Path::new(path).parent().unwrap_or(&self.root);
+        self.sync.sync(folder).map_err(after)?;
+        self.sync.sync_folders(folder, &self.root).map_err(after)
     }
 
     /// Moves a written file to `path`, if the mode allows it. Durable when it returns.
     pub(crate) fn place(
         &self,
-        mut temporary: Temporary,
+        temporary: Temporary,
         path: &str,
         mode: &PutMode,
     ) -> Result<ETag, StoreError> {
+        let length = temporary.length();
         let target = Path::new(path);
         let folder = target.parent().unwrap_or(&self.root);
-        if temporary.in_place {
-            temporary.file.sync_all().map_err(before)?;
-            let stat = rustix::fs::fstat(&temporary.file).map_err(before)?;
-            // Nobody names it before this succeeds, so until then it goes away again.
-            self.sync.sync(folder).map_err(after)?;
-            self.sync.sync_folders(folder, &self.root).map_err(after)?;
-            temporary.placed = true;
-            return Ok(etag(&stat));
-        }
         // Most losers are told before they write to the disk.
         let (current, mut last) = self.check(path, mode)?;
         let mut known = current;
@@ -301,8 +188,8 @@ impl Files {
                 last_access: time,
                 last_modification: time,
             };
-            rustix::fs::futimens(&temporary.file, &times).map_err(before)?;
-            temporary.file.sync_all().map_err(before)?;
+            rustix::fs::futimens(temporary.file(), &times).map_err(before)?;
+            temporary.file().sync_all().map_err(before)?;
             {
                 let _lock = self.lock(path)?;
                 let (current, newest) = self.check(path, mode)?;
@@ -311,19 +198,18 @@ impl Files {
                     (known, last) = (current, newest);
                     continue;
                 }
-                self.with_ballast(|| match fs::rename(&temporary.path, target) {
+                self.with_ballast(|| match fs::rename(temporary.path(), target) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         self.sync.forget(folder);
                         make_folders(folder).map_err(before)?;
-                        fs::rename(&temporary.path, target).map_err(before)
+                        fs::rename(temporary.path(), target).map_err(before)
                     }
                     renamed => renamed.map_err(before),
                 })?;
-                temporary.placed = true;
+                temporary.keep();
             }
-            self.sync.sync(folder).map_err(after)?;
-            self.sync.sync_folders(folder, &self.root).map_err(after)?;
-            return Ok(ETag(format!("{stamp:x}-{:x}", temporary.length)));
+            self.sync_name(path)?;
+            return Ok(spell(stamp, length));
         }
     }
 
@@ -348,18 +234,44 @@ impl Files {
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<(), StoreError> {
-        {
-            let _lock = self.lock(path)?;
-            match fs::remove_file(path) {
-                Ok(()) => {}
-                Err(error) => match before(error) {
-                    StoreError::NotFound => return Ok(()),
-                    error => return Err(error),
-                },
-            }
+        if !self.remove(path)? {
+            return Ok(());
         }
         let folder = Path::new(path).parent().unwrap_or(&self.root);
         self.sync.sync(folder).map_err(after)
+    }
+
+    /// Deletes many, and then makes each folder durable once. Gives the first error, and goes on after it.
+    pub(crate) fn delete_all(
+        &self,
+        paths: Vec<Result<String, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut result = Ok(());
+        let mut folders = BTreeSet::new();
+        for path in paths {
+            let removed = path.and_then(|path| {
+                if self.remove(&path)? {
+                    let folder = Path::new(&path).parent().unwrap_or(&self.root);
+                    folders.insert(folder.to_owned());
+                }
+                Ok(())
+            });
+            result = result.and(removed);
+        }
+        for folder in folders {
+            result = result.and(self.sync.sync(&folder).map_err(after));
+        }
+        result
+    }
+
+    /// Removes a file; returns whether there was one. Not durable when it returns.
+    fn remove(&self, path: &str) -> Result<bool, StoreError> {
+        let _lock = self.lock(path)?;
+        match fs::remove_file(path).map_err(before) {
+            Ok(()) => Ok(true),
+            Err(StoreError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self, path: &str) -> Result<Lock<'_>, StoreError> {

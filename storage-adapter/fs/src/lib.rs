@@ -8,11 +8,14 @@
 //! calling thread, which is cheaper than handing them to another; everything else is done on
 //! the blocking threads of tokio, in whose runtime the store has to be used.
 
+mod errors;
 mod file;
 mod list;
 mod names;
 mod store;
 mod sync;
+mod temporary;
+mod version;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -176,7 +179,7 @@ fn try_mark(path: &Path, own: &Path, marker: &Path, probe: &Path) -> Result<Stri
     };
     rustix::fs::futimens(&file, &times).map_err(|error| failed(error.into()))?;
     let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
-    if file::stamp(&stat) != 1_700_000_000_123_456_789 {
+    if version::stamp(&stat) != 1_700_000_000_123_456_789 {
         return Err(FsError::CoarseTimes {
             path: path.to_owned(),
         });

@@ -8,8 +8,8 @@ use rustix::fs::lstat;
 use rustix::io::Errno;
 use storage_adapter::Entry;
 
-use crate::file::{etag, is_file};
 use crate::names::{CONTINUED, OWN, Spelling, decode};
+use crate::version::{etag, is_file};
 
 /// Entries of a listing at most.
 const PAGE: usize = 1000;

@@ -9,11 +9,14 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use storage_adapter::{
     BodyError, ByteStream, ETag, Entry, Gathered, GetOptions, Object, ObjectStore, PutMode,
-    StoreError, one_by_one,
+    StoreError,
 };
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::file::{Temporary, before, etag, is_file};
+use crate::errors::before;
+use crate::file::Files;
+use crate::temporary::Temporary;
+use crate::version::{etag, is_file, is_version};
 use crate::{FsStore, list, names};
 
 /// Objects, or parts of them, up to this size are read at once, in one piece; in bytes.
@@ -31,10 +34,9 @@ impl FsStore {
 
     fn open_object(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
         let path = self.path(key)?;
-        let not_modified = |current: &ETag| options.if_none_match.as_ref() == Some(current);
-        if options.if_none_match.is_some() {
+        if let Some(known) = &options.if_none_match {
             let stat = rustix::fs::lstat(&path).map_err(before)?;
-            if is_file(&stat) && not_modified(&etag(&stat)) {
+            if is_file(&stat) && is_version(&stat, known) {
                 return Err(StoreError::NotModified);
             }
         }
@@ -48,10 +50,12 @@ impl FsStore {
         if !is_file(&stat) {
             return Err(StoreError::NotFound);
         }
-        let etag = etag(&stat);
-        if not_modified(&etag) {
+        if let Some(known) = &options.if_none_match
+            && is_version(&stat, known)
+        {
             return Err(StoreError::NotModified);
         }
+        let etag = etag(&stat);
         let length = u64::try_from(stat.st_size).unwrap_or(0);
         let range = options.range.unwrap_or(0..length);
         let start = range.start.min(length);
@@ -122,6 +126,43 @@ fn write(mut temporary: Temporary, bytes: &Bytes) -> Result<Temporary, StoreErro
     Ok(temporary)
 }
 
+/// A file that is durable, but for its name if there is somebody to wait for.
+struct Placed {
+    etag: ETag,
+    named: Option<(Temporary, JoinHandle<Result<(), StoreError>>)>,
+}
+
+/// Gives a file its name. One that has it already is made durable while another thread does that with its folder: on most
+/// file systems both wait for the same write of the journal.
+fn place(
+    files: &Arc<Files>,
+    temporary: Temporary,
+    path: String,
+    mode: &PutMode,
+) -> Result<Placed, StoreError> {
+    if !temporary.is_in_place() {
+        let etag = files.place(temporary, &path, mode)?;
+        return Ok(Placed { etag, named: None });
+    }
+    let naming = {
+        let files = Arc::clone(files);
+        spawn_blocking(move || files.sync_name(&path))
+    };
+    let etag = temporary.sync()?;
+    let named = Some((temporary, naming));
+    Ok(Placed { etag, named })
+}
+
+/// Waits until its name is durable too.
+async fn finish(placed: Placed) -> Result<ETag, StoreError> {
+    if let Some((temporary, naming)) = placed.named {
+        let named = naming.await;
+        named.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))?;
+        temporary.keep();
+    }
+    Ok(placed.etag)
+}
+
 impl ObjectStore for FsStore {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
         self.open_object(key, options)
@@ -137,11 +178,11 @@ impl ObjectStore for FsStore {
         let (bytes, mut more) = gather(&mut body, Gathered::default()).await?;
         let files = Arc::clone(&self.files);
         if !more {
-            return blocking(move || {
+            let placed = blocking(move || {
                 let temporary = write(files.begin(&path, &mode)?, &bytes)?;
-                files.place(temporary, &path, &mode)
-            })
-            .await;
+                place(&files, temporary, path, &mode)
+            });
+            return finish(placed.await?).await;
         }
         let begun = {
             let (path, mode) = (path.clone(), mode.clone());
@@ -154,7 +195,8 @@ impl ObjectStore for FsStore {
             more = again;
         }
         let files = Arc::clone(&self.files);
-        blocking(move || files.place(temporary, &path, &mode)).await
+        let placed = blocking(move || place(&files, temporary, path, &mode));
+        finish(placed.await?).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
@@ -163,7 +205,9 @@ impl ObjectStore for FsStore {
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
-        one_by_one(self, keys).await
+        let files = Arc::clone(&self.files);
+        let paths: Vec<_> = keys.iter().map(|key| self.path(key)).collect();
+        blocking(move || files.delete_all(paths)).await
     }
 
     async fn list(

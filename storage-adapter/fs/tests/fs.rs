@@ -116,3 +116,17 @@ async fn versions_never_repeat() {
         }
     }
 }
+
+#[tokio::test]
+async fn of_many_that_are_deleted_one_that_cannot_be_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FsStore::open(folder.path()).unwrap();
+    for key in ["a/1", "b/2"] {
+        let put = store.put(key, contract::body(&[b"x"]), PutMode::New);
+        put.await.unwrap();
+    }
+    let keys = ["a/1", "a/../1", "none", "b/2"].map(str::to_owned);
+    let deleted = store.delete_many(&keys).await;
+    assert!(matches!(deleted, Err(StoreError::Denied(_))), "{deleted:?}");
+    assert_eq!(store.list("", None).await.unwrap(), []);
+}
