@@ -34,8 +34,15 @@ struct Decided {
 }
 
 impl<S: ObjectStore, H: Host> Storage<S, H> {
-    /// Decides all intents of a batch, and commits those that may.
-    pub(super) async fn lead(&self, mut batch: Batch) {
+    /// Decides all intents of a batch, and commits those that may. Gives the keys of bytes that nobody can get any more:
+    /// they are deleted once others may lead.
+    pub(super) async fn lead(&self, batch: Batch) -> Vec<String> {
+        let mut discarded = Vec::new();
+        self.lead_and_discard(batch, &mut discarded).await;
+        discarded
+    }
+
+    async fn lead_and_discard(&self, mut batch: Batch, discarded: &mut Vec<String>) {
         let queue = Arc::clone(&batch.queue);
         let mut known = self.shared.cache.get(&queue.key);
         let mut allowance = None;
@@ -77,12 +84,12 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
             let Decided { outcomes, blocked } = self.decide(&mut draft, batch.open());
             if outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
                 match self.swap(&queue, &head, draft, &outcomes).await {
-                    Ok(discarded) => {
+                    Ok(more) => {
                         outcomes
                             .into_iter()
                             .for_each(|(intent, outcome)| intent.finish(outcome));
                         known = self.shared.cache.get(&queue.key);
-                        self.delete_all(discarded).await;
+                        discarded.extend(more);
                         continue;
                     }
                     // Some stores call it so if the object is not there.

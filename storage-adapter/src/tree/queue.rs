@@ -255,18 +255,20 @@ impl Queue {
 
 impl Queues {
     /// Waits until somebody has decided the intent. `lead` commits a batch; it is called by one
-    /// writer at a time.
-    pub(super) async fn submit<F: Future<Output = ()>>(
+    /// writer at a time. What it gives, keys to be deleted, is given to whoever called it: others
+    /// may lead by then.
+    pub(super) async fn submit<F: Future<Output = Vec<String>>>(
         &self,
         account: &AccountName,
         shard: Shard,
         intent: Intent,
         lead: impl Fn(Batch) -> F,
-    ) -> Outcome {
+    ) -> (Outcome, Vec<String>) {
         let place = self.enter(account, shard);
         let intent = Abandon(Arc::new(intent));
         let queue = &place.queue;
         queue.pending().push(Arc::clone(&intent.0));
+        let mut left = Vec::new();
         loop {
             let mut turn = pin!(queue.leader.lock());
             let turn = poll_fn(|context| {
@@ -281,31 +283,32 @@ impl Queues {
             })
             .await;
             if let Some(result) = intent.0.state().result.take() {
-                return result;
+                return (result, left);
             }
             if turn.is_some() {
                 // Dropped, with all that is undecided put back, before the turn ends.
-                lead(Batch::take(queue)).await;
+                left.extend(lead(Batch::take(queue)).await);
             }
         }
     }
 
     /// The same for [`Waiting::Polling`].
-    pub(super) async fn submit_polling<H: Host, F: Future<Output = ()>>(
+    pub(super) async fn submit_polling<H: Host, F: Future<Output = Vec<String>>>(
         &self,
         account: &AccountName,
         shard: Shard,
         intent: Intent,
         host: &H,
         lead: impl Fn(Batch) -> F,
-    ) -> Outcome {
+    ) -> (Outcome, Vec<String>) {
         let place = self.enter(account, shard);
         let intent = Abandon(Arc::new(intent));
         let queue = &place.queue;
         queue.pending().push(Arc::clone(&intent.0));
+        let mut left = Vec::new();
         loop {
             if let Some(result) = intent.0.state().result.take() {
-                return result;
+                return (result, left);
             }
             let Some((number, batch)) = queue.take_lease(host.now().millis()) else {
                 let mut random = [0; 8];
@@ -322,11 +325,14 @@ impl Queues {
                 }
             });
             // Until all is decided, or somebody else has taken over.
-            poll_fn(|context| match leading.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => Pin::as_mut(&mut renewing).poll(context),
-            })
-            .await;
+            let led = poll_fn(|context| match leading.as_mut().poll(context) {
+                Poll::Ready(left) => Poll::Ready(left),
+                Poll::Pending => {
+                    let lost = Pin::as_mut(&mut renewing).poll(context);
+                    lost.map(|()| Vec::new())
+                }
+            });
+            left.extend(led.await);
         }
     }
 

@@ -298,7 +298,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
         let stored = keys_of(account, &ops);
         let intent = Intent::new(ops, quota);
         let (queues, lead) = (&self.shared.queues, |batch| self.lead(batch));
-        let outcome = match self.shared.options.waiting {
+        let (outcome, left) = match self.shared.options.waiting {
             Waiting::Woken => queues.submit(account, shard, intent, lead).await,
             Waiting::Polling => {
                 let host = &*self.host;
@@ -307,6 +307,7 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
                     .await
             }
         };
+        self.delete_all(left).await;
         if outcome.as_ref().is_err_and(nothing_happened) {
             self.delete_all(stored).await;
         }
@@ -315,6 +316,9 @@ impl<S: ObjectStore, H: Host> Storage<S, H> {
 
     /// Deletes what nobody names; what cannot be deleted now is swept later.
     pub(super) async fn delete_all(&self, keys: Vec<String>) {
+        if keys.is_empty() {
+            return;
+        }
         let _swept_later = self.store.delete_many(&keys).await;
     }
 }
