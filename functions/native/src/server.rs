@@ -133,7 +133,25 @@ where
 
 #[cfg(test)]
 mod tests {
+    use storage_adapter::Storage;
+    use storage_fs::FsStore;
+
     use super::*;
+    use crate::{NativeHost, NativeStore};
+
+    /// Each connection has room for one, also while it is idle, and each request is moved there and back.
+    #[test]
+    fn the_answer_to_a_request_is_small_until_it_is_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = NativeStore::Folder(FsStore::open(folder.path()).unwrap());
+        let storage = Storage::new(Arc::new(store), Arc::new(NativeHost::default()));
+        let config = functions_core::Config::new("http://127.0.0.1", [7; 32]).unwrap();
+        let functions = Arc::new(Functions::new(storage, config));
+        let request = Request::new(Body::empty());
+        let client = ClientAddress::UNKNOWN;
+        let size = size_of_val(&handle(functions, request, client));
+        assert!(size < 6 * 1024, "{size} bytes");
+    }
 
     #[test]
     fn only_a_proxy_is_believed_and_only_its_own_entry() {

@@ -56,32 +56,34 @@ impl NativeStore {
     }
 }
 
+/// What a bucket does is in a box each time: it is large, and whoever reads a folder would have it moved along with every
+/// request.
 impl ObjectStore for NativeStore {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
         match self {
             Self::Folder(store) => store.get(key, options).await,
-            Self::Bucket(store) => store.get(key, options).await,
+            Self::Bucket(store) => Box::pin(store.get(key, options)).await,
         }
     }
 
     async fn put(&self, key: &str, body: ByteStream, mode: PutMode) -> Result<ETag, StoreError> {
         match self {
             Self::Folder(store) => store.put(key, body, mode).await,
-            Self::Bucket(store) => store.put(key, body, mode).await,
+            Self::Bucket(store) => Box::pin(store.put(key, body, mode)).await,
         }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         match self {
             Self::Folder(store) => store.delete(key).await,
-            Self::Bucket(store) => store.delete(key).await,
+            Self::Bucket(store) => Box::pin(store.delete(key)).await,
         }
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
         match self {
             Self::Folder(store) => store.delete_many(keys).await,
-            Self::Bucket(store) => store.delete_many(keys).await,
+            Self::Bucket(store) => Box::pin(store.delete_many(keys)).await,
         }
     }
 
@@ -92,14 +94,14 @@ impl ObjectStore for NativeStore {
     ) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Folder(store) => store.list(prefix, start_after).await,
-            Self::Bucket(store) => store.list(prefix, start_after).await,
+            Self::Bucket(store) => Box::pin(store.list(prefix, start_after)).await,
         }
     }
 
     async fn tidy(&self, older_than_millis: i64) -> Result<usize, StoreError> {
         match self {
             Self::Folder(store) => store.tidy(older_than_millis).await,
-            Self::Bucket(store) => store.tidy(older_than_millis).await,
+            Self::Bucket(store) => Box::pin(store.tidy(older_than_millis)).await,
         }
     }
 

@@ -71,6 +71,10 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         if !(archive || everything) || !self.archive_reads.is_due(account, self.kernel.now()) {
             return;
         }
+        Box::pin(self.have_published(account)).await;
+    }
+
+    async fn have_published(&self, account: &AccountName) {
         // Without it the answer is what was written before.
         let Ok(all) = self.connectors.all_connectors().await else {
             return;

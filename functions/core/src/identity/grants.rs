@@ -137,15 +137,20 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         if let Some(held) = self.check_token(text).await? {
             return Ok(held);
         }
+        Err(Box::pin(self.refuse_token(client)).await?)
+    }
+
+    /// Counts an invalid token; returns what is answered.
+    async fn refuse_token(&self, client: ClientAddress) -> Result<Failure, Failure> {
         let subject = Subject::Token(client);
         if let Some(seconds) = self.kernel.must_wait(&subject).await? {
-            return Err(Failure::too_many(
+            return Ok(Failure::too_many(
                 "too many requests with invalid tokens came from this address",
                 seconds,
             ));
         }
         self.kernel.count_attempt(&subject).await?;
-        Err(Failure::unauthorized(
+        Ok(Failure::unauthorized(
             "the token is invalid or has expired; sign in or connect the app again",
             true,
         ))
@@ -159,7 +164,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let held = match self.grants.get(&digest) {
             Some(held) => self.revalidate(text, digest, held).await?,
-            None => self.look_up(text, digest).await?,
+            None => Box::pin(self.look_up(text, digest)).await?,
         };
         Ok(held.filter(|held| {
             let expires = held.grant.expires;
@@ -186,7 +191,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Err(error) => Err(error),
             Ok(_) => {
                 self.grants.remove(&digest);
-                self.look_up(text, digest).await
+                Box::pin(self.look_up(text, digest)).await
             }
         }
     }

@@ -116,7 +116,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let on = address.on(&parts.method);
         if let Some(kinds) = address.connectors() {
-            return self.connector(parts, address, kinds, on, body).await;
+            return Box::pin(self.connector(parts, address, kinds, on, body)).await;
         }
         let Some(on) = on else {
             body.drain().await;
@@ -124,17 +124,21 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let body = body.at_most(on.most());
         let [value, _] = values;
+        // A request is moved several times before it is begun, as large as the largest of all handlers: those that need much
+        // are in a box.
         match on.route {
             Route::Storage => self.files.answer_storage(parts, value, body, client).await,
-            Route::Hook => self.webhooks.answer_hook(parts, value, body, client).await,
             Route::Health => Ok(health()),
-            Route::Webfinger => self.identity.webfinger(parts).await,
-            Route::Authorize => self.identity.authorize(parts, value, body, client).await,
-            Route::Token => self.identity.oauth_token(body).await,
-            Route::Notifications => self.notify.answer_notifications(parts, body, client).await,
+            Route::Hook => Box::pin(self.webhooks.answer_hook(parts, value, body, client)).await,
+            Route::Webfinger => Box::pin(self.identity.webfinger(parts)).await,
+            Route::Authorize => Box::pin(self.identity.authorize(parts, value, body, client)).await,
+            Route::Token => Box::pin(self.identity.oauth_token(body)).await,
+            Route::Notifications => {
+                Box::pin(self.notify.answer_notifications(parts, body, client)).await
+            }
             Route::Api(route) => {
-                let call = self.admit(parts, client, on.who).await?;
-                self.answer_api(route, &call, values, body).await
+                let call = Box::pin(self.admit(parts, client, on.who)).await?;
+                Box::pin(self.answer_api(route, &call, values, body)).await
             }
             // Its addresses are for connectors, which have been told from others above.
             Route::Connector(_) => Err(Failure::method(address.methods())),

@@ -87,10 +87,10 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 self.get_folder(parts, &account, &path, public).await
             }
             (&Method::PUT, ItemPath::Document(path)) => {
-                self.put_document(parts, &account, &path, body).await
+                Box::pin(self.put_document(parts, &account, &path, body)).await
             }
             (&Method::DELETE, ItemPath::Document(path)) => {
-                self.delete_document(parts, &account, &path).await
+                Box::pin(self.delete_document(parts, &account, &path)).await
             }
             // The root, without the slash by which the table knows a folder.
             (_, _) => {

@@ -190,7 +190,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 return Ok(tree.clone());
             }
         }
-        let store = self.open_place(account, place).await?;
+        let store = Box::pin(self.open_place(account, place)).await?;
         let store = TreeStore::own(Arc::clone(&self.places), store, place.clone());
         let mut options = self.kernel.storage().options();
         options.cache_bytes = options.cache_bytes.min(OWN_CACHE);
