@@ -1,6 +1,7 @@
 import { module, test } from 'qunit';
 import {
   BLOCK,
+  MOST,
   RowKeeper,
   WINDOW,
   type Block,
@@ -63,6 +64,18 @@ module('Unit | row keeper', function () {
     assert.true(steps <= (4 * WINDOW) / BLOCK, `${steps} times`);
   });
 
+  test('whoever comes back from far above has as many rows as others', function (assert) {
+    const keeper = new RowKeeper();
+    const entries = lines(0, 20 * WINDOW);
+    keeper.blocks(entries, 100, 400, CONTEXT, { now: NOON });
+    assert.strictEqual(keeper.beginning(entries), 19 * WINDOW);
+    const near = entries.length - MOST - 10;
+    keeper.blocks(entries, near, near + MOST, CONTEXT, { now: NOON });
+    const rows = entries.length - keeper.beginning(entries);
+    assert.true(rows >= WINDOW, `${rows} rows`);
+    assert.true(rows <= WINDOW + BLOCK, `${rows} rows`);
+  });
+
   test('blocks and rows that say the same are the same objects', function (assert) {
     const keeper = new RowKeeper();
     const before = atEnd(keeper, lines(0, 3 * BLOCK));
@@ -88,7 +101,10 @@ module('Unit | row keeper', function () {
     const blocks = atEnd(keeper, all);
     const after = homes(blocks);
     for (const [key, home] of before) assert.strictEqual(after.get(key), home);
-    assert.deepEqual(keys(blocks).slice(1), all.map(({ id }) => id));
+    assert.deepEqual(
+      keys(blocks).slice(1),
+      all.map(({ id }) => id),
+    );
     const between = entry({ id: 'between', at: NOON + 210, kind: 'topic' });
     const mixed = [...all];
     mixed.splice(60, 0, between);

@@ -246,7 +246,9 @@ mod tests {
         }
 
         fn tidy(&mut self) -> Result<(), Refusal> {
-            Ok(())
+            // Somebody of another call, who is forgotten at once.
+            let other = entry("d", &["x"], -1);
+            self.write(&other).map_err(|error| Refusal::from(&error))
         }
 
         fn kept(&self) -> Vec<u32> {

@@ -5,7 +5,7 @@ import { buildRows, type Row, type RowOptions } from './rows.ts';
 import { isSpoken, type Entry } from './types.ts';
 
 /** So many entries are rendered at least at the end of a room. */
-export const WINDOW = 100;
+export const WINDOW = 110;
 /** So many entries are rendered at most, wherever the reader is. */
 export const MOST = 360;
 /** A block with so many entries takes no more rows. */
@@ -64,11 +64,12 @@ export class RowKeeper {
     const [first] = ids;
     const before = entries.findLastIndex(({ id }) => id === first);
     if (before < 0 || before > usual) return usual;
-    if (length - before <= WINDOW + BLOCK) return before;
-    for (let at = usual; at > before; at--) {
+    const least = Math.max(0, length - WINDOW - BLOCK);
+    if (before >= least) return before;
+    for (let at = usual; at >= least; at--) {
       if (ids.has(entries[at]!.id)) return at;
     }
-    // Everything is one row of people who come and go.
+    // There is one row of many people who come and go, or the reader comes back from far above.
     return length - before <= MOST ? before : usual;
   }
 
@@ -232,9 +233,7 @@ function saysTheSame(a: Row, b: Row): boolean {
       return b.type === 'event' && a.entry === b.entry && a.text === b.text;
     case 'presence':
       return (
-        b.type === 'presence' &&
-        a.at === b.at &&
-        isSame(a.phrases, b.phrases)
+        b.type === 'presence' && a.at === b.at && isSame(a.phrases, b.phrases)
       );
   }
 }
