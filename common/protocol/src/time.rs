@@ -107,8 +107,6 @@ fn push_digits(text: &mut String, number: u32, digits: u32) {
     }
 }
 
-// Times are in every answer and, by the hundred, in the index of a module. Written by hand they take a tenth of what a
-// formatter takes that reads a description.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.date_time();

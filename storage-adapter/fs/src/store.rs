@@ -132,8 +132,8 @@ struct Placed {
     named: Option<(Temporary, JoinHandle<Result<(), StoreError>>)>,
 }
 
-/// Gives a file its name. One that has it already is made durable while another thread does that with its folder: on most
-/// file systems both wait for the same write of the journal.
+/// Gives a file its name. One that has it already is made durable while another thread does that with its folder: neither
+/// has to wait for the other.
 fn place(
     files: &Arc<Files>,
     temporary: Temporary,
