@@ -41,7 +41,7 @@ fn twice_the_request_is_twice_the_work() {
         request
     };
     let properties = |n: usize| {
-        let properties = (0..n).map(|n| (n.to_string(), n.into()));
+        let properties = (0..n).map(|n| (format!("{n:05}"), 0.into()));
         Value::Object(properties.collect())
     };
     let deep = |n: usize| {
