@@ -16,9 +16,11 @@ mod namespaces;
 mod outbox;
 mod platform;
 mod publish;
+mod run;
 mod serve;
 mod service;
 mod sessions;
+mod settings;
 mod sockets;
 mod spool;
 mod sync;
@@ -31,7 +33,9 @@ pub use platform::{
     Seen, SocketId, TaskOutcome,
 };
 pub use publish::{Publisher, PublisherConfig};
+pub use run::{RunError, run};
 pub use serve::serve;
 pub use service::{Body, GatewayService, PATH};
+pub use settings::GatewayOptions;
 pub use sockets::addresses::Peer;
 pub use spool::{Durable, Spool, SpoolConfig, SpoolError};

@@ -3,12 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Parser;
-use gateway::Gateway;
 use irc_connector::{Irc, ProgramOptions};
 use settings::{Given, Program as _};
-use tokio::net::TcpListener;
 
 /// Keeps the connections of accounts to IRC networks and lets browsers use them at /sockethub.
 ///
@@ -28,14 +25,7 @@ async fn main() -> ExitCode {
 
 async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     let options = given.begin()?;
-    let config = options.gateway()?;
-    let platform = Irc::new(options.irc());
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .with_context(|| format!("listen is {}; that address cannot be used", options.listen))?;
-    let stop = program::stop_signal()?;
-    let gateway = Gateway::start(config, vec![Arc::new(platform)])?;
-    program::say(format_args!("ready http://{}", listener.local_addr()?));
-    gateway::serve(listener, gateway, stop).await?;
+    let platform = Arc::new(Irc::new(options.irc()));
+    gateway::run(&options.gateway, ProgramOptions::ID, vec![platform]).await?;
     Ok(())
 }

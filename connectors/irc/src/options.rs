@@ -1,11 +1,8 @@
 //! What an operator can set for the program `subspace-irc-connector`.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use connector_kit::{ConnectorOptions, ConnectorOptionsError};
-use gateway::GatewayConfig;
+use gateway::GatewayOptions;
 use options::{List, Networks};
+use protocol::DEFAULT_PLATFORM;
 use settings::Renamed;
 
 use crate::{AddressPolicy, IrcConfig};
@@ -14,24 +11,14 @@ options::options! {
     /// Options of the program `subspace-irc-connector`.
     #[derive(Clone, Debug)]
     pub struct ProgramOptions {
-        /// Listen address, for browsers.
-        listen: SocketAddr = "127.0.0.1:6701", "ADDR", "an address like 127.0.0.1:6701";
-        /// Origin at which browsers reach this connector; with it the connector registers itself at the functions.
-        public_url: Option<String>, "URL", "an origin like https://irc.example.org";
-        /// Folder that keeps events until the functions have them.
-        spool: PathBuf, "DIR", "a folder";
-        /// Origins whose pages may use this connector.
-        origins: List<String>, or "any", "ORIGINS", "origins like https://chat.example.org";
-        /// Take client addresses from the last entry of x-forwarded-for; only behind a reverse proxy that writes it.
-        behind_proxy: bool = "false", "BOOL", "true or false";
         /// Which servers may be connected to: `any`, or `public` for those on the public internet only.
         networks: Networks = "public", "WHICH", "any or public";
         /// Your own servers, `host:port`: private addresses are allowed, and connections to them are not rate limited.
         allow: List<String>, or "none", "SERVERS", "servers like 127.0.0.1:6667";
     }
     with {
-        /// How it reaches the functions, and signs.
-        connector: ConnectorOptions, "";
+        /// What every gateway has.
+        gateway: GatewayOptions, "";
     }
 }
 
@@ -50,20 +37,8 @@ impl settings::Program for ProgramOptions {
 const ANY: &[(&str, &str)] = &[("true", "any"), ("false", "public")];
 
 impl ProgramOptions {
-    /// Makes the gateway's configuration.
-    ///
-    /// # Errors
-    /// It is not known where the functions are, or with which key.
-    pub fn gateway(&self) -> Result<GatewayConfig, ConnectorOptionsError> {
-        let (key, functions) = (self.connector.key()?, self.connector.functions()?);
-        let id = self.connector.id("irc");
-        Ok(GatewayConfig {
-            origins: self.origins.0.clone(),
-            public_url: self.public_url.clone(),
-            behind_proxy: self.behind_proxy,
-            ..GatewayConfig::new(id, &key, functions, &self.spool)
-        })
-    }
+    /// The connector's id if none is set.
+    pub const ID: &'static str = DEFAULT_PLATFORM;
 
     /// Makes the platform's configuration.
     #[must_use]
@@ -108,7 +83,7 @@ mod tests {
         ];
         let loaded = load(&[], &environment);
         assert!(loaded.warnings.is_empty());
-        let gateway = loaded.options.gateway().unwrap();
+        let gateway = loaded.options.gateway.config(ProgramOptions::ID).unwrap();
         assert_eq!(
             (gateway.id.as_str(), &gateway.key),
             ("irc", &vec![0xab; 32])
@@ -117,7 +92,7 @@ mod tests {
         assert_eq!(gateway.public_url.unwrap(), "https://irc.example.org");
         assert_eq!(gateway.origins, ["https://a", "https://b"]);
         assert!(gateway.behind_proxy);
-        assert_eq!(gateway.spool, PathBuf::from("spool"));
+        assert_eq!(gateway.spool, std::path::PathBuf::from("spool"));
         let irc = loaded.options.irc();
         assert_eq!(irc.own, ["127.0.0.1:6667"]);
         assert!(matches!(irc.addresses, AddressPolicy::Public { .. }));
@@ -134,7 +109,7 @@ mod tests {
         let loaded = load(&before, &[]);
         assert_eq!(loaded.warnings.len(), 3);
         assert_eq!(loaded.options.networks, Networks::Any);
-        assert_eq!(loaded.options.connector.id("irc"), "mine");
+        assert_eq!(loaded.options.gateway.connector.id("irc"), "mine");
         let spool = [("SUBSPACE_SPOOL", "s"), ("SUBSPACE_ANY_NETWORK", "false")];
         assert_eq!(load(&[], &spool).options.networks, Networks::Public);
     }

@@ -98,6 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "durable",
             "http-server",
             "metrics",
+            "options",
             "program",
             "protocol",
         ],

@@ -25,8 +25,15 @@ pub(super) const PACKAGES: &[Arrows] = &[
     Arrows {
         sources: "connectors/gateway/src/",
         may_use: GATEWAY,
-        base: &["channel_keys", "config", "metrics", "platform", "sync"],
-        top: &["gateway", "serve", "testing", "tests"],
+        base: &[
+            "channel_keys",
+            "config",
+            "metrics",
+            "platform",
+            "settings",
+            "sync",
+        ],
+        top: &["gateway", "run", "serve", "testing", "tests"],
     },
 ];
 
