@@ -60,6 +60,16 @@ impl Folding {
         known.unwrap_or_default()
     }
 
+    /// Returns what surely is the same on every network of a platform whose folding is this until the network has said
+    /// something else: if more were taken for one, one of two channels could be lost.
+    #[must_use]
+    pub const fn at_least(self) -> Self {
+        match self {
+            Self::Ascii | Self::Rfc1459 | Self::Strict => Self::Ascii,
+            Self::Exact => Self::Exact,
+        }
+    }
+
     /// Returns the form under which names are compared.
     #[must_use]
     pub fn fold(self, name: &str) -> String {

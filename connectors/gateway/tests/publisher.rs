@@ -140,7 +140,7 @@ async fn a_restart_publishes_the_rest_with_the_same_ids() {
     task.await.unwrap();
     assert!(
         spool
-            .last_seen(&"alice".parse().unwrap(), "c1")
+            .last_seen(&"alice".parse().unwrap(), "c1", protocol::Folding::Ascii)
             .iter()
             .any(|(target, time)| target == "#c" && time.millis() == 1_049)
     );

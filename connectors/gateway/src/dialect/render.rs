@@ -1,6 +1,6 @@
 //! From an activity to the JSON that one socket gets.
 
-use protocol::{Activity, RoomId, RoomSpelling};
+use protocol::{Activity, Folding, RoomId, RoomSpelling};
 use serde_json::{Map, Value};
 
 use super::Dialect;
@@ -14,6 +14,8 @@ pub(crate) struct View<'a> {
     pub(crate) full: bool,
     /// The account's nickname now, and the one the client asked for and looks for.
     pub(crate) alias: Option<(&'a str, &'a str)>,
+    /// How the network compares nicknames.
+    pub(crate) folding: Folding,
     /// How the client writes the id of a channel.
     pub(crate) spelling: &'a dyn Fn(&str) -> RoomSpelling,
 }
@@ -67,7 +69,7 @@ fn entity(value: &mut Value, view: &View<'_>, depth: usize) {
         Some("person") => {
             if let (Some((now, asked)), false) = (view.alias, view.full)
                 && let Some((nick, server)) = id.rsplit_once('@')
-                && nick.eq_ignore_ascii_case(now)
+                && view.folding.same(nick, now)
             {
                 let id = format!("{asked}@{server}");
                 map.insert("id".to_owned(), id.into());
@@ -103,6 +105,7 @@ mod tests {
             platform: &IRC,
             full,
             alias: Some(("mynick_", "mynick")),
+            folding: Folding::Rfc1459,
             spelling: &|channel| match channel {
                 "#slash" => RoomSpelling::Slash,
                 "#plain" => RoomSpelling::PlainAt,
@@ -182,6 +185,23 @@ mod tests {
         let target = |full| render(&direct, &view(CURRENT, full))["target"]["id"].clone();
         assert_eq!(target(false), "mynick@irc.libera.chat");
         assert_eq!(target(true), "mynick_@irc.libera.chat");
+    }
+
+    #[test]
+    fn the_own_name_is_found_as_the_network_compares_names() {
+        let mut direct = message("#c", "message");
+        direct.target = Some(Entity::person("Me[x]", "irc.libera.chat"));
+        let target = |folding, now: &'static str| {
+            let view = View {
+                alias: Some((now, "asked")),
+                folding,
+                ..view(CURRENT, false)
+            };
+            render(&direct, &view)["target"]["name"].clone()
+        };
+        assert_eq!(target(Folding::Rfc1459, "me{x}"), "asked");
+        assert_eq!(target(Folding::Exact, "me[x]"), "Me[x]");
+        assert_eq!(target(Folding::Exact, "Me[x]"), "asked");
     }
 
     #[test]

@@ -245,6 +245,7 @@ impl Task {
             platform: &self.platform.info,
             full: true,
             alias: None,
+            folding: self.link.folding(),
             spelling: &|_| protocol::RoomSpelling::HashAt,
         };
         render(activity, &view)

@@ -114,7 +114,12 @@ impl Task {
     /// Lets the platform begin.
     fn begin(&mut self) {
         let (account, id) = (&self.assignment.account, &self.assignment.connection.id);
-        let last_seen = self.delivery.spool().last_seen(account, id);
+        let last_seen = self.delivery.spool().last_seen(
+            account,
+            id,
+            // The network has not said yet how it compares.
+            self.platform.info.descriptor.names.compare.at_least(),
+        );
         let ConnectionHandle { commands, outputs } = self
             .platform
             .platform

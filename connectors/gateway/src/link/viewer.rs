@@ -162,6 +162,7 @@ impl Viewer {
                 platform,
                 full: self.client.full,
                 alias: Some((own, &self.asked)),
+                folding: self.spellings.folding(),
                 spelling: &|channel| self.spellings.get(channel).copied().unwrap_or(usual),
             },
         )

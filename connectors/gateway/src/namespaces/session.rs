@@ -239,6 +239,7 @@ impl Session {
                 platform,
                 full: self.client.full,
                 alias: None,
+                folding: platform.descriptor.names.compare,
                 spelling: &|_| spelling,
             },
         )

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use durable::Reader;
 use durable::{Disk, Records, Refusal, Segment, frame, is_full};
-use protocol::{AccountName, Event, Timestamp};
+use protocol::{AccountName, Event, Folding, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 
 use self::deferred::Deferred;
@@ -355,10 +355,15 @@ impl Spool {
         self.0.work.notify_one();
     }
 
-    /// Returns, by target, the time of the newest message of a connection.
+    /// Returns, by target, the time of the newest message of a connection whose platform compares names so.
     #[must_use]
-    pub fn last_seen(&self, account: &AccountName, connection: &str) -> Vec<(String, Timestamp)> {
-        self.0.state().seen.of(account, connection)
+    pub fn last_seen(
+        &self,
+        account: &AccountName,
+        connection: &str,
+        folding: Folding,
+    ) -> Vec<(String, Timestamp)> {
+        self.0.state().seen.of(account, connection, folding)
     }
 
     /// Returns how many records wait to be published, how many bytes the spool takes, and since when the oldest waits.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use protocol::{AccountName, Event, EventBody, Timestamp};
+use protocol::{AccountName, Event, EventBody, FoldedName, Folding, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::platform::{PERSONS, Seen};
@@ -128,16 +128,28 @@ impl LastSeen {
         self.count = self.times.values().map(HashMap::len).sum();
     }
 
-    pub(super) fn of(&self, account: &AccountName, connection: &str) -> Vec<(String, Timestamp)> {
+    /// Returns the newest times of a connection. Names are kept as they were written, since the file does not know of which
+    /// platform they are; those that it takes for one are one here, in the spelling of the newest.
+    pub(super) fn of(
+        &self,
+        account: &AccountName,
+        connection: &str,
+        folding: Folding,
+    ) -> Vec<(String, Timestamp)> {
         let targets = self
             .times
             .get(&(account.to_string(), connection.to_owned()));
-        targets.map_or_else(Vec::new, |targets| {
-            targets
-                .iter()
-                .map(|(target, time)| (target.clone(), *time))
-                .collect()
-        })
+        let mut newest: HashMap<FoldedName, (&String, Timestamp)> = HashMap::new();
+        for (target, &time) in targets.into_iter().flatten() {
+            let known = newest.entry(folding.name(target)).or_insert((target, time));
+            if time > known.1 {
+                *known = (target, time);
+            }
+        }
+        let newest = newest.into_values();
+        newest
+            .map(|(target, time)| (target.clone(), time))
+            .collect()
     }
 
     pub(super) fn to_json(&self) -> Vec<u8> {
@@ -148,5 +160,32 @@ impl LastSeen {
             }));
         }
         serde_json::to_vec(&entries).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_one_in_whatever_case_it_is_written() {
+        let mut seen = LastSeen::default();
+        let mut note = |target: &str, at| {
+            let time = Timestamp::from_millis(at);
+            seen.note(Entry("alice".into(), "c".into(), target.into(), time));
+        };
+        note("#Tea", 2);
+        note("#tea", 1);
+        note("#tea[", 3);
+        let of = |folding| {
+            let mut of = seen.of(&"alice".parse().unwrap(), "c", folding);
+            of.sort();
+            of.into_iter()
+                .map(|(target, time)| (target, time.millis()))
+                .collect::<Vec<_>>()
+        };
+        let entry = |target: &str, at: i64| (target.to_owned(), at);
+        assert_eq!(of(Folding::Ascii), [entry("#Tea", 2), entry("#tea[", 3)]);
+        assert_eq!(of(Folding::Exact).len(), 3);
     }
 }

@@ -213,14 +213,19 @@ fn a_full_spool_refuses_and_takes_again_after_publishing() {
         );
         std::thread::yield_now();
     }
-    let seen = spool.last_seen(&"alice".parse().unwrap(), "c");
+    let seen = spool.last_seen(&"alice".parse().unwrap(), "c", Folding::Exact);
     // Three conversations, and all persons.
     assert_eq!(seen.len(), 4);
     spool.close();
     drop(spool);
     // Segments are gone, but what they told is remembered.
     let spool = Spool::open(dir.path(), config, |_, _| {}).unwrap();
-    assert_eq!(spool.last_seen(&"alice".parse().unwrap(), "c").len(), 4);
+    assert_eq!(
+        spool
+            .last_seen(&"alice".parse().unwrap(), "c", Folding::Exact)
+            .len(),
+        4
+    );
 }
 
 #[test]
@@ -393,7 +398,7 @@ fn what_comes_behind_a_gap_is_not_seen_also_after_a_restart() {
         .1
         .blocking_recv()
         .unwrap();
-    let mut before = spool.last_seen(&account, "c");
+    let mut before = spool.last_seen(&account, "c", Folding::Exact);
     before.sort();
     assert_eq!(before.len(), 2);
     let gap = Seen {
@@ -403,7 +408,7 @@ fn what_comes_behind_a_gap_is_not_seen_also_after_a_restart() {
     let (_, durable) = spool.append_seen(&[event(3), event(6)], gap).unwrap();
     durable.blocking_recv().unwrap();
     let now = |spool: &Spool| {
-        let mut now = spool.last_seen(&account, "c");
+        let mut now = spool.last_seen(&account, "c", Folding::Exact);
         now.sort();
         now
     };

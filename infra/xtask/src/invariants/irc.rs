@@ -1,6 +1,7 @@
-//! What holds in the packages of IRC: numerics have names, and names of channels and persons are folded in one place.
+//! What holds in the packages of IRC: numerics have names. And in all that know of channels and persons: their names are
+//! compared in one place.
 
-/// Where these packages are.
+/// Where the packages of IRC are.
 const PACKAGES: &[&str] = &[
     "connectors/irc/src/",
     "connectors/irc/codec/src/",
@@ -10,8 +11,17 @@ const PACKAGES: &[&str] = &[
 /// Files in which three digits are something else, by the end of their names, and what.
 const OTHER_NUMBERS: &[(&str, &str)] = &[("ircd/src/config.rs", "defaults of options")];
 
+/// Where names of channels and persons are known besides.
+const NAMED: &[&str] = &[
+    "common/protocol/src/",
+    "connectors/gateway/src/",
+    "connectors/kit/src/",
+    "functions/core/src/",
+];
+
 /// What folds a text by itself.
 const FOLDINGS: &[&str] = &[
+    "eq_ignore_ascii_case(",
     "to_lowercase(",
     "to_ascii_lowercase(",
     "make_ascii_lowercase(",
@@ -19,21 +29,53 @@ const FOLDINGS: &[&str] = &[
 
 /// Files that fold something that is no name of a channel or person, by the end of their names, and what.
 const OTHER_TEXTS: &[(&str, &str)] = &[
+    ("irc/codec/src/isupport.rs", "commands"),
+    ("irc/src/address.rs", "hosts"),
     ("irc/src/gate.rs", "hosts"),
     ("irc/src/session/batches.rs", "types of batches"),
+    ("irc/src/session/dispatch.rs", "commands"),
+    ("irc/src/session/history.rs", "words of CHATHISTORY"),
     ("irc/src/session/masking.rs", "words of any language"),
+    ("irc/src/session/people.rs", "servers"),
+    ("irc/src/session/requests.rs", "commands"),
+    ("irc/src/session/sasl.rs", "mechanisms"),
     ("irc/src/session/secrets.rs", "commands to services"),
+    ("irc/src/session/sent.rs", "commands"),
+    ("irc/src/session/typed.rs", "commands"),
+    ("ircd/src/server/dispatch.rs", "commands"),
     ("ircd/src/server/lookalike.rs", "what a name looks like"),
+    ("ircd/src/server/sasl.rs", "mechanisms"),
+    ("gateway/src/dialect/request.rs", "servers"),
+    ("gateway/src/hub/clients.rs", "servers"),
+    ("core/src/chat/connections.rs", "parts of hosts"),
+    ("core/src/chat/private_network.rs", "hosts"),
+    ("core/src/connectors/register.rs", "domains"),
+    ("core/src/files/client_files.rs", "extensions and headers"),
+    ("core/src/files/remote_storage/range.rs", "units of ranges"),
+    ("core/src/identity/accounts.rs", "names of accounts"),
+    ("core/src/identity/api/authenticate.rs", "names of accounts"),
+    ("core/src/identity/grants.rs", "schemes of HTTP"),
+    ("core/src/identity/webfinger.rs", "schemes and hosts"),
+    ("core/src/kernel/variables.rs", "domains"),
+    ("core/src/mail/addresses.rs", "mail addresses"),
+    ("core/src/mail/incoming.rs", "mail addresses"),
+    ("protocol/src/archive.rs", "servers"),
+    ("protocol/src/folding.rs", "here they are compared"),
+    ("protocol/src/lookalike.rs", "what a name looks like"),
+    ("protocol/src/outgoing.rs", "mail addresses"),
 ];
 
 /// Returns one line for each place that breaks a rule.
 pub(super) fn check(name: &str, content: &str) -> Vec<String> {
-    let ours = PACKAGES.iter().any(|folder| name.starts_with(folder));
+    let is_in_one = |folders: &[&str]| folders.iter().any(|folder| name.starts_with(folder));
+    let is_irc = is_in_one(PACKAGES);
+    let ours = is_irc || is_in_one(NAMED);
     let is_test = name.contains("/tests/") || name.ends_with("tests.rs");
     if !ours || is_test || !name.ends_with(".rs") {
         return Vec::new();
     }
-    let (numbers, texts) = (!is_in(OTHER_NUMBERS, name), !is_in(OTHER_TEXTS, name));
+    let numbers = is_irc && !is_in(OTHER_NUMBERS, name);
+    let texts = !is_in(OTHER_TEXTS, name);
     let mut broken = Vec::new();
     for (number, line) in code(content) {
         if let Some(found) = numeric_in(line).filter(|_| numbers) {
@@ -94,6 +136,7 @@ mod tests {
             "let key = nick.to_lowercase();\n",
             "let key = nick.to_ascii_lowercase();\n",
             "key.make_ascii_lowercase();\n",
+            "if nick.eq_ignore_ascii_case(other) {}\n",
         ] {
             let found = check("connectors/ircd/src/server/pass.rs", line);
             assert!(
@@ -101,6 +144,14 @@ mod tests {
                 "{found:?}"
             );
             assert_eq!(check("connectors/irc/src/session/names.rs", line).len(), 1);
+            for other in [
+                "connectors/gateway/src/dialect/render.rs",
+                "connectors/kit/src/a.rs",
+                "functions/core/src/chat/a.rs",
+                "common/protocol/src/room.rs",
+            ] {
+                assert_eq!(check(other, line).len(), 1, "{other}");
+            }
             assert!(check("connectors/irc/src/gate.rs", line).is_empty());
         }
     }
