@@ -95,6 +95,7 @@ fn the_client_has_the_types_that_are_spoken() {
         ConnectionField,
         Feature,
         PlatformDescriptor,
+        ConnectorKind,
         NewConnector,
         ConnectorState,
         ConnectorView,

@@ -81,7 +81,9 @@ pub use platform::{
     ConnectionField, ConversationKind, Conversations, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM,
     Feature, FieldKind, Names, PlatformDescriptor, Unless,
 };
-pub use registration::{ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration};
+pub use registration::{
+    ConnectorKind, ConnectorState, ConnectorView, NetworkInfo, NewConnector, Registration,
+};
 pub use room::{PersonId, RoomId, RoomSpelling};
 pub use scope::{Access, InvalidScope, Scope, Scopes};
 pub use sessions::{MAX_SESSIONS_ASKED, SessionRef, SessionsAnswer, SessionsQuery};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MailInfo, Timestamp};
+use crate::{DEFAULT_PLATFORM, MailInfo, Timestamp};
 
 /// Body of `POST /connector/register`: a connector says where it is and what it can do.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -48,13 +48,70 @@ pub struct NetworkInfo {
     pub channels: Vec<String>,
 }
 
+/// What a connector is, and so what its key opens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename_all = "lowercase"))]
+pub enum ConnectorKind {
+    /// Keeps the connections of accounts to the platforms that it serves, and serves browsers.
+    Gateway,
+    /// The private IRC server.
+    Ircd,
+    /// Takes and sends mail.
+    Smtp,
+}
+
+impl ConnectorKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Gateway, Self::Ircd, Self::Smtp];
+
+    /// Returns the kind of a connector of which it was not said: who serves platforms is a gateway, who takes the
+    /// installation's mail is a mail connector, what is left is an IRC server.
+    #[must_use]
+    pub fn guess(platforms: &[String], takes_mail: bool) -> Self {
+        match (platforms.is_empty(), takes_mail) {
+            (false, _) => Self::Gateway,
+            (true, true) => Self::Smtp,
+            (true, false) => Self::Ircd,
+        }
+    }
+}
+
+impl std::str::FromStr for ConnectorKind {
+    type Err = ();
+
+    /// Reads a kind as the configuration, records and an admin name it. Gateways were called by the one platform that
+    /// there was.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "gateway" | DEFAULT_PLATFORM => Ok(Self::Gateway),
+            "ircd" => Ok(Self::Ircd),
+            "smtp" => Ok(Self::Smtp),
+            _ => Err(()),
+        }
+    }
+}
+
+impl std::fmt::Display for ConnectorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gateway => "gateway",
+            Self::Ircd => "ircd",
+            Self::Smtp => "smtp",
+        })
+    }
+}
+
 /// Body of `POST /api/connectors`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct NewConnector {
-    /// What it is: `irc`, `ircd` or `smtp`.
+    /// What it is. The word `irc` of before is a gateway.
+    #[cfg_attr(test, ts(as = "ConnectorKind"))]
     pub kind: String,
-    /// Its id, `^[a-z0-9-]{1,32}$`; made from the kind if absent.
+    /// Of a gateway: what it connects to; `irc` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Its id, `^[a-z0-9-]{1,32}$`; made from the platform or the kind if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`;

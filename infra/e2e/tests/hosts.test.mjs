@@ -90,7 +90,7 @@ async function tell(t, name) {
   await chapter('then the gateway, and she is in the default channel', async () => {
     await alice.connectAnother();
     const front = keep(await startTls(socketPort));
-    const command = await alice.connectServer('irc', `https://127.0.0.1:${front.port}`);
+    const command = await alice.connectServer('gateway', `https://127.0.0.1:${front.port}`);
     await run('irc', command, { SUBSPACE_LISTEN: `127.0.0.1:${socketPort}` });
     await alice.online();
     await alice.inRoom(GENERAL);

@@ -8,6 +8,7 @@ import type {
   CallAbout,
   CallAdmission,
   CallLink,
+  ConnectorKind,
   ConnectorView,
   GrantView,
   InviteAbout,
@@ -38,8 +39,6 @@ export class ApiError extends Error {
     this.status = status;
   }
 }
-
-export type ConnectorKind = 'irc' | 'ircd' | 'smtp';
 
 /** A bucket of somebody's own, as it is typed in. */
 export interface NewBucket {
@@ -122,10 +121,11 @@ export class ApiClient {
   removeConnection = (id: string) =>
     this.#request<void>(to('DELETE /api/connections/<id>', { id }));
 
-  addCall = (target: string, guests: boolean) =>
+  addCall = (target: string, guests: boolean, connection: string) =>
     this.#request<CallLink>('POST /api/calls', {
       target,
       guests,
+      connection,
     });
   call = (token: string) =>
     this.#request<CallAbout>(to('GET /api/calls/<token>', { token }));

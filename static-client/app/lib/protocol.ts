@@ -248,7 +248,7 @@ export type ConnectionField = {
   unasked?: boolean;
 };
 
-/** What a platform can do. What is not known is not offered. */
+/** What a platform can do. Nothing else is offered on it, and what is asked for all the same is refused. */
 export type Feature = "calls" | "channels" | "deletion" | "edits" | "history" | "reactions" | "replies" | "roles" | "services" | "topics" | "typing" | "uploads" | "unknown";
 
 /** A kind of network. */
@@ -261,17 +261,24 @@ export type PlatformDescriptor = {
   names: Names;
   /** How names show what they are names of. */
   conversations: Conversations;
+  /** The scheme of its addresses, `irc` in `irc://server/channel`; absent if it has none. */
+  scheme?: string;
   /** The fields of a connection, in the order in which they are asked for. */
   fields: Array<ConnectionField>;
   /** What it can do. */
   supports: Array<Feature>;
 };
 
+/** What a connector is, and so what its key opens. */
+export type ConnectorKind = "gateway" | "ircd" | "smtp";
+
 /** Body of `POST /api/connectors`. */
 export type NewConnector = {
-  /** What it is: `irc`, `ircd` or `smtp`. */
-  kind: string;
-  /** Its id, `^[a-z0-9-]{1,32}$`; made from the kind if absent. */
+  /** What it is. The word `irc` of before is a gateway. */
+  kind: ConnectorKind;
+  /** Of a gateway: what it connects to; `irc` if absent. */
+  platform?: string;
+  /** Its id, `^[a-z0-9-]{1,32}$`; made from the platform or the kind if absent. */
   id?: string;
   /**
    * Where it will be reached: by browsers, an origin; of an IRC server, `irc://host:port` or `ircs://host:port`;
@@ -541,6 +548,7 @@ export const DEFAULT_DESCRIPTOR: PlatformDescriptor = {
   "label": "IRC",
   "names": { "compare": "rfc1459", "inside": "_-[]{}\\|^`" },
   "conversations": { "channels": "#&+!", "usual": "#", "parts": "@%~", "servers": "." },
+  "scheme": "irc",
   "fields": [
     {
       "name": "host", "kind": "host", "label": "Host", "placeholder": "irc.libera.chat", "required": true

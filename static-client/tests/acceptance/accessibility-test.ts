@@ -198,7 +198,7 @@ module('Acceptance | accessibility', function (hooks) {
         connectors: [
           {
             id: 'irc',
-            kind: 'irc',
+            kind: 'gateway',
             state: 'silent',
             registration: { url: 'https://x' },
           },

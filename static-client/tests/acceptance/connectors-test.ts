@@ -17,7 +17,7 @@ module('Acceptance | connectors', function (hooks) {
   const expires = '2099-01-01T00:00:00.000Z';
   const view = (state: string) => ({
     id: 'irc',
-    kind: 'irc',
+    kind: 'gateway',
     state,
     registration: { url: 'https://irc.test', platforms: ['irc'], version: '1' },
   });
@@ -56,7 +56,7 @@ module('Acceptance | connectors', function (hooks) {
     assert.dom('[data-test-link-banner]').doesNotExist('the page says it');
     await click('[data-test-make-connector]');
     assert.dom('[data-test-error]').hasText('Enter the address.');
-    await click('[data-test-connector-kind="irc"]');
+    await click('[data-test-connector-kind="gateway"]');
     await fillIn('[data-test-connector-url]', 'https://irc.test');
     await click('[data-test-make-connector]');
     assert

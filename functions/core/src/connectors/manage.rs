@@ -1,7 +1,7 @@
 //! `/api/connectors`: an admin creates connectors and sees their state.
 
 use http::StatusCode;
-use protocol::{ConnectorState, ConnectorView, NewConnector, Registration};
+use protocol::{ConnectorState, ConnectorView, DEFAULT_PLATFORM, NewConnector, Registration};
 use serde::Deserialize;
 use storage_adapter::ObjectStore;
 
@@ -71,7 +71,9 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         };
         ConnectorView {
             id: registered.id.clone(),
-            kind: registered.kind.clone(),
+            // Records from before have the old word.
+            kind: kind_of(&registered.kind)
+                .map_or_else(|_| registered.kind.clone(), |kind| kind.to_string()),
             state,
             registration: registered.registration.clone(),
             created: Some(registered.created),
@@ -85,6 +87,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     pub(crate) async fn post_connector(&self, body: Incoming) -> Answer {
         let wanted: NewConnector = json(body).await?;
         let kind = kind_of(&wanted.kind)?;
+        let platform = platform_of(kind, wanted.platform)?;
         check_url(kind, wanted.url.as_deref())?;
         let configured: Vec<&str> = self
             .kernel
@@ -105,13 +108,14 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 let taken = |id: &str| configured.contains(&id) || all.iter().any(|c| c.id == id);
                 let id = match &wanted.id {
                     Some(id) => id.clone(),
-                    None => (1..)
-                        .map(|number| match number {
-                            1 => kind.to_string(),
-                            number => format!("{kind}-{number}"),
-                        })
-                        .find(|id| !taken(id))
-                        .unwrap_or_default(),
+                    None => {
+                        let word = platform.clone().unwrap_or_else(|| kind.to_string());
+                        let mut ids = (1..).map(|number| match number {
+                            1 => word.clone(),
+                            number => format!("{word}-{number}"),
+                        });
+                        ids.find(|id| !taken(id)).unwrap_or_default()
+                    }
                 };
                 if !is_connector_id(&id) {
                     let text = "the id of a connector is 1 to 32 of the characters a-z, 0-9 and -";
@@ -124,6 +128,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 let made = Registered {
                     id,
                     kind: kind.to_string(),
+                    platform: platform.clone(),
                     generation: u32::from_be_bytes(self.kernel.random()),
                     created: now,
                     registration: Registration::default(),
@@ -211,7 +216,9 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 words.extend(url.map(|url| format!("SUBSPACE_PUBLIC_URL={url}")));
                 words.push(format!("SUBSPACE_SPOOL={}-spool", made.id));
                 words.extend(allow.map(|allow| format!("SUBSPACE_ALLOW={allow}")));
-                words.push(format!("subspace-{kind}-connector"));
+                let platform = made.platform.as_deref().unwrap_or(DEFAULT_PLATFORM);
+                let program = program_of(platform).ok_or_else(|| no_program(platform))?;
+                words.push(program.to_owned());
             }
         }
         Ok(ConnectorView {
@@ -235,12 +242,49 @@ fn is_connector_id(id: &str) -> bool {
 
 /// Reads a kind as an admin names it.
 fn kind_of(text: &str) -> Result<ConnectorKind, Failure> {
-    let mut kinds = ConnectorKind::ALL.iter().copied();
-    kinds.find(|kind| kind.to_string() == text).ok_or_else(|| {
+    text.parse().map_err(|()| {
         Failure::unprocessable(
-            "kind must be irc (connects people to IRC networks), ircd (a server of your own) or smtp",
+            "kind must be gateway (connects people to chat networks), ircd (an IRC server of your own) or smtp",
         )
     })
+}
+
+/// The programs of gateways, by the platform that they connect to.
+const PROGRAMS: &[(&str, &str)] = &[(DEFAULT_PLATFORM, "subspace-irc-connector")];
+
+fn program_of(platform: &str) -> Option<&'static str> {
+    let found = PROGRAMS.iter().find(|(id, _)| *id == platform);
+    found.map(|(_, program)| *program)
+}
+
+fn no_program(platform: &str) -> Failure {
+    let known: Vec<&str> = PROGRAMS.iter().map(|(id, _)| *id).collect();
+    let shown: String = platform
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(60)
+        .collect();
+    let known = known.join(", ");
+    Failure::unprocessable(format!(
+        "no gateway connects to \"{shown}\"; platform must be one of: {known}"
+    ))
+}
+
+/// What a new connector connects to, if it is a gateway.
+fn platform_of(kind: ConnectorKind, wanted: Option<String>) -> Result<Option<String>, Failure> {
+    match (kind, wanted) {
+        (ConnectorKind::Gateway, wanted) => {
+            let platform = wanted.unwrap_or_else(|| DEFAULT_PLATFORM.to_owned());
+            match program_of(&platform) {
+                Some(_) => Ok(Some(platform)),
+                None => Err(no_program(&platform)),
+            }
+        }
+        (_, None) => Ok(None),
+        (kind, Some(_)) => Err(Failure::unprocessable(format!(
+            "only a gateway has a platform; a connector of kind {kind} has none"
+        ))),
+    }
 }
 
 /// The address ends up in a command that somebody pastes into a shell, so it is exactly what is expected or nothing.
@@ -429,5 +473,30 @@ mod tests {
             .status,
             409
         );
+    }
+
+    #[test]
+    fn a_gateway_is_called_so_and_by_its_platform() {
+        let f = empty();
+        let admin = f.sign_up("alice");
+        let make = |body: Value| f.api("POST", "/api/connectors", &admin, body);
+        for (kind, id) in [("gateway", "irc"), ("irc", "irc-2")] {
+            let made = make(json!({"kind": kind}));
+            assert_eq!(made.status, 201, "{made:?}");
+            let made = made.json();
+            assert_eq!(
+                (&made["kind"], &made["id"]),
+                (&json!("gateway"), &json!(id))
+            );
+            let command = made["command"].as_str().unwrap();
+            assert!(command.ends_with(" subspace-irc-connector"), "{command}");
+        }
+        let unknown = make(json!({"kind": "gateway", "platform": "smoke"}));
+        assert_eq!(unknown.status, 422);
+        assert_eq!(
+            unknown.detail(),
+            "no gateway connects to \"smoke\"; platform must be one of: irc"
+        );
+        assert_eq!(make(json!({"kind": "ircd", "platform": "irc"})).status, 422);
     }
 }

@@ -47,6 +47,9 @@ pub(crate) struct Registry {
 pub(crate) struct Registered {
     pub(crate) id: String,
     pub(crate) kind: String,
+    /// What a gateway connects to; absent of others, and in records from before there was more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
     /// Counts its keys: a new one makes the old one useless.
     pub(crate) generation: u32,
     pub(crate) created: Timestamp,

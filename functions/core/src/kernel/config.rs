@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use protocol::ConnectorKind;
 use url::Url;
 
 use crate::kernel::password::PasswordCost;
@@ -43,57 +44,6 @@ pub struct Config {
     /// Whether what slows down guesses is counted in the store, for hosts whose instances are many or short-lived: some
     /// more requests to the store for each sign-in and each wrong token, one for each event of a hook.
     pub shared_counters: bool,
-}
-
-/// What a connector is, and so which addresses its key opens (`connector/access.rs`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ConnectorKind {
-    /// Keeps the connections of accounts and serves browsers.
-    Gateway,
-    /// The private IRC server.
-    Ircd,
-    /// Takes and sends mail.
-    Smtp,
-}
-
-impl ConnectorKind {
-    /// Every kind.
-    pub const ALL: &[Self] = &[Self::Gateway, Self::Ircd, Self::Smtp];
-
-    /// Returns the kind of a connector of which it was not said: who serves platforms is a gateway, who takes the
-    /// installation's mail is a mail connector, what is left is an IRC server.
-    #[must_use]
-    pub fn guess(platforms: &[String], takes_mail: bool) -> Self {
-        match (platforms.is_empty(), takes_mail) {
-            (false, _) => Self::Gateway,
-            (true, true) => Self::Smtp,
-            (true, false) => Self::Ircd,
-        }
-    }
-}
-
-impl std::str::FromStr for ConnectorKind {
-    type Err = ();
-
-    /// Reads a kind as the configuration and an admin name it; gateways are named by what they speak.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "irc" | "gateway" => Ok(Self::Gateway),
-            "ircd" => Ok(Self::Ircd),
-            "smtp" => Ok(Self::Smtp),
-            _ => Err(()),
-        }
-    }
-}
-
-impl std::fmt::Display for ConnectorKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Gateway => "irc",
-            Self::Ircd => "ircd",
-            Self::Smtp => "smtp",
-        })
-    }
 }
 
 /// A program that signs its requests.

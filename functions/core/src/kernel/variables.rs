@@ -231,7 +231,7 @@ pub fn connectors(json: &str, mail: Option<&MailService>) -> Result<Vec<Connecto
         platforms: Vec<String>,
         key: String,
     }
-    let expected = "[{\"id\",\"kind\",\"url\",\"platforms\",\"key\"}] with a kind of irc, ircd or smtp, platforms only of irc, and keys of at least 32 hexadecimal digits";
+    let expected = "[{\"id\",\"kind\",\"url\",\"platforms\",\"key\"}] with a kind of gateway, ircd or smtp, platforms only of gateways, and keys of at least 32 hexadecimal digits";
     let refused = || wrong("SUBSPACE_CONNECTORS", expected);
     let list: Vec<Entry> = serde_json::from_slice(json.as_bytes()).map_err(|_| refused())?;
     list.into_iter()

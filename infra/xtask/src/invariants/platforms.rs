@@ -31,11 +31,8 @@ const MAY: &[(&str, &str)] = &[
     // The format of archives has its own rules for names of folders.
     ("protocol/src/archive.rs", "chat-messages"),
     ("app/lib/archive.ts", "chat-messages"),
-    // Kinds of connectors and grants, which are called so.
-    ("kernel/config.rs", "a kind of connector"),
+    // Kinds of grants, and servers, which are called so.
     ("connectors/manage.rs", "schemes of addresses"),
-    ("connectors/connect.gts", "a kind of connector"),
-    ("app/lib/api.ts", "kinds of connectors and grants"),
     ("settings/irc-access.gts", "a kind of grant"),
     ("settings/page.gts", "a page of the settings"),
     ("app/lib/oauth-return.ts", "the fragment of an address"),

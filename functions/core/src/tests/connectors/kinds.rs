@@ -15,7 +15,7 @@ fn a_connector_registers_only_what_it_was_made_for() {
     let mail = json!({"domain": "mail.example.org", "sends": true});
     let claims = [
         (
-            "irc",
+            "gateway",
             "platforms",
             json!({"url": "https://irc.example.org", "platforms": ["irc"]}),
         ),
@@ -23,7 +23,7 @@ fn a_connector_registers_only_what_it_was_made_for() {
         ("smtp", "mail", json!({"mail": mail})),
     ];
     for (kind, url) in [
-        ("irc", "https://irc.example.org"),
+        ("gateway", "https://irc.example.org"),
         ("ircd", "irc://10.0.0.1:6667"),
         ("smtp", "smtp://mail.example.org"),
     ] {
