@@ -1,6 +1,6 @@
 //! Chat archives in the `chat-messages` format: one document a day and a `meta` document.
 
-use percent::{decode, encode};
+use percent::encode;
 use serde::{Deserialize, Serialize};
 
 use crate::{ClientId, Day, Timestamp};
@@ -102,7 +102,7 @@ impl From<AnyMessage> for ArchiveMessage {
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(tag = "type", content = "name", rename_all = "lowercase")]
 pub enum ArchiveTarget {
-    /// A channel with its prefix, `#kosmos`.
+    /// A channel as its platform spells it, `#kosmos`.
     Channel(String),
     /// Somebody's nickname.
     User(String),
@@ -129,18 +129,6 @@ impl ArchiveTarget {
         ["chat-messages".to_owned(), server, kind.to_owned(), name]
     }
 
-    /// Returns the target that a folder's last two segments name.
-    #[must_use]
-    pub fn from_folder(kind: &str, name: &str) -> Option<Self> {
-        let name = decode(name);
-        match kind {
-            "channels" if is_marked(&name) => Some(Self::Channel(name)),
-            "channels" => Some(Self::Channel(format!("{LEFT_OUT}{name}"))),
-            "users" => Some(Self::User(name)),
-            _ => None,
-        }
-    }
-
     /// Returns whether there is anything in the name: an archive without one has no folder.
     #[must_use]
     pub fn is_named(&self) -> bool {
@@ -154,11 +142,6 @@ impl ArchiveTarget {
             Self::Channel(name) | Self::User(name) => name,
         }
     }
-}
-
-/// Whether a channel's name begins with a mark, perhaps after the ranks that a message in it is for (`@#channel`).
-fn is_marked(name: &str) -> bool {
-    name.trim_start_matches(['@', '%', '~']).starts_with(MARKS)
 }
 
 mod percent {
@@ -178,26 +161,6 @@ mod percent {
         }
         out
     }
-
-    pub(super) fn decode(name: &str) -> String {
-        let mut out = Vec::with_capacity(name.len());
-        let bytes = name.as_bytes();
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            let hex = (byte == b'%').then(|| name.get(at + 1..at + 3)).flatten();
-            match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                Some(decoded) => {
-                    out.push(decoded);
-                    at += 3;
-                }
-                None => {
-                    out.push(byte);
-                    at += 1;
-                }
-            }
-        }
-        String::from_utf8_lossy(&out).into_owned()
-    }
 }
 
 /// `…/YYYY/MM/DD`.
@@ -214,7 +177,7 @@ pub struct DailyArchive {
     pub kind: String,
     /// `#channel` or a nickname.
     pub name: String,
-    /// `irc://server/channel`.
+    /// The conversation's address, `irc://server/channel`; absent on platforms without such addresses.
     #[serde(rename = "ircURI", default, skip_serializing_if = "Option::is_none")]
     pub irc_uri: Option<String>,
     /// The day's messages.
@@ -244,9 +207,9 @@ pub struct ChatLog {
 }
 
 impl DailyArchive {
-    /// Makes an empty day.
+    /// Makes an empty day. `scheme` is that of the platform's addresses, if there are such.
     #[must_use]
-    pub fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
+    pub fn new(server: &str, target: &ArchiveTarget, day: Day, scheme: Option<&str>) -> Self {
         let server_name = server.to_lowercase();
         let irc_name = target
             .name()
@@ -258,7 +221,7 @@ impl DailyArchive {
             id: format!("{}/", target.folder(server).join("/")),
             kind: "ChatChannel".to_owned(),
             name: target.name().to_owned(),
-            irc_uri: Some(format!("irc://{server_name}/{irc_name}")),
+            irc_uri: scheme.map(|scheme| format!("{scheme}://{server_name}/{irc_name}")),
             today: ChatLog {
                 day,
                 kind: "ChatLog".to_owned(),
@@ -382,20 +345,38 @@ mod tests {
             folder(ArchiveTarget::User("bob".into())),
             "chat-messages/irc.libera.chat/users/bob"
         );
-        for name in ["#kosmos", "##kosmos-dev", "&local", "#a/b", "#..", "#50%25"] {
-            let [_, _, kind, folder] = ArchiveTarget::Channel(name.into()).folder("s");
-            assert_eq!(
-                ArchiveTarget::from_folder(&kind, &folder).unwrap().name(),
-                name
-            );
-        }
+        // Of a platform whose channels have no sign.
+        assert_eq!(
+            channel("kosmos"),
+            "chat-messages/irc.libera.chat/channels/kosmos"
+        );
+    }
+
+    #[test]
+    fn only_platforms_with_addresses_have_one_in_their_archives() {
+        let day = "2015/01/01".parse().unwrap();
+        let of = |name: &str, scheme| {
+            let target = ArchiveTarget::Channel(name.into());
+            DailyArchive::new("IRC.libera.chat", &target, day, scheme)
+        };
+        let irc = of("#kosmos", Some("irc"));
+        assert_eq!(irc.irc_uri.unwrap(), "irc://irc.libera.chat/kosmos");
+        let none = serde_json::to_value(of("kosmos", None)).unwrap();
+        assert_eq!(
+            (none.get("ircURI"), &none["name"]),
+            (None, &"kosmos".into())
+        );
     }
 
     #[test]
     fn merging_is_idempotent_and_keeps_time_order() {
         let target = ArchiveTarget::Channel("#kosmos".into());
-        let mut archive =
-            DailyArchive::new("irc.libera.chat", &target, "2015/01/01".parse().unwrap());
+        let mut archive = DailyArchive::new(
+            "irc.libera.chat",
+            &target,
+            "2015/01/01".parse().unwrap(),
+            None,
+        );
         assert_eq!(archive.merge([message("b", 2), message("a", 1)]), 2);
         assert_eq!(archive.merge([message("b", 2), message("c", 0)]), 1);
         let ids: Vec<_> = archive

@@ -16,7 +16,7 @@ pub const DEFAULT_DESCRIPTOR: &str = include_str!("platform/irc.json");
 
 /// A kind of network.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PlatformDescriptor {
     /// Its id, `^[a-z0-9-]{1,64}$`: the platform of connections, and a part of `@context`.
     pub id: String,
@@ -26,6 +26,9 @@ pub struct PlatformDescriptor {
     pub names: Names,
     /// How names show what they are names of.
     pub conversations: Conversations,
+    /// The scheme of its addresses, `irc` in `irc://server/channel`; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
     /// The fields of a connection, in the order in which they are asked for.
     pub fields: Vec<ConnectionField>,
     /// What it can do.
@@ -181,7 +184,7 @@ pub struct Unless {
     pub default: Value,
 }
 
-/// What a platform can do. What is not known is not offered.
+/// What a platform can do. Nothing else is offered on it, and what is asked for all the same is refused.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]

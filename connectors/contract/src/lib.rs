@@ -29,8 +29,9 @@ use serde_json::Value;
 pub use described::it_describes_itself;
 pub use stories::{
     credentials_make_a_connection, it_comes_online, tasks_are_said_once,
-    what_cannot_be_done_is_said, what_is_said_has_one_id_everywhere,
-    what_was_said_outlives_a_restart, where_there_are_channels_they_are_joined_and_left,
+    what_cannot_be_done_is_said, what_is_not_supported_is_refused,
+    what_is_said_has_one_id_everywhere, what_was_said_outlives_a_restart,
+    where_there_are_channels_they_are_joined_and_left, where_there_are_topics_they_are_set,
 };
 
 /// The time in which everything must have happened.
@@ -61,6 +62,8 @@ macro_rules! contract {
             what_is_said_has_one_id_everywhere,
             what_cannot_be_done_is_said,
             where_there_are_channels_they_are_joined_and_left,
+            what_is_not_supported_is_refused,
+            where_there_are_topics_they_are_set,
             tasks_are_said_once,
             what_was_said_outlives_a_restart,
             credentials_make_a_connection,

@@ -162,9 +162,77 @@ pub async fn where_there_are_channels_they_are_joined_and_left(ground: &dyn Grou
     let joined =
         |event: &&Event| matches!(&event.body, EventBody::Joined { channel } if *channel == name);
     assert_eq!(events().iter().filter(joined).count(), 1);
-    let said = world.archived("to all");
+    // Somebody may have repeated it.
+    let mut said = world.archived("to all");
+    said.retain(|event| message_of(event).is_some_and(|(_, _, from)| from == ACCOUNT));
     let (target, ..) = message_of(&said[0]).unwrap();
     assert_eq!((said.len(), target), (1, &ArchiveTarget::Channel(name)));
+}
+
+/// What the descriptor does not have is refused with one sentence that says so, if the platform is asked for it.
+pub async fn what_is_not_supported_is_refused(ground: &dyn Ground) {
+    let told = ground.platform().descriptor();
+    let world = World::new(ground).await;
+    world.assign();
+    let served = world.serve().await;
+    let mut socket = served.attached(&world, json!({})).await;
+    let room = world.room(&format!("{}contract", told.conversations.usual));
+    let asks = [
+        (
+            Feature::Channels,
+            "send",
+            json!({"type": "message", "content": "x"}),
+        ),
+        (Feature::Channels, "join", json!({"type": "message"})),
+        (
+            Feature::Topics,
+            "update",
+            json!({"type": "topic", "content": "x"}),
+        ),
+        (Feature::Roles, "add", json!({"type": "relationship"})),
+    ];
+    for (feature, kind, object) in asks {
+        if told.supports(feature) {
+            continue;
+        }
+        let asked = world.act(kind, json!({"target": room, "object": object}));
+        let ack = ask(&mut socket, asked).await;
+        let error = ack["error"].as_str().unwrap();
+        let unknown = !ground.platform().types().contains(&kind);
+        assert!(
+            unknown || error.starts_with(&format!("{} has no ", told.label)),
+            "{kind}: {error}"
+        );
+    }
+    served.stop().await;
+}
+
+/// A topic is set, and other devices see it.
+pub async fn where_there_are_topics_they_are_set(ground: &dyn Ground) {
+    let told = ground.platform().descriptor();
+    if !told.supports(Feature::Topics) {
+        return;
+    }
+    assert!(told.supports(Feature::Channels), "topics are of channels");
+    let name = format!("{}contract-topic", told.conversations.usual);
+    let world = World::new(ground).await;
+    world.assign();
+    let served = world.serve().await;
+    let mut other = served.attached(&world, json!({})).await;
+    let mut socket = served.attached(&world, json!({})).await;
+    let room = json!({"target": world.room(&name)});
+    let ack = ask(&mut socket, world.act("join", room)).await;
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    let topic = json!({"type": "topic", "content": "Tea at four"});
+    let topic = json!({"target": world.room(&name), "object": topic});
+    let ack = ask(&mut socket, world.act("update", topic)).await;
+    assert_eq!(ack["error"], Value::Null, "{ack}");
+    let is_set = |seen: &Value| {
+        seen["object"]["type"] == "topic" && seen["object"]["content"] == "Tea at four"
+    };
+    let seen = message(&mut other, is_set).await;
+    assert_eq!(seen["target"], world.room(&name));
+    served.stop().await;
 }
 
 /// Each line of a task is said and recorded once, in order, and then the task is done.

@@ -1,13 +1,12 @@
-//! One connection: online from the start, with one person at the other end.
+//! One connection: online from the start, with one person at the other end, and in each room.
 
 use gateway::{Attached, Audience, Command, Output, RequestId, SayTask, Seen, TaskOutcome};
 use protocol::{
     Activity, ActivityObject, ArchiveMessage, ArchiveTarget, Assignment, Connection,
-    ConnectionObject, ConnectionStatus, Entity, EventBody, MessageType, TextObject, Timestamp,
+    ConnectionObject, ConnectionStatus, Entity, EventBody, MessageType, PlatformDescriptor,
+    TextObject, Timestamp,
 };
 use tokio::sync::mpsc;
-
-use crate::DESCRIPTOR;
 
 /// Who is there.
 pub(crate) const SOMEBODY: &str = "dummy";
@@ -16,6 +15,7 @@ pub(crate) const SOMEBODY: &str = "dummy";
 struct Gone;
 
 pub(crate) struct Dummy {
+    descriptor: &'static PlatformDescriptor,
     account: String,
     connection: Connection,
     out: mpsc::Sender<Output>,
@@ -26,13 +26,43 @@ struct Line {
     id: String,
     time: Timestamp,
     from: String,
-    to: String,
+    to: To,
     text: String,
 }
 
+/// Whom something is said to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum To {
+    Person(String),
+    Room(String),
+}
+
+impl To {
+    fn of(target: Option<&Entity>) -> Self {
+        let name = target.and_then(|target| target.name.clone());
+        let name = name.unwrap_or_default();
+        match target.is_some_and(|target| target.kind == "room") {
+            true => Self::Room(name),
+            false => Self::Person(name),
+        }
+    }
+
+    fn entity(&self, server: &str) -> Entity {
+        match self {
+            Self::Person(name) => Entity::person(name, server),
+            Self::Room(name) => Entity::room(name, server),
+        }
+    }
+}
+
 impl Dummy {
-    pub(crate) fn new(assignment: Assignment, out: mpsc::Sender<Output>) -> Self {
+    pub(crate) fn new(
+        descriptor: &'static PlatformDescriptor,
+        assignment: Assignment,
+        out: mpsc::Sender<Output>,
+    ) -> Self {
         Self {
+            descriptor,
             account: assignment.account.to_string(),
             connection: assignment.connection,
             out,
@@ -63,6 +93,9 @@ impl Dummy {
             Command::Attach { request, socket } => {
                 let only = Audience::Only(socket.socket);
                 self.tell(self.state(), only).await?;
+                for room in &self.connection.channels {
+                    self.tell(self.members(room), only).await?;
+                }
                 let done = self.activity("connect");
                 self.done(request, Ok(done)).await?;
             }
@@ -83,7 +116,7 @@ impl Dummy {
     }
 
     async fn perform(
-        &self,
+        &mut self,
         request: RequestId,
         socket: Attached,
         mut activity: Activity,
@@ -91,12 +124,9 @@ impl Dummy {
         let text = activity.content().unwrap_or_default().to_owned();
         match activity.kind.as_str() {
             "send" => {
-                let target = activity.target.as_ref();
-                let to = target.and_then(|target| target.name.clone());
-                let to = to.unwrap_or_default();
-                if to != SOMEBODY {
-                    let error = format!("there is nobody here but {SOMEBODY}.");
-                    return self.done(request, Err(error)).await;
+                let to = To::of(activity.target.as_ref());
+                if let Err(error) = self.reaches(&to) {
+                    return self.done(request, Err(format!("{error}."))).await;
                 }
                 let line = self.line(&self.connection.nick, &to, &text);
                 let mut said = self.said(&line);
@@ -109,16 +139,20 @@ impl Dummy {
                 let others = Audience::Except(socket.socket);
                 self.record(said, others, &line).await?;
                 self.done(request, Ok(activity)).await?;
-                self.answer(&text).await
+                self.answer(&to, &text).await
             }
+            "join" | "leave" => self.move_between_rooms(request, socket, activity).await,
+            "update" => self.set_topic(request, socket, activity).await,
             "echo" | "greet" => {
+                let to = To::Person(SOMEBODY.to_owned());
                 self.done(request, Ok(activity.clone())).await?;
                 match activity.kind.as_str() {
                     "greet" => {
                         let greeting = self.connection.text("greeting").unwrap_or("Hello");
-                        self.answer(format!("{greeting} {text}").trim_end()).await
+                        let text = format!("{greeting} {text}");
+                        self.answer(&to, text.trim_end()).await
                     }
-                    _ => self.answer(&text).await,
+                    _ => self.answer(&to, &text).await,
                 }
             }
             "fail" => {
@@ -126,24 +160,111 @@ impl Dummy {
                 self.done(request, Err(error.to_owned())).await
             }
             kind => {
-                let error = format!("platform {} cannot do {kind}.", DESCRIPTOR.id);
+                let error = format!("platform {} cannot do {kind}.", self.descriptor.id);
                 self.done(request, Err(error)).await
             }
         }
     }
 
+    /// Whether anybody hears what is said.
+    fn reaches(&self, to: &To) -> Result<(), String> {
+        match to {
+            To::Person(name) if name == SOMEBODY => Ok(()),
+            To::Room(name) if self.connection.channels.contains(name) => Ok(()),
+            To::Person(_) => Err(format!("there is nobody here but {SOMEBODY}")),
+            To::Room(name) => Err(format!("you are not in {name}")),
+        }
+    }
+
+    async fn move_between_rooms(
+        &mut self,
+        request: RequestId,
+        socket: Attached,
+        activity: Activity,
+    ) -> Result<(), Gone> {
+        let To::Room(room) = To::of(activity.target.as_ref()) else {
+            return self.done(request, Err("that is no room.".to_owned())).await;
+        };
+        let joins = activity.kind == "join";
+        let was_in = self.connection.channels.contains(&room);
+        let channel = room.clone();
+        let body = match joins {
+            true => EventBody::Joined { channel },
+            false => EventBody::Left { channel },
+        };
+        self.connection.channels.retain(|other| *other != room);
+        if joins {
+            self.connection.channels.push(room.clone());
+        }
+        let line = self.line(&self.connection.nick, &To::Room(room.clone()), "");
+        let records = match joins == was_in {
+            true => Vec::new(),
+            false => vec![(self.event(&line), body)],
+        };
+        let activity = Activity {
+            id: Some(line.id.clone()),
+            published: Some(line.time.to_string()),
+            ..activity
+        };
+        self.put(Output::Activity {
+            activity: Box::new(activity.clone()),
+            audience: Audience::Except(socket.socket),
+            records,
+            seen: Seen::ALL,
+        })
+        .await?;
+        self.done(request, Ok(activity)).await?;
+        match joins {
+            true => self.tell(self.members(&room), Audience::All).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn set_topic(
+        &self,
+        request: RequestId,
+        socket: Attached,
+        mut activity: Activity,
+    ) -> Result<(), Gone> {
+        let to = To::of(activity.target.as_ref());
+        if let Err(error) = self.reaches(&to) {
+            return self.done(request, Err(format!("{error}."))).await;
+        }
+        let line = self.line(&self.connection.nick, &to, "");
+        activity.id = Some(line.id.clone());
+        activity.published = Some(line.time.to_string());
+        let others = Audience::Except(socket.socket);
+        self.tell(activity.clone(), others).await?;
+        self.done(request, Ok(activity)).await
+    }
+
+    /// Who is in a room.
+    fn members(&self, room: &str) -> Activity {
+        let server = &self.connection.server;
+        let mut activity = self.activity("query");
+        activity.target = activity.actor.replace(Entity::room(room, server));
+        let members = [self.connection.nick.as_str(), SOMEBODY];
+        let object = serde_json::json!({"type": "attendance", "members": members});
+        activity.object = Some(object.into());
+        activity
+    }
+
     /// Says the lines of a task. Nothing of it is lost between here and the spool, so that what was begun before needs
     /// to be said only as far as it is not known to be.
     async fn say(&self, request: RequestId, saying: &SayTask) -> Result<(), Gone> {
-        if saying.say.target != SOMEBODY {
-            let refused = TaskOutcome::Refused(format!("there is nobody here but {SOMEBODY}"));
-            return self.become_of(request, refused).await;
+        let target = saying.say.target.clone();
+        let to = match self.connection.channels.contains(&target) {
+            true => To::Room(target),
+            false => To::Person(target),
+        };
+        if let Err(error) = self.reaches(&to) {
+            return self.become_of(request, TaskOutcome::Refused(error)).await;
         }
         for (part, text) in saying.say.lines.iter().enumerate() {
             if saying.said.contains(&part) {
                 continue;
             }
-            let mut line = self.line(&self.connection.nick, SOMEBODY, text);
+            let mut line = self.line(&self.connection.nick, &to, text);
             // The same if it is said again after a crash.
             line.id = format!("{}-{part}", saying.id);
             self.record(self.said(&line), Audience::All, &line).await?;
@@ -152,17 +273,21 @@ impl Dummy {
         self.become_of(request, TaskOutcome::Done).await
     }
 
-    /// Whoever is there says something to the account.
-    async fn answer(&self, text: &str) -> Result<(), Gone> {
+    /// Whoever is there says something, where something was said to them.
+    async fn answer(&self, to: &To, text: &str) -> Result<(), Gone> {
         let text = match self.connection.flag("loud") {
             true => text.to_uppercase(),
             false => text.to_owned(),
         };
-        let line = self.line(SOMEBODY, &self.connection.nick, &text);
+        let to = match to {
+            To::Person(_) => To::Person(self.connection.nick.clone()),
+            To::Room(_) => to.clone(),
+        };
+        let line = self.line(SOMEBODY, &to, &text);
         self.record(self.said(&line), Audience::All, &line).await
     }
 
-    fn line(&self, from: &str, to: &str, text: &str) -> Line {
+    fn line(&self, from: &str, to: &To, text: &str) -> Line {
         let time = connector_kit::now();
         // On a system without randomness ids differ by their time.
         let random = getrandom::u64().unwrap_or_default();
@@ -170,7 +295,7 @@ impl Dummy {
             id: format!("{}-{random:016x}", time.millis()),
             time,
             from: from.to_owned(),
-            to: to.to_owned(),
+            to: to.clone(),
             text: text.to_owned(),
         }
     }
@@ -179,7 +304,7 @@ impl Dummy {
         let server = &self.connection.server;
         let mut activity = self.activity("send");
         activity.actor = Some(Entity::person(&line.from, server));
-        activity.target = Some(Entity::person(&line.to, server));
+        activity.target = Some(line.to.entity(server));
         activity.object = Some(ActivityObject::message(&line.text));
         activity.id = Some(line.id.clone());
         activity.published = Some(line.time.to_string());
@@ -188,27 +313,35 @@ impl Dummy {
 
     fn activity(&self, kind: &str) -> Activity {
         let me = Entity::person(&self.connection.nick, &self.connection.server);
-        Activity::new(&DESCRIPTOR.id, kind, me)
+        Activity::new(&self.descriptor.id, kind, me)
     }
 
     fn state(&self) -> Activity {
         let (server, nick) = (&self.connection.server, &self.connection.nick);
-        let mut activity = Activity::new(&DESCRIPTOR.id, "update", Entity::service(server));
+        let mut activity = Activity::new(&self.descriptor.id, "update", Entity::service(server));
         activity.target = Some(Entity::person(nick, server));
         activity.object = Some(ActivityObject::Connection(ConnectionObject {
             status: ConnectionStatus::Online,
             content: Some("Everything comes back.".to_owned()),
             nick: Some(nick.clone()),
-            casemapping: Some(DESCRIPTOR.names.compare),
+            casemapping: Some(self.descriptor.names.compare),
             rest: serde_json::Map::new(),
         }));
         activity
     }
 
+    /// The id of what is recorded of something.
+    fn event(&self, line: &Line) -> String {
+        format!("{}-{}-{}", self.account, self.connection.id, line.id)
+    }
+
     async fn record(&self, said: Activity, to: Audience, line: &Line) -> Result<(), Gone> {
         let body = EventBody::Message {
             server: self.connection.server.clone(),
-            target: ArchiveTarget::User(SOMEBODY.to_owned()),
+            target: match &line.to {
+                To::Person(_) => ArchiveTarget::User(SOMEBODY.to_owned()),
+                To::Room(name) => ArchiveTarget::Channel(name.clone()),
+            },
             message: ArchiveMessage {
                 id: Some(line.id.clone()),
                 timestamp: line.time.millis(),
@@ -219,7 +352,7 @@ impl Dummy {
             },
             missed: false,
         };
-        let event = format!("{}-{}-{}", self.account, self.connection.id, line.id);
+        let event = self.event(line);
         self.put(Output::Activity {
             activity: Box::new(said),
             audience: to,

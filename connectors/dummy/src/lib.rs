@@ -1,7 +1,7 @@
 //! The platform `dummy` of Sockethub: everything that is said to it comes back.
 //!
 //! It is there to try clients and the gateway without a network, and to keep them from knowing one network only: it has
-//! other fields than IRC, compares names exactly, and has no channels.
+//! other fields than IRC, compares names exactly, and has no channels. [`Rooms`] has some, whose names have no sign.
 
 mod connection;
 
@@ -16,10 +16,14 @@ use tokio::sync::mpsc;
 const CHANNEL: usize = 64;
 
 /// Its description of itself.
-pub(crate) static DESCRIPTOR: LazyLock<PlatformDescriptor> = LazyLock::new(|| {
-    #[allow(clippy::expect_used, reason = "the constant is read by every test")]
-    serde_json::from_str(include_str!("dummy.json")).expect("the descriptor is one")
-});
+static DUMMY: LazyLock<PlatformDescriptor> = LazyLock::new(|| read(include_str!("dummy.json")));
+/// That of [`Rooms`].
+static ROOMS: LazyLock<PlatformDescriptor> = LazyLock::new(|| read(include_str!("rooms.json")));
+
+fn read(descriptor: &str) -> PlatformDescriptor {
+    #[allow(clippy::expect_used, reason = "the constants are read by every test")]
+    serde_json::from_str(descriptor).expect("the descriptor is one")
+}
 
 /// The platform.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +31,7 @@ pub struct Dummy;
 
 impl Platform for Dummy {
     fn descriptor(&self) -> PlatformDescriptor {
-        DESCRIPTOR.clone()
+        DUMMY.clone()
     }
 
     fn types(&self) -> &'static [&'static str] {
@@ -51,25 +55,58 @@ impl Platform for Dummy {
             Some(_) => return Err("credentials: loud must be true or false.".to_owned()),
         }
         Ok(Connection {
-            version: 1,
-            id: String::new(),
-            platform: DESCRIPTOR.id.clone(),
-            name: DESCRIPTOR.label.clone(),
-            server: actor.server.clone(),
-            nick: actor.nick.clone(),
-            password: None,
-            channels: Vec::new(),
-            enabled: true,
-            connector: String::new(),
-            created: connector_kit::now(),
             fields,
+            ..connection(&DUMMY, actor)
         })
     }
 
     fn start(&self, assignment: Assignment, _: Vec<(String, Timestamp)>) -> ConnectionHandle {
-        let (commands, inbox) = mpsc::channel(CHANNEL);
-        let (out, outputs) = mpsc::channel(CHANNEL);
-        tokio::spawn(connection::Dummy::new(assignment, out).run(inbox));
-        ConnectionHandle { commands, outputs }
+        start(&DUMMY, assignment)
     }
+}
+
+/// A platform whose channels are named like everything else; in each there is somebody who repeats what is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rooms;
+
+impl Platform for Rooms {
+    fn descriptor(&self) -> PlatformDescriptor {
+        ROOMS.clone()
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["send", "join", "leave", "update"]
+    }
+
+    fn credentials(&self, actor: &PersonId, _: &Value) -> Result<Connection, String> {
+        Ok(connection(&ROOMS, actor))
+    }
+
+    fn start(&self, assignment: Assignment, _: Vec<(String, Timestamp)>) -> ConnectionHandle {
+        start(&ROOMS, assignment)
+    }
+}
+
+fn connection(descriptor: &PlatformDescriptor, actor: &PersonId) -> Connection {
+    Connection {
+        version: 1,
+        id: String::new(),
+        platform: descriptor.id.clone(),
+        name: descriptor.label.clone(),
+        server: actor.server.clone(),
+        nick: actor.nick.clone(),
+        password: None,
+        channels: Vec::new(),
+        enabled: true,
+        connector: String::new(),
+        created: connector_kit::now(),
+        fields: Map::new(),
+    }
+}
+
+fn start(descriptor: &'static PlatformDescriptor, assignment: Assignment) -> ConnectionHandle {
+    let (commands, inbox) = mpsc::channel(CHANNEL);
+    let (out, outputs) = mpsc::channel(CHANNEL);
+    tokio::spawn(connection::Dummy::new(descriptor, assignment, out).run(inbox));
+    ConnectionHandle { commands, outputs }
 }

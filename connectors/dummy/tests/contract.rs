@@ -39,6 +39,39 @@ impl Ground for Echo {
 
 gateway_contract::contract!(Echo);
 
+/// The same with channels whose names have no sign.
+mod rooms {
+    use dummy_connector::Rooms;
+
+    use super::*;
+
+    struct InRooms;
+
+    impl Ground for InRooms {
+        fn platform(&self) -> Arc<dyn Platform> {
+            Arc::new(Rooms)
+        }
+
+        fn record(&self, name: &str) -> Connection {
+            let (server, object) = self.credentials(name);
+            let nick = name.to_owned();
+            Rooms
+                .credentials(&PersonId { nick, server }, &object)
+                .unwrap()
+        }
+
+        fn somebody(&self) -> &str {
+            "dummy"
+        }
+
+        fn credentials(&self, _: &str) -> (String, Value) {
+            ("rooms".to_owned(), json!({"type": "credentials"}))
+        }
+    }
+
+    gateway_contract::contract!(InRooms);
+}
+
 /// What comes of an activity: the ack, and what is said then.
 async fn comes_of(record: Connection, kind: &str, text: &str) -> (Result<(), String>, Vec<String>) {
     let account = "alice".parse().unwrap();

@@ -1,9 +1,8 @@
 /** ActivityStreams 2 activities of Sockethub, as the connectors speak them. */
 
-import { isChannel } from './conversations.ts';
 import { joinId } from './ids.ts';
 import type { Activity, Entity } from './protocol-activities.ts';
-import type { Conversations } from './protocol.ts';
+import type { RoomKind } from './chat/types.ts';
 
 export type {
   Activity,
@@ -21,8 +20,6 @@ export interface Actor {
   nick: string;
   server: string;
   platform: string;
-  /** What names there are names of. */
-  conversations: Conversations;
 }
 
 export function person(nick: string, server: string): Entity {
@@ -33,11 +30,14 @@ export function room(channel: string, server: string): Entity {
   return { id: joinId(channel, server), type: 'room', name: channel };
 }
 
-/** A room or a person, whatever the name says. */
-export function addressee(name: string, actor: Actor): Entity {
-  return isChannel(name, actor.conversations)
-    ? room(name, actor.server)
-    : person(name, actor.server);
+/** Whom a message is for. */
+export interface Addressee {
+  name: string;
+  kind: RoomKind;
+}
+
+function addressed({ name, kind }: Addressee, { server }: Actor): Entity {
+  return kind === 'channel' ? room(name, server) : person(name, server);
 }
 
 function activity(actor: Actor, type: string, rest: Partial<Activity>) {
@@ -66,14 +66,14 @@ export const make = {
     }),
   send: (
     actor: Actor,
-    to: string,
+    to: Addressee,
     type: 'message' | 'me' | 'notice',
     content: string,
     /** Comes back with the message, so that it is known again. */
     clientId?: string,
   ): Activity =>
     activity(actor, 'send', {
-      target: addressee(to, actor),
+      target: addressed(to, actor),
       object: { type, content, ...(clientId ? { clientId } : {}) },
     }),
   topic: (actor: Actor, channel: string, content: string): Activity =>

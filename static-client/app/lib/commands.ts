@@ -1,9 +1,9 @@
 /** What is typed into the composer: messages and slash commands. */
 
-import { SERVER_ROOM, type Network, type Room } from './chat/types.ts';
+import type { Network, Room, RoomKind } from './chat/types.ts';
 import { channelTyped, isChannel } from './conversations.ts';
 import { keyword } from './lower.ts';
-import type { Conversations } from './protocol.ts';
+import type { Conversations, Feature } from './protocol.ts';
 
 /** What commands can have done. `ActionsService` does it; buttons and keys ask it for the same. */
 export interface CommandActions {
@@ -21,6 +21,8 @@ export interface CommandActions {
   whois(network: Network, nick: string): Promise<string>;
   setEnabled(networkId: string, enabled: boolean): Promise<unknown>;
   help(): void;
+  /** Returns what an open room is, by its name. */
+  kindOf(network: Network, name: string): RoomKind | undefined;
 }
 
 /** Where something was typed. */
@@ -35,11 +37,21 @@ export interface Here {
  */
 export type Outcome = void | string | Promise<unknown>;
 
-/** A command's arguments as they were typed, in a room (a channel or a nickname; `*` is the network itself). */
+/** As much of where something was typed as its meaning depends on. */
+export interface Place {
+  network: Pick<Network, 'name' | 'conversations' | 'supports'>;
+  room: Pick<Room, 'name' | 'kind'>;
+  /** Returns what an open room is, by its name. */
+  kindOf(name: string): RoomKind | undefined;
+}
+
+/** A command's arguments as they were typed, in a room. */
 interface Typed {
-  room: string;
+  room: Place['room'];
   /** What names there are names of. */
   names: Conversations;
+  /** Returns whether a name is a channel's: that of an open room as it is, any other as it looks. */
+  isChannel: (name: string) => boolean;
   /** Everything after the name. */
   all: string;
   /** The first word, and all after it. */
@@ -54,6 +66,8 @@ interface Definition<Args extends object> {
   usage: string;
   does: string;
   aliases?: readonly string[];
+  /** Without this the command is neither offered nor understood. */
+  needs?: keyof typeof NEEDED;
   /** Returns a sentence if it cannot be meant, nothing if something is missing. */
   read(typed: Typed): Args | string | undefined;
   run(actions: CommandActions, here: Here, args: Args): Outcome;
@@ -65,6 +79,12 @@ function command<Args extends object>(
 ): Definition<Args> {
   return definition;
 }
+
+/** What commands need, in words. */
+const NEEDED = {
+  channels: 'channels',
+  topics: 'topics',
+} as const satisfies Partial<Record<Feature, string>>;
 
 const NOWHERE =
   "Nobody reads this: it's the network itself. Join a channel with /join #channel.";
@@ -89,12 +109,17 @@ export const COMMANDS = {
   invite: command({
     usage: '/invite nick [#channel]',
     does: 'Invites someone to a channel.',
-    read: ({ first, more: [channel], names, room }) => {
+    needs: 'channels',
+    read: ({ first, more: [channel], names, room, isChannel }) => {
       if (!first) return undefined;
-      const where = channel ?? room;
-      return isChannel(where, names)
-        ? { nick: first, channel: where }
-        : `Say which channel: /invite ${first} #channel.`;
+      if (channel !== undefined) {
+        // Where channels have no sign, any word can be one.
+        if (isChannel(channel) || !names.channels)
+          return { nick: first, channel };
+      } else if (room.kind === 'channel') {
+        return { nick: first, channel: room.name };
+      }
+      return `Say which channel: /invite ${first} ${names.usual}channel.`;
     },
     run: async (actions, { network }, { nick, channel }) => {
       await actions.invite(network, nick, channel);
@@ -105,6 +130,7 @@ export const COMMANDS = {
     usage: '/join #channel [key]',
     does: 'Joins or creates a channel.',
     aliases: ['j'],
+    needs: 'channels',
     read: ({ all, first, more, names }) => {
       if (!first) return undefined;
       const channel = channelTyped(first, names);
@@ -125,7 +151,7 @@ export const COMMANDS = {
     does: 'Describes what you are doing.',
     read: ({ all, room }) => {
       if (!all) return undefined;
-      return room === SERVER_ROOM ? NOWHERE : { text: all };
+      return room.kind === 'server' ? NOWHERE : { text: all };
     },
     run: (actions, { room }, { text }) => actions.say(room, 'action', text),
   }),
@@ -161,9 +187,11 @@ export const COMMANDS = {
     usage: '/part [#channel] [reason]',
     does: 'Leaves a channel or closes a direct conversation.',
     aliases: ['leave'],
-    read: ({ all, first, after, names, room }) => {
-      if (isChannel(first, names)) return { channel: first, reason: after };
-      return room === SERVER_ROOM ? NOWHERE : { channel: room, reason: all };
+    read: ({ all, first, after, isChannel, room }) => {
+      if (isChannel(first)) return { channel: first, reason: after };
+      return room.kind === 'server'
+        ? NOWHERE
+        : { channel: room.name, reason: all };
     },
     run: (actions, { network }, { channel, reason }) =>
       actions.part(network, channel, reason),
@@ -177,11 +205,13 @@ export const COMMANDS = {
   topic: command({
     usage: '/topic [text]',
     does: 'Sets or shows the topic of this channel.',
-    read: ({ all, first, after, names, room }) => {
-      const named = isChannel(first, names);
-      const channel = named ? first : room;
+    needs: 'topics',
+    read: ({ all, first, after, isChannel, names, room }) => {
+      // Without a sign the first word is of the topic, even if a channel is called so.
+      const named = isChannel(first) && names.channels !== '';
+      const channel = named ? first : room.name;
       const text = named ? after : all;
-      if (!isChannel(channel, names)) {
+      if (!named && room.kind !== 'channel') {
         return 'Only channels have a topic; use /topic in a channel.';
       }
       return text ? { channel, text } : { channel };
@@ -199,10 +229,9 @@ export const COMMANDS = {
     usage: '/whois nick',
     does: 'Shows who someone is.',
     aliases: ['w'],
-    read: ({ first, names, room }) => {
-      if (!first && (isChannel(room, names) || room === SERVER_ROOM))
-        return undefined;
-      return { nick: first || room };
+    read: ({ first, room }) => {
+      if (first) return { nick: first };
+      return room.kind === 'direct' ? { nick: room.name } : undefined;
     },
     run: (actions, { network }, { nick }) => actions.whois(network, nick),
   }),
@@ -232,12 +261,17 @@ function definition(name: CommandName): Definition<object> {
   return COMMANDS[name];
 }
 
-/** Reads what was typed in a room (a channel or a nickname; `*` is the network itself). */
-export function parseCommand(
-  input: string,
-  room: string,
-  names: Conversations,
-): Command {
+/** Returns the names of the commands that make sense on a network. */
+export function commandsOf({ supports }: Pick<Network, 'supports'>) {
+  return (Object.keys(COMMANDS) as CommandName[]).filter((name) => {
+    const { needs } = definition(name);
+    return !needs || supports.includes(needs);
+  });
+}
+
+/** Reads what was typed in a room. */
+export function parseCommand(input: string, place: Place): Command {
+  const { network, room } = place;
   if (!input.startsWith('/')) return say(input, room);
   if (input.startsWith('//')) return say(input.slice(1), room);
   const [, typed = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(input) ?? [];
@@ -248,10 +282,29 @@ export function parseCommand(
     );
   }
   const understood = definition(name);
+  const { needs } = understood;
+  if (needs && !network.supports.includes(needs)) {
+    return refused(
+      `/${name} makes no sense here: ${network.name} has no ${NEEDED[needs]}.`,
+    );
+  }
+  const names = network.conversations;
+  const named = (channel: string) => {
+    const open = channel && place.kindOf(channel);
+    return open ? open === 'channel' : isChannel(channel, names);
+  };
   const all = rest.trim();
   const [first = '', ...more] = all.split(/\s+/);
   const after = all.slice(first.length).trim();
-  const args = understood.read({ room, names, all, first, after, more });
+  const args = understood.read({
+    room,
+    names,
+    isChannel: named,
+    all,
+    first,
+    after,
+    more,
+  });
   if (args === undefined)
     return refused(`/${name} needs more: ${understood.usage}.`);
   if (typeof args === 'string') return refused(args);
@@ -265,14 +318,15 @@ export function carryOut(
   input: string,
 ): Outcome {
   const { network, room } = here;
-  const read = parseCommand(input, room.name, network.conversations);
+  const kindOf = (name: string) => actions.kindOf(network, name);
+  const read = parseCommand(input, { network, room, kindOf });
   if (read.kind === 'error') return read.sentence;
   if (read.kind === 'say') return actions.say(room, 'message', read.text);
   return definition(read.kind).run(actions, here, read);
 }
 
-function say(text: string, room: string): Command {
-  return room === SERVER_ROOM ? refused(NOWHERE) : { kind: 'say', text };
+function say(text: string, room: Place['room']): Command {
+  return room.kind === 'server' ? refused(NOWHERE) : { kind: 'say', text };
 }
 
 function refused(sentence: string): Command {

@@ -51,6 +51,11 @@ export function complete(
     candidates = what.nicks
       .filter((nick) => begins(nick, prefix))
       .map((nick) => (start === 0 ? `${nick}: ` : `${nick} `));
+    // Without a sign a channel is a word like any other.
+    if (!what.conversations.channels) {
+      const channels = what.channels.filter((name) => begins(name, word));
+      candidates.push(...channels.map((name) => `${name} `));
+    }
   }
   candidates = [...new Set(candidates)];
   return candidates.length ? { start, candidates } : undefined;

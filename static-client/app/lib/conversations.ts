@@ -15,6 +15,14 @@ export function isChannel(name: string, names: Conversations): boolean {
   return leading(name, names.channels, begin) > begin;
 }
 
+/** Returns what a room is that only its name is known of: where channels have no sign, a conversation with somebody. */
+export function kindByName(
+  name: string,
+  names: Conversations,
+): 'channel' | 'direct' {
+  return isChannel(name, names) ? 'channel' : 'direct';
+}
+
 /** Returns whether a name is that of those within a channel who have a rank: nobody joins that by itself. */
 export function isPartOfChannel(name: string, names: Conversations): boolean {
   return leading(name, names.parts) > 0 && isChannel(name, names);

@@ -4,7 +4,8 @@ import { DEFAULT_DESCRIPTOR, type PlatformDescriptor } from './protocol.ts';
 
 export type Platforms = readonly PlatformDescriptor[];
 
-/** Returns a platform's descriptor. Of one that is not offered any more nothing is known but its id. */
+/** Returns a platform's descriptor. Of one that is not offered nothing is known but its id: it can do nothing, and names are
+ * compared as they are. */
 export function platformOf(
   platforms: Platforms,
   id: string,
@@ -12,7 +13,14 @@ export function platformOf(
   const known = platforms.find((platform) => platform.id === id);
   if (known) return known;
   if (id === DEFAULT_DESCRIPTOR.id) return DEFAULT_DESCRIPTOR;
-  return { ...DEFAULT_DESCRIPTOR, id, label: id, fields: [], supports: [] };
+  return {
+    id,
+    label: id,
+    names: { compare: 'exact', inside: '' },
+    conversations: { channels: '', usual: '', parts: '', servers: '' },
+    fields: [],
+    supports: [],
+  };
 }
 
 /** Returns what a new connection can be made to. */

@@ -4,9 +4,14 @@ import { make } from '../lib/activities.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import type { NewConnection } from '../lib/network-form.ts';
 import { same } from '../lib/casemapping.ts';
-import { isChannel } from '../lib/conversations.ts';
+import { kindByName } from '../lib/conversations.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
-import { SERVER_ROOM, type Network, type Room } from '../lib/chat/types.ts';
+import {
+  SERVER_ROOM,
+  type Network,
+  type Room,
+  type RoomKind,
+} from '../lib/chat/types.ts';
 import { carryOut, type CommandActions } from '../lib/commands.ts';
 import type { ListedRoom } from '../lib/protocol-activities.ts';
 import { describeWhois } from '../lib/whois.ts';
@@ -58,7 +63,7 @@ export default class ActionsService extends Service implements CommandActions {
 
   /** Opens a direct conversation. */
   talkTo(networkId: string, nick: string, text = '') {
-    const room = this.chat.openRoom(networkId, nick);
+    const room = this.chat.openRoom(networkId, nick, 'direct');
     if (!room) return;
     this.preferences.setClosed(room.key, undefined);
     this.chat.applyMarkers(new Map(), Date.now());
@@ -69,7 +74,7 @@ export default class ActionsService extends Service implements CommandActions {
 
   async join(network: Network, channel: string, key?: string) {
     await this.#request(network, (actor) => make.join(actor, channel, key));
-    const room = this.chat.openRoom(network.id, channel);
+    const room = this.chat.openRoom(network.id, channel, 'channel');
     this.chat.applyMarkers(new Map(), Date.now());
     if (room) {
       this.go(room);
@@ -114,7 +119,8 @@ export default class ActionsService extends Service implements CommandActions {
   /** Leaves a channel or closes a direct conversation. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
-    if (isChannel(name, network.conversations) && (room?.joined ?? true)) {
+    const kind = room?.kind ?? kindByName(name, network.conversations);
+    if (kind === 'channel' && (room?.joined ?? true)) {
       await this.#request(network, (actor) => make.leave(actor, name, reason));
     }
     if (!room) return;
@@ -130,12 +136,17 @@ export default class ActionsService extends Service implements CommandActions {
     else this.router.transitionTo('chat.index');
   }
 
+  kindOf(network: Network, name: string): RoomKind | undefined {
+    return this.chat.room(network.id, name)?.kind;
+  }
+
   message(network: Network, to: string, text: string): string {
-    if (!isChannel(to, network.conversations)) {
+    const target = this.chat.room(network.id, to);
+    const kind = target?.kind ?? kindByName(to, network.conversations);
+    if (kind !== 'channel') {
       this.talkTo(network.id, to, text);
       return '';
     }
-    const target = this.chat.room(network.id, to);
     if (!target) return `You are not in ${to}; join it with /join ${to}.`;
     if (text) this.say(target, 'message', text);
     this.go(target);
@@ -143,8 +154,10 @@ export default class ActionsService extends Service implements CommandActions {
   }
 
   async notice(network: Network, to: string, text: string) {
+    const kind =
+      this.kindOf(network, to) ?? kindByName(to, network.conversations);
     await this.#request(network, (actor) =>
-      make.send(actor, to, 'notice', text),
+      make.send(actor, { name: to, kind }, 'notice', text),
     );
   }
 

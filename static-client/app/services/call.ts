@@ -122,7 +122,11 @@ export default class CallService extends Service {
   /** Starts a call and posts its link in the room. */
   async start(room: Room, guests: boolean) {
     const target = room.kind === 'server' ? '' : room.name;
-    const { token, link } = await this.session.api.addCall(target, guests);
+    const { token, link } = await this.session.api.addCall(
+      target,
+      guests,
+      room.networkId,
+    );
     this.actions.say(room, 'action', `started a call, join at ${link}`);
     this.router.transitionTo('call', token);
   }

@@ -10,6 +10,7 @@ import {
 import type { ConnectorAddress, TicketResponse } from '../lib/protocol.ts';
 import { asSentence, sentenceOf } from '../lib/api.ts';
 import type { Outgoing } from '../lib/chat/outbox.ts';
+import { kindByName } from '../lib/conversations.ts';
 import type { Network } from '../lib/chat/types.ts';
 import {
   Link,
@@ -254,7 +255,6 @@ export default class GatewayService extends Service {
       nick: wanted ? network.wantedNick : network.nick,
       server: network.server,
       platform: network.platform,
-      conversations: network.conversations,
     };
   }
 
@@ -277,10 +277,17 @@ export default class GatewayService extends Service {
       return;
     }
     const type = item.kind === 'action' ? 'me' : item.kind;
+    const to = {
+      name: item.to,
+      kind:
+        item.roomKind ??
+        this.chat.room(item.networkId, item.to)?.kind ??
+        kindByName(item.to, network.conversations),
+    };
     try {
       const ack = await this.request(
         network,
-        make.send(this.actor(network), item.to, type, item.text, item.localId),
+        make.send(this.actor(network), to, type, item.text, item.localId),
       );
       this.outgoing.confirm(item, ack);
     } catch (error) {

@@ -30,6 +30,7 @@ export default class OutgoingService extends Service {
       localId: localId(),
       networkId: room.networkId,
       to: room.name,
+      roomKind: room.kind,
       kind,
       text,
       at: Date.now(),
@@ -89,7 +90,11 @@ export default class OutgoingService extends Service {
   /** Shows what was not confirmed when the page was closed. */
   showUnsent(draft: Draft) {
     for (const item of this.#outbox.items) {
-      const room = draft.openRoom(item.networkId, item.to);
+      const room = draft.openRoom(
+        item.networkId,
+        item.to,
+        item.roomKind,
+      );
       if (!room || room.ids.has(item.localId)) continue;
       addEntry(room, {
         ...this.#entryOf(item),

@@ -11,29 +11,13 @@ import {
   DEFAULT_DESCRIPTOR,
   type PlatformDescriptor,
 } from 'subspace-client/lib/protocol';
+import ECHO from '../../../connectors/dummy/src/dummy.json';
 import { setupApplicationTest } from '../helpers';
 import { connection } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 const BOX = '[data-test-network-field="without_account"]';
-const DUMMY: PlatformDescriptor = {
-  id: 'dummy',
-  label: 'Echo',
-  names: { compare: 'exact', inside: '' },
-  conversations: { channels: '', usual: '', parts: '', servers: '' },
-  fields: [
-    { name: 'nick', kind: 'own-name', label: 'Your name', without: '@' },
-    {
-      name: 'greeting',
-      kind: 'text',
-      label: 'Greeting',
-      hint: 'What is said to whoever greets.',
-      default: 'Hello',
-    },
-    { name: 'loud', kind: 'flag', label: 'Echo in capitals', default: false },
-  ],
-  supports: [],
-};
+const DUMMY = ECHO as PlatformDescriptor;
 const SUBMIT = '[data-test-dialog="network"] [data-test-submit]';
 
 module('Acceptance | the form of a network', function (hooks) {
@@ -126,7 +110,8 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.strictEqual(fields().join(' '), 'name nick greeting loud');
     const greeting = '[data-test-network-field="greeting"]';
     assert.dom('label[for="greeting"]').hasText('Greeting');
-    assert.dom('#greeting-hint').hasText('What is said to whoever greets.');
+    const { hint } = DUMMY.fields.find(({ name }) => name === 'greeting')!;
+    assert.dom('#greeting-hint').hasText(hint!);
     assert.dom(greeting).hasAttribute('placeholder', 'Hello');
     assert.dom('[data-test-network-field="loud"]').isNotChecked();
     await fillIn('[data-test-network-field="nick"]', 'a@b');
@@ -146,5 +131,38 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.strictEqual(fields().join(' '), 'name nick greeting loud');
     assert.dom(greeting).hasValue('Ahoy');
     assert.dom('[data-test-network-field="loud"]').isChecked();
+  });
+
+  test('what a platform cannot do is not offered on it', async function (assert) {
+    const echo = connection({
+      id: 'echo',
+      platform: 'dummy',
+      name: 'Echo',
+      server: 'dummy',
+      channels: [],
+    });
+    server.answers['GET /api/connections'] = {
+      body: {
+        connections: [connection(), echo],
+        platforms: [DEFAULT_DESCRIPTOR, DUMMY],
+      },
+    };
+    const chat = this.owner.lookup('service:chat');
+    await chat.reload();
+    await waitFor('[data-test-open-join="Example"]');
+    assert.dom('[data-test-open-join="Echo"]').doesNotExist();
+
+    chat.openRoom('echo', 'dummy', 'direct');
+    await visit('/chat/echo/dummy');
+    await waitFor('[data-test-room-menu]');
+    assert.dom('[data-test-start-call]').doesNotExist();
+    await click('[data-test-room-menu]');
+    assert.dom('[data-test-menu="mute"]').exists();
+    assert.dom('[data-test-menu="call"]').doesNotExist();
+
+    chat.openRoom('net', 'bob', 'direct');
+    await visit('/chat/net/bob');
+    await waitFor('[data-test-start-call]');
+    assert.dom('[data-test-start-call]').exists();
   });
 });

@@ -7,6 +7,7 @@ import type {
 } from 'subspace-client/lib/protocol-activities';
 import { person, room } from 'subspace-client/lib/activities';
 import { Draft } from 'subspace-client/lib/chat/draft';
+import type { Platforms } from 'subspace-client/lib/platforms';
 import { applyConnections } from 'subspace-client/lib/chat/networks';
 import type { Happening } from 'subspace-client/lib/chat/context';
 import { reduce } from 'subspace-client/lib/chat/reduce';
@@ -43,8 +44,11 @@ export class World {
   state: ChatState = EMPTY_STATE;
   happenings: Happening[] = [];
 
-  constructor(connections: Connection[] = [connection()]) {
-    this.change((draft) => applyConnections(draft, connections));
+  constructor(
+    connections: Connection[] = [connection()],
+    platforms: Platforms = [],
+  ) {
+    this.change((draft) => applyConnections(draft, connections, {}, platforms));
   }
 
   change(work: (draft: Draft) => void) {

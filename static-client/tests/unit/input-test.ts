@@ -1,5 +1,10 @@
 import { module, test } from 'qunit';
-import { COMMANDS, parseCommand } from 'subspace-client/lib/commands';
+import {
+  COMMANDS,
+  commandsOf,
+  parseCommand,
+  type Place,
+} from 'subspace-client/lib/commands';
 import {
   type Completable,
   complete,
@@ -10,14 +15,41 @@ import {
   INPUT_HISTORY_LIMIT,
 } from 'subspace-client/lib/input-history';
 import { readNetworkForm } from 'subspace-client/lib/network-form';
-import { DEFAULT_DESCRIPTOR } from 'subspace-client/lib/protocol';
+import { kindByName } from 'subspace-client/lib/conversations';
+import { platformOf } from 'subspace-client/lib/platforms';
+import {
+  DEFAULT_DESCRIPTOR,
+  type PlatformDescriptor,
+} from 'subspace-client/lib/protocol';
 import { rank } from 'subspace-client/lib/rank';
 import { describeScopes } from 'subspace-client/lib/scopes';
 import { describeWhois, duration } from 'subspace-client/lib/whois';
 
+const UNKNOWN = platformOf([], 'unknown');
+/** Channels have no sign. */
+const SIGNLESS: PlatformDescriptor = {
+  ...UNKNOWN,
+  supports: ['channels', 'topics'],
+};
+
+function place(
+  name: string,
+  { conversations, supports }: PlatformDescriptor = DEFAULT_DESCRIPTOR,
+  channels: readonly string[] = [],
+): Place {
+  const kindOf = (room: string) =>
+    channels.includes(room) ? 'channel' : undefined;
+  const kind = name === '*' ? 'server' : kindByName(name, conversations);
+  return {
+    network: { name: 'Example', conversations, supports },
+    room: { name, kind: kindOf(name) ?? kind },
+    kindOf,
+  };
+}
+
 module('Unit | commands', function () {
   const read = (input: string, room = '#here') =>
-    parseCommand(input, room, DEFAULT_DESCRIPTOR.conversations);
+    parseCommand(input, place(room));
 
   test('what is no command is said', function (assert) {
     assert.deepEqual(read('hello'), { kind: 'say', text: 'hello' });
@@ -112,6 +144,64 @@ module('Unit | commands', function () {
     }
   });
 
+  test('a channel without a sign is one because it is', function (assert) {
+    const there = (input: string, room = 'lobby') =>
+      parseCommand(input, place(room, SIGNLESS, ['lobby', 'attic']));
+    assert.deepEqual(there('/part'), {
+      kind: 'part',
+      channel: 'lobby',
+      reason: '',
+    });
+    assert.deepEqual(there('/part attic so long'), {
+      kind: 'part',
+      channel: 'attic',
+      reason: 'so long',
+    });
+    assert.deepEqual(there('/topic attic cleaning'), {
+      kind: 'topic',
+      channel: 'lobby',
+      text: 'attic cleaning',
+    });
+    assert.deepEqual(there('/invite bob'), {
+      kind: 'invite',
+      nick: 'bob',
+      channel: 'lobby',
+    });
+    assert.deepEqual(there('/invite bob elsewhere', 'carol'), {
+      kind: 'invite',
+      nick: 'bob',
+      channel: 'elsewhere',
+    });
+    assert.deepEqual(there('/join cellar'), {
+      kind: 'join',
+      channel: 'cellar',
+    });
+    assert.strictEqual(there('/whois').kind, 'error', 'nobody is called so');
+    assert.deepEqual(there('/whois', 'bob'), { kind: 'whois', nick: 'bob' });
+  });
+
+  test('what a platform cannot do is not offered there, and is a sentence', function (assert) {
+    const offered = commandsOf(UNKNOWN);
+    assert.deepEqual(
+      ['invite', 'join', 'topic', 'msg', 'part'].filter((name) =>
+        (offered as string[]).includes(name),
+      ),
+      ['msg', 'part'],
+    );
+    assert.strictEqual(
+      commandsOf(DEFAULT_DESCRIPTOR).length,
+      Object.keys(COMMANDS).length,
+    );
+    for (const input of ['/join tea', '/invite bob tea', '/topic Tea']) {
+      assert.deepEqual(parseCommand(input, place('bob', UNKNOWN)), {
+        kind: 'error',
+        sentence: `/${input.slice(1).split(' ')[0]} makes no sense here: Example has no ${
+          input.startsWith('/topic') ? 'topics' : 'channels'
+        }.`,
+      });
+    }
+  });
+
   test('every command in the list is understood', function (assert) {
     for (const name of Object.keys(COMMANDS)) {
       const command = read(`/${name} a b`);
@@ -149,6 +239,12 @@ module('Unit | completion', function () {
     assert.strictEqual(complete('a /wh', 5, what), undefined);
     assert.strictEqual(complete('', 0, what), undefined);
     assert.strictEqual(complete('zzz', 3, what), undefined);
+  });
+
+  test('channels without a sign are words among others', function (assert) {
+    const plain = { ...what, conversations: UNKNOWN.conversations };
+    const found = complete('c', 1, { ...plain, channels: ['cellar'] });
+    assert.deepEqual(found?.candidates, ['carol: ', 'Carl: ', 'cellar ']);
   });
 
   test('Tab steps through and keeps what follows', function (assert) {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{
-    Activity, ActivityObject, Conversations, Entity, PersonId, RoomId, RoomSpelling, context,
+    Activity, ActivityObject, Conversations, Entity, Feature, PersonId, PlatformDescriptor, RoomId,
+    RoomSpelling, context,
 };
 use serde_json::{Map, Value, json};
 
@@ -153,9 +154,18 @@ fn parse(
     let target = entity(map.get("target"), "target", registered)?;
     let mut room = None;
     if let Some(target) = target {
-        let (target, found) = resolve(target, kind, activity.object_type(), &person.server, names)?;
+        let (target, found) = resolve(
+            target,
+            kind,
+            activity.object_type(),
+            &person.server,
+            &platform.descriptor,
+        )?;
         room = found;
         activity.target = Some(target);
+    }
+    if which == Which::Message {
+        offered(&activity, room.is_some(), &platform.descriptor)?;
     }
     complete(&activity, room.is_some())?;
     Ok(Request {
@@ -313,17 +323,27 @@ fn resolve(
     kind: &str,
     object: Option<&str>,
     server: &str,
-    names: &Conversations,
+    platform: &PlatformDescriptor,
 ) -> Result<(Entity, Option<(RoomId, RoomSpelling)>), String> {
     look(target.id.len());
+    let names = &platform.conversations;
     let named = |text: &str| text.starts_with(|c| names.channels.contains(c));
     let slash = target
         .id
         .split_once('/')
         .filter(|(start, _)| !start.contains('@') && !named(start));
+    let channels = platform.supports(Feature::Channels);
     let is_room = match target.kind.as_str() {
         "room" => true,
         "person" => false,
+        // What is said would go to somebody else.
+        _ if kind == "send" && channels && names.channels.is_empty() => {
+            return Err(format!(
+                "target {} must have the type room or person: names on {} do not tell.",
+                short(&target.id),
+                platform.label
+            ));
+        }
         _ => {
             matches!(kind, "join" | "leave")
                 || (kind == "query" && matches!(object, None | Some("attendance")))
@@ -374,6 +394,25 @@ fn resolve(
         )
     })?;
     Ok((Entity::person(&person.nick, server), None))
+}
+
+/// Whether the platform can do what is asked for.
+fn offered(activity: &Activity, room: bool, platform: &PlatformDescriptor) -> Result<(), String> {
+    let needed = match (activity.kind.as_str(), activity.object_type()) {
+        ("update", Some("topic")) => Some((Feature::Topics, "topics")),
+        ("add" | "remove", Some("relationship")) => Some((Feature::Roles, "roles")),
+        ("join" | "leave" | "invite", _)
+        | ("remove", Some("room"))
+        | ("query", None | Some("attendance" | "rooms")) => Some((Feature::Channels, "channels")),
+        _ if room => Some((Feature::Channels, "channels")),
+        _ => None,
+    };
+    match needed {
+        Some((feature, what)) if !platform.supports(feature) => {
+            Err(format!("{} has no {what}.", platform.label))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether everything is there that the type needs.

@@ -63,6 +63,7 @@ async fn serve(stream: TcpStream) -> Option<()> {
                 format!(":{NAME} 366 {nick} {first} :End of /NAMES list"),
             ],
             "PART" => vec![format!("{from} PART {first}")],
+            "TOPIC" => vec![format!("{from} TOPIC {rest}")],
             "WHO" => vec![format!(":{NAME} 315 {nick} {first} :End of /WHO list")],
             "MODE" => vec![format!(":{NAME} 324 {nick} {first} +nt")],
             "QUIT" => return None,

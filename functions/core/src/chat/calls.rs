@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use http::StatusCode;
 use protocol::{
-    AccountName, BearerToken, CallAbout, CallAdmission, CallLink, CallTicket, IceServer, Timestamp,
-    is_speaker, outline, readable_name,
+    AccountName, BearerToken, CallAbout, CallAdmission, CallLink, CallTicket, Feature, IceServer,
+    Timestamp, is_speaker, outline, readable_name,
 };
 use serde::{Deserialize, Serialize};
 use storage_adapter::{ObjectStore, PutMode, StoreError};
@@ -51,6 +51,8 @@ struct NewCall {
     target: String,
     #[serde(default)]
     guests: bool,
+    /// The connection over which the link is to be said; clients from before name none.
+    connection: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,6 +75,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             return Err(Failure::unprocessable(format!(
                 "target: expected the name of a channel or person of at most {MAX_TARGET} bytes"
             )));
+        }
+        if let Some(id) = &new.connection {
+            self.must_carry_calls(&held.account, id).await?;
         }
         if self.connectors.any_gateway().await?.is_none() {
             return Err(no_connector());
@@ -104,6 +109,21 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             expires: call.expires,
         };
         Ok(answer(StatusCode::CREATED, &view))
+    }
+
+    /// Checks that the link of a call can be said over a connection.
+    async fn must_carry_calls(&self, account: &AccountName, id: &str) -> Result<(), Failure> {
+        let found = match keys::is_id(id) {
+            true => self.kernel.load_connection(account, id).await?,
+            false => None,
+        };
+        let Some((connection, _)) = found else {
+            return Err(Failure::unprocessable(
+                "connection is not valid: expected the id of one of your connections",
+            ));
+        };
+        let platform = self.connectors.platform(&connection.platform).await?;
+        Ok(platform.must_support(Feature::Calls)?)
     }
 
     /// `GET /api/calls/<token>`, without a session: what is behind the link.

@@ -13,6 +13,7 @@ use protocol::{
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
+use crate::kernel::config::Connector;
 use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::keys::{self, is_id};
 use crate::kernel::platform::Platform;
@@ -106,7 +107,7 @@ impl Progress {
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    pub(crate) async fn post_events(&self, body: &Bytes) -> Answer {
+    pub(crate) async fn post_events(&self, connector: &Connector, body: &Bytes) -> Answer {
         let batch: EventBatch = parse_json(body)?;
         if batch.events.len() > MAX_EVENTS {
             return Err(Failure::unprocessable(format!(
@@ -142,7 +143,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 }
                 Err(error) => Place::Unknown(error.into()),
             };
-            self.account_events(&account, place, events, &mut progress)
+            self.account_events(connector, &account, place, events, &mut progress)
                 .await?;
         }
         // Those whose archives are elsewhere come last, and have only so much time together: nobody
@@ -151,7 +152,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         for (account, place, events) in away {
             progress.receipt.elsewhere.push(account.clone());
             let place = Place::Away(&place, until);
-            self.account_events(&account, place, events, &mut progress)
+            self.account_events(connector, &account, place, events, &mut progress)
                 .await?;
         }
         Ok(answer(StatusCode::OK, &self.receipt(progress)?))
@@ -179,6 +180,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
 
     async fn account_events(
         &self,
+        connector: &Connector,
         account: &AccountName,
         place: Place<'_>,
         events: Vec<Event>,
@@ -201,11 +203,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let count = messages.len();
         let is_here = matches!(place, Place::Here);
         let archived = match place {
-            Place::Here => self.archive(account, messages, &mut refused).await,
+            Place::Here => {
+                self.archive(account, messages, connector, &mut refused)
+                    .await
+            }
             // Nothing to write: nobody is asked.
             Place::Away(..) | Place::Unknown(_) if messages.is_empty() => Ok(()),
             Place::Away(place, until) => {
-                self.archive_away(account, place, messages, &mut refused, until)
+                self.archive_away(account, place, messages, connector, &mut refused, until)
                     .await
             }
             Place::Unknown(failure) => Err(failure.into()),

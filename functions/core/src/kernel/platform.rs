@@ -1,6 +1,6 @@
 //! A platform by its description of itself: what a connection to it takes.
 
-use protocol::{Connection, DEFAULT_DESCRIPTOR, Folding, MAX_CHANNELS};
+use protocol::{Connection, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS};
 use serde_json::{Map, Value};
 
 use super::fields::{
@@ -29,13 +29,43 @@ impl Platform {
             .find(|field| said(field, "name") == name)
     }
 
+    /// Returns what the descriptor says. Older connectors of the default platform say less of it than is known.
+    fn told(&self, name: &str) -> Value {
+        match self.0.get(name) {
+            Some(value) => value.clone(),
+            None if said(&self.0, "id") == DEFAULT_PLATFORM => Self::usual().0[name].take(),
+            None => Value::Null,
+        }
+    }
+
+    /// The scheme of its addresses, if there are such.
+    pub(crate) fn scheme(&self) -> Option<String> {
+        self.told("scheme").as_str().map(str::to_owned)
+    }
+
+    /// Checks that the platform can do something.
+    ///
+    /// # Errors
+    /// It cannot, or nobody describes it any more.
+    pub(crate) fn must_support(&self, feature: Feature) -> Result<(), InvalidField> {
+        let word = serde_json::to_value(feature).unwrap_or_default();
+        let supports = self.told("supports");
+        if supports.as_array().is_some_and(|all| all.contains(&word)) {
+            return Ok(());
+        }
+        let what = word.as_str().unwrap_or_default();
+        let label = match said(&self.0, "label") {
+            "" => "the platform of this connection",
+            label => label,
+        };
+        Err(InvalidField(format!("{label} has no {what}")))
+    }
+
     /// How names of channels compare. A network of IRC says only to who is connected what it takes for the same letter, so
     /// no more is taken for that than all such networks do: else one of two channels would be lost.
     pub(crate) fn folding(&self) -> Folding {
-        match Folding::parse(said(&self.0["names"], "compare")) {
-            Some(Folding::Ascii | Folding::Rfc1459 | Folding::Strict) => Folding::Ascii,
-            Some(Folding::Exact) | None => Folding::Exact,
-        }
+        let told = Folding::parse(said(&self.0["names"], "compare"));
+        told.unwrap_or(Folding::Exact).at_least()
     }
 
     /// Checks a channel with its key after a space if it has one.

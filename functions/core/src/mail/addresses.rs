@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use protocol::{
-    AccountName, Folding, MailAddress, MailAddressOwner, MailAddressView, mail_local_part,
+    AccountName, Feature, Folding, MailAddress, MailAddressOwner, MailAddressView, mail_local_part,
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -98,6 +98,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             )
         })?;
         let platform = self.connectors.platform(&connection.platform).await?;
+        platform.must_support(Feature::Channels)?;
         let channel = platform.channel(&wanted.channel)?;
         let folding = platform.folding();
         // A channel's key is not part of its name.

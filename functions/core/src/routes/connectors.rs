@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             return Err(Failure::method(address.methods()));
         };
         match route {
-            ForConnectors::PostEvents => self.chat.post_events(&bytes).await,
+            ForConnectors::PostEvents => self.chat.post_events(connector, &bytes).await,
             ForConnectors::Register => {
                 if self.connectors.register(connector, &bytes).await? {
                     self.identity.provision_all().await?;

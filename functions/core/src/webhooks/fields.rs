@@ -1,6 +1,7 @@
 //! Fields of a hook, checked.
 
 use hooks::{Source, Template, signature};
+use protocol::Feature;
 use serde::{Deserialize, Deserializer};
 
 use super::{Options, QuietHours};
@@ -71,6 +72,7 @@ pub(super) fn name(text: Option<&str>, source: Source) -> Result<String, Failure
 
 /// Checks a channel; it has no key here, since the connection is in it already.
 pub(super) fn channel(platform: &Platform, text: &str) -> Result<String, Failure> {
+    platform.must_support(Feature::Channels)?;
     let channel = platform.channel(text)?;
     if channel.contains(' ') {
         return Err(Failure::unprocessable(

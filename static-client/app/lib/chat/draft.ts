@@ -4,7 +4,7 @@
  */
 
 import { fold, type Casemapping } from '../casemapping.ts';
-import { isChannel, signOf } from '../conversations.ts';
+import { kindByName, signOf } from '../conversations.ts';
 import { FoldedMap } from '../folded.ts';
 import { hostKey } from '../lower.ts';
 import {
@@ -170,21 +170,31 @@ export class Draft {
     return copy;
   }
 
-  /** A room by its name, made if there is none. */
+  /**
+   * A room by its name, made if there is none. What is `known` of it counts; only without that the name decides, which
+   * shows nothing where channels have no sign.
+   */
   openRoom(
     networkId: string,
     name: string,
     known?: Room['kind'],
   ): DraftRoom | undefined {
     const there = this.room(networkId, name);
-    if (there) return there;
+    if (there) {
+      // It was taken for somebody's name before.
+      if (known === 'channel' && there.kind === 'direct') {
+        there.kind = known;
+        const network = this.network(networkId);
+        if (network) this.#sort(network);
+      }
+      return there;
+    }
     const network = this.network(networkId);
     if (!network) return undefined;
     const kind =
       name === SERVER_ROOM
         ? 'server'
-        : (known ??
-          (isChannel(name, network.conversations) ? 'channel' : 'direct'));
+        : (known ?? kindByName(name, network.conversations));
     const room: DraftRoom = {
       key: roomKey(network, name),
       networkId,

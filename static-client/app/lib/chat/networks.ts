@@ -31,9 +31,12 @@ export function applyConnection(
   platforms: Platforms = [],
 ) {
   const known = draft.network(connection.id);
-  const { conversations, names } = platformOf(platforms, connection.platform);
+  const platform = platformOf(platforms, connection.platform);
+  const { conversations, names } = platform;
   const settings = {
     conversations,
+    // Descriptors may leave it out.
+    supports: platform.supports ?? [],
     platform: connection.platform,
     name: connection.name,
     server: connection.server,

@@ -1,6 +1,7 @@
 /** Own messages that the server has not confirmed: kept over a reload, so nothing typed is lost. */
 
 import type { LocalStore } from '../local-store.ts';
+import type { RoomKind } from './types.ts';
 
 /** A message on its way. */
 export interface Outgoing {
@@ -8,6 +9,8 @@ export interface Outgoing {
   networkId: string;
   /** The room's name. */
   to: string;
+  /** What the room is; absent if a client wrote it down that did not know. */
+  roomKind?: RoomKind;
   kind: 'message' | 'action' | 'notice';
   text: string;
   at: number;

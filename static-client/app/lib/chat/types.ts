@@ -2,7 +2,7 @@
 
 import type { Casemapping } from '../casemapping.ts';
 import type { ReadonlyFoldedMap } from '../folded.ts';
-import type { Conversations } from '../protocol.ts';
+import type { Conversations, Feature } from '../protocol.ts';
 
 export type EntryKind =
   | 'message'
@@ -92,6 +92,8 @@ export interface Network {
   casemapping: Casemapping;
   /** What names there are names of. */
   conversations: Conversations;
+  /** What its platform can do: nothing else is offered there. */
+  supports: readonly Feature[];
   connector: string;
   /** Keys of rooms. */
   rooms: readonly string[];

@@ -29,6 +29,102 @@ fn refusal(value: Value) -> String {
     ack["error"].as_str().unwrap().to_owned()
 }
 
+/// A platform whose channels have no sign, and that has only what is said.
+fn plain(supports: &[Feature]) -> Arc<PlatformInfo> {
+    Arc::new(PlatformInfo {
+        descriptor: PlatformDescriptor {
+            label: "Plain".to_owned(),
+            conversations: Conversations::default(),
+            supports: supports.to_vec(),
+            ..PlatformDescriptor::default_platform()
+        },
+        types: &["update", "join", "leave", "send", "query", "add"],
+    })
+}
+
+#[test]
+fn what_a_platform_does_not_support_is_refused_in_one_sentence() {
+    let room = json!({"id": "tea@irc.example", "type": "room"});
+    let asks = [
+        ("join", json!({}), Feature::Channels, "channels"),
+        (
+            "leave",
+            json!({"type": "message"}),
+            Feature::Channels,
+            "channels",
+        ),
+        (
+            "query",
+            json!({"type": "attendance"}),
+            Feature::Channels,
+            "channels",
+        ),
+        (
+            "query",
+            json!({"type": "rooms"}),
+            Feature::Channels,
+            "channels",
+        ),
+        (
+            "send",
+            json!({"content": "x"}),
+            Feature::Channels,
+            "channels",
+        ),
+        (
+            "update",
+            json!({"type": "topic", "content": "x"}),
+            Feature::Topics,
+            "topics",
+        ),
+        (
+            "add",
+            json!({"type": "relationship"}),
+            Feature::Roles,
+            "roles",
+        ),
+    ];
+    for (kind, object, feature, what) in asks {
+        let ask = |supports: &[Feature]| {
+            let request = json!({"@context": ctx(), "type": kind, "actor": "a@irc.example",
+                "target": room, "object": object});
+            read(request, Which::Message, &[plain(supports)], &HashMap::new())
+        };
+        let refused = ask(&[]).unwrap_err().ack;
+        assert_eq!(refused["error"], format!("Plain has no {what}."), "{kind}");
+        let taken = ask(&[feature]);
+        assert!(taken.is_ok(), "{kind}: {taken:?}");
+    }
+}
+
+#[test]
+fn where_names_do_not_tell_the_target_has_to() {
+    let ask = |target: Value| {
+        let request = json!({"@context": ctx(), "type": "send", "actor": "a@irc.example",
+            "target": target, "object": "x"});
+        read(
+            request,
+            Which::Message,
+            &[plain(&[Feature::Channels])],
+            &HashMap::new(),
+        )
+    };
+    let refused = ask("tea@irc.example".into()).unwrap_err().ack;
+    assert_eq!(
+        refused["error"],
+        "target tea@irc.example must have the type room or person: names on Plain do not tell."
+    );
+    for (kind, is_room) in [("room", true), ("person", false)] {
+        let taken = ask(json!({"id": "tea@irc.example", "type": kind})).unwrap();
+        assert_eq!(taken.room.is_some(), is_room);
+        let target = taken.activity.target.unwrap();
+        assert_eq!(
+            (target.kind.as_str(), target.name.as_deref()),
+            (kind, Some("tea"))
+        );
+    }
+}
+
 /// A request with so many of something.
 type Ask<'a> = &'a dyn Fn(usize) -> Value;
 

@@ -13,12 +13,14 @@ use futures_util::future::join_all;
 use protocol::{AccountName, Event, RefusedEvent, Timestamp};
 use storage_adapter::{Change, ObjectStore, WriteCondition};
 
+use super::day_store::There;
 use super::links::Doubt;
 use super::plan::{Plan, plan};
 use super::{Group, MAX_ATTEMPTS, group};
 use crate::chat::Chat;
 use crate::chat::away::{AwayError, NotNow, Remote};
 use crate::chat::events::Trouble;
+use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 
 /// Archives that are written at the same time: more would only wait for each other there.
@@ -44,6 +46,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         account: &AccountName,
         place: &ArchivePlace,
         events: Vec<Event>,
+        connector: &Connector,
         refused: &mut Vec<RefusedEvent>,
         until: Timestamp,
     ) -> Result<(), Trouble> {
@@ -54,7 +57,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let result = match self.archive_token(account, place) {
             Some(token) => {
                 let remote = Remote::new(self.kernel.storage().host(), &place.root, &token, until);
-                self.write_away(&remote, &groups, refused).await
+                let there = There {
+                    chat: self,
+                    account,
+                    connector,
+                    remote: &remote,
+                };
+                self.write_away(&there, &groups, refused).await
             }
             // Sealed with a master key that is lost: as good as revoked.
             None => Err(AwayError::Renew(place.user_address.clone(), 401)),
@@ -67,14 +76,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
 
     async fn write_away(
         &self,
-        remote: &Remote<'_, H>,
+        there: &There<'_, S, H>,
         groups: &[Group],
         refused: &mut Vec<RefusedEvent>,
     ) -> Result<(), AwayError> {
         for some in groups.chunks(MAX_AT_ONCE) {
-            let writes = some
-                .iter()
-                .map(|group| self.write_group_away(remote, group));
+            let writes = some.iter().map(|group| self.write_group_away(there, group));
             for (group, result) in some.iter().zip(join_all(writes).await) {
                 match result {
                     Err(AwayError::Conflict(_)) => {}
@@ -84,7 +91,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                     }
                 }
                 // Something is in the way of this archive.
-                match put(remote, group.recovered()?).await {
+                match put(there.remote, group.recovered()?).await {
                     Err(AwayError::Conflict(reason)) => {
                         refused.extend(group.events.iter().map(|id| RefusedEvent {
                             id: id.clone(),
@@ -100,13 +107,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
 
     async fn write_group_away(
         &self,
-        remote: &Remote<'_, H>,
+        there: &There<'_, S, H>,
         group: &Group,
     ) -> Result<(), AwayError> {
         let (mut broke, mut refused) = (false, false);
         let mut doubted = Doubted::default();
         for attempt in 0..MAX_ATTEMPTS {
-            match write_once(remote, group, &mut doubted).await {
+            match write_once(there, group, &mut doubted).await {
                 Err(AwayError::Precondition) => {}
                 // A connection that was kept may have been closed meanwhile; what was written is found.
                 Err(AwayError::Unreachable { again: true, .. }) if !broke => broke = true,
@@ -143,20 +150,20 @@ impl Doubted {
     }
 }
 
-async fn write_once<H: Host>(
-    remote: &Remote<'_, H>,
+async fn write_once<S: ObjectStore, H: Host>(
+    there: &There<'_, S, H>,
     group: &Group,
     doubted: &mut Doubted,
 ) -> Result<(), AwayError> {
     let mut planned = Plan::default();
-    plan(remote, group, &mut planned).await?;
+    plan(there, group, &mut planned).await?;
     if doubted.look_again(planned.doubts) {
         return Err(AwayError::Precondition);
     }
     // New days last.
     planned.changes.sort_by_key(is_new_day);
     for change in planned.changes {
-        put(remote, change).await?;
+        put(there.remote, change).await?;
     }
     Ok(())
 }

@@ -38,8 +38,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
 
 impl DayDocument {
     /// Makes an empty day.
-    pub(crate) fn new(server: &str, target: &ArchiveTarget, day: Day) -> Self {
-        let archive = DailyArchive::new(server, target, day);
+    pub(crate) fn new(
+        server: &str,
+        target: &ArchiveTarget,
+        day: Day,
+        scheme: Option<&str>,
+    ) -> Self {
+        let archive = DailyArchive::new(server, target, day, scheme);
         let Ok(Value::Object(root)) = serde_json::to_value(&archive) else {
             return Self { root: Map::new() };
         };
@@ -200,7 +205,7 @@ mod tests {
         // A long day is read.
         let said: Vec<ArchiveMessage> = (0..20_000).map(|n| message(&n.to_string(), n)).collect();
         let target = ArchiveTarget::Channel("#a".into());
-        let mut day = DayDocument::new("s", &target, "1970/01/01".parse().unwrap());
+        let mut day = DayDocument::new("s", &target, "1970/01/01".parse().unwrap(), None);
         assert_eq!(day.merge(&said), said.len());
         assert!(DayDocument::parse(&day.to_bytes()).is_ok());
     }
@@ -220,7 +225,7 @@ mod tests {
             assert_eq!(found, Err(NoDay::Other), "{bad}");
         }
         let target = ArchiveTarget::Channel("#a".into());
-        let new = DayDocument::new("s", &target, "1970/01/01".parse().unwrap());
+        let new = DayDocument::new("s", &target, "1970/01/01".parse().unwrap(), None);
         assert!(DayDocument::parse(&new.to_bytes()).is_ok());
         let model: DailyArchive = serde_json::from_slice(&new.to_bytes()).unwrap();
         assert_eq!(model.name, "#a");

@@ -10,11 +10,11 @@ use storage_adapter::{
     MaybeSync, ObjectStore, StoreError, TreeError, Version,
 };
 
-use super::day_cache::DayCache;
 use crate::chat::Chat;
 use crate::chat::away::{self, AwayError, Remote};
 use crate::files::stores::Tree;
 use crate::kernel::body::collect;
+use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 
 /// A day's document that is larger, in bytes, continues in another one.
@@ -45,14 +45,22 @@ pub(super) trait DayStore: MaybeSync {
         folder: &FolderPath,
         documents: bool,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + MaybeSend;
+
+    /// Returns the scheme of the addresses of a connection's platform, if there are such.
+    fn scheme(
+        &self,
+        connection: &str,
+    ) -> impl Future<Output = Result<Option<String>, Self::Error>> + MaybeSend;
 }
 
 /// The account's storage here, as this process saw it last: the commit tells whether it still is so. The store is asked
 /// only where something is not there, and then once.
 pub(super) struct Home<'a, S, H> {
     pub(super) account: &'a AccountName,
+    chat: &'a Chat<S, H>,
+    /// Who sent the messages.
+    connector: &'a Connector,
     tree: Tree<S, H>,
-    days: &'a DayCache,
     /// Whether the store was asked.
     looked: AtomicBool,
 }
@@ -61,11 +69,13 @@ impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
     pub(crate) async fn of(
         chat: &'a Chat<S, H>,
         account: &'a AccountName,
+        connector: &'a Connector,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             account,
+            chat,
+            connector,
             tree: chat.files.tree(account).await?,
-            days: &chat.days,
             looked: AtomicBool::new(false),
         })
     }
@@ -88,7 +98,8 @@ impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
         for (document, written) in documents.into_iter().zip(written) {
             if let Some((path, content_type, body)) = document {
                 let version = written.version;
-                self.days
+                self.chat
+                    .days
                     .keep(self.account, &path, (version, content_type, body));
             }
         }
@@ -119,7 +130,7 @@ impl<S: ObjectStore, H: Host> DayStore for Home<'_, S, H> {
             Some(info) if info.length > MAX_DAY => return Ok(Found::TooLarge),
             Some(info) => {
                 if let Some((content_type, bytes)) =
-                    self.days.get(self.account, path, &info.version)
+                    self.chat.days.get(self.account, path, &info.version)
                 {
                     return Ok(Found::Here(bytes, content_type, info.version));
                 }
@@ -155,14 +166,26 @@ impl<S: ObjectStore, H: Host> DayStore for Home<'_, S, H> {
             .map(|(name, _)| name.clone())
             .collect())
     }
+
+    async fn scheme(&self, connection: &str) -> Result<Option<String>, TreeError> {
+        let scheme = self.chat.scheme(self.connector, self.account, connection);
+        Ok(scheme.await?)
+    }
 }
 
 /// A storage on an external server.
-impl<H: Host> DayStore for Remote<'_, H> {
+pub(super) struct There<'a, S, H> {
+    pub(super) chat: &'a Chat<S, H>,
+    pub(super) account: &'a AccountName,
+    pub(super) connector: &'a Connector,
+    pub(super) remote: &'a Remote<'a, H>,
+}
+
+impl<S: ObjectStore, H: Host> DayStore for There<'_, S, H> {
     type Error = AwayError;
 
     async fn find(&self, path: &DocumentPath) -> Result<Found, AwayError> {
-        Ok(match self.get(path.segments()).await? {
+        Ok(match self.remote.get(path.segments()).await? {
             away::Document::Absent => Found::Absent,
             away::Document::TooLarge => Found::TooLarge,
             away::Document::Here(bytes, content_type, version) => {
@@ -172,8 +195,13 @@ impl<H: Host> DayStore for Remote<'_, H> {
     }
 
     async fn names(&self, folder: &FolderPath, documents: bool) -> Result<Vec<String>, AwayError> {
-        let mut names = self.list(folder.segments()).await?;
+        let mut names = self.remote.list(folder.segments()).await?;
         names.retain(|name| name.ends_with('/') != documents);
         Ok(names)
+    }
+
+    async fn scheme(&self, connection: &str) -> Result<Option<String>, AwayError> {
+        let scheme = self.chat.scheme(self.connector, self.account, connection);
+        Ok(scheme.await.map_err(TreeError::from)?)
     }
 }

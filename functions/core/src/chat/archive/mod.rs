@@ -15,14 +15,15 @@ mod plan;
 pub(crate) use self::day_cache::DayCache;
 use std::collections::BTreeMap;
 
+use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
-use crate::kernel::keys;
+use crate::kernel::keys::{self, is_id};
 use bytes::Bytes;
 use protocol::{
     AccountName, ArchiveMessage, ArchiveTarget, Day, Event, EventBody, RefusedEvent, Timestamp,
 };
 use sha2::{Digest, Sha256};
-use storage_adapter::{Change, DocumentPath, ObjectStore, TreeError, WriteCondition};
+use storage_adapter::{Change, DocumentPath, ObjectStore, StoreError, TreeError, WriteCondition};
 
 use self::day_store::Home;
 use self::plan::{Plan, plan};
@@ -39,19 +40,45 @@ pub(super) struct Group {
     pub(super) server: String,
     pub(super) target: ArchiveTarget,
     pub(super) folder: Vec<String>,
+    /// One over which they came.
+    pub(super) connection: String,
     pub(super) days: BTreeMap<Day, Vec<ArchiveMessage>>,
     pub(super) events: Vec<String>,
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
+    /// Returns the scheme of the addresses of a connection's platform, for messages that a connector sent.
+    async fn scheme(
+        &self,
+        connector: &Connector,
+        account: &AccountName,
+        connection: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let platform = match connector.platforms.as_slice() {
+            [one] => Some(one.clone()),
+            _ if !is_id(connection) => None,
+            _ => match self.kernel.load_connection(account, connection).await {
+                Ok(found) => found.map(|(connection, _)| connection.platform),
+                // An archive without an address is one all the same.
+                Err(StoreError::Damaged(_)) => None,
+                Err(error) => return Err(error),
+            },
+        };
+        match platform {
+            Some(id) => Ok(self.connectors.platform(&id).await?.scheme()),
+            None => Ok(None),
+        }
+    }
+
     /// Archives messages of one account; events that can never be archived are refused.
     pub(super) async fn archive(
         &self,
         account: &AccountName,
         events: Vec<Event>,
+        connector: &Connector,
         refused: &mut Vec<RefusedEvent>,
     ) -> Result<(), Trouble> {
-        let archived = self.archive_here(account, events, refused).await;
+        let archived = self.archive_here(account, events, connector, refused).await;
         let tree = keys::all_of(account);
         match &archived {
             Ok(()) => self.kernel.note_mended(&tree),
@@ -65,17 +92,18 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         &self,
         account: &AccountName,
         events: Vec<Event>,
+        connector: &Connector,
         refused: &mut Vec<RefusedEvent>,
     ) -> Result<(), TreeError> {
         let groups = group(events, refused);
-        match self.write_groups(account, &groups).await {
+        match self.write_groups(account, &groups, connector).await {
             Err(TreeError::Conflict(_)) => {}
             result => return result,
         }
         // Something is in the way of one archive: it must not hold up the others.
         for group in &groups {
             match self
-                .write_groups(account, std::slice::from_ref(group))
+                .write_groups(account, std::slice::from_ref(group), connector)
                 .await
             {
                 Err(TreeError::Conflict(_)) => {}
@@ -97,9 +125,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(())
     }
 
-    async fn write_groups(&self, account: &AccountName, groups: &[Group]) -> Result<(), TreeError> {
+    async fn write_groups(
+        &self,
+        account: &AccountName,
+        groups: &[Group],
+        connector: &Connector,
+    ) -> Result<(), TreeError> {
         for attempt in 0..MAX_ATTEMPTS {
-            let home = Home::of(self, account).await?;
+            let home = Home::of(self, account, connector).await?;
             // What home says goes together: there is nothing to doubt.
             let mut planned = Plan::default();
             for group in groups {
@@ -212,6 +245,7 @@ pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<
             server,
             target,
             folder,
+            connection: event.connection.clone(),
             days: BTreeMap::new(),
             events: Vec::new(),
         });

@@ -68,6 +68,12 @@ pub(crate) async fn plan<P: DayStore>(
     Ok(())
 }
 
+async fn new_day<P: DayStore>(place: &P, group: &Group, day: Day) -> Result<DayDocument, P::Error> {
+    let scheme = place.scheme(&group.connection).await?;
+    let (server, target) = (&group.server, &group.target);
+    Ok(DayDocument::new(server, target, day, scheme.as_deref()))
+}
+
 /// Reads a day, or begins it; moves aside what is no archive.
 async fn open_day<P: DayStore>(
     place: &P,
@@ -77,17 +83,16 @@ async fn open_day<P: DayStore>(
 ) -> Result<Draft, P::Error> {
     for part in 1..=MAX_PARTS {
         let path = group.day_path(day, part)?;
-        let new = || DayDocument::new(&group.server, &group.target, day);
         let (document, condition) = match place.find(&path).await? {
             Found::TooLarge => continue,
-            Found::Absent => (new(), WriteCondition::IfAbsent),
+            Found::Absent => (new_day(place, group, day).await?, WriteCondition::IfAbsent),
             Found::Here(bytes, content_type, version) => {
                 let document = match DayDocument::parse(&bytes) {
                     Ok(document) => document,
                     Err(NoDay::TooLarge) => continue,
                     Err(NoDay::Other) => {
                         plan.move_aside(&path, bytes, content_type, &version)?;
-                        new()
+                        new_day(place, group, day).await?
                     }
                 };
                 (document, WriteCondition::IfMatch(vec![version]))
