@@ -65,6 +65,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 ];
 
 const GATEWAY: &[(&str, &[&str])] = &[
+    ("settings", &[]),
     ("spool", &[]),
     ("publish", &["spool"]),
     ("dialect", &[]),
