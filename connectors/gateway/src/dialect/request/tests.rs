@@ -7,7 +7,7 @@ use super::*;
 
 fn platforms() -> [Arc<PlatformInfo>; 1] {
     [Arc::new(PlatformInfo {
-        descriptor: protocol::PlatformDescriptor::default_platform(),
+        descriptor: PlatformDescriptor::default_platform(),
         types: &["update", "join", "leave", "send", "query", "invite"],
     })]
 }
