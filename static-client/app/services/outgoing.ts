@@ -90,11 +90,7 @@ export default class OutgoingService extends Service {
   /** Shows what was not confirmed when the page was closed. */
   showUnsent(draft: Draft) {
     for (const item of this.#outbox.items) {
-      const room = draft.openRoom(
-        item.networkId,
-        item.to,
-        item.roomKind,
-      );
+      const room = draft.openRoom(item.networkId, item.to, item.roomKind);
       if (!room || room.ids.has(item.localId)) continue;
       addEntry(room, {
         ...this.#entryOf(item),
