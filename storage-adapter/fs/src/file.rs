@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, Timespec, Timestamps};
 use rustix::io::Errno;
 use storage_adapter::{ETag, PutMode, StoreError};
 
+use crate::MARKER;
 use crate::errors::{after, before};
 use crate::sync::FolderSync;
 use crate::temporary::Temporary;
@@ -27,6 +28,8 @@ const LOCKS: usize = 256;
 pub(crate) struct Files {
     pub(crate) root: PathBuf,
     own: PathBuf,
+    /// There for as long as the folder is.
+    marker: PathBuf,
     sync: FolderSync,
     /// Held by threads with the mutex and by processes with the lock on the file.
     locks: Vec<Mutex<Option<File>>>,
@@ -52,6 +55,7 @@ impl Files {
             .unwrap_or_default();
         Self {
             root,
+            marker: own.join(MARKER),
             own,
             sync: FolderSync::default(),
             locks: std::iter::repeat_with(Mutex::default).take(LOCKS).collect(),
@@ -61,6 +65,45 @@ impl Files {
             reserve,
             ballast: Arc::new(ballast),
         }
+    }
+
+    /// Tells what it means that something is not there: nothing, or that the whole folder is away (its disk was
+    /// unmounted, somebody moved it), which must never look like a store without objects.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the folder is away.
+    pub(crate) fn must_be_there(&self) -> Result<(), StoreError> {
+        match rustix::fs::lstat(&self.marker) {
+            Ok(_) => Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR) => Err(self.gone()),
+            Err(error) => Err(StoreError::Unavailable(format!(
+                "the storage folder {} cannot be looked at: {error}",
+                self.root.display()
+            ))),
+        }
+    }
+
+    fn gone(&self) -> StoreError {
+        StoreError::Unavailable(format!(
+            "the storage folder {} is gone; put it back, and nothing is lost: until then everything waits",
+            self.root.display()
+        ))
+    }
+
+    /// As [`before`], where an object that is not there may mean that the whole folder is not.
+    pub(crate) fn missed(&self, error: impl Into<io::Error>) -> StoreError {
+        match before(error) {
+            StoreError::NotFound => self.must_be_there().err().unwrap_or(StoreError::NotFound),
+            other => other,
+        }
+    }
+
+    /// Makes the folder of a key, but never the storage folder: where its disk is not mounted, that would be a store on
+    /// another one.
+    fn make_folder_of_key(&self, folder: &Path) -> Result<(), StoreError> {
+        self.must_be_there()?;
+        self.sync.forget(folder);
+        make_folders(folder).map_err(before)
     }
 
     /// How many bytes documents may take now; none if the disk does not say.
@@ -121,8 +164,7 @@ impl Files {
         let file = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or(&self.root);
-                self.sync.forget(folder);
-                make_folders(folder).map_err(before)?;
+                self.make_folder_of_key(folder)?;
                 open()
             }
             file => file,
@@ -148,10 +190,7 @@ impl Files {
             .open(&path);
         let file = match file {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::Unavailable(format!(
-                    "the folder {} is gone",
-                    self.own.display()
-                )));
+                return Err(self.gone());
             }
             file => file.map_err(before)?,
         };
@@ -200,8 +239,7 @@ impl Files {
                 }
                 self.with_ballast(|| match fs::rename(temporary.path(), target) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.sync.forget(folder);
-                        make_folders(folder).map_err(before)?;
+                        self.make_folder_of_key(folder)?;
                         fs::rename(temporary.path(), target).map_err(before)
                     }
                     renamed => renamed.map_err(before),
@@ -269,7 +307,7 @@ impl Files {
         let _lock = self.lock(path)?;
         match fs::remove_file(path).map_err(before) {
             Ok(()) => Ok(true),
-            Err(StoreError::NotFound) => Ok(false),
+            Err(StoreError::NotFound) => self.must_be_there().map(|()| false),
             Err(error) => Err(error),
         }
     }
@@ -287,7 +325,9 @@ impl Files {
             let path = self.own.join(format!("locks/{number:02x}"));
             let mut options = OpenOptions::new();
             options.create(true).append(true).mode(0o600);
-            *slot = Some(self.with_ballast(|| options.open(&path).map_err(before))?);
+            *slot = Some(
+                self.with_ballast(|| options.open(&path).map_err(|error| self.missed(error)))?,
+            );
         }
         if let Some(file) = &*slot {
             rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::LockExclusive))

@@ -7,6 +7,9 @@
 //! acknowledged was synced, the file and its folder. Small objects are read at once on the
 //! calling thread, which is cheaper than handing them to another; everything else is done on
 //! the blocking threads of tokio, in whose runtime the store has to be used.
+//!
+//! A folder that goes away while it is used is no empty store: whatever is missing is looked for together with the file
+//! that marks the folder, and without that everything is unavailable until it is back.
 
 mod errors;
 mod file;
@@ -30,6 +33,8 @@ use rustix::fs::{Timespec, Timestamps};
 
 /// The format of the folder that this version writes, and the newest one that it understands.
 const FORMAT: u32 = 1;
+/// The name of the file that marks the folder, among our own.
+const MARKER: &str = "format";
 /// Temporary files older than this belong to processes that have died.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -99,7 +104,7 @@ impl FsStore {
             .canonicalize()
             .map_err(|source| io_error("open", path, source))?;
         let own = path.join(OWN);
-        let marker = own.join("format");
+        let marker = own.join(MARKER);
         let text = match fs::read_to_string(&marker) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => mark(&path, &own, &marker)?,
             text => text.map_err(|source| io_error("read", &marker, source))?,

@@ -35,7 +35,7 @@ impl FsStore {
     fn open_object(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
         let path = self.path(key)?;
         if let Some(known) = &options.if_none_match {
-            let stat = rustix::fs::lstat(&path).map_err(before)?;
+            let stat = rustix::fs::lstat(&path).map_err(|error| self.files.missed(error))?;
             if is_file(&stat) && is_version(&stat, known) {
                 return Err(StoreError::NotModified);
             }
@@ -44,7 +44,7 @@ impl FsStore {
         let file = match rustix::fs::open(&path, flags, Mode::empty()) {
             // A link or a socket: none of ours.
             Err(Errno::LOOP | Errno::NXIO) => return Err(StoreError::NotFound),
-            file => file.map_err(before)?,
+            file => file.map_err(|error| self.files.missed(error))?,
         };
         let stat = rustix::fs::fstat(&file).map_err(before)?;
         if !is_file(&stat) {
@@ -218,7 +218,11 @@ impl ObjectStore for FsStore {
         let (files, spelling) = (Arc::clone(&self.files), self.spelling);
         let (prefix, after) = (prefix.to_owned(), start_after.map(str::to_owned));
         blocking(move || {
-            list::list(&files.root, spelling, &prefix, after.as_deref()).map_err(before)
+            let found = list::list(&files.root, spelling, &prefix, after.as_deref())
+                .map_err(|error| files.missed(error))?;
+            // Folders that are not there were passed over, and all are if the whole is away.
+            files.must_be_there()?;
+            Ok(found)
         })
         .await
     }

@@ -36,7 +36,11 @@ impl<H: Host> Inner<H> {
             let page = self
                 .retrying(Class::List, || request.clone().send())
                 .await
-                .map_err(|failure| failure.into_error())?;
+                .map_err(|failure| match failure.into_error() {
+                    // A bucket without objects is a listing without entries. This one is not there, or a proxy says so.
+                    StoreError::NotFound => unintelligible("is answered with 404"),
+                    error => error,
+                })?;
             for object in page.contents() {
                 let encoded = object.key().ok_or_else(|| unintelligible("has no key"))?;
                 let key = match page.encoding_type() {
