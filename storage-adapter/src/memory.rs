@@ -45,6 +45,8 @@ pub enum ObjectFault {
     Unreadable(StoreError),
     /// Reads break off in the middle of the body.
     BreaksOff,
+    /// Listings below it fail so, as of a folder that may not be opened; objects can be reached by their keys.
+    Unlisted(StoreError),
 }
 
 /// How many requests there were.
@@ -367,6 +369,9 @@ impl ObjectStore for MemoryStore {
         start_after: Option<&str>,
     ) -> Result<Vec<Entry>, StoreError> {
         let fate = self.fate(|requests| requests.list += 1);
+        if let Some(ObjectFault::Unlisted(error)) = self.fault_of(prefix) {
+            return Err(error);
+        }
         self.attempt(fate, |state| {
             let start = match start_after {
                 Some(after) if after >= prefix => Bound::Excluded(after),

@@ -31,6 +31,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         };
         let closed = self.identity.closed_accounts().await?;
         let (mut assignments, mut unclear) = (Vec::new(), Vec::new());
+        let (mut read, mut trouble) = (0_usize, None);
         for account in accounts {
             if closed.contains(&account) {
                 continue;
@@ -39,10 +40,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 // Nobody else's have to wait for them.
                 Err(error) if error.is_own() && only.is_none() => {
                     unclear.push(account);
+                    trouble.get_or_insert(error);
                     continue;
                 }
                 connections => connections?,
             };
+            read += 1;
             for mut connection in connections {
                 if connection.enabled && connection.connector == connector.id {
                     // Whoever revokes the token replaces it. That it is gone anyway is looked at for one account, not
@@ -55,6 +58,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                     assignments.extend(self.assignment(&account, connection));
                 }
             }
+        }
+        // Nobody's of several can be read: that is the store, and no connector is to go by it.
+        if let Some(error) = trouble
+            && read == 0
+            && unclear.len() > 1
+        {
+            return Err(error.into());
         }
         let assigned = Assignments {
             assignments,

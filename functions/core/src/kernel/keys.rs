@@ -30,6 +30,12 @@ pub(crate) fn all_of(account: &AccountName) -> String {
     format!("accounts/{account}/")
 }
 
+/// Whether what lies below this belongs to one account.
+pub(crate) fn is_of_one_account(prefix: &str) -> bool {
+    let below = prefix.strip_prefix("accounts/");
+    below.is_some_and(|below| below.contains('/'))
+}
+
 pub(crate) fn account(account: &AccountName) -> String {
     format!("accounts/{account}/account.json")
 }

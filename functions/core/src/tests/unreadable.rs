@@ -81,6 +81,40 @@ fn connections_that_cannot_be_read_are_named_and_come_back() {
 }
 
 #[test]
+fn a_folder_of_one_account_that_cannot_be_listed_stops_only_that_account() {
+    let f = functions();
+    for of in ["alice", "bob"] {
+        f.sign_up(of);
+    }
+    for error in [
+        StoreError::denied("Permission denied (os error 13)"),
+        StoreError::Unavailable("Input/output error".to_owned()),
+    ] {
+        let fault = ObjectFault::Unlisted(error);
+        f.memory().set_fault_of("accounts/alice/", Some(fault));
+        let all = get(&f, "/connector/assignments");
+        assert_eq!(all["unclear"], json!(["alice"]));
+        assert_eq!(all["assignments"].as_array().unwrap().len(), 1);
+        assert_eq!(f.kernel.damaged_records(), 1);
+        let hers = "/connector/assignments?account=alice";
+        assert_eq!(f.signed("irc-1", "GET", hers, "").status, 503);
+        f.memory().set_fault_of("accounts/alice/", None);
+        let all = get(&f, "/connector/assignments");
+        assert_eq!(all["unclear"], Value::Null);
+        assert_eq!(all["assignments"].as_array().unwrap().len(), 2);
+        assert_eq!(f.kernel.damaged_records(), 0);
+    }
+    let told = f.host().damaged.lock().unwrap().join("\n");
+    let said = "accounts/alice/connections/ cannot be listed: ";
+    assert!(told.contains(said), "nobody was told:\n{told}");
+    // Where nobody's can be listed, it is the store.
+    let fault = ObjectFault::Unlisted(StoreError::denied("Permission denied (os error 13)"));
+    f.memory().set_fault_of("accounts/", Some(fault));
+    let all = f.signed("irc-1", "GET", "/connector/assignments", "");
+    assert_eq!(all.status, 503);
+}
+
+#[test]
 fn a_store_that_is_down_is_nobodys_own_trouble() {
     let f = functions();
     for of in ["alice", "bob", "carol"] {

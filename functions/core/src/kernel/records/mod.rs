@@ -172,14 +172,22 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     }
 
     /// Lists the keys below a prefix.
+    ///
+    /// # Errors
+    /// If the store lists other folders and not this one of an account, nobody else is concerned ([`StoreError::is_own`]).
     pub(crate) async fn list_keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let mut keys: Vec<String> = Vec::new();
         loop {
             let after = keys.last().cloned();
-            let page = self.storage.store().list(prefix, after.as_deref()).await?;
+            let listed = self.storage.store().list(prefix, after.as_deref()).await;
+            let page = match listed {
+                Ok(page) => page,
+                Err(error) => return Err(self.whose_listing(prefix, error).await),
+            };
             let last = page.len() < PAGE;
             keys.extend(page.into_iter().map(|entry| entry.key));
             if last || keys.len() >= MAX_LISTED {
+                self.note_mended(prefix);
                 return Ok(keys);
             }
         }

@@ -99,6 +99,29 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
+    /// As [`Self::whose`], of a listing: nobody is concerned but the account whose folder it is, if the store lists another
+    /// one. What is in it is not known, so it is never taken for damaged, which could be left out.
+    pub(crate) async fn whose_listing(&self, prefix: &str, error: StoreError) -> StoreError {
+        let may_be_own = matches!(
+            error,
+            StoreError::Denied(_) | StoreError::Refused(_) | StoreError::Unavailable(_)
+        );
+        if !may_be_own || !keys::is_of_one_account(prefix) {
+            return error;
+        }
+        let store = self.storage().store();
+        if store.list(keys::CLOSED, None).await.is_err() {
+            return error;
+        }
+        self.note_unread(
+            prefix,
+            &format!("what is below {prefix} cannot be listed: {error}"),
+        );
+        StoreError::AccountUnavailable(format!(
+            "what is below {prefix} cannot be listed now; the operator finds the reason in the log"
+        ))
+    }
+
     /// Notes that a record is damaged: the host says so, and metrics count it. Returns the error that it is.
     pub(crate) fn note_damage(&self, key: &str, error: &dyn Display) -> StoreError {
         let sentence = damaged(key, error);
