@@ -64,9 +64,13 @@ pub enum EventBody {
 pub struct EventReceipt {
     /// How many events were stored, repeats included.
     pub stored: usize,
-    /// Events that can never be stored; sending them again is useless.
+    /// Events that can never be stored; sending them again is useless. Whoever sent them keeps them for the operator, but
+    /// for those of accounts in `removed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedEvent>,
+    /// Accounts that were removed, with all that they had: their events are refused, and nobody is to keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<AccountName>,
     /// Accounts whose archive cannot be written at present: of their events in this batch no message was
     /// stored, but everything else was. Their messages are to be sent again, later; nobody else's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

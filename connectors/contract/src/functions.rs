@@ -50,6 +50,8 @@ pub struct State {
     pub unavailable: Vec<String>,
     /// Events with these ids are refused.
     pub refuse: Vec<String>,
+    /// These accounts were removed: their events are refused.
+    pub removed: Vec<String>,
     /// Messages of these accounts have to wait.
     pub away: Vec<String>,
     /// Grants that ended, and calls that are over.
@@ -210,10 +212,20 @@ async fn answer(
             if batch.events.iter().any(fails) {
                 return status(503);
             }
+            let is_removed = |event: &&Event| {
+                state
+                    .removed
+                    .iter()
+                    .any(|gone| event.account.as_str() == gone)
+            };
+            let of_removed = batch.events.iter().filter(is_removed);
+            let mut removed: Vec<_> = of_removed.map(|event| event.account.clone()).collect();
+            removed.sort();
+            removed.dedup();
             let refused: Vec<_> = batch
                 .events
                 .iter()
-                .filter(|event| state.refuse.contains(&event.id))
+                .filter(|event| state.refuse.contains(&event.id) || is_removed(event))
                 .map(|event| protocol::RefusedEvent {
                     id: event.id.clone(),
                     reason: "it is a test".to_owned(),
@@ -230,6 +242,7 @@ async fn answer(
                 elsewhere: Vec::new(),
                 stored: kept.len() - refused.len(),
                 refused,
+                removed,
                 waiting: away
                     .into_iter()
                     .map(|account| protocol::WaitingAccount {

@@ -13,6 +13,7 @@ use protocol::{
 use storage_adapter::{ObjectStore, StoreError};
 
 use crate::chat::Chat;
+use crate::identity::accounts::Missing;
 use crate::kernel::config::Connector;
 use crate::kernel::fields::{self, InvalidField};
 use crate::kernel::keys::{self, is_id};
@@ -92,6 +93,19 @@ impl Progress {
         });
     }
 
+    /// Refuses the events of an account that is not there, and will not be.
+    fn refuse(&mut self, account: AccountName, events: Vec<Event>, missing: Missing) {
+        let reason = format!("there is no account \"{account}\", or it was removed");
+        let refused = events.into_iter().map(|event| RefusedEvent {
+            id: event.id,
+            reason: reason.clone(),
+        });
+        self.receipt.refused.extend(refused);
+        if missing == Missing::Removed {
+            self.receipt.removed.push(account);
+        }
+    }
+
     /// Notes that the store did not take an account's messages.
     ///
     /// # Errors
@@ -132,15 +146,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                     }
                     None => Place::Here,
                 },
-                Ok(None) => {
-                    let reason = format!("there is no account \"{account}\", or it was removed");
-                    let refused = events.into_iter().map(|event| RefusedEvent {
-                        id: event.id,
-                        reason: reason.clone(),
-                    });
-                    progress.receipt.refused.extend(refused);
-                    continue;
-                }
+                Ok(None) => match self.identity.missing(&account).await {
+                    Ok(Missing::Lost) => Place::Unknown(self.lost(&account)),
+                    Ok(missing) => {
+                        progress.refuse(account, events, missing);
+                        continue;
+                    }
+                    Err(error) => Place::Unknown(error.into()),
+                },
                 Err(error) => Place::Unknown(error.into()),
             };
             self.account_events(connector, &account, place, events, &mut progress)
@@ -156,6 +169,16 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 .await?;
         }
         Ok(answer(StatusCode::OK, &self.receipt(progress)?))
+    }
+
+    /// Notes that the record of an account is missing whose name is registered, and says so: what belongs to it waits.
+    fn lost(&self, account: &AccountName) -> Failure {
+        let key = keys::account(account);
+        let sentence = format!(
+            "the record {key} is missing although the name of the account is registered; restore it from a backup"
+        );
+        self.kernel.note_unread(&key, &sentence);
+        StoreError::AccountUnavailable(sentence).into()
     }
 
     /// Decides on those whom the store failed: if it served more than those, it is their trouble alone.

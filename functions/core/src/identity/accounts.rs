@@ -7,7 +7,7 @@ use crate::kernel::records::AccountRecord;
 use futures_util::future::try_join_all;
 use protocol::{AccountName, InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
-use storage_adapter::{ETag, ObjectStore, PutMode, StoreError};
+use storage_adapter::{ETag, GetOptions, ObjectStore, PutMode, StoreError};
 
 use crate::identity::Identity;
 use crate::kernel::guard::{ClientAddress, Subject};
@@ -129,6 +129,17 @@ pub(crate) fn check_password_of(
     Err(CreateAccountError::Password(problem))
 }
 
+/// Why an account has no record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Missing {
+    /// It was removed, or is being removed.
+    Removed,
+    /// Its name is registered: only the record is missing, and whoever finds a copy can put it back.
+    Lost,
+    /// Nothing is known of it.
+    Unknown,
+}
+
 impl<S: ObjectStore, H: Host> Identity<S, H> {
     /// Reads the record of an account.
     pub(crate) async fn account(
@@ -164,6 +175,20 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
         self.write_account(&name, password, admin).await?;
         Ok(name)
+    }
+
+    /// Tells why an account has no record.
+    pub(crate) async fn missing(&self, name: &AccountName) -> Result<Missing, StoreError> {
+        if self.is_tombstone(name).await? {
+            return Ok(Missing::Removed);
+        }
+        let key = keys::name(name);
+        let store = self.kernel.storage().store();
+        match store.get(&key, GetOptions::default()).await {
+            Ok(_) => Ok(Missing::Lost),
+            Err(StoreError::NotFound) => Ok(Missing::Unknown),
+            Err(error) => Err(self.kernel.whose(&key, error).await),
+        }
     }
 
     /// Returns whether a name is somebody's, or was.

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use storage_adapter::memory::ObjectFault;
-use storage_adapter::{Options, Storage, StoreError};
+use storage_adapter::{ObjectStore as _, Options, Storage, StoreError};
 
 use super::damage::{day, message, name, read, records_of_others, world, write};
 use crate::Functions;
 use crate::kernel::keys;
-use crate::testing::{Reply, TestFunctions, functions};
+use crate::testing::{Reply, TestFunctions, block_on, functions};
 
 /// What a store says of an object that it has and does not give.
 fn faults() -> [ObjectFault; 4] {
@@ -181,6 +181,38 @@ fn what_changes_a_connection_is_not_lost_with_the_record_of_its_account() {
     let key = keys::connection(&name("alice"), "private");
     f.memory().set_fault_of(&key, Some(ObjectFault::BreaksOff));
     assert_eq!(send(&f, &events).status, 503);
+}
+
+#[test]
+fn events_of_an_account_whose_record_is_lost_wait_and_of_one_that_was_removed_do_not() {
+    let f = functions();
+    for of in ["alice", "bob", "carol"] {
+        f.sign_up(of);
+    }
+    let key = keys::account(&name("bob"));
+    let record = read(&f, &key);
+    block_on(f.memory().delete(&key)).unwrap();
+    block_on(f.lifecycle.remove_account(&name("carol"), false)).unwrap();
+    let all = ["alice", "bob", "carol", "nobody"];
+    let all: Vec<Value> = all.iter().zip(1..).map(|(of, n)| message(of, n)).collect();
+    let receipt = send(&f, &all);
+    assert_eq!(receipt.status, 200, "{receipt:?}");
+    let receipt = receipt.json();
+    assert_eq!(receipt["stored"], 1);
+    let waiting = receipt["waiting"].as_array().unwrap();
+    assert_eq!(waiting.len(), 1, "{receipt}");
+    assert_eq!(waiting[0]["account"], "bob");
+    assert_eq!(receipt["removed"], json!(["carol"]));
+    assert_eq!(receipt["refused"].as_array().unwrap().len(), 2);
+    let told = f.host().damaged.lock().unwrap().join("\n");
+    assert!(
+        told.contains("accounts/bob/account.json is missing"),
+        "{told}"
+    );
+    // The operator has put it back.
+    write(&f, &key, record);
+    assert_eq!(send(&f, &all[1..2]).json(), json!({"stored": 1}));
+    assert_eq!(f.kernel.damaged_records(), 0);
 }
 
 #[test]
