@@ -176,6 +176,51 @@ async fn refused_events_do_not_hold_up_the_others() {
     task.await.unwrap();
 }
 
+/// Reads what is set aside, by the ids of the events.
+fn aside(dir: &std::path::Path) -> Vec<Event> {
+    let Ok(entries) = std::fs::read_dir(dir.join("aside")) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    // What is being written has another name.
+    let whole = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let mut events: Vec<Event> = whole
+        .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+        .collect();
+    events.sort_by(|a, b| a.id.cmp(&b.id));
+    events
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_set_aside_but_for_what_was_of_removed_accounts() {
+    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.refuse = ["event-0", "event-4"].map(String::from).to_vec();
+        state.removed = vec!["bob".to_owned()];
+        state.away = vec!["carol".to_owned()];
+    }
+    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
+    let events: Vec<Event> = (0..9).map(|n| event_of(whose(n), n)).collect();
+    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
+    let (_, durable) = spool.append(&events).unwrap();
+    durable.await.unwrap();
+    let (closing, task) = publish(&spool, &functions.origin);
+    common::until("all published", || spool.cursor() == 9).await;
+    // It is there before the spool lets go of it.
+    assert_eq!(aside(dir.path()), events[..1]);
+    // Also of those that had to wait.
+    {
+        let mut state = functions.state.lock().unwrap();
+        state.refuse.push("event-5".to_owned());
+        state.away.clear();
+    }
+    common::until("another one is set aside", || aside(dir.path()).len() == 2).await;
+    assert_eq!(aside(dir.path()), [events[0].clone(), events[5].clone()]);
+    closing.send_replace(true);
+    task.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_account_whose_archive_is_away_waits_alone_and_loses_nothing() {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());

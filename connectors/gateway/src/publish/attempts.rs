@@ -8,10 +8,11 @@
 //! On a disk that takes no note, what was never suspected is published all the same, since that is what makes room; what
 //! was suspected waits until its attempt can be noted.
 
+mod aside;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -22,7 +23,9 @@ use program::Seldom;
 use protocol::{EventReceipt, RefusedEvent};
 use serde::{Deserialize, Serialize};
 
+use self::aside::Aside;
 use super::Trouble;
+use super::pending::Head;
 use crate::channel_keys::ChannelKeys;
 use crate::sync::lock;
 use connector_kit::{FunctionsClient, FunctionsError};
@@ -40,12 +43,15 @@ const MAX_SUSPECTS: usize = 10_000;
 
 static NOT_NOTED: Seldom = Seldom::new();
 static GIVEN_UP: Seldom = Seldom::new();
+static REMOVED: Seldom = Seldom::new();
+static TOO_MUCH: Seldom = Seldom::new();
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     disk: Disk,
     dir: PathBuf,
+    aside: Aside,
     note: Mutex<Note>,
     keys: ChannelKeys,
 }
@@ -75,6 +81,7 @@ impl Attempts {
         let attempts = Self {
             disk: disk.clone(),
             dir: dir.to_owned(),
+            aside: Aside::new(disk, dir),
             note: Mutex::new(note),
             keys,
         };
@@ -84,7 +91,8 @@ impl Attempts {
         attempts
     }
 
-    /// Publishes records, those that are suspected apart from others; one that is set aside is in `refused`.
+    /// Publishes records, those that are suspected apart from others. All in `refused` are set aside; events of accounts that
+    /// were removed are not, and are in none of the lists.
     ///
     /// # Errors
     /// Of the first request that fails, or of the disk, if something is suspected and its attempt cannot be noted, or it
@@ -99,7 +107,7 @@ impl Attempts {
             if part.tries >= MAX_TRIES {
                 let tries = part.tries;
                 for (id, record) in &part.records {
-                    self.put_aside(id, record)?;
+                    self.aside.put(id, record)?;
                     let reason = format!(
                         "the process ended each of the {tries} times that it was published; it is set aside in {ASIDE}/ of the spool"
                     );
@@ -128,7 +136,8 @@ impl Attempts {
                 Err(_) => Note::failed,
             };
             self.note_or_tell(&part, over).await;
-            let answer = answer?;
+            let mut answer = answer?;
+            self.keep_refused(&part, &mut answer).await?;
             all.stored += answer.stored;
             all.refused.extend(answer.refused);
             for waiting in answer.waiting {
@@ -142,6 +151,63 @@ impl Attempts {
             }
         }
         Ok(all)
+    }
+
+    /// Sets those events aside that the functions refused for good. Those of accounts that were removed are dropped, and
+    /// taken out of the answer: their owners had everything removed, and there may be any number.
+    async fn keep_refused(
+        self: &Arc<Self>,
+        part: &Part<'_>,
+        answer: &mut EventReceipt,
+    ) -> io::Result<()> {
+        if answer.refused.is_empty() {
+            return Ok(());
+        }
+        let refused: HashSet<&str> = answer.refused.iter().map(|event| &*event.id).collect();
+        let (mut dropped, mut kept) = (HashSet::new(), Vec::new());
+        for (id, record) in &part.records {
+            if !refused.contains(id.as_str()) {
+                continue;
+            }
+            let head = Head::of(record);
+            if head.is_some_and(|head| answer.removed.contains(&head.account)) {
+                dropped.insert(id.clone());
+            } else {
+                kept.push((id.clone(), record.to_vec()));
+            }
+        }
+        answer.refused.retain(|event| !dropped.contains(&event.id));
+        if !dropped.is_empty()
+            && let Some(left_out) = REMOVED.say()
+        {
+            let events = dropped.len();
+            tracing::info!(
+                events,
+                left_out,
+                "events of accounts that were removed are dropped"
+            );
+        }
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let attempts = Arc::clone(self);
+        let keep = move || -> io::Result<()> {
+            for (id, record) in &kept {
+                if !attempts.aside.put_if_room(id, record)?
+                    && let Some(left_out) = TOO_MUCH.say()
+                {
+                    tracing::error!(
+                        id,
+                        left_out,
+                        "{ASIDE}/ of the spool is full, so an event that the functions refused for good is dropped; look at what is in it and remove it"
+                    );
+                }
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(keep)
+            .await
+            .map_err(io::Error::other)?
     }
 
     /// Sorts records by how much they are suspected; their order is kept within each part.
@@ -201,7 +267,7 @@ impl Attempts {
     /// It cannot be written; then it is not set aside.
     pub(crate) fn give_up(&self, record: &[u8], error: &FunctionsError) -> io::Result<()> {
         let id = id_of(record);
-        self.put_aside(&id, record)?;
+        self.aside.put(&id, record)?;
         if let Some(left_out) = GIVEN_UP.say() {
             tracing::error!(
                 id,
@@ -211,24 +277,6 @@ impl Attempts {
             );
         }
         Ok(())
-    }
-
-    fn put_aside(&self, id: &str, record: &[u8]) -> io::Result<()> {
-        let dir = self.dir.join(ASIDE);
-        let mut name: String = id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .take(100)
-            .collect();
-        if name.is_empty() {
-            // One that is not even an event has no id; the next one must not take its place.
-            let mut hash = DefaultHasher::new();
-            record.hash(&mut hash);
-            name = format!("without-id-{:016x}", hash.finish());
-        }
-        self.disk.make_folder(&dir)?;
-        self.disk.sync_folder(&self.dir)?;
-        self.disk.replace(&dir, &format!("{name}.json"), record)
     }
 
     fn write(&self, note: &Note) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! What the functions answered to events that were published: counted, and told where they are refused.
+//! What the functions answered to events that were published: counted, and told where they are refused. Those are set aside
+//! by then (`attempts.rs`).
 //!
 //! Somebody on a network may be the cause, so the log has a line a minute; the metrics count all.
 
@@ -24,7 +25,7 @@ pub(super) fn confirmed(receipt: &EventReceipt, metrics: &Metrics) {
             reason = first.reason,
             refused,
             left_out,
-            "the functions refused an event for good"
+            "the functions refused an event for good; it is kept in aside/ of the spool, unless that is full"
         );
     }
 }

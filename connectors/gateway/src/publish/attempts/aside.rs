@@ -1,0 +1,162 @@
+//! The folder of what is set aside, an event a file. Nothing reads it but the operator.
+//!
+//! What the functions refuse can be any number of events, whoever causes them, so it is kept only up to a bound. What they
+//! fail on is not bounded: that is one event at a time, after many tries.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use durable::Disk;
+
+use super::ASIDE;
+use crate::sync::lock;
+
+/// Files from which on what is refused is not kept any more.
+const MOST_FILES: usize = 10_000;
+/// The same in bytes.
+const MOST_BYTES: u64 = 64 << 20;
+/// How often a full folder is looked at again: the operator may have made room.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Aside {
+    disk: Disk,
+    /// The spool's.
+    dir: PathBuf,
+    most_files: usize,
+    most_bytes: u64,
+    /// What is there, once it was looked at.
+    held: Mutex<Option<Held>>,
+}
+
+/// At least what the folder holds: what is put into it again counts twice until it is looked at.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    files: usize,
+    bytes: u64,
+    looked: Instant,
+}
+
+impl Aside {
+    pub(super) fn new(disk: &Disk, dir: &Path) -> Self {
+        Self {
+            disk: disk.clone(),
+            dir: dir.to_owned(),
+            most_files: MOST_FILES,
+            most_bytes: MOST_BYTES,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Sets an event aside; it is durable when this returns.
+    ///
+    /// # Errors
+    /// It cannot be written; then it is not set aside.
+    pub(super) fn put(&self, id: &str, record: &[u8]) -> io::Result<()> {
+        let dir = self.dir.join(ASIDE);
+        let mut name: String = id
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(100)
+            .collect();
+        if name.is_empty() {
+            // One that is not even an event has no id; the next one must not take its place.
+            let mut hash = DefaultHasher::new();
+            record.hash(&mut hash);
+            name = format!("without-id-{:016x}", hash.finish());
+        }
+        self.disk.make_folder(&dir)?;
+        self.disk.sync_folder(&self.dir)?;
+        self.disk.replace(&dir, &format!("{name}.json"), record)
+    }
+
+    /// As [`Self::put`], if the folder has room for it; false if not.
+    ///
+    /// # Errors
+    /// Also if the folder cannot be looked at.
+    pub(super) fn put_if_room(&self, id: &str, record: &[u8]) -> io::Result<bool> {
+        let mut known = lock(&self.held);
+        let length = record.len() as u64;
+        let fits = |held: &Held| {
+            held.files < self.most_files && held.bytes.saturating_add(length) <= self.most_bytes
+        };
+        let mut held = match *known {
+            Some(held) if fits(&held) || held.looked.elapsed() < LOOK => held,
+            _ => self.look()?,
+        };
+        *known = Some(held);
+        if !fits(&held) {
+            return Ok(false);
+        }
+        self.put(id, record)?;
+        held.files += 1;
+        held.bytes += length;
+        *known = Some(held);
+        Ok(true)
+    }
+
+    fn look(&self) -> io::Result<Held> {
+        let mut held = Held {
+            files: 0,
+            bytes: 0,
+            looked: Instant::now(),
+        };
+        let entries = match fs::read_dir(self.dir.join(ASIDE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(held),
+            entries => entries?,
+        };
+        for entry in entries {
+            match entry?.metadata() {
+                Ok(metadata) => {
+                    held.files += 1;
+                    held.bytes = held.bytes.saturating_add(metadata.len());
+                }
+                // The operator takes them away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As after a start.
+    fn within(dir: &Path, most_files: usize, most_bytes: u64) -> Aside {
+        Aside {
+            most_files,
+            most_bytes,
+            ..Aside::new(&Disk::default(), dir)
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_kept_up_to_a_bound_and_what_fails_always() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = || fs::read_dir(dir.path().join(ASIDE)).unwrap().count();
+        let aside = within(dir.path(), 3, 100);
+        for id in ["a", "b", "c"] {
+            assert!(aside.put_if_room(id, b"{}").unwrap());
+        }
+        assert!(!aside.put_if_room("d", b"{}").unwrap());
+        assert_eq!(files(), 3);
+        aside.put("e", b"{}").unwrap();
+        assert_eq!(files(), 4);
+        // What was there before a start counts.
+        let aside = within(dir.path(), 4, 100);
+        assert!(!aside.put_if_room("f", b"{}").unwrap());
+        let aside = within(dir.path(), 100, 4 * 2 + 10);
+        assert!(!aside.put_if_room("g", &[b'x'; 11]).unwrap());
+        assert!(aside.put_if_room("h", &[b'x'; 10]).unwrap());
+        assert!(!aside.put_if_room("i", b"x").unwrap());
+        assert_eq!(files(), 5);
+    }
+}
