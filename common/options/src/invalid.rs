@@ -1,11 +1,27 @@
 //! A key that is missing or is not what it must be.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Characters of a text that are shown at most.
 const MOST_SHOWN: usize = 100;
 
-/// Returns a text that somebody wrote as it may be shown in one line: its beginning, with what cannot be seen as escapes.
+/// Leaves out what stands before the host of an address, if it can be a password: `user:password@host`,
+/// `https://token@host`. Whoever puts it where it does not belong must not find it in the log.
+fn without_login(text: &str) -> Cow<'_, str> {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return Cow::Borrowed(text);
+    };
+    match before.split_once("://") {
+        Some((scheme, _)) => Cow::Owned(format!("{scheme}://…@{host}")),
+        None if before.contains(':') => Cow::Owned(format!("…@{host}")),
+        // An address of mail.
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// Returns a text that somebody wrote as it may be shown in one line: its beginning, with what cannot be seen as escapes, and
+/// without a password in an address.
 #[must_use]
 pub fn shown(text: &str) -> String {
     // Invisible ones, and those that turn the direction of what follows.
@@ -14,6 +30,7 @@ pub fn shown(text: &str) -> String {
         marks || c.is_control()
     };
     let mut shown = String::new();
+    let text = without_login(text);
     for c in text.chars().take(MOST_SHOWN) {
         if unseen(c) {
             shown.extend(c.escape_default());

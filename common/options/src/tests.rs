@@ -139,3 +139,16 @@ fn keys_are_described() {
     assert_eq!(variable("lamp_on"), "SUBSPACE_LAMP_ON");
     assert_eq!(format!("{:?}", Secret("s3cret".into())), "Secret");
 }
+
+#[test]
+fn a_password_in_an_address_is_not_shown() {
+    for (text, seen) in [
+        ("https://user:hunter2@a.example/x", "https://…@a.example/x"),
+        ("https://token@a.example", "https://…@a.example"),
+        ("user:hunter@2@mail.example:587", "…@mail.example:587"),
+        ("alice@example.org", "alice@example.org"),
+        ("mail.example.org:587", "mail.example.org:587"),
+    ] {
+        assert_eq!(crate::shown(text), seen);
+    }
+}

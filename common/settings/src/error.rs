@@ -63,12 +63,14 @@ pub enum Error {
         most: usize,
     },
     /// A value in the file is not of the key's type.
-    #[error("{key}: found {found}, expected {expected} (in {})", path.display())]
+    #[error("{key}: found {found}, expected {expected} (in {}{line})", path.display())]
     Type {
         /// The file's path.
         path: PathBuf,
         /// The key.
         key: String,
+        /// `, line …`, or nothing.
+        line: String,
         /// What is there.
         found: &'static str,
         /// What belongs there.

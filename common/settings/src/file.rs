@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use crate::known::Known;
 use crate::nearest::nearest;
+use crate::place;
 use crate::renamed::Layers;
 use crate::{Error, Renamed};
 
@@ -25,6 +26,7 @@ pub(crate) struct File {
 
 struct Reader<'a> {
     path: &'a Path,
+    text: &'a str,
     known: &'a [Known],
     renamed: &'a [Renamed],
     file: File,
@@ -41,12 +43,16 @@ pub(crate) fn read(path: &Path, known: &[Known], renamed: &[Renamed]) -> Result<
         path: path.to_owned(),
         error,
     })?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| Error::Toml {
-        path: path.to_owned(),
-        message: error.message().replace('\n', " "),
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let place = error.span().map(|span| place::of(&text, span.start));
+        Error::Toml {
+            path: path.to_owned(),
+            message: error.message().replace('\n', " ") + &place.unwrap_or_default(),
+        }
     })?;
     let mut reader = Reader {
         path,
+        text: &text,
         known,
         renamed,
         file: File::default(),
@@ -189,6 +195,9 @@ impl<'a> Reader<'a> {
         Error::Type {
             path: self.path.to_owned(),
             key: key.to_owned(),
+            line: place::line_of(self.text, key)
+                .map(|line| format!(", line {line}"))
+                .unwrap_or_default(),
             found,
             expected,
         }

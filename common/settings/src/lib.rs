@@ -15,6 +15,7 @@ mod flags;
 mod known;
 mod layers;
 mod nearest;
+mod place;
 mod reference;
 mod renamed;
 

@@ -215,9 +215,11 @@ fn what_is_wrong_is_named_with_its_source() {
     assert!(wrong("[limits]\nnames = 3", &[], &[]).contains("limits.names, which is unknown"));
     assert_eq!(
         wrong("most = \"3\"", &[], &[]),
-        "most: found a text, expected a number (in x.toml)"
+        "most: found a text, expected a number (in x.toml, line 1)"
     );
     assert!(wrong("most = ", &[], &[]).starts_with("config: x.toml is wrong: "));
+    let twice = wrong("most = 3\n\nmost = 4", &[], &[]);
+    assert!(twice.ends_with(" (line 3, at most)"), "{twice}");
     assert_eq!(
         wrong("most = -3", &[], &[]),
         "most: found \"-3\", expected a number (from most in x.toml)"

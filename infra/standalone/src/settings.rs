@@ -131,7 +131,8 @@ fn check_turn(turn: &turn_server::Config) -> anyhow::Result<()> {
 fn origin(text: &str) -> anyhow::Result<String> {
     let wrong = || {
         format!(
-            "origin: found \"{text}\", expected scheme and host only, like https://chat.example.org"
+            "origin: found \"{}\", expected scheme and host only, like https://chat.example.org",
+            options::shown(text)
         )
     };
     let uri: http::Uri = text.parse().ok().with_context(wrong)?;
@@ -264,6 +265,11 @@ pub(crate) mod tests {
         assert!(wrong("mail-listen", "2525").starts_with("mail-listen: found"));
         assert!(wrong("mail-domain", "a b").contains("example.org"));
         assert!(wrong("origin", "https://a/b").starts_with("origin: found"));
+        let hidden = wrong("origin", "https://user:hunter2@a");
+        assert!(
+            hidden.starts_with("origin: found \"https://…@a\""),
+            "{hidden}"
+        );
         assert!(wrong("ircd-guests", "maybe").contains("loopback, on or off"));
         assert!(wrong("turn-listen", "3478").starts_with("turn-listen: found \"3478\""));
         assert!(wrong("turn-listen", "127.0.0.1:1,127.0.0.1:2").contains("expected one"));

@@ -116,7 +116,8 @@ impl OutgoingConfig {
 fn smarthost(text: &str, options: &Options) -> Result<Smarthost, String> {
     let expected = || {
         format!(
-            "mail-out: found \"{text}\", expected off, direct, or a server like mail.example.org:587"
+            "mail-out: found \"{}\", expected off, direct, or a server like mail.example.org:587",
+            options::shown(text)
         )
     };
     let (host, port) = match text.rsplit_once(':') {
@@ -221,6 +222,9 @@ mod tests {
         for (out, tls, login, key) in [
             ("mail example", None, (None, None), "mail-out:"),
             ("mail:x", None, (None, None), "mail-out:"),
+            ("u:s3cret@a", None, (None, None), "mail-out:"),
+            ("u:s3cret@a:587", None, (None, None), "mail-out:"),
+            ("smtp://u:s3cret@a", None, (None, None), "mail-out:"),
             ("", None, (None, None), "mail-out:"),
             ("a:1", Some("ssl"), (None, None), "mail-out-tls:"),
             (
