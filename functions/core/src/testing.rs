@@ -147,6 +147,19 @@ impl storage_adapter::Host for TestHost {
     }
 }
 
+/// Lets others go first so many times.
+pub(crate) async fn wait(mut times: usize) {
+    std::future::poll_fn(|context| {
+        let Some(left) = times.checked_sub(1) else {
+            return Poll::Ready(());
+        };
+        times = left;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 pub(crate) type TestFunctions = Functions<MemoryStore, TestHost>;
 
 pub(crate) const ORIGIN: &str = "https://chat.example.org";

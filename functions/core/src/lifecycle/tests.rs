@@ -1,7 +1,5 @@
 //! Passwords that are changed, accounts that are closed, and what ends with them.
 
-use std::task::Poll;
-
 use futures_util::future::join;
 use http::Request;
 use http_body_util::Full;
@@ -16,7 +14,7 @@ use crate::kernel::guard::ClientAddress;
 use crate::kernel::keys;
 use crate::kernel::password::PasswordCost;
 use crate::kernel::records::Grant;
-use crate::testing::{KEY, ORIGIN, PASSWORD, TestFunctions, block_on, functions_with};
+use crate::testing::{KEY, ORIGIN, PASSWORD, TestFunctions, block_on, functions_with, wait};
 
 /// Two accounts, of which alice is an admin, with everything that an account can have.
 struct Setup {
@@ -150,19 +148,6 @@ fn another_password_ends_all_other_sessions() {
     // Guesses of the old one are slowed down as those at the door.
     let tries: Vec<u16> = (0..10).map(|_| put("not the password", PASSWORD)).collect();
     assert!(tries.contains(&429), "{tries:?}");
-}
-
-/// Lets others go first so many times.
-async fn wait(mut times: usize) {
-    std::future::poll_fn(|context| {
-        let Some(left) = times.checked_sub(1) else {
-            return Poll::Ready(());
-        };
-        times = left;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// However the steps of both fall between each other: nobody who showed the old password stays.

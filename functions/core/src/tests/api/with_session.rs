@@ -11,7 +11,7 @@ use crate::kernel::guard::ClientAddress;
 use crate::kernel::keys;
 use crate::kernel::password::PasswordCost;
 use crate::kernel::records::Grant;
-use crate::testing::{ORIGIN, PASSWORD, TestFunctions, block_on, functions, functions_with};
+use crate::testing::{ORIGIN, PASSWORD, TestFunctions, block_on, functions, functions_with, wait};
 
 fn wanted(with_session: bool) -> Value {
     json!({
@@ -127,7 +127,7 @@ fn a_token_that_is_made_meanwhile_does_not_outlive_the_session() {
     let kept = f.sign_up("bob");
     let bob = "bob".parse().unwrap();
     let (mut made, mut refused) = (0, 0);
-    for seed in 0..120 {
+    for seed in 0..300 {
         let session = f.sign_in("bob");
         let request = |method: &str, path: &str, token: &str, body: String| {
             let request = Request::builder()
@@ -146,7 +146,11 @@ fn a_token_that_is_made_meanwhile_does_not_outlive_the_session() {
             delay: 4,
             ..Faults::default()
         });
-        let asks = request("POST", "/api/grants", &session, wanted(true).to_string());
+        let asks = async {
+            // So that it comes before, during and after the end.
+            wait(seed as usize / 3).await;
+            request("POST", "/api/grants", &session, wanted(true).to_string()).await
+        };
         let ends = request("DELETE", &path, by, String::new());
         let (asked, ended) = block_on(join(asks, ends));
         f.memory().set_faults(Faults::default());
