@@ -204,6 +204,8 @@ fn about(alert: &Value) -> String {
             "annotations.summary",
             "annotations.description",
             "annotations.message",
+            // Of Grafana, where a source of data fails.
+            "annotations.Error",
             "valueString",
         ],
     );

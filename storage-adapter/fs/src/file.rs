@@ -297,7 +297,9 @@ impl Files {
             result = result.and(removed);
         }
         for folder in folders {
-            result = result.and(self.sync.sync(&folder).map_err(after));
+            // Those behind one that fails as well.
+            let synced = self.sync.sync(&folder).map_err(after);
+            result = result.and(synced);
         }
         result
     }

@@ -388,10 +388,10 @@ impl Hub {
         // Each of them gives up by itself after that time.
         let end = Instant::now() + self.stop + Duration::from_secs(1);
         for link in links {
-            if tokio::time::timeout_at(end, link.ended()).await.is_err() {
-                if let Some(left_out) = NOT_ENDED.say() {
-                    tracing::warn!(left_out, "a connection did not end in time");
-                }
+            if tokio::time::timeout_at(end, link.ended()).await.is_err()
+                && let Some(left_out) = NOT_ENDED.say()
+            {
+                tracing::warn!(left_out, "a connection did not end in time");
             }
         }
     }

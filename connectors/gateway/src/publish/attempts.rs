@@ -140,6 +140,7 @@ impl Attempts {
             self.keep_refused(&part, &mut answer).await?;
             all.stored += answer.stored;
             all.refused.extend(answer.refused);
+            all.elsewhere.extend(answer.elsewhere);
             for waiting in answer.waiting {
                 if !all
                     .waiting

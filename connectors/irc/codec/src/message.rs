@@ -124,7 +124,7 @@ impl Message {
         Ok(message)
     }
 
-    /// Decodes bytes: UTF-8, also if its last character was cut off, as by servers that shorten lines; else Latin-1, as
+    /// Decodes bytes: UTF-8, also if its last character was cut off, as by servers that shorten lines; else Windows-1252, as
     /// older networks send it.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Message {
         Self::parse(
             &line
                 .iter()
-                .map(|&byte| char::from(byte))
+                .map(|&byte| windows_1252(byte))
                 .collect::<String>(),
         )
     }
@@ -153,6 +153,19 @@ impl Message {
     pub fn param(&self, index: usize) -> &str {
         self.params.get(index).map_or("", String::as_str)
     }
+}
+
+/// Windows-1252, as browsers read what is called Latin-1 (WHATWG, Encoding): people write quotation marks and euro signs
+/// where Latin-1 has control characters.
+fn windows_1252(byte: u8) -> char {
+    const OTHERS: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    let other = byte.checked_sub(0x80).map(usize::from);
+    let other = other.and_then(|index| OTHERS.get(index));
+    other.copied().unwrap_or_else(|| char::from(byte))
 }
 
 impl fmt::Display for Message {
@@ -209,6 +222,7 @@ mod tests {
             assert_eq!(text(&long[..long.len() - cut]), "так ");
         }
         assert_eq!(text(b"PRIVMSG #t :caf\xe9"), "café");
+        assert_eq!(text(b"PRIVMSG #t :\x93\x80 5\x94 \xff"), "“€ 5” ÿ");
         assert_eq!(text(b"PRIVMSG #t :gr\xfc\xdfe"), "grüße");
         // Something else than UTF-8 in the middle.
         assert_eq!(text(b"PRIVMSG #t :\xc3\xbc \xfc x"), "Ã¼ ü x");

@@ -6,6 +6,7 @@ use gateway::Audience;
 use irc_codec::Message;
 use protocol::{ActivityObject, Assignment, Backoff, Connection, ConnectionStatus};
 
+use super::sasl::Sasl;
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
 
@@ -355,7 +356,12 @@ impl Session {
     pub(super) fn report_online(&mut self) {
         let mut sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
         if self.link.held {
-            sentence.push_str(" It offers no sign-in, and your channels wait for that.");
+            sentence.push_str(match self.link.sasl {
+                Sasl::Refused => {
+                    " Your sign-in was refused, and your channels wait for it: check the password in the settings."
+                }
+                _ => " It offers no sign-in, and your channels wait for that.",
+            });
         }
         if self.regain_ended() {
             let nick = &self.assignment.connection.nick;

@@ -6,6 +6,7 @@ use protocol::FoldedName;
 use super::caps::Caps;
 use super::client::UserId;
 use super::reply::Reply;
+use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
 
 /// Bytes of nicknames in one RPL_NAMREPLY: leaves room for the names of server, client and channel.
@@ -22,11 +23,13 @@ impl Server {
                 ),
             );
         }
-        for name in message
-            .param(0)
-            .split(',')
-            .take(super::welcome::MAX_TARGETS)
-        {
+        let asked: Vec<&str> = message.param(0).split(',').collect();
+        if asked.len() > MAX_TARGETS {
+            let text = format!("Too many channels: at most {MAX_TARGETS} at once");
+            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]);
+            return self.reply(id, reply);
+        }
+        for name in asked {
             let key = names::fold(name);
             if self
                 .channels

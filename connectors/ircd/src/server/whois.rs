@@ -4,6 +4,7 @@ use irc_codec::{Message, numeric};
 
 use super::client::{User, UserId};
 use super::reply::Reply;
+use super::welcome::MAX_TARGETS;
 use super::{ClientId, Server, names};
 
 /// Users that WHOWAS remembers.
@@ -34,11 +35,13 @@ impl Server {
             let reply = Reply::new(numeric::ERR_NONICKNAMEGIVEN, ["No nickname given"]);
             return self.reply(id, reply);
         }
-        for nick in nicks
-            .split(',')
-            .filter(|nick| !nick.is_empty())
-            .take(super::welcome::MAX_TARGETS)
-        {
+        let asked: Vec<&str> = nicks.split(',').filter(|nick| !nick.is_empty()).collect();
+        if asked.len() > MAX_TARGETS {
+            let text = format!("Too many nicknames: at most {MAX_TARGETS} at once");
+            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [nicks, &text]);
+            return self.reply(id, reply);
+        }
+        for nick in asked {
             match self.nicks.get(&names::fold(nick)) {
                 Some(&other) => self.send_whois(id, user_id, other),
                 None => self.no_such_nick(id, nick),
