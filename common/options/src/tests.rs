@@ -149,6 +149,6 @@ fn a_password_in_an_address_is_not_shown() {
         ("alice@example.org", "alice@example.org"),
         ("mail.example.org:587", "mail.example.org:587"),
     ] {
-        assert_eq!(crate::shown(text), seen);
+        assert_eq!(shown(text), seen);
     }
 }

@@ -22,7 +22,8 @@ async fn line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, start: &str) -> S
             }
         }
     };
-    timeout(PATIENCE, search).await.expect(start)
+    let found = timeout(PATIENCE, search).await;
+    found.unwrap_or_else(|_| panic!("the client never sent {start}"))
 }
 
 #[tokio::test]

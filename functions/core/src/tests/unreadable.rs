@@ -246,10 +246,10 @@ fn a_tree_that_is_damaged_or_not_given_stops_only_its_account() {
         let below = below.and_then(|below| below.split('/').next());
         matches!(below, Some("index" | "pages" | "superseded"))
     };
-    let objects: Vec<String> = f.memory().keys().into_iter().filter(of_tree).collect();
+    let objects = f.memory().keys().into_iter().filter(of_tree);
     // Of the pages the newest, which the head names still.
     let (pages, mut objects): (Vec<_>, Vec<_>) =
-        objects.into_iter().partition(|key| key.contains("/pages/"));
+        objects.partition(|key: &String| key.contains("/pages/"));
     objects.extend(pages.into_iter().rev().take(PAGES));
     for part in ["/index/", "/pages/"] {
         assert!(objects.iter().any(|key| key.contains(part)), "{objects:?}");

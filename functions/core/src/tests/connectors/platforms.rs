@@ -143,6 +143,9 @@ fn what_a_platform_cannot_do_is_refused_in_one_sentence() {
         Value::Null,
     );
     assert_eq!(deleted.status, 204);
-    let refused = call(&rooms).detail().to_owned();
-    assert_eq!(refused, "the platform of this connection has no calls");
+    let refused = call(&rooms);
+    assert_eq!(
+        refused.detail(),
+        "the platform of this connection has no calls"
+    );
 }
