@@ -31,6 +31,7 @@ const MAX_ANSWER: usize = 64 << 20;
 // What is asked for every few seconds would be said every few seconds.
 static UNKNOWN_TASK: Seldom = Seldom::new();
 static UNCLEAR: Seldom = Seldom::new();
+static NOT_GIVEN: Seldom = Seldom::new();
 static NOBODYS: Seldom = Seldom::new();
 
 /// A request to the functions failed.
@@ -190,7 +191,9 @@ impl FunctionsClient {
         let answer: Each = self.request(Method::GET, &path, Bytes::new()).await?;
         let mut assigned = Assigned::read(answer.assignments.unwrap_or_default());
         for account in answer.unclear {
-            tracing::warn!(%account, "the functions cannot read an account's connections now; they stay as they are");
+            if let Some(left_out) = NOT_GIVEN.say() {
+                tracing::warn!(%account, left_out, "the functions cannot read an account's connections now; they stay as they are");
+            }
             assigned.unclear.push(account);
         }
         Ok(assigned)

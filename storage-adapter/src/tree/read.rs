@@ -5,14 +5,12 @@ use std::sync::Arc;
 use futures_util::future::join;
 use protocol::AccountName;
 
+use super::Storage;
 use super::index::{Head, Index};
 use super::path::{DocumentPath, FolderPath};
 use super::shard::{self, Shard};
 use super::table::Loaded;
-use super::types::{
-    ByteRange, DocumentInfo, DocumentRead, FolderRead, Host, TreeError, Version,
-};
-use super::Storage;
+use super::types::{ByteRange, DocumentInfo, DocumentRead, FolderRead, Host, TreeError, Version};
 use crate::store::{GetOptions, Object, ObjectStore, StoreError};
 
 /// How often a read starts again because the store failed in between, or bytes are missing that a head names again and again.

@@ -40,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "bench",
         &[
+            "free-ports",
             "functions-suite",
             "protocol",
             "storage-adapter",
@@ -47,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "turn-server",
         ],
     ),
-    ("connector-kit", &["options", "protocol", "tls"]),
+    ("connector-kit", &["options", "program", "protocol", "tls"]),
     ("crc-fast", &[]),
     ("dummy-connector", &["connector-kit", "gateway", "protocol"]),
     ("durable", &[]),
@@ -90,7 +91,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "storage-s3",
         ],
     ),
-    ("functions-suite", &["protocol", "storage-adapter"]),
+    (
+        "functions-suite",
+        &["free-ports", "protocol", "storage-adapter"],
+    ),
     (
         "gateway",
         &[
@@ -104,7 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("gateway-contract", &["gateway", "protocol", "tls"]),
-    ("hooks", &[]),
+    ("hooks", &["protocol"]),
     ("http-server", &["program"]),
     ("irc-codec", &["protocol"]),
     (
