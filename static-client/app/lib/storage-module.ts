@@ -9,7 +9,7 @@ export interface SyncedSettings {
   theme?: 'auto' | 'light' | 'dark';
   /** Keys of rooms that do not notify. */
   muted?: string[];
-  /** Direct conversations that were closed, and when (ms). */
+  /** Direct conversations and channels that were closed, and when (ms). */
   closed?: Record<string, number>;
 }
 

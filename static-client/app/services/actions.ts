@@ -77,20 +77,22 @@ export default class ActionsService extends Service implements CommandActions {
     const room = this.chat.openRoom(network.id, channel, 'channel');
     this.chat.applyMarkers(new Map(), Date.now());
     if (room) {
+      this.preferences.setClosed(room.key, undefined);
       this.go(room);
       void this.history.loadOlder(room.key);
     }
   }
 
-  /** Leaves by a button, which may be a slip: it can be undone. */
-  async leave(network: Network, room: Room) {
-    const { kind, name } = room;
-    const networkId = network.id;
-    const key = this.chat.connections
-      .find(({ id }) => id === networkId)
+  /** The password with which a channel was joined. */
+  #keyOf(network: Network, name: string): string | undefined {
+    return this.chat.connections
+      .find(({ id }) => id === network.id)
       ?.channels.map((channel) => channel.split(' '))
       .find(([channel]) => same(channel!, name, network.casemapping))?.[1];
-    await this.part(network, name);
+  }
+
+  /** Offers to come back, as having left may be a slip. */
+  #offerBack({ networkId, kind, name }: Room, key: string | undefined) {
     this.ui.offer({
       text:
         kind === 'direct'
@@ -116,7 +118,7 @@ export default class ActionsService extends Service implements CommandActions {
     });
   }
 
-  /** Leaves a channel or closes a direct conversation. */
+  /** Leaves a channel or closes a direct conversation, which can be undone. */
   async part(network: Network, name: string, reason = '') {
     const room = this.chat.room(network.id, name);
     const kind = room?.kind ?? kindByName(name, network.conversations);
@@ -124,10 +126,10 @@ export default class ActionsService extends Service implements CommandActions {
       await this.#request(network, (actor) => make.leave(actor, name, reason));
     }
     if (!room) return;
-    if (room.kind === 'direct')
-      this.preferences.setClosed(room.key, Date.now());
+    const password = this.#keyOf(network, room.name);
     const open = room.key === this.chat.activeKey;
     this.chat.closeRoom(room.key);
+    this.#offerBack(room, password);
     if (!open) return;
     const next = this.chat
       .roomsOf(network)

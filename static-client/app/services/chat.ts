@@ -2,6 +2,7 @@ import Service, { service } from '@ember/service';
 import { tracked } from '@glimmer/tracking';
 import type { Activity } from '../lib/activities.ts';
 import { sentenceOf } from '../lib/api.ts';
+import { same } from '../lib/casemapping.ts';
 import type { Happening } from '../lib/chat/context.ts';
 import { Draft, roomKey } from '../lib/chat/draft.ts';
 import { addEntry, mergeEntries, trim } from '../lib/chat/entries.ts';
@@ -12,6 +13,7 @@ import {
 } from '../lib/chat/networks.ts';
 import { localId } from '../lib/chat/outbox.ts';
 import { reduce } from '../lib/chat/reduce.ts';
+import { closedSince } from '../lib/chat/room-keys.ts';
 import {
   EMPTY_STATE,
   SERVER_ROOM,
@@ -26,6 +28,7 @@ import { InputHistory } from '../lib/input-history.ts';
 import type { Platforms } from '../lib/platforms.ts';
 import type LifeService from './life.ts';
 import type OutgoingService from './outgoing.ts';
+import type PreferencesService from './preferences.ts';
 import type SessionService from './session.ts';
 
 /** Rooms that are not open keep at most this many entries; the archives have the others. */
@@ -41,6 +44,7 @@ const CACHE_CASEMAPPINGS = 'cache:casemappings';
 export default class ChatService extends Service {
   @service declare life: LifeService;
   @service declare outgoing: OutgoingService;
+  @service declare preferences: PreferencesService;
   @service declare session: SessionService;
 
   @tracked state: ChatState = EMPTY_STATE;
@@ -182,9 +186,14 @@ export default class ChatService extends Service {
   receive(activities: readonly Activity[]) {
     const happenings: Happening[] = [];
     const now = Date.now();
+    const { closed } = this.preferences;
     this.update((draft) => {
       for (const activity of activities) {
-        happenings.push(...reduce(draft, activity, now));
+        happenings.push(
+          ...reduce(draft, activity, now, (networkId, name) =>
+            closedSince(closed, networkId, name),
+          ),
+        );
       }
       this.#trim(draft);
     });
@@ -281,9 +290,30 @@ export default class ChatService extends Service {
     return this.room(networkId, name);
   }
 
+  /** Closes a room for good: neither what is remembered here nor what is replayed opens it again. */
   closeRoom(key: string) {
+    const room = this.state.rooms.get(key);
+    if (!room) return;
+    // Another clock dates the messages.
+    this.preferences.setClosed(key, Math.max(Date.now(), latest(room)));
     this.update((draft) => draft.removeRoom(key));
+    if (room.kind === 'channel') this.#forgetChannel(room);
     this.rememberDirect();
+  }
+
+  /** The list of connections is what the server said last: there the channel is still one of them. */
+  #forgetChannel({ networkId, name, casemapping }: Room) {
+    this.connections = this.connections.map((connection) =>
+      connection.id === networkId
+        ? {
+            ...connection,
+            channels: connection.channels.filter(
+              (channel) => !same(channel.split(' ')[0]!, name, casemapping),
+            ),
+          }
+        : connection,
+    );
+    this.session.store.set(CACHE_CONNECTIONS, this.connections);
   }
 
   openServerRoom(networkId: string): Room | undefined {

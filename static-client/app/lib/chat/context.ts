@@ -25,7 +25,11 @@ export interface Context {
   activity: Activity;
   at: number;
   happenings: Happening[];
+  closed: Closed;
 }
+
+/** When a room was closed by the user, in ms; nothing if it was not. */
+export type Closed = (networkId: string, name: string) => number | undefined;
 
 /** The object of one type. */
 export type ObjectOf<Type extends string> = Extract<

@@ -10,6 +10,7 @@ import {
   isRoom,
   nameOf,
   text,
+  type Closed,
   type Context,
   type Happening,
   type ObjectOf,
@@ -27,11 +28,15 @@ import {
 } from './members.ts';
 import { SERVER_ROOM } from './types.ts';
 
-/** Applies one activity. `now` is used where the activity gives no time. */
+/**
+ * Applies one activity. `now` is used where the activity gives no time. What was said before a room was closed, and is
+ * replayed, does not open it again.
+ */
 export function reduce(
   draft: Draft,
   activity: Activity,
   now: number,
+  closed: Closed = () => undefined,
 ): Happening[] {
   const server = splitId(
     activity.actor?.id ?? activity.target?.id ?? '',
@@ -44,6 +49,7 @@ export function reduce(
     activity,
     at: publishedAt(activity, now),
     happenings: [],
+    closed,
   };
   const handler = HANDLERS[activity.type];
   handler?.(context);
@@ -69,7 +75,7 @@ const HANDLERS: Record<string, (context: Context) => void> = {
 };
 
 function send(context: Context) {
-  const { draft, network, activity, happenings } = context;
+  const { draft, network, activity, happenings, closed } = context;
   const from =
     activity.actor?.type === 'service'
       ? network.name
@@ -94,6 +100,12 @@ function send(context: Context) {
     !draft.rooms.has(roomKey(network, name))
   ) {
     name = SERVER_ROOM;
+  }
+  if (
+    context.at <= (closed(network.id, name) ?? -Infinity) &&
+    !draft.rooms.has(roomKey(network, name))
+  ) {
+    return;
   }
   const room = draft.openRoom(
     network.id,
