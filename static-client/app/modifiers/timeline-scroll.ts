@@ -9,6 +9,8 @@ interface Signature {
     Named: {
       /** The last message is rendered: below it is nothing more. */
       atEnd: boolean;
+      /** The own message that is being sent, if there is one: with it the reader goes to the end. */
+      sending: string | undefined;
       onTop: () => void;
       onEnd: () => void;
       onBottom: (atBottom: boolean) => void;
@@ -34,6 +36,7 @@ export default class TimelineScroll extends Modifier<Signature> {
   #asking: number | undefined;
   #observer: ResizeObserver | undefined;
   #atEnd = true;
+  #sent: string | undefined;
 
   modify(
     element: HTMLElement,
@@ -42,6 +45,12 @@ export default class TimelineScroll extends Modifier<Signature> {
   ) {
     this.#named = named;
     this.#atEnd = named.atEnd;
+    const { sending } = named;
+    if (sending !== undefined && sending !== this.#sent) {
+      this.#sent = sending;
+      // Outside of rendering: what is told of it changes what is rendered.
+      if (this.#element) queueMicrotask(this.#toEnd);
+    }
     if (!this.#element) {
       this.#element = element;
       element.addEventListener('scroll', this.#scrolled, { passive: true });
@@ -103,6 +112,7 @@ export default class TimelineScroll extends Modifier<Signature> {
   }
 
   #toEnd = () => {
+    if (!this.#element?.isConnected) return;
     this.#stuck = true;
     this.#adjust();
     this.#report();
