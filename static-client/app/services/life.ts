@@ -106,6 +106,8 @@ export default class LifeService extends Service {
     this.preferences.reset();
     this.ui.close();
     this.ui.closeDrawer();
+    this.ui.closeMenu();
+    this.ui.dismiss();
   }
 
   willDestroy() {

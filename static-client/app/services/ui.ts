@@ -26,7 +26,9 @@ export interface Toast {
 }
 
 /** How long one can undo something, in ms. */
-const TOAST_TIME = 10_000;
+const TOAST_TIME = 8_000;
+/** To go to another page after this long says that one does not want to, in ms; leaving a room goes to one by itself. */
+const TOAST_PAUSE = 1_000;
 
 /** What a transition of the router is asked here. */
 interface Transition {
@@ -42,8 +44,8 @@ interface Transition {
 const waiter = buildWaiter('subspace:history');
 
 /**
- * What is open on the screen. A dialog or a drawer has an entry of its own in the browser's history, so the button
- * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
+ * What is open on the screen. A dialog, a drawer or a menu has an entry of its own in the browser's history, so the
+ * button Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
  * closed by hand takes its entry away by going back, which the browser does in its own time and which would undo a
  * change of the page that comes meanwhile: that one waits.
  */
@@ -53,6 +55,8 @@ export default class UiService extends Service {
   @tracked dialog: Dialog | undefined;
   /** The drawer that is open on a narrow screen. */
   @tracked drawer: 'navigation' | 'members' | undefined;
+  /** The key of the room whose menu is open. */
+  @tracked menu: string | undefined;
   /** The member list on a wide screen. */
   @tracked membersShown = true;
   /** Said to screen readers. */
@@ -67,9 +71,10 @@ export default class UiService extends Service {
   #waiting: Transition | undefined;
   #listening = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #offeredAt = 0;
 
   open = (dialog: Dialog) => {
-    this.drawer = undefined;
+    this.#shut();
     this.dialog = dialog;
     this.#enter();
   };
@@ -81,6 +86,7 @@ export default class UiService extends Service {
   };
 
   openDrawer = (drawer: 'navigation' | 'members') => {
+    this.menu = undefined;
     this.drawer = this.drawer === drawer ? undefined : drawer;
     if (this.drawer) this.#enter();
     else this.#leave();
@@ -92,6 +98,31 @@ export default class UiService extends Service {
     this.#leave();
   };
 
+  toggleMenu = (key: string) => {
+    if (this.menu === key) {
+      this.closeMenu();
+      return;
+    }
+    this.menu = key;
+    this.#enter();
+  };
+
+  closeMenu = () => {
+    if (!this.menu) return;
+    this.menu = undefined;
+    this.#leave();
+  };
+
+  get #isOpen(): boolean {
+    return Boolean(this.dialog ?? this.drawer ?? this.menu);
+  }
+
+  #shut() {
+    this.dialog = undefined;
+    this.drawer = undefined;
+    this.menu = undefined;
+  }
+
   announce(text: string) {
     this.announcement = text;
   }
@@ -100,6 +131,8 @@ export default class UiService extends Service {
   offer(toast: Toast) {
     clearTimeout(this.#timer);
     this.toast = toast;
+    this.#offeredAt = performance.now();
+    this.#listen();
     this.#timer = setTimeout(this.dismiss, TOAST_TIME);
   }
 
@@ -112,20 +145,22 @@ export default class UiService extends Service {
   willDestroy() {
     clearTimeout(this.#timer);
     if (this.#listening) this.router.off('routeWillChange', this.#goes);
-    this.dialog = undefined;
-    this.drawer = undefined;
+    this.#shut();
     this.#waiting = undefined;
     if (this.#entered) this.#takeAway(waiter.beginAsync());
     if (!this.#leaving) window.removeEventListener('popstate', this.#back);
     super.willDestroy();
   }
 
+  #listen() {
+    if (this.#listening) return;
+    this.#listening = true;
+    window.addEventListener('popstate', this.#back);
+    this.router.on('routeWillChange', this.#goes);
+  }
+
   #enter() {
-    if (!this.#listening) {
-      this.#listening = true;
-      window.addEventListener('popstate', this.#back);
-      this.router.on('routeWillChange', this.#goes);
-    }
+    this.#listen();
     if (this.#entered || this.#leaving) return;
     this.#push();
   }
@@ -139,7 +174,7 @@ export default class UiService extends Service {
   #leave() {
     const token = waiter.beginAsync();
     setTimeout(() => {
-      if (!this.#entered || this.dialog || this.drawer) waiter.endAsync(token);
+      if (!this.#entered || this.#isOpen) waiter.endAsync(token);
       else this.#takeAway(token);
     }, 0);
   }
@@ -162,7 +197,7 @@ export default class UiService extends Service {
   /** What was opened while an entry was taken away has its own now. */
   #reopened = () => {
     if (this.isDestroying || this.#entered) return;
-    if (this.dialog || this.drawer) this.#push();
+    if (this.#isOpen) this.#push();
   };
 
   #back = () => {
@@ -177,8 +212,7 @@ export default class UiService extends Service {
     }
     if (!this.#entered) return;
     this.#entered = false;
-    this.dialog = undefined;
-    this.drawer = undefined;
+    this.#shut();
   };
 
   #goes = (transition: unknown) => {
@@ -189,12 +223,12 @@ export default class UiService extends Service {
       change.abort();
       return;
     }
+    if (performance.now() - this.#offeredAt > TOAST_PAUSE) this.dismiss();
     const { from, to } = change;
     // The chat's own redirect to its first room is not the user's choice.
     if (!this.#entered || !to || from?.name === 'chat.index') return;
     this.#entered = false;
-    this.dialog = undefined;
-    this.drawer = undefined;
+    this.#shut();
     change.method('replace');
   };
 }
