@@ -340,12 +340,10 @@ async fn connect(
                     }
                     return secured(stream, &host, port, tls).await;
                 }
-                Err(error) => trouble = error.to_string(),
+                Err(error) => trouble = unreached(&host, port, error.kind()),
             }
         }
-        Err(format!(
-            "{host} does not answer on port {port} ({trouble})."
-        ))
+        Err(trouble)
     };
     timeout(CONNECT_TIMEOUT, connecting)
         .await
@@ -355,6 +353,15 @@ async fn connect(
                 CONNECT_TIMEOUT.as_secs()
             ))
         })
+}
+
+/// Says why a server could not be connected to; without the number that the operating system has for it.
+fn unreached(host: &str, port: u16, kind: std::io::ErrorKind) -> String {
+    if kind == std::io::ErrorKind::ConnectionRefused {
+        format!("{host} refuses the connection on port {port}.")
+    } else {
+        format!("{host} does not answer on port {port} ({kind}).")
+    }
 }
 
 async fn secured(

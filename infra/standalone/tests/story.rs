@@ -343,7 +343,7 @@ fn what_cannot_be_is_said_in_one_sentence() {
         .port();
     let other: u16 = space.web.rsplit_once(':').unwrap().1.parse().unwrap();
     for (host, port, secure, expected) in [
-        ("127.0.0.1", closed, false, "does not answer on port"),
+        ("127.0.0.1", closed, false, "refuses the connection on port"),
         ("localhost", other, true, "TLS"),
     ] {
         let wanted = json!({"platform": "irc", "host": host, "port": port, "secure": secure, "nick": "alice"});

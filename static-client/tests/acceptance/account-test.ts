@@ -52,7 +52,7 @@ module('Acceptance | account', function (hooks) {
 
   test('what the server refuses is said at its field, and one stays signed in', async function (assert) {
     const refusals: [number, string, string][] = [
-      [403, 'the old password is wrong', 'old'],
+      [403, 'the current password is wrong', 'old'],
       [429, 'there were too many wrong passwords; try again later', 'old'],
       [422, 'the new password is the old one; choose another one', 'new'],
     ];

@@ -11,7 +11,7 @@ async fn a_server_that_is_not_there_is_named() {
     let mut alice = Client::start(assignment("alice", port)).await;
     let sentence = alice.state("offline").await;
     assert!(
-        sentence.starts_with(&format!("127.0.0.1 does not answer on port {port}")),
+        sentence.starts_with(&format!("127.0.0.1 refuses the connection on port {port}")),
         "{sentence}"
     );
     alice.stop().await;

@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .await
             .map_err(|refusal| match refusal {
                 // The session is right; a 401 would end it in the client.
-                SignInError::Wrong => Failure::forbidden("the old password is wrong"),
+                SignInError::Wrong => Failure::forbidden("the current password is wrong"),
                 other => other.into(),
             })?;
         if wanted.old == wanted.new {
