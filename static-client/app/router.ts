@@ -12,6 +12,7 @@ Router.map(function () {
   this.route('sign-in');
   this.route('call', { path: '/call/:token' });
   this.route('chat', { path: '/' }, function () {
+    this.route('settings-start', { path: '/settings' });
     this.route('settings', { path: '/settings/:section' });
     this.route('mail', { path: '/mail/*path' });
     this.route('room', { path: '/:network/:room' });

@@ -1,6 +1,16 @@
-import { find, visit, waitFor } from '@ember/test-helpers';
+import {
+  currentURL,
+  fillIn,
+  find,
+  settled,
+  triggerKeyEvent,
+  visit,
+  waitFor,
+  waitUntil,
+} from '@ember/test-helpers';
 import { module, test } from 'qunit';
 import { setupApplicationTest } from '../helpers';
+import { at, event, said } from '../helpers/chat';
 import { FakeServer } from '../helpers/server';
 
 module('Acceptance | sidebar', function (hooks) {
@@ -43,5 +53,50 @@ module('Acceptance | sidebar', function (hooks) {
       getComputedStyle(outside).backgroundColor,
       'rgba(0, 0, 0, 0)',
     );
+  });
+
+  async function type(text: string) {
+    await fillIn('[data-test-composer]', text);
+    await triggerKeyEvent('[data-test-composer]', 'keydown', 'Enter');
+  }
+
+  test('a channel that was left by a command stays left, whatever is replayed', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-connection-state="online"]');
+    const said2 = said('alice', '#two', 'before', Date.now());
+    server.socket.say(event('join', 'alice', '#two'), said2);
+    await waitFor('[data-test-room-link="#two"]');
+    await visit('/net/%23two');
+    await type('/part');
+    const leave = await server.socket.taken('leave');
+    leave.ack(null, leave.activity);
+    await waitUntil(() => !find('[data-test-room-link="#two"]'));
+    assert.dom('[data-test-toast]').includesText('You left #two.');
+    server.socket.say(said2);
+    await settled();
+    assert.dom('[data-test-room-link="#two"]').doesNotExist();
+    // What is said later means that one is there again.
+    const later = at(Date.now() + 60_000);
+    server.socket.say(
+      said('bob', '#two', 'after', 0, { id: 'later', published: later }),
+    );
+    await waitFor('[data-test-room-link="#two"]');
+    assert.dom('[data-test-room-link="#two"]').exists();
+  });
+
+  test('a channel that one is not in is closed at once by /part', async function (assert) {
+    server.signIn();
+    await visit('/');
+    await server.greet();
+    await waitFor('[data-test-connection-state="online"]');
+    await visit('/net/%23outside');
+    await waitFor('[data-test-room="#outside"]');
+    await type('/part');
+    await waitFor('[data-test-room="#general"]');
+    assert.strictEqual(currentURL(), '/net/%23general');
+    assert.dom('[data-test-room-link="#outside"]').doesNotExist();
+    assert.notOk(localStorage.getItem('subspace:draft:alice:net/#outside'));
   });
 });
