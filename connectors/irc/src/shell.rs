@@ -292,7 +292,7 @@ fn lost(error: &std::io::Error) -> String {
     if error.kind() == std::io::ErrorKind::UnexpectedEof {
         CLOSED.to_owned()
     } else {
-        format!("The connection was lost ({error}).")
+        format!("The connection was lost ({}).", words(error))
     }
 }
 
@@ -340,7 +340,7 @@ async fn connect(
                     }
                     return secured(stream, &host, port, tls).await;
                 }
-                Err(error) => trouble = unreached(&host, port, error.kind()),
+                Err(error) => trouble = unreached(&host, port, &error),
             }
         }
         Err(trouble)
@@ -355,12 +355,21 @@ async fn connect(
         })
 }
 
-/// Says why a server could not be connected to; without the number that the operating system has for it.
-fn unreached(host: &str, port: u16, kind: std::io::ErrorKind) -> String {
-    if kind == std::io::ErrorKind::ConnectionRefused {
+/// Says what went wrong, without the number that the operating system has for it.
+pub(crate) fn words(error: &std::io::Error) -> String {
+    if error.raw_os_error().is_some() {
+        error.kind().to_string()
+    } else {
+        error.to_string()
+    }
+}
+
+/// Says why a server could not be connected to.
+fn unreached(host: &str, port: u16, error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::ConnectionRefused {
         format!("{host} refuses the connection on port {port}.")
     } else {
-        format!("{host} does not answer on port {port} ({kind}).")
+        format!("{host} does not answer on port {port} ({}).", words(error))
     }
 }
 

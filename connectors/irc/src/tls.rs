@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ClientConfig};
 
+use crate::shell::words;
+
 /// Makes the configuration: the system's roots and those that were added.
 pub(crate) fn client_config(
     extra: &[CertificateDer<'static>],
@@ -20,7 +22,10 @@ pub(crate) fn failure(host: &str, port: u16, error: &std::io::Error) -> String {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let Some(error) = inner else {
-        return format!("{host} ended the connection while TLS was set up ({error}).");
+        return format!(
+            "{host} ended the connection while TLS was set up ({}).",
+            words(error)
+        );
     };
     let rustls::Error::InvalidCertificate(problem) = error else {
         return format!(
