@@ -129,7 +129,8 @@ export default class ActionsService extends Service implements CommandActions {
     const password = this.#keyOf(network, room.name);
     const open = room.key === this.chat.activeKey;
     this.chat.closeRoom(room.key);
-    this.#offerBack(room, password);
+    // To look at a channel again that one was not in takes nothing back.
+    if (kind !== 'channel' || room.joined) this.#offerBack(room, password);
     if (!open) return;
     const next = this.chat
       .roomsOf(network)

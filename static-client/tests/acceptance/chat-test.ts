@@ -435,6 +435,26 @@ module('Acceptance | chat', function (hooks) {
     assert.true(rendered() <= 130, `${rendered()} rows`);
   });
 
+  test('who has scrolled up is at the end again with an own message', async function (assert) {
+    await arrive(['alice', 'bob']);
+    const now = Date.now();
+    server.socket.say(
+      ...Array.from({ length: 300 }, (_, n) =>
+        said('bob', '#general', `line ${n}`, now - 300_000 + n * 1000),
+      ),
+    );
+    await shows('line 299');
+    const timeline = find('[data-test-timeline]')!;
+    timeline.scrollTop = 0;
+    await triggerEvent(timeline, 'scroll');
+    await waitFor('[data-test-jump]');
+    await say('mine');
+    await shows('mine');
+    await waitUntil(() => !find('[data-test-jump]'));
+    const { scrollHeight, scrollTop, clientHeight } = timeline;
+    assert.true(scrollHeight - scrollTop - clientHeight < 48);
+  });
+
   test('a channel is left in its menu, and a slip can be undone', async function (assert) {
     await arrive(['alice', 'bob']);
     await click('[data-test-room-menu]');
