@@ -255,8 +255,10 @@ pub struct Reader {
 impl Reader {
     /// Reads records from number `from` on, with their numbers: at most `count`, at most `bytes` bytes but at least one.
     ///
+    /// One that was damaged since the folder was opened is set aside, and is one of no bytes here: those behind it go on.
+    ///
     /// # Errors
-    /// A file cannot be read, or is damaged.
+    /// A file cannot be read, or nothing in it can be told to be a record any more.
     pub fn read(
         &mut self,
         dir: &Path,
@@ -275,7 +277,13 @@ impl Reader {
             };
             while at < segment.end && records.len() < count {
                 let position = file.stream_position()?;
-                let record = read_frame(file)?;
+                let record = match read_frame(file)? {
+                    Frame::Whole(record) => record,
+                    Frame::Damaged(bytes) => {
+                        set_aside(dir, segment.first, position, &bytes)?;
+                        Vec::new()
+                    }
+                };
                 if !records.is_empty() && size + record.len() > bytes {
                     file.seek(SeekFrom::Start(position))?;
                     return Ok(records);
@@ -306,17 +314,52 @@ impl Reader {
     }
 }
 
-fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
+/// What stands at a place of a file where a record was written.
+enum Frame {
+    Whole(Vec<u8>),
+    /// No record, but there is one behind it, or it is the last.
+    Damaged(Vec<u8>),
+}
+
+/// Reads on behind the frame at the file's position, whole or not.
+fn read_frame(file: &mut File) -> io::Result<Frame> {
+    let start = file.stream_position()?;
     let mut bytes = vec![0; frame::HEADER];
     file.read_exact(&mut bytes)?;
     let size = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
-    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a record is damaged");
-    if size > frame::MAX_RECORD {
-        return Err(damaged());
+    let mut complete = false;
+    if size <= frame::MAX_RECORD {
+        bytes.resize(frame::HEADER + size, 0);
+        complete = match file.read_exact(&mut bytes[frame::HEADER..]) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => return Err(error),
+        };
+        if let Some(record) = frame::read(&bytes).filter(|_| complete) {
+            return Ok(Frame::Whole(record.to_vec()));
+        }
     }
-    bytes.resize(frame::HEADER + size, 0);
-    file.read_exact(&mut bytes[frame::HEADER..])?;
-    frame::read(&bytes).map(<[u8]>::to_vec).ok_or_else(damaged)
+    file.seek(SeekFrom::Start(start))?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest)?;
+    let end = frame::next(&rest).or_else(|| complete.then_some(frame::HEADER + size));
+    let end =
+        end.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a record is damaged"))?;
+    file.seek(SeekFrom::Start(start + end as u64))?;
+    rest.truncate(end);
+    Ok(Frame::Damaged(rest))
+}
+
+/// Keeps the bytes of a damaged record of the segment that begins with number `first`.
+fn set_aside(dir: &Path, first: u64, position: u64, bytes: &[u8]) -> io::Result<()> {
+    let aside = format!("{first:016x}-{position}.damaged");
+    if dir.join(&aside).exists() {
+        // It was read before.
+        return Ok(());
+    }
+    tracing::error!(folder = %dir.display(), bytes = bytes.len(), aside,
+        "a record was damaged while the program runs, and is set aside; those behind it go on");
+    Disk::default().replace(dir, &aside, bytes)
 }
 
 #[cfg(test)]

@@ -108,6 +108,34 @@ fn a_damaged_record_stops_only_itself() {
 }
 
 #[test]
+fn a_record_that_is_damaged_while_others_read_stops_none_of_them() {
+    // Within it, in its length, and at the end of the file.
+    for (number, within) in [(1, frame::HEADER + 3), (1, 0), (4, frame::HEADER + 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Records::open(Disk::default(), dir.path(), 1_000_000, |_, _| {}).unwrap();
+        store.append(&frames(0..5), 5).unwrap();
+        let path = Records::path(dir.path(), 0);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = frames(0..number).len() + within;
+        bytes[at] ^= 0x5a;
+        fs::write(&path, &bytes).unwrap();
+        let mut reader = Reader::default();
+        for _ in 0..2 {
+            let read = reader.read(dir.path(), &store.segments(), 0, 9, 999_999);
+            let expected: Vec<(u64, Vec<u8>)> = (0..5)
+                .map(|n| (n, if n == number { Vec::new() } else { record(n) }))
+                .collect();
+            assert_eq!(read.unwrap(), expected, "{number}, {within}");
+        }
+        let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_str().unwrap().ends_with(".damaged")
+        });
+        assert_eq!(aside.count(), 1);
+    }
+}
+
+#[test]
 fn what_is_published_makes_room_although_there_is_none_for_the_next_segment() {
     let dir = tempfile::tempdir().unwrap();
     let plan = Plan::default();

@@ -341,7 +341,9 @@ impl Publisher {
             };
             let last = *last;
             let now = Instant::now();
-            for (number, record) in deferred.divert(records).await? {
+            // One that was damaged meanwhile has no bytes, and is set aside.
+            let whole = records.into_iter().filter(|(_, record)| !record.is_empty());
+            for (number, record) in deferred.divert(whole.collect()).await? {
                 self.pending.add(number, record, now);
             }
             self.pending.skip(last);

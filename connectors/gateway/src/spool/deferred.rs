@@ -208,8 +208,12 @@ impl Deferred {
         let next = records
             .last()
             .map_or(folder.cursor, |(number, _)| number + 1);
-        let records = records.into_iter().map(|(_, record)| record).collect();
-        Ok((records, next))
+        // One that was damaged meanwhile has no bytes, and is set aside.
+        let whole = records
+            .into_iter()
+            .map(|(_, record)| record)
+            .filter(|record| !record.is_empty());
+        Ok((whole.collect(), next))
     }
 
     /// Marks the records before number `next` as published; true if that was all, and nothing is deferred any more.
