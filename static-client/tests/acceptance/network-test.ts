@@ -153,7 +153,7 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.dom('[data-test-open-join="Echo"]').doesNotExist();
 
     chat.openRoom('echo', 'dummy', 'direct');
-    await visit('/chat/echo/dummy');
+    await visit('/echo/dummy');
     await waitFor('[data-test-room-menu]');
     assert.dom('[data-test-start-call]').doesNotExist();
     await click('[data-test-room-menu]');
@@ -161,7 +161,7 @@ module('Acceptance | the form of a network', function (hooks) {
     assert.dom('[data-test-menu="call"]').doesNotExist();
 
     chat.openRoom('net', 'bob', 'direct');
-    await visit('/chat/net/bob');
+    await visit('/net/bob');
     await waitFor('[data-test-start-call]');
     assert.dom('[data-test-start-call]').exists();
   });
