@@ -29,24 +29,23 @@ pub(crate) struct CargoTool {
     pub(crate) wheel: Option<Wheel>,
 }
 
-/// The command line of wasm-bindgen: the very version of the crate of that name, or it refuses to work. Nobody has it built
-/// already in a package; what its other programs fetch is left out, and with it TLS.
+/// The command line of wasm-bindgen: the very version of the crate of that name, or it refuses to work.
 pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     package: "wasm-bindgen-cli",
     version: "0.2.129",
     program: "wasm-bindgen",
-    flags: &["--bin=wasm-bindgen", "--no-default-features"],
+    flags: &[],
     measured: false,
     minutes: 2,
     wheel: None,
 };
 
-/// What wraps a Worker. It is nowhere built already, either.
+/// What wraps a Worker.
 pub(crate) const WORKER_BUILD: CargoTool = CargoTool {
     package: "worker-build",
     version: "0.8.7",
     program: "worker-build",
-    flags: &["--bin=worker-build"],
+    flags: &[],
     measured: false,
     minutes: 3,
     wheel: None,
