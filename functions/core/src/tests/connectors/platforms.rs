@@ -95,7 +95,7 @@ fn a_channel_without_a_sign_has_its_archive_and_no_address_of_irc() {
     assert_eq!(left.json(), json!({"stored": 1}));
     assert_eq!(api("GET").json()["channels"], json!([]));
 
-    let hook = json!({"source": "generic", "connection": connection["id"], "channel": "lobby"});
+    let hook = json!({"source": "json", "connection": connection["id"], "channel": "lobby"});
     let hook = other.api("/api/hooks", hook);
     assert_eq!(hook.status, 201, "{hook:?}");
 }
@@ -120,7 +120,7 @@ fn what_a_platform_cannot_do_is_refused_in_one_sentence() {
             json!({"target": "x", "connection": connection}),
         )
     };
-    let hook = json!({"source": "generic", "connection": dummy, "channel": "lobby"});
+    let hook = json!({"source": "json", "connection": dummy, "channel": "lobby"});
     for (reply, sentence) in [
         (other.api("/api/hooks", hook), "Echo has no channels"),
         (call(&dummy), "Echo has no calls"),
