@@ -106,7 +106,6 @@ export default class LifeService extends Service {
     this.preferences.reset();
     this.ui.close();
     this.ui.closeDrawer();
-    this.ui.closeMenu();
     this.ui.dismiss();
   }
 

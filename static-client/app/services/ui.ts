@@ -44,8 +44,8 @@ interface Transition {
 const waiter = buildWaiter('subspace:history');
 
 /**
- * What is open on the screen. A dialog, a drawer or a menu has an entry of its own in the browser's history, so the
- * button Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
+ * What is open on the screen. A dialog or a drawer has an entry of its own in the browser's history, so the button
+ * Back, which a telephone has at hand, closes it first; a page that is opened from it takes over that entry. What is
  * closed by hand takes its entry away by going back, which the browser does in its own time and which would undo a
  * change of the page that comes meanwhile: that one waits.
  */
@@ -55,8 +55,6 @@ export default class UiService extends Service {
   @tracked dialog: Dialog | undefined;
   /** The drawer that is open on a narrow screen. */
   @tracked drawer: 'navigation' | 'members' | undefined;
-  /** The key of the room whose menu is open. */
-  @tracked menu: string | undefined;
   /** The member list on a wide screen. */
   @tracked membersShown = true;
   /** Said to screen readers. */
@@ -86,7 +84,6 @@ export default class UiService extends Service {
   };
 
   openDrawer = (drawer: 'navigation' | 'members') => {
-    this.menu = undefined;
     this.drawer = this.drawer === drawer ? undefined : drawer;
     if (this.drawer) this.#enter();
     else this.#leave();
@@ -98,29 +95,13 @@ export default class UiService extends Service {
     this.#leave();
   };
 
-  toggleMenu = (key: string) => {
-    if (this.menu === key) {
-      this.closeMenu();
-      return;
-    }
-    this.menu = key;
-    this.#enter();
-  };
-
-  closeMenu = () => {
-    if (!this.menu) return;
-    this.menu = undefined;
-    this.#leave();
-  };
-
   get #isOpen(): boolean {
-    return Boolean(this.dialog ?? this.drawer ?? this.menu);
+    return Boolean(this.dialog ?? this.drawer);
   }
 
   #shut() {
     this.dialog = undefined;
     this.drawer = undefined;
-    this.menu = undefined;
   }
 
   announce(text: string) {
