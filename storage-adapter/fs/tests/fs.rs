@@ -127,6 +127,9 @@ async fn of_many_that_are_deleted_one_that_cannot_be_stops_no_other() {
     }
     let keys = ["a/1", "a/../1", "none", "b/2"].map(str::to_owned);
     let deleted = store.delete_many(&keys).await;
-    assert!(matches!(deleted, Err(StoreError::Refused(_))), "{deleted:?}");
+    assert!(
+        matches!(deleted, Err(StoreError::Refused(_))),
+        "{deleted:?}"
+    );
     assert_eq!(store.list("", None).await.unwrap(), []);
 }
