@@ -5,6 +5,7 @@ mod clock;
 mod credentials;
 mod descriptor;
 mod gate;
+mod io_words;
 mod options;
 mod own_server;
 mod platform;

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::clock::now;
 use crate::gate::Gate;
+use crate::io_words::words;
 use crate::own_server::OwnServer;
 use crate::session::{Action, Clock, Session};
 use crate::{AddressPolicy, Settings, tls};
@@ -353,15 +354,6 @@ async fn connect(
                 CONNECT_TIMEOUT.as_secs()
             ))
         })
-}
-
-/// Says what went wrong, without the number that the operating system has for it.
-pub(crate) fn words(error: &std::io::Error) -> String {
-    if error.raw_os_error().is_some() {
-        error.kind().to_string()
-    } else {
-        error.to_string()
-    }
 }
 
 /// Says why a server could not be connected to.

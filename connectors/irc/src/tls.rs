@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ClientConfig};
 
-use crate::shell::words;
+use crate::io_words::words;
 
 /// Makes the configuration: the system's roots and those that were added.
 pub(crate) fn client_config(
