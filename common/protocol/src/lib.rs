@@ -37,6 +37,8 @@ mod ticket;
 mod time;
 mod token;
 mod views;
+mod windows_1252;
+mod work;
 
 pub use account::{
     AccountName, ArchiveState, ArchiveToken, ArchiveView, Connection, ConnectionId, GrantKind,
@@ -100,3 +102,4 @@ pub use views::{
     MailAddressView, MovePhase, MoveView, NotificationsView, PlaceView, ServerInfo, StoreTested,
     StoreView,
 };
+pub use windows_1252::windows_1252;

@@ -3,19 +3,10 @@
 
 use std::borrow::Cow;
 
+use protocol::windows_1252;
+
 use crate::work::look;
 use crate::{Call, Unreadable};
-
-/// What Windows-1252 has where ISO-8859-1 has control characters, from 0x80.
-const WINDOWS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
-
-fn western(byte: &u8) -> char {
-    let place = usize::from(byte.wrapping_sub(0x80));
-    WINDOWS
-        .chars()
-        .nth(place)
-        .unwrap_or_else(|| char::from(*byte))
-}
 
 /// Reads UTF-8; bytes in it that are none are Windows-1252, of which every byte is something.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -26,7 +17,7 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(western));
+        out.extend(chunk.invalid().iter().copied().map(windows_1252));
     }
     out.into()
 }
@@ -49,7 +40,7 @@ pub(crate) fn body<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Unreadable> {
     } else {
         match label.as_str() {
             "iso-8859-1" | "iso8859-1" | "latin1" | "windows-1252" | "cp1252" => {
-                body.iter().map(western).collect()
+                body.iter().copied().map(windows_1252).collect()
             }
             "" | "utf-8" | "utf8" | "us-ascii" | "ascii" => return Ok(body.into()),
             // What it has is the same in all of them, but for those that switch by an escape.

@@ -147,7 +147,7 @@ fn same(given: &str, secret: &str) -> bool {
 }
 
 fn sha256_fits(key: &[u8], parts: &[&[u8]], hexadecimal: &str) -> bool {
-    let Some(given) = unhex(hexadecimal) else {
+    let Some(given) = protocol::from_hex(hexadecimal.trim()) else {
         return false;
     };
     sha256(key, parts).is_some_and(|mac| mac.verify_slice(&given).is_ok())
@@ -160,17 +160,6 @@ fn sha256(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
         mac.update(part);
     }
     Some(mac)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = text.trim().as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect()
 }
 
 /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>

@@ -79,16 +79,15 @@ impl Settings {
     /// Returns the variables that configure the functions so.
     #[must_use]
     pub fn variables(&self, origin: &str) -> Vec<(&'static str, String)> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let connectors = json!([{
             "id": CONNECTOR,
             "url": "http://127.0.0.1:1",
             "platforms": ["irc"],
-            "key": hex(KEY),
+            "key": protocol::hex(KEY),
         }]);
         let mut variables = vec![
             ("SUBSPACE_ORIGIN", origin.to_owned()),
-            ("SUBSPACE_MASTER_KEY", hex(&[7; 32])),
+            ("SUBSPACE_MASTER_KEY", protocol::hex(&[7; 32])),
             ("SUBSPACE_SETUP_TOKEN", SETUP.to_owned()),
             ("SUBSPACE_CONNECTORS", connectors.to_string()),
         ];

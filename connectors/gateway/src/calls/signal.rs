@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn twice_the_signal_is_twice_the_work() {
-        let steps = |data: &Value| crate::work::count(|| drop(Signal::read(data)));
+        let steps = |data: &Value| crate::work::steps_of(|| drop(Signal::read(data))).0;
         for line in ["m=video 9 X 96", "a=candidate:1", "a=x", "", "\n", "m="] {
             let (one, two) = (steps(&offer(line, 2_000)), steps(&offer(line, 4_000)));
             assert!(one >= 2_000 && two <= 2 * one, "{line:?}: {one} and {two}");

@@ -128,7 +128,7 @@ impl Isupport {
     #[must_use]
     pub fn ranks(&self) -> Vec<(char, char)> {
         let told = self.get("PREFIX").unwrap_or(PREFIX);
-        work::count(told.len());
+        work::look(told.len());
         if told.is_empty() {
             return Vec::new();
         }
@@ -142,7 +142,7 @@ impl Isupport {
             return ModeKind::Rank;
         }
         let groups = self.get("CHANMODES").unwrap_or("beI,k,l,imnpst");
-        work::count(groups.len());
+        work::look(groups.len());
         match groups.split(',').position(|group| group.contains(mode)) {
             Some(0) => ModeKind::List,
             Some(1) => ModeKind::Always,
@@ -269,7 +269,7 @@ mod tests {
                 &*format!("CHANMODES={modes},{modes}"),
             ]);
             let params = [format!("+{modes}")];
-            work::of(|| assert_eq!(crate::parse_modes(&isupport, &params).len(), count))
+            work::steps_of(|| assert_eq!(crate::parse_modes(&isupport, &params).len(), count)).0
         };
         for count in [50, 200, 1000] {
             assert!(work(2 * count) <= 2 * work(count) + 4 * MAX_VALUE * count);

@@ -143,7 +143,7 @@ impl Message {
         Self::parse(
             &line
                 .iter()
-                .map(|&byte| windows_1252(byte))
+                .map(|&byte| protocol::windows_1252(byte))
                 .collect::<String>(),
         )
     }
@@ -153,19 +153,6 @@ impl Message {
     pub fn param(&self, index: usize) -> &str {
         self.params.get(index).map_or("", String::as_str)
     }
-}
-
-/// Windows-1252, as browsers read what is called Latin-1 (WHATWG, Encoding): people write quotation marks and euro signs
-/// where Latin-1 has control characters.
-fn windows_1252(byte: u8) -> char {
-    const OTHERS: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
-    ];
-    let other = byte.checked_sub(0x80).map(usize::from);
-    let other = other.and_then(|index| OTHERS.get(index));
-    other.copied().unwrap_or_else(|| char::from(byte))
 }
 
 impl fmt::Display for Message {

@@ -21,7 +21,7 @@ impl Tags {
             if key.is_empty() {
                 continue;
             }
-            work::count(1);
+            work::look(1);
             let value = unescape(value);
             match places.get(key).and_then(|&place| tags.get_mut(place)) {
                 Some(tag) => tag.1 = value,
@@ -46,7 +46,7 @@ impl Tags {
     /// Sets a tag, in its place if it is there already.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
-        work::count(self.0.len());
+        work::look(self.0.len());
         match self.0.iter_mut().find(|(name, _)| *name == key) {
             Some(tag) => tag.1 = value,
             None => self.0.push((key, value)),
@@ -132,7 +132,7 @@ mod tests {
     fn twice_the_tags_cost_twice_the_work() {
         let work = |count: usize| {
             let text: String = (0..count).map(|n| format!("k{n}=v;k{n};")).collect();
-            work::of(|| assert_eq!(Tags::parse(&text).iter().count(), count))
+            work::steps_of(|| assert_eq!(Tags::parse(&text).iter().count(), count)).0
         };
         assert!(work(2000) <= 2 * work(1000) + 100);
     }

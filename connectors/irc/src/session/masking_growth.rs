@@ -1,7 +1,7 @@
 //! Eight times the text is about eight times the work for what hides secrets, not sixty-four times.
 
 use super::masking::masked;
-use super::masking_work::count;
+use super::masking_work::steps_of;
 
 #[test]
 fn eight_times_the_text_is_no_square_of_the_work() {
@@ -37,7 +37,7 @@ fn eight_times_the_text_is_no_square_of_the_work() {
     ] {
         let [one, eight] = [FEW, 8 * FEW].map(|times| {
             let text = part.repeat(times);
-            let looked = count(|| drop(masked(&text)));
+            let looked = steps_of(|| drop(masked(&text))).0;
             assert!(looked >= text.len(), "{part:?}: what is there is looked at");
             looked
         });

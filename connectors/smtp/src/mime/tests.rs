@@ -313,7 +313,7 @@ fn twice_the_mail_is_twice_the_work() {
             let work = |count: usize| {
                 let mail = shape(&unit.repeat(count));
                 // Over a bound is an answer too.
-                work::count(|| drop(super::read(mail.as_bytes())))
+                work::steps_of(|| drop(super::read(mail.as_bytes()))).0
             };
             let (once, twice) = (work(1_000), work(2_000));
             assert!(

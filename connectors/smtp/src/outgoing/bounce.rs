@@ -70,7 +70,7 @@ fn failed(block: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::failure;
-    use crate::mime::work::count;
+    use crate::mime::work::steps_of;
 
     fn report(action: &str, status: &str) -> String {
         // The form of RFC 3464, appendix D.
@@ -110,12 +110,13 @@ mod tests {
             "=",
         ] {
             let steps =
-                |times: usize| count(|| drop(failure(report(&unit.repeat(times)).as_bytes())));
+                |times: usize| steps_of(|| drop(failure(report(&unit.repeat(times)).as_bytes()))).0;
             let (one, two) = (steps(2_000), steps(4_000));
             assert!(two <= 2 * one + 1_000, "{unit:?}: {one} and {two}");
         }
         let unit = "--x\r\nContent-Type: message/delivery-status\r\n\r\nAction: x\r\n\r\n";
-        let steps = |times: usize| count(|| drop(failure(parts(&unit.repeat(times)).as_bytes())));
+        let steps =
+            |times: usize| steps_of(|| drop(failure(parts(&unit.repeat(times)).as_bytes()))).0;
         let (one, two) = (steps(300), steps(600));
         assert!(two <= 2 * one + 1_000, "{one} and {two}");
     }

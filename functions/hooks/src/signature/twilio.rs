@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::{SignatureError, fits, given, unhex};
+use super::{SignatureError, fits, given};
 use crate::work::look;
 use crate::{Call, form};
 
@@ -92,9 +92,9 @@ fn body_fits(call: &Call<'_>) -> bool {
         return true;
     }
     let digest: [u8; 32] = Sha256::digest(call.body).into();
-    form(call.query.as_bytes())
-        .iter()
-        .any(|(name, value)| name == "bodySHA256" && unhex(value).as_deref() == Some(&digest))
+    form(call.query.as_bytes()).iter().any(|(name, value)| {
+        name == "bodySHA256" && protocol::from_hex(value.trim()).as_deref() == Some(&digest)
+    })
 }
 
 #[cfg(test)]

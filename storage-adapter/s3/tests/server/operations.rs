@@ -10,11 +10,7 @@ use super::{Abilities, Answer, BUCKET, State, Stored, Upload};
 
 /// A digest of the bytes, as MD5 on AWS: the same bytes have the same ETag.
 fn digest(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    protocol::hex(&Sha256::digest(bytes)[..16])
 }
 
 fn quoted(etag: &str) -> String {

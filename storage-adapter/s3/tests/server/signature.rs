@@ -4,13 +4,10 @@
 use hmac::{Hmac, KeyInit, Mac};
 use http::StatusCode;
 use http::request::Parts;
+use protocol::hex;
 use sha2::{Digest, Sha256};
 
 use super::{Answer, KEY_ID, REGION, SECRET};
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn sign(key: &[u8], text: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();

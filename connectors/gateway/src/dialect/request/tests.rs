@@ -172,13 +172,13 @@ fn twice_the_request_is_twice_the_work() {
     for (which, ask) in asks.into_iter().enumerate() {
         let steps = |n: usize| {
             let asked = ask(n);
-            crate::work::count(|| drop(message(asked)))
+            crate::work::steps_of(|| drop(message(asked))).0
         };
         let (one, two) = (steps(2_000), steps(4_000));
         assert!(two <= 2 * one + 1_000, "{which}: {one} and {two}");
     }
     // What is counted is what is there.
-    let seen = crate::work::count(|| drop(message(request("object", properties(2_000)))));
+    let seen = crate::work::steps_of(|| drop(message(request("object", properties(2_000))))).0;
     assert!(seen >= 2_000, "{seen}");
 }
 
