@@ -108,8 +108,7 @@ impl Files {
 
     /// How many bytes documents may take now; none if the disk does not say.
     pub(crate) fn room(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(&self.root).ok()?;
-        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        let free = Disk::default().space(&self.root)?.free;
         Some(free.saturating_sub(self.reserve))
     }
 
