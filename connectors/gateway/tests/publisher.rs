@@ -10,7 +10,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::functions::{Failure, Functions, ID, KEY};
+use common::functions::{Failure, Functions, ID, KEY, State};
 use connector_kit::FunctionsClient;
 use gateway::{Publisher, PublisherConfig, Spool, SpoolConfig};
 use protocol::{ArchiveMessage, ArchiveTarget, Event, EventBody, MessageType};
@@ -323,11 +323,14 @@ async fn an_account_that_the_functions_cannot_serve_waits_alone() {
     task.await.unwrap();
 }
 
-#[tokio::test]
-async fn while_the_functions_can_serve_nobody_nothing_is_taken_apart() {
+/// Whom the events of the next two tests are of.
+const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
+
+/// Nothing is held back or set aside while nobody is served, and all is published once everybody is.
+async fn nothing_is_lost_while(break_them: fn(&mut State), mend: fn(&mut State)) {
     let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
-    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
-    functions.state.lock().unwrap().unavailable = (0..3).map(|n| whose(n).to_owned()).collect();
+    break_them(&mut functions.state.lock().unwrap());
+    let whose = |n: usize| EVERYBODY[n % EVERYBODY.len()];
     let mut events: Vec<Event> = (0..30).map(|n| event_of(whose(n), n)).collect();
     events.insert(5, joined("carol", "joined"));
     let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
@@ -340,12 +343,21 @@ async fn while_the_functions_can_serve_nobody_nothing_is_taken_apart() {
     .await;
     assert_eq!(spool.cursor(), 0);
     assert!(!dir.path().join("aside").exists() && !dir.path().join("held").exists());
-    functions.state.lock().unwrap().unavailable.clear();
+    mend(&mut functions.state.lock().unwrap());
     common::until("all published", || spool.cursor() == 31).await;
     assert_eq!(functions.stored().len(), 31);
     assert!(!dir.path().join("aside").exists());
     closing.send_replace(true);
     task.await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_functions_can_serve_nobody_nothing_is_taken_apart() {
+    nothing_is_lost_while(
+        |state| state.unavailable = EVERYBODY.map(str::to_owned).into(),
+        |state| state.unavailable.clear(),
+    )
+    .await;
 }
 
 fn joined(account: &str, id: &str) -> Event {
@@ -416,25 +428,5 @@ async fn an_event_on_which_the_functions_never_answer_is_set_aside_and_no_other(
 
 #[tokio::test]
 async fn while_the_functions_answer_nobody_nothing_is_set_aside() {
-    let (functions, dir) = (Functions::start().await, tempfile::tempdir().unwrap());
-    functions.state.lock().unwrap().mute = true;
-    let whose = |n: usize| ["alice", "bob", "carol"][n % 3];
-    let mut events: Vec<Event> = (0..30).map(|n| event_of(whose(n), n)).collect();
-    events.insert(5, joined("carol", "joined"));
-    let spool = Spool::open(dir.path(), SPOOL, |_, _| {}).unwrap();
-    let (closing, task) = publish(&spool, &functions.origin);
-    let (_, durable) = spool.append(&events).unwrap();
-    durable.await.unwrap();
-    common::until("it was tried often", || {
-        functions.state.lock().unwrap().requests >= 40
-    })
-    .await;
-    assert_eq!(spool.cursor(), 0);
-    assert!(!dir.path().join("aside").exists() && !dir.path().join("held").exists());
-    functions.state.lock().unwrap().mute = false;
-    common::until("all published", || spool.cursor() == 31).await;
-    assert_eq!(functions.stored().len(), 31);
-    assert!(!dir.path().join("aside").exists());
-    closing.send_replace(true);
-    task.await.unwrap();
+    nothing_is_lost_while(|state| state.mute = true, |state| state.mute = false).await;
 }
