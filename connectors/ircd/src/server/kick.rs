@@ -6,7 +6,7 @@ use protocol::FoldedName;
 use super::client::UserId;
 use super::outbox::When;
 use super::reply::Reply;
-use super::welcome::MAX_TARGETS;
+use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 
 impl Server {
@@ -17,11 +17,7 @@ impl Server {
         };
         let (names, nicks) = (list(message.param(0)), list(message.param(1)));
         if nicks.len() > MAX_TARGETS {
-            let text = format!("Too many nicknames: at most {MAX_TARGETS} at once");
-            return self.reply(
-                id,
-                Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(1), &text]),
-            );
+            return self.reply(id, too_many_targets(message.param(1), "nicknames"));
         }
         let pairs: Vec<(&String, &String)> = match names.as_slice() {
             [one] => nicks.iter().map(|nick| (one, nick)).collect(),

@@ -8,7 +8,7 @@ use super::deliver::Event;
 use super::outbox::When;
 use super::relaymsg::relayed;
 use super::reply::{LINE, Reply, wire};
-use super::welcome::MAX_TARGETS;
+use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 use crate::record::{Body, Stored};
 
@@ -52,8 +52,7 @@ impl Server {
             .filter(|target| !target.is_empty())
             .collect();
         if targets.len() > MAX_TARGETS {
-            let text = format!("Too many recipients: at most {MAX_TARGETS} at once");
-            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]);
+            let reply = too_many_targets(message.param(0), "recipients");
             return self.refuse_message(id, command, reply);
         }
         // Typing need not wait; of several recipients only those known already are found.

@@ -6,7 +6,7 @@ use protocol::FoldedName;
 use super::caps::Caps;
 use super::client::UserId;
 use super::reply::Reply;
-use super::welcome::MAX_TARGETS;
+use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 
 /// Bytes of nicknames in one RPL_NAMREPLY: leaves room for the names of server, client and channel.
@@ -25,9 +25,7 @@ impl Server {
         }
         let asked: Vec<&str> = message.param(0).split(',').collect();
         if asked.len() > MAX_TARGETS {
-            let text = format!("Too many channels: at most {MAX_TARGETS} at once");
-            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [message.param(0), &text]);
-            return self.reply(id, reply);
+            return self.reply(id, too_many_targets(message.param(0), "channels"));
         }
         for name in asked {
             let key = names::fold(name);

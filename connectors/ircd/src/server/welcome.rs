@@ -17,6 +17,12 @@ const TOKENS_PER_LINE: usize = 13;
 /// Targets of one PRIVMSG, NOTICE or TAGMSG, and of KICK, WHOIS and NAMES.
 pub(super) const MAX_TARGETS: usize = 4;
 
+/// Refuses a command that names more of something than [`MAX_TARGETS`].
+pub(super) fn too_many_targets(asked: &str, what: &str) -> Reply {
+    let text = format!("Too many {what}: at most {MAX_TARGETS} at once");
+    Reply::new(numeric::ERR_TOOMANYTARGETS, [asked, &text])
+}
+
 /// Mode changes with parameter in one MODE command.
 pub(super) const MAX_MODES: usize = 6;
 

@@ -4,7 +4,7 @@ use irc_codec::{Message, numeric};
 
 use super::client::{User, UserId};
 use super::reply::Reply;
-use super::welcome::MAX_TARGETS;
+use super::welcome::{MAX_TARGETS, too_many_targets};
 use super::{ClientId, Server, names};
 
 /// Users that WHOWAS remembers.
@@ -37,9 +37,7 @@ impl Server {
         }
         let asked: Vec<&str> = nicks.split(',').filter(|nick| !nick.is_empty()).collect();
         if asked.len() > MAX_TARGETS {
-            let text = format!("Too many nicknames: at most {MAX_TARGETS} at once");
-            let reply = Reply::new(numeric::ERR_TOOMANYTARGETS, [nicks, &text]);
-            return self.reply(id, reply);
+            return self.reply(id, too_many_targets(nicks, "nicknames"));
         }
         for nick in asked {
             match self.nicks.get(&names::fold(nick)) {

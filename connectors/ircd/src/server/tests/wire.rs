@@ -244,6 +244,8 @@ fn queries_are_answered_as_modern_irc_has_them() {
     for (line, answer) in [
         ("WHOIS", " 431 alice :"),
         ("WHOIS irc.subspace.local :", " 431 alice :"),
+        ("WHOIS a,b,c,d,e", " 407 alice a,b,c,d,e :"),
+        ("NAMES #a,#b,#c,#d,#e", " 407 alice #a,#b,#c,#d,#e :"),
         ("HELP nonsense", " 524 alice nonsense :"),
         ("HELP :of all things", " 524 alice * :"),
     ] {
