@@ -310,6 +310,19 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_fails_says_why() {
+        let alert = json!({"status": "firing", "labels": {"alertname": "DatasourceError", "rulename": "HighCPU"},
+            "annotations": {"Error": "failed to execute query [A]: context deadline exceeded"},
+            "generatorURL": "https://g.example/r"});
+        assert_eq!(
+            grafana(&json!({"status": "firing", "alerts": [alert]})).lines,
+            [
+                "[Grafana] [FIRING] HighCPU: the source fails: failed to execute query [A]: context deadline exceeded https://g.example/r"
+            ]
+        );
+    }
+
+    #[test]
     fn kubernetes_says_where_and_how_bad() {
         let alert = |pod: &str| {
             json!({"status": "firing", "labels": {"alertname": "KubePodCrashLooping", "namespace": "prod", "pod": pod,
