@@ -6,7 +6,6 @@ use gateway::Audience;
 use irc_codec::Message;
 use protocol::{ActivityObject, Assignment, Backoff, Connection, ConnectionStatus};
 
-use super::sasl::Sasl;
 use super::{Action, Link, Session, Wanted};
 use crate::record::Record as _;
 
@@ -356,12 +355,14 @@ impl Session {
     pub(super) fn report_online(&mut self) {
         let mut sentence = format!("Connected to {} as {}.", self.server(), self.link.nick);
         if self.link.held {
-            sentence.push_str(match self.link.sasl {
-                Sasl::Refused => {
-                    " Your sign-in was refused, and your channels wait for it: check the password in the settings."
+            match &self.link.refusal {
+                Some(why) => sentence.push_str(&format!(
+                    " {why} Your channels wait until you are signed in."
+                )),
+                None => {
+                    sentence.push_str(" It offers no sign-in, and your channels wait for that.")
                 }
-                _ => " It offers no sign-in, and your channels wait for that.",
-            });
+            }
         }
         if self.regain_ended() {
             let nick = &self.assignment.connection.nick;

@@ -120,6 +120,8 @@ struct Link {
     account: Option<String>,
     /// Whether channels wait because the server accepted us without the sign-in that the account asks for.
     held: bool,
+    /// Why it let us in without, if it refused the sign-in.
+    refusal: Option<String>,
     /// When to check whether the server offers it now.
     check_sign_in_at: Option<Duration>,
     user: Option<String>,

@@ -161,6 +161,9 @@ impl Session {
             if self.link.held {
                 let wait = self.refused_wait();
                 self.link.check_sign_in_at = Some(self.now.elapsed + wait);
+                // Whoever comes later reads why as well.
+                self.link.refusal = Some(sentence.to_owned());
+                self.report_online();
             }
             self.trouble(None, sentence);
         } else {

@@ -232,6 +232,38 @@ fn services_that_come_back_without_a_word_are_found() {
 }
 
 #[test]
+fn why_channels_wait_is_told_to_whoever_comes_later_too() {
+    let mut story = Story::new(with_password());
+    story.connect();
+    story.server(":irc.test CAP * LS :batch");
+    story.welcome("alice", "CHANTYPES=#");
+    assert!(story.state().1.contains("It offers no sign-in"));
+    story.pass(Duration::from_secs(60));
+    story.server(":irc.test CAP alice LS :sasl=PLAIN");
+    story.server(":irc.test CAP alice ACK :sasl");
+    story.server("AUTHENTICATE +");
+    story.server(":irc.test 904 alice :SASL authentication failed");
+    let (status, sentence) = story.state();
+    assert_eq!(status, "online");
+    assert!(
+        sentence.contains("refused the password of alice")
+            && sentence.contains("Your channels wait")
+            && !sentence.contains("offers no sign-in"),
+        "{sentence}"
+    );
+    // So it is of one that offers other ways only.
+    let mut story = Story::new(with_password());
+    story.connect();
+    story.server(":irc.test CAP * LS :batch");
+    story.welcome("alice", "CHANTYPES=#");
+    story.pass(Duration::from_secs(60));
+    story.server(":irc.test CAP alice LS :sasl=EXTERNAL");
+    story.server(":irc.test CAP alice ACK :sasl");
+    let (_, sentence) = story.state();
+    assert!(sentence.contains("PLAIN"), "{sentence}");
+}
+
+#[test]
 fn joining_without_the_account_is_the_persons_choice() {
     let mut record = with_password();
     record.connection.set("without_account", true);
