@@ -46,6 +46,7 @@ pub(crate) fn check(places: &Places) -> Result<()> {
         bail!("git lists no files, so nothing was checked");
     }
     broken.extend(arrows::check(&files));
+    broken.extend(logs::missing(&files));
     for line in &broken {
         say(format_args!("    {line}"));
     }
