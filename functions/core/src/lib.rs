@@ -1,13 +1,13 @@
 //! The functions of Subspace: every HTTP handler, pure over [`http::Request`] and
 //! [`storage_adapter::ObjectStore`].
 //!
-//! [`Functions::handle`] answers one request. It knows no socket, clock, environment or runtime:
-//! time, randomness and waiting come from the [`Host`]. The same code
-//! runs natively and at the edge; entry packages only translate. The interface is `functions/API.md`.
+//! [`Functions::handle`] handles one request. It uses no socket, clock, environment or runtime: time, randomness and
+//! waiting come from the [`Host`]. The same code runs natively and at the edge; entry packages only translate. The
+//! interface is `functions/API.md`.
 //!
-//! Counters against guessing ([`ClientAddress`]) live in the process natively, which is the whole installation, and in the
-//! store at the edge, where there are many instances. Caches are always revalidated against the
-//! store, so they never decide what is true.
+//! Counters against guessing ([`ClientAddress`]) are kept in the process natively, where it is the whole installation,
+//! and in the store at the edge, where there are many instances. Caches are always revalidated against the store, which
+//! alone is authoritative.
 
 mod chat;
 mod connectors;
@@ -85,7 +85,7 @@ impl<S, H> std::fmt::Debug for Functions<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Makes the handlers; does not touch the store.
+    /// Creates the handlers; does not touch the store.
     #[must_use]
     pub fn new(storage: Storage<S, H>, config: Config) -> Self {
         let kernel = Arc::new(Kernel::new(storage, config));
@@ -122,7 +122,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.kernel.storage()
     }
 
-    /// Returns how many records could not be read when they were looked at last.
+    /// Returns how many records could not be read at the last attempt.
     pub fn damaged_records(&self) -> usize {
         self.kernel.damaged_records()
     }
@@ -142,7 +142,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         &self.files
     }
 
-    /// Returns what concerns all domains: maintenance, and the removal of an account.
+    /// Returns the operations across all domains: maintenance, and the removal of an account.
     pub fn lifecycle(&self) -> &Lifecycle<S, H> {
         &self.lifecycle
     }

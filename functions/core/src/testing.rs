@@ -1,4 +1,4 @@
-//! What unit tests need: a store in memory, a host with a clock that is set by hand, requests.
+//! Support for unit tests: a store in memory, a host with a manually set clock, requests.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -26,7 +26,7 @@ use crate::kernel::config::ConnectorKind;
 use crate::kernel::config::DefaultNetwork;
 use crate::kernel::guard::ClientAddress;
 
-/// Runs a future to its end; nothing in these tests waits for anything outside.
+/// Runs a future to completion; nothing in these tests waits for external events.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
@@ -38,7 +38,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     panic!("the future does not come to an end");
 }
 
-/// What other servers answer.
+/// The responses of other servers.
 type Network = Box<
     dyn FnMut(Request<Bytes>) -> Result<http::Response<Bytes>, crate::kernel::host::FetchError>
         + Send,
@@ -51,13 +51,13 @@ pub(crate) struct TestHost {
     pub(crate) fetches: AtomicU64,
     /// Without it there is no network.
     pub(crate) network: Mutex<Option<Network>>,
-    /// What the operator was told of damaged records.
+    /// Damaged records reported to the operator.
     pub(crate) damaged: Mutex<Vec<String>>,
-    /// What the operator was told of the store.
+    /// Store errors reported to the operator.
     pub(crate) troubles: Mutex<Vec<String>>,
     /// Whether waiting takes time.
     pub(crate) time_passes: AtomicBool,
-    /// Buckets that accounts may have of their own, by name; another one cannot be reached.
+    /// Buckets that accounts may use, by name; any other one cannot be reached.
     pub(crate) buckets: Mutex<HashMap<String, Arc<MemoryStore>>>,
 }
 
@@ -118,7 +118,7 @@ impl storage_adapter::Host for TestHost {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        // splitmix64: different every time, the same in every run.
+        // splitmix64: different values each time, the same in every run.
         for byte in bytes {
             let mut z = self
                 .random
@@ -135,7 +135,7 @@ impl storage_adapter::Host for TestHost {
         }
         self.advance(i64::try_from(millis).unwrap());
         let mut waited = false;
-        // Others go first. Who is polled by a set of futures is polled again only if it was woken.
+        // Lets others go first. Within a set of futures, only a woken one is polled again.
         std::future::poll_fn(|context| {
             if std::mem::replace(&mut waited, true) {
                 return Poll::Ready(());
@@ -147,7 +147,7 @@ impl storage_adapter::Host for TestHost {
     }
 }
 
-/// Lets others go first so many times.
+/// Lets others go first this many times.
 pub(crate) async fn wait(mut times: usize) {
     std::future::poll_fn(|context| {
         let Some(left) = times.checked_sub(1) else {
@@ -167,7 +167,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const SETUP: &str = "set-up-token";
 pub(crate) const KEY: &[u8] = b"connector-key";
 
-/// The id of the connector of a kind in these tests; all have the same [`KEY`].
+/// The id of these tests' connector of a kind; all have the same [`KEY`].
 pub(crate) const fn kind_of(kind: ConnectorKind) -> &'static str {
     match kind {
         ConnectorKind::Gateway => "irc-1",
@@ -176,7 +176,7 @@ pub(crate) const fn kind_of(kind: ConnectorKind) -> &'static str {
     }
 }
 
-/// Makes functions over an empty store, at 2026-01-15T10:00:00Z.
+/// Creates functions over an empty store, at 2026-01-15T10:00:00Z.
 pub(crate) fn functions() -> TestFunctions {
     functions_with(|_| {})
 }
@@ -227,7 +227,7 @@ pub(crate) fn functions_with(change: impl FnOnce(&mut Config)) -> TestFunctions 
     )
 }
 
-/// What a gateway is to say: a line of a webhook in a channel of alice's.
+/// A task for a gateway: a line of a webhook in a channel of alice's.
 pub(crate) fn say(line: &str) -> OutboxTask {
     OutboxTask::Say(Say {
         account: "alice".parse().unwrap(),
@@ -240,7 +240,7 @@ pub(crate) fn say(line: &str) -> OutboxTask {
     })
 }
 
-/// An answer that was read to its end.
+/// A response, read completely.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -263,7 +263,7 @@ impl Reply {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// Returns the sentence of a problem.
+    /// Returns the detail of a problem.
     pub(crate) fn detail(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.json();
@@ -281,7 +281,7 @@ impl TestFunctions {
         self.kernel.storage().store()
     }
 
-    /// Makes a bucket that accounts can have of their own.
+    /// Creates a bucket that accounts can use as their own.
     pub(crate) fn add_bucket(&self, name: &str) -> Arc<MemoryStore> {
         let store = Arc::new(MemoryStore::new().with_digests());
         let mut buckets = self.host().buckets.lock().unwrap();
@@ -289,7 +289,7 @@ impl TestFunctions {
         store
     }
 
-    /// Lets every request to the store fail, or none.
+    /// Makes every request to the store fail, or none.
     pub(crate) fn set_down(&self, down: bool) {
         self.memory().set_faults(Faults {
             refuse: if down { 100 } else { 0 },
@@ -297,7 +297,7 @@ impl TestFunctions {
         });
     }
 
-    /// Returns all bytes of all objects, to look for secrets.
+    /// Returns all bytes of all objects, to search them for secrets.
     pub(crate) fn dump(&self) -> String {
         let mut text = String::new();
         for key in self.memory().keys() {
@@ -320,7 +320,7 @@ impl TestFunctions {
         self.request_from(client, method, target, headers, body)
     }
 
-    /// Sends a request from elsewhere.
+    /// Sends a request from another address.
     pub(crate) fn request_from(
         &self,
         client: ClientAddress,
@@ -344,7 +344,7 @@ impl TestFunctions {
         }
     }
 
-    /// Sends what the connector `id` signs now.
+    /// Sends a request signed by the connector `id`.
     pub(crate) fn signed(
         &self,
         id: &str,
@@ -383,7 +383,7 @@ impl TestFunctions {
         self.request(method, target, &[("authorization", &bearer)], body)
     }
 
-    /// Makes an account; returns the token of its session.
+    /// Creates an account; returns the token of its session.
     pub(crate) fn sign_up(&self, name: &str) -> String {
         block_on(
             self.identity
@@ -400,7 +400,7 @@ impl TestFunctions {
         reply.json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a token of an app.
+    /// Creates an app's token.
     pub(crate) fn grant(&self, account: &str, scopes: &str) -> String {
         let account = account.parse().unwrap();
         block_on(

@@ -1,6 +1,6 @@
 // Written by `cargo xtask generate` from the functions' table of routes; not to be edited.
 
-/** Every request of a browser that the functions take. */
+/** Every request of a browser that the functions accept. */
 export type Route =
   | 'GET /api'
   | 'POST /api/accounts'

@@ -1,4 +1,4 @@
-//! `/api/archive`: the external storage of the account's chat archives. Its token is sealed.
+//! `/api/archive`: the external storage of the account's chat archives. Its token is stored encrypted.
 
 use crate::kernel::records::{AccountRecord, ArchivePlace};
 use http::StatusCode;
@@ -18,7 +18,7 @@ use crate::kernel::request::{Member, answer, empty, json, query};
 
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
-/// How long trying a storage may take, in milliseconds.
+/// How long testing a storage may take, in milliseconds.
 const PROBE_MS: i64 = 20_000;
 
 impl From<DiscoveryError> for Failure {
@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &Member("archive", &archive)))
     }
 
-    /// `GET /api/archive/discovery?address=…`: where somebody's storage is, and where they authorise.
+    /// `GET /api/archive/discovery?address=…`: where a user's storage is, and where they authorise apps.
     pub(crate) async fn get_archive_discovery(&self, call: &Call<'_>) -> Answer {
         call.session()?;
         let address = query(call.parts, "address").ok_or_else(|| {
@@ -48,7 +48,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         ))
     }
 
-    /// `GET /api/archive/token`: what the account's own client reads the archives with.
+    /// `GET /api/archive/token`: the token with which the account's own client reads the archives.
     pub(crate) async fn get_archive_token(&self, call: &Call<'_>) -> Answer {
         let (held, record) = self.identity.session_account(call).await?;
         let place = record.archive.ok_or_else(|| {
@@ -61,7 +61,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &ArchiveToken { root, token }))
     }
 
-    /// `PUT /api/archive`: tries a storage, then keeps archives there from now on.
+    /// `PUT /api/archive`: tests a storage, then keeps archives there from now on.
     pub(crate) async fn put_archive(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let (held, record) = self.identity.session_account(call).await?;
         let wanted: NewArchivePlace = json(body).await?;
@@ -107,7 +107,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &ArchiveView::from(&place)))
     }
 
-    /// `DELETE /api/archive`: archives are kept here again from now on; what is there stays there.
+    /// `DELETE /api/archive`: archives are kept here again from now on; existing ones stay there.
     pub(crate) async fn delete_archive(&self, call: &Call<'_>) -> Answer {
         let (_, record) = self.identity.session_account(call).await?;
         self.set_archive(&record, None).await?;
@@ -131,7 +131,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             })
             .await?
             .ok_or_else(|| Failure::not_found("the account no longer exists"))?;
-        // What waits in the spools of connectors can go on.
+        // Whatever waits in the connectors' spools can be processed.
         let mut woken = Vec::new();
         for connection in self.connections(account).await? {
             if woken.contains(&connection.connector) {

@@ -1,4 +1,4 @@
-//! `/connector/assignments`: the connections that a connector keeps.
+//! `/connector/assignments`: the connections that a connector maintains.
 
 use crate::kernel::host::Host;
 use bytes::Bytes;
@@ -37,7 +37,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 continue;
             }
             let connections = match self.connections(&account).await {
-                // Nobody else's have to wait for them.
+                // Other accounts' connections need not wait for these.
                 Err(error) if error.is_own() && only.is_none() => {
                     unclear.push(account);
                     trouble.get_or_insert(error);
@@ -48,8 +48,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             read += 1;
             for mut connection in connections {
                 if connection.enabled && connection.connector == connector.id {
-                    // Whoever revokes the token replaces it. That it is gone anyway is looked at for one account, not
-                    // with a read for each of them.
+                    // Revoking the token replaces it. Whether it is gone is only checked for a single account, to avoid
+                    // one read per account.
                     if only.is_some() {
                         self.identity
                             .with_live_token(&account, &mut connection)
@@ -59,7 +59,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 }
             }
         }
-        // Nobody's of several can be read: that is the store, and no connector is to go by it.
+        // If no account of several can be read, the store itself is failing, and no connector should act on that.
         if let Some(error) = trouble
             && read == 0
             && unclear.len() > 1
@@ -73,8 +73,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &assigned))
     }
 
-    /// Opens the secret of a connection. One that was sealed with another master key is left out: to
-    /// connect without its password would show the account under a name that is not proved.
+    /// Decrypts the secret of a connection. A connection whose secret was encrypted with another master key is left
+    /// out: connecting without its password would show the account under an unauthenticated name.
     fn assignment(&self, account: &AccountName, mut connection: Connection) -> Option<Assignment> {
         if let Some(sealed) = &connection.password {
             let secret = self
@@ -90,7 +90,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         })
     }
 
-    /// `POST /connector/assignments`: remember a connection that a client brought its own credentials for.
+    /// `POST /connector/assignments`: stores a connection for which a client brought its own credentials.
     pub(crate) async fn post_assignment(&self, connector: &Connector, body: &Bytes) -> Answer {
         let Assignment {
             account,
@@ -139,7 +139,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .transpose()
     }
 
-    /// Takes over the credentials that the client used last.
+    /// Adopts the credentials that the client used last.
     async fn renew(
         &self,
         account: &AccountName,
@@ -152,7 +152,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let edited = self
             .kernel
             .edit_connection::<Connection>(account, id, |connection| {
-                // What is said of it is taken over; a flag that is not, stays.
+                // Fields that were sent are adopted; flags that were not sent stay.
                 connection.fields.retain(|_, value| value.is_boolean());
                 connection.fields.extend(wanted.fields.clone());
                 connection.password.clone_from(&sealed);
@@ -167,7 +167,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         edited.ok_or_else(|| Failure::busy("the connection was deleted just now; please try again"))
     }
 
-    /// Checks what a client has sent by way of the connector.
+    /// Validates what a client sent through the connector.
     async fn checked(
         &self,
         connector: &Connector,

@@ -1,5 +1,5 @@
-//! `/api/calls`: a call is a link; whoever opens it may join. Audio and video go from browser to browser, what they
-//! negotiate goes through a connector.
+//! `/api/calls`: a call is a link; whoever opens it may join. Audio and video go from browser to browser; the
+//! signalling goes through a connector.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -20,7 +20,7 @@ use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, parse_json};
 
-/// Owner in the token of a call; no account can have this name.
+/// The owner in the token of a call; no account can have this name.
 const OWNER: &str = "call";
 /// How long the link of a call lasts: a day.
 const CALL_MS: i64 = 24 * 60 * 60 * 1000;
@@ -37,7 +37,7 @@ struct Call {
     secret_hash: String,
     /// Who started it.
     account: AccountName,
-    /// Where its link was said, for people: `#general`.
+    /// Where its link was posted, for people: `#general`.
     target: String,
     /// Whether people without an account may join.
     guests: bool,
@@ -51,13 +51,13 @@ struct NewCall {
     target: String,
     #[serde(default)]
     guests: bool,
-    /// The connection over which the link is to be said; clients from before name none.
+    /// The connection over which the link is posted; older clients do not send it.
     connection: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 struct Join {
-    /// What a guest wants to be called.
+    /// The display name that a guest wants.
     #[serde(default)]
     name: String,
 }
@@ -111,7 +111,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::CREATED, &view))
     }
 
-    /// Checks that the link of a call can be said over a connection.
+    /// Checks that the link of a call can be posted over a connection.
     async fn must_carry_calls(&self, account: &AccountName, id: &str) -> Result<(), Failure> {
         let found = match keys::is_id(id) {
             true => self.kernel.load_connection(account, id).await?,
@@ -126,7 +126,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(platform.must_support(Feature::Calls)?)
     }
 
-    /// `GET /api/calls/<token>`, without a session: what is behind the link.
+    /// `GET /api/calls/<token>`, without a session: describes the call.
     pub(crate) async fn get_call(&self, request: &Request<'_>, token: &str) -> Answer {
         let call = self.open_call(request, token).await?;
         let view = CallAbout {
@@ -138,7 +138,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `POST /api/calls/<token>`: joins, with a session as that account, without one as a guest.
+    /// `POST /api/calls/<token>`: joins as the session's account, or as a guest without a session.
     pub(crate) async fn join_call(
         &self,
         request: &Request<'_>,
@@ -221,13 +221,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &admission))
     }
 
-    /// Returns whether the link of a call still holds.
+    /// Returns whether the link of a call is still valid.
     pub(crate) async fn call_goes_on(&self, id: &str) -> Result<bool, StoreError> {
         if !keys::is_id(id) {
             return Ok(false);
         }
         let found = match self.kernel.load::<Call>(&keys::call(id)).await {
-            // What nobody can read nobody can join.
+            // A call whose record cannot be read cannot be joined.
             Err(StoreError::Damaged(_)) => None,
             found => found?,
         };
@@ -239,7 +239,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
     }
 
-    /// `DELETE /api/calls/<token>`: whoever started it ends it, for everybody who is in it as well.
+    /// `DELETE /api/calls/<token>`: ends the call for everyone; only its starter may.
     pub(crate) async fn delete_call(&self, request: &Request<'_>, token: &str) -> Answer {
         let held = request.session()?;
         let call = self.open_call(request, token).await?;
@@ -256,7 +256,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// A guest is not called as a member is, nor as the space or a program that speaks in it, as far as one sees at a glance.
+    /// Checks that a guest's name cannot be confused, at a glance, with that of a member, of the space, or of a program
+    /// that speaks in it.
     async fn is_nobodys(&self, name: &str) -> Result<(), Failure> {
         let seen = outline(name);
         if is_speaker(name) || (!seen.is_empty() && seen == outline(&self.kernel.config().name)) {
@@ -280,12 +281,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 username: turn.username,
                 credential: turn.credential,
             }],
-            // Without one, people who reach each other directly can call.
+            // Without one, people who can reach each other directly can still call.
             Err(_) => Vec::new(),
         }
     }
 
-    /// Reads the call of a token; guesses are slowed down.
+    /// Reads the call of a token; guessing is rate-limited.
     async fn open_call(&self, request: &Request<'_>, token: &str) -> Result<Call, Failure> {
         let guesses = Subject::Client(request.client);
         let now = self.kernel.now();
@@ -303,7 +304,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             Some(call) if call.expires > now && !self.identity.is_closed(&call.account).await? => {
                 Ok(call)
             }
-            // The link was right once; nobody is guessing.
+            // The link was valid once, so nobody is guessing.
             Some(_) => Err(over()),
             None => {
                 self.kernel.count_attempt(&guesses).await?;
@@ -317,7 +318,7 @@ fn no_connector() -> Failure {
     Failure::busy("no connector is there to carry calls; its administrator has to start one")
 }
 
-/// A guest's name: one line that looks like what it is.
+/// A guest's name: one line without lookalike or invisible characters.
 fn guest_name(text: &str) -> Result<String, Failure> {
     readable_name(text, MAX_NAME).map_err(|error| {
         Failure::unprocessable(format!(
@@ -381,7 +382,7 @@ mod tests {
                 "{bad:?}"
             );
         }
-        // Nobody takes a guest for a member, or for who speaks here.
+        // A guest cannot be mistaken for a member, or for a program that speaks here.
         for (bad, whose) in [
             ("Alice", "a member"),
             ("A1ice_", "a member"),
@@ -398,7 +399,7 @@ mod tests {
             200
         );
         assert_eq!(join(&f, &open, &json!({"name": "🚀"})).status, 200);
-        // A token that does not hold does not make one a guest.
+        // An invalid token does not make its bearer a guest.
         let reply = f.api(
             "POST",
             &format!("/api/calls/{open}"),
@@ -424,7 +425,7 @@ mod tests {
         let hour = f.kernel.now().millis() / 1000 + 3600;
         let id = call.split('.').nth(1).unwrap();
         assert_eq!(user, format!("{hour}:guest:alice/{id}"));
-        // Whoever opens the link again gets the same quota; so they renew them while a call goes on.
+        // Whoever opens the link again gets the same quota; guests renew their credentials this way during a call.
         let again = join(&f, &call, &json!({"name": "Zoë"})).json();
         assert_eq!(again["ice_servers"][0]["username"], user);
         assert_eq!(again["ice_ttl"], 3600);

@@ -1,4 +1,4 @@
-//! `/api/connections`: an account's always-on connections. Passwords go in and never come out.
+//! `/api/connections`: an account's always-on connections. Passwords can be written but never read.
 
 use crate::kernel::host::Host;
 use http::StatusCode;
@@ -22,7 +22,7 @@ use crate::kernel::request::{answer, empty, json};
 /// The most connections of one account.
 const MAX_CONNECTIONS: usize = 50;
 
-/// The longest part of a server's name that comes from a user name.
+/// The longest part of a server's name taken from a user name.
 const MAX_NETWORK: usize = 40;
 
 /// A connection as the API shows it.
@@ -31,7 +31,7 @@ struct ConnectionView {
     #[serde(flatten)]
     connection: Connection,
     has_password: bool,
-    /// Leads to the server's own network: the server says where that is, and it cannot be removed.
+    /// Leads to the server's own network: the server determines the address, and it cannot be removed.
     managed: bool,
 }
 
@@ -46,10 +46,10 @@ impl ConnectionView {
     }
 }
 
-/// What of a connection is the account's own on any network.
+/// Fields of a connection that the account controls on any network.
 const OWN: [&str; 2] = ["channels", "enabled"];
 
-/// Returns the members of a body that is an object.
+/// Returns the members of a body, which must be an object.
 fn members(body: &Value) -> Result<&Map<String, Value>, Failure> {
     let wrong =
         || Failure::unprocessable("the body does not have the expected fields: expected an object");
@@ -164,7 +164,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             ));
         }
         let account = &held.account;
-        // Checked once to tell what is wrong, then applied to whatever is current.
+        // Validated once to report errors, then applied to whatever is current.
         let mut others = self.connections(account).await?;
         others.retain(|other| other.id != id);
         let before = self.connection(account, id).await?;
@@ -184,7 +184,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 if !platform.change(&mut scratch, "password", password)? {
                     return Err(no_such_field("password").into());
                 }
-                // Only what is new is in clear.
+                // Only a new one is in clear text.
                 let new = scratch.password.filter(|_| password.is_string());
                 let sealed = new.map(|password| self.seal(account, id, &password));
                 Some(sealed.transpose()?)
@@ -215,7 +215,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             })
             .await?;
         let connection = result.ok_or_else(missing)??;
-        // One that kept it until now has to let go of it.
+        // The connector that kept it so far has to let go of it.
         self.connectors
             .connections_changed(account, &[&before.connector, &connection.connector])
             .await?;
@@ -235,7 +235,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         let keepers = match self.kernel.load::<Connection>(&key).await {
             Ok(Some((removed, _))) => vec![removed.connector],
             Ok(None) => return Err(missing()),
-            // Whoever keeps it cannot be read either.
+            // Which connector kept it cannot be read either.
             Err(StoreError::Damaged(_)) => {
                 let mut all = self.connectors.all_connectors().await?;
                 all.retain(|connector| !connector.platforms.is_empty());
@@ -256,12 +256,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Whether a connection leads to the server's own network, as long as the server has one.
+    /// Whether a connection leads to the server's own network, if the server has one.
     async fn is_managed(&self, id: &str) -> Result<bool, StoreError> {
         Ok(id == PRIVATE_CONNECTION && self.connectors.network().await?.is_some())
     }
 
-    /// Reads all connections of an account, passwords sealed.
+    /// Reads all connections of an account, with encrypted passwords.
     pub(crate) async fn connections(
         &self,
         account: &AccountName,
@@ -282,7 +282,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(connection)
     }
 
-    /// Writes a new connection, within the bounds of an account.
+    /// Writes a new connection, within the limits of an account.
     pub(crate) async fn add_connection(
         &self,
         account: &AccountName,
@@ -308,12 +308,12 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         added.await?.then_some(()).ok_or_else(full)
     }
 
-    /// Makes an id for a connection, `^[a-z0-9]{16}$`.
+    /// Creates an id for a connection, `^[a-z0-9]{16}$`.
     pub(crate) fn connection_id(&self) -> String {
         protocol::hex(&self.kernel.random::<8>())
     }
 
-    /// Seals a secret of a connection.
+    /// Encrypts a secret of a connection.
     pub(crate) fn seal(
         &self,
         account: &AccountName,
@@ -326,7 +326,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .map_err(|_| Failure::unprocessable("the password could not be encrypted"))
     }
 
-    /// Returns the id of the connector that keeps connections of a platform.
+    /// Returns the id of the connector for connections to a platform.
     async fn connector_id(&self, platform: &str) -> Result<String, Failure> {
         if let Some(connector) = self.connectors.connector_for(platform).await? {
             return Ok(connector.id);
@@ -354,8 +354,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     }
 }
 
-/// Returns the server as in ids: the host; with the port if the account uses the host already; with the network that a
-/// bouncer's user name tells before it if that is taken too. Host, port and user name together are unique.
+/// Returns the server's name in ids: the host; with the port if the account uses the host already; prefixed with the
+/// network from a bouncer's user name if that is taken too. Host, port and user name together are unique.
 fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, Failure> {
     let host = place_of(connection);
     let with_port = match connection.number("port") {
@@ -384,14 +384,14 @@ fn server_for(connection: &Connection, others: &[Connection]) -> Result<String, 
     names.iter().find(usable).cloned().ok_or_else(conflict)
 }
 
-/// Whether two connections would be the same to the server.
+/// Whether the server could not distinguish two connections.
 fn same_place(one: &Connection, other: &Connection) -> bool {
     place_of(one) == place_of(other)
         && one.number("port") == other.number("port")
         && user_of(one) == user_of(other)
 }
 
-/// The host; of a platform without hosts there is one place.
+/// The host; a platform without hosts counts as a single one.
 fn place_of(connection: &Connection) -> &str {
     connection.text("host").unwrap_or(&connection.platform)
 }
@@ -400,7 +400,7 @@ fn user_of(connection: &Connection) -> &str {
     connection.text("username").unwrap_or(&connection.nick)
 }
 
-/// The network in `user/network@client`, else the user, as a part of a host's name.
+/// The network in `user/network@client`, else the user, as a label of a host name.
 fn network_of(user: &str) -> String {
     let user = user.split('@').next().unwrap_or_default();
     let network = user.split_once('/').map_or(user, |(_, network)| network);
@@ -425,7 +425,7 @@ fn apply(
     let before = connection.clone();
     for (name, value) in changes {
         match (name.as_str(), value) {
-            // Applied already.
+            // Already applied.
             ("platform" | "password", _) | ("name" | "enabled", Value::Null) => {}
             ("name", Value::String(text)) => connection.name = fields::text("name", text)?,
             ("enabled", Value::Bool(on)) => connection.enabled = *on,
@@ -442,7 +442,7 @@ fn apply(
     }
     if moved {
         if connection.password.is_some() && !changes.contains_key("password") {
-            // A password goes nowhere but where its owner wanted it.
+            // A password is only sent to the host for which its owner gave it.
             return Err(Failure::unprocessable(format!(
                 "password is for {}: send it again with the new host, or null to go without one",
                 place_of(&before)
@@ -450,7 +450,7 @@ fn apply(
         }
         connection.server = server_for(connection, others)?;
     } else if !same_place(&before, connection) {
-        // The server in ids stays; only the place must be nobody else's.
+        // The server's name in ids stays; only the address must not be used by another connection.
         server_for(connection, others)?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `POST /connector/events`: what happened on connections. The answer comes once everything is durable.
+//! `POST /connector/events`: what happened on connections. The response is sent once everything is durable.
 
 use std::collections::BTreeMap;
 
@@ -25,26 +25,26 @@ use crate::notify::Missed;
 
 /// The most events of one batch.
 const MAX_EVENTS: usize = 10_000;
-/// How long all writing to external storages may take in one request, in milliseconds: less than connectors
-/// wait for the answer.
+/// The time limit for all writes to external storages in one request, in milliseconds: less than connectors wait for
+/// the response.
 const AWAY_MS: i64 = 15_000;
 
-/// Seconds until it is worth trying again to write to a bucket of an account's own.
+/// Seconds before retrying a write to an account's own bucket.
 const OWN_RETRY: u64 = 30;
-/// The same where the store did not take what is an account's, though it takes others'.
+/// The same, for an account whose data the store did not take although it takes others'.
 const DOUBT_RETRY: u64 = 5;
-/// Accounts that the store fails, beyond those that it serves, at which the rest of a batch is not tried any more.
+/// If the store fails for this many more accounts than it serves, the rest of a batch is not tried.
 const MAX_DOUBTS: usize = 2;
 
 /// Why messages of an account could not be archived.
 pub(super) enum Trouble {
-    /// The store fails, for everybody or for this account only: how others fare tells.
+    /// The store fails, for everyone or for this account only: the outcome for other accounts decides.
     Store(Failure),
-    /// Only this account's archive cannot be written: everybody else's events continue.
+    /// Only this account's archive cannot be written: other accounts' events are processed.
     Account {
         /// One sentence, for the log of the connector.
         reason: String,
-        /// Seconds until it is worth trying again.
+        /// Seconds before a retry.
         retry_after: u64,
     },
 }
@@ -64,23 +64,23 @@ impl<E: Into<Failure>> From<E> for Trouble {
 
 /// Where an account's messages belong.
 enum Place<'a> {
-    /// Into its storage here.
+    /// In its storage here.
     Here,
-    /// To another server, until an instant at the latest.
+    /// On an external server, with a deadline.
     Away(&'a ArchivePlace, Timestamp),
-    /// The account's record cannot be read, so that nobody knows.
+    /// The account's record cannot be read, so this is not known.
     Unknown(Failure),
 }
 
-/// What a batch has come to so far.
+/// The outcome of a batch so far.
 #[derive(Default)]
 struct Progress {
     receipt: EventReceipt,
-    /// Accounts of which messages were archived here.
+    /// Accounts whose messages were archived here.
     served: usize,
     /// Accounts whose messages the store did not take.
     doubts: Vec<(AccountName, Failure)>,
-    /// A change that could not be written. The connector has no place where it could wait but the batch.
+    /// A change that could not be written. The batch is the connector's only copy of it.
     failed: Option<Failure>,
 }
 
@@ -93,7 +93,7 @@ impl Progress {
         });
     }
 
-    /// Refuses the events of an account that is not there, and will not be.
+    /// Refuses the events of an account that does not exist and never will.
     fn refuse(&mut self, account: AccountName, events: Vec<Event>, missing: Missing) {
         let reason = format!("there is no account \"{account}\", or it was removed");
         let refused = events.into_iter().map(|event| RefusedEvent {
@@ -106,11 +106,11 @@ impl Progress {
         }
     }
 
-    /// Notes that the store did not take an account's messages.
+    /// Records that the store did not take an account's messages.
     ///
     /// # Errors
-    /// That of the batch, if it is everybody's trouble: as far as it was tried, the store is down, and to try all others
-    /// would only take everybody's time.
+    /// The batch's, if everyone is affected: as far as we know the store is down, and trying all the others would only
+    /// waste time.
     fn doubt(&mut self, account: &AccountName, failure: Failure) -> Result<(), Failure> {
         if failure.is_full() || self.doubts.len() + 1 >= self.served + MAX_DOUBTS {
             return Err(failure);
@@ -159,8 +159,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             self.account_events(connector, &account, place, events, &mut progress)
                 .await?;
         }
-        // Those whose archives are elsewhere come last, and have only so much time together: nobody
-        // waits for an external server.
+        // Those with external archives come last and share one time limit: nobody waits for an external server.
         let until = self.kernel.now().plus_millis(AWAY_MS);
         for (account, place, events) in away {
             progress.receipt.elsewhere.push(account.clone());
@@ -171,7 +170,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &self.receipt(progress)?))
     }
 
-    /// Notes that the record of an account is missing whose name is registered, and says so: what belongs to it waits.
+    /// Logs that the record of an account is missing although its name is registered; its events wait.
     fn lost(&self, account: &AccountName) -> Failure {
         let key = keys::account(account);
         let sentence = format!(
@@ -181,7 +180,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         StoreError::AccountUnavailable(sentence).into()
     }
 
-    /// Decides on those whom the store failed: if it served more than those, it is their trouble alone.
+    /// Decides about the accounts for which the store failed: if it served more accounts than that, only they are
+    /// affected.
     fn receipt(&self, mut progress: Progress) -> Result<EventReceipt, Failure> {
         if let Some(failure) = progress.failed {
             return Err(failure);
@@ -230,7 +230,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 self.archive(account, messages, connector, &mut refused)
                     .await
             }
-            // Nothing to write: nobody is asked.
+            // Nothing to write, so the store is not read.
             Place::Away(..) | Place::Unknown(_) if messages.is_empty() => Ok(()),
             Place::Away(place, until) => {
                 self.archive_away(account, place, messages, connector, &mut refused, until)
@@ -238,9 +238,9 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             Place::Unknown(failure) => Err(failure.into()),
         };
-        // Repeats are recognised, so this need not wait for an archive that is away.
+        // Repeats are recognised, so this need not wait for an unreachable external archive.
         let noted = match self.notify.note_missed(account, &missed).await {
-            // Nobody is mailed of it; it is archived anyway.
+            // No mail is sent about it; it is archived anyway.
             Ok(()) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(Trouble::from(error)),
         };
@@ -263,7 +263,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 .await;
             match changed {
                 Ok(()) => {}
-                // It is sent again with the batch; until then the others need not wait.
+                // It is sent again with the batch; the others need not wait until then.
                 Err(failure) if failure.own => {
                     progress.failed.get_or_insert(failure);
                 }
@@ -275,7 +275,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(())
     }
 
-    /// Remembers channels and the nickname. A connection that was deleted meanwhile needs nothing.
+    /// Stores channels and the nickname. A connection that has been deleted needs nothing.
     async fn change_connection(
         &self,
         account: &AccountName,
@@ -313,14 +313,14 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 refused.extend(found.into_iter().flatten());
                 Ok(())
             }
-            // The connection cannot be kept, so nothing is to be remembered of it.
+            // The connection's record is unreadable, so nothing can be stored in it.
             Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// What somebody may have to be told about.
+/// What the account's owner may have to be notified about.
 fn missed(event: &Event) -> Option<Missed> {
     let EventBody::Message {
         target,
@@ -341,7 +341,7 @@ fn missed(event: &Event) -> Option<Missed> {
     })
 }
 
-/// Applies what happened; returns whether that changed anything.
+/// Applies an event; returns whether that changed anything.
 fn apply(
     connection: &mut Connection,
     platform: &Platform,

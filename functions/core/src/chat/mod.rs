@@ -1,4 +1,4 @@
-//! Conversations: connections to networks and who is assigned them, what happened there and its archive, and calls.
+//! Conversations: connections to networks and their assignment to connectors, events and archives, and calls.
 
 pub(crate) mod archive;
 mod archive_place;
@@ -34,7 +34,7 @@ pub(crate) struct Chat<S, H> {
 }
 
 impl<S, H> Chat<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,

@@ -1,4 +1,4 @@
-//! The open calls of an account, of which there is a limit.
+//! An account's open calls, whose number is limited.
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
 
-/// Calls that an account may have open.
+/// The most open calls of one account.
 pub(super) const MAX_CALLS: usize = 20;
-/// The calls of an account that are open, `accounts/<account>/calls.json`: written by compare and swap, so that there are
-/// never more than [`MAX_CALLS`].
+/// The calls of an account that are open, `accounts/<account>/calls.json`: updated by compare-and-swap, so that there
+/// are never more than [`MAX_CALLS`].
 #[derive(Default, Deserialize, Serialize)]
 struct OpenCalls {
     version: u32,
@@ -28,7 +28,7 @@ struct OpenCall {
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Returns the calls of an account that may be open.
+    /// Returns the calls of an account that may still be open.
     pub(crate) async fn open_calls(
         &self,
         account: &AccountName,
@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(calls.into_iter().map(|call| call.id).collect())
     }
 
-    /// Notes one more open call of an account, if there is one; forgets those whose day is over, and their links.
+    /// Adds an open call of an account, if the limit permits; removes expired calls and their links.
     pub(crate) async fn count_call(
         &self,
         account: &AccountName,
@@ -92,7 +92,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(())
     }
 
-    /// One call is over.
+    /// Removes a call that is over.
     pub(crate) async fn uncount_call(
         &self,
         account: &AccountName,
@@ -104,7 +104,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             Edit::Write(())
         });
         match edited.await {
-            // It is only counted, and by itself it ends with its day.
+            // It is only a counter, and the call expires within a day by itself.
             Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error),
         }

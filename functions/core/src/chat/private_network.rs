@@ -11,11 +11,11 @@ use crate::kernel::config::ConnectorKind;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 
-/// What this machine calls itself.
+/// The local host name.
 const LOCALHOST: &str = "localhost";
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Sets where the private server is now: the operator may have moved it since the account was made.
+    /// Sets the current address of the private server: the operator may have moved it since the account was created.
     pub(crate) async fn at_current_address(
         &self,
         connections: &mut [Connection],
@@ -30,7 +30,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(())
     }
 
-    /// Returns where the private server is, by whatever address.
+    /// Returns all addresses of the private server.
     pub(crate) async fn own_network(&self) -> Result<OwnNetwork, StoreError> {
         let Some(network) = self.connectors.network().await? else {
             return Ok(OwnNetwork::default());
@@ -42,7 +42,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .and_then(|url| url.host_str().map(str::to_owned));
         let mut hosts = vec![normal(&network.host)];
         let names = [Some(network.server), origin].into_iter().flatten();
-        // Names that mean this machine are of use only where the server is on it.
+        // Names for the local machine only count where the server runs on it.
         hosts.extend(
             names
                 .map(|name| normal(&name))
@@ -52,11 +52,11 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         for host in hosts {
             places.extend(ports.iter().map(|port| (host.clone(), *port)));
         }
-        // One that registered said where people reach it.
+        // A registered one reported its public address.
         for connector in self.connectors.all_connectors().await? {
             let url =
                 (connector.kind == ConnectorKind::Ircd).then(|| url::Url::parse(&connector.url));
-            // A configured one may have the address where it is woken instead, which is of the web.
+            // A configured one may have its wake address here instead, which is an HTTP one.
             if let Some(Ok(url)) = url
                 && !matches!(url.scheme(), "http" | "https")
                 && let (Some(host), Some(port)) = (url.host_str(), url.port())
@@ -71,8 +71,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     }
 }
 
-/// Where the private server is. Every account has its connection there; with another one, by an address of the
-/// server's own machine, a member would be taken for somebody at that machine, who needs no account.
+/// Where the private server is. Every account already has its connection there. Over another one, to an address local
+/// to the server, a member would be taken for a local client, which needs no account.
 #[derive(Debug, Default)]
 pub(crate) struct OwnNetwork {
     name: String,
@@ -80,7 +80,7 @@ pub(crate) struct OwnNetwork {
 }
 
 impl OwnNetwork {
-    /// Refuses somebody's own connection that leads to the private server.
+    /// Refuses a user's connection that leads to the private server.
     pub(crate) fn refuse(&self, connection: &Connection) -> Result<(), Failure> {
         let (Some(host), Some(port)) = (connection.text("host"), connection.number("port")) else {
             return Ok(());
@@ -102,7 +102,7 @@ impl OwnNetwork {
     }
 }
 
-/// A host as it is compared: this machine has one name, however it is written.
+/// A host, normalised for comparison: all names of the local machine become one.
 fn normal(host: &str) -> String {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let host = host.trim_start_matches('[').trim_end_matches(']');

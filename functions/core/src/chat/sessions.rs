@@ -1,5 +1,5 @@
-//! `/connector/sessions`: which of those that a connector acts for are over. The other half is whoever ends a
-//! grant: [`crate::connectors::Connectors::sessions_ended`].
+//! `/connector/sessions`: which of the sessions that a connector acts for have ended. The push counterpart, called when
+//! a grant ends, is [`crate::connectors::Connectors::sessions_ended`].
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 "at most {MAX_SESSIONS_ASKED} sessions and calls can be asked about at once; ask several times"
             )));
         }
-        // Read before anything else: what ends while we look changes it again.
+        // Read first: whatever ends in the meantime changes it again.
         let version = self.connectors.sessions_version().await?;
         let mut accounts: BTreeMap<AccountName, Vec<SessionRef>> = BTreeMap::new();
         for session in query.sessions {
@@ -51,7 +51,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             }
             let record = match self.identity.account(&name).await {
                 Ok(record) => record.map(|(record, _)| record),
-                // One record that cannot be read is not everybody's trouble; nobody is thrown out for it.
+                // One unreadable record is not everyone's problem; nobody is signed out because of it.
                 Err(error) if error.is_own() => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -78,7 +78,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Ok(answer(StatusCode::OK, &answered))
     }
 
-    /// Returns whether this no longer authorises anybody.
+    /// Returns whether this no longer authorises anyone.
     async fn is_over(
         &self,
         record: Option<&AccountRecord>,

@@ -17,7 +17,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     /// `POST /api/tickets`.
     pub(crate) async fn post_ticket(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
-        // Whoever asks for one opens a socket and sees what there is.
+        // A request for a ticket means that a browser opens a socket, so its user sees their messages.
         self.notify.browser_came(&held.account).await?;
         let expires = self.kernel.now().plus_millis(TICKET_MS);
         let address = |connector: &crate::kernel::config::Connector| {

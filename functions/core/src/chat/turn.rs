@@ -14,28 +14,29 @@ use crate::kernel::config::TurnConfig;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 
-/// How long credentials of accounts last, in seconds: half an hour, and what they made may last as long again. A TURN server
-/// does not hear of sessions that end; so credentials are short, and clients renew them during a call.
+/// How long an account's credentials last, in seconds: half an hour, and an allocation made with them may last as long
+/// again. A TURN server does not learn that a session has ended, so credentials are short-lived, and clients renew them
+/// during a call.
 pub(crate) const TTL: i64 = 30 * 60;
-/// How long those of guests last, in seconds: an hour, and so does what they made.
+/// How long a guest's credentials last, in seconds: an hour, and so may an allocation made with them.
 pub(crate) const GUEST_TTL: i64 = 60 * 60;
 
-/// Who relays.
+/// Who uses the relay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Relayed<'a> {
     /// An account.
     Member(&'a str),
     /// A guest of a call.
     Guest {
-        /// Who started it.
+        /// Who started the call.
         starter: &'a AccountName,
-        /// Its id.
+        /// The call's id.
         call: &'a str,
     },
 }
 
 impl Relayed<'_> {
-    /// Returns for how many seconds their credentials last.
+    /// Returns how long the credentials last, in seconds.
     pub(crate) const fn ttl(self) -> i64 {
         match self {
             Self::Member(_) => TTL,
@@ -43,8 +44,8 @@ impl Relayed<'_> {
         }
     }
 
-    /// Returns the name by which the TURN server counts quotas: `guest:<starter>/<call>`, which no account can be named, for
-    /// guests. All guests of a call have one, and all calls of an account one, however often their links are opened.
+    /// Returns the name by which the TURN server counts quotas. For guests it is `guest:<starter>/<call>`, which cannot
+    /// be an account's name. All guests of a call share one, so reopening a link gains nothing.
     fn name(self) -> String {
         match self {
             Self::Member(account) => account.to_owned(),
@@ -53,14 +54,14 @@ impl Relayed<'_> {
     }
 }
 
-/// Credentials for the TURN servers of the installation, as `GET /api/turn` answers them.
+/// Credentials for the TURN servers of the installation, as returned by `GET /api/turn`.
 #[derive(Clone, serde::Serialize)]
 pub struct TurnCredentials {
     /// For `RTCIceServer.username`.
     pub username: String,
     /// For `RTCIceServer.credential`.
     pub credential: String,
-    /// Seconds for which they may be used.
+    /// How long they are valid, in seconds.
     pub ttl: i64,
     /// For `RTCIceServer.urls`.
     pub urls: Vec<String>,
@@ -74,7 +75,7 @@ impl std::fmt::Debug for TurnCredentials {
     }
 }
 
-/// Makes credentials for somebody for `ttl` seconds; `now` is in seconds.
+/// Creates credentials that are valid for `ttl` seconds; `now` is in seconds.
 fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCredentials {
     let username = format!("{}:{name}", now + ttl);
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
@@ -91,7 +92,7 @@ fn credentials(config: &TurnConfig, name: &str, ttl: i64, now: i64) -> TurnCrede
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Makes credentials for whoever may call.
+    /// Creates credentials for a participant of a call.
     pub(crate) fn turn_credentials(&self, whose: Relayed<'_>) -> Result<TurnCredentials, Failure> {
         let config = self.kernel.config().turn.as_ref().ok_or_else(|| {
             Failure::new(

@@ -1,6 +1,6 @@
-//! Delivering tasks to connectors: into the durable queue, then a request that wakes the connector.
+//! Delivers tasks to connectors: into the durable queue, then with a request that wakes the connector.
 //!
-//! Waking only saves time. A connector that is not reached polls its queue by itself.
+//! Waking only saves time. A connector that cannot be reached polls its queue.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -19,11 +19,11 @@ use crate::kernel::host::Host;
 const WAKE_TIMEOUT: u64 = 1_500;
 /// The largest answer, in bytes; it is not read.
 const MAX_ANSWER: u64 = 1024;
-/// For how long a connector that did not answer is left alone, in milliseconds.
+/// How long a connector that did not answer is left alone, in milliseconds.
 const UNREACHABLE_MS: i64 = 60_000;
 /// A day, in milliseconds.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Connectors that are remembered as unreachable.
+/// The most connectors remembered as unreachable.
 const MAX_UNREACHABLE: usize = 1_000;
 
 /// Connectors that did not answer, and until when they are left alone.
@@ -37,7 +37,7 @@ impl Default for Wakes {
 }
 
 impl Wakes {
-    /// A connector has just begun: it may be reached again.
+    /// A connector has just started, so it may be reachable again.
     pub(crate) fn begin(&self, connector: &str) {
         let mut unreachable = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         unreachable.remove(connector);
@@ -45,11 +45,11 @@ impl Wakes {
 }
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Puts a task into a connector's queue and tells the connector. The task is durable when this returns;
-    /// a task with this id that is there stays as it is.
+    /// Puts a task into a connector's queue and wakes the connector. The task is durable when this returns; an existing
+    /// task with this id is left unchanged.
     ///
     /// # Errors
-    /// The store's; the task may be in the queue all the same.
+    /// The store's; the task may be in the queue nevertheless.
     pub async fn deliver(
         &self,
         connector: &Connector,
@@ -61,14 +61,14 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(())
     }
 
-    /// Tells a connector that its queue is not empty. It may not hear it.
+    /// Tells a connector that its queue is not empty. The request may be lost.
     pub(crate) async fn wake(&self, connector: &Connector) {
-        // Who does not hear it looks by itself.
+        // An unreachable connector polls by itself.
         let _ = self.wake_unless_silent(connector, WAKE_PATH).await;
     }
 
-    /// Has a connector publish what it holds of an account's messages. One that cannot be told now finds it in its
-    /// queue, into which it looks every few seconds.
+    /// Makes a connector publish the messages that it holds for an account. One that cannot be reached now finds the
+    /// task in its queue, which it polls every few seconds.
     pub(crate) async fn publish_archive(&self, connector: &Connector, account: &AccountName) {
         let target = format!("{WAKE_PATH}?archive={account}");
         if self.wake_unless_silent(connector, &target).await {
@@ -78,15 +78,15 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             account: account.clone(),
         });
         let id = publish_id(account, self.kernel.now());
-        // If it fails, whoever reads on asks again.
+        // If it fails, the next read tries again.
         let _ = self.enqueue(connector, &id, task).await;
     }
 
-    /// Wakes a connector, unless it did not answer lately; returns whether it was reached.
+    /// Wakes a connector, unless it recently failed to answer; returns whether it was reached.
     async fn wake_unless_silent(&self, connector: &Connector, target: &str) -> bool {
         let now = self.kernel.now();
         let lock = || self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Not for longer than that either, if the clock was set back meanwhile.
+        // The pause is also limited in case the clock was set back.
         let paused =
             |until: &Timestamp| (1..=UNREACHABLE_MS).contains(&(until.millis() - now.millis()));
         if lock().get(&connector.id).is_some_and(paused) {
@@ -105,14 +105,14 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         heard
     }
 
-    /// Tells a connector that something it keeps changed, `account=…` or `call=…`, and waits until it knows. People
-    /// wait for the effect of what they did, so one that did not answer lately is tried all the same.
+    /// Tells a connector that something it caches changed, `account=…` or `call=…`, and waits until it has been told.
+    /// People wait for the effect of their action, so a connector that recently failed to answer is tried nevertheless.
     pub(crate) async fn wake_about(&self, connector: &Connector, what: &str) {
-        // Who does not hear it asks by itself.
+        // An unreachable connector polls by itself.
         let _ = self.knock(connector, &format!("{WAKE_PATH}?{what}")).await;
     }
 
-    /// Returns whether the connector heard it; nothing if nobody knows where it is.
+    /// Returns whether the connector was reached; `None` if its address is unknown.
     async fn knock(&self, connector: &Connector, target: &str) -> Option<bool> {
         let now = self.kernel.now();
         let internal = self.kernel.config().internal.get(&connector.id);
@@ -139,11 +139,11 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     }
 }
 
-/// Returns the id of the task to publish an account's messages: one a day, so that however often somebody reads, at most
-/// that many wait for a connector that is gone. It sorts before what else was queued on that day.
+/// Returns the id of the task to publish an account's messages: one per day, so that however often an archive is read,
+/// at most that many wait for a connector that is gone. It sorts before all other tasks of that day.
 fn publish_id(account: &AccountName, now: Timestamp) -> String {
     let day = now.millis() - now.millis().rem_euclid(DAY_MS);
-    // Of the characters of a name the line is the only one that an id does not have; no name has capitals.
+    // The underscore is the only character of account names that ids do not allow; account names have no capitals.
     let name = account.as_str().replace('_', "Z");
     format!(
         "{:012x}-publish-{name}",
@@ -210,7 +210,7 @@ mod tests {
                 account: account.clone(),
             })
         };
-        // It does not answer, and then is left alone.
+        // It does not answer, and is then left alone.
         for _ in 0..2 {
             block_on(f.connectors.publish_archive(&connector, &alice));
         }
@@ -220,7 +220,7 @@ mod tests {
         for account in [&alice, &other] {
             assert!(tasks.iter().any(|(_, task)| *task == publish(account)));
         }
-        // It goes with the receipt, and comes again.
+        // It is acknowledged, and queued again later.
         let ids: Vec<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
         let receipt = serde_json::json!({"done": ids}).to_string();
         let done = f.signed("irc-1", "POST", "/connector/outbox", receipt);
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(waiting().count(), 0);
         block_on(f.connectors.publish_archive(&connector, &alice));
         assert_eq!(waiting().count(), 1);
-        // Where it hears there is nothing to be queued.
+        // A connector that is reached needs no queued task.
         f.connectors.wakes.begin("irc-1");
         *f.host().network.lock().unwrap() = Some(Box::new(|request| {
             assert_eq!(request.uri().query(), Some("archive=a-b"));

@@ -1,4 +1,4 @@
-//! Connectors are notified when something ended, or changed: sessions, calls, connections of an account.
+//! Notifies connectors when something ends or changes: sessions, calls, an account's connections.
 
 use protocol::AccountName;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::connectors::Connectors;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 
-/// Differs from before after something ended, `sessions-ended.json`.
+/// A marker that changes whenever something ends, `sessions-ended.json`.
 #[derive(Default, Deserialize, Serialize)]
 struct Mark {
     version: u32,
@@ -16,20 +16,20 @@ struct Mark {
 }
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Returns what differs from before after something ended.
+    /// Returns the marker, which changes whenever something ends.
     pub(crate) async fn sessions_version(&self) -> Result<String, StoreError> {
         let mark = match self.kernel.load::<Mark>(keys::SESSIONS_ENDED).await {
             Ok(mark) => mark.map(|(mark, _)| mark.mark),
-            // It is only a mark; the next one replaces it.
+            // It is only a marker; the next one replaces it.
             Err(error) if error.is_own() => None,
             Err(error) => return Err(error),
         };
         Ok(mark.unwrap_or_default())
     }
 
-    /// Notifies connectors that sessions of an account ended (call it after the grants are gone), or that the account was
-    /// disabled or removed: gateways end its sockets before this returns, as far as they can be reached; other
-    /// connectors see it within seconds.
+    /// Notifies connectors that sessions of an account ended (call it after the grants are removed), or that the
+    /// account was disabled or removed: reachable gateways have closed its sockets before this returns; other
+    /// connectors notice within seconds.
     ///
     /// # Errors
     /// The store's.
@@ -38,7 +38,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         self.tell_gateways(&format!("account={account}")).await
     }
 
-    /// As [`Connectors::sessions_ended`], of a call whose link is over.
+    /// Like [`Connectors::sessions_ended`], for a call whose link is no longer valid.
     pub(crate) async fn call_ended(&self, id: &str) -> Result<(), StoreError> {
         self.mark_ended().await?;
         self.tell_gateways(&format!("call={id}")).await
@@ -55,7 +55,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .map(drop)
     }
 
-    /// Notifies all connectors that browsers use.
+    /// Notifies all connectors that serve browsers.
     async fn tell_gateways(&self, what: &str) -> Result<(), StoreError> {
         let all = self.all_connectors().await?;
         let gateways = all.iter().filter(|one| !one.platforms.is_empty());
@@ -63,8 +63,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(())
     }
 
-    /// Notifies connectors that an account's connections changed; they have fetched them when this returns, as far as
-    /// they can be reached.
+    /// Notifies connectors that an account's connections changed; reachable ones have fetched them when this returns.
     pub(crate) async fn connections_changed(
         &self,
         account: &AccountName,

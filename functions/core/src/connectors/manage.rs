@@ -1,4 +1,4 @@
-//! `/api/connectors`: an admin creates connectors and sees their state.
+//! `/api/connectors`: admins create connectors and see their state.
 
 use http::StatusCode;
 use protocol::{ConnectorState, ConnectorView, DEFAULT_PLATFORM, NewConnector, Registration};
@@ -13,17 +13,17 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{Member, answer, empty, json};
 
-/// Connectors that an admin can make.
+/// The most connectors that admins can create.
 const MAX_CONNECTORS: usize = 100;
 /// The longest id.
 const MAX_ID: usize = 32;
-/// A connector that did not register for so many milliseconds is silent: it does each hour.
+/// A connector that has not registered for this long is shown as silent, in milliseconds: it registers hourly.
 const SILENT_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// `PATCH /api/connectors/<id>`.
 #[derive(Deserialize)]
 struct Change {
-    /// Makes a new key; the old one stops working.
+    /// Creates a new key; the old one stops working.
     rotate: bool,
     /// As in [`NewConnector`].
     #[serde(default)]
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         };
         ConnectorView {
             id: registered.id.clone(),
-            // Records from before have the old word.
+            // Older records have the old word.
             kind: kind_of(&registered.kind)
                 .map_or_else(|_| registered.kind.clone(), |kind| kind.to_string()),
             state,
@@ -164,7 +164,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `DELETE /api/connectors/<id>`. Of a damaged record what cannot be read is set aside.
+    /// `DELETE /api/connectors/<id>`. The unreadable part of a damaged record is set aside.
     pub(crate) async fn delete_connector(&self, id: &str) -> Answer {
         self.edit_readable_registry(|registry| {
             let before = registry.connectors.len();
@@ -178,7 +178,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Shows the key and the command that starts the connector, once.
+    /// Shows the key and the command that starts the connector; this is the only time.
     async fn with_key(
         &self,
         made: &Registered,
@@ -186,7 +186,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     ) -> Result<ConnectorView, Failure> {
         let key = self.kernel.keys().connector(&made.id, made.generation);
         let key = protocol::hex(&key);
-        // A private network that is not on the public internet has to be allowed by name.
+        // A private network that is not on the public internet has to be allowed explicitly.
         let kind = kind_of(&made.kind)?;
         let gateway = kind == ConnectorKind::Gateway;
         let allow = self.network().await?.filter(|_| gateway);
@@ -203,7 +203,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
                 words.push("subspace-ircd".to_owned());
             }
             ConnectorKind::Smtp => {
-                // The domain of addresses, by default that of the pages.
+                // The domain of mail addresses, by default that of the web pages.
                 let host = url
                     .unwrap_or(&self.kernel.config().origin)
                     .split_once("://")
@@ -240,7 +240,7 @@ fn is_connector_id(id: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// Reads a kind as an admin names it.
+/// Parses a kind as an admin writes it.
 fn kind_of(text: &str) -> Result<ConnectorKind, Failure> {
     text.parse().map_err(|()| {
         Failure::unprocessable(
@@ -249,7 +249,7 @@ fn kind_of(text: &str) -> Result<ConnectorKind, Failure> {
     })
 }
 
-/// The programs of gateways, by the platform that they connect to.
+/// The gateway programs, by platform.
 const PROGRAMS: &[(&str, &str)] = &[(DEFAULT_PLATFORM, "subspace-irc-connector")];
 
 fn program_of(platform: &str) -> Option<&'static str> {
@@ -270,7 +270,7 @@ fn no_program(platform: &str) -> Failure {
     ))
 }
 
-/// What a new connector connects to, if it is a gateway.
+/// Returns the platform of a new connector, if it is a gateway.
 fn platform_of(kind: ConnectorKind, wanted: Option<String>) -> Result<Option<String>, Failure> {
     match (kind, wanted) {
         (ConnectorKind::Gateway, wanted) => {
@@ -287,7 +287,7 @@ fn platform_of(kind: ConnectorKind, wanted: Option<String>) -> Result<Option<Str
     }
 }
 
-/// The address ends up in a command that somebody pastes into a shell, so it is exactly what is expected or nothing.
+/// The address becomes part of a command that is pasted into a shell, so nothing but the expected form is accepted.
 fn check_url(kind: ConnectorKind, url: Option<&str>) -> Result<(), Failure> {
     let schemes: &[&str] = match kind {
         ConnectorKind::Gateway => &["http", "https"],
@@ -296,7 +296,7 @@ fn check_url(kind: ConnectorKind, url: Option<&str>) -> Result<(), Failure> {
     };
     let Some(url) = url else { return Ok(()) };
     let good = url.split_once("://").is_some_and(|(scheme, rest)| {
-        // As an origin it is parsed by the same rules.
+        // Parsed by the same rules as an origin.
         schemes.contains(&scheme) && Config::parse_origin(&format!("https://{rest}")).is_ok()
     });
     let plain =
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(register(&f, &irc, &told).status, 204);
         let tickets = f.api("POST", "/api/tickets", &admin, Value::Null).json();
         assert_eq!(tickets["connectors"][0]["url"], "https://irc.example.org");
-        // Whoever was there before the network has it as well.
+        // Accounts older than the network have it as well.
         let connections = f.api("GET", "/api/connections", &admin, Value::Null).json();
         assert_eq!(connections["connections"][0]["host"], "10.0.0.1");
         assert_eq!(connections["connections"][0]["connector"], "irc");

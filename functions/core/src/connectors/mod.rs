@@ -19,7 +19,7 @@ pub struct Connectors<S, H> {
 }
 
 impl<S, H> Connectors<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(kernel: &Arc<Kernel<S, H>>) -> Self {
         Self {
             kernel: Arc::clone(kernel),

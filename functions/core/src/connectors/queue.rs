@@ -1,7 +1,7 @@
-//! The durable queue of connectors' tasks: `queue/<connector>/<id>.json`, one object a task.
+//! The durable queue of connectors' tasks: `queue/<connector>/<id>.json`, one object per task.
 //!
-//! What cannot be read as a task is set aside, as it is, in `set-aside/queue/…`: the queue goes on without it. A record that
-//! the store does not give, though it gives others, waits where it is; those behind it do not.
+//! A record that is not a valid task is set aside unchanged, in `set-aside/queue/…`, and the queue continues without
+//! it. A record that the store fails to read, while it reads others, stays in place; those behind it do not wait.
 
 use protocol::{OutboxItem, OutboxTask};
 use storage_adapter::{GetOptions, ObjectStore, PutMode, StoreError};
@@ -12,11 +12,11 @@ use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 
-/// The largest record that is set aside, in bytes; of a larger one nothing is kept.
+/// The largest record that is set aside, in bytes; a larger one is discarded.
 const MAX_ASIDE: u64 = 1024 * 1024;
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Makes an id for a task: ids sort by time.
+    /// Creates an id for a task; ids sort by time.
     #[must_use]
     pub fn task_id(&self) -> String {
         let millis = u64::try_from(self.kernel.now().millis()).unwrap_or_default();
@@ -24,10 +24,10 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         format!("{millis:012x}-{random:032x}")
     }
 
-    /// Puts a task into the queue; it is durable when this returns. A task that is there stays as it is.
+    /// Puts a task into the queue; it is durable when this returns. An existing task is left unchanged.
     ///
     /// # Errors
-    /// The store's; the task may be in the queue all the same.
+    /// The store's; the task may be in the queue nevertheless.
     pub async fn enqueue(
         &self,
         connector: &Connector,
@@ -45,8 +45,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         }
     }
 
-    /// Returns the oldest tasks of a connector, after that with the id `after`, at most `limit`, and whether
-    /// there are more.
+    /// Returns a connector's oldest tasks following the id `after`, at most `limit`, and whether there are more.
     pub(crate) async fn tasks(
         &self,
         connector: &Connector,
@@ -69,7 +68,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             };
             match self.task(&entry.key).await {
                 Ok(Some(item)) => items.push(item),
-                // Another instance of the connector may have done it meanwhile.
+                // Another instance of the connector may have completed it in the meantime.
                 Ok(None) => {}
                 Err(error) if error.is_own() => {}
                 Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! `POST /connector/register`: a connector says where it is and what it can do.
+//! `POST /connector/register`: a connector announces its address and capabilities.
 
 use bytes::Bytes;
 use protocol::{MailInfo, NetworkInfo, Registration};
@@ -15,15 +15,15 @@ use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
 use crate::kernel::request::parse_json;
 
-/// A registration that says nothing new is written down after so many milliseconds.
+/// An unchanged registration is written again after this many milliseconds.
 const SEEN_MS: i64 = 10 * 60 * 1000;
-/// Platforms of one connector.
+/// The most platforms of one connector.
 const MAX_PLATFORMS: usize = 8;
 /// The longest text that describes a connector, in bytes.
 const MAX_TEXT: usize = 64;
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Notes what a connector says about itself; returns whether that differs from before.
+    /// Stores a connector's registration; returns whether it differs from the previous one.
     pub(crate) async fn register(
         &self,
         connector: &Connector,
@@ -36,7 +36,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         let configured = &self.kernel.config().connectors;
         let is_configured = configured.iter().any(|one| one.id == *id);
         let served = if is_configured {
-            // What the configuration says of a connector stays.
+            // What the configuration states about a connector takes precedence.
             &connector.platforms
         } else {
             &told.platforms
@@ -47,7 +47,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             .retain(|one| *one != usual && served.iter().any(|platform| one["id"] == *platform));
         let registry = self.registry().await?;
         if is_configured && registry.damaged.is_some() {
-            // It goes on; what it says is kept when the record can be written again.
+            // It keeps running; its registration is stored once the record can be written again.
             return Ok(false);
         }
         let now = self.kernel.now();
@@ -74,7 +74,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
     }
 }
 
-/// A connector is what it was made as: browsers are sent to gateways only, accounts are connected to the network of an
+/// A connector cannot change its role: browsers are sent only to gateways, accounts are connected to the network of an
 /// IRC server, and mail goes through a mail connector.
 fn may_be(connector: &Connector, told: &Registration) -> Result<(), Failure> {
     let claims = [

@@ -1,6 +1,6 @@
-//! The connectors of the installation: those of the configuration, and those that an admin made, which
-//! register themselves. The latter are one object, `connectors.json`, changed by compare and swap, so that
-//! a request that needs them costs one conditional read.
+//! The connectors of the installation: those of the configuration, and those that an admin made, which register
+//! themselves. The latter are one object, `connectors.json`, changed by compare-and-swap, so that a request that needs
+//! them costs one conditional read.
 
 mod described;
 mod lookup;
@@ -22,11 +22,11 @@ use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::{damaged, too_large};
 
-/// The largest record of connectors that is read, in bytes: more than was ever written.
+/// The largest record of connectors that is read, in bytes: more than is ever written.
 const MAX_READ: u64 = 4 * 1024 * 1024;
-/// The largest record of connectors that is written, in bytes; a larger one can only become smaller.
+/// The largest record of connectors that is written, in bytes; a larger one may only shrink.
 const MAX_WRITTEN: usize = 512 * 1024;
-/// How often the record is read, changed and written again when others change it at the same time.
+/// How often the record is read, changed and written again when there are concurrent changes.
 const MAX_ATTEMPTS: u32 = 12;
 
 /// `connectors.json`.
@@ -34,23 +34,23 @@ const MAX_ATTEMPTS: u32 = 12;
 pub(crate) struct Registry {
     version: u32,
     pub(crate) connectors: Vec<Registered>,
-    /// What connectors say of the platforms that they serve; but for what is built in.
+    /// The connectors' descriptions of their platforms, except built-in ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     platforms: Vec<Described>,
-    /// Why not all of the record could be read.
+    /// Why not all of the record could be read, if so.
     #[serde(skip)]
     pub(crate) damaged: Option<String>,
 }
 
-/// A connector that an admin made.
+/// A connector that an admin created.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Registered {
     pub(crate) id: String,
     pub(crate) kind: String,
-    /// What a gateway connects to; absent of others, and in records from before there was more than one.
+    /// The platform of a gateway; absent for others, and in records from before there was more than one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<String>,
-    /// Counts its keys: a new one makes the old one useless.
+    /// Counts its keys: a new key invalidates the old one.
     pub(crate) generation: u32,
     pub(crate) created: Timestamp,
     #[serde(default)]
@@ -59,12 +59,12 @@ pub(crate) struct Registered {
     pub(crate) seen: Option<Timestamp>,
 }
 
-/// The record as it was read last. It is asked for again each time, and read if it changed.
+/// The record as it was last read. Each use revalidates it, and reads it again if it changed.
 #[derive(Debug, Default)]
 pub(crate) struct RegistryCache(Mutex<Option<(Arc<Registry>, ETag)>>);
 
 impl<S: ObjectStore, H: Host> Connectors<S, H> {
-    /// Reads the connectors that an admin made.
+    /// Reads the connectors that admins created.
     pub(crate) async fn registry(&self) -> Result<Arc<Registry>, StoreError> {
         let lock = || {
             self.registry
@@ -91,7 +91,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
             }
             Err(error) => {
                 return match (known, self.kernel.whose(keys::CONNECTORS, error).await) {
-                    // As it was: the configured ones go on in any case.
+                    // The last known state: the configured ones keep working in any case.
                     (Some((known, _)), error) if error.is_own() => {
                         let mut known = Registry::clone(&known);
                         known.damaged = Some(error.to_string());
@@ -110,7 +110,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         };
         let registry = self.read_registry(object.body).await?;
         if let Some((known, _)) = known.filter(|_| registry.damaged.is_some()) {
-            // As it was, or else those that can be read: the configured ones go on in any case.
+            // The last known state, or else whatever can be read: the configured ones keep working in any case.
             let mut known = Registry::clone(&known);
             known.damaged = registry.damaged;
             return Ok(Arc::new(known));
@@ -122,7 +122,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(registry)
     }
 
-    /// Reads the record; of one that is damaged, or too large, what can be read.
+    /// Reads the record; if it is damaged or too large, the readable part.
     async fn read_registry(&self, body: ByteStream) -> Result<Registry, StoreError> {
         let (bytes, error) = match collect(body, MAX_READ).await? {
             Some(bytes) => match serde_json::from_slice(&bytes) {
@@ -143,7 +143,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(registry)
     }
 
-    /// Changes the connectors that an admin made, by compare and swap; nothing is written if `change` gives an error.
+    /// Changes the connectors that admins created, by compare-and-swap; nothing is written if `change` returns an
+    /// error.
     pub(crate) async fn edit_registry<T>(
         &self,
         mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
@@ -155,7 +156,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         .await
     }
 
-    /// As [`Connectors::edit_registry`]; of a damaged record what can be read is changed, and all of it is set aside as it was.
+    /// Like [`Connectors::edit_registry`]; the readable part of a damaged record is changed, and the original is set
+    /// aside.
     pub(crate) async fn edit_readable_registry<T>(
         &self,
         mut change: impl FnMut(&mut Registry) -> Result<T, Failure>,
@@ -191,8 +193,8 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Err(StoreError::Precondition.into())
     }
 
-    /// Keeps a damaged record as it is beside, so that the operator finds what could not be read. Returns whether it still
-    /// is the one that was read.
+    /// Keeps a damaged record alongside, so that the operator can see what could not be read. Returns whether it is
+    /// still the one that was read.
     async fn set_registry_aside(&self, read: &PutMode) -> Result<bool, StoreError> {
         let store = self.kernel.storage().store();
         let object = match store.get(keys::CONNECTORS, GetOptions::default()).await {
@@ -208,19 +210,19 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         store.put(&aside, object.body, PutMode::Overwrite).await?;
         let (host, record) = (self.kernel.storage().host(), keys::CONNECTORS);
         host.tell_damaged(&format!(
-            "the record {record} was damaged and is written anew with what could be read; what it was is kept as {aside}"
+            "the record {record} was damaged and has been rewritten from its readable part; the original is kept as {aside}"
         ));
         Ok(true)
     }
 }
 
 impl Registry {
-    /// Its size as it is written, in bytes.
+    /// Its serialised size in bytes.
     fn size(&self) -> usize {
         serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())
     }
 
-    /// Refuses to grow beyond what is written.
+    /// Refuses to grow beyond the limit.
     fn check_size(&self, before: usize) -> Result<(), Failure> {
         let size = self.size();
         if size > MAX_WRITTEN && size > before {
@@ -243,7 +245,8 @@ impl Registry {
             platforms: Vec::new(),
             damaged: None,
             connectors: connectors
-                // From its text, as everything is read: reading a value is code of its own, which the edge would carry.
+                // Parsed from its text like everything else: parsing a JSON value is separate code, which would enlarge
+                // the edge builds.
                 .filter_map(|entry| serde_json::from_slice(entry.to_string().as_bytes()).ok())
                 .collect(),
         }

@@ -1,9 +1,9 @@
 //! Reads of archives: messages that connectors still hold are published before the response.
 //!
-//! Connectors write archives as seldom as they can. Whoever reads one through these functions has it written first; how
-//! often that happens for an account is bounded, so that a reader that asks every second does not undo it: what is read is
-//! then not older than a minute. A connector that cannot be told finds in its queue that somebody reads: then this response
-//! is what was published before, and those after some seconds are not.
+//! Connectors write archives as rarely as they can, so reading one through these functions has it written first. How
+//! often is limited per account, so that a reader who polls every second does not undo that: what is read is then at
+//! most a minute old. A connector that cannot be reached finds the request in its queue: this response then has what
+//! was published before, and responses some seconds later have the rest.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,20 +14,20 @@ use storage_adapter::{ItemPath, ObjectStore};
 use crate::files::Files;
 use crate::kernel::host::Host;
 
-/// Where archives are.
+/// The module of archives.
 const MODULE: &str = "chat-messages";
-/// Accounts that are remembered; the others are asked for at once.
+/// The most accounts that are remembered; for others connectors are notified at once.
 const MAX_ACCOUNTS: usize = 10_000;
-/// Connectors are asked again after so many milliseconds at first, …
+/// Connectors are notified again after this many milliseconds at first, …
 const FIRST: i64 = 1_000;
-/// … each time later by so many, …
+/// … each time this much later, …
 const MORE: i64 = 3_000;
-/// … but at the latest after so many, …
+/// … but after this long at the latest, …
 const LONGEST: i64 = 55_000;
-/// … and sooner again by this part of the time that passed.
+/// … and sooner again by this fraction of the time that has passed.
 const LESS: i64 = 17;
 
-/// When connectors were asked last, by account.
+/// When connectors were last notified, by account.
 #[derive(Debug)]
 pub(crate) struct ArchiveReads(Mutex<Bounded<AccountName, LastRead>>);
 
@@ -44,14 +44,14 @@ struct LastRead {
 }
 
 impl ArchiveReads {
-    /// Returns whether connectors are to be asked now.
+    /// Returns whether connectors have to be notified now.
     fn is_due(&self, account: &AccountName, now: Timestamp) -> bool {
         let mut reads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = match reads.get(account) {
             None => FIRST,
             Some(last) => {
                 let passed = now.millis() - last.at.millis();
-                // Not after a clock that was set back.
+                // Ignored if the clock was set back.
                 if (0..last.pause).contains(&passed) {
                     return false;
                 }
@@ -64,7 +64,7 @@ impl ArchiveReads {
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Has what is not written yet written, if this is an archive, as far as that takes a moment only.
+    /// If this is an archive, has connectors publish what is not yet written, as far as that takes only a moment.
     pub(crate) async fn publish_before_read(&self, account: &AccountName, item: &ItemPath) {
         let everything = matches!(item, ItemPath::Folder(path) if path.segments().is_empty());
         let archive = !item.is_public() && item.module() == Some(MODULE);
@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     }
 
     async fn have_published(&self, account: &AccountName) {
-        // Without it the answer is what was written before.
+        // Without it the response has what was written before.
         let Ok(all) = self.connectors.all_connectors().await else {
             return;
         };
@@ -107,7 +107,7 @@ mod tests {
             "{pauses:?}"
         );
         assert_eq!(due[..3], [0, 1, 5], "the first ones do not wait");
-        // After a while without it starts over, and with a clock that was wrong.
+        // After a while without reads it starts over, and also with a clock that was wrong.
         let later = Timestamp::from_millis(20_000_000);
         assert!(reads.is_due(&alice, later));
         assert!(reads.is_due(&alice, later.plus_millis(FIRST)));

@@ -1,4 +1,4 @@
-//! Answers with the web client's files; a host brings the bytes.
+//! Serves the web client's files; the host supplies the bytes.
 //!
 //! ```
 //! use functions_core::client_files::{self, Wanted};
@@ -18,15 +18,15 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
-/// Scripts and styles are the client's own; it talks to the storage and the connectors that the
-/// account uses, which may be anywhere, and shows pictures that people link to.
+/// Scripts and styles are the client's own; it connects to the storage and connectors that the account uses, which may
+/// be anywhere, and shows images that people link to.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data: blob:; \
      media-src 'self' blob:; manifest-src 'self'; worker-src 'self'; connect-src 'self' https: wss:; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
 
-/// Types of the files that a build of the client has.
+/// Content types of the files in a build of the client.
 const TYPES: [(&str, &str); 15] = [
     ("css", "text/css; charset=utf-8"),
     ("gif", "image/gif"),
@@ -51,16 +51,16 @@ pub struct Wanted {
     name: String,
     gzip: bool,
     known: Vec<String>,
-    /// Nothing else may be answered from, if it is said (RFC 9110, section 13.1.1).
+    /// The only versions that may be served, if given (RFC 9110, section 13.1.1).
     only: Option<Vec<String>>,
     head: bool,
 }
 
 impl Wanted {
-    /// Reads what a request asks for.
+    /// Parses a request for a file.
     ///
     /// # Errors
-    /// The answer to a request that asks for no file: another method than GET and HEAD, a path that is none.
+    /// The response to an invalid request: a method other than GET and HEAD, or a malformed path.
     pub fn by<B>(request: &Request<B>) -> Result<Self, Box<Response<Bytes>>> {
         let head = request.method() == Method::HEAD;
         if !head && request.method() != Method::GET {
@@ -93,19 +93,19 @@ impl Wanted {
         })
     }
 
-    /// Returns its name relative to the folder of the client: plain names, joined by `/`.
+    /// Returns its name relative to the client's folder: plain names, joined by `/`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether the file of this name with `.gz` at its end may be sent instead, if there is one.
+    /// Whether the file of this name with `.gz` appended may be sent instead, if it exists.
     #[must_use]
     pub const fn takes_gzip(&self) -> bool {
         self.gzip
     }
 
-    /// Answers with the file's bytes; `gzip` if they are those of the compressed one.
+    /// Responds with the file's bytes; `gzip` if they are compressed.
     #[must_use]
     pub fn found(&self, bytes: Bytes, gzip: bool) -> Response<Bytes> {
         let suffix = if gzip { "-gz" } else { "" };
@@ -121,7 +121,7 @@ impl Wanted {
         }
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
-        // The build names assets after their content.
+        // The build names assets by their content.
         let caching = if self.name.starts_with("assets/") {
             "public, max-age=31536000, immutable"
         } else {
@@ -146,7 +146,7 @@ impl Wanted {
         response
     }
 
-    /// Answers that there is no such file; `hint` says what to do if not even the page itself is there.
+    /// Responds that there is no such file; `hint` says what to do if not even the main page exists.
     #[must_use]
     pub fn missing(&self, hint: &'static str) -> Response<Bytes> {
         if self.name == "index.html" {

@@ -1,4 +1,4 @@
-//! Versions of documents that were overwritten or deleted: how many are retained, showing and removing them.
+//! Versions of documents that were overwritten or deleted: how many are retained, listing and removing them.
 
 use http::StatusCode;
 use protocol::{AccountName, KeptView};
@@ -11,22 +11,22 @@ use crate::kernel::host::Host;
 use crate::kernel::problem::Answer;
 use crate::kernel::request::{answer, empty};
 
-/// They take at most this part of the quota, the newest ones; of the usual quota where there is none.
+/// They take at most this fraction of the quota, the newest ones first; of the default quota if there is none.
 const PART: u64 = 10;
-/// The bound is looked after when so much of it may have been added, …
+/// The limit is checked once this fraction of it may have been added, …
 const LOOK_PART: u64 = 8;
-/// … but not for less than so many bytes.
+/// … but never for fewer bytes than this.
 const LEAST_LOOK: u64 = 4 << 20;
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Returns how many bytes of an account's old versions are retained at most.
+    /// Returns the most bytes of old versions that are retained for an account.
     pub(crate) async fn most_kept(&self, account: &AccountName) -> Result<u64, StoreError> {
         let quota = self.quota(account).await?;
         Ok(quota.unwrap_or(DEFAULT_QUOTA) / PART)
     }
 
-    /// After a write: removes the oldest versions if there may be too many by now. What fails is done after another write, or
-    /// by the maintenance.
+    /// After a write: removes the oldest versions if there may be too many by now. A failure is made up for after
+    /// another write, or by maintenance.
     pub(crate) async fn trim_kept(&self, account: &AccountName) {
         let trimmed: Result<(), TreeError> = async {
             let tree = self.tree(account).await?;
@@ -45,7 +45,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         drop(trimmed);
     }
 
-    /// `GET /api/store/kept`: what of old versions is retained.
+    /// `GET /api/store/kept`: the retained old versions.
     pub(crate) async fn get_kept(&self, call: &Call<'_>) -> Answer {
         let account = &call.session()?.account;
         let most = self.most_kept(account).await?;
@@ -106,13 +106,13 @@ mod tests {
             assert_eq!(count("bytes"), count("versions") * MIB);
             count("versions")
         };
-        // Again and again at once: nothing is retained of it.
+        // Overwritten repeatedly in a burst: no version of it is retained.
         (0..20).for_each(|_| put("burst"));
         assert_eq!(kept(), 0);
         for _ in 0..20 {
             put("slow");
             f.host().advance(6 * MINUTE);
-            // The bound, and what a process adds before it looks.
+            // The limit, and what a process adds before it checks.
             assert!(kept() <= 4 + 4);
         }
         let done = block_on(f.lifecycle.maintain());

@@ -8,21 +8,21 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use storage_adapter::{DocumentInfo, Folder, FolderPath, Item, Version};
 
-/// The `@context` that remotestorage.js insists on.
+/// The `@context` that remotestorage.js requires.
 const CONTEXT: &str = "http://remotestorage.io/spec/folder-description";
-/// Bytes kept, together.
+/// The size of the cache, in bytes.
 const MAX_CACHED: usize = 16 * 1024 * 1024;
-/// The largest description kept.
+/// The largest cached description, in bytes.
 const MAX_CACHED_ONE: usize = 4 * 1024 * 1024;
 
-/// A folder description of some version.
+/// A folder description in some version.
 #[derive(Clone, Debug)]
 pub(crate) struct Rendered {
     pub(crate) version: Version,
     pub(crate) bytes: Bytes,
 }
 
-/// Folder descriptions, bounded by bytes.
+/// Folder descriptions, limited by their total bytes.
 #[derive(Debug)]
 pub(crate) struct ListingCache {
     entries: Mutex<Bounded<(AccountName, FolderPath), Rendered>>,
@@ -52,7 +52,7 @@ impl ListingCache {
     }
 }
 
-/// Writes a folder description (draft-dejong-remotestorage-26, section 4).
+/// Serialises a folder description (draft-dejong-remotestorage-26, section 4).
 pub(crate) fn render(folder: &Folder) -> Bytes {
     let description = Description {
         context: CONTEXT,

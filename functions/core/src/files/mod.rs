@@ -1,4 +1,5 @@
-//! Documents of accounts: the remoteStorage API, where an account's tree is, and how much of what was overwritten is retained.
+//! Documents of accounts: the remoteStorage API, the location of an account's tree, and how many old versions are
+//! retained.
 
 pub(crate) mod archive_reads;
 pub mod client_files;
@@ -29,12 +30,12 @@ pub struct Files<S, H> {
     pauses: room::Pauses,
     archive_reads: archive_reads::ArchiveReads,
     places: Arc<stores::StoreLocations<S, H>>,
-    /// Of all accounts that are in the installation's store.
+    /// Trees of all accounts in the installation's store.
     trees: Tree<S, H>,
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,

@@ -8,12 +8,12 @@ use storage_adapter::{ObjectStore, StoreError};
 use crate::files::Files;
 use crate::kernel::host::Host;
 
-/// For how long a quota is remembered, in milliseconds; what is used is always counted exactly.
+/// How long a quota is cached, in milliseconds; usage is always counted exactly.
 const QUOTA_MS: i64 = 30_000;
-/// Quotas remembered.
+/// The most cached quotas.
 const MAX_QUOTAS: usize = 10_000;
 
-/// Quotas of accounts, with when they were read.
+/// Accounts' quotas, and when they were read.
 #[derive(Debug)]
 pub(crate) struct QuotaCache {
     entries: Mutex<Bounded<AccountName, (Option<u64>, Timestamp)>>,
@@ -28,10 +28,10 @@ impl Default for QuotaCache {
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Returns the quota of an account in bytes; none means unlimited.
+    /// Returns the quota of an account in bytes; `None` means unlimited.
     pub(crate) async fn quota(&self, account: &AccountName) -> Result<Option<u64>, StoreError> {
         if !self.is_at_home(account).await? {
-            // What somebody keeps in a bucket of their own costs nobody else anything.
+            // Data in an account's own bucket takes no space of the installation's.
             return Ok(None);
         }
         let now = self.kernel.now();
@@ -51,7 +51,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         let quota = record
             .and_then(|(record, _)| record.quota)
             .or_else(|| self.kernel.config().default_quota)
-            // Nothing means the same wherever a quota is written down.
+            // Zero means unlimited wherever a quota is configured.
             .filter(|bytes| *bytes > 0);
         let mut entries = self
             .quotas

@@ -1,5 +1,5 @@
-//! Where the store is full, old versions are the first to give way: those of the account that writes, before it is
-//! refused, and those of everybody when maintenance finds that documents have no room left.
+//! When the store is full, old versions are the first to be removed: those of the writing account, before a write is
+//! refused, and those of all accounts when maintenance finds no space left for documents.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,22 +10,23 @@ use crate::files::Files;
 use crate::files::stores::Tree;
 use crate::kernel::host::Host;
 
-/// So many bytes more than are missing give way, if there are as many, so that not every write has to look.
+/// This many bytes more than needed are freed, if possible, so that not every write has to check.
 const MORE: u64 = 16 << 20;
-/// What a document takes of a disk besides its bytes.
+/// What a document takes on disk besides its bytes.
 const OVERHEAD: u64 = 64 << 10;
-/// An account of which there was not enough is not looked through again for so many milliseconds.
+/// An account that did not have enough old versions is not searched again for this many milliseconds.
 const PAUSE: i64 = 60_000;
-/// Accounts of which that is remembered.
+/// The most accounts for which that is remembered.
 const MAX_PAUSES: usize = 10_000;
 
 const MINUTE: i64 = 60 * 1000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Maintenance lets go of what was superseded longest ago, of all accounts, before it comes to the next age; milliseconds.
+/// Maintenance removes the versions superseded longest ago, across all accounts, before it moves on to the next age;
+/// milliseconds.
 const AGES: [i64; 4] = [7 * DAY, DAY, HOUR, 5 * MINUTE];
 
-/// Accounts whose old versions were not enough, with when that was and for how many bytes.
+/// Accounts that did not have enough old versions, with the time and the bytes needed.
 #[derive(Debug)]
 pub(crate) struct Pauses(Mutex<Bounded<AccountName, (Timestamp, u64)>>);
 
@@ -50,8 +51,8 @@ impl Pauses {
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Before a write of so many bytes: where they do not fit any more, the account's oldest versions give way, if that
-    /// makes enough room. What fails here the write itself reports.
+    /// Before a write of this many bytes: if they no longer fit, removes the account's oldest versions, if that frees
+    /// enough space. Failures here are reported by the write itself.
     pub(crate) async fn make_room(&self, account: &AccountName, bytes: u64) {
         let made: Result<(), TreeError> = async {
             let tree = self.tree(account).await?;
@@ -67,9 +68,8 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         drop(made);
     }
 
-    /// After a write that the store refused because it is full, although nobody could know that before: how much was to
-    /// come, or how much room there is, was not said. The account's oldest versions give way, so that the next attempt
-    /// may succeed.
+    /// After a write that the store refused because it is full, which could not be foreseen because its length or the
+    /// free space was unknown. Removes the account's oldest versions, so that the next attempt may succeed.
     pub(crate) async fn make_room_for_next(
         &self,
         account: &AccountName,
@@ -101,7 +101,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         if self.pauses.holds(account, wanted, now) {
             return Ok(());
         }
-        // What is younger than a slot stays: who has just overwritten something by mistake gets it back.
+        // Versions younger than a slot stay, so that an accidental overwrite can be undone.
         let before = now.plus_millis(-tree.options().slot_millis);
         let most = wanted.saturating_add(MORE);
         let given = GiveWay {
@@ -116,11 +116,11 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(())
     }
 
-    /// If documents have no room left, lets old versions of all accounts give way until there is some; the oldest first,
+    /// If there is no space left for documents, removes old versions of all accounts until there is; the oldest first,
     /// roughly by [`AGES`]. Returns what was removed.
     ///
     /// # Errors
-    /// The first one of any account, after the others were done.
+    /// The first one of any account, after the others have been processed.
     pub(crate) async fn make_room_for_all(
         &self,
         accounts: &[AccountName],
@@ -156,7 +156,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         most: u64,
     ) -> Result<Kept, TreeError> {
         if !self.is_at_home(account).await? {
-            // It would make no room here.
+            // It would free no space here.
             return Ok(Kept::default());
         }
         let wanted = GiveWay {
@@ -212,7 +212,7 @@ mod tests {
             self.put_as(name, bytes, true).status.as_u16()
         }
 
-        /// How many old versions there are.
+        /// The number of old versions.
         fn kept(&self) -> u64 {
             let kept = self
                 .functions
@@ -220,7 +220,7 @@ mod tests {
             kept.json()["versions"].as_u64().unwrap()
         }
 
-        /// Writes a document so often, six minutes apart; all but the last become old versions.
+        /// Writes a document this many times, six minutes apart; all but the last become old versions.
         fn rewrite(&self, times: u64) {
             for _ in 0..times {
                 assert!(matches!(self.put("a", MIB), 200 | 201));
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    /// So many bytes are left to documents from now on.
+    /// This many bytes are left for documents from now on.
     fn leave(functions: &TestFunctions, bytes: usize) {
         let memory = functions.memory();
         memory.set_capacity(Some(u64::MAX));
@@ -245,7 +245,7 @@ mod tests {
         bob.rewrite(3);
         leave(&f, MIB / 2);
         assert_eq!((alice.kept(), bob.kept()), (4, 2));
-        // Nothing is lost for what does not fit anyway.
+        // Nothing is removed for a document that would not fit anyway.
         assert_eq!(alice.put("large", 8 * MIB), 507);
         assert_eq!(alice.kept(), 4);
         assert_eq!(alice.put("b", 2 * MIB), 201);
@@ -256,7 +256,7 @@ mod tests {
         leave(&f, 0);
         assert_eq!(alice.put("c", MIB), 507);
         assert_eq!(alice.kept(), 1);
-        // Until it is old enough, and nobody has looked for a minute.
+        // Until it is old enough, and a minute has passed since the last check.
         f.host().advance(6 * MINUTE);
         assert_eq!(alice.put("c", MIB), 201);
         leave(&f, 0);
@@ -271,7 +271,7 @@ mod tests {
         leave(&f, MIB / 2);
         assert_eq!(alice.put_as("b", MIB, false).status, 507);
         assert_eq!(alice.put_as("b", MIB, false).status, 201);
-        // A refusal for another reason costs nobody anything.
+        // A refusal for another reason removes nothing.
         alice.rewrite(1);
         leave(&f, 0);
         let kept = alice.kept();

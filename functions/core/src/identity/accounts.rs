@@ -1,4 +1,4 @@
-//! Accounts: creating them, checking passwords, their quota.
+//! Accounts: creating them, checking passwords, and quotas.
 
 use std::sync::atomic::Ordering;
 
@@ -18,29 +18,29 @@ use crate::kernel::records::Edit;
 
 /// The shortest password, in characters.
 pub const MIN_PASSWORD_LENGTH: usize = 10;
-/// The longest password, in bytes; hashing time must not depend on who sends how much.
+/// The longest password, in bytes; hashing time must not depend on the input's length.
 const MAX_PASSWORD_BYTES: usize = 1024;
-/// Names that something else has already.
+/// Names that have another meaning.
 const RESERVED: [&str; 5] = ["call", "invite", "nickserv", "chanserv", "root"];
-/// After so many milliseconds without an account, a claim of the set-up may be taken over.
+/// After this many milliseconds without an account, a claim of the set-up may be taken over.
 const SETUP_CLAIM_MS: i64 = 60_000;
-/// What is told of an account that is closed, to whoever has proved to be its owner.
+/// The error for a closed account, shown only to its proven owner.
 pub(crate) const DISABLED: &str = "this account is disabled; ask an admin of this installation";
 
-/// Why an account was not made.
+/// Why an account was not created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateAccountError {
-    /// Not a name.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A name that would be confusing.
+    /// The name would be confusing.
     #[error("the name \"{0}\" is reserved; choose another one")]
     Reserved(AccountName),
-    /// Not a password.
+    /// The password is not valid.
     #[error("{0}")]
     Password(&'static str),
-    /// Somebody has the name.
+    /// The name is already taken.
     #[error("the name \"{0}\" is taken; choose another one")]
     Taken(AccountName),
     /// The store failed.
@@ -58,11 +58,11 @@ impl From<CreateAccountError> for Failure {
     }
 }
 
-/// Why a name with a password lets nobody in.
+/// Why signing in with a name and password failed.
 pub(crate) enum SignInError {
-    /// There is no such account, or that is not its password.
+    /// There is no such account, or the password is wrong.
     Wrong,
-    /// The password is right, and the account is disabled.
+    /// The password is right, but the account is disabled.
     Disabled,
     /// Anything else.
     Other(Failure),
@@ -92,7 +92,7 @@ impl From<SignInError> for Failure {
     }
 }
 
-/// `setup.json`: who makes the first account.
+/// `setup.json`: who creates the first account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct SetupClaim {
     version: u32,
@@ -100,7 +100,7 @@ struct SetupClaim {
     claimed: Timestamp,
 }
 
-/// Checks the name and the password wanted for a new account.
+/// Checks the name and password for a new account.
 pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, CreateAccountError> {
     let name: AccountName = name.parse()?;
     if RESERVED.contains(&name.as_str()) {
@@ -110,7 +110,7 @@ pub(crate) fn check_new(name: &str, password: &str) -> Result<AccountName, Creat
     Ok(name)
 }
 
-/// Checks a password wanted for an account.
+/// Checks a new password for an account.
 pub(crate) fn check_password_of(
     name: &AccountName,
     password: &str,
@@ -134,7 +134,7 @@ pub(crate) fn check_password_of(
 pub(crate) enum Missing {
     /// It was removed, or is being removed.
     Removed,
-    /// Its name is registered: only the record is missing, and whoever finds a copy can put it back.
+    /// Its name is registered: only the record is missing, and it can be restored from a copy.
     Lost,
     /// Nothing is known of it.
     Unknown,
@@ -149,7 +149,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         self.kernel.load(&keys::account(name)).await
     }
 
-    /// Makes an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
+    /// Creates an account without an invite (`subspace account add NAME`). An admin's account closes the set-up.
     ///
     /// # Errors
     /// If the name or the password is not valid, the name is taken, or the store fails.
@@ -177,7 +177,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(name)
     }
 
-    /// Tells why an account has no record.
+    /// Returns why an account has no record.
     pub(crate) async fn missing(&self, name: &AccountName) -> Result<Missing, StoreError> {
         if self.is_tombstone(name).await? {
             return Ok(Missing::Removed);
@@ -191,12 +191,12 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
     }
 
-    /// Returns whether a name is somebody's, or was.
+    /// Returns whether a name is, or was, an account's.
     pub(crate) async fn is_taken(&self, name: &AccountName) -> Result<bool, StoreError> {
         Ok(self.is_closed(name).await? || self.account(name).await?.is_some())
     }
 
-    /// Writes another password, if the one that is there is still `old`; false if it is not.
+    /// Writes another password, if the current one is still `old`; otherwise returns false.
     pub(crate) async fn write_password(
         &self,
         account: &AccountName,
@@ -226,7 +226,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(written.unwrap_or_default())
     }
 
-    /// Writes a new account's record and gives it what new accounts get.
+    /// Writes a new account's record and its defaults.
     pub(crate) async fn write_account(
         &self,
         name: &AccountName,
@@ -251,7 +251,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             created: self.kernel.now(),
             password_changed: None,
         };
-        // The name first: a name without an account does no harm, an account that is not listed would.
+        // The name first: a name without an account does no harm, but an unlisted account would.
         self.kernel
             .store(
                 &keys::name(name),
@@ -272,7 +272,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(record)
     }
 
-    /// Returns whether the first account is still to be made.
+    /// Returns whether the first account has yet to be created.
     ///
     /// # Errors
     /// If the store fails.
@@ -281,14 +281,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             return Ok(false);
         }
         let claim = match self.kernel.load::<SetupClaim>(keys::SETUP).await {
-            // Somebody claimed it. Who cannot be read; that nobody else may is what matters.
+            // It has been claimed. By whom cannot be read; what matters is that nobody else may.
             Err(error) if error.is_own() => return Ok(false),
             claim => claim?,
         };
         let Some((claim, _)) = claim else {
             return Ok(true);
         };
-        // Whoever made the first account may be gone: the set-up does not come back.
+        // The first account may since have been removed: the set-up does not come back.
         let done = match self.is_taken(&claim.account).await {
             Err(error) if error.is_own() => true,
             taken => taken?,
@@ -297,8 +297,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(!done)
     }
 
-    /// Reserves the set-up for one name. A claim whose account never came to be (the process died in
-    /// between) can be renewed by the same name at once, and taken over by another after a minute.
+    /// Reserves the set-up for one name. A claim whose account was never created (the process died in between) can be
+    /// renewed by the same name at once, and taken over by another after a minute.
     pub(crate) async fn claim_setup(&self, name: &AccountName) -> Result<(), Failure> {
         let done = || {
             Failure::forbidden(
@@ -348,8 +348,9 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
     }
 
-    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords. Who proved it lately
-    /// from where they are does not wait because strangers guess; [`crate::kernel::guard`] says how many guesses there are.
+    /// Checks a password. Unknown names take the same work and give the same answer as wrong passwords. Somebody who
+    /// recently proved the password from the same address does not wait because strangers guess;
+    /// [`crate::kernel::guard`] gives the number of guesses.
     ///
     /// # Errors
     /// 401 if it is wrong, 429 after too many wrong ones.
@@ -399,7 +400,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }
         }))
         .await?;
-        // Only now: whoever does not know the password learns nothing.
+        // Only now: nobody without the password learns this.
         if self.is_closed(&name).await? {
             return Err(SignInError::Disabled);
         }

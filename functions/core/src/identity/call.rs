@@ -1,4 +1,4 @@
-//! A request to `/api`, and the session that it belongs to.
+//! A request to `/api`, and its session.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::AccountRecord;
 
-/// A request to `/api` that has found its handler.
+/// A request to `/api` that has been routed to its handler.
 pub(crate) struct Call<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) client: ClientAddress,
-    /// The session that it belongs to, where the table of routes wants one.
+    /// Its session, if the table of routes requires one.
     pub(crate) session: Option<Arc<VerifiedGrant>>,
 }
 
 impl Call<'_> {
-    /// Returns the session that the request belongs to.
+    /// Returns the session of the request.
     pub(crate) fn session(&self) -> Result<&Arc<VerifiedGrant>, Failure> {
-        // The table decides who is admitted; a handler that wants more than it finds nobody.
+        // The route table decides who is admitted; a handler that requires more finds no session.
         self.session
             .as_ref()
             .ok_or_else(|| Failure::unauthorized("this requires a session; sign in", false))
@@ -32,7 +32,7 @@ impl Call<'_> {
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Returns the session whose token a request shows.
+    /// Returns the session whose token the request carries.
     pub(crate) async fn find_session(
         &self,
         parts: &Parts,
@@ -47,7 +47,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         ))
     }
 
-    /// Returns the session that the request belongs to, and the record of its account.
+    /// Returns the session of the request, and the record of its account.
     pub(crate) async fn session_account<'a>(
         &self,
         call: &'a Call<'_>,

@@ -1,9 +1,9 @@
-//! Accounts that are closed: disabled until somebody enables them, or removed permanently.
+//! Closed accounts: disabled until they are enabled again, or removed permanently.
 //!
-//! One record tells, `closed/<account>.json`, so that a list of all closed accounts is one listing, and a name that was
-//! removed stays taken: nobody inherits the mail, the links and the trust of whoever had it. What tokens open is
-//! asked far more often than accounts are closed, so disabling an account writes into its grants that
-//! they are suspended; nobody reads another record to know it.
+//! The state is in one record, `closed/<account>.json`, so that a list of all closed accounts is one listing, and a
+//! removed name stays taken: nobody inherits its former owner's mail, links and trust. Tokens are checked far more
+//! often than accounts are closed, so disabling an account marks its grants as suspended; no other record has to be
+//! read.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ struct Closed {
 pub(crate) enum State {
     /// May be enabled again.
     Disabled,
-    /// On its way out: what it had is being removed.
+    /// Its data is being removed.
     Removing,
     /// Nothing is left but its name, which nobody else gets.
     Removed,
@@ -45,7 +45,7 @@ pub enum ChangeAccountError {
     /// There is no such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(AccountName),
-    /// Nobody could manage the installation.
+    /// Nobody could administer the installation.
     #[error(
         "\"{0}\" is the only admin here; make another one first (`subspace account add NAME --admin`)"
     )]
@@ -53,7 +53,7 @@ pub enum ChangeAccountError {
     /// The password is not valid.
     #[error(transparent)]
     Password(#[from] CreateAccountError),
-    /// The documents in a bucket of the account's own cannot be removed.
+    /// The documents in the account's own bucket cannot be removed.
     #[error(
         "the documents in a bucket of the account's own cannot be removed: {0}; `--leave-bucket` leaves them there"
     )]
@@ -67,7 +67,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     pub(crate) async fn closed(&self, account: &AccountName) -> Result<Option<State>, StoreError> {
         match self.kernel.load::<Closed>(&keys::closed(account)).await {
             Ok(found) => Ok(found.map(|(closed, _)| closed.state)),
-            // It is closed; what was meant, whoever opens it again has to know.
+            // It is closed; whether disabled or removed, the operator has to know who enables it again.
             Err(StoreError::Damaged(_)) => Ok(Some(State::Disabled)),
             Err(error) => Err(error),
         }
@@ -78,7 +78,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(self.closed(account).await?.is_some())
     }
 
-    /// Returns whether a name belonged to somebody who was removed, or is being removed.
+    /// Returns whether a name belonged to an account that was removed, or is being removed.
     pub(crate) async fn is_tombstone(&self, account: &AccountName) -> Result<bool, StoreError> {
         let state = self.closed(account).await?;
         Ok(matches!(state, Some(State::Removing | State::Removed)))
@@ -110,23 +110,23 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .map(drop)
     }
 
-    /// Closes an account until [`Self::enable_account`] (`subspace account disable NAME`): nobody signs in, no token of it
-    /// opens anything, it has no connections, and its addresses take no mail. Sockets and IRC connections end within
-    /// seconds. What it stored stays. Repeating it does no harm.
+    /// Closes an account until [`Self::enable_account`] (`subspace account disable NAME`): nobody can sign in, none of
+    /// its tokens work, it has no connections, and its addresses accept no mail. Sockets and IRC connections end within
+    /// seconds. Its data stays. Repeating it does no harm.
     ///
     /// # Errors
-    /// If there is no such account, nobody else could manage the installation, or the store fails.
+    /// If there is no such account, it is the only one that can administer the installation, or the store fails.
     pub async fn disable_account(&self, account: &AccountName) -> Result<(), ChangeAccountError> {
         self.must_be_open_to_change(account).await?;
         self.must_not_be_the_only_admin(account).await?;
-        // First: what is made from now on sees it.
+        // First, so that grants created from now on see it.
         self.close(account, State::Disabled).await?;
         self.suspend_grants(account, true).await?;
         self.connectors.sessions_ended(account).await?;
         Ok(())
     }
 
-    /// Opens an account again (`subspace account enable NAME`), with the tokens that it had. Repeating it does no harm.
+    /// Opens an account again (`subspace account enable NAME`), with its existing tokens. Repeating it does no harm.
     ///
     /// # Errors
     /// If there is no such account, or the store fails.
@@ -157,7 +157,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 Edit::Write(())
             });
             match edited.await {
-                // A grant that cannot be read opens nothing.
+                // An unreadable grant grants nothing.
                 Ok(_) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -165,8 +165,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(())
     }
 
-    /// Gives an account another password (`subspace account password NAME`) and ends all its sessions, those of IRC clients
-    /// that showed the old one too. Tokens of apps and IRC passwords stay.
+    /// Sets an account's password (`subspace account password NAME`) and ends all its sessions, including those of IRC
+    /// clients that used the old one. Tokens of apps and IRC passwords stay.
     ///
     /// # Errors
     /// If there is no such account, the password is not valid, or the store fails.
@@ -187,7 +187,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         account: &AccountName,
     ) -> Result<(), ChangeAccountError> {
         let there = match self.account(account).await {
-            // An account with a damaged record can be closed anyway.
+            // An account with a damaged record can still be closed.
             Err(StoreError::Damaged(_)) => true,
             found => found?.is_some(),
         };

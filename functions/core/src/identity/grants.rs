@@ -1,7 +1,7 @@
-//! Grants: bearer tokens, issued, checked and revoked.
+//! Grants: bearer tokens, issued, verified and revoked.
 //!
-//! A check costs one conditional read of the grant's record: what is remembered here is used only if the
-//! store says that it is still the current version, so a revoked token ends at once, everywhere.
+//! A check costs one conditional read of the grant's record: a cached grant is used only if the store confirms that it
+//! is current, so a revoked token stops working at once, everywhere.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use crate::kernel::guard::{ClientAddress, Subject};
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 
-/// Grants remembered in the process.
+/// The most grants cached in the process.
 const MAX_CACHED: usize = 4096;
 /// The largest record of a grant, in bytes.
 const MAX_GRANT: u64 = 64 * 1024;
@@ -27,12 +27,12 @@ const MAX_GRANT: u64 = 64 * 1024;
 pub(crate) const MAX_GRANTS: usize = 500;
 /// How long a session lasts: 90 days.
 pub(crate) const SESSION_MS: i64 = 90 * 24 * 60 * 60 * 1000;
-/// Who holds the token of the consent page's cookie, as shown among the grants.
+/// The client name of the consent page's cookie, as shown among the grants.
 pub(crate) const COOKIE_CLIENT: &str = "consent page";
 /// The longest name of a client, in characters.
 pub(crate) const MAX_CLIENT: usize = 200;
 
-/// Why a grant was not made.
+/// Why a grant was not created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateGrantError {
@@ -42,13 +42,13 @@ pub enum CreateGrantError {
     /// The account is disabled, or being removed.
     #[error("the account \"{0}\" is disabled; `subspace account enable {0}` enables it")]
     Disabled(AccountName),
-    /// The account has as many as it may have.
+    /// The account has reached its limit.
     #[error("the account already has {MAX_GRANTS} grants; revoke some that are no longer needed")]
     TooMany,
-    /// The password that was shown is not the account's any more.
+    /// The password used is no longer the account's.
     #[error("the password was changed a moment ago, elsewhere; sign in again")]
     PasswordChanged,
-    /// The session that it was to end with is no more.
+    /// The session that it depends on has ended.
     #[error("this session has ended; sign in again")]
     SessionEnded,
     /// The store failed.
@@ -67,18 +67,18 @@ impl From<CreateGrantError> for Failure {
     }
 }
 
-/// How long a grant is good for, if nobody revokes it.
+/// How long a grant is valid, unless it is revoked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lasts<'a> {
-    /// Until somebody does.
+    /// Until it is revoked.
     UntilRevoked,
-    /// Until then.
+    /// Until this time.
     Until(Timestamp),
     /// As long as this session.
     With(&'a Grant),
 }
 
-/// A token that was shown and is valid.
+/// A token that was presented and is valid.
 #[derive(Debug)]
 pub(crate) struct VerifiedGrant {
     pub(crate) account: AccountName,
@@ -140,7 +140,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Err(Box::pin(self.refuse_token(client)).await?)
     }
 
-    /// Counts an invalid token; returns what is answered.
+    /// Counts an invalid token; returns the error response.
     async fn refuse_token(&self, client: ClientAddress) -> Result<Failure, Failure> {
         let subject = Subject::Token(client);
         if let Some(seconds) = self.kernel.must_wait(&subject).await? {
@@ -228,7 +228,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }
         };
         if grant.kind == GrantKind::Session && grant.client == COOKIE_CLIENT {
-            // Cookies of the consent page were sessions once.
+            // Cookies of the consent page used to be sessions.
             grant.kind = GrantKind::Consent;
         }
         if !token.matches(&grant.secret_hash) {
@@ -244,7 +244,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(Some(held))
     }
 
-    /// Makes a grant with its token; the account must exist.
+    /// Creates a grant with its token; the account must exist.
     pub(crate) async fn issue(
         &self,
         account: &AccountName,
@@ -275,19 +275,20 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         };
         let key = keys::grant(account, &grant.id);
         self.kernel.store(&key, &grant, PutMode::IfAbsent).await?;
-        // Whoever disables the account either finds it, or has written down before that they do.
+        // A concurrent disabling of the account either finds the grant, or has already been recorded.
         if self.is_closed(account).await? {
             self.kernel.storage().store().delete(&key).await?;
             return Err(CreateGrantError::Disabled(account.clone()));
         }
-        // And whoever ends the session either finds it, or has removed the session before.
+        // Likewise, a concurrent end of the session either finds the grant, or has already removed the session.
         if let Some(session) = &grant.session
             && !self.is_grant(account, session).await?
         {
             self.kernel.storage().store().delete(&key).await?;
             return Err(CreateGrantError::SessionEnded);
         }
-        // Once more, now that it is there: others may have been made at the same time, and each sees those before it.
+        // Counted again now that it exists: others may have been created at the same time, and each sees the earlier
+        // ones.
         if let Err(error) = self
             .make_room_for_grant(account, kind, MAX_GRANTS, &grant.id)
             .await
@@ -298,7 +299,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok((grant, token))
     }
 
-    /// Makes a grant for somebody who showed the password that `shown` has.
+    /// Creates a grant for somebody who presented the password stored in `shown`.
     pub(crate) async fn issue_by_password(
         &self,
         shown: &AccountRecord,
@@ -307,7 +308,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     ) -> Result<(Grant, BearerToken), CreateGrantError> {
         let lasts = Lasts::Until(self.kernel.now().plus_millis(SESSION_MS));
         let (grant, token) = self.issue(&shown.name, kind, client, None, lasts).await?;
-        // Whoever changes the password either finds the grant, or has written the new password before.
+        // A concurrent change of the password either finds the grant, or has already written the new password.
         let now = self.account(&shown.name).await?;
         if now.is_none_or(|(now, _)| now.password != shown.password) {
             self.remove_grant(&shown.name, &grant.id).await?;
@@ -316,8 +317,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok((grant, token))
     }
 
-    /// Drops what has expired, and for somebody who signs in those who signed in first, but not `new`, until there are
-    /// at most so many.
+    /// Removes expired grants and, for a sign-in, the oldest sessions except `new`, until the limit is met.
     async fn make_room_for_grant(
         &self,
         account: &AccountName,
@@ -356,7 +356,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Err(CreateGrantError::TooMany)
     }
 
-    /// Makes a token for a program (`subspace token NAME --scope '*:rw'`).
+    /// Creates a token for a program (`subspace token NAME --scope '*:rw'`).
     ///
     /// # Errors
     /// If there is no such account, it has too many grants, or the store fails.

@@ -1,4 +1,4 @@
-//! Invites: one person each, for seven days.
+//! Invites: each for one person, for seven days.
 
 use crate::kernel::host::Host;
 use crate::kernel::records::Invite;
@@ -10,11 +10,11 @@ use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
 
-/// Owner in the token of an invite; no account can have this name.
+/// The owner in the token of an invite; no account can have this name.
 const OWNER: &str = "invite";
 /// How long an invite lasts: 7 days.
 const INVITE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Invites that one account may have open.
+/// The most open invites of one account.
 const MAX_OPEN: usize = 100;
 
 fn unusable() -> Failure {
@@ -22,7 +22,7 @@ fn unusable() -> Failure {
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Makes an invite with its token.
+    /// Creates an invite with its token.
     pub(crate) async fn invite(
         &self,
         inviter: &AccountName,
@@ -54,7 +54,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         };
         let key = keys::invite(&invite.id);
         self.kernel.store(&key, &invite, PutMode::IfAbsent).await?;
-        // Once more, now that it is there: of several at once each sees those before it.
+        // Counted again now that it exists: of several created at once, each sees the earlier ones.
         if self.open_invites(inviter).await? > MAX_OPEN {
             self.kernel.storage().store().delete(&key).await?;
             return Err(full());
@@ -71,7 +71,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(open.count())
     }
 
-    /// Returns the invite of a token if it could be used now, by somebody or by `name`.
+    /// Returns the invite of a token if it can be used now, by anyone or by `name`.
     pub(crate) async fn open_invite(
         &self,
         token: &str,
@@ -90,14 +90,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             token.matches(&invite.secret_hash) && invite.expires > now && unused
         });
         match invite {
-            // Whom an account that is closed now had invited, nobody vouches for.
+            // Nobody vouches for people invited by an account that is now closed.
             Some(invite) if self.is_closed(&invite.inviter).await? => Ok(None),
             invite => Ok(invite),
         }
     }
 
-    /// Uses an invite for a name, atomically: of two people exactly one gets it. The same name may use
-    /// it again, so that a sign-up that broke off can be repeated; the account's name decides then.
+    /// Uses an invite for a name, atomically: of two concurrent sign-ups exactly one succeeds. The same name may use it
+    /// again, so that an interrupted sign-up can be repeated; then the account's name decides.
     pub(crate) async fn use_invite(
         &self,
         token: &str,
@@ -122,7 +122,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }
     }
 
-    /// Gives an invite back: the name was taken by somebody else meanwhile.
+    /// Makes a used invite available again: somebody else took the name in the meantime.
     pub(crate) async fn release_invite(
         &self,
         id: &str,

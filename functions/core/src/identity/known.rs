@@ -1,7 +1,8 @@
-//! From where an account's password was proved lately.
+//! The networks from which an account's password was recently proved.
 //!
-//! Whoever guesses from many addresses makes strangers wait for an account. Who proved the password before from where they
-//! are does not wait with them. That is a note in the store, since another instance may answer the next request.
+//! Guessing from many addresses makes strangers wait for an account. Somebody who proved the password from the same
+//! network before does not wait with them. This is a record in the store, since another instance may serve the next
+//! request.
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,10 @@ use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::records::Edit;
 
-/// The most of an account; the one that was proved longest ago is forgotten first.
+/// The most networks of an account; the one proved longest ago is dropped first.
 const MAX_NETWORKS: usize = 16;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// For how long it is known, in milliseconds: as long as a session holds.
+/// How long a network is remembered, in milliseconds: as long as a session lasts.
 const KNOWN_MS: i64 = 90 * DAY;
 
 /// `networks.json` of an account.
@@ -26,18 +27,18 @@ struct Networks {
     networks: Vec<Network>,
 }
 
-/// From where the password was proved.
+/// A network from which the password was proved.
 #[derive(Debug, Deserialize, Serialize)]
 struct Network {
-    /// Does not show the address.
+    /// Does not reveal the address.
     name: String,
-    /// When that was last noted.
+    /// When that was last recorded.
     proved: Timestamp,
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Returns whether the account's password was proved lately from where a client is. That is not known of clients which
-    /// share an address with everybody.
+    /// Returns whether the account's password was recently proved from the client's network. Always false for clients
+    /// behind a shared address.
     pub(super) async fn is_known(
         &self,
         account: &AccountName,
@@ -55,7 +56,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }))
     }
 
-    /// Notes that the account's password was proved from where a client is, once a day.
+    /// Records, once a day, that the account's password was proved from the client's network.
     pub(super) async fn note_network(
         &self,
         account: &AccountName,
@@ -84,7 +85,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Edit::Write(())
         };
         match self.kernel.upsert(&keys::networks(account), note).await {
-            // Others sign in at the same time, or the disk is full: no reason to keep somebody out.
+            // A concurrent sign-in, or a full disk: no reason to refuse somebody.
             Err(StoreError::Precondition | StoreError::Full(_)) => Ok(()),
             noted => noted,
         }
@@ -92,7 +93,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
 }
 
 impl Network {
-    /// How long ago it was proved, in milliseconds, whichever of two clocks is behind.
+    /// How long ago it was proved, in milliseconds, whichever of two clocks is slow.
     const fn age(&self, now: Timestamp) -> i64 {
         let age = now.millis().saturating_sub(self.proved.millis());
         age.saturating_abs()
@@ -113,7 +114,7 @@ mod tests {
         reply.status.as_u16()
     }
 
-    /// Signs in to IRC; true if that goes well, else what is to be waited, if it is only that.
+    /// Signs in to IRC; true if that succeeds, else the wait, if waiting is all that is needed.
     fn irc(f: &TestFunctions, address: Option<&str>, password: &str) -> Result<(), Option<u64>> {
         let body = json!({"name": "alice", "password": password, "address": address});
         let reply = f.signed(
@@ -149,17 +150,17 @@ mod tests {
             assert!(guesses[..46].iter().all(|status| *status == 401));
             assert!(guesses[46..].iter().all(|status| *status == 429));
 
-            // It is the account's own address that counts, and no other account's.
+            // Only the account's own network counts, not another account's.
             assert_eq!(sign_in(&f, "203.0.113.9", "alice", PASSWORD), 429);
             assert_eq!(sign_in(&f, "198.51.100.7", "alice", PASSWORD), 429);
             assert_eq!(sign_in(&f, HOME, "alice", PASSWORD), 201);
             assert_eq!(guess(61), 429, "strangers wait on");
-            // So it is with IRC, where many may share an address.
+            // The same holds for IRC, where many may share an address.
             assert_eq!(irc(&f, Some("203.0.113.9"), PASSWORD), Err(Some(1)));
             assert_eq!(irc(&f, None, PASSWORD), Err(Some(1)));
             assert_eq!(irc(&f, Some(HOME), PASSWORD), Ok(()));
 
-            // Whoever guesses from there waits as well, and waits longer.
+            // Guesses from there have to wait as well, and longer.
             let at_home: Vec<u16> = (0..4)
                 .map(|_| sign_in(&f, HOME, "alice", "a guess"))
                 .collect();
@@ -201,7 +202,7 @@ mod tests {
         assert!(!known("198.51.100.19"));
         f.sign_in("alice");
         assert_eq!(networks(&f, "alice").len(), 1);
-        // Those that are nobody's in particular.
+        // Addresses that do not identify anybody.
         for client in [ClientAddress::UNKNOWN, ClientAddress::SHARED] {
             block_on(f.identity.note_network(&alice, client)).unwrap();
             assert!(!block_on(f.identity.is_known(&alice, client)).unwrap());

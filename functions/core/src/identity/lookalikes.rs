@@ -1,4 +1,4 @@
-//! Names that look like those of accounts.
+//! Names that look like account names.
 
 use storage_adapter::{ObjectStore, StoreError};
 
@@ -7,8 +7,8 @@ use crate::kernel::host::Host;
 use crate::kernel::keys;
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Returns whether the name of an account has this outline ([`protocol::outline`]). Only those are listed that begin as it
-    /// does.
+    /// Returns whether the name of an account has this outline ([`protocol::outline`]). Only names with the same
+    /// beginning are listed.
     pub(crate) async fn looks_like_account(&self, seen: &str) -> Result<bool, StoreError> {
         let Some(first) = seen.chars().next().filter(char::is_ascii_lowercase) else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! Who somebody is: accounts, passwords, sessions, invites, grants, and the protocols that show or make them (WebFinger,
+//! Identity: accounts, passwords, sessions, invites, grants, and the protocols that reveal or issue them (WebFinger,
 //! OAuth).
 
 pub(crate) mod accounts;
@@ -21,18 +21,18 @@ use crate::connectors::Connectors;
 use crate::kernel::Kernel;
 use crate::outgoing::Outgoing;
 
-/// Accounts, and what shows who somebody is.
+/// Accounts and their credentials.
 pub struct Identity<S, H> {
     kernel: Arc<Kernel<S, H>>,
     connectors: Arc<Connectors<S, H>>,
     outgoing: Arc<Outgoing<S, H>>,
     grants: grants::GrantCache,
-    /// Whether the first account is known to exist; it never goes away again.
+    /// Whether the first account is known to exist; once true, it stays true.
     set_up: AtomicBool,
 }
 
 impl<S, H> Identity<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,
@@ -50,7 +50,7 @@ impl<S, H> Identity<S, H> {
 
 #[cfg(test)]
 impl<S, H> Identity<S, H> {
-    /// As another process, which has not seen the first account yet.
+    /// Simulates another process, which has not seen the first account yet.
     pub(crate) fn forget_set_up(&self) {
         self.set_up
             .store(false, std::sync::atomic::Ordering::Relaxed);

@@ -13,12 +13,12 @@ use crate::kernel::config::DefaultNetwork;
 use crate::kernel::keys;
 use crate::kernel::records::{Edit, Grant};
 
-/// Accounts that are given a new private network at once.
+/// The most accounts that are connected to a new private network at once.
 const MAX_ACCOUNTS: usize = 1_000;
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Gives an account what new accounts get, once. Repeating it is safe: it continues where a process
-    /// that died has left off, and does not bring back what the account has deleted.
+    /// Gives an account what new accounts get, once. Repeating it is safe: it continues where a process that died left
+    /// off, and does not restore what the account has deleted.
     pub(crate) async fn provision(&self, account: &AccountName) -> Result<(), StoreError> {
         let marker = keys::provisioned(account);
         if self
@@ -61,7 +61,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 .await;
             match stored {
                 Ok(_) => {}
-                // Another request was quicker; its token counts.
+                // Another request was faster; its token counts.
                 Err(StoreError::Precondition) => self.remove_grant(account, &grant).await?,
                 Err(error) => return Err(error),
             }
@@ -73,7 +73,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(())
     }
 
-    /// Makes a token for the private server; returns the id of its grant, and the token sealed.
+    /// Creates a token for the private server; returns its grant's id, and the token encrypted.
     async fn token_for_private(
         &self,
         account: &AccountName,
@@ -95,7 +95,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok((grant.id, sealed))
     }
 
-    /// Returns the id of the grant that the connection to the private server lives by.
+    /// Returns the id of the grant that authenticates the connection to the private server.
     pub(crate) async fn private_grant(
         &self,
         account: &AccountName,
@@ -104,7 +104,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(found.map(|(_, token)| token.id))
     }
 
-    /// Returns the connection to the private server, and the token that it shows there.
+    /// Returns the connection to the private server, and its token there.
     pub(crate) async fn private_connection(
         &self,
         account: &AccountName,
@@ -120,7 +120,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         }))
     }
 
-    /// Returns the token that a connection shows to the private server, if it is that connection.
+    /// Returns the token of a connection for the private server, if it is that connection.
     fn private_token(&self, account: &AccountName, connection: &Connection) -> Option<BearerToken> {
         if connection.id != PRIVATE_CONNECTION {
             return None;
@@ -135,8 +135,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         (token.owner == *account).then_some(token)
     }
 
-    /// Gives the connection to the private server another token if the grant of its own is gone: to revoke it is to
-    /// change it, and keeps nobody out of their own space.
+    /// Gives the connection to the private server a new token if its grant is gone: revoking the token means replacing
+    /// it, and locks nobody out of their own space.
     pub(crate) async fn with_live_token(
         &self,
         account: &AccountName,
@@ -158,8 +158,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(())
     }
 
-    /// Gives the connection to the private server another token. Returns whether it could be made: an account has only so
-    /// many grants.
+    /// Gives the connection to the private server a new token. Returns whether one could be issued: the number of
+    /// grants of an account is limited.
     pub(crate) async fn renew_token(
         &self,
         account: &AccountName,
@@ -167,7 +167,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     ) -> Result<bool, StoreError> {
         let (grant, sealed) = match self.token_for_private(account, &connection.name).await {
             Ok(made) => made,
-            // As many grants as there may be, or disabled just now.
+            // The limit of grants is reached, or the account has just been disabled.
             Err(StoreError::Refused(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -175,7 +175,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let now = self
             .kernel
             .edit_connection(account, PRIVATE_CONNECTION, |stored| {
-                // Another request may have been quicker; its token counts.
+                // Another request may have been faster; its token counts.
                 if stored.password != before {
                     return Edit::Keep(stored.password.clone());
                 }
@@ -192,8 +192,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(true)
     }
 
-    /// The same for accounts that were made before there was a network, the first one above all; for others it is done
-    /// when they sign in.
+    /// The same for accounts created before there was a network, above all the first one; for others it is done when
+    /// they sign in.
     pub(crate) async fn provision_all(&self) -> Result<(), StoreError> {
         for account in self.account_names().await?.iter().take(MAX_ACCOUNTS) {
             match self.provision(account).await {
@@ -207,7 +207,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     }
 }
 
-/// Sets where the private server is.
+/// Sets the address of the private server.
 pub(crate) fn lead_to(connection: &mut Connection, network: DefaultNetwork) {
     connection.set("host", network.host);
     connection.set("port", network.port);

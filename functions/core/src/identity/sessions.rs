@@ -1,4 +1,4 @@
-//! The end of sessions, and of the tokens that end with them.
+//! Ends sessions, and the tokens bound to them.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use crate::kernel::keys;
 use crate::kernel::records::Grant;
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Ends every session of an account, also on the consent page, but for one, and the tokens that end with them; those of
-    /// apps and IRC passwords stay.
+    /// Ends every session of an account except one, including those on the consent page, and the tokens bound to them;
+    /// those of apps and IRC passwords stay.
     pub(crate) async fn end_sessions(
         &self,
         account: &AccountName,
@@ -24,8 +24,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 self.remove_grant(account, &grant.id).await?;
             }
         }
-        // Looked for after the sessions are gone: from then on none is made with them. Those whose session ended
-        // when the store failed between the two are found as well.
+        // Searched once the sessions are gone: no more tokens can be bound to them after that. This also finds tokens
+        // whose session ended when the store failed between the two steps.
         let grants = self.grants_of(account).await?;
         let sessions = grants.iter().filter(|one| one.kind == GrantKind::Session);
         let sessions: HashSet<&str> = sessions.map(|one| one.id.as_str()).collect();
@@ -41,21 +41,20 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         self.connectors.sessions_ended(account).await
     }
 
-    /// Whether the web client made a token for itself when it did not yet say with which session it ends. A browser that is
-    /// still signed in asks for another one.
+    /// Whether a web client created this token for itself, before such tokens were bound to their session. A browser
+    /// that is still signed in requests another one.
     fn is_of_an_older_client(&self, grant: &Grant) -> bool {
         grant.kind == GrantKind::App && grant.client == self.kernel.config().origin
     }
 
-    /// Ends one session, the tokens that end with it, and whatever somebody was let in for by it; one that does not exist
-    /// is no error.
+    /// Ends one session, the tokens bound to it, and all access obtained with it; succeeds if it does not exist.
     pub(crate) async fn end_session(
         &self,
         account: &AccountName,
         id: &str,
     ) -> Result<(), StoreError> {
-        // First what ends with it, so that whoever is told that this failed still has the session to try again; and once
-        // more afterwards, for what was made in between.
+        // The bound tokens first, so that after a failure the session is still there to try again; and once more
+        // afterwards, for those created in between.
         self.remove_those_with(account, id).await?;
         self.remove_grant(account, id).await?;
         self.remove_those_with(account, id).await?;
@@ -75,14 +74,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(())
     }
 
-    /// Ends a grant that is no session and whatever somebody was let in for by it; one that does not exist is no error.
+    /// Ends a grant that is not a session, and all access obtained with it; succeeds if it does not exist.
     pub(crate) async fn revoke(&self, account: &AccountName, id: &str) -> Result<(), StoreError> {
         self.remove_grant(account, id).await?;
         self.connectors.sessions_ended(account).await
     }
 
-    /// Removes a grant. Whoever removes one that could be in use calls [`crate::connectors::Connectors::sessions_ended`] afterwards, once
-    /// for several.
+    /// Removes a grant. If it could be in use, the caller must call [`crate::connectors::Connectors::sessions_ended`]
+    /// afterwards, once for several.
     pub(crate) async fn remove_grant(
         &self,
         account: &AccountName,
@@ -95,7 +94,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .await
     }
 
-    /// Returns whether a grant is there.
+    /// Returns whether a grant exists.
     pub(crate) async fn is_grant(
         &self,
         account: &AccountName,

@@ -1,4 +1,4 @@
-//! WebFinger (RFC 7033): from a user address to the storage and its authorisation endpoints.
+//! WebFinger (RFC 7033): from a user address to the storage and its authorization endpoints.
 
 use crate::kernel::host::Host;
 use http::request::Parts;
@@ -13,9 +13,9 @@ use crate::kernel::request::{answer, named, parameters};
 
 /// The link relation of remoteStorage; an identifier, `http:` included.
 pub(crate) const REL: &str = "http://tools.ietf.org/id/draft-dejong-remotestorage";
-/// The version that is announced; without it remotestorage.js sends no conditions.
+/// The announced version; without it remotestorage.js sends no conditional requests.
 const VERSION: &str = "draft-dejong-remotestorage-26";
-/// Characters of an address that an error repeats.
+/// The most characters of an address that an error repeats.
 const MAX_SHOWN: usize = 100;
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
@@ -41,14 +41,14 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(response)
     }
 
-    /// Returns the account that `acct:name@host` names here.
+    /// Returns the local account that `acct:name@host` names.
     fn local_part(&self, resource: &str) -> Option<AccountName> {
         let scheme = resource.get(..5)?;
         if !scheme.eq_ignore_ascii_case("acct:") {
             return None;
         }
         let (name, host) = resource[5..].rsplit_once('@')?;
-        // `acct:` knows no port (RFC 7565, section 4), but clients that were given one keep it.
+        // `acct:` URIs have no port (RFC 7565, section 4), but clients that were given one keep it.
         let ours = [
             &*self.kernel.config().origin,
             self.kernel.config().storage_origin(),
@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     }
 }
 
-/// Returns the one `resource` of the query (RFC 7033, section 4.2), if it is a URI.
+/// Returns the only `resource` of the query (RFC 7033, section 4.2), if it is a URI.
 fn resource(parts: &Parts) -> Result<String, Failure> {
     let query = parts.uri.query().unwrap_or_default();
     let pairs = parameters(query.as_bytes());
@@ -124,7 +124,7 @@ fn resource(parts: &Parts) -> Result<String, Failure> {
 /// Returns the host of `host:port`.
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
-        // Not within an IPv6 address.
+        // Not inside an IPv6 address.
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => authority,
     }

@@ -1,4 +1,4 @@
-//! Bodies of answers, and bodies that are read into memory.
+//! Response bodies, and bodies that are read into memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,28 +8,28 @@ use futures_util::StreamExt;
 use http_body::{Frame, SizeHint};
 use storage_adapter::{BodyError, ByteStream, Gathered, StoreError};
 
-/// The body of an answer.
+/// A response body.
 pub struct Body(Inner);
 
 enum Inner {
     Whole(Bytes),
-    /// With the number of bytes that are still to come.
+    /// With the number of remaining bytes.
     Stream(ByteStream, u64),
 }
 
 impl Body {
-    /// Makes a body without bytes.
+    /// Creates an empty body.
     #[must_use]
     pub const fn empty() -> Self {
         Self(Inner::Whole(Bytes::new()))
     }
 
-    /// Makes a body of a stream that yields exactly `length` bytes.
+    /// Creates a body from a stream that yields exactly `length` bytes.
     pub(crate) const fn stream(stream: ByteStream, length: u64) -> Self {
         Self(Inner::Stream(stream, length))
     }
 
-    /// Returns the bytes, if they are all there and not a stream: some hosts send them more cheaply.
+    /// Returns the bytes, if they are in memory and not a stream: some hosts send them more cheaply.
     ///
     /// # Errors
     /// The body itself, if it is a stream.
@@ -40,7 +40,7 @@ impl Body {
         }
     }
 
-    /// Returns how many bytes are still to come.
+    /// Returns the number of remaining bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
         match &self.0 {
@@ -98,11 +98,11 @@ impl http_body::Body for Body {
     }
 }
 
-/// Reads what the store has into memory; `None` if it has more than `limit` bytes.
+/// Reads data from the store into memory; `None` if it exceeds `limit` bytes.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] if it breaks off. Bodies of requests that break off are [`BodyError`]s: theirs is the mistake of
-/// whoever sent them, who is told not to send the same again, and this one is the store's.
+/// [`StoreError::Unavailable`] if the stream breaks off. For request bodies that break off there is [`BodyError`]:
+/// those are the sender's mistake, and must not be resent unchanged; this one is the store's.
 pub(crate) async fn collect(
     mut stored: ByteStream,
     limit: u64,
@@ -110,7 +110,7 @@ pub(crate) async fn collect(
     let mut all = Gathered::default();
     while let Some(piece) = stored.next().await {
         let piece = piece.map_err(|error| {
-            StoreError::Unavailable(format!("what it has could not be read to its end: {error}"))
+            StoreError::Unavailable(format!("the data could not be read completely: {error}"))
         })?;
         if (all.len() + piece.len()) as u64 > limit {
             return Ok(None);

@@ -24,18 +24,18 @@ pub struct BucketSettings {
     pub region: Option<String>,
     /// Its name.
     pub bucket: String,
-    /// What all keys begin with; a `/` follows.
+    /// The prefix of all keys; a `/` follows.
     #[serde(default)]
     pub prefix: String,
-    /// Whether the bucket is in the path instead of the host name; by default if there is an endpoint.
+    /// Whether the bucket is in the path instead of the host name; the default if there is an endpoint.
     #[serde(default)]
     pub path_style: Option<bool>,
     /// Id of the access key.
     pub access_key_id: String,
-    /// Its secret; empty in requests that keep the one that is known.
+    /// Its secret; empty in requests that keep the known one.
     #[serde(default)]
     pub secret_access_key: String,
-    /// Whether the operator gave it: then it may be anywhere, over plain HTTP too.
+    /// Whether the operator configured it: then it may be anywhere, and use plain HTTP.
     #[serde(skip)]
     pub trusted: bool,
 }
@@ -56,20 +56,20 @@ impl fmt::Debug for BucketSettings {
 #[error("{0}")]
 pub struct BucketError(pub String);
 
-/// A bucket that was opened and tried out.
+/// A bucket that was opened and tested.
 #[derive(Clone, Debug)]
 pub struct OpenedBucket {
     /// The bucket.
     pub store: AnyStore,
-    /// Whether its server decides conditions of objects written in parts too.
+    /// Whether its server also honours conditions of multipart uploads.
     pub parts: bool,
 }
 
 impl BucketSettings {
-    /// Checks all fields and fills in what is left out.
+    /// Validates all fields and fills in the defaults.
     ///
     /// # Errors
-    /// One sentence: which field, what is expected. It shows no secret.
+    /// One sentence: which field, and what is expected. It reveals no secret.
     pub(crate) fn check(mut self) -> Result<Self, String> {
         let tidy = |text: Option<String>| {
             let text = text.map(|text| text.trim().to_owned());
@@ -124,7 +124,7 @@ impl BucketSettings {
         Ok(self)
     }
 
-    /// Returns a field under the name that a bucket's variable has (`SUBSPACE_S3_BUCKET` and so on), in which stores
+    /// Returns a field by the name of a bucket's variable (`SUBSPACE_S3_BUCKET` and so on), the form in which stores
     /// take their settings.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
@@ -140,8 +140,8 @@ impl BucketSettings {
         }
     }
 
-    /// Takes a bucket that the operator names, from variables that begin with `prefix` and end as those of the
-    /// installation's bucket do.
+    /// Reads a bucket that the operator configures, from variables that begin with `prefix` and end like those of the
+    /// installation's bucket.
     ///
     /// # Errors
     /// One sentence: which variable is missing.
@@ -164,7 +164,7 @@ impl BucketSettings {
         })
     }
 
-    /// Where it is, for people: no secrets.
+    /// Its location, for people; no secrets.
     #[must_use]
     pub fn describe(&self) -> String {
         let at = match (&self.endpoint, &self.region) {
@@ -189,7 +189,7 @@ fn word(field: &str, text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks an endpoint. What it leads to is looked at when it is connected to.
+/// Validates an endpoint. The address it resolves to is checked when connecting.
 fn endpoint(text: &str, trusted: bool) -> Result<String, String> {
     let wrong = || "endpoint is no address like https://s3.example.org".to_owned();
     let url = Url::parse(text).map_err(|_| wrong())?;

@@ -21,28 +21,28 @@ pub struct Config {
     pub origin: String,
     /// Origin of `/storage`, if it is another one (safer: stored pages then run elsewhere).
     pub storage_origin: Option<String>,
-    /// Secret of the installation: seals connection secrets and signs forms. Losing it loses those secrets.
+    /// The installation's secret: encrypts connection secrets and signs forms. If it is lost, so are those secrets.
     pub master_key: [u8; 32],
-    /// Lets somebody make the first account; absent means that nobody can over HTTP.
+    /// Allows creating the first account; if absent, nobody can over HTTP.
     pub setup_token: Option<String>,
     /// The connectors of this installation.
     pub connectors: Vec<Connector>,
-    /// Origins at which connectors (by id) are reached from here, where that is not how browsers reach them.
+    /// Origins at which the functions reach connectors (by id), where they differ from those that browsers use.
     pub internal: BTreeMap<String, String>,
     /// The private IRC server that every new account is connected to.
     pub network: Option<DefaultNetwork>,
-    /// The TURN servers that calls are relayed by.
+    /// The TURN servers that relay calls.
     pub turn: Option<TurnConfig>,
-    /// Mail for channels, if the installation takes any.
+    /// Mail for channels, if the installation accepts mail.
     pub mail: Option<MailService>,
-    /// Quota of an account in bytes, unless its record has its own; none means unlimited.
+    /// Quota of an account in bytes, unless its record has its own; `None` means unlimited.
     pub default_quota: Option<u64>,
     /// The largest document in bytes.
     pub max_document_size: u64,
-    /// What hashing a password costs.
+    /// The cost of hashing a password.
     pub password_cost: PasswordCost,
-    /// Whether what slows down guesses is counted in the store, for hosts whose instances are many or short-lived: some
-    /// more requests to the store for each sign-in and each wrong token, one for each event of a hook.
+    /// Whether failed guesses are counted in the store, for hosts with many or short-lived instances: a few more
+    /// requests to the store per sign-in and per wrong token, one per event of a hook.
     pub shared_counters: bool,
 }
 
@@ -51,13 +51,13 @@ pub struct Config {
 pub struct Connector {
     /// Its id, as in its signatures and tickets.
     pub id: String,
-    /// What it is.
+    /// Its role.
     pub kind: ConnectorKind,
     /// Origin of its Sockethub server as browsers reach it.
     pub url: String,
     /// Platforms it serves, `irc`.
     pub platforms: Vec<String>,
-    /// The key shared with it: signs its requests and its tickets.
+    /// The key shared with it, which signs its requests and its tickets.
     pub key: Vec<u8>,
 }
 
@@ -66,7 +66,7 @@ pub struct Connector {
 pub struct TurnConfig {
     /// Where browsers reach them, `turn:turn.example.org:3478?transport=udp` (RFC 7065).
     pub urls: Vec<String>,
-    /// What credentials are made with.
+    /// The secret that credentials are derived from.
     pub secret: Vec<u8>,
 }
 
@@ -81,28 +81,28 @@ impl std::fmt::Debug for TurnConfig {
 /// The IRC server that belongs to the installation.
 #[derive(Clone, Debug)]
 pub struct DefaultNetwork {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// The server as in ids and archives.
+    /// The server's name in ids and archives.
     pub server: String,
     /// Host that connectors dial.
     pub host: String,
     /// Port that connectors dial.
     pub port: u16,
-    /// TLS.
+    /// Whether to use TLS.
     pub secure: bool,
-    /// Channels that a new account is in.
+    /// Channels that new accounts join.
     pub channels: Vec<String>,
-    /// Other ports at which the same server listens, as far as they are known.
+    /// Other ports on which the same server listens, as far as known.
     pub other_ports: Vec<u16>,
 }
 
 /// Mail for channels.
 #[derive(Clone, Debug)]
 pub struct MailService {
-    /// The domain that channels have addresses in, lower case.
+    /// The mail domain of channels' addresses, lower case.
     pub domain: String,
-    /// Id of the connector that takes mail.
+    /// Id of the connector that receives mail.
     pub connector: String,
     /// Whether it also sends mail.
     pub sends: bool,
@@ -117,29 +117,29 @@ pub enum ConfigError {
          without a path"
     )]
     Origin(String),
-    /// A variable that is required is not there.
+    /// A required variable is missing.
     #[error("{name} is not set; expected {expected}")]
     Missing {
         /// Its name.
         name: &'static str,
-        /// What belongs there.
+        /// What is expected.
         expected: &'static str,
     },
-    /// An option has a value that it cannot have; not shown, since it may be secret.
+    /// An option has an invalid value; not shown, since it may be secret.
     #[error("{} is not what it must be: {}", options::variable(&.0.name), .0.expected)]
     Option(options::Invalid),
-    /// A variable has a value that it cannot have; not shown, since it may be secret.
+    /// A variable has an invalid value; not shown, since it may be secret.
     #[error("{name} is not what it must be: {expected}")]
     Variable {
         /// Its name.
         name: &'static str,
-        /// What belongs there.
+        /// What is expected.
         expected: &'static str,
     },
 }
 
 impl Config {
-    /// Makes a configuration with defaults for everything but the origin and the key.
+    /// Creates a configuration with defaults for everything but the origin and the key.
     ///
     /// # Errors
     /// If `origin` is not an http or https origin.
@@ -162,7 +162,7 @@ impl Config {
         })
     }
 
-    /// Normalises an origin: lower case, no default port, no slash at its end.
+    /// Normalises an origin: lower case, no default port, no trailing slash.
     ///
     /// # Errors
     /// If the text is not an http or https origin.
@@ -181,7 +181,7 @@ impl Config {
         Ok(url.origin().ascii_serialization())
     }
 
-    /// Returns host and port of the origin as in user addresses, `chat.example.org` or `127.0.0.1:6700`.
+    /// Returns the host and port of the origin as in user addresses, `chat.example.org` or `127.0.0.1:6700`.
     #[must_use]
     pub fn authority(&self) -> &str {
         self.origin
@@ -189,7 +189,7 @@ impl Config {
             .map_or(self.origin.as_str(), |(_, authority)| authority)
     }
 
-    /// Returns the storage root of an account, without a slash at its end.
+    /// Returns the storage root of an account, without a trailing slash.
     #[must_use]
     pub fn storage_root(&self, account: &protocol::AccountName) -> String {
         format!("{}/storage/{account}", self.storage_origin())

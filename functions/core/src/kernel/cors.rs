@@ -1,5 +1,5 @@
-//! CORS: every answer may be read from every origin, whatever its status. Only bearer tokens open
-//! anything here, never cookies, so this gives nothing away.
+//! CORS: every response can be read from every origin, whatever its status. Access depends on bearer tokens only, never
+//! on cookies, so this exposes nothing.
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
@@ -16,10 +16,10 @@ const ALLOWED: HeaderValue = HeaderValue::from_static(
 );
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const VARY: HeaderValue = HeaderValue::from_static("Origin");
-/// Seconds for which a browser may remember a preflight.
+/// How long browsers may cache a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// Adds what lets a page of any origin read the answer.
+/// Adds the headers that let pages of any origin read the response.
 pub(crate) fn open(origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -29,7 +29,7 @@ pub(crate) fn open(origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(header::VARY, VARY);
 }
 
-/// Answers OPTIONS, preflight or not.
+/// Responds to OPTIONS, preflight or not.
 pub(crate) fn preflight(methods: Methods) -> Response<Body> {
     let methods = methods.value();
     let mut response = Response::new(Body::empty());
@@ -42,7 +42,7 @@ pub(crate) fn preflight(methods: Methods) -> Response<Body> {
     response
 }
 
-/// Makes the answer to HEAD of the answer to GET: no body, but the length that it would have.
+/// Turns a response to GET into one to HEAD: no body, but its length.
 pub(crate) fn strip_for_head(method: &Method, response: &mut Response<Body>) {
     if method != Method::HEAD {
         return;

@@ -1,4 +1,5 @@
-//! What a connector says of a platform, checked before it is kept: connections are filled and checked by it.
+//! A connector's description of a platform, validated before it is stored: it determines how connections are filled in
+//! and validated.
 
 use protocol::{Connection, ConnectionField, FieldKind, PlatformDescriptor, Timestamp};
 use serde::de::DeserializeOwned;
@@ -13,8 +14,8 @@ const MAX_DESCRIPTOR: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 /// The longest name of a field, in bytes.
 const MAX_NAME: usize = 64;
-/// Members of a connection's record, and of its view, that are no platform's fields: a record with two of one name cannot
-/// be read.
+/// Members of a connection's record and of its view that cannot be a platform's fields: a record with a duplicate
+/// member cannot be parsed.
 const RESERVED: [&str; 10] = [
     "version",
     "id",
@@ -27,7 +28,7 @@ const RESERVED: [&str; 10] = [
     "has_password",
     "managed",
 ];
-/// Fields that mean the same on every platform, and of which kind each is.
+/// Fields that mean the same on every platform, and their kinds.
 const KNOWN: [(&str, FieldKind); 6] = [
     ("nick", FieldKind::OwnName),
     ("password", FieldKind::Secret),
@@ -37,7 +38,7 @@ const KNOWN: [(&str, FieldKind); 6] = [
     ("username", FieldKind::Word),
 ];
 
-/// Checks a descriptor.
+/// Validates a descriptor.
 ///
 /// # Errors
 /// What is wrong, with the name of the field.
@@ -68,7 +69,8 @@ pub(crate) fn check_descriptor(described: &Value) -> Result<(), InvalidField> {
     Ok(())
 }
 
-/// Reads a value from its text, as everything is read: reading a value is code of its own, which the edge would carry.
+/// Parses a value from its text like everything else: parsing from a JSON value is separate code, which would enlarge
+/// the edge builds.
 fn read<T: DeserializeOwned>(value: &Value) -> serde_json::Result<T> {
     serde_json::from_slice(value.to_string().as_bytes())
 }
@@ -109,7 +111,7 @@ fn check_name<'a>(
     Ok(())
 }
 
-/// Checks what a field is if it is not given, as if somebody had given it.
+/// Validates the default of a field, as if a user had given it.
 fn check_defaults(
     field: &ConnectionField,
     untyped: &Value,
@@ -146,7 +148,7 @@ fn check_defaults(
     Ok(())
 }
 
-/// A connection to try fields on.
+/// A connection to test fields on.
 fn nobodys() -> Connection {
     Connection {
         version: 1,

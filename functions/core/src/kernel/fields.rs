@@ -1,27 +1,27 @@
-//! Fields of a connection, checked by what its platform says of them, with a sentence for each that it does not take.
+//! Validates the fields of a connection by its platform's description, with a specific error for each invalid one.
 
 use std::net::IpAddr;
 
 use protocol::{Folding, MAX_CHANNELS, UnreadableName, readable_name};
 use serde_json::Value;
 
-/// An invalid field: which one and why, one sentence.
+/// An invalid field: which one and why, in one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidField(pub(super) String);
 
 /// The longest host name in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 253;
-/// The longest text in characters, and the longest word in bytes, if the platform says nothing else.
+/// The longest text in characters, and the longest word in bytes, unless the platform sets another limit.
 const MAX_TEXT: usize = 200;
-/// What no descriptor can allow more than.
+/// The limit that no descriptor can exceed.
 const MOST: usize = 1_000;
 /// The longest channel name in bytes; RFC 2812 has 50, networks allow more.
 const MAX_CHANNEL: usize = 100;
 /// The longest key of a channel in bytes.
 pub(crate) const MAX_KEY: usize = 50;
 
-/// Returns a text of a descriptor; empty if there is none.
+/// Returns a text from a descriptor; empty if there is none.
 pub(crate) fn said<'a>(of: &'a Value, key: &str) -> &'a str {
     of[key].as_str().unwrap_or_default()
 }
@@ -42,7 +42,7 @@ pub(crate) fn invalid(field: &str, value: &str, expected: &str) -> InvalidField 
     InvalidField(format!("{field} \"{shown}\" is not valid: {expected}"))
 }
 
-/// Checks the host that is dialled; returns it in lower case.
+/// Validates the host to connect to; returns it in lower case.
 pub(crate) fn host(text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
@@ -58,7 +58,7 @@ pub(crate) fn host(text: &str) -> Result<String, InvalidField> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    // International names are dialled in their ASCII form (UTS #46).
+    // Internationalised names are resolved in their ASCII form (UTS #46).
     let Ok(url::Host::Domain(name)) = url::Host::parse(text) else {
         return Err(invalid("host", text, expected));
     };
@@ -69,7 +69,7 @@ pub(crate) fn host(text: &str) -> Result<String, InvalidField> {
     Ok(labels.to_owned())
 }
 
-/// Checks a server as it stands in ids: a host, perhaps with a port.
+/// Validates a server name as used in ids: a host, optionally with a port.
 pub(crate) fn server(text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
     if let Some((name, port)) = text.rsplit_once(':')
@@ -81,7 +81,7 @@ pub(crate) fn server(text: &str) -> Result<String, InvalidField> {
     host(text).map_err(|_| invalid("server", text, "expected a host like irc.libera.chat"))
 }
 
-/// Checks a port.
+/// Validates a port.
 pub(crate) fn port(port: u16) -> Result<u16, InvalidField> {
     if port == 0 {
         return Err(invalid("port", "0", "expected a number from 1 to 65535"));
@@ -89,7 +89,7 @@ pub(crate) fn port(port: u16) -> Result<u16, InvalidField> {
     Ok(port)
 }
 
-/// Checks a word: what else is in it, or is not, its descriptor says.
+/// Validates a word; its descriptor may restrict it further.
 pub(super) fn word(field: &Value, text: &str) -> Result<String, InvalidField> {
     let limit = limit(field);
     let without = said(field, "without");
@@ -105,7 +105,7 @@ pub(super) fn word(field: &Value, text: &str) -> Result<String, InvalidField> {
     Err(invalid(said(field, "name"), text, expected))
 }
 
-/// Checks a text for people: a network's name or somebody's own.
+/// Validates a text for people: a network's name or a person's.
 pub(crate) fn text(field: &str, text: &str) -> Result<String, InvalidField> {
     text_within(field, text, MAX_TEXT)
 }
@@ -121,7 +121,7 @@ pub(super) fn text_within(field: &str, text: &str, limit: usize) -> Result<Strin
     readable_name(text, limit).map_err(|error| expected(&error.to_string()))
 }
 
-/// Checks a secret; it is never shown, not even in the error.
+/// Validates a secret; it is never shown, not even in the error.
 pub(super) fn secret(name: &str, text: &str, limit: usize) -> Result<String, InvalidField> {
     if (1..=limit).contains(&text.len()) && !text.contains(['\0', '\r', '\n']) {
         return Ok(text.to_owned());
@@ -131,7 +131,7 @@ pub(super) fn secret(name: &str, text: &str, limit: usize) -> Result<String, Inv
     )))
 }
 
-/// Checks a channel, by what it begins with, with its key after a space if it has one.
+/// Validates a channel by its prefix, optionally followed by a space and its key.
 pub(super) fn channel(begins: &str, expected: &str, text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
     let (name, key) = match text.split_once(' ') {
@@ -150,20 +150,20 @@ pub(super) fn channel(begins: &str, expected: &str, text: &str) -> Result<String
         Some(key) if key.len() <= MAX_KEY && plain(key) && !key.starts_with(':') => {
             Ok(format!("{name} {key}"))
         }
-        // A key is a secret: it is not repeated.
+        // A key is secret, so it is not repeated.
         Some(_) => Err(InvalidField(format!(
             "the key of channel \"{name}\" is not valid: it has no spaces or commas, and at most {MAX_KEY} bytes"
         ))),
     }
 }
 
-/// Puts a channel into a list, or its new key; returns whether that changed anything.
+/// Adds a channel to a list, or updates its key; returns whether that changed anything.
 pub(crate) fn add_channel(list: &mut Vec<String>, entry: String, folding: Folding) -> bool {
     let full = list.len() >= MAX_CHANNELS;
     let same = |other: &&mut String| same_channel(other, &entry, folding);
     match list.iter_mut().find(same) {
         Some(other) if *other == entry => false,
-        // Without a key the channel is the same; a key that was known is kept.
+        // Without a key it is the same channel; a known key is kept.
         Some(_) if !entry.contains(' ') => false,
         Some(other) => {
             *other = entry;
@@ -177,14 +177,14 @@ pub(crate) fn add_channel(list: &mut Vec<String>, entry: String, folding: Foldin
     }
 }
 
-/// Takes a channel out of a list; returns whether it was there.
+/// Removes a channel from a list; returns whether it was there.
 pub(crate) fn remove_channel(list: &mut Vec<String>, entry: &str, folding: Folding) -> bool {
     let before = list.len();
     list.retain(|other| !same_channel(other, entry, folding));
     list.len() < before
 }
 
-/// Compares the names before the keys, as their platform does.
+/// Compares the names before the keys, by the platform's rules.
 pub(crate) fn same_channel(a: &str, b: &str, folding: Folding) -> bool {
     fn name(entry: &str) -> &str {
         entry.split(' ').next().unwrap_or_default()

@@ -1,14 +1,14 @@
-//! Slows down whoever guesses passwords or tokens.
+//! Slows down the guessing of passwords and tokens.
 //!
-//! Counters forget. Natively they are kept in the process, bounded; at the edge, where instances are many or live
-//! for one request only, in the store ([`crate::kernel::config::Config::shared_counters`]).
+//! Counters expire. Natively they are kept in the process, in limited number; at the edge, where there are many
+//! instances, or one per request, in the store ([`crate::kernel::config::Config::shared_counters`]).
 //!
-//! # How many guesses there are
+//! # How many guesses are possible
 //!
-//! However many addresses they have, strangers have 2,411 guesses a day at one account, 46 of them at once: every wrong
-//! password counts for the account ([`Subject::Account`]), and strangers wait for that counter. Addresses from which the
-//! account's password was proved lately need not wait for it, or somebody who never stops guessing would keep the account's
-//! owner out; all of them together have 462 guesses a day then ([`Subject::Known`]), and each no more than 546
+//! However many addresses they use, strangers have 2,411 guesses a day at one account, 46 of them in one burst: every
+//! wrong password counts for the account ([`Subject::Account`]), and strangers wait for that counter. Addresses from
+//! which the account's password was recently proved need not wait for it, or else persistent guessing would lock out
+//! the account's owner; together they then have 462 guesses a day ([`Subject::Known`]), and each at most 546
 //! ([`Subject::Password`]).
 
 use std::collections::HashMap;
@@ -26,10 +26,10 @@ use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 use protocol::hex;
 
-/// Counters that are kept at once.
+/// The most counters kept at once.
 const MAX_COUNTERS: usize = 10_000;
 
-/// Where a request comes from, as far as the host knows. IPv6 addresses count by /64.
+/// The client's address, as far as the host knows it. IPv6 addresses count by /64.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientAddress(Option<IpAddr>);
 
@@ -37,15 +37,15 @@ impl ClientAddress {
     /// All clients whose address is unknown count as one.
     pub const UNKNOWN: Self = Self(None);
 
-    /// An address that many share, as a connector says: only the account tells whose guesses they are.
+    /// An address that many clients share, as reported by a connector: guesses can only be attributed to the account.
     pub(crate) const SHARED: Self = Self(Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
 
-    /// Returns whether this says where somebody is, apart from others.
+    /// Returns whether this address identifies a client.
     pub(crate) fn is_somewhere(self) -> bool {
         self != Self::UNKNOWN && self != Self::SHARED
     }
 
-    /// Reads the text of an address, as hosts and proxies hand it on.
+    /// Parses an address as forwarded by hosts and proxies.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         text.trim()
@@ -73,7 +73,8 @@ pub(crate) enum Subject {
     Password(AccountName, ClientAddress),
     /// Wrong passwords for an account from anywhere.
     Account(AccountName),
-    /// Wrong passwords for an account from all addresses from which it was proved lately, while strangers have to wait.
+    /// Wrong passwords for an account from all addresses from which it was recently proved, while strangers have to
+    /// wait.
     Known(AccountName),
     /// Wrong passwords, invites and set-up tokens from one client.
     Client(ClientAddress),
@@ -87,27 +88,28 @@ pub(crate) enum Subject {
     Caller(AccountName),
 }
 
-/// How patient one is.
+/// How failures are penalised.
 struct Policy {
-    /// Failures that cost nothing.
+    /// Failures without a penalty.
     free: u32,
     /// The longest wait in milliseconds.
     longest: i64,
-    /// After so many milliseconds without a failure the counter is forgotten.
+    /// After this many milliseconds without a failure the counter is dropped.
     forget: i64,
 }
 
 const MINUTE: i64 = 60_000;
-/// Every counter is forgotten after so many milliseconds.
+/// Every counter is dropped after this many milliseconds.
 const LONGEST: i64 = 30 * MINUTE;
-/// How far clocks of several instances may lie apart, in milliseconds. What is from a later time than that was counted
-/// before a clock was set back.
+/// How far the clocks of several instances may differ, in milliseconds. A later timestamp was recorded before a clock
+/// was set back.
 const SKEW: i64 = 5_000;
-/// How often a counter in the store is changed anew when others change it at the same time.
+/// How often changing a counter in the store is retried when there are concurrent changes.
 const ATTEMPTS: u32 = 12;
 
 impl Subject {
-    /// Returns what the name of a stored counter is made from. Counters are found by it again: it stays as it is.
+    /// Returns the text from which the name of a stored counter is derived. It must not change, so that existing
+    /// counters are found again.
     fn stored(&self) -> String {
         let (kind, account, client) = match self {
             Self::Password(account, client) => ("Password", Some(account), Some(client)),
@@ -152,7 +154,7 @@ impl Subject {
                 longest: 15 * MINUTE,
                 forget: 30 * MINUTE,
             },
-            // Short waits only: somebody may want to sign in from where they never were.
+            // Short waits only: the owner may want to sign in from a new address.
             Self::Account(_) => Policy {
                 free: 46,
                 longest: 40_000,
@@ -168,13 +170,13 @@ impl Subject {
                 longest: 15 * MINUTE,
                 forget: 30 * MINUTE,
             },
-            // A few people behind one address who come back after each break of their network.
+            // A few people behind one address, who rejoin after each network failure.
             Self::Guest(_) | Self::Caller(_) => Policy {
                 free: 60,
                 longest: MINUTE,
                 forget: 10 * MINUTE,
             },
-            // An app with a revoked token may go on polling without doing harm.
+            // An app with a revoked token may keep polling without doing harm.
             Self::Token(_) | Self::Hook(_) => Policy {
                 free: 300,
                 longest: MINUTE,
@@ -184,7 +186,7 @@ impl Subject {
     }
 }
 
-/// Failures, and when the last one was, in milliseconds.
+/// The number of failures, and the time of the last one, in milliseconds.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Counter {
     failures: u32,
@@ -206,7 +208,7 @@ impl Counter {
     fn wait(&self, policy: &Policy, now: Timestamp) -> Option<u64> {
         let doublings = self.failures.checked_sub(policy.free)?.min(20);
         let wait = (1_000_i64 << doublings).min(policy.longest);
-        // A clock that is set back must not lengthen a wait, least of all by as much as it was set back.
+        // Setting back the clock must not lengthen a wait, least of all by the same amount.
         if self.last.saturating_sub(now.millis()) > SKEW {
             return None;
         }
@@ -231,13 +233,13 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Returns how many seconds to wait until the next attempt, if any.
+    /// Returns the seconds to wait until the next attempt, if any.
     pub(crate) fn wait(&self, subject: &Subject, now: Timestamp) -> Option<u64> {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         counters.get(subject)?.wait(&subject.policy(), now)
     }
 
-    /// Counts an attempt before it is known whether it fails: many at once are all counted.
+    /// Counts an attempt before its outcome is known, so that many concurrent ones are all counted.
     pub(crate) fn attempt(&self, subject: Subject, now: Timestamp) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = subject.policy();
@@ -249,7 +251,7 @@ impl Guard {
         counter.count(&policy, now);
     }
 
-    /// Takes one attempt back: it was right.
+    /// Takes back one attempt that turned out to be right.
     pub(crate) fn take_back(&self, subject: &Subject) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = counters.get_mut(subject) {
@@ -257,7 +259,7 @@ impl Guard {
         }
     }
 
-    /// Forgets all failures: somebody proved who they are.
+    /// Drops all failures after a successful authentication.
     pub(crate) fn forget(&self, subject: &Subject) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         counters.remove(subject);
@@ -265,7 +267,7 @@ impl Guard {
 }
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
-    /// Returns how many seconds to wait until the next attempt, if any.
+    /// Returns the seconds to wait until the next attempt, if any.
     pub(crate) async fn must_wait(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
         let now = self.now();
         if !self.config.shared_counters {
@@ -275,7 +277,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         Ok(counter.and_then(|counter| counter.wait(&subject.policy(), now)))
     }
 
-    /// Refuses whoever has guessed too often for now; the caller counts the guess that follows.
+    /// Refuses a client that has guessed too often; the caller counts the guess that follows.
     pub(crate) async fn check_guesses(&self, guesses: &Subject) -> Result<(), Failure> {
         let Some(seconds) = self.must_wait(guesses).await? else {
             return Ok(());
@@ -286,7 +288,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         ))
     }
 
-    /// Counts an attempt; if it is counted before it is known whether it fails, many at once all are.
+    /// Counts an attempt; counting it before its outcome is known counts many concurrent ones as well.
     pub(crate) async fn count_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
         let now = self.now();
         if !self.config.shared_counters {
@@ -298,7 +300,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
             .await
     }
 
-    /// Takes one attempt back: it was right.
+    /// Takes back one attempt that turned out to be right.
     pub(crate) async fn take_back_attempt(&self, subject: &Subject) -> Result<(), StoreError> {
         if !self.config.shared_counters {
             self.guard.take_back(subject);
@@ -310,7 +312,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         .await
     }
 
-    /// Forgets all failures: somebody proved who they are.
+    /// Drops all failures after a successful authentication.
     pub(crate) async fn forget_attempts(&self, subject: &Subject) -> Result<(), StoreError> {
         if !self.config.shared_counters {
             self.guard.forget(subject);
@@ -340,13 +342,13 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         ))
     }
 
-    /// Removes counters that are forgotten, some of them if there are many; returns how many.
+    /// Removes expired counters, some of them if there are many; returns how many.
     pub(crate) async fn sweep_counters(&self) -> Result<usize, StoreError> {
         let mut removed = 0;
         for key in self.list_keys(keys::GUARD).await? {
             let (counter, _) = self.load_note::<Counter>(&key).await?;
             let old = |last: i64| self.now().millis().abs_diff(last) > LONGEST.unsigned_abs();
-            // One that cannot be read is of no use either.
+            // An unreadable one is useless, too.
             if counter.is_none_or(|counter| old(counter.last)) {
                 self.storage.store().delete(&key).await?;
                 removed += 1;
@@ -359,12 +361,12 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     }
 }
 
-/// Names a counter without showing whose it is.
+/// Names a counter without revealing its subject.
 fn key(subject: &Subject) -> String {
     format!("{}{}.json", keys::GUARD, digest(subject))
 }
 
-/// Names from where an account's password was proved, without showing it.
+/// Names a network from which an account's password was proved, without revealing it.
 pub(crate) fn network_of(account: &AccountName, client: ClientAddress) -> String {
     digest(&Subject::Password(account.clone(), client))
 }
@@ -447,7 +449,8 @@ mod tests {
         assert_eq!(guard.wait(&subject, at(31 * MINUTE)), None);
     }
 
-    /// The most guesses a day: as many as there are, a pause after which they are forgotten, and again; or without pauses.
+    /// The most guesses a day: either as many as possible, then a pause until they expire, and again; or without
+    /// pauses.
     fn guesses_a_day(subject: &Subject) -> i64 {
         let day = 24 * 60 * MINUTE;
         let policy = subject.policy();
@@ -482,7 +485,7 @@ mod tests {
         assert_eq!(guard.wait(&subject, at(day)), Some(8));
         assert_eq!(guard.wait(&subject, at(day - 4_000)), Some(8));
         assert_eq!(guard.wait(&subject, at(0)), None);
-        // Who goes on guessing waits on.
+        // Continued guessing prolongs the wait.
         guard.attempt(subject.clone(), at(0));
         assert_eq!(guard.wait(&subject, at(0)), Some(16));
     }

@@ -1,4 +1,4 @@
-//! What the functions need of the machine they run on.
+//! What the functions need from the machine they run on.
 
 use std::future::Future;
 
@@ -10,18 +10,17 @@ use crate::kernel::bucket::{BucketError, BucketSettings, OpenedBucket};
 
 /// Clock, randomness and waiting, as the storage needs them, and requests to other servers.
 pub trait Host: storage_adapter::Host {
-    /// Sends a request to another server and reads its answer, whole. Redirects are not followed: an answer
-    /// that redirects is returned as it is.
+    /// Sends a request to another server and reads its whole response. Redirects are not followed but returned.
     fn fetch(
         &self,
         request: Request<Bytes>,
         limits: FetchLimits,
     ) -> impl Future<Output = Result<Response<Bytes>, FetchError>> + MaybeSend;
 
-    /// Does a job that may take a processor for a while and waits for nothing: reading what others sent. A host with threads
-    /// does few at once, for a while each, and none where requests are answered, so that nobody else waits for it.
+    /// Runs a job that may take processor time and waits for nothing: parsing what others sent. A host with threads
+    /// runs few at once, each for a limited time, and none on threads that serve requests, so that nobody else waits.
     ///
-    /// Hosts where each request has an instance of its own, whose time is limited, keep this one, which does it at once.
+    /// Hosts that have an instance per request, with limited time, keep this default, which runs it at once.
     fn work<T, F>(&self, job: F) -> impl Future<Output = Result<T, Unfinished>> + MaybeSend
     where
         T: MaybeSend + 'static,
@@ -30,10 +29,10 @@ pub trait Host: storage_adapter::Host {
         async move { Ok(job()) }
     }
 
-    /// Opens a bucket that an account has of its own, over clients that are kept. `parts` says what was found out when the
-    /// bucket was tried out; without it that is done now: write, conditional writes, read, list and delete of a small object.
+    /// Opens an account's own bucket, over persistent connections. `parts` is the result of an earlier test of the
+    /// bucket; without it the test is done now: write, conditional writes, read, list and delete of a small object.
     ///
-    /// Hosts that cannot do it keep this one, which says so.
+    /// Hosts that do not support this keep the default, which reports that.
     fn open_bucket(
         &self,
         _settings: &BucketSettings,
@@ -44,34 +43,34 @@ pub trait Host: storage_adapter::Host {
         )))
     }
 
-    /// Reports a record that cannot be read to the operator, in one sentence that names it; at most once an hour for each.
+    /// Reports an unreadable record to the operator, in one sentence that names it; at most once an hour for each.
     fn tell_damaged(&self, _sentence: &str) {}
 
     /// Reports to the operator why requests fail, in the store's own words; at most once a minute.
     fn tell_store(&self, _words: &str) {}
 
-    /// Returns whether [`Self::open_bucket`] can do it.
+    /// Returns whether [`Self::open_bucket`] is supported.
     fn opens_buckets(&self) -> bool {
         false
     }
 }
 
-/// Bounds of one request to another server.
+/// Limits of one request to another server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FetchLimits {
-    /// Whom it may reach.
+    /// What it may reach.
     pub destination: Destination,
-    /// The largest body of an answer, in bytes.
+    /// The largest response body, in bytes.
     pub max_body: u64,
-    /// Milliseconds until the answer must be there.
+    /// The timeout in milliseconds.
     pub timeout: u64,
 }
 
-/// Whom a request may reach.
+/// What a request may reach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Destination {
-    /// An address that a user gave: public ones only, unless the operator allows others. The address is
-    /// checked after its name was resolved, and that address is connected to.
+    /// An address that a user entered: public ones only, unless the operator allows others. The address is checked
+    /// after its name was resolved, and the connection goes to the checked address.
     Public,
     /// An address from the operator's configuration: anywhere.
     Configured,
@@ -80,19 +79,19 @@ pub enum Destination {
 /// Why a job has no result ([`Host::work`]).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unfinished {
-    /// Others were being done for too long; it was not begun.
+    /// Other jobs took too long; it was not started.
     Busy,
     /// It panicked.
     Panicked,
-    /// It took longer than a job may.
+    /// It exceeded a job's time limit.
     TooLong,
 }
 
-/// Why another server gave no answer.
+/// Why there is no response from another server.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The address is not one that may be reached.
+    /// The address must not be reached.
     #[error("{0} is no address on the public internet, so it is not contacted")]
     Forbidden(String),
     /// No connection, or it broke. The request may have been carried out.
@@ -101,7 +100,7 @@ pub enum FetchError {
     /// More bytes than allowed.
     #[error("the answer of {0} is larger than the {1} bytes allowed")]
     TooLarge(String, u64),
-    /// No answer in time. The request may have been carried out.
+    /// No response in time. The request may have been carried out.
     #[error("{0} did not answer in time")]
     Timeout(String),
 }

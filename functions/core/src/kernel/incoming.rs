@@ -1,4 +1,4 @@
-//! Bodies of requests: read within limits, or handed on as a stream that ends at one.
+//! Request bodies: read within limits, or passed on as a stream with a limit.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -14,22 +14,22 @@ use storage_adapter::{BodyError, ByteStream, Gathered, MaybeSend};
 
 use crate::kernel::problem::Failure;
 
-/// Bytes of requests' bodies that may be in memory at once, of all requests together: 96 MiB, since some hosts have no
-/// more than 128. What services send to hooks counts, and what hooks make of it does not; documents are streamed.
+/// The most bytes of request bodies in memory at once, of all requests together: 96 MiB, since some hosts have no more
+/// than 128. Payloads of hooks count, but not what hooks make of them; documents are streamed.
 pub(crate) const MAX_HELD: u64 = 96 * 1024 * 1024;
 
-/// How many bytes of bodies are in memory.
+/// The number of bytes of bodies in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Held(AtomicU64);
 
-/// A part of [`Held`], given back when it is dropped.
+/// A part of [`Held`], released when it is dropped.
 pub(crate) struct Share {
     of: Arc<Held>,
     bytes: u64,
 }
 
 impl Share {
-    /// Takes more; false if all is taken.
+    /// Reserves more; false if the limit is reached.
     pub(crate) fn grow(&mut self, bytes: u64) -> bool {
         let more = |held: u64| Some(held + bytes).filter(|held| *held <= MAX_HELD);
         let order = Ordering::Relaxed;
@@ -48,7 +48,7 @@ impl Drop for Share {
 }
 
 impl Share {
-    /// Returns bytes that are counted until the last of them is dropped.
+    /// Returns bytes that stay counted until the last reference is dropped.
     pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
         if bytes.is_empty() {
             return bytes;
@@ -60,7 +60,7 @@ impl Share {
     }
 }
 
-/// A body with its share, for as long as anybody has the bytes.
+/// A body with its share, which lives as long as the bytes.
 struct Counted {
     bytes: Bytes,
     _share: Share,
@@ -75,16 +75,16 @@ impl AsRef<[u8]> for Counted {
 /// The body of a request, not read yet.
 pub(crate) struct Incoming {
     stream: Option<ByteStream>,
-    /// Comes to its end when a body that is not wanted has been waited for long enough.
+    /// Completes when an unwanted body has been waited for long enough.
     patience: Option<ByteStream>,
     held: Arc<Held>,
-    /// The largest that is read into memory, in bytes: none before it is known who asks for what.
+    /// The most that is read into memory, in bytes: none before the route and the caller are known.
     most: u64,
 }
 
 impl Incoming {
-    /// Takes over the body of a request; nothing is allocated when there is none. `patience` waits for [`DRAIN_MS`], once
-    /// it is polled.
+    /// Takes the body of a request; allocates nothing when there is none. `patience` waits for [`DRAIN_MS`], once it is
+    /// polled.
     pub(crate) fn new<B>(
         body: B,
         held: &Arc<Held>,
@@ -113,7 +113,7 @@ impl Incoming {
         }
     }
 
-    /// Begins to count bytes of this body that somebody else keeps in memory.
+    /// Starts counting bytes of this body that another part of the program keeps in memory.
     pub(crate) fn share(&self) -> Share {
         Share {
             of: Arc::clone(&self.held),
@@ -121,12 +121,12 @@ impl Incoming {
         }
     }
 
-    /// Lets [`Self::whole`] read so many bytes.
+    /// Lets [`Self::whole`] read this many bytes.
     pub(crate) fn at_most(self, most: u64) -> Self {
         Self { most, ..self }
     }
 
-    /// Reads the whole body, within the limit of the table of routes.
+    /// Reads the whole body, within the limit of the route table.
     pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
         let most = self.most;
         self.collect(most).await
@@ -145,7 +145,7 @@ impl Incoming {
         }
     }
 
-    /// Reads the whole body. It counts among [`MAX_HELD`] until its last byte is dropped.
+    /// Reads the whole body. It counts towards [`MAX_HELD`] until its last byte is dropped.
     async fn collect(self, limit: u64) -> Result<Bytes, Failure> {
         let mut share = self.share();
         let mut stream = self.into_stream(limit);
@@ -159,8 +159,8 @@ impl Incoming {
         Ok(share.keep(all.finish()))
     }
 
-    /// Reads the body before anybody asks for it: up to [`MAX_AHEAD`] bytes, for as long as `patience` lasts. What has come
-    /// counts among [`MAX_HELD`]; why there is no more, whoever reads it is told.
+    /// Reads the body before any handler asks for it: up to [`MAX_AHEAD`] bytes, as long as `patience` lasts. What has
+    /// arrived counts towards [`MAX_HELD`]; the reader is told why there is no more.
     pub(crate) async fn ahead(mut self, patience: impl Future<Output = ()>) -> Self {
         let Some(mut stream) = self.stream.take() else {
             return self;
@@ -186,14 +186,14 @@ impl Incoming {
                 AHEAD_MS / 1_000
             ))),
         };
-        // Of a body that is not complete nothing is of use.
+        // An incomplete body is useless.
         let piece = read.map(|()| share.keep(all.finish()));
         self.stream = Some(Box::pin(futures_util::stream::iter([piece])));
         self
     }
 
-    /// Forgets a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it, for up to [`DRAIN_MS`]. The answer does
-    /// not wait any longer for a sender who is slow.
+    /// Discards a body that will not be used: reads up to [`MAX_DRAIN`] bytes of it, for up to [`DRAIN_MS`]. The
+    /// response does not wait longer for a slow sender.
     pub(crate) async fn drain(mut self) {
         let Some(mut patience) = self.patience.take() else {
             return;
@@ -219,7 +219,7 @@ where
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
                     Ok(data) => return Poll::Ready(Some(Ok(data))),
-                    // Trailers mean nothing here.
+                    // Trailers are ignored.
                     Err(_) => {}
                 },
                 Some(Err(error)) => {
@@ -231,21 +231,22 @@ where
     }
 }
 
-/// What is read ahead of a body, in bytes: more than any such request may have, so that its handler still says so.
+/// How much of a body is read ahead, in bytes: more than any such request may have, so that its handler can still
+/// report the excess.
 const MAX_AHEAD: u64 = 256 * 1024;
-/// How long that may take, in milliseconds.
+/// The time limit for that, in milliseconds.
 pub(crate) const AHEAD_MS: u64 = 30_000;
 
-/// What is read of a body that nobody wants, so that a client that is still sending sees the answer.
+/// How much of an unwanted body is read, in bytes, so that a client that is still sending sees the response.
 pub(crate) const MAX_DRAIN: u64 = 256 * 1024;
-/// How long it is read, in milliseconds.
+/// The time limit for that, in milliseconds.
 pub(crate) const DRAIN_MS: u64 = 1_000;
 
 struct Limited {
     inner: ByteStream,
     left: u64,
     limit: u64,
-    /// Bytes over the limit that were read and forgotten.
+    /// Bytes over the limit that were read and discarded.
     surplus: Option<u64>,
 }
 

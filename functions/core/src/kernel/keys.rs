@@ -1,18 +1,18 @@
-//! Names of the records in the object store, besides the trees (storage-adapter).
+//! Keys of the records in the object store, besides the trees (storage-adapter).
 
 use protocol::{AccountName, EmailAddress, Timestamp};
 
-/// Claimed by whoever makes the first account.
+/// Claimed to create the first account.
 pub(crate) const SETUP: &str = "setup.json";
-/// The connectors that an admin made.
+/// The connectors that admins created.
 pub(crate) const CONNECTORS: &str = "connectors.json";
 /// When the last round of maintenance began.
 pub(crate) const MAINTAINED: &str = "maintained.json";
-/// Changes whenever sessions end, so that connectors see it with one read.
+/// Changes whenever sessions end, so that connectors notice with one read.
 pub(crate) const SESSIONS_ENDED: &str = "sessions-ended.json";
 /// Counters against guessing, on hosts that share them.
 pub(crate) const GUARD: &str = "guard/";
-/// One empty object an account, to list accounts without listing what they store.
+/// One empty object per account, to list accounts without listing their data.
 pub(crate) const NAMES: &str = "names/";
 /// All invites.
 pub(crate) const INVITES: &str = "invites/";
@@ -20,17 +20,17 @@ pub(crate) const INVITES: &str = "invites/";
 /// Accounts that are disabled or removed.
 pub(crate) const CLOSED: &str = "closed/";
 
-/// Says that an account is disabled or removed.
+/// Records that an account is disabled or removed.
 pub(crate) fn closed(account: &AccountName) -> String {
     format!("{CLOSED}{account}.json")
 }
 
-/// Begins every key of what belongs to one account.
+/// The prefix of all keys of one account.
 pub(crate) fn all_of(account: &AccountName) -> String {
     format!("accounts/{account}/")
 }
 
-/// Whether what lies below this belongs to one account.
+/// Whether everything below this prefix belongs to one account.
 pub(crate) fn is_of_one_account(prefix: &str) -> bool {
     let below = prefix.strip_prefix("accounts/");
     below.is_some_and(|below| below.contains('/'))
@@ -49,7 +49,7 @@ pub(crate) fn name(account: &AccountName) -> String {
     format!("{NAMES}{account}")
 }
 
-/// Says that a new account got what new accounts get.
+/// Records that a new account got what new accounts get.
 pub(crate) fn provisioned(account: &AccountName) -> String {
     format!("accounts/{account}/provisioned.json")
 }
@@ -62,7 +62,7 @@ pub(crate) fn grant(account: &AccountName, id: &str) -> String {
     format!("accounts/{account}/grants/{id}.json")
 }
 
-/// From where its password was proved lately.
+/// The networks from which its password was recently proved.
 pub(crate) fn networks(account: &AccountName) -> String {
     format!("accounts/{account}/networks.json")
 }
@@ -83,7 +83,7 @@ pub(crate) fn code(account: &AccountName, id: &str) -> String {
     format!("accounts/{account}/codes/{id}.json")
 }
 
-/// Addresses by which mail reaches the account's channels.
+/// Mail addresses of the account's channels.
 pub(crate) fn mail_addresses(account: &AccountName) -> String {
     format!("accounts/{account}/mail/addresses/")
 }
@@ -92,12 +92,12 @@ pub(crate) fn mail_address(account: &AccountName, id: &str) -> String {
     format!("accounts/{account}/mail/addresses/{id}.json")
 }
 
-/// Whose a mail address is, by what stands before the `@`.
+/// The owner of a mail address, by its local part.
 pub(crate) fn mail_owner(local: &str) -> String {
     format!("mail-addresses/{local}.json")
 }
 
-/// Accounts that missed something, by when they are to be told.
+/// Accounts with missed messages, by when they are to be notified.
 pub(crate) const NOTIFICATIONS_DUE: &str = "notifications/due/";
 
 pub(crate) fn notifications_due(account: &AccountName, due: Timestamp) -> String {
@@ -105,19 +105,19 @@ pub(crate) fn notifications_due(account: &AccountName, due: Timestamp) -> String
     format!("{NOTIFICATIONS_DUE}{millis:012x}-{account}")
 }
 
-/// Reads what [`notifications_due`] made.
+/// Parses a key made by [`notifications_due`].
 pub(crate) fn parse_notifications_due(key: &str) -> Option<(Timestamp, AccountName)> {
     let (millis, account) = key.strip_prefix(NOTIFICATIONS_DUE)?.split_once('-')?;
     let millis = i64::from_str_radix(millis, 16).ok()?;
     Some((Timestamp::from_millis(millis), account.parse().ok()?))
 }
 
-/// Where an account wants to be told by mail.
+/// Where an account wants to be notified by mail.
 pub(crate) fn notifications(account: &AccountName) -> String {
     format!("accounts/{account}/notifications/settings.json")
 }
 
-/// What it is to be told.
+/// What it is to be notified about.
 pub(crate) fn notifications_pending(account: &AccountName) -> String {
     format!("accounts/{account}/notifications/pending.json")
 }
@@ -127,7 +127,7 @@ pub(crate) fn mailed_by(account: &AccountName) -> String {
     format!("outgoing/accounts/{account}.json")
 }
 
-/// How much mail was sent to an address, and whether it refused it.
+/// How much mail was sent to an address, and whether it was refused.
 pub(crate) fn mailed_to(address: &EmailAddress) -> String {
     format!("outgoing/addresses/{}.json", address.key())
 }
@@ -136,15 +136,15 @@ pub(crate) fn invite(id: &str) -> String {
     format!("{INVITES}{id}.json")
 }
 
-/// What a connector has to do, oldest first.
+/// A connector's tasks, oldest first.
 pub(crate) fn queue(connector: &str) -> String {
     format!("queue/{connector}/")
 }
 
-/// Begins every task's key.
+/// The prefix of all tasks' keys.
 pub(crate) const QUEUES: &str = "queue/";
 
-/// Returns the connector and the id of a task's key.
+/// Returns the connector and the id in a task's key.
 pub(crate) fn read_task(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix(QUEUES)?
         .strip_suffix(".json")?
@@ -155,15 +155,15 @@ pub(crate) fn task(connector: &str, id: &str) -> String {
     format!("queue/{connector}/{id}.json")
 }
 
-/// Records that are damaged, which others must not wait for.
+/// Damaged records that must not hold up others.
 pub(crate) const SET_ASIDE: &str = "set-aside/";
 
-/// Where a damaged record is kept for whoever looks after the installation.
+/// Where a damaged record is kept for the operator.
 pub(crate) fn set_aside(key: &str) -> String {
     format!("{SET_ASIDE}{key}")
 }
 
-/// Which calls of an account are open.
+/// The open calls of an account.
 pub(crate) fn calls_of(account: &AccountName) -> String {
     format!("accounts/{account}/calls.json")
 }
@@ -173,7 +173,7 @@ pub(crate) fn call(id: &str) -> String {
     format!("calls/{id}.json")
 }
 
-/// Returns whether a text can be the id of a record: the characters of base64url.
+/// Returns whether a text can be the id of a record: base64url characters only.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text

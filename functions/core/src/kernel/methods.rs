@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method};
 
-/// A method that some address takes; `HEAD` is `GET` without the body.
+/// A method that some address supports; `HEAD` is `GET` without the body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verb {
     Get = 1,
@@ -13,7 +13,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Returns the verb of a method, if any address takes it.
+    /// Returns the verb of a method, if any address supports it.
     pub(crate) fn of(method: &Method) -> Option<Self> {
         Some(match *method {
             Method::GET | Method::HEAD => Self::Get,
@@ -31,12 +31,13 @@ impl Verb {
 pub(crate) struct Methods(pub(crate) u8);
 
 impl Methods {
-    /// Of what can only be read.
+    /// For read-only addresses.
     pub(crate) const READ: Self = Self(Verb::Get as u8);
-    /// Of an address that is none: a page elsewhere may ask, and then reads that there is nothing.
+    /// For addresses that do not exist: pages of other origins may send their request, and then see that there is
+    /// nothing.
     pub(crate) const ALL: Self = Self(31);
 
-    /// Returns the methods of all these verbs.
+    /// Returns the set of these verbs.
     pub(crate) fn of(verbs: impl Iterator<Item = Verb>) -> Self {
         Self(verbs.fold(0, |all, verb| all | verb as u8))
     }

@@ -1,4 +1,4 @@
-//! What every domain builds on: records of the store, limits on attempts, sealed secrets, bodies, requests, responses and
+//! What every domain builds on: records in the store, rate limits, encrypted secrets, bodies, requests, responses and
 //! errors, and the configuration of all domains.
 
 pub(crate) mod body;
@@ -31,14 +31,14 @@ use storage_adapter::{ObjectStore, Storage};
 use self::config::Config;
 use self::host::Host;
 
-/// What every domain stands on.
+/// The common basis of all domains.
 pub(crate) struct Kernel<S, H> {
     storage: Storage<S, H>,
     config: Config,
     keys: seal::Keys,
     guard: guard::Guard,
     unread: records::Unread,
-    /// Of all requests that are being answered.
+    /// The bodies of all requests being served.
     bodies: Arc<incoming::Held>,
 }
 
@@ -64,19 +64,19 @@ impl<S, H> Kernel<S, H> {
         &self.storage
     }
 
-    /// Returns the keys that secrets are sealed with.
+    /// Returns the keys that secrets are encrypted with.
     pub(crate) const fn keys(&self) -> &seal::Keys {
         &self.keys
     }
 
-    /// Returns how much of requests is in memory.
+    /// Returns how much of request bodies is in memory.
     pub(crate) const fn bodies(&self) -> &Arc<incoming::Held> {
         &self.bodies
     }
 }
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
-    /// Returns the time.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> protocol::Timestamp {
         self.storage.host().now()
     }

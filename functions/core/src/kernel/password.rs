@@ -11,14 +11,14 @@ const LANES: u32 = 1;
 /// Bytes of salt.
 pub(crate) const SALT: usize = 16;
 
-/// What hashing a password costs. Hashes carry it, so that one that is there goes on to fit.
+/// The cost of hashing a password. It is part of each hash, so that existing hashes stay valid.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordCost {
     /// 19 MiB and 2 passes, the second recommendation of OWASP's password storage guide; about 20 ms of a server's
     /// processor.
     #[default]
     Usual,
-    /// 4 MiB and 1 pass: a tenth of that, and below what OWASP recommends. For hosts that give a request 10 ms of
+    /// 4 MiB and 1 pass: a tenth of that, and below OWASP's recommendation. For hosts that allow a request 10 ms of
     /// processor time, where the alternative is not to serve at all.
     Light,
 }
@@ -32,8 +32,7 @@ impl PasswordCost {
         }
     }
 
-    /// Returns the hash of no password anybody has; checked when there is no account, so that the answer takes as
-    /// long.
+    /// Returns a hash that no password matches; verified when there is no account, so that the response takes as long.
     fn nobody(self) -> String {
         let (memory, passes) = self.parameters();
         format!(
@@ -75,7 +74,7 @@ pub(crate) fn hash(
     Ok(hash.to_string())
 }
 
-/// Checks a password against a hash, with the hash's own cost, or, for the same time, against nothing.
+/// Verifies a password against a hash at the hash's own cost or, taking the same time, against nothing.
 pub(crate) fn verify(cost: PasswordCost, password: &str, hash: Option<&str>) -> bool {
     let nobody = cost.nobody();
     let Ok(parsed) = PasswordHash::new(hash.unwrap_or(&nobody)) else {
@@ -100,7 +99,7 @@ mod tests {
         ] {
             let hash = hash(cost, "correct horse", [3; SALT]).unwrap();
             assert!(hash.starts_with(start), "{hash}");
-            // Whatever the cost is now.
+            // Whatever the current cost.
             for now in [PasswordCost::Usual, PasswordCost::Light] {
                 assert!(verify(now, "correct horse", Some(&hash)));
                 assert!(!verify(now, "correct horsf", Some(&hash)));

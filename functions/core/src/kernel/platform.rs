@@ -1,4 +1,4 @@
-//! A platform by its description of itself: what a connection to it takes.
+//! A platform as described by its connector, which determines the fields of its connections.
 
 use protocol::{Connection, DEFAULT_DESCRIPTOR, DEFAULT_PLATFORM, Feature, Folding, MAX_CHANNELS};
 use serde_json::{Map, Value};
@@ -7,14 +7,14 @@ use super::fields::{
     InvalidField, channel, host, invalid, limit, said, same_channel, secret, text_within, word,
 };
 
-/// A platform's description of itself, as it was registered.
+/// A platform's description, as it was registered.
 ///
-/// It is looked into, and never read into a type: reading one is code that the edge would carry.
+/// Accessed as a JSON value, not parsed into a type: that parser would enlarge the edge builds.
 #[derive(Clone, Debug)]
 pub(crate) struct Platform(pub(crate) Value);
 
 impl Platform {
-    /// The one that is meant where none was described.
+    /// The default platform, for connections without a described one.
     pub(crate) fn usual() -> Self {
         Self(serde_json::from_str(DEFAULT_DESCRIPTOR).unwrap_or_default())
     }
@@ -29,7 +29,8 @@ impl Platform {
             .find(|field| said(field, "name") == name)
     }
 
-    /// Returns what the descriptor says. Older connectors of the default platform say less of it than is known.
+    /// Returns a value from the descriptor. For the default platform, values that older connectors do not send are
+    /// filled in.
     fn told(&self, name: &str) -> Value {
         match self.0.get(name) {
             Some(value) => value.clone(),
@@ -38,15 +39,15 @@ impl Platform {
         }
     }
 
-    /// The scheme of its addresses, if there are such.
+    /// The URI scheme of its addresses, if it has one.
     pub(crate) fn scheme(&self) -> Option<String> {
         self.told("scheme").as_str().map(str::to_owned)
     }
 
-    /// Checks that the platform can do something.
+    /// Checks that the platform supports a feature.
     ///
     /// # Errors
-    /// It cannot, or nobody describes it any more.
+    /// If it does not, or no connector describes the platform any more.
     pub(crate) fn must_support(&self, feature: Feature) -> Result<(), InvalidField> {
         let word = serde_json::to_value(feature).unwrap_or_default();
         let supports = self.told("supports");
@@ -61,21 +62,21 @@ impl Platform {
         Err(InvalidField(format!("{label} has no {what}")))
     }
 
-    /// How names of channels compare. A network of IRC says only to who is connected what it takes for the same letter, so
-    /// no more is taken for that than all such networks do: else one of two channels would be lost.
+    /// How channel names compare. An IRC network reveals its case mapping only to connected clients, so only the
+    /// mapping common to all networks is applied; otherwise one of two distinct channels could be lost.
     pub(crate) fn folding(&self) -> Folding {
         let told = Folding::parse(said(&self.0["names"], "compare"));
         told.unwrap_or(Folding::Exact).at_least()
     }
 
-    /// Checks a channel with its key after a space if it has one.
+    /// Validates a channel, optionally followed by a space and its key.
     pub(crate) fn channel(&self, text: &str) -> Result<String, InvalidField> {
         let expected = self.field("channels").map(|field| said(field, "expected"));
         let begins = said(&self.0["conversations"], "channels");
         channel(begins, expected.unwrap_or_default(), text)
     }
 
-    /// Checks a list of channels; of several entries for one channel the last counts.
+    /// Validates a list of channels; of several entries for one channel the last counts.
     pub(crate) fn channels(&self, list: &[String]) -> Result<Vec<String>, InvalidField> {
         let mut checked: Vec<String> = Vec::with_capacity(list.len().min(MAX_CHANNELS));
         for entry in list {
@@ -91,13 +92,13 @@ impl Platform {
         Ok(checked)
     }
 
-    /// Checks the account's own name on the network; what exactly is allowed is the network's business.
+    /// Validates the account's own name on the network; what exactly is allowed is up to the network.
     pub(crate) fn own_name(&self, text: &str) -> Result<String, InvalidField> {
         word(self.field("nick").unwrap_or(&Value::Null), text)
     }
 
-    /// Gives a new connection what its platform has fields for: what is wanted, else what they have by default. Its
-    /// secret is in clear then.
+    /// Sets the fields of a new connection that its platform has: the given values, else the defaults. Its secret is in
+    /// clear text afterwards.
     pub(crate) fn fill(
         &self,
         connection: &mut Connection,
@@ -111,7 +112,7 @@ impl Platform {
                     return Err(invalid(name, "", "it is needed"));
                 }
                 None if said(field, "kind") == "own-name" => {
-                    // Without one it is the account's; an empty one is none.
+                    // Without a name it is the account's; an empty one counts as none.
                     if wanted.get(name).is_some_and(Value::is_string) {
                         return Err(invalid(name, "", "it cannot be empty"));
                     }
@@ -126,7 +127,7 @@ impl Platform {
         Ok(())
     }
 
-    /// Changes one field; returns whether the platform has it. `null` takes away what may be absent.
+    /// Changes one field; returns whether the platform has it. `null` removes an optional field.
     pub(crate) fn change(
         &self,
         connection: &mut Connection,
@@ -148,7 +149,7 @@ impl Platform {
         Ok(true)
     }
 
-    /// Sets a field to what was checked by its kind.
+    /// Sets a field to a value validated by its kind.
     pub(super) fn put(
         &self,
         connection: &mut Connection,
@@ -172,7 +173,7 @@ impl Platform {
                 connection.channels = self.channels(&list)?;
             }
             ("flag", Value::Bool(on)) => {
-                // What is off by default, and is off, is not written down.
+                // A flag that is off, and off by default, is not stored.
                 if *on || field["default"] == true {
                     connection.set(name, *on);
                 } else {
@@ -203,11 +204,11 @@ impl Platform {
     }
 }
 
-/// The kind of the field that is kept sealed.
+/// The kind of the field that is stored encrypted.
 const SECRET: &str = "secret";
 
 fn is_absent(field: &Value, value: &Value) -> bool {
-    // A secret is taken as it was typed.
+    // A secret is taken as typed.
     let is_empty = |text: &str| match said(field, "kind") {
         SECRET => text.is_empty(),
         _ => text.trim().is_empty(),
@@ -215,12 +216,12 @@ fn is_absent(field: &Value, value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(is_empty)
 }
 
-/// Whether a connection is never without a field.
+/// Whether a connection must have a field.
 fn must_be(field: &Value) -> bool {
     field["required"] == true || !field["default"].is_null() || said(field, "kind") == "own-name"
 }
 
-/// What a field is that is not given.
+/// The default value of a field.
 fn default(field: &Value, connection: &Connection, wanted: &Map<String, Value>) -> Option<Value> {
     let unless = &field["unless"];
     let flag = said(unless, "flag");

@@ -1,4 +1,4 @@
-//! Errors as answers: RFC 9457 problem details with one sentence.
+//! Errors as responses: RFC 9457 problem details with one sentence.
 
 use std::borrow::Cow;
 
@@ -11,25 +11,26 @@ use crate::kernel::body::Body;
 use crate::kernel::etag::quoted;
 use crate::kernel::methods::Methods;
 
-/// Why a request gets another answer than it asked for.
+/// Why a request fails.
 ///
-/// Bodies of requests make mistakes of whoever sent them ([`BodyError`], 400 and 413); what the store cannot give to its end is
-/// [`StoreError::Unavailable`] instead, and a stored record that is too large is [`StoreError::Damaged`].
+/// Failures of request bodies are the sender's mistakes ([`BodyError`], 400 and 413); data that the store cannot
+/// deliver completely is [`StoreError::Unavailable`] instead, and a stored record that is too large is
+/// [`StoreError::Damaged`].
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) detail: Cow<'static, str>,
-    /// A list, since there are two at most and failures are moved about a lot.
+    /// A list, since there are two at most and failures are moved a lot.
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Whether nobody else is concerned: the account's own store, or a record of its own, is what fails.
+    /// Whether only one account is affected: its own store, or one of its records, is what failed.
     pub(crate) own: bool,
-    /// What the installation's store said, for its operator only.
+    /// The error from the installation's store, for its operator only.
     pub(crate) store: Option<String>,
     /// Whether the installation's disk is full.
     full: bool,
 }
 
-/// Among the extensions of an answer: the installation's own disk is full, which its operator has to be told.
+/// Among the extensions of a response: the installation's own disk is full, which must be reported to its operator.
 #[derive(Clone, Copy, Debug)]
 pub struct DiskFull;
 
@@ -48,7 +49,7 @@ impl Failure {
         }
     }
 
-    /// The installation's store fails: what it said is for the operator.
+    /// The installation's store failed: its error is for the operator only.
     fn of_store(self, error: &StoreError) -> Self {
         Self {
             store: Some(error.to_string()),
@@ -56,12 +57,12 @@ impl Failure {
         }
     }
 
-    /// Whether the installation's disk is full, which is everybody's trouble.
+    /// Whether the installation's disk is full, which affects everyone.
     pub(crate) const fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Returns the reason for operators' eyes.
+    /// Returns the reason, for the operator only.
     pub(crate) fn reason(&self) -> &str {
         self.store.as_deref().unwrap_or(&self.detail)
     }
@@ -86,7 +87,7 @@ impl Failure {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// No valid token came (RFC 6750, section 3).
+    /// The request has no valid token (RFC 6750, section 3).
     pub(crate) fn unauthorized(detail: impl Into<Cow<'static, str>>, token_came: bool) -> Self {
         let challenge = if token_came {
             "Bearer realm=\"subspace\", error=\"invalid_token\""
@@ -99,13 +100,13 @@ impl Failure {
         )
     }
 
-    /// Too many requests; `seconds` until it is worth trying again.
+    /// Too many requests; `seconds` until a retry is worthwhile.
     pub(crate) fn too_many(detail: impl Into<Cow<'static, str>>, seconds: u64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
             .with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// Returns the seconds after which it is worth trying again, if that was said.
+    /// Returns the seconds after which a retry is worthwhile, if known.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         let mut named = self
             .headers
@@ -114,7 +115,7 @@ impl Failure {
         named.next()?.1.to_str().ok()?.parse().ok()
     }
 
-    /// The method is not offered there; `methods` are.
+    /// The method is not supported there; `methods` are.
     pub(crate) fn method(methods: Methods) -> Self {
         let failure = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -128,7 +129,7 @@ impl Failure {
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// The account's own store fails, or is being moved.
+    /// The account's own store failed, or is being moved.
     fn own(detail: String) -> Self {
         Self {
             own: true,
@@ -141,7 +142,7 @@ impl Failure {
         self
     }
 
-    /// Turns it into problem details.
+    /// Converts it to problem details.
     pub(crate) fn into_response(self) -> Response<Body> {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let problem = Problem::new(self.status.as_u16(), title, self.detail);
@@ -185,7 +186,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Body(error) => error.into(),
             StoreError::NotFound => Self::not_found("there is no such record, or it was deleted"),
-            // Handlers that use conditions decide themselves; what is left over is a lost race.
+            // Handlers that use conditions handle this themselves; what remains is a lost race.
             StoreError::Precondition | StoreError::NotModified => {
                 Self::busy("others changed the same thing at the same time; please try again")
             }
@@ -200,7 +201,7 @@ impl From<StoreError> for Failure {
                 Self::busy("the object store does not answer right now; please try again")
                     .of_store(&error)
             }
-            // Whoever it belongs to waits; nobody else is concerned.
+            // Only its account waits; nobody else is affected.
             StoreError::Damaged(detail) => Self {
                 own: true,
                 ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
@@ -228,7 +229,7 @@ impl From<TreeError> for Failure {
             TreeError::Precondition { current } => {
                 let failure = Self::new(
                     StatusCode::PRECONDITION_FAILED,
-                    "the document is not in the version that the request names",
+                    "the document does not have the version that the request names",
                 );
                 match current.as_ref().map(quoted) {
                     Some(Ok(etag)) => failure.with(header::ETAG, etag),

@@ -1,4 +1,4 @@
-//! Reading requests and writing plain answers.
+//! Parsing requests and writing simple responses.
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -11,12 +11,12 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
 use crate::kernel::work::look;
 
-/// Reads a JSON body.
+/// Reads and parses a JSON body.
 pub(crate) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
     parse_json(&body.whole().await?)
 }
 
-/// Reads JSON; shape errors name the place.
+/// Parses JSON; errors about its structure name the position.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Failure::unprocessable(format!(
@@ -26,9 +26,9 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure
     })
 }
 
-/// Answers with JSON that nobody may keep.
+/// Responds with JSON that must not be cached.
 pub(crate) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
-    // What does not depend on the type is there once: the edge carries every copy.
+    // Code that does not depend on the type exists once, since every copy enlarges the edge builds.
     answer_json(status, serde_json::to_vec(value).unwrap_or_default())
 }
 
@@ -55,14 +55,14 @@ impl<T: Serialize> Serialize for Member<'_, T> {
     }
 }
 
-/// Answers without a body.
+/// Responds without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-/// Returns a parameter of the query, decoded; the first if there are several.
+/// Returns a decoded parameter of the query; the first if there are several.
 pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
     let query = parts.uri.query()?;
     url::form_urlencoded::parse(query.as_bytes())
@@ -71,7 +71,7 @@ pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// Reads the parameters of a query or a form, decoded, in their order.
+/// Parses the parameters of a query or a form, decoded, in their order.
 pub(crate) fn parameters(bytes: &[u8]) -> Vec<(String, String)> {
     look(bytes.len());
     url::form_urlencoded::parse(bytes).into_owned().collect()
@@ -89,7 +89,7 @@ pub(crate) fn named<'a>(
         .map(|(_, value)| value.as_str())
 }
 
-/// Whatever a browser takes an answer for, it runs nothing in it. Pages and documents have said more.
+/// Whatever type a browser takes a response for, nothing in it is run. Pages and documents set stricter headers before.
 pub(crate) fn protect(headers: &mut HeaderMap) {
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

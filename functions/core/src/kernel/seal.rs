@@ -1,4 +1,4 @@
-//! Keys derived from the master key, and what is sealed or signed with them.
+//! Keys derived from the master key, and what is encrypted or signed with them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,9 +9,9 @@ use hmac::{Hmac, Mac};
 use protocol::AccountName;
 use sha2::Sha256;
 
-/// Bytes of a nonce of XChaCha20-Poly1305.
+/// Length of an XChaCha20-Poly1305 nonce, in bytes.
 pub(crate) const NONCE: usize = 24;
-/// Marks the format of sealed secrets.
+/// Marks the format of encrypted secrets.
 const PREFIX: &str = "v1.";
 
 /// Keys for single purposes, derived with HKDF-SHA256 (RFC 5869).
@@ -21,7 +21,7 @@ pub(crate) struct Keys {
     connectors: [u8; 32],
 }
 
-/// A sealed secret cannot be opened: another master key, or moved to another connection.
+/// An encrypted secret cannot be decrypted: the master key is another one, or it was moved to another connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the secret cannot be decrypted with this installation's master key")]
 pub(crate) struct SealError;
@@ -46,7 +46,7 @@ impl Keys {
         }
     }
 
-    /// Returns the key of a connector that an admin made; each generation of it has another.
+    /// Returns the key of a connector that an admin created; each generation has a different one.
     pub(crate) fn connector(&self, id: &str, generation: u32) -> Vec<u8> {
         let mut key = vec![0; 32];
         let info = format!("{generation} {id}");
@@ -60,7 +60,7 @@ impl Keys {
         key
     }
 
-    /// Seals the secret of a connection; it opens only for this connection of this account.
+    /// Encrypts the secret of a connection, bound to this connection of this account.
     pub(crate) fn seal(
         &self,
         account: &AccountName,
@@ -81,7 +81,7 @@ impl Keys {
         Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// Opens what [`Keys::seal`] sealed.
+    /// Decrypts what [`Keys::seal`] encrypted.
     pub(crate) fn open(
         &self,
         account: &AccountName,
@@ -102,12 +102,12 @@ impl Keys {
         String::from_utf8(secret).map_err(|_| SealError)
     }
 
-    /// Makes the token that a form has to bring back.
+    /// Creates the token that a form has to send back.
     pub(crate) fn form_token(&self, session: &str, form: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.form_mac(session, form).finalize().into_bytes())
     }
 
-    /// Checks the token of a form in constant time.
+    /// Verifies the token of a form in constant time.
     pub(crate) fn form_token_fits(&self, session: &str, form: &str, token: &str) -> bool {
         URL_SAFE_NO_PAD
             .decode(token)

@@ -1,6 +1,6 @@
-//! Converting to text: one safe line of strangers' text, bytes as digits.
+//! Conversion to text: one safe line of untrusted text, bytes as digits.
 
-/// One bounded line without control characters and without ones that turn the direction of what follows.
+/// One line of limited length, without control characters or characters that change the text direction.
 pub(crate) fn plain(text: &str, most: usize) -> String {
     let mut out = String::new();
     let mut count = 0;

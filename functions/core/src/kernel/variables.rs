@@ -1,7 +1,7 @@
-//! Configuration out of what an operator set ([`Options`]), however the host came by it: an environment, the variables
-//! of a component, the settings of a Worker, or flags and files.
+//! Builds the configuration from the operator's settings ([`Options`]), whatever their source: an environment, the
+//! variables of a component, the settings of a Worker, or flags and files.
 //!
-//! An empty variable counts as none.
+//! An empty variable counts as unset.
 
 use std::collections::BTreeMap;
 
@@ -22,16 +22,16 @@ use crate::kernel::request::protect;
 /// The longest name of a space, in bytes.
 const MAX_NAME: usize = 100;
 
-/// What the variables say.
+/// The parsed variables.
 #[derive(Clone, Debug)]
 pub struct Variables {
     /// Configuration of the functions.
     pub config: Config,
-    /// Days for which superseded documents are kept.
+    /// How many days superseded documents are kept.
     pub retention_days: u32,
     /// Whether the last entry of `x-forwarded-for` is the client's address.
     pub behind_proxy: bool,
-    /// Whether the addresses that users give (of storages and of buckets) may lead into private networks.
+    /// Whether the addresses that users enter (of storages and of buckets) may lead to private networks.
     pub any_network: bool,
 }
 
@@ -39,7 +39,7 @@ impl Variables {
     /// Reads all variables; `get` returns the value of one.
     ///
     /// # Errors
-    /// One sentence: which variable is missing or wrong, and what is expected. It shows no secret.
+    /// One sentence: which variable is missing or wrong, and what is expected. It reveals no secret.
     pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let options = Options::read(&|name| {
             get(&options::variable(name)).filter(|value| !value.trim().is_empty())
@@ -47,10 +47,10 @@ impl Variables {
         Self::new(options.map_err(ConfigError::Option)?)
     }
 
-    /// Takes what is set.
+    /// Uses the options that are set.
     ///
     /// # Errors
-    /// One sentence: which variable is missing or wrong, and what is expected. It shows no secret.
+    /// One sentence: which variable is missing or wrong, and what is expected. It reveals no secret.
     pub fn new(options: Options) -> Result<Self, ConfigError> {
         let origin = options.origin.as_ref().ok_or(ConfigError::Missing {
             name: "SUBSPACE_ORIGIN",
@@ -97,7 +97,7 @@ impl Variables {
         })
     }
 
-    /// Returns for how long superseded documents are kept, in milliseconds.
+    /// Returns how long superseded documents are kept, in milliseconds.
     #[must_use]
     pub const fn keep_millis(&self) -> i64 {
         // From<u32> is not const.
@@ -105,7 +105,7 @@ impl Variables {
     }
 }
 
-/// Reads where connectors are reached from here: JSON, `{"irc":"http://10.0.0.5:6701"}`.
+/// Parses the internal addresses of connectors: JSON, `{"irc":"http://10.0.0.5:6701"}`.
 ///
 /// # Errors
 /// If it is anything else.
@@ -125,7 +125,7 @@ pub fn internal(json: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     checked.collect()
 }
 
-/// Reads where the TURN servers are, with the secret: both or neither.
+/// Parses the addresses of the TURN servers, with the secret: both or neither.
 fn turn(urls: Option<String>, secret: Option<String>) -> Result<Option<TurnConfig>, ConfigError> {
     let (Some(urls), Some(secret)) = (&urls, &secret) else {
         return match (urls, secret) {
@@ -161,7 +161,7 @@ fn turn(urls: Option<String>, secret: Option<String>) -> Result<Option<TurnConfi
     Ok(Some(TurnConfig { urls, secret }))
 }
 
-/// Reads the mail service: JSON, `{"domain","connector","sends"}`; `sends` is false if it is not there.
+/// Parses the mail service: JSON, `{"domain","connector","sends"}`; `sends` defaults to false.
 ///
 /// # Errors
 /// If it is anything else.
@@ -195,11 +195,11 @@ pub fn mail(json: &str) -> Result<MailService, ConfigError> {
     })
 }
 
-/// The shortest text that is taken for a master key, in characters.
+/// The shortest text accepted as a master key, in characters.
 const MIN_KEY_TEXT: usize = 40;
 
-/// Reads a master key: 64 hexadecimal digits, or the digest of a text that a password manager may have made, with
-/// blanks around it at most.
+/// Parses a master key: 64 hexadecimal digits, or a passphrase, such as from a password manager, which is hashed;
+/// surrounding blanks are ignored.
 ///
 /// # Errors
 /// If it is anything else; the error does not show it.
@@ -216,8 +216,8 @@ pub fn master_key(text: &str) -> Result<[u8; 32], ConfigError> {
     key.ok_or_else(refused)
 }
 
-/// Reads the list of connectors: JSON, `[{"id","kind","url","platforms","key"}]` with hexadecimal keys. Where the
-/// kind is not said it follows from the platforms and from who takes mail.
+/// Parses the list of connectors: JSON, `[{"id","kind","url","platforms","key"}]` with hexadecimal keys. If the kind is
+/// missing, it follows from the platforms and from which one receives mail.
 ///
 /// # Errors
 /// If it is anything else; the error does not show keys.
@@ -255,7 +255,7 @@ pub fn connectors(json: &str, mail: Option<&MailService>) -> Result<Vec<Connecto
         .collect()
 }
 
-/// Reads the space's own IRC server: JSON, `{"name","server","host","port","secure","channels"}`.
+/// Parses the space's own IRC server: JSON, `{"name","server","host","port","secure","channels"}`.
 ///
 /// # Errors
 /// If it is anything else.
@@ -284,7 +284,7 @@ pub fn network(json: &str) -> Result<DefaultNetwork, ConfigError> {
     })
 }
 
-/// Answers every request of a host whose configuration cannot work: 500 with the reason.
+/// The response to every request of a host with an invalid configuration: 500 with the reason.
 #[must_use]
 pub fn misconfigured(error: &dyn std::fmt::Display) -> Response<Body> {
     let detail = format!("this server is not configured: {error}");

@@ -1,4 +1,4 @@
-//! What tests count: how many bytes of a text from outside, such as the parameters or conditions of a request, are looked
-//! at. In programs it is nothing.
+//! For tests: counts how many bytes of untrusted text, such as the parameters or conditions of a request, are examined.
+//! It does nothing otherwise.
 
 protocol::counted_work!();

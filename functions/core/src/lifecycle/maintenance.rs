@@ -1,5 +1,5 @@
-//! What has to be done from time to time: superseded documents are removed once they were kept long enough,
-//! connectors are told again what waits for them, and what waited for too long is given up.
+//! Periodic maintenance: removes superseded documents after their retention time, reminds connectors of waiting tasks,
+//! and gives up tasks that have waited too long.
 
 use std::collections::BTreeMap;
 
@@ -15,53 +15,53 @@ use crate::kernel::problem::Answer;
 use crate::kernel::request::answer;
 use crate::lifecycle::Lifecycle;
 
-/// Rounds are at least this far apart, in milliseconds, whoever asks for them: 25 minutes.
+/// The shortest time between rounds, whoever requests them, in milliseconds: 25 minutes.
 const APART: i64 = 25 * 60 * 1000;
 
-/// How long a task waits for its connector, in milliseconds: 30 days. A message that comes later than that
-/// is worse than none.
+/// How long a task waits for its connector, in milliseconds: 30 days. A message that arrives later does more harm than
+/// good.
 const MAX_TASK_AGE: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Age at which a write that has not ended is taken for abandoned, in milliseconds: that of the tree's orphans.
+/// Age at which an unfinished write counts as abandoned, in milliseconds: the same as for orphans of the tree.
 const ABANDONED: i64 = 24 * 60 * 60 * 1000;
 
-/// For how long one round goes on with the move of an account, in milliseconds.
+/// How long one round continues the move of an account, in milliseconds.
 const MOVE_MS: u64 = 10 * 60 * 1000;
 
-/// When the last round began.
+/// When the last round started.
 #[derive(Deserialize, Serialize)]
 struct LastRound {
     at: Timestamp,
 }
 
-/// What one round has done.
+/// The outcome of one round.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Maintained {
-    /// Accounts of which something was removed, and what.
+    /// Accounts from which something was removed, and what.
     pub swept: Vec<(AccountName, SweepReport)>,
-    /// Uploads that were begun, left, and removed from the store itself.
+    /// Abandoned uploads that were removed from the store itself.
     pub tidied: usize,
-    /// Old versions that were removed because documents had no room left.
+    /// Old versions that were removed because there was no space left for documents.
     pub gave_way: Kept,
     /// Tasks that still wait for their connectors.
     pub waiting: usize,
     /// Tasks that were given up.
     pub given_up: usize,
-    /// What failed, by what it was: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `room`, `set-aside` or `uploads`. It is done in the
-    /// next round.
+    /// What failed, keyed by its kind: an account's name, its hooks or calls, `accounts`, `counters`, `queues`, `room`,
+    /// `set-aside` or `uploads`. It is retried in the next round.
     pub failed: BTreeMap<String, String>,
 }
 
 impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
-    /// Does one round, unless one began within the last 25 minutes, on this instance or another.
+    /// Does one round, unless one started within the last 25 minutes, on this instance or another.
     ///
     /// # Errors
-    /// The store does not say when that was.
+    /// If the store cannot be read for that time.
     pub async fn maintain_when_due(&self) -> Result<Option<Maintained>, StoreError> {
         let now = self.kernel.now();
         let (last, mode) = self.kernel.load_note::<LastRound>(keys::MAINTAINED).await?;
-        // Not one from the future either: then a clock was wrong.
+        // Nor one from the future: then a clock was wrong.
         let recent = |last: LastRound| (0..APART).contains(&(now.millis() - last.at.millis()));
         if last.is_some_and(recent) {
             return Ok(None);
@@ -72,13 +72,13 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
             .await
         {
             Ok(_) => Ok(Some(self.maintain().await)),
-            // Another one begins it.
+            // Another instance starts it.
             Err(StoreError::Precondition) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// `POST /connector/maintain`: for hosts that have no clock to wake them, connectors ask once an hour.
+    /// `POST /connector/maintain`: for hosts without a timer; connectors request it once an hour.
     pub(crate) async fn post_maintain(&self) -> Answer {
         let done = self.maintain_when_due().await?;
         let told = Maintenance {
@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
         Ok(answer(StatusCode::OK, &told))
     }
 
-    /// Does one round. It may be stopped anywhere, and several at once do no harm.
+    /// Does one round. It can be interrupted anywhere, and concurrent rounds do no harm.
     pub async fn maintain(&self) -> Maintained {
         let mut done = Maintained::default();
         if let Err(error) = self.maintain_queues(&mut done).await {
@@ -147,7 +147,7 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
         }
     }
 
-    /// Resumes a move that nobody carries on: the account must not stay closed.
+    /// Resumes an interrupted move: the account must not stay closed.
     async fn finish_move(&self, account: &AccountName) -> Result<(), MoveError> {
         if self.files.is_being_moved(account).await? {
             self.files.move_on(account, Some(MOVE_MS)).await?;
@@ -194,7 +194,7 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
     }
 }
 
-/// Ids begin with the time they were made at; see [`crate::connectors::Connectors::task_id`]. Others are left alone.
+/// Ids begin with their creation time; see [`crate::connectors::Connectors::task_id`]. Others are left alone.
 fn is_too_old(id: &str, now: Timestamp) -> bool {
     let time = id.split_once('-').map(|(time, _)| time);
     let made = time.and_then(|time| i64::from_str_radix(time, 16).ok());

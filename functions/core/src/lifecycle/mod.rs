@@ -1,4 +1,4 @@
-//! What affects all domains of an account or of the installation: maintenance, and the removal of an account.
+//! Operations across all domains of an account or of the installation: maintenance, and the removal of an account.
 
 pub(crate) mod maintenance;
 pub(crate) mod removal;
@@ -14,7 +14,7 @@ use crate::identity::Identity;
 use crate::kernel::Kernel;
 use crate::webhooks::Webhooks;
 
-/// What concerns all domains.
+/// Operations across all domains.
 pub struct Lifecycle<S, H> {
     kernel: Arc<Kernel<S, H>>,
     connectors: Arc<Connectors<S, H>>,
@@ -25,7 +25,7 @@ pub struct Lifecycle<S, H> {
 }
 
 impl<S, H> Lifecycle<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,

@@ -1,4 +1,4 @@
-//! Removing an account and all that it had.
+//! Removes an account and all its data.
 
 use crate::kernel::records::Invite;
 use protocol::{AccountName, MailAddress, MailAddressOwner};
@@ -15,17 +15,18 @@ use crate::lifecycle::Lifecycle;
 pub struct Removed {
     /// Objects in the installation's store.
     pub objects: usize,
-    /// Objects in buckets of the account's own.
+    /// Objects in the account's own buckets.
     pub in_buckets: usize,
 }
 
 impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
-    /// Removes an account permanently (`subspace account remove NAME`): its documents and archives here and in buckets of its own,
-    /// grants, connections, hooks, addresses, calls and open invites. Its name stays taken. Archives at other remoteStorage servers
-    /// stay there; only the token is forgotten. Whatever stops it, repeating it resumes.
+    /// Removes an account permanently (`subspace account remove NAME`): its documents and archives here and in its own
+    /// buckets, grants, connections, hooks, addresses, calls and open invites. Its name stays taken. Archives on
+    /// external remoteStorage servers stay there; only their token is deleted. If it is interrupted, repeating it
+    /// resumes.
     ///
     /// # Errors
-    /// If there is no such account, nobody else could manage the installation, or a store fails.
+    /// If there is no such account, nobody else could administer the installation, or a store fails.
     pub async fn remove_account(
         &self,
         account: &AccountName,
@@ -41,7 +42,7 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
             }
         }
         let mut removed = Removed::default();
-        // First what lets anybody act.
+        // First everything that grants access.
         removed.objects += self.remove_below(&keys::grants(account)).await?;
         removed.objects += self.remove_below(&keys::codes(account)).await?;
         self.connectors.sessions_ended(account).await?;
@@ -99,7 +100,7 @@ impl<S: ObjectStore, H: Host> Lifecycle<S, H> {
             let owner = keys::mail_owner(&address.local);
             self.kernel.storage().store().delete(&owner).await?;
         }
-        // An address of everybody's that led to this account.
+        // A shared address that led to this account.
         let postmaster = keys::mail_owner(crate::mail::addresses::POSTMASTER);
         let owner = match self.kernel.load::<MailAddressOwner>(&postmaster).await {
             Err(StoreError::Damaged(_)) => None,

@@ -1,5 +1,5 @@
-//! `/api/addresses`: mail addresses of channels. Who knows one may write there, so it cannot be guessed and
-//! can be changed.
+//! `/api/addresses`: mail addresses of channels. Anyone who knows one can post there, so it cannot be guessed and can
+//! be changed.
 
 use http::StatusCode;
 use protocol::{
@@ -24,18 +24,18 @@ use crate::mail::Mail;
 /// The most addresses of one account.
 const MAX_ADDRESSES: usize = 200;
 
-/// The address that every mail server has.
+/// The address that every mail server must have.
 pub(crate) const POSTMASTER: &str = "postmaster";
-/// Accounts among which the oldest admin is looked for.
+/// The most accounts that are searched for the oldest admin.
 const MAX_SEARCHED: usize = 1_000;
 
-/// Body of POST.
+/// The body of POST.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewAddress {
     connection: String,
     channel: String,
-    /// Mail for `postmaster` goes to this channel from now on; for admins.
+    /// Mail for `postmaster` goes to this channel from now on; for admins only.
     #[serde(default)]
     postmaster: bool,
 }
@@ -80,7 +80,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         Ok(answer(StatusCode::OK, &body))
     }
 
-    /// `POST /api/addresses`: makes an address, or returns the one that the channel has.
+    /// `POST /api/addresses`: creates an address, or returns the channel's existing one.
     pub(crate) async fn post_address(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let (held, record) = self.identity.session_account(call).await?;
         let wanted: NewAddress = json(body).await?;
@@ -124,14 +124,14 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         }
         let address = MailAddress {
             version: 1,
-            // The same for the same channel: whoever asks at the same time makes no second one.
+            // The same for the same channel, so that a concurrent request creates no second one.
             id: id_of(&wanted.connection, &channel, folding),
             local: mail_local_part(&channel, &self.kernel.random()),
             connection: wanted.connection,
             channel,
             created: self.kernel.now(),
         };
-        // Whose it is comes first: an owner without an address is no address.
+        // The owner is recorded first: an owner without an address has no effect.
         self.own(account, &address).await?;
         let (prefix, key) = (
             keys::mail_addresses(account),
@@ -164,7 +164,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         Ok(answer(StatusCode::CREATED, &view(address, service)))
     }
 
-    /// `POST /api/addresses/<id>`: another address for the same channel; the old address stops working.
+    /// `POST /api/addresses/<id>`: creates another address for the same channel; the old address stops working.
     pub(crate) async fn rotate_address(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
         let (service, account) = (&self.must_take_mail().await?, &held.account);
@@ -230,7 +230,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         let key = keys::mail_owner(POSTMASTER);
         self.kernel.storage().store().delete(&key).await?;
         match self.kernel.store(&key, &owner, PutMode::IfAbsent).await {
-            // Two admins choose at the same time: one of them it is.
+            // If two admins choose at the same time, either one wins.
             Ok(_) | Err(StoreError::Precondition) => Ok(()),
             Err(error) => Err(error),
         }
@@ -248,8 +248,8 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             .map(drop)
     }
 
-    /// Mail for the postmaster, which every mail server takes (RFC 5321 section 4.5.1), goes to the address that
-    /// an admin chose, else to the first channel of the oldest admin, or of the oldest account if nobody is an admin.
+    /// Mail for the postmaster, which every mail server must accept (RFC 5321, section 4.5.1), goes to the address that
+    /// an admin chose, else to the first channel of the oldest admin, or of the oldest account if there is no admin.
     async fn postmaster(&self) -> Result<Option<(AccountName, MailAddress)>, StoreError> {
         let chosen = self
             .kernel
@@ -272,7 +272,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             .take(MAX_SEARCHED)
         {
             let found = match self.identity.account(&name).await {
-                // Others continue.
+                // The others continue.
                 Err(error) if error.is_own() => continue,
                 found => found?,
             };
@@ -322,7 +322,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
         Ok(found.map(|(address, _)| address))
     }
 
-    /// Returns whose address it is; none if there is no such address.
+    /// Returns the owner of an address, if it exists.
     pub(crate) async fn find_address(
         &self,
         address: &str,

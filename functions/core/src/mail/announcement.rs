@@ -4,12 +4,13 @@ use protocol::MailArrival;
 
 use crate::kernel::text::plain;
 
-/// Lines of the text that are shown.
+/// The most lines of the text that are shown.
 const TEXT_LINES: usize = 2;
-/// Longest line that is shown, in characters.
+/// The longest line that is shown, in characters.
 const MAX_LINE: usize = 300;
 
-/// One to four lines that read well everywhere: who and what, how the text begins, where the rest is.
+/// One to four lines that are readable everywhere: sender and subject, the beginning of the text, and where the rest
+/// is.
 pub(super) fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
     let from = match plain(&mail.from, MAX_LINE / 2) {
         from if from.is_empty() => plain(&mail.sender, MAX_LINE / 2),
@@ -37,7 +38,7 @@ pub(super) fn lines(mail: &MailArrival, link: &str) -> Vec<String> {
         .filter(|line| !line.trim_start().starts_with('>'))
         .map(|line| plain(line, MAX_LINE))
         .filter(|line| !line.is_empty());
-    // The mark keeps a line from being a command to a bot.
+    // The mark prevents a line from being a command to a bot.
     lines.extend(said.take(TEXT_LINES).map(|line| format!("> {line}")));
     let files = match mail.attachments.len() {
         0 => String::new(),

@@ -1,8 +1,8 @@
 //! `/connector/addresses` and `/connector/mail`: mail becomes documents and lines in a channel.
 //!
-//! A mail is stored in `/mail/<address>/<year>/<month>/<day>/<id>/`: `message.eml` is the whole of it, attachments lie
-//! beside, and `mail.json` says what it is. `mail.json` comes last, after the lines are in the queue, so it tells
-//! a repeat that there is nothing left to do.
+//! A mail is stored in `/mail/<address>/<year>/<month>/<day>/<id>/`: `message.eml` is the original, attachments are
+//! next to it, and `mail.json` is a summary. `mail.json` is written last, after the lines have been queued, so its
+//! presence tells a repeat that nothing is left to do.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -21,7 +21,7 @@ use crate::kernel::request::{answer, parse_json, query};
 use crate::mail::Mail;
 use crate::mail::announcement::lines;
 
-/// Who speaks.
+/// The name under which it is posted.
 const SPEAKER: &str = "Mail";
 
 impl<S: ObjectStore, H: Host> Mail<S, H> {
@@ -49,7 +49,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             body,
             condition: WriteCondition::IfAbsent,
         };
-        // What was accepted must be kept, so mail does not count against the account being full.
+        // What was accepted must be kept, so a full account does not prevent mail from being stored.
         match self
             .files
             .tree(&account)
@@ -90,7 +90,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
             }
             None => None,
         };
-        // Whose connection is gone has the mail in the storage.
+        // If the connection is gone, the mail is in the storage only.
         if let Some(connector) = connector {
             let segments = path.segments();
             let folder = segments.get(1..segments.len() - 1).unwrap_or_default();
@@ -140,7 +140,7 @@ impl<S: ObjectStore, H: Host> Mail<S, H> {
     }
 }
 
-/// Names the task of a mail: the same for the same mail at the same address.
+/// Names the task of a mail: the same for the same mail to the same address.
 fn task_id(mail: &MailArrival) -> String {
     let mut hash = Sha256::new();
     hash.update(mail.address.to_ascii_lowercase());

@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::kernel::Kernel;
 use crate::outgoing::Outgoing;
 
-/// Mail that comes in.
+/// Incoming mail.
 pub(crate) struct Mail<S, H> {
     kernel: Arc<Kernel<S, H>>,
     connectors: Arc<Connectors<S, H>>,
@@ -26,7 +26,7 @@ pub(crate) struct Mail<S, H> {
 }
 
 impl<S, H> Mail<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,

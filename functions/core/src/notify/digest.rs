@@ -1,4 +1,4 @@
-//! Digests of what was missed: one an hour at most, with a link to every place and a way to end them.
+//! Digests of missed messages: at most one an hour, with a link to every conversation and an unsubscribe link.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,19 +18,19 @@ use crate::kernel::request::answer;
 use crate::notify::Notify;
 use crate::outgoing::until;
 
-/// Everything in a segment of a path but unreserved characters (RFC 3986 section 2.3).
+/// Everything in a path segment but unreserved characters (RFC 3986, section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// Marks that are looked at by one request.
+/// The most marks that one request processes.
 const MAX_MARKS: usize = 200;
-/// How long a digest is worth sending: a day.
+/// How long a digest is worth sending, in milliseconds: a day.
 const SEND_WITHIN_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl<S: ObjectStore, H: Host> Notify<S, H> {
-    /// `POST /connector/notifications`: queues the digests that are due. The connector that sends mail asks for it
+    /// `POST /connector/notifications`: queues the digests that are due. The connector that sends mail requests this
     /// twice a minute, so it happens on every kind of host.
     pub(crate) async fn post_digests(&self, connector: &Connector) -> Answer {
         let sender = self.outgoing.mail_sender().await?;
@@ -65,7 +65,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         Ok(answer(StatusCode::OK, &DigestsAnswer { queued }))
     }
 
-    /// Makes the digest of a mark; true if one was queued. Whatever breaks off is done again under the same id.
+    /// Creates the digest of a mark; true if one was queued. After an interruption it is repeated under the same id.
     async fn digest(
         &self,
         connector: &Connector,
@@ -117,7 +117,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             self.connectors
                 .deliver(connector, &sending.id, OutboxTask::Mail(mail))
                 .await?;
-            // What came meanwhile has a mark of its own.
+            // Anything that arrived in the meantime has its own mark.
             self.kernel
                 .edit::<Pending, ()>(&key, |pending| {
                     if pending
@@ -142,7 +142,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
 
 fn subject(name: &str, sending: &Sending) -> String {
     match (sending.items.as_slice(), sending.more) {
-        // The target of a message to somebody is whoever wrote it.
+        // The target of a direct message is its sender.
         ([one], 0) if !Folding::Rfc1459.same(&one.target, &one.from) => {
             format!("{name}: {} mentioned you in {}", one.from, one.target)
         }

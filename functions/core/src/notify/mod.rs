@@ -26,7 +26,7 @@ pub(crate) struct Notify<S, H> {
 }
 
 impl<S, H> Notify<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,

@@ -15,7 +15,7 @@ use crate::kernel::request::{empty, parse_json};
 use crate::kernel::text::plain;
 use crate::notify::Notify;
 
-/// Longest reason that is kept, in characters.
+/// The longest reason that is stored, in characters.
 const MAX_REASON: usize = 300;
 
 impl<S: ObjectStore, H: Host> Notify<S, H> {

@@ -1,5 +1,5 @@
-//! `/notifications/…`: the pages that links in mails lead to. A GET only shows a button, since mail servers
-//! and readers follow links by themselves; the POST does it, without a session (RFC 8058).
+//! `/notifications/…`: the pages that links in mails lead to. A GET only shows a button, since mail servers and mail
+//! programs follow links automatically; the POST performs the action, without a session (RFC 8058).
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -24,7 +24,7 @@ enum Link {
 }
 
 impl<S: ObjectStore, H: Host> Notify<S, H> {
-    /// The address at which a POST ends the mails of an account.
+    /// The address to which a POST unsubscribes an account.
     pub(crate) fn unsubscribe_link(&self, account: &AccountName) -> String {
         let token = self.kernel.keys().form_token(UNSUBSCRIBE, account.as_str());
         format!(
@@ -46,14 +46,14 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             .then_some(Link::Unsubscribe(account))
     }
 
-    /// Answers everything below `/notifications/`.
+    /// Serves everything below `/notifications/`.
     pub(crate) async fn answer_notifications(
         &self,
         parts: &Parts,
         body: Incoming,
         client: ClientAddress,
     ) -> Answer {
-        // `List-Unsubscribe=One-Click`, or nothing: what counts is that it is a POST.
+        // `List-Unsubscribe=One-Click`, or nothing: all that matters is that it is a POST.
         body.drain().await;
         let guesses = Subject::Client(client);
         self.kernel.check_guesses(&guesses).await?;

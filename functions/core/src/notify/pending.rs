@@ -1,7 +1,7 @@
-//! Missed messages that were not mailed yet: noted when they are archived, dropped when a browser connects.
+//! Missed messages that have not been mailed yet: recorded when they are archived, dropped when a browser connects.
 //!
-//! While anything waits there is a mark `notifications/due/<when>-<account>`, so that whoever sends digests finds
-//! what is due by one listing. The mark comes first: a mark without anything that waits does no harm.
+//! While anything waits there is a mark `notifications/due/<when>-<account>`, so that one listing finds all due
+//! digests. The mark is written first: a mark without waiting messages does no harm.
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,19 +14,19 @@ use crate::kernel::records::Edit;
 use crate::kernel::text::plain;
 use crate::notify::Notify;
 
-/// Messages in a digest; of the others it has the number.
+/// The most messages in a digest; others are only counted.
 const MAX_ITEMS: usize = 50;
-/// Ids of messages that are remembered after they were sent, so that a repeat is not sent again.
+/// The most ids of sent messages that are remembered, so that a repeat is not sent again.
 const MAX_SENT: usize = 200;
-/// Messages that are older are not worth a mail: a day.
+/// Older messages are not worth a mail: a day.
 const MAX_AGE_MS: i64 = 24 * 60 * 60 * 1000;
-/// Least time between two digests: an hour.
+/// The shortest time between two digests: an hour.
 pub(super) const LEAST_PAUSE_MS: i64 = 60 * 60 * 1000;
 /// Longest text of a message in a digest, in characters.
 const MAX_TEXT: usize = 300;
 /// Longest name of a sender or channel, in characters.
 const MAX_NAME: usize = 80;
-/// What a browser that comes is noted, at most this often: a minute.
+/// The shortest time between two records that a browser is connected: a minute.
 const SEEN_EVERY_MS: i64 = 60 * 1000;
 
 /// A message that somebody missed.
@@ -35,13 +35,13 @@ pub(crate) struct Missed {
     pub(crate) id: String,
     pub(crate) at: Timestamp,
     pub(crate) connection: String,
-    /// The channel, or the person who wrote.
+    /// The channel, or the sender of a direct message.
     pub(crate) target: String,
     pub(crate) from: String,
     pub(crate) text: String,
 }
 
-/// A digest that is on its way into the queue.
+/// A digest on its way into the queue.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Sending {
     pub(super) id: String,
@@ -53,14 +53,14 @@ pub(super) struct Sending {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Pending {
     version: u32,
-    /// When a browser came last.
+    /// When a browser last connected.
     seen: Timestamp,
     items: Vec<Missed>,
     /// Further messages that are only counted.
     more: u32,
     sent: Vec<String>,
     pub(super) sending: Option<Sending>,
-    /// When the last digest was made.
+    /// When the last digest was created.
     last: Option<Timestamp>,
 }
 
@@ -71,7 +71,7 @@ impl Pending {
             || self.items.iter().chain(sending).any(|item| item.id == id)
     }
 
-    /// Takes messages; true if it changed.
+    /// Adds messages; true if this changed.
     fn add(&mut self, missed: &[Missed], now: Timestamp) -> bool {
         let mut changed = false;
         for item in missed {
@@ -103,7 +103,7 @@ impl Pending {
         Some(pause.map_or(read, |pause| pause.max(read)))
     }
 
-    /// Moves what waits into a digest.
+    /// Moves the waiting messages into a digest.
     pub(crate) fn take(&mut self, id: String, now: Timestamp) -> Sending {
         let sending = Sending {
             id,
@@ -126,7 +126,7 @@ impl Pending {
 }
 
 impl<S: ObjectStore, H: Host> Notify<S, H> {
-    /// Notes what an account missed, if it wants to be told.
+    /// Records what an account missed, if it wants to be notified.
     pub(crate) async fn note_missed(
         &self,
         account: &AccountName,
@@ -144,7 +144,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             return Ok(());
         };
         let (key, now) = (keys::notifications_pending(account), self.kernel.now());
-        // What would be due decides where the mark is, and that comes first.
+        // The resulting due time decides where the mark is, and the mark is written first.
         let (before, mode) = self.kernel.load_note::<Pending>(&key).await?;
         let mut pending = before.unwrap_or_default();
         if !pending.add(missed, now) {
@@ -154,7 +154,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
             self.mark_due(account, due).await?;
         }
         match self.kernel.store(&key, &pending, mode).await {
-            // Others changed it meanwhile.
+            // Changed concurrently.
             Err(StoreError::Precondition) => {}
             stored => return stored.map(drop),
         }
@@ -182,7 +182,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         }
     }
 
-    /// A browser of the account is there: what it missed until now it sees.
+    /// A browser of the account has connected: its user sees everything missed so far.
     pub(crate) async fn browser_came(&self, account: &AccountName) -> Result<(), StoreError> {
         let settings = self
             .kernel

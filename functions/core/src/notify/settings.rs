@@ -16,11 +16,11 @@ use crate::kernel::request::{answer, json};
 use crate::notify::Notify;
 use crate::outgoing::until;
 
-/// Minutes that a message waits to be read, unless somebody chose otherwise.
+/// Minutes that a message waits to be read, unless the user chose otherwise.
 const DEFAULT_MINUTES: u32 = 15;
 /// The most minutes: a day.
 const MAX_MINUTES: u32 = 24 * 60;
-/// How long a link that confirms an address lasts: 3 days.
+/// How long a confirmation link is valid: 3 days.
 const CONFIRM_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
 /// `accounts/<account>/notifications/settings.json`.
@@ -33,7 +33,7 @@ pub(super) struct Notifications {
     pub(crate) enabled: bool,
     /// Minutes that a message waits to be read.
     pub(crate) minutes: u32,
-    /// Of the link that confirms: hexadecimal SHA-256 of its secret, and until when it lasts.
+    /// The confirmation link: its secret's SHA-256 in hexadecimal, and when it expires.
     #[serde(default)]
     pub(crate) link: Option<(String, Timestamp)>,
     /// Why the address refused mail.
@@ -56,14 +56,14 @@ impl Default for Notifications {
 }
 
 impl Notifications {
-    /// Returns where mail goes to, if it may.
+    /// Returns the address that mail goes to, if it may be sent.
     pub(crate) fn active(&self) -> Option<&EmailAddress> {
         let may = self.confirmed && self.enabled && self.undeliverable.is_none();
         self.email.as_ref().filter(|_| may)
     }
 }
 
-/// Body of PUT.
+/// The body of PUT.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -110,7 +110,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `PUT /api/notifications`: another address is asked for its owner's consent first.
+    /// `PUT /api/notifications`: a new address has to be confirmed by its owner first.
     pub(crate) async fn put_notifications(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
         let wanted: Wanted = json(body).await?;
@@ -152,7 +152,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         self.show_notifications(settings).await
     }
 
-    /// `POST /api/notifications`: sends the link that confirms once more.
+    /// `POST /api/notifications`: sends the confirmation link again.
     pub(crate) async fn post_notifications(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         let settings = self.notifications(&held.account).await?;
@@ -173,7 +173,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         self.show_notifications(settings).await
     }
 
-    /// Mails the link that confirms an address; returns what its record keeps of it.
+    /// Mails a confirmation link to an address; returns what is stored about the link.
     async fn ask(
         &self,
         account: &AccountName,
@@ -187,7 +187,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         let text = format!(
             "{account} at {name} ({origin}) would like to have missed messages mailed to this address.\n\n\
              If that is you, confirm it here, until {until}:\n\n{origin}/notifications/confirm/{token}\n\n\
-             If not, do nothing: no further mail comes of it.\n",
+             If not, do nothing: you will get no further mail.\n",
             until = until(expires),
         );
         let subject = format!("Confirm this address for {name}");
@@ -204,7 +204,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         Ok((token.secret_hash(), expires))
     }
 
-    /// Confirms the address of a link; none if the link is not valid.
+    /// Confirms the address of a link; `None` if the link is not valid.
     pub(crate) async fn confirm_address(
         &self,
         token: &BearerToken,
@@ -220,7 +220,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
                 if !fits {
                     return Edit::Keep(None);
                 }
-                // The link stays valid until it ends: people follow links twice.
+                // The link stays valid until it expires: people follow links twice.
                 let email = settings.email.clone();
                 if settings.confirmed {
                     return Edit::Keep(email);
@@ -232,7 +232,7 @@ impl<S: ObjectStore, H: Host> Notify<S, H> {
         Ok(confirmed.flatten())
     }
 
-    /// Ends the mails of an account.
+    /// Stops the mails to an account.
     pub(crate) async fn unsubscribe(&self, account: &AccountName) -> Result<(), StoreError> {
         self.kernel
             .edit::<Notifications, ()>(&keys::notifications(account), |settings| {

@@ -1,5 +1,5 @@
-//! How much mail is sent on whose behalf and to whom, and which addresses refused it. Without bounds anybody with
-//! an account could have strangers flooded.
+//! How much mail is sent on whose behalf and to whom, and which addresses refused it. Without limits any account could
+//! be used to flood strangers with mail.
 
 use protocol::{AccountName, EmailAddress, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,11 @@ use crate::kernel::problem::Failure;
 use crate::kernel::records::Edit;
 use crate::outgoing::Outgoing;
 
-/// Mails to addresses that are not confirmed, on behalf of one account, in [`WINDOW_MS`].
+/// Mails to unconfirmed addresses, on behalf of one account, within [`WINDOW_MS`].
 pub(super) const MAX_OF_ACCOUNT: usize = 20;
-/// Mails to one address that is not confirmed, in [`WINDOW_MS`].
+/// Mails to one unconfirmed address within [`WINDOW_MS`].
 pub(super) const MAX_TO_ADDRESS: usize = 3;
-/// A day.
+/// A day, in milliseconds.
 const WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// `outgoing/accounts/<account>.json` and `outgoing/addresses/<hash of the address>.json`.
@@ -31,11 +31,11 @@ pub(super) struct Mailed {
 }
 
 impl Mailed {
-    /// Counts one more; else the seconds until there is room again.
+    /// Counts one more; else returns the seconds until another one is allowed.
     fn count(&mut self, now: Timestamp, most: usize) -> Result<(), u64> {
         let left = |time: &Timestamp| time.millis() + WINDOW_MS - now.millis();
         self.version = 1;
-        // Nothing is from the future but before a clock was set back.
+        // Times are in the future only if a clock was set back.
         self.times
             .retain(|time| (1..=WINDOW_MS).contains(&left(time)));
         if self.times.len() >= most {
@@ -48,8 +48,8 @@ impl Mailed {
 }
 
 impl<S: ObjectStore, H: Host> Outgoing<S, H> {
-    /// Counts a mail to an address that nobody has confirmed; refuses it if there were too many, or if the
-    /// address refused one within the last day.
+    /// Counts a mail to an unconfirmed address; refuses it if there were too many, or if the address refused one within
+    /// the last day.
     pub(crate) async fn may_mail(
         &self,
         account: &AccountName,

@@ -1,5 +1,5 @@
-//! Outgoing mail: invites, confirmations and digests of what was missed. The functions write what is to be said;
-//! the mail connector fetches it like every task, keeps it, sends it, and tells its outcome.
+//! Outgoing mail: invites, confirmations and digests of missed messages. The functions write the text; the mail
+//! connector fetches it like every task, stores it, sends it, and reports the outcome.
 
 mod addressee;
 
@@ -16,7 +16,7 @@ use crate::kernel::config::MailService;
 use crate::kernel::host::Host;
 use crate::kernel::problem::Failure;
 
-/// How long an invite or a confirmation is worth sending: 2 days.
+/// How long an invite or a confirmation is worth sending, in milliseconds: 2 days.
 const SEND_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
 /// Outgoing mail.
@@ -26,7 +26,7 @@ pub(crate) struct Outgoing<S, H> {
 }
 
 impl<S, H> Outgoing<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(kernel: &Arc<Kernel<S, H>>, connectors: &Arc<Connectors<S, H>>) -> Self {
         Self {
             kernel: Arc::clone(kernel),
@@ -36,7 +36,7 @@ impl<S, H> Outgoing<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> Outgoing<S, H> {
-    /// Returns who takes and sends mail: of the configuration, or a mail connector that registered.
+    /// Returns the mail service, from the configuration or of a registered mail connector.
     pub(crate) async fn mail_service(&self) -> Result<Option<MailService>, StoreError> {
         if self.kernel.config().mail.is_some() {
             return Ok(self.kernel.config().mail.clone());
@@ -63,7 +63,7 @@ impl<S: ObjectStore, H: Host> Outgoing<S, H> {
         }
     }
 
-    /// Returns the connector that sends mail.
+    /// Returns the connector that sends mail, or an error.
     pub(crate) async fn must_send(&self) -> Result<Connector, Failure> {
         self.mail_sender().await?.ok_or_else(|| {
             Failure::conflict(
@@ -72,7 +72,7 @@ impl<S: ObjectStore, H: Host> Outgoing<S, H> {
         })
     }
 
-    /// Mails somebody an invite.
+    /// Mails an invite.
     pub(crate) async fn mail_invite(
         &self,
         connector: &Connector,
@@ -85,7 +85,7 @@ impl<S: ObjectStore, H: Host> Outgoing<S, H> {
         let text = format!(
             "{inviter} invites you to {name} at {origin}.\n\n\
              This link opens it; it can be used once, until {until}:\n\n{origin}/#/invite/{token}\n\n\
-             If you do not know {inviter}, do nothing: no further mail comes of it.\n",
+             If you do not know {inviter}, do nothing: you will get no further mail.\n",
             until = until(invite.expires),
         );
         let subject = format!("{inviter} invites you to {name}");

@@ -1,4 +1,4 @@
-//! `/api/…`: what a signed-in browser uses. JSON, bearer tokens of sessions, never cookies.
+//! `/api/…`: the API for signed-in browsers. JSON, with bearer tokens of sessions, never cookies.
 
 use crate::kernel::host::Host;
 use http::request::Parts;
@@ -12,7 +12,7 @@ use crate::kernel::problem::{Answer, Failure};
 use crate::routes::{Api, Who};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Admits those whom the table of routes admits.
+    /// Admits the callers that the route table admits.
     pub(crate) async fn admit<'a>(
         &self,
         parts: &'a Parts,
@@ -35,7 +35,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Ok(call)
     }
 
-    /// Answers a request below `/api`; `id` and `delivery` are what stands in the address.
+    /// Handles a request below `/api`; `id` and `delivery` are the variable parts of the path.
     pub(crate) async fn answer_api(
         &self,
         route: Api,

@@ -17,8 +17,8 @@ use crate::kernel::request::empty;
 use crate::routes::{Address, ForConnectors, On, Route};
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers a request to an address that is for connectors of some kinds. Nothing of a body is kept before it is known
-    /// who sends it and that they may.
+    /// Handles a request to an address for connectors of certain kinds. Nothing of the body is kept until its sender is
+    /// known and permitted.
     pub(crate) async fn connector(
         &self,
         parts: &Parts,
@@ -31,7 +31,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (connector, hash, on) = match (admitted, on) {
             (Ok((connector, hash)), Some(on)) => (connector, hash, on),
             (admitted, _) => {
-                // Not waited for: whoever serves this throws the rest away behind the answer.
+                // Not awaited: the host discards the rest after the response.
                 drop(body);
                 admitted?;
                 return Err(Failure::method(address.methods()));
@@ -70,8 +70,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         }
     }
 
-    /// Decides by the head of a request alone whether it is taken: returns who sends it, and the hash of the body that is
-    /// to follow.
+    /// Decides from the head of a request alone whether it is accepted: returns its sender, and the hash of the body
+    /// that is to follow.
     async fn admit_connector(
         &self,
         parts: &Parts,
@@ -86,7 +86,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         let (connector, hash) = self.signer(parts).await?;
         if !kinds.contains(&connector.kind) {
             return Err(Failure::forbidden(format!(
-                "\"{}\" is a connector of kind {}, which has nothing to do at this address",
+                "\"{}\" is a connector of kind {}, which may not use this address",
                 connector.id, connector.kind
             )));
         }

@@ -1,6 +1,6 @@
-//! What is written from the table: parts of `functions/API.md`, which has a section for each request, and the requests
-//! that the web client knows. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the files are written, else they
-//! are compared.
+//! Generates from the route table: parts of `functions/API.md`, which has a section for each request, and the requests
+//! that the web client knows. With `SUBSPACE_GENERATE=write` (`cargo xtask generate`) the files are written, otherwise
+//! they are compared.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ const BEGIN: &str =
     "<!-- Written by `cargo xtask generate` from functions/core/src/routes/table.rs. -->\n";
 const END: &str = "<!-- Until here. -->\n";
 
-/// What the line of a section begins with that is written from the table.
+/// The prefix of a section's generated line.
 const ACCESS: &str = "Access: ";
 
 fn method(verb: Verb) -> &'static str {
@@ -31,8 +31,8 @@ fn method(verb: Verb) -> &'static str {
 fn who(address: &Address, on: &On) -> String {
     match on.who {
         Who::Anyone => "anyone".to_owned(),
-        Who::Link => "whoever has the link".to_owned(),
-        Who::LinkOrSession => "whoever has the link, or `session`".to_owned(),
+        Who::Link => "anyone with the link".to_owned(),
+        Who::LinkOrSession => "anyone with the link, or `session`".to_owned(),
         Who::Session => "`session`".to_owned(),
         Who::Admin => "`session` of an admin".to_owned(),
         // A listing is never public.
@@ -64,7 +64,7 @@ fn requests() -> impl Iterator<Item = (&'static Address, &'static On)> {
     TABLE.iter().flat_map(of)
 }
 
-/// A request as titles name it, `GET /there`.
+/// A request as it appears in titles, `GET /there`.
 fn name((address, on): (&Address, &On)) -> String {
     format!("{} {}", method(on.verb), address.pattern)
 }
@@ -86,7 +86,7 @@ fn list() -> String {
 fn client() -> String {
     let mut text = String::from(
         "// Written by `cargo xtask generate` from the functions' table of routes; not to be edited.\n\n\
-         /** Every request of a browser that the functions take. */\nexport type Route =\n",
+         /** Every request of a browser that the functions accept. */\nexport type Route =\n",
     );
     let own = requests().filter(|(address, _)| address.pattern.starts_with("/api"));
     let routes: Vec<String> = own
@@ -96,7 +96,7 @@ fn client() -> String {
     text
 }
 
-/// Compares a file with what it should be, or writes it.
+/// Compares a file with its expected content, or writes it.
 fn settle(name: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -123,12 +123,13 @@ fn api_md() -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-/// What stands between the backquotes of a section's title, `GET /there`; none if the line is not the title of a request.
+/// Returns the text between the backquotes of a section's title, `GET /there`; `None` if the line is not the title of a
+/// request.
 fn title(line: &str) -> Option<&str> {
     line.strip_prefix("### `")?.strip_suffix('`')
 }
 
-/// What the table knows of a request, in one line.
+/// What the table contains about a request, in one line.
 fn access(address: &Address, on: &On) -> String {
     let body = match body(on) {
         text if text.is_empty() => "none".to_owned(),
@@ -138,10 +139,10 @@ fn access(address: &Address, on: &On) -> String {
     format!("{ACCESS}{}. Request body: {body}.", who(address, on))
 }
 
-/// Writes what follows from the table into the documentation.
+/// Inserts the generated parts into the documentation.
 ///
 /// # Panics
-/// A section is about no request.
+/// If a section describes no existing request.
 fn documentation(text: &str) -> String {
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
@@ -199,7 +200,7 @@ fn every_request_has_one_section_and_every_section_a_request() {
     assert_eq!(described, expected, "{API_MD} has a section too many");
 }
 
-/// What the paths of the table begin with: the first segment, and the second of a well-known address (RFC 8615).
+/// The prefixes of the table's paths: the first segment, and the second of a well-known address (RFC 8615).
 fn prefixes() -> Vec<String> {
     let mut prefixes: Vec<String> = TABLE
         .iter()
@@ -219,7 +220,7 @@ fn prefixes() -> Vec<String> {
     prefixes
 }
 
-/// The first segments that the configuration of a web server gives to the functions: quoted one by one, or as the
+/// The path prefixes that a web server's configuration passes to the functions: quoted one by one, or as the
 /// alternatives of a regular expression.
 fn given(text: &str) -> Vec<String> {
     let alternatives = text

@@ -1,6 +1,6 @@
-//! One table of every request that is taken: the method, the address, what handles it, who may, and how large its body
-//! may be. `Allow`, the preflight of CORS, the list in `functions/API.md` and the addresses that the web client knows
-//! follow from it.
+//! One table of all accepted requests: the method, the address, its handler, who may send it, and how large its body
+//! may be. `Allow`, CORS preflights, the list in `functions/API.md` and the addresses that the web client knows are
+//! derived from it.
 
 pub(crate) mod api;
 mod connectors;
@@ -18,14 +18,14 @@ use crate::kernel::config::ConnectorKind;
 use crate::kernel::methods::{Methods, Verb};
 use table::TABLE;
 
-/// Who may send a request. What is marked so is checked before the handler is called, unless it says otherwise.
+/// Who may send a request. This is checked before the handler is called, unless stated otherwise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Who {
-    /// Everybody.
+    /// Everyone.
     Anyone,
-    /// Everybody who knows the token in the address; the handler checks it.
+    /// Anyone who knows the token in the address; the handler checks it.
     Link,
-    /// As [`Who::Link`], and a session if one is shown; the handler checks both.
+    /// Like [`Who::Link`], optionally with a session; the handler checks both.
     LinkOrSession,
     /// A session.
     Session,
@@ -33,30 +33,30 @@ pub(crate) enum Who {
     Admin,
     /// A token of an app within its scopes; the handler checks it, since some documents are public.
     App,
-    /// Whoever signs in on the page, or has its cookie; the handler checks that.
+    /// Anyone who signs in on the page, or has its cookie; the handler checks that.
     ConsentPage,
-    /// A connector of one of these kinds, by its signature. A key of any other kind gets 403: one that leaks opens no
-    /// more than its program needs.
+    /// A connector of one of these kinds, by its signature. A key of any other kind gets 403, so that a leaked key
+    /// opens no more than its program needs.
     Connector(&'static [ConnectorKind]),
 }
 
-/// How large a body may be.
+/// The limit of a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Limit {
-    /// None is read.
+    /// No body is read.
     Nothing,
     /// A form, or a few fields.
     Form,
     /// Many records.
     Records,
-    /// A document of a mail: a mail of 25 MiB with what is added on its way.
+    /// A document of a mail: a mail of 25 MiB with what is added in transit.
     MailDocument,
-    /// The handler decides: by the installation's configuration, or by the kind of the hook.
+    /// The handler decides: by the installation's configuration, or by the kind of hook.
     Own,
 }
 
 impl Limit {
-    /// In bytes.
+    /// The limit in bytes.
     const fn bytes(self) -> u64 {
         match self {
             Self::Nothing | Self::Own => 0,
@@ -67,7 +67,7 @@ impl Limit {
     }
 }
 
-/// What handles a request.
+/// The handler of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
     Authorize,
@@ -81,7 +81,7 @@ pub(crate) enum Route {
     Connector(ForConnectors),
 }
 
-/// What handles a request of a browser.
+/// The handler of a request by browsers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Api {
     About,
@@ -143,7 +143,7 @@ pub(crate) enum Api {
     TestStore,
 }
 
-/// What handles a request of a connector.
+/// The handler of a request by connectors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ForConnectors {
     Authenticate,
@@ -163,14 +163,14 @@ pub(crate) enum ForConnectors {
     Register,
 }
 
-/// One request that is taken.
+/// One accepted request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct On {
     pub(crate) verb: Verb,
     pub(crate) route: Route,
     pub(crate) who: Who,
     limit: Limit,
-    /// A password is hashed.
+    /// Whether a password is hashed.
     hashes: bool,
 }
 
@@ -181,34 +181,34 @@ impl On {
     }
 }
 
-/// One address, `<…>` for what is different each time. Outside of `/api` the handler reads what comes from the first
-/// of those on.
+/// One address, with `<…>` for variable parts. Outside of `/api` the handler parses everything from the first of those
+/// on.
 #[derive(Debug)]
 pub(crate) struct Address {
     pattern: &'static str,
     on: &'static [On],
-    /// A page for people, which scripts of other origins may not read.
+    /// A page for people, which scripts of other origins must not read.
     page: bool,
 }
 
 impl Address {
-    /// Returns what is done on a method.
+    /// Returns the request for a method.
     pub(crate) fn on(&self, method: &Method) -> Option<&'static On> {
         let verb = Verb::of(method)?;
         self.on.iter().find(|on| on.verb == verb)
     }
 
-    /// Returns the methods that are taken.
+    /// Returns the accepted methods.
     pub(crate) fn methods(&self) -> Methods {
         Methods::of(self.on.iter().map(|on| on.verb))
     }
 
-    /// Returns whether this is a page for people, which scripts of other origins may not read.
+    /// Returns whether this is a page for people, which scripts of other origins must not read.
     pub(crate) const fn is_page(&self) -> bool {
         self.page
     }
 
-    /// Returns whose keys open it, if it is for connectors.
+    /// Returns the kinds of connectors whose keys open it, if it is for connectors.
     pub(crate) fn connectors(&self) -> Option<&'static [ConnectorKind]> {
         match self.on.first()?.who {
             Who::Connector(kinds) => Some(kinds),
@@ -216,8 +216,8 @@ impl Address {
         }
     }
 
-    /// Returns what stands in a path where the pattern has a name: up to two segments below `/api`, else all of the
-    /// rest as the first; none if the path is another address.
+    /// Returns the parts of a path in place of the pattern's names: up to two segments below `/api`, else all of the
+    /// rest as the first; `None` if the path does not match.
     fn fit<'p>(&self, path: &'p str) -> Option<[&'p str; 2]> {
         let mut values = [""; 2];
         if !self.pattern.starts_with(API) {
@@ -225,7 +225,7 @@ impl Address {
                 return (path == self.pattern).then_some(values);
             };
             let rest = path.strip_prefix(start)?;
-            // A folder is another address than a document.
+            // A folder's address differs from a document's.
             let fits = !end.ends_with('/') || rest.ends_with('/');
             return fits.then_some([rest, ""]);
         }
@@ -247,18 +247,18 @@ impl Address {
     }
 }
 
-/// What browsers use.
+/// The prefix of the API for browsers.
 const API: &str = "/api";
 
-/// Finds the address that a path is, and what stands in the places of its names.
+/// Finds the address that a path matches, and its variable parts.
 pub(crate) fn find(path: &str) -> Option<(&'static Address, [&str; 2])> {
-    // Most requests are for documents, which stand first.
+    // Most requests are for documents, which come first.
     let fit = |address: &'static Address| Some((address, address.fit(path)?));
     TABLE.iter().find_map(fit)
 }
 
-/// Returns whether a request may take some 20 ms of processor time at a stretch (hashing a password), so
-/// that a host with threads may want to handle it on one of its own.
+/// Returns whether a request may take some 20 ms of processor time at once (hashing a password), so that a host with
+/// threads may want to handle it on a separate one.
 #[must_use]
 pub fn is_blocking(method: &Method, path: &str) -> bool {
     if !matches!(*method, Method::POST | Method::PUT) {
@@ -268,8 +268,8 @@ pub fn is_blocking(method: &Method, path: &str) -> bool {
     on.is_some_and(|on| on.hashes)
 }
 
-/// What the paths of the functions begin with; a host may serve all others itself. A test compares them with the table,
-/// and with what is written down for the web servers in front.
+/// Prefixes of the functions' paths; a host may serve all others itself. A test compares them with the table, and with
+/// the configurations of the web servers in front.
 const PREFIXES: &[&str] = &[
     "/.well-known/webfinger",
     API,

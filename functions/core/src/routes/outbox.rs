@@ -13,9 +13,9 @@ use crate::kernel::keys;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, empty, parse_json, query};
 
-/// Tasks of one answer.
+/// The most tasks in one response.
 const MAX_TASKS: usize = 50;
-/// Outcomes of one receipt.
+/// The most outcomes in one receipt.
 const MAX_OUTCOMES: usize = 1_000;
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
@@ -47,17 +47,17 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
             check_id(id)?;
             let key = keys::task(&connector.id, id);
             let item = match self.connectors.task(&key).await {
-                // It is done all the same; nobody can tell any more what it was made from.
+                // The task is done nevertheless; what it was made from is no longer known.
                 Err(StoreError::Damaged(_)) => None,
                 item => item?,
             };
             if let Some(item) = item {
-                // Before the task goes: whoever repeats what it was made from finds the one or the other.
+                // Recorded before the task is removed: a repeat of the original request finds one or the other.
                 match &item.task {
                     OutboxTask::Say(say) => self.webhooks.note_outcome(say, reason).await?,
-                    // Its outcome is reported once it is known, by `mail/outcome`.
+                    // Its outcome is reported later, by `mail/outcome`.
                     OutboxTask::Mail(_) => {}
-                    // What is published is in the archive.
+                    // Published messages are in the archive.
                     OutboxTask::Publish(_) => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! From a request to its handler, and the headers of every response.
+//! Routes requests to their handlers, and sets the headers of every response.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::routes::{Address, Route};
 /// The longest path with query, in bytes.
 const MAX_TARGET: usize = 16 * 1024;
 
-/// A request that is there, as far as it was waited for ([`Functions::receive`]).
+/// A request with as much of its body as was waited for ([`Functions::receive`]).
 pub struct Received {
     parts: Parts,
     body: Incoming,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Received {
 }
 
 impl<S: ObjectStore, H: Host> Functions<S, H> {
-    /// Answers a request.
+    /// Handles a request.
     pub async fn handle<B>(&self, request: Request<B>, client: ClientAddress) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
@@ -47,8 +47,9 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         self.handle_received(Received { parts, body }, client).await
     }
 
-    /// Reads the body of a request before it is handled: where few are handled at once ([`crate::is_blocking`]), nobody
-    /// waits there for somebody who sends slowly. What has come counts among the bodies of all requests in memory.
+    /// Reads the body of a request before it is handled: where only few are handled at once ([`crate::is_blocking`]),
+    /// none of those places is taken by a slow sender. What has arrived counts towards the limit of request bodies in
+    /// memory.
     pub async fn receive<B>(&self, request: Request<B>) -> Received
     where
         B: http_body::Body<Data = Bytes> + MaybeSend + 'static,
@@ -70,7 +71,7 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         Incoming::new(body, self.kernel.bodies(), patience)
     }
 
-    /// Answers a request that was received before.
+    /// Handles a request that was received before.
     pub async fn handle_received(
         &self,
         Received { parts, body }: Received,
@@ -124,8 +125,8 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
         };
         let body = body.at_most(on.most());
         let [value, _] = values;
-        // A request is moved several times before it is begun, as large as the largest of all handlers: those that need much
-        // are in a box.
+        // A request is moved several times before it is started, and is as large as the largest of all handlers: the
+        // large ones are boxed.
         match on.route {
             Route::Storage => self.files.answer_storage(parts, value, body, client).await,
             Route::Health => Ok(health()),
@@ -140,12 +141,12 @@ impl<S: ObjectStore, H: Host> Functions<S, H> {
                 let call = Box::pin(self.admit(parts, client, on.who)).await?;
                 Box::pin(self.answer_api(route, &call, values, body)).await
             }
-            // Its addresses are for connectors, which have been told from others above.
+            // Its addresses are for connectors, which were handled above.
             Route::Connector(_) => Err(Failure::method(address.methods())),
         }
     }
 
-    /// `GET /api`: what a client has to know before anybody has signed in.
+    /// `GET /api`: what a client needs before signing in.
     pub(crate) async fn about(&self) -> Answer {
         let needs_setup =
             self.kernel.config().setup_token.is_some() && self.identity.needs_setup().await?;

@@ -37,7 +37,7 @@ const fn on(verb: Verb, route: Route, who: Who, limit: Limit) -> On {
     }
 }
 
-/// Hashing a password takes some 20 ms of processor time at a stretch.
+/// Hashing a password takes some 20 ms of processor time at once.
 const fn hashing(on: On) -> On {
     On { hashes: true, ..on }
 }
@@ -56,7 +56,7 @@ const fn by(kinds: &'static [ConnectorKind], verb: Verb, route: ForConnectors, l
     on(verb, Route::Connector(route), Who::Connector(kinds), limit)
 }
 
-/// Every address; the first that fits a path is meant.
+/// Every address; the first one that matches a path counts.
 pub(super) static TABLE: &[Address] = &[
     at("/storage/<account>/…/", &[on(Get, Storage, App, Nothing)]),
     at(
@@ -210,7 +210,7 @@ pub(super) static TABLE: &[Address] = &[
             form(Post, Api::PostInvite, Session),
         ],
     ),
-    // By its token it is read, by its id deleted.
+    // Read by its token, deleted by its id.
     at(
         "/api/invites/<id>",
         &[

@@ -1,29 +1,29 @@
-//! Quiet hours: a time of the day, every day, in which nothing is announced.
+//! Quiet hours: a daily period in which nothing is announced.
 
 use protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY: i64 = 24 * 60;
-/// The largest distance of a time zone from UTC, in minutes.
+/// The largest offset of a time zone from UTC, in minutes.
 const MAX_OFFSET: i64 = 14 * 60;
 
-/// From one time of the day to another, which may be on the next day. Messages that arrive meanwhile are dropped; they are in
-/// the list of deliveries and can be said later from there.
+/// From one time of day to another, which may be on the next day. Messages that arrive in between are dropped; they are
+/// in the list of deliveries, from which they can be announced later.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuietHours {
-    /// The first minute, `22:00`.
+    /// The first minute of it, `22:00`.
     pub(crate) from: String,
-    /// The first minute after, `07:00`.
+    /// The first minute after it, `07:00`.
     pub(crate) to: String,
-    /// Minutes that the clock is ahead of UTC.
+    /// The clock's offset from UTC in minutes, positive to the east.
     #[serde(default)]
     pub(crate) offset: i64,
 }
 
 impl QuietHours {
-    /// Says what is wrong, if anything.
+    /// Returns what is wrong, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
             return Err(
@@ -41,7 +41,7 @@ impl QuietHours {
         Ok(())
     }
 
-    /// Returns whether nothing is said at this time.
+    /// Returns whether a time is within the quiet hours.
     pub(crate) fn contain(&self, now: Timestamp) -> bool {
         let (Some(from), Some(to)) = (minute(&self.from), minute(&self.to)) else {
             return false;
@@ -55,7 +55,7 @@ impl QuietHours {
     }
 }
 
-/// Reads `22:00`.
+/// Parses `22:00`.
 fn minute(text: &str) -> Option<i64> {
     let (hour, minute) = text.split_once(':')?;
     let number = |text: &str| {

@@ -1,4 +1,4 @@
-//! Records of deliveries: written, shown, and reported with their outcomes.
+//! Records of deliveries: storing them, listing them, and recording their outcomes.
 
 use protocol::{AccountName, Say, Timestamp};
 use serde::Serialize;
@@ -10,9 +10,9 @@ use crate::kernel::keys::is_id;
 use crate::kernel::records::Edit;
 use crate::webhooks::Webhooks;
 
-/// Deliveries that are shown.
+/// The most deliveries that are shown.
 const SHOWN: usize = 20;
-/// How often a step is tried when the store does not answer. All steps may be repeated.
+/// How often a step is tried when the store does not answer. All steps are repeatable.
 const ATTEMPTS: u32 = 3;
 
 /// A delivery as the API shows it.
@@ -41,16 +41,16 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-/// What became of writing a delivery down.
+/// The outcome of recording a delivery.
 pub(super) enum Taken {
     /// It is new, and durable.
     New,
-    /// It came before; its outcome is known.
+    /// It arrived before; its outcome is known.
     Repeat(Box<Delivery>),
 }
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
-    /// Takes a delivery, durably: record, mark, task (see [`super`]).
+    /// Accepts a delivery durably: record, mark, task (see [`super`]).
     pub(super) async fn take_delivery(
         &self,
         account: &AccountName,
@@ -84,7 +84,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 Ok(Taken::New)
             }
             Err(StoreError::Precondition) => {
-                // It vanishes only when it is old.
+                // It only vanishes when it is old.
                 let Some((found, _)) = self.kernel.load::<Delivery>(&name).await? else {
                     return Err(StoreError::Unavailable(
                         "the record of a delivery vanished".to_owned(),
@@ -93,7 +93,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 if found.outcome == Outcome::Queued {
                     self.pass_on(account, hook, &found).await?;
                 }
-                // Perhaps it was this very call whose first attempt was not heard of.
+                // It may be from this very call, if the response to the first attempt was lost.
                 let ours = found.task.as_ref().map(|task| &task.id)
                     == delivery.task.as_ref().map(|task| &task.id)
                     && found.time == delivery.time;
@@ -107,7 +107,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         }
     }
 
-    /// The steps after the record: they may be done again.
+    /// The steps after the record; they are repeatable.
     async fn pass_on(
         &self,
         account: &AccountName,
@@ -133,7 +133,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         }
     }
 
-    /// Returns the latest deliveries of a hook, the last first.
+    /// Returns the latest deliveries of a hook, newest first.
     pub(super) async fn recent_deliveries(
         &self,
         account: &AccountName,
@@ -153,7 +153,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             let name = key::delivery(account, hook, id);
             match self.kernel.load::<Delivery>(&name).await {
                 Ok(Some((delivery, _))) => views.push(DeliveryView::from(delivery)),
-                // One that is damaged hides none of the others.
+                // A damaged one does not hide the others.
                 Ok(None) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -161,7 +161,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(views)
     }
 
-    /// Notes the outcome of lines that were made from a delivery; those of other sources are nobody's here.
+    /// Records the outcome of lines that were made from a delivery; lines of other sources have no record.
     pub(crate) async fn note_outcome(
         &self,
         say: &Say,
@@ -195,7 +195,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             }
         };
         match self.kernel.edit::<Delivery, ()>(&name, change).await {
-            // The record is damaged: nobody will read its outcome, and the task must not come again for that.
+            // The record is damaged: nobody will read its outcome, and the task must not be repeated because of that.
             Ok(_) | Err(StoreError::Damaged(_)) => Ok(()),
             Err(error) => Err(error),
         }

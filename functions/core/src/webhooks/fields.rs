@@ -1,4 +1,4 @@
-//! Fields of a hook, checked.
+//! Validates the fields of a hook.
 
 use hooks::{Source, Template, signature};
 use protocol::Feature;
@@ -14,7 +14,7 @@ const MAX_SECRET: usize = 200;
 /// The shortest secret in bytes.
 const MIN_SECRET: usize = 8;
 
-/// Body of `POST /api/hooks`.
+/// The body of `POST /api/hooks`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewHook {
@@ -23,7 +23,7 @@ pub(super) struct NewHook {
     pub(super) channel: String,
     #[serde(default)]
     pub(super) name: Option<String>,
-    /// Absent: generated if the service supports one; `null`: none.
+    /// Absent: generated if the service supports one; `null`: no secret.
     #[serde(default, deserialize_with = "present")]
     pub(super) secret: Option<Option<String>>,
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) struct NewHook {
     pub(super) template: Option<String>,
 }
 
-/// Body of PATCH: what is absent stays; `null` takes away what may be absent.
+/// The body of PATCH: absent fields are unchanged; `null` removes an optional one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Changes {
@@ -62,7 +62,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(d).map(Some)
 }
 
-/// Checks the name; without one it is the source's.
+/// Validates the name; defaults to the source's.
 pub(super) fn name(text: Option<&str>, source: Source) -> Result<String, Failure> {
     match text.map(str::trim) {
         None | Some("") => Ok(source.nick().to_owned()),
@@ -70,7 +70,7 @@ pub(super) fn name(text: Option<&str>, source: Source) -> Result<String, Failure
     }
 }
 
-/// Checks a channel; it has no key here, since the connection is in it already.
+/// Validates a channel; it has no key here, since the connection is in it already.
 pub(super) fn channel(platform: &Platform, text: &str) -> Result<String, Failure> {
     platform.must_support(Feature::Channels)?;
     let channel = platform.channel(text)?;
@@ -82,7 +82,7 @@ pub(super) fn channel(platform: &Platform, text: &str) -> Result<String, Failure
     Ok(channel)
 }
 
-/// Checks a secret; it is never shown, not even in the error.
+/// Validates a secret; it is never shown, not even in the error.
 pub(super) fn secret(text: &str) -> Result<String, Failure> {
     let fits = (MIN_SECRET..=MAX_SECRET).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -95,7 +95,7 @@ pub(super) fn secret(text: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// Checks the options.
+/// Validates the options.
 pub(super) fn options(mut options: Options) -> Result<Options, Failure> {
     let checked = options.filter.check();
     checked.map_err(|error| Failure::unprocessable(format!("filter is not valid: {error}")))?;

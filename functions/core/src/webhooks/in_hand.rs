@@ -1,4 +1,4 @@
-//! How much of what services send is held in memory at once, by all and for one hook.
+//! Limits how many bytes from services are held in memory at once, overall and per hook.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -15,28 +15,28 @@ use crate::kernel::host::Host;
 use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::Failure;
 
-/// The most bytes of bodies at once, of what all requests together may hold: others need room beside them.
+/// The most bytes of hooks' bodies at once, within the limit for all requests together: others need space as well.
 const MAX_IN_HAND: usize = 64 * 1024 * 1024;
 /// The most bytes of one hook's bodies at once.
 const MAX_OF_HOOK: usize = 16 * 1024 * 1024;
-/// How long a body may take to come, in milliseconds.
+/// How long a body may take to arrive, in milliseconds.
 const PATIENCE: u64 = 30_000;
 
 type Of = (AccountName, String);
 
-/// Counts the bytes in hand.
+/// Counts the bytes held.
 #[derive(Debug, Default)]
 pub(crate) struct InHand(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    /// A hook whose bodies are gone is not in it.
+    /// Hooks without any bodies held are not in it.
     by_hook: HashMap<Of, usize>,
 }
 
 impl InHand {
-    /// Begins to hold a body of a hook.
+    /// Starts to hold a body of a hook.
     pub(super) fn hold(&self, account: &AccountName, hook: &str) -> Holding<'_> {
         Holding {
             all: self,
@@ -47,7 +47,7 @@ impl InHand {
     }
 }
 
-/// A body, or what has come of it; counted for as long as this lives.
+/// A body, or what was made of it; counted as long as this lives.
 pub(super) struct Holding<'a> {
     all: &'a InHand,
     of: Of,
@@ -56,7 +56,7 @@ pub(super) struct Holding<'a> {
 }
 
 impl Holding<'_> {
-    /// Reads a body. What is counted is what has come, so whoever sends slowly holds nothing that others need.
+    /// Reads a body. Only bytes that have arrived are counted, so slow senders take nothing away from others.
     pub(super) async fn collect(
         mut self,
         host: &impl Host,
@@ -158,7 +158,7 @@ mod tests {
         let one = collect().ok().unwrap();
         let bytes = one.bytes();
         drop(one);
-        // Whoever works on it still has it.
+        // Still in use elsewhere.
         let refused = collect().err().unwrap();
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
         drop(bytes);

@@ -1,8 +1,8 @@
 //! `/hooks/<token>/…`: a service sends an event.
 //!
-//! Unlike with queues, no attempt to read one is noted: it is read before anything of it is kept, so that what ended the
-//! process would come back only if its sender repeats it. Bounds are what keeps it from ending the process: in bytes held
-//! (`in_hand.rs`), in memory and nesting (`hooks::parse`), in time and number (`Host::work`).
+//! Unlike with queues, attempts to parse a request are not recorded: it is parsed before anything of it is stored, so
+//! one that kills the process only comes back if its sender repeats it. Limits prevent that in the first place: on the
+//! bytes held (`in_hand.rs`), on memory and nesting (`hooks::parse`), on time and number (`Host::work`).
 
 use bytes::Bytes;
 use hooks::Source;
@@ -24,14 +24,14 @@ use crate::kernel::request::answer;
 use crate::webhooks::Webhooks;
 use protocol::hex;
 
-/// What the address of a hook says to whoever opens it.
+/// What the address of a hook shows when opened in a browser.
 const ABOUT: &str = "This is the address of a webhook: a service sends its events here with POST, and they appear in a chat channel.\n";
 
-/// What is answered while the account of a hook is disabled, to whoever has the right address.
+/// The response to a valid address while the account of the hook is disabled.
 const CLOSED: &str = "this hook takes no events at present: the account it belongs to is disabled; ask whoever created it";
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
-    /// Answers everything below `/hooks/`; `rest` is what follows.
+    /// Serves everything below `/hooks/`; `rest` is the remaining path.
     pub(crate) async fn answer_hook(
         &self,
         parts: &Parts,
@@ -42,7 +42,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let (token, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let query = parts.uri.query().unwrap_or("");
         let by_get = match parts.method {
-            // The same for every token, so that nobody learns which exist.
+            // The same for every token, so that it does not reveal which exist.
             Method::GET | Method::HEAD if query.is_empty() || parts.method == Method::HEAD => {
                 body.drain().await;
                 return Ok(plain(ABOUT));
@@ -54,7 +54,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             body.drain().await;
             return Err(self.unknown_hook(client).await?);
         };
-        // The address is right, so nobody is guessing; it works again once the account is enabled.
+        // The address is valid, so nobody is guessing; it works again once the account is enabled.
         if self.identity.is_closed(&account).await? {
             body.drain().await;
             return Err(Failure::not_found(CLOSED));
@@ -133,7 +133,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         ))
     }
 
-    /// Takes what was read of a request.
+    /// Processes the parsed request.
     async fn take_read(
         &self,
         account: &AccountName,
@@ -147,7 +147,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                     .await;
                 return Err(Failure::new(refused.status, refused.reason));
             }
-            // It may be read in a moment, so its sender is not told that it was refused.
+            // It may be parsed shortly, so it is not recorded as refused.
             Err(Unfinished::Busy) => {
                 return Err(Failure::busy(
                     "other webhooks take long to be read; send it again in a moment",
@@ -169,7 +169,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(reply(hook.source, &delivery, &taken))
     }
 
-    /// Opens the secret of a hook.
+    /// Decrypts the secret of a hook.
     fn hook_secret(
         &self,
         account: &AccountName,
@@ -185,7 +185,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         })
     }
 
-    /// Makes the record of a delivery: what is said, or why nothing is.
+    /// Creates the record of a delivery: what to announce, or why there is nothing.
     async fn prepare(
         &self,
         account: &AccountName,
@@ -232,7 +232,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         })
     }
 
-    /// Makes a task for the connector that keeps the hook's connection.
+    /// Creates a task for the connector of the hook's connection.
     pub(super) async fn task_of(
         &self,
         account: &AccountName,
@@ -240,7 +240,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     ) -> Result<QueuedTask, Failure> {
         let name = keys::connection(account, &hook.connection);
         let Some((connection, _)) = self.kernel.load::<Connection>(&name).await? else {
-            let reason = "the connection that this hook speaks over was removed; make a new hook";
+            let reason = "the connection that this hook posts over was removed; create a new hook";
             self.note_refusal(account, hook, "", reason).await;
             return Err(Failure::new(StatusCode::GONE, reason));
         };
@@ -250,8 +250,8 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         })
     }
 
-    /// Writes down that a request was refused, so that the owner sees why nothing comes. If that cannot be
-    /// written, the answer is all there is.
+    /// Records that a request was refused, so that the owner sees why nothing is announced. If that cannot be written,
+    /// the response is the only trace.
     async fn note_refusal(&self, account: &AccountName, hook: &Hook, event: &str, reason: &str) {
         let delivery = Delivery {
             version: 1,
@@ -281,7 +281,7 @@ fn typed(kind: &'static str, text: &'static str) -> Response<Body> {
     response
 }
 
-/// Answers in the way that the service expects; the others get its outcome, which some of them show.
+/// Responds in the way that the service expects; other services get the outcome, which some of them display.
 fn reply(source: Source, delivery: &Delivery, taken: &Taken) -> Response<Body> {
     match source {
         Source::Slack => return plain("ok"),

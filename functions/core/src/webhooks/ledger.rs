@@ -1,7 +1,7 @@
-//! How many hooks an account has, counted so that many made at once are all counted.
+//! Counts an account's hooks, including those being created concurrently.
 //!
-//! The hooks that are in the store are listed. Those that are being made are in one record, the ledger, which is changed by
-//! compare and swap: who adds to it has seen all who added before, and none can be made without it.
+//! Existing hooks are listed from the store. Those being created are in one record, the ledger, which is changed by
+//! compare-and-swap: each addition has seen all earlier ones, and no hook can be created without one.
 
 use protocol::{AccountName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,15 +15,15 @@ use crate::webhooks::Webhooks;
 
 /// The most hooks of one account.
 const MAX_HOOKS: usize = 100;
-/// How long the making of a hook may take, in milliseconds; then it broke off.
+/// How long creating a hook may take, in milliseconds; after that it was interrupted.
 const MAKING_MS: i64 = 60_000;
-/// How often the ledger is changed again when others change it at the same time.
+/// How often a change of the ledger is retried when there are concurrent changes.
 const ATTEMPTS: u32 = 12;
 
 /// `accounts/<account>/hook-ledger.json`.
 #[derive(Debug, Deserialize, Serialize)]
 struct Ledger {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     version: u32,
     making: Vec<Making>,
 }
@@ -35,16 +35,16 @@ struct Making {
 }
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
-    /// Takes one of the places that an account has for hooks, for one that will be written right after.
+    /// Reserves one of an account's hooks, to be written right after.
     pub(super) async fn claim_hook(&self, account: &AccountName, id: &str) -> Result<(), Failure> {
         let name = key::ledger(account);
         for attempt in 0..ATTEMPTS {
-            // In this order: what is made between the two is in the ledger, or the swap fails.
+            // The order matters: a hook created between the two reads is in the ledger, or the swap fails.
             let (mut ledger, mode) = self.ledger(&name).await?;
             let there = self.kernel.list_keys(&key::hooks(account)).await?;
             let now = self.kernel.now();
             ledger.making.retain(|making| {
-                // One far ahead is of before the clock was set back.
+                // One far in the future was recorded before the clock was set back.
                 let recent = (now.millis() - making.since.millis()).abs() < MAKING_MS;
                 recent && !there.contains(&key::hook(account, &making.id))
             });
@@ -68,7 +68,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         ))
     }
 
-    /// Notes that a hook is gone, perhaps so soon that it is in the ledger still.
+    /// Records that a hook is gone, possibly so early that it is still in the ledger.
     pub(super) async fn release_hook(
         &self,
         account: &AccountName,

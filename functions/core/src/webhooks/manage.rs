@@ -1,4 +1,4 @@
-//! `/api/hooks`: an account's hooks. Tokens and secrets are shown once, when they are made.
+//! `/api/hooks`: an account's hooks. Tokens and secrets are shown once, when they are created.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,10 +35,10 @@ struct HookView {
     has_secret: bool,
     #[serde(flatten)]
     options: Options,
-    /// The address for the service, with the token: when it was made.
+    /// The address for the service, with the token; only when it was just created.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// The secret for the service: when it was generated here.
+    /// The secret for the service; only when it was just generated here.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         for name in self.kernel.list_keys(&key::hooks(&held.account)).await? {
             match self.kernel.load::<Hook>(&name).await {
                 Ok(found) => hooks.extend(found.map(|(hook, _)| hook)),
-                // One that is damaged hides none of the others.
+                // A damaged one does not hide the others.
                 Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -161,7 +161,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         let account = &held.account;
         let changes: Changes = json(body).await?;
         let before = self.hook(account, id).await?;
-        // Checked once to tell what is wrong, then applied to whatever is current.
+        // Validated once to report errors, then applied to whatever is current.
         let name = match &changes.name {
             Some(name) => Some(fields::name(Some(name), before.source)?),
             None => None,
@@ -170,7 +170,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             Some(channel) => {
                 let key = keys::connection(account, &before.connection);
                 let found = self.kernel.load::<Connection>(&key).await?;
-                // Without its connection the hook does nothing, whatever its channel is.
+                // Without its connection the hook does nothing, whatever its channel.
                 let platform = found.map_or_else(String::new, |(found, _)| found.platform);
                 Some(fields::channel(
                     &self.connectors.platform(&platform).await?,
@@ -217,13 +217,13 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         self.hook(&held.account, id).await?;
         let name = key::hook(&held.account, id);
         self.kernel.storage().store().delete(&name).await?;
-        // What is left over ends by itself, or is swept.
+        // Anything left over expires, or is swept.
         let _for_a_minute = self.release_hook(&held.account, id).await;
         let _swept_later = self.forget_deliveries(&held.account, id).await;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// `POST /api/hooks/<id>/token`: another address; the old one ends at once.
+    /// `POST /api/hooks/<id>/token`: creates another address; the old one stops working at once.
     pub(crate) async fn renew_token(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
         self.hook(&held.account, id).await?;
@@ -251,7 +251,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `POST /api/hooks/<id>/secret`: another secret, generated here.
+    /// `POST /api/hooks/<id>/secret`: generates another secret.
     pub(crate) async fn renew_secret(&self, call: &Call<'_>, id: &str) -> Answer {
         let held = call.session()?;
         self.hook(&held.account, id).await?;
@@ -268,7 +268,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(answer(StatusCode::OK, &view))
     }
 
-    /// `POST /api/hooks/<id>/deliveries/<delivery>/again`: says the same lines again.
+    /// `POST /api/hooks/<id>/deliveries/<delivery>/again`: announces the same lines again.
     pub(crate) async fn deliver_again(&self, call: &Call<'_>, id: &str, delivery: &str) -> Answer {
         let held = call.session()?;
         let account = &held.account;
@@ -313,7 +313,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         found.map(|(hook, _)| hook).ok_or_else(missing)
     }
 
-    /// Forgets the deliveries of a hook.
+    /// Deletes the deliveries of a hook.
     pub(super) async fn forget_deliveries(
         &self,
         account: &AccountName,

@@ -1,17 +1,18 @@
-//! Webhooks: `/hooks/<token>/…` takes what services send, `/api/hooks` manages it.
+//! Webhooks: `/hooks/<token>/…` receives the services' events, `/api/hooks` manages hooks.
 //!
-//! **How an event reaches its channel once.** A delivery has an id: the service's, if it sends one, else one made
-//! up. It names a record, and the record names the task of the queue and holds what is to be said. In order:
+//! **How an event reaches its channel exactly once.** A delivery has an id: the service's, if it sends one, else a
+//! generated one. The id names a record, and the record names the task in the queue and contains what to announce. In
+//! this order:
 //!
-//! 1. the record is written, only if there is none ([`PutMode::IfAbsent`]);
-//! 2. a mark for the list of recent deliveries, whose name follows from the record;
-//! 3. the task goes into the queue, only if it is not there; then the service is answered.
+//! 1. the record is written, only if it does not exist ([`PutMode::IfAbsent`]);
+//! 2. a mark is written for the list of recent deliveries, with a name derived from the record;
+//! 3. the task goes into the queue, only if it is not there; then the service gets its response.
 //!
-//! Whoever repeats a delivery finds the record. While its outcome is `queued`, steps 2 and 3 are done again:
-//! they change nothing if they were done, and make up for it if the first attempt broke off. When the connector
-//! has said the lines, the record gets its outcome *before* the task leaves the queue, so a repeat either finds
-//! the task or the outcome. A repeat that read the record just before that can put the task into the queue once
-//! more, under the same id, by which the connector knows that it is done.
+//! A repeated delivery finds the record. While its outcome is `queued`, steps 2 and 3 are repeated: they change nothing
+//! if they were done, and complete a first attempt that was interrupted. When the connector has posted the lines, the
+//! record gets its outcome *before* the task leaves the queue, so a repeat finds either the task or the outcome. A
+//! repeat that read the record just before that may queue the task once more, under the same id, from which the
+//! connector knows that it is done.
 //!
 //! [`PutMode::IfAbsent`]: storage_adapter::PutMode::IfAbsent
 
@@ -51,7 +52,7 @@ pub(crate) struct Webhooks<S, H> {
 }
 
 impl<S, H> Webhooks<S, H> {
-    /// Makes it over those that it uses.
+    /// Creates it from the modules that it uses.
     pub(crate) fn new(
         kernel: &Arc<Kernel<S, H>>,
         connectors: &Arc<Connectors<S, H>>,
@@ -70,44 +71,44 @@ impl<S, H> Webhooks<S, H> {
 /// `accounts/<account>/hooks/<id>.json`: a hook.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Hook {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub(crate) version: u32,
-    /// Names the hook; part of its token.
+    /// The hook's id; part of its token.
     pub(crate) id: String,
-    /// SHA-256 of the token's secret part, hexadecimal.
+    /// SHA-256 of the token's secret part, in hexadecimal.
     pub(crate) secret_hash: String,
-    /// Who sends.
+    /// The service that sends.
     pub(crate) source: Source,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub(crate) name: String,
-    /// Over which connection it speaks.
+    /// The connection over which it posts.
     pub(crate) connection: String,
-    /// Where it speaks.
+    /// The channel to which it posts.
     pub(crate) channel: String,
     /// Whether it is on.
     pub(crate) enabled: bool,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created: Timestamp,
-    /// What the service proves with that it is the service; sealed.
+    /// The secret with which the service authenticates itself; encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) secret: Option<String>,
     #[serde(flatten)]
     pub(crate) options: Options,
 }
 
-/// What the owner of a hook decides.
+/// Settings of a hook's owner.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Options {
-    /// Which events are said.
+    /// Which events are announced.
     #[serde(default)]
     pub(crate) filter: Filter,
-    /// When nothing is said.
+    /// When nothing is announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) quiet_hours: Option<QuietHours>,
-    /// `@channel` and the like stay what they are.
+    /// Whether `@channel` and the like are left as they are.
     #[serde(default)]
     pub(crate) mention_everybody: bool,
-    /// As notices.
+    /// Whether to post as notices.
     #[serde(default)]
     pub(crate) notice: bool,
     /// The template of a generic hook.
@@ -118,24 +119,24 @@ pub(crate) struct Options {
 /// `accounts/<account>/deliveries/<hook>/<id>.json`: one request of a service and its outcome.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Delivery {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub(crate) version: u32,
-    /// Names it: a hash of the service's id, or random.
+    /// Its id: a hash of the service's id, or random.
     pub(crate) id: String,
-    /// When it came.
+    /// When it arrived.
     pub(crate) time: Timestamp,
-    /// What happened, as the service says.
+    /// What happened, according to the service.
     pub(crate) event: String,
-    /// What to say, if anything.
+    /// What to post, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) say: Option<Say>,
-    /// In whose queue, under which id.
+    /// The connector's queue, and the task's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) task: Option<QueuedTask>,
-    /// What became of it.
+    /// Its outcome.
     #[serde(flatten)]
     pub(crate) outcome: Outcome,
-    /// The delivery whose lines are said again.
+    /// The delivery whose lines are repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) again: Option<String>,
 }
@@ -147,21 +148,21 @@ pub(crate) struct QueuedTask {
     pub(crate) id: String,
 }
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub(crate) enum Outcome {
     /// It waits for the connector.
     Queued,
-    /// It was said.
+    /// It was posted.
     Delivered { at: Timestamp },
-    /// It cannot be said, or will not be taken.
+    /// It cannot be posted, or was refused.
     Refused { reason: String },
-    /// It is not said, on purpose.
+    /// It is deliberately not posted.
     Ignored { reason: String },
 }
 
-/// Names of the records.
+/// Keys of the records.
 pub(crate) mod key {
     use protocol::{AccountName, Timestamp};
 
@@ -173,7 +174,7 @@ pub(crate) mod key {
         format!("accounts/{account}/hooks/{id}.json")
     }
 
-    /// Which hooks are being made.
+    /// The hooks that are being created.
     pub(crate) fn ledger(account: &AccountName) -> String {
         format!("accounts/{account}/hook-ledger.json")
     }
@@ -213,7 +214,7 @@ pub(crate) mod key {
     /// Times count down from here, so that the latest come first in a listing.
     const LAST: u64 = 0xffff_ffff_ffff;
 
-    /// One mark a delivery, the latest first.
+    /// One mark per delivery, the latest first.
     pub(crate) fn recent(account: &AccountName, hook: &str) -> String {
         format!("accounts/{account}/recent-deliveries/{hook}/")
     }
@@ -223,7 +224,7 @@ pub(crate) mod key {
         format!("{}{:012x}-{id}", recent(account, hook), LAST - millis)
     }
 
-    /// Reads the id of a delivery in the name of its mark.
+    /// Returns the id of a delivery from the key of its mark.
     pub(crate) fn marked(key: &str) -> Option<&str> {
         key.rsplit('/').next()?.split_once('-').map(|(_, id)| id)
     }

@@ -11,22 +11,23 @@ use super::key;
 use crate::kernel::host::Host;
 use crate::webhooks::Webhooks;
 
-/// Deliveries that may come at once.
+/// Deliveries that may arrive in one burst.
 pub(crate) const BURST: i64 = 120;
-/// Milliseconds after which there is room for one more.
+/// Milliseconds after which one more is allowed.
 pub(crate) const INTERVAL_MS: i64 = 1_000;
-/// Hooks that are counted at once.
+/// The most hooks counted at once.
 const MAX_COUNTED: usize = 10_000;
-/// Counters of a hook in the store: each has its part of the burst, so that what comes at once does not wait for one object.
+/// Counters of a hook in the store: each has its part of the burst, so that concurrent requests do not contend for one
+/// object.
 const SHARDS: u8 = 8;
-/// How often a counter in the store is changed again when others change it at the same time.
+/// How often a change of a counter in the store is retried when there are concurrent changes.
 const ATTEMPTS: u32 = 12;
 
-/// Counts one more where there is room for `burst` at once and one more each `interval`: GCRA, as in ATM networks. `full` is
-/// the time at which there will be room for a full burst again. Returns the milliseconds to wait instead, if there is none.
+/// Counts one more, if allowed: `burst` at once and one more each `interval` (GCRA, as in ATM networks). `full` is the
+/// time at which a full burst will be allowed again. Otherwise returns the milliseconds to wait.
 fn count(full: &mut i64, now: i64, burst: i64, interval: i64) -> Result<(), i64> {
-    // A clock elsewhere that is ahead must not close a hook for long; what is later still was counted before the clock was
-    // set back, and says nothing.
+    // Another instance's fast clock must not block a hook for long; a time that is later still was recorded before the
+    // clock was set back, and is ignored.
     let most = now + burst * interval;
     let known = if *full > most + burst * interval {
         now
@@ -51,7 +52,7 @@ fn seconds(millis: i64) -> u64 {
 pub(crate) struct Rates(Mutex<HashMap<(AccountName, String), i64>>);
 
 impl Rates {
-    /// Counts a delivery; returns how many seconds to wait instead, if there were too many.
+    /// Counts a delivery; if there were too many, returns the seconds to wait instead.
     pub(crate) fn take(&self, account: &AccountName, hook: &str, now: Timestamp) -> Option<u64> {
         let now = now.millis();
         let mut full = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,15 +72,15 @@ impl Rates {
 /// `accounts/<account>/hook-rates/<hook>/<shard>.json`: one of the counters of a hook.
 #[derive(Debug, Deserialize, Serialize)]
 struct Shard {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     version: u32,
-    /// When it has room for its full part again, in milliseconds.
+    /// When its full part is available again, in milliseconds.
     full: i64,
 }
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
-    /// Counts a delivery; returns how many seconds to wait instead, if there were too many. Where instances share
-    /// nothing but the store the counters are in it, and looking and counting is one compare and swap.
+    /// Counts a delivery; if there were too many, returns the seconds to wait instead. Where instances share only the
+    /// store, the counters are there, and checking and counting is one compare-and-swap.
     pub(super) async fn over_rate(
         &self,
         account: &AccountName,
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(take("h", 1_000), None);
         assert_eq!(take("h", 1_500), Some(1));
         assert_eq!(take("h", 1_000_000), None);
-        // The clock is set back.
+        // The clock was set back.
         assert_eq!(take("h", 10_000), None);
         assert_eq!(take("h", 10_000), None);
         for n in 0..20_000 {

@@ -1,4 +1,4 @@
-//! What a request of a service says: a function of the request and of the hook's settings, so that a host may do it where
+//! Parses a service's request: a function of the request and of the hook's settings, so that a host may run it where
 //! nobody waits for it ([`crate::kernel::host::Host::work`]).
 
 use std::borrow::Cow;
@@ -13,11 +13,11 @@ use protocol::hex;
 /// The longest name of an event, in characters.
 const MAX_EVENT: usize = 100;
 
-/// A request, and what it takes to read it.
+/// A request, and what is needed to parse it.
 pub(super) struct Reading {
     pub(super) source: Source,
     pub(super) secret: Option<String>,
-    /// The whole address that the service calls.
+    /// The full URL that the service calls.
     pub(super) url: String,
     /// Seconds since 1970.
     pub(super) now: i64,
@@ -30,17 +30,17 @@ pub(super) struct Reading {
     pub(super) mention_everybody: bool,
 }
 
-/// What a request tells.
+/// The content of a request.
 pub(super) struct ParsedEvent {
     pub(super) kind: String,
     pub(super) from: Option<String>,
-    /// As they may be shown.
+    /// The lines, ready to be shown.
     pub(super) lines: Vec<String>,
-    /// Whether there were lines, but none with anything in it.
+    /// Whether there were lines, but all of them blank.
     pub(super) is_blank: bool,
-    /// Why the filter leaves it out.
+    /// Why the filter excludes it, if so.
     pub(super) unwanted: Option<String>,
-    /// What it is called in the store: the same for one that the service repeats, if it says which it is.
+    /// Its id in the store: the same for one that the service repeats, if it sends an id.
     pub(super) id: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl From<Unreadable> for Refused {
 }
 
 impl Reading {
-    /// Reads it.
+    /// Parses it.
     pub(super) fn read(&self) -> Result<ParsedEvent, Refused> {
         let body = hooks::decoded(&self.headers, &self.body, self.source.max_body())?;
         let call = self.call(&body);
@@ -96,7 +96,7 @@ impl Reading {
         }
     }
 
-    /// Checks who sent it. Some sign what they wrote, others what they packed.
+    /// Authenticates the sender. Some services sign the plain body, others the compressed one.
     fn verify(&self, call: &Call<'_>, was_packed: bool) -> Result<(), Refused> {
         let Some(secret) = &self.secret else {
             return Ok(());
@@ -113,7 +113,7 @@ impl Reading {
     }
 }
 
-/// Returns the name of a delivery: the same for one that the service repeats.
+/// Returns the id of a delivery: the same for one that the service repeats.
 fn delivery_id(source: Source, call: &Call<'_>) -> Option<String> {
     let names: &[&str] = match source {
         Source::GitHub => &["x-github-delivery"],
@@ -132,7 +132,7 @@ fn delivery_id(source: Source, call: &Call<'_>) -> Option<String> {
     Some(hex(&digest[..16]))
 }
 
-/// Twilio repeats a message under its own id.
+/// Twilio repeats a message under the same id.
 fn message_sid(source: Source, call: &Call<'_>) -> Option<String> {
     if source != Source::Sms {
         return None;

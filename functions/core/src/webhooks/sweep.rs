@@ -1,4 +1,4 @@
-//! Removing old deliveries.
+//! Removes old deliveries.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,17 +9,17 @@ use super::{Delivery, key};
 use crate::kernel::host::Host;
 use crate::webhooks::Webhooks;
 
-/// How long a delivery is remembered, and a repeat of it recognised: 7 days.
+/// How long a delivery is remembered, so that a repeat of it is recognised: 7 days.
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// The most deliveries of a hook that are remembered.
+/// The most deliveries that are remembered per hook.
 const MAX_KEPT: usize = 1_000;
 
 impl<S: ObjectStore, H: Host> Webhooks<S, H> {
-    /// Forgets the deliveries of an account's hooks that are old or too many, and those of hooks that are gone;
-    /// returns how many. What waits in the queue is not touched.
+    /// Deletes the deliveries of an account's hooks that are old or too many, and those of deleted hooks; returns how
+    /// many. Queued tasks are not touched.
     ///
     /// # Errors
-    /// The store's; it is done the next time.
+    /// The store's; the next run tries again.
     pub(crate) async fn sweep_hooks(&self, account: &AccountName) -> Result<usize, StoreError> {
         let marks = self.kernel.list_keys(&key::all_recent(account)).await?;
         let records = self.kernel.list_keys(&key::all_deliveries(account)).await?;
@@ -27,7 +27,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         if marks.is_empty() && records.is_empty() && rates.is_empty() {
             return Ok(0);
         }
-        // Their names say which there are, so one that is damaged stops nothing.
+        // The keys show which hooks exist, so a damaged one blocks nothing.
         let hooks = self.kernel.list_keys(&key::hooks(account)).await?;
         let hooks: HashSet<String> = hooks
             .iter()
@@ -43,7 +43,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
                 continue;
             };
             let last = key::mark(account, hook, oldest, "");
-            // Names of marks sort by time, the latest first.
+            // Keys of marks sort by time, the latest first.
             let old = mark.as_str() > last.as_str();
             let count = kept.entry(hook.to_owned()).or_default();
             if hooks.contains(hook) && !old && *count < MAX_KEPT {
@@ -67,7 +67,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
         Ok(forgotten)
     }
 
-    /// Records whose mark was never written: their delivery broke off and was not repeated.
+    /// Records whose mark was never written: their delivery was interrupted and not repeated.
     async fn sweep_unmarked(
         &self,
         account: &AccountName,
@@ -92,7 +92,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
             let old = match self.kernel.load::<Delivery>(&name).await {
                 Ok(Some((delivery, _))) => delivery.time < oldest,
                 Ok(None) => continue,
-                // Damaged, and nothing leads to it.
+                // Damaged, and nothing refers to it.
                 Err(StoreError::Damaged(_)) => true,
                 Err(error) => return Err(error),
             };
@@ -105,7 +105,7 @@ impl<S: ObjectStore, H: Host> Webhooks<S, H> {
     }
 }
 
-/// Returns the hook in the name of a record or mark: the last but one segment.
+/// Returns the hook in the key of a record or mark: the second-last segment.
 fn hook_in(name: &str) -> Option<&str> {
     name.rsplit('/').nth(1)
 }

@@ -1,12 +1,12 @@
-//! Writing archives into a storage on an external server: document by document, since nobody offers more.
+//! Writes archives to a storage on an external server, one document at a time, because no server offers more.
 //!
-//! Every document is merged by the ids of its messages and written under a condition; whoever loses the
-//! race reads again. So repeats, lost answers and other writers neither lose nor double a message. Links and `meta` are
-//! written before a new day: what is interrupted in between is planned, and linked, again.
+//! Every document is merged by message id and written conditionally; on a conflict it is read and merged again. So
+//! repeats, lost responses and concurrent writers neither lose nor duplicate a message. Links and `meta` are written
+//! before a new day, so an interrupted write is planned and linked again.
 //!
-//! There are servers that write in place and let others look on: for a moment a document is not there, is half of one under
-//! its old version, or a folder is empty. A document that seems absent is created only where there is none
-//! (`If-None-Match: *`), and what does not go together is looked at again before anything rests on it.
+//! Some servers write in place and expose the intermediate state: for a moment a document is missing, is truncated
+//! under its old version, or a folder is empty. So a document that seems absent is only created with `If-None-Match:
+//! *`, and inconsistent findings are read again before anything relies on them.
 
 use crate::kernel::records::ArchivePlace;
 use futures_util::future::join_all;
@@ -23,11 +23,12 @@ use crate::chat::events::Trouble;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 
-/// Archives that are written at the same time: more would only wait for each other there.
+/// Archives written concurrently. More would only wait for each other on that server.
 const MAX_AT_ONCE: usize = 4;
-/// How often in a row something doubtful is to be seen before it is believed.
+/// How many times in a row a doubtful finding must be seen before it is believed.
 const LOOKS: u32 = 3;
-/// How much longer than at home is waited before the next look, in doublings of the pause: requests take longer.
+/// How much longer the pause before the next look is than for local storage, in doublings, because requests take
+/// longer.
 const SLOWER: u32 = 3;
 
 impl From<NotNow> for Trouble {
@@ -40,7 +41,7 @@ impl From<NotNow> for Trouble {
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Archives messages of one account at another server, until an instant at the latest.
+    /// Archives messages of one account on an external server, until a deadline.
     pub(in crate::chat) async fn archive_away(
         &self,
         account: &AccountName,
@@ -65,7 +66,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 };
                 self.write_away(&there, &groups, refused).await
             }
-            // Sealed with a master key that is lost: as good as revoked.
+            // Encrypted with a master key that is lost: the same as revoked.
             None => Err(AwayError::Renew(place.user_address.clone(), 401)),
         };
         match self.note_archive(account, place, result).await? {
@@ -90,7 +91,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                         continue;
                     }
                 }
-                // Something is in the way of this archive.
+                // An obstacle affects only this archive.
                 match put(there.remote, group.recovered()?).await {
                     Err(AwayError::Conflict(reason)) => {
                         refused.extend(group.events.iter().map(|id| RefusedEvent {
@@ -115,9 +116,10 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         for attempt in 0..MAX_ATTEMPTS {
             match write_once(there, group, &mut doubted).await {
                 Err(AwayError::Precondition) => {}
-                // A connection that was kept may have been closed meanwhile; what was written is found.
+                // A kept-alive connection may have been closed in the meantime; the retry detects what was already
+                // written.
                 Err(AwayError::Unreachable { again: true, .. }) if !broke => broke = true,
-                // Tokens are in a file too that is written in place.
+                // Some servers also write their token file in place.
                 Err(AwayError::Renew(..)) if !refused => refused = true,
                 result => return result,
             }
@@ -127,7 +129,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     }
 }
 
-/// What was doubtful at the last look, and how often in a row.
+/// The doubts from the last look, and how many times in a row they were seen.
 #[derive(Default)]
 struct Doubted {
     what: Vec<Doubt>,
@@ -135,7 +137,7 @@ struct Doubted {
 }
 
 impl Doubted {
-    /// Returns whether to look again before this is believed.
+    /// Returns whether to look again before believing this.
     fn look_again(&mut self, doubts: Vec<Doubt>) -> bool {
         if doubts.is_empty() {
             return false;
@@ -160,7 +162,7 @@ async fn write_once<S: ObjectStore, H: Host>(
     if doubted.look_again(planned.doubts) {
         return Err(AwayError::Precondition);
     }
-    // New days last.
+    // New days go last.
     planned.changes.sort_by_key(is_new_day);
     for change in planned.changes {
         put(there.remote, change).await?;

@@ -1,4 +1,4 @@
-//! One day's document as it is edited: everything in it that is not ours is kept as it was found.
+//! One day's document being edited: everything in it that we did not write is preserved.
 
 use std::collections::HashSet;
 
@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 
 use crate::kernel::work::look;
 
-/// The most memory that a document takes once it is read, in bytes. One that would take more continues in another, as one
-/// that is too long: its owner may write there what they like, and a few bytes can become very many.
+/// The most memory that a parsed document may take, in bytes. One that would take more continues in another document,
+/// like one that is too long: its owner can write anything there, and a few bytes can expand a lot.
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
 
-/// A day's document that can be added to.
+/// A day's document to which messages can be added.
 #[derive(Clone, Debug)]
 pub(super) struct DayDocument {
     root: Map<String, Value>,
 }
 
-/// Why a document is no day that can be added to.
+/// Why a document cannot be extended as a day.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum NoDay {
     /// It would take too much memory.
@@ -27,7 +27,7 @@ pub(crate) enum NoDay {
     Other,
 }
 
-/// Reads JSON of an archive, whoever wrote it, within the bound of memory.
+/// Parses JSON of an archive, whoever wrote it, within the memory limit.
 pub(crate) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
     look(bytes.len());
     hooks::parse_whole_json(bytes, MAX_MEMORY).map_err(|error| match error {
@@ -37,7 +37,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, NoDay> {
 }
 
 impl DayDocument {
-    /// Makes an empty day.
+    /// Creates an empty day.
     pub(crate) fn new(
         server: &str,
         target: &ArchiveTarget,
@@ -54,7 +54,7 @@ impl DayDocument {
     /// Reads a document.
     ///
     /// # Errors
-    /// It is no archive, or too much.
+    /// If it is not an archive, or too large.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, NoDay> {
         let Value::Object(root) = read(bytes)? else {
             return Err(NoDay::Other);
@@ -76,7 +76,7 @@ impl DayDocument {
         self.root.get_mut("today")?.as_object_mut()
     }
 
-    /// Adds messages whose id is not there yet, keeping the order of time; returns how many.
+    /// Adds the messages whose ids are not yet present, in chronological order; returns how many.
     pub(crate) fn merge(&mut self, new: &[ArchiveMessage]) -> usize {
         let Some(messages) = self
             .today()
@@ -108,7 +108,7 @@ impl DayDocument {
         messages.len() - before
     }
 
-    /// Sets the day before or after; returns whether that changed anything.
+    /// Sets the link to the previous or next day; returns whether that changed anything.
     pub(crate) fn link(&mut self, key: &str, day: Day) -> bool {
         let value = Value::String(day.to_string());
         match self.today() {
@@ -121,7 +121,7 @@ impl DayDocument {
     }
 }
 
-/// Both sets of keys are read: ours, and `date` of the schema.
+/// Both sets of keys are read: ours, and the `date` of the schema.
 fn time_of(message: &Value) -> i64 {
     let timestamp = message.get("timestamp").and_then(Value::as_i64);
     let date = || message.get("date")?.as_str()?.parse::<Timestamp>().ok();
@@ -202,7 +202,7 @@ mod tests {
         let bytes = format!(r#"{{"today":{{"messages":[{many}]}}}}"#);
         let found = DayDocument::parse(bytes.as_bytes()).map(|_| ());
         assert_eq!(found, Err(NoDay::TooLarge));
-        // A long day is read.
+        // A long day can still be read.
         let said: Vec<ArchiveMessage> = (0..20_000).map(|n| message(&n.to_string(), n)).collect();
         let target = ArchiveTarget::Channel("#a".into());
         let mut day = DayDocument::new("s", &target, "1970/01/01".parse().unwrap(), None);

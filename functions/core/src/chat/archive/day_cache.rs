@@ -1,5 +1,4 @@
-//! A cache of days as they were last written, so that the next addition need not read them. The tree has the current
-//! version.
+//! A cache of days as last written, so that the next addition need not read them. The tree knows the current version.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,14 +6,14 @@ use bytes::Bytes;
 use protocol::{AccountName, Bounded};
 use storage_adapter::{DocumentPath, Version};
 
-/// Bytes in memory.
+/// Maximum size in memory, in bytes.
 const MOST_BYTES: usize = 16 << 20;
 
 /// Version, content type and bytes.
 type Document = (Version, String, Bytes);
 type Key = (AccountName, DocumentPath);
 
-/// Documents that were written lately.
+/// Recently written documents.
 #[derive(Debug)]
 pub(crate) struct DayCache(Mutex<Bounded<Key, Document>>);
 
@@ -25,7 +24,7 @@ impl Default for DayCache {
 }
 
 impl DayCache {
-    /// Returns content type and bytes of a document if it was written in this version.
+    /// Returns the content type and bytes of a document if it was written in this version.
     pub(crate) fn get(
         &self,
         account: &AccountName,
@@ -37,7 +36,7 @@ impl DayCache {
         (known == version).then(|| (content_type.clone(), bytes.clone()))
     }
 
-    /// Remembers a document, at the cost of those that were written longest ago.
+    /// Caches a document; evicts those written longest ago.
     pub(crate) fn keep(&self, account: &AccountName, path: &DocumentPath, document: Document) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let size = document.2.len();

@@ -1,4 +1,4 @@
-//! Where an archive is read: in the account's storage here, or on an external server.
+//! Where an archive is read from: the account's storage here, or an external server.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use crate::kernel::body::collect;
 use crate::kernel::config::Connector;
 use crate::kernel::host::Host;
 
-/// A day's document that is larger, in bytes, continues in another one.
+/// A day's document larger than this, in bytes, continues in another one.
 pub(super) const MAX_DAY: u64 = 16 * 1024 * 1024;
 
 /// A document as it was found.
@@ -28,40 +28,40 @@ pub(super) enum Found {
     TooLarge,
 }
 
-/// What planning needs of an archive.
+/// What planning needs from an archive.
 pub(super) trait DayStore: MaybeSync {
     /// Why it cannot be read.
     type Error: From<TreeError> + MaybeSend;
 
-    /// Reads a document.
+    /// Reads one document.
     fn find(
         &self,
         path: &DocumentPath,
     ) -> impl Future<Output = Result<Found, Self::Error>> + MaybeSend;
 
-    /// Lists a folder's names, those of folders with a slash at the end, or those of documents.
+    /// Lists the names in a folder: either its subfolders, with a trailing slash, or its documents.
     fn names(
         &self,
         folder: &FolderPath,
         documents: bool,
     ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + MaybeSend;
 
-    /// Returns the scheme of the addresses of a connection's platform, if there are such.
+    /// Returns the URI scheme of a connection's platform, if it has one.
     fn scheme(
         &self,
         connection: &str,
     ) -> impl Future<Output = Result<Option<String>, Self::Error>> + MaybeSend;
 }
 
-/// The account's storage here, as this process saw it last: the commit tells whether it still is so. The store is asked
-/// only where something is not there, and then once.
+/// The account's storage here, as this process last saw it: the commit verifies that this is still current. The store
+/// is only read when something is missing, and then once.
 pub(super) struct Home<'a, S, H> {
     pub(super) account: &'a AccountName,
     chat: &'a Chat<S, H>,
-    /// Who sent the messages.
+    /// The connector that sent the messages.
     connector: &'a Connector,
     tree: Tree<S, H>,
-    /// Whether the store was asked.
+    /// Whether the store was read.
     looked: AtomicBool,
 }
 
@@ -80,7 +80,7 @@ impl<'a, S: ObjectStore, H: Host> Home<'a, S, H> {
         })
     }
 
-    /// Does all changes in one commit, and remembers the documents.
+    /// Applies all changes in one commit, and caches the documents.
     pub(crate) async fn append(&self, changes: Vec<Change>) -> Result<(), TreeError> {
         let documents: Vec<_> = changes
             .iter()

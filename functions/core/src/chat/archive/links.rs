@@ -1,27 +1,27 @@
-//! Finding the days before and after a new one, nearest first: the month's folder, the year's, the rest.
+//! Finds the days before and after a new one, nearest first: within the month's folder, then the year's, then the rest.
 
 use protocol::Day;
 use storage_adapter::{DocumentPath, FolderPath, TreeError, Version};
 
 use super::day_store::DayStore;
 
-/// Something that a second look may show to be otherwise.
+/// A finding that a second look may contradict.
 #[derive(Eq, PartialEq)]
 pub(super) enum Doubt {
-    /// A document that is no archive, or half of one, in this version.
+    /// A document that is not an archive, or is truncated, in this version.
     NoArchive(DocumentPath, Version),
-    /// A day that is listed and not there.
+    /// A day that is listed but missing.
     Missing(Day),
-    /// A folder that is there and lists no year, month or day.
+    /// A folder that exists but lists no year, month or day.
     Empty(Vec<String>),
 }
 
-/// Where to look.
+/// In which direction to look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Side {
-    /// The last day before.
+    /// The last day before it.
     Before,
-    /// The first day after.
+    /// The first day after it.
     After,
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn neighbour<P: DayStore>(
     Ok(None)
 }
 
-/// Returns the items of a folder whose names are numbers; it is doubtful that there is none in a folder that is there.
+/// Returns the entries of a folder whose names are numbers; an existing folder without any is a doubt.
 async fn numbers<P: DayStore>(
     place: &P,
     folder: &[String],

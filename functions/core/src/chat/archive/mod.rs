@@ -1,9 +1,9 @@
 //! The archive writer: messages become daily documents in the `chat-messages` format.
 //!
-//! All documents of an account change in one commit, or none. What somebody else has put in the way is
-//! never overwritten: a document that is no archive is kept beside, under `DD.damaged-<version>`; a day that has
-//! grown too large continues in `DD-2`; and where no document can be (a folder of that name, or a document
-//! in place of a folder) messages are kept in `chat-messages/recovered/`.
+//! All documents of an account change in one commit, or none do. Obstacles made by other programs are never
+//! overwritten: a document that is not an archive is kept alongside, as `DD.damaged-<version>`; a day that has grown
+//! too large continues in `DD-2`; and where no document can be created (a folder has that name, or a document takes the
+//! place of a folder), messages go to `chat-messages/recovered/`.
 
 mod away;
 mod day;
@@ -32,7 +32,7 @@ use crate::chat::events::Trouble;
 
 /// As remotestorage.js writes JSON.
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
-/// How often a commit is tried when others write to the same documents.
+/// How often a commit is attempted while others write to the same documents.
 pub(super) const MAX_ATTEMPTS: u32 = 12;
 
 /// The messages of one archive.
@@ -40,14 +40,14 @@ pub(super) struct Group {
     pub(super) server: String,
     pub(super) target: ArchiveTarget,
     pub(super) folder: Vec<String>,
-    /// One over which they came.
+    /// One of the connections over which they came.
     pub(super) connection: String,
     pub(super) days: BTreeMap<Day, Vec<ArchiveMessage>>,
     pub(super) events: Vec<String>,
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Returns the scheme of the addresses of a connection's platform, for messages that a connector sent.
+    /// Returns the URI scheme of a connection's platform, for messages that a connector sent.
     async fn scheme(
         &self,
         connector: &Connector,
@@ -59,7 +59,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             _ if !is_id(connection) => None,
             _ => match self.kernel.load_connection(account, connection).await {
                 Ok(found) => found.map(|(connection, _)| connection.platform),
-                // An archive without an address is one all the same.
+                // An archive without an address is still an archive.
                 Err(StoreError::Damaged(_)) => None,
                 Err(error) => return Err(error),
             },
@@ -70,7 +70,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }
     }
 
-    /// Archives messages of one account; events that can never be archived are refused.
+    /// Archives messages of one account; refuses events that can never be archived.
     pub(super) async fn archive(
         &self,
         account: &AccountName,
@@ -100,7 +100,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             Err(TreeError::Conflict(_)) => {}
             result => return result,
         }
-        // Something is in the way of one archive: it must not hold up the others.
+        // An obstacle to one archive must not hold up the others.
         for group in &groups {
             match self
                 .write_groups(account, std::slice::from_ref(group), connector)
@@ -133,7 +133,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
     ) -> Result<(), TreeError> {
         for attempt in 0..MAX_ATTEMPTS {
             let home = Home::of(self, account, connector).await?;
-            // What home says goes together: there is nothing to doubt.
+            // The local storage is always consistent, so there are no doubts.
             let mut planned = Plan::default();
             for group in groups {
                 plan(&home, group, &mut planned).await?;
@@ -147,8 +147,8 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                 Change::Delete { .. } => 0,
             });
             self.files.make_room(account, bytes.sum()).await;
-            // What was accepted must be kept, so archives do not count against the quota. All that was there is in
-            // the new documents, so the old ones are not kept beside.
+            // What was accepted must be kept, so archives do not count towards the quota. The new documents contain
+            // everything that was in the old ones, so those are not kept as old versions.
             match home.append(changes).await {
                 Err(TreeError::Precondition { .. }) => self.kernel.back_off(attempt).await,
                 result => return result,
@@ -157,7 +157,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         Err(TreeError::Busy)
     }
 
-    /// Keeps messages that have no place.
+    /// Keeps messages that cannot be written to their day.
     async fn recover(&self, account: &AccountName, group: &Group) -> Result<(), TreeError> {
         let change = group.recovered()?;
         self.files
@@ -175,7 +175,7 @@ impl Group {
         document(self.folder.iter().cloned().chain(below).collect())
     }
 
-    /// What keeps messages that have no place. Repeating it writes the same document again.
+    /// The document that keeps them. Repeating it writes the same document again.
     pub(crate) fn recovered(&self) -> Result<Change, TreeError> {
         let messages: Vec<&ArchiveMessage> = self.days.values().flatten().collect();
         let mut hash = Sha256::new();
@@ -213,7 +213,7 @@ pub(super) fn document(segments: Vec<String>) -> Result<DocumentPath, TreeError>
     DocumentPath::from_segments(segments).map_err(|error| TreeError::Conflict(error.to_string()))
 }
 
-/// Sorts messages by archive and day; refuses those that no archive can be named for.
+/// Groups messages by archive and day; refuses those for which no archive can be named.
 pub(super) fn group(events: Vec<Event>, refused: &mut Vec<RefusedEvent>) -> Vec<Group> {
     let mut groups: BTreeMap<Vec<String>, Group> = BTreeMap::new();
     for event in events {

@@ -1,4 +1,4 @@
-//! What has to be written so that messages are in their days' documents, wherever the archive is.
+//! Plans what has to be written so that messages are in their days' documents, wherever the archive is.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use super::day_store::{DayStore, Found};
 use super::links::{Doubt, Side, neighbour};
 use super::{Group, JSON, document};
 
-/// The most documents of one day.
+/// The most documents per day.
 const MAX_PARTS: u32 = 100;
 
 /// What has to be written.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
-    /// What was found and does not go together. It may be so; or somebody writes there at this moment, and the server does not
-    /// hide it. Home hides it always.
+    /// Inconsistent findings. They may be real, or somebody is writing there right now and the server exposes that. The
+    /// local storage never does.
     pub(super) doubts: Vec<Doubt>,
 }
 
-/// A day that is being edited.
+/// A day being edited.
 struct Draft {
     path: DocumentPath,
     document: DayDocument,
@@ -74,7 +74,7 @@ async fn new_day<P: DayStore>(place: &P, group: &Group, day: Day) -> Result<DayD
     Ok(DayDocument::new(server, target, day, scheme.as_deref()))
 }
 
-/// Reads a day, or begins it; moves aside what is no archive.
+/// Reads a day, or starts a new one; moves aside a document that is not an archive.
 async fn open_day<P: DayStore>(
     place: &P,
     group: &Group,
@@ -108,7 +108,7 @@ async fn open_day<P: DayStore>(
     Err(TreeError::Conflict(format!("the archive of {day} has no room left")).into())
 }
 
-/// Links new days with the days before and after, and keeps `meta` up to date.
+/// Links new days with the previous and next day, and keeps `meta` up to date.
 async fn link_days<P: DayStore>(
     place: &P,
     group: &Group,
@@ -117,7 +117,7 @@ async fn link_days<P: DayStore>(
     plan: &mut Plan,
 ) -> Result<(), P::Error> {
     let path = group.path(&["meta"])?;
-    // Read before the folders are: whoever adds a first or last day from now on changes it.
+    // Read before the folders: anyone who adds a first or last day from now on changes it.
     let meta = place.find(&path).await?;
     for &day in new_days {
         for (side, own, theirs) in [
@@ -149,14 +149,14 @@ async fn link_days<P: DayStore>(
         }
     }
     if matches!(meta, Found::Absent) {
-        // An archive that begins is empty.
+        // A new archive is empty.
         let begins = Doubt::Empty(group.folder.clone());
         plan.doubts.retain(|doubt| *doubt != begins);
     }
     plan_meta(place, group, new_days, (path, meta), plan).await
 }
 
-/// Opens a day that is there, to link it; others are left alone.
+/// Opens an existing day to link it; other documents are left alone.
 async fn existing_day<P: DayStore>(
     place: &P,
     group: &Group,
@@ -216,7 +216,7 @@ async fn plan_meta<P: DayStore>(
     let known = |key: &str| meta.as_ref()?.get(key)?.as_str()?.parse::<Day>().ok();
     let (known_first, known_last) = match (known("first"), known("last")) {
         (Some(first), Some(last)) => (first, last),
-        // Written by another program, or before there was such a document: look for the ends.
+        // Written by another program, or before this document existed: search for the first and last day.
         _ => {
             let (folder, doubts) = (&group.folder, &mut plan.doubts);
             let before = neighbour(place, folder, first, Side::Before, doubts).await?;
@@ -230,7 +230,7 @@ async fn plan_meta<P: DayStore>(
     let Ok(Value::Object(fresh)) = serde_json::to_value(&fresh) else {
         return Ok(());
     };
-    // Other programs' additions stay.
+    // Preserve additions by other programs.
     let mut updated = meta.clone().unwrap_or_default();
     for (key, value) in fresh {
         if matches!(key.as_str(), "first" | "last") || !updated.contains_key(&key) {
@@ -249,7 +249,7 @@ async fn plan_meta<P: DayStore>(
 }
 
 impl Plan {
-    /// Keeps a document that is no archive under another name beside.
+    /// Keeps a document that is not an archive alongside, under another name.
     fn move_aside(
         &mut self,
         path: &DocumentPath,

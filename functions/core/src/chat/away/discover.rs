@@ -1,4 +1,4 @@
-//! From a user address to a storage: WebFinger (RFC 7033) as draft-dejong-remotestorage, section 10, has it.
+//! Finds a user's storage from their address: WebFinger (RFC 7033), as in section 10 of draft-dejong-remotestorage.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::kernel::host::Host;
 const MAX_DESCRIPTOR: u64 = 256 * 1024;
 /// How long a request may take, in milliseconds.
 const TIMEOUT: u64 = 8_000;
-/// Redirects that are followed: the whole path to a descriptor may be elsewhere.
+/// Redirects that are followed: the entire well-known path may be elsewhere.
 const MAX_REDIRECTS: usize = 3;
 /// The longest address, in bytes.
 const MAX_ADDRESS: usize = 320;
@@ -35,7 +35,7 @@ pub(crate) struct Found {
     pub(crate) authorize: Option<String>,
 }
 
-/// Why there is no storage; each is one sentence.
+/// Why no storage was found; each is one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum DiscoveryError {
     #[error("\"{0}\" is no user address; expected a form like alice@example.org")]
@@ -52,13 +52,13 @@ pub(crate) enum DiscoveryError {
     Root(String),
 }
 
-/// Whether a host is this machine itself, where nobody listens in on http.
+/// Whether a host is this machine, where plain HTTP cannot be intercepted.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Checks the address of a storage, as a descriptor or a user names it; returns it without a slash at the end.
+/// Validates the address of a storage, as named by a descriptor or a user; returns it without a trailing slash.
 pub(crate) fn storage_root(text: &str) -> Result<String, DiscoveryError> {
     let invalid = || DiscoveryError::Root(text.chars().take(200).collect());
     let url = safe(text).ok_or_else(invalid)?;
@@ -68,7 +68,7 @@ pub(crate) fn storage_root(text: &str) -> Result<String, DiscoveryError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// An address that a token may be sent to: https, or this machine itself.
+/// An address to which a token may be sent: https, or this machine.
 fn safe(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let host = url.host_str()?;

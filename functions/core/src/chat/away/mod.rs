@@ -1,7 +1,7 @@
 //! Archives on an external remoteStorage server.
 //!
-//! The account's record says where, with the sealed token that the user granted, and how it goes there
-//! ([`ArchiveState`]). Nothing but chat archives goes there.
+//! The account's record contains the location, the encrypted token that the user granted, and the current state
+//! ([`ArchiveState`]). Nothing but chat archives is written there.
 
 mod discover;
 mod probe;
@@ -23,18 +23,18 @@ pub(crate) use discover::{DiscoveryError, Found, discover, storage_root};
 pub(crate) use probe::probe;
 pub(crate) use remote::{AwayError, Document, Remote};
 
-/// What the token is sealed for, in place of a connection.
+/// What the token's encryption is bound to, in place of a connection.
 const SEALED_FOR: &str = "archive";
-/// For how long a server that refused the token is left alone, in milliseconds: only the user can change that.
+/// How long a server that refused the token is left alone, in milliseconds: only the user can change that.
 const RENEW_PAUSE: i64 = 600_000;
-/// For how long a server without room is left alone, in milliseconds.
+/// How long a server without free space is left alone, in milliseconds.
 const FULL_PAUSE: i64 = 60_000;
-/// What a connector is told to wait at most, in seconds; it is nudged when the user has changed something.
+/// The longest wait that a connector is given, in seconds; it is woken when the user changes something.
 const MAX_WAIT: i64 = 300;
-/// Storages that are remembered as not to be tried.
+/// The most storages remembered as paused.
 const MAX_PAUSES: usize = 10_000;
 
-/// Storages that are left alone for a while, by their sealed token, so that another token is tried at once.
+/// Storages that are paused for a while, keyed by their encrypted token, so that another token is tried at once.
 #[derive(Debug)]
 pub(crate) struct Pauses(Mutex<Bounded<String, Pause>>);
 
@@ -66,7 +66,7 @@ impl Pauses {
 }
 
 impl<S: ObjectStore, H: Host> Chat<S, H> {
-    /// Seals the token of a storage.
+    /// Encrypts the token of a storage.
     pub(crate) fn seal_archive_token(
         &self,
         account: &AccountName,
@@ -75,7 +75,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         self.seal(account, SEALED_FOR, token)
     }
 
-    /// Opens it; nothing if the installation has another master key than when it was sealed.
+    /// Decrypts it; `None` if it was encrypted with another master key.
     pub(crate) fn archive_token(
         &self,
         account: &AccountName,
@@ -87,13 +87,13 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
             .ok()
     }
 
-    /// Whether the storage is to be left alone now.
+    /// Returns the remaining pause of a storage, if any.
     pub(crate) fn archive_pause(&self, place: &ArchivePlace) -> Option<NotNow> {
         let now = self.kernel.now();
         self.pauses.with(|pauses| {
             let pause = pauses.get(&place.token)?;
             let left = pause.until.millis() - now.millis();
-            // No pause is longer; then the clock was set back.
+            // No pause is longer; if it seems so, the clock was set back.
             (1..=MAX_WAIT * 1_000).contains(&left).then(|| NotNow {
                 reason: pause.reason.clone(),
                 retry_after: left
@@ -105,7 +105,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         })
     }
 
-    /// Notes that archives were written, or why not; returns what to tell the connector.
+    /// Records that archives were written, or why not; returns what to report to the connector.
     pub(crate) async fn note_archive(
         &self,
         account: &AccountName,
@@ -129,7 +129,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
                     .unwrap_or(MAX_WAIT)
                     .saturating_mul(1_000),
             ),
-            // The server works; it goes on at once.
+            // The server works; writing continues at once.
             AwayError::Unfinished(_) | AwayError::Conflict(_) | AwayError::Precondition => {
                 return Ok(Some(NotNow {
                     reason: error.to_string(),
@@ -153,7 +153,7 @@ impl<S: ObjectStore, H: Host> Chat<S, H> {
         }))
     }
 
-    /// Writes the state into the account's record, unless the user has connected something else meanwhile.
+    /// Writes the state into the account's record, unless the user has connected another storage in the meantime.
     async fn set_archive_state(
         &self,
         account: &AccountName,

@@ -1,4 +1,4 @@
-//! Tests whether a server can hold archives: everything that the writer relies on, once.
+//! Tests once whether a server supports everything that the archive writer relies on.
 
 use bytes::Bytes;
 use storage_adapter::{Version, WriteCondition};
@@ -6,17 +6,17 @@ use storage_adapter::{Version, WriteCondition};
 use super::{AwayError, Document, Remote};
 use crate::kernel::host::Host;
 
-/// The module of the archives, and what the token has to open.
+/// The module of the archives, which the token must cover.
 const MODULE: &str = "chat-messages";
-/// What the probe is written as.
+/// The content type of the probe.
 const KIND: &str = "application/json; charset=UTF-8";
 
-/// Writes, reads, overwrites and deletes a document; returns one sentence about what is wrong.
+/// Writes, reads, overwrites and deletes a document; returns one sentence about what is wrong, if anything.
 pub(crate) async fn probe<H: Host>(remote: &Remote<'_, H>, id: &str) -> Result<(), String> {
     let path = vec![MODULE.to_owned(), format!("subspace-probe-{id}")];
     let result = attempt(remote, &path).await;
     if result.is_err() {
-        // What is wrong has been found out; whether this works does not matter.
+        // The fault is already known; whether this succeeds does not matter.
         let _ = remote.delete(&path, &WriteCondition::None).await;
     }
     result

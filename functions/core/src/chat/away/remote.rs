@@ -13,43 +13,43 @@ use crate::kernel::host::FetchError;
 use crate::kernel::host::FetchLimits;
 use crate::kernel::host::Host;
 
-/// The most bytes of a document that are read; a day's archive is far smaller.
+/// The largest document that is read, in bytes; a day's archive is far smaller.
 pub(crate) const MAX_DOCUMENT: u64 = 16 * 1024 * 1024;
-/// The most bytes of a folder's listing.
+/// The largest folder listing, in bytes.
 const MAX_LISTING: u64 = 4 * 1024 * 1024;
 /// How long one request may take, in milliseconds.
 const TIMEOUT: u64 = 10_000;
-/// Seconds until it is worth trying again, if the server says nothing else.
+/// Seconds to wait before a retry, unless the server gives another time.
 const RETRY_AFTER: u64 = 5;
-/// What stays as it is in names: what every server takes literally.
+/// Characters that are not escaped in names: those that every server takes literally.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// Why something could not be done there; each is one sentence for the user.
+/// Why a request failed; each is one sentence for the user.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum AwayError {
     /// The token is no longer valid (401, 403).
     #[error("{0} does not accept the authorisation any more (status {1}); authorise again")]
     Renew(String, u16),
-    /// No room (507), or the document is too large for it (413).
+    /// No space (507), or the document is too large (413).
     #[error("{0} has no room left for archives (status {1}); make room there")]
     Full(String, u16),
-    /// No answer, or one that says that it cannot at present; when it is worth trying again, in seconds.
+    /// No response, or one that reports a temporary failure.
     #[error("{reason}")]
     Unreachable {
         /// What happened.
         reason: String,
         /// Seconds.
         retry_after: u64,
-        /// Whether it is worth one more try at once: a connection broke, or the server failed and did not say for how long.
+        /// Whether to retry once at once: a connection broke, or the server failed without giving a time.
         again: bool,
     },
-    /// There was no time to write everything; the rest follows.
+    /// There was not enough time to write everything; the rest follows.
     #[error("{0} takes its time; the rest follows")]
     Unfinished(String),
-    /// A document is where a folder has to be, or the other way round (409).
+    /// A document is where a folder must be, or vice versa (409).
     #[error("{0}")]
     Conflict(String),
-    /// The condition does not hold (412).
+    /// The precondition failed (412).
     #[error("others write to the same archive all the time; it is tried again")]
     Precondition,
 }
@@ -69,7 +69,7 @@ impl From<FetchError> for AwayError {
         Self::Unreachable {
             reason: error.to_string(),
             retry_after: RETRY_AFTER,
-            // Not after a time-out: others wait.
+            // Not after a timeout, as others are waiting.
             again: matches!(error, FetchError::Unreachable(..)),
         }
     }
@@ -92,13 +92,13 @@ pub(crate) enum Document {
     TooLarge,
 }
 
-/// One user's storage at another server.
+/// One user's storage on an external server.
 pub(crate) struct Remote<'a, H> {
     host: &'a H,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     root: &'a str,
     token: &'a str,
-    /// No request goes on for longer.
+    /// No request runs past this deadline.
     until: Timestamp,
 }
 
@@ -138,7 +138,7 @@ impl<'a, H: Host> Remote<'a, H> {
         }
     }
 
-    /// Lists a folder: names, those of folders with a slash at the end. No such folder is an empty one.
+    /// Lists the names in a folder, subfolders with a trailing slash. A missing folder is an empty one.
     pub(crate) async fn list(&self, path: &[String]) -> Result<Vec<String>, AwayError> {
         let request = self.request(Method::GET, path, true);
         let answer = match self.send(request, Bytes::new(), MAX_LISTING).await {
@@ -154,11 +154,11 @@ impl<'a, H: Host> Remote<'a, H> {
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             StatusCode::OK => {
-                // What it takes in memory is bounded too, whatever that server makes of its bytes.
+                // Its size in memory is bounded as well, whatever the server sends.
                 let listing = hooks::parse_json(answer.body()).ok();
                 let listing = listing.as_ref().and_then(Value::as_object);
                 let listing = listing.ok_or_else(|| self.nonsense("a listing that is no JSON"))?;
-                // Before draft-dejong-remotestorage-02 the entries were the document itself.
+                // Before draft-dejong-remotestorage-02 the document itself was the map of entries.
                 let items = listing.get("items").and_then(Value::as_object);
                 Ok(items.unwrap_or(listing).keys().cloned().collect())
             }
@@ -166,7 +166,7 @@ impl<'a, H: Host> Remote<'a, H> {
         }
     }
 
-    /// Writes a document; returns its version. A success without one cannot be relied on.
+    /// Writes a document; returns its version. A success response without one cannot be relied on.
     pub(crate) async fn put(
         &self,
         path: &[String],
@@ -190,7 +190,7 @@ impl<'a, H: Host> Remote<'a, H> {
         }
     }
 
-    /// Deletes a document; one that is not there is deleted already.
+    /// Deletes a document; succeeds if it does not exist.
     pub(crate) async fn delete(
         &self,
         path: &[String],
@@ -205,7 +205,7 @@ impl<'a, H: Host> Remote<'a, H> {
         }
     }
 
-    /// The server as people know it.
+    /// The server's name, for people.
     pub(crate) fn name(&self) -> &str {
         let rest = self
             .root
@@ -235,7 +235,7 @@ impl<'a, H: Host> Remote<'a, H> {
             value.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
-        // Compression on the way turns ETags into others.
+        // Compression in transit changes ETags.
         request.headers_mut().insert(
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
@@ -266,7 +266,7 @@ impl<'a, H: Host> Remote<'a, H> {
         }
     }
 
-    /// What an answer means that is no success.
+    /// What an unsuccessful response means.
     fn refusal(&self, answer: &Response<Bytes>) -> AwayError {
         let (status, name) = (answer.status(), self.name());
         match status {
@@ -295,7 +295,7 @@ impl<'a, H: Host> Remote<'a, H> {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 enum Sent {
     TooLarge,
     Failed(AwayError),
@@ -310,7 +310,7 @@ impl From<Sent> for AwayError {
     }
 }
 
-/// The strong tag: some proxies weaken it, but the server itself compares what it gave.
+/// The strong tag: some proxies weaken it, but the server itself compares its own.
 fn version(headers: &HeaderMap) -> Option<Version> {
     let tag = headers.get(header::ETAG)?.to_str().ok()?.trim();
     let tag = tag.strip_prefix("W/").unwrap_or(tag);

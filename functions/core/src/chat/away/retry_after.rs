@@ -1,14 +1,14 @@
-//! When another server wants to be asked again: `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date.
+//! When another server wants to be contacted again: `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date.
 
 use http::{HeaderMap, header};
 use protocol::Timestamp;
 
-/// The longest that is obeyed, in seconds.
+/// The longest wait that is honoured, in seconds.
 const MAX: i64 = 3_600;
-/// What a date of another form stands for, in seconds.
+/// What a date in an unknown format stands for, in seconds.
 const UNKNOWN: i64 = 60;
 
-/// Returns the seconds; nothing if the server does not say. A date counts from the server's own `Date`, so that its
+/// Returns the seconds; `None` if the server does not send it. A date counts from the server's own `Date`, so that its
 /// clock need not be right.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let text = |name| headers.get(name)?.to_str().ok();
@@ -60,7 +60,7 @@ mod tests {
         ] {
             assert_eq!(read(after, None), Some(seconds), "{after}");
         }
-        // A clock that is an hour ahead.
+        // A clock that is an hour fast.
         let ahead = "Thu, 15 Jan 2026 11:00:00 GMT";
         assert_eq!(read("Thu, 15 Jan 2026 11:00:09 GMT", Some(ahead)), Some(9));
         assert_eq!(read("9", Some(ahead)), Some(9));

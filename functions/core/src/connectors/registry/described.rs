@@ -1,4 +1,4 @@
-//! What connectors say of the platforms that they serve, and whose word counts.
+//! Connectors' descriptions of the platforms that they serve, and which description counts.
 
 use protocol::DEFAULT_PLATFORM;
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,11 @@ use crate::kernel::config::Connector;
 use crate::kernel::platform::Platform;
 use crate::kernel::problem::Failure;
 
-/// The descriptors of all platforms together, in bytes of JSON.
+/// The limit for the descriptors of all platforms together, in bytes of JSON.
 const MAX_DESCRIBED: usize = 256 * 1024;
 
-/// What one connector says of one platform. An entry from before these were kept by connector has neither; it goes with
-/// the next change.
+/// One connector's description of one platform. Entries from before these were kept by connector lack both fields; the
+/// next change drops them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Described {
     #[serde(default)]
@@ -22,7 +22,7 @@ pub(super) struct Described {
     descriptor: Value,
 }
 
-/// The platforms that a connector serves; what the configuration says of one counts.
+/// The platforms that a connector serves; the configuration takes precedence.
 fn served<'a>(configured: &'a [Connector], made: &'a [Registered], id: &str) -> &'a [String] {
     let made = || made.iter().find(|c| c.id == id);
     match configured.iter().find(|c| c.id == id) {
@@ -32,8 +32,8 @@ fn served<'a>(configured: &'a [Connector], made: &'a [Registered], id: &str) -> 
 }
 
 impl Registry {
-    /// Returns a platform by the description of the connector that keeps connections of it, which is a configured one if
-    /// one serves it; one without fields if there is none.
+    /// Returns a platform as described by its connector, a configured one if one serves it; a platform without fields
+    /// if nobody describes it.
     pub(crate) fn platform(&self, id: &str, configured: &[Connector]) -> Platform {
         let ids = configured.iter().map(|c| &c.id);
         let mut ids = ids.chain(self.connectors.iter().map(|c| &c.id));
@@ -53,16 +53,16 @@ impl Registry {
         }
     }
 
-    /// Returns whether exactly this is known from a connector.
+    /// Returns whether a connector has described exactly this.
     pub(crate) fn is_described(&self, connector: &str, descriptors: &[Value]) -> bool {
         let known = self.platforms.iter().filter(|k| k.connector == connector);
         known.map(|known| &known.descriptor).eq(descriptors)
     }
 
-    /// Takes what a connector says of its platforms, instead of what it said before.
+    /// Replaces a connector's descriptions of its platforms.
     ///
     /// # Errors
-    /// If there is too much from all connectors together.
+    /// If all connectors' descriptions together are too large.
     pub(crate) fn describe(
         &mut self,
         connector: &str,
@@ -89,7 +89,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Drops what is said of platforms by connectors that do not serve them any more.
+    /// Drops descriptions of platforms by connectors that no longer serve them.
     pub(super) fn drop_unserved(&mut self, configured: &[Connector]) {
         let connectors = &self.connectors;
         self.platforms.retain(|known| {

@@ -1,4 +1,4 @@
-//! Finding connectors, and what they offer: those of the configuration first.
+//! Looks up connectors and what they offer, configured ones first.
 
 use protocol::NetworkInfo;
 use serde_json::Value;
@@ -25,7 +25,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(found.map(|registered| self.connector_of(registered)))
     }
 
-    /// Returns all connectors, those of the configuration first.
+    /// Returns all connectors, configured ones first.
     pub(crate) async fn all_connectors(&self) -> Result<Vec<Connector>, StoreError> {
         let mut all = self.kernel.config().connectors.clone();
         for registered in &self.registry().await?.connectors {
@@ -36,7 +36,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(all)
     }
 
-    /// Returns the connector that keeps connections of a platform.
+    /// Returns the connector for connections to a platform.
     pub(crate) async fn connector_for(
         &self,
         platform: &str,
@@ -48,19 +48,19 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(self.all_connectors().await?.into_iter().find(serves))
     }
 
-    /// Returns a connector that browsers can reach, whatever it connects to.
+    /// Returns a gateway that browsers can reach, whatever its platform.
     pub(crate) async fn any_gateway(&self) -> Result<Option<Connector>, StoreError> {
         let serves = |connector: &Connector| !connector.platforms.is_empty();
         Ok(self.all_connectors().await?.into_iter().find(serves))
     }
 
-    /// Returns a platform by its description.
+    /// Returns a platform as described by its connector.
     pub(crate) async fn platform(&self, id: &str) -> Result<Platform, StoreError> {
         let registry = self.registry().await?;
         Ok(registry.platform(id, &self.kernel.config().connectors))
     }
 
-    /// Returns what the platforms of all connectors say of themselves.
+    /// Returns the descriptions of all connectors' platforms.
     pub(crate) async fn offered(&self) -> Result<Vec<Value>, StoreError> {
         let registry = self.registry().await?;
         let all = &self.kernel.config().connectors;
@@ -76,7 +76,7 @@ impl<S: ObjectStore, H: Host> Connectors<S, H> {
         Ok(described.filter(|platform| !platform.is_null()).collect())
     }
 
-    /// Returns the private IRC network, of the configuration or of an IRC server that registered.
+    /// Returns the private IRC network, from the configuration or of a registered IRC server.
     pub(crate) async fn network(&self) -> Result<Option<DefaultNetwork>, StoreError> {
         if self.kernel.config().network.is_some() {
             return Ok(self.kernel.config().network.clone());

@@ -1,4 +1,4 @@
-//! Who may do what (draft-dejong-remotestorage-26, sections 9 and 10).
+//! Access control (draft-dejong-remotestorage-26, sections 9 and 10).
 
 use crate::kernel::host::Host;
 use http::HeaderMap;
@@ -10,7 +10,7 @@ use crate::kernel::guard::ClientAddress;
 use crate::kernel::problem::Failure;
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Checks that the request may touch the item, before the storage is touched.
+    /// Checks that the request may access the item, before the storage is touched.
     pub(super) async fn authorize_storage(
         &self,
         headers: &HeaderMap,

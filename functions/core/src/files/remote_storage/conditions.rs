@@ -7,7 +7,7 @@ use storage_adapter::{TreeError, Version, WriteCondition};
 use crate::kernel::problem::Failure;
 use crate::kernel::work::look;
 
-/// What a header with entity tags says.
+/// The content of a header with entity tags.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Tags {
     /// No such header.
@@ -27,7 +27,7 @@ pub(super) struct Tag {
 }
 
 impl Tags {
-    /// Reads a header; several of its kind are one list.
+    /// Reads a header; several header lines form one list.
     pub(super) fn read(headers: &HeaderMap, name: HeaderName) -> Result<Self, Failure> {
         let mut list = Vec::new();
         let mut found = false;
@@ -46,8 +46,8 @@ impl Tags {
         })
     }
 
-    /// Reads a header of a write. One that says nothing must not let the write through, and neither must a malformed tag
-    /// that no version has: where anything but a match writes, all are in quotes.
+    /// Reads a header of a write. An empty header must not let the write through, nor must a malformed tag that no
+    /// version has; so for conditions that write unless a tag matches, all tags must be quoted.
     fn of_write(headers: &HeaderMap, name: HeaderName) -> Result<Self, Failure> {
         let tags = Self::read(headers, name.clone())?;
         match &tags {
@@ -61,11 +61,11 @@ impl Tags {
         }
     }
 
-    /// Holds an `If-Match` of a read against what is there; the comparison is strong (RFC 9110, section 13.1.1). What is not
-    /// there is 404 whatever the header says (section 13.2.1).
+    /// Checks an `If-Match` of a read against the current state; the comparison is strong (RFC 9110, section 13.1.1). A
+    /// missing item is 404 whatever the header says (section 13.2.1).
     ///
     /// # Errors
-    /// 412: it is in no version that the header names.
+    /// 412: the header does not name the current version.
     pub(super) fn check_match(&self, current: &Version) -> Result<(), Failure> {
         let matches = match self {
             Self::Absent | Self::Any => true,
@@ -78,7 +78,7 @@ impl Tags {
         Err(TreeError::Precondition { current }.into())
     }
 
-    /// Returns the versions listed, without weak ones if the comparison has to be strong.
+    /// Returns the listed versions, without weak ones if the comparison has to be strong.
     pub(super) fn versions(self, strong: bool) -> Vec<Version> {
         match self {
             Self::List(tags) => tags
@@ -97,7 +97,7 @@ fn invalid(name: &HeaderName) -> Failure {
     ))
 }
 
-/// Reads `"a", W/"b"`; a tag without quotes, as some clients send it, counts too.
+/// Parses `"a", W/"b"`; an unquoted tag, as some clients send it, is accepted.
 fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
     loop {
         text = text.trim_start_matches([' ', '\t', ',']);
@@ -108,7 +108,7 @@ fn parse_list(mut text: &str, list: &mut Vec<Tag>) -> Option<()> {
         if weak {
             text = &text[2..];
         }
-        // In quotes a space is taken too, as some suites send it: no version has one.
+        // Within quotes a space is accepted, as some test suites send it: no version has one.
         let quoted = text.starts_with('"');
         let (value, rest) = match text.strip_prefix('"') {
             Some(text) => text.split_once('"')?,
@@ -137,7 +137,7 @@ pub(super) fn write_condition(headers: &HeaderMap) -> Result<WriteCondition, Fai
         (Tags::Absent, Tags::Any) => Ok(WriteCondition::IfAbsent),
         (Tags::Any, Tags::Absent) => Ok(WriteCondition::IfExists),
         (tags @ Tags::List(_), Tags::Absent) => Ok(WriteCondition::IfMatch(tags.versions(true))),
-        // The comparison is weak here (RFC 9110, section 13.1.2).
+        // The comparison is weak (RFC 9110, section 13.1.2).
         (Tags::Absent, tags @ Tags::List(_)) => Ok(WriteCondition::IfNoneOf(tags.versions(false))),
         (_, _) => Err(Failure::bad_request(
             "a write takes If-Match or If-None-Match, not both",
@@ -145,7 +145,7 @@ pub(super) fn write_condition(headers: &HeaderMap) -> Result<WriteCondition, Fai
     }
 }
 
-/// Returns the entity tag of `If-Range` if it is a strong one, or nothing that matches.
+/// Returns the entity tag of `If-Range` if it is a strong one, or one that matches nothing.
 pub(super) fn if_range(headers: &HeaderMap) -> Option<IfRange> {
     let text = headers.get(header::IF_RANGE)?.to_str().unwrap_or("").trim();
     Some(
@@ -157,7 +157,7 @@ pub(super) fn if_range(headers: &HeaderMap) -> Option<IfRange> {
     )
 }
 
-/// When a range may be answered (RFC 9110, section 13.1.5).
+/// When a range may be served (RFC 9110, section 13.1.5).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum IfRange {
     /// If this is the current version.

@@ -43,7 +43,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             }
             (FolderRead::NotModified(version), Some(cached)) if cached.version == version => cached,
             (FolderRead::NotModified(_), _) => {
-                // Cannot be: only versions that were asked about are "not modified".
+                // Unreachable: only versions that were asked about are "not modified".
                 let read = self
                     .tree(account)
                     .await?

@@ -52,7 +52,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         if let (DocumentRead::Found { info, .. }, Some((_, Some(version)))) = (&read, &range)
             && info.version != *version
         {
-            // Written in between: If-Range does not hold any more.
+            // Written in between: If-Range no longer holds.
             read = self
                 .tree(account)
                 .await?
@@ -70,7 +70,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         })
     }
 
-    /// Returns the range to answer, with the version that it is bound to by `If-Range`.
+    /// Returns the requested range, with the version that `If-Range` binds it to.
     async fn wanted_range(
         &self,
         headers: &HeaderMap,
@@ -132,7 +132,7 @@ fn found(
     response
 }
 
-/// 304 with the current version: clients use it.
+/// 304 with the current version, which clients use.
 pub(super) fn not_modified(version: &Version, public: bool) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;

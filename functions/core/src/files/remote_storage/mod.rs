@@ -32,7 +32,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static(
 );
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Answers everything below `/storage/`; `rest` is what follows.
+    /// Serves everything below `/storage/`; `rest` is the remaining path.
     pub(crate) async fn answer_storage(
         &self,
         parts: &Parts,
@@ -42,7 +42,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     ) -> Answer {
         let (account, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = if path.is_empty() { "/" } else { path };
-        // A name that nobody can have is answered as any other that a token does not open.
+        // An impossible account name gets the same response as any other that the token does not open.
         let account = account.parse::<AccountName>().ok();
         let item = match ItemPath::parse(path) {
             Ok(item) => item,
@@ -92,7 +92,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
             (&Method::DELETE, ItemPath::Document(path)) => {
                 Box::pin(self.delete_document(parts, &account, &path)).await
             }
-            // The root, without the slash by which the table knows a folder.
+            // The root, without the slash by which the table recognises folders.
             (_, _) => {
                 body.drain().await;
                 Err(Failure::method(Methods::READ))
@@ -101,7 +101,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     }
 }
 
-/// What is no path of an item.
+/// A path that does not name an item.
 fn invalid(error: &InvalidPath) -> Failure {
     let status = match error {
         InvalidPath::TooLong(_) => StatusCode::URI_TOO_LONG,
@@ -110,8 +110,8 @@ fn invalid(error: &InvalidPath) -> Failure {
     Failure::new(status, error.to_string())
 }
 
-/// Returns whether a page of this very origin wants to run the document: the client's own policy allows
-/// scripts of its origin, and what somebody has stored must not become one (Fetch Metadata).
+/// Returns whether a page of this origin is about to execute the document: the client's own policy allows scripts of
+/// its origin, and stored documents must not become such scripts (Fetch Metadata).
 fn is_for_running(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_script = matches!(
@@ -128,7 +128,7 @@ fn is_for_running(headers: &HeaderMap) -> bool {
     is_script && text("sec-fetch-site") == Some("same-origin")
 }
 
-/// Sets the headers that every successful answer with content has.
+/// Sets the headers of every successful response with content.
 fn set_common(headers: &mut HeaderMap, version: &Version, public: bool) {
     if let Ok(etag) = quoted(version) {
         headers.insert(header::ETAG, etag);

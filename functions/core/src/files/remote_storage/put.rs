@@ -88,13 +88,13 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
     }
 }
 
-/// How many bytes the body has, if that is said.
+/// The length of the body, if it is given.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
 }
 
-/// Returns the content type, byte for byte; it is opaque but must look like one.
+/// Returns the content type, byte for byte; it is opaque but must be well-formed.
 fn content_type(headers: &HeaderMap) -> Result<&str, Failure> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Err(Failure::bad_request(

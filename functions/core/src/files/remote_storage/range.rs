@@ -1,12 +1,12 @@
-//! `Range: bytes=…`, single ranges only (RFC 9110, section 14). What cannot be understood is ignored, as
-//! the standard wants; so are several ranges at once.
+//! `Range: bytes=…`, single ranges only (RFC 9110, section 14). As the standard requires, ranges that cannot be parsed
+//! are ignored; so are multiple ranges.
 
 use http::{HeaderMap, header};
 use storage_adapter::ByteRange;
 
 use crate::kernel::work::look;
 
-/// Returns the range that is asked for.
+/// Returns the requested range.
 pub(super) fn read(headers: &HeaderMap) -> Option<ByteRange> {
     let mut values = headers.get_all(header::RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

@@ -1,4 +1,4 @@
-//! `/api/store`: where the documents of the session's account are kept.
+//! `/api/store`: where the documents of the session's account are stored.
 
 use http::StatusCode;
 use protocol::{MoveView, PlaceView, StoreTested, StoreView};
@@ -14,7 +14,7 @@ use crate::kernel::incoming::Incoming;
 use crate::kernel::problem::{Answer, Failure};
 use crate::kernel::request::{answer, json};
 
-/// For how long one request continues a move, in milliseconds.
+/// How long one request continues a move, in milliseconds.
 const STEP_MS: u64 = 5_000;
 
 impl From<StoreLocation> for PlaceView {
@@ -39,7 +39,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         self.store_view(&call.session()?.account).await
     }
 
-    /// `PUT /api/store`: begins a move, or uses other credentials.
+    /// `PUT /api/store`: starts a move, or replaces the credentials.
     pub(crate) async fn put_store(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let account = &call.session()?.account;
         let to: NewStoreLocation = json(body).await?;

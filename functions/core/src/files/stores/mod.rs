@@ -1,13 +1,14 @@
-//! Where an account's tree is kept: in the installation's store, or in a bucket of the user's own.
+//! Where an account's tree is stored: in the installation's store, or in the account's own bucket.
 //!
-//! Records (accounts, grants, hooks, queues, sealed secrets) stay in the installation's store. What is under an account's
-//! tree, as `FORMAT.md` lists it, is where the record `accounts/<account>/store.json` says; without one it is in the
-//! installation's store. [`Files::tree`] is the one place that knows.
+//! Records (accounts, grants, hooks, queues, encrypted secrets) stay in the installation's store. An account's tree, as
+//! `FORMAT.md` lists it, is where the record `accounts/<account>/store.json` says; without a record it is in the
+//! installation's store. [`Files::tree`] is the only place that knows.
 //!
-//! A process may remember for [`LEASE_MS`] where a tree is. A move first closes the account to writers and then waits
-//! for [`SETTLE_MS`], so that nobody remembers anything else, before it marks the heads and copies them. A writer looks once more
-//! before each swap of a head; after it has made a new head, which no mark can stop, it reads the record again before it
-//! answers. So a write that was accepted is in the tree that is copied, or in the one that was switched to.
+//! A process may cache a tree's location for [`LEASE_MS`]. A move first closes the account to writers and waits for
+//! [`SETTLE_MS`], so that no process has an older record cached, before it marks the heads and copies them. A writer
+//! checks again before each swap of a head; after creating a new head, which no mark can prevent, it reads the record
+//! again before it responds. So an accepted write is either in the tree that is copied, or in the one that was switched
+//! to.
 
 mod api;
 mod moving;
@@ -33,30 +34,30 @@ use crate::kernel::keys;
 use crate::kernel::records::{damaged, too_large};
 use record::{StoreLocation, StoreRecord};
 
-/// For how long it is remembered where a tree is, in milliseconds.
+/// How long a tree's location is cached, in milliseconds.
 const LEASE_MS: i64 = 2_000;
-/// How long a move waits after it has closed the account, in milliseconds: clocks may go wrong by the rest.
+/// How long a move waits after closing the account, in milliseconds: the difference allows for clock drift.
 const SETTLE_MS: u64 = 3 * LEASE_MS as u64;
-/// Accounts whose place is remembered.
+/// The most accounts whose location is cached.
 const MAX_KNOWN: usize = 10_000;
 /// Buckets that are open at once.
 const MAX_OPEN: usize = 128;
 /// The largest record, in bytes.
 const MAX_RECORD: u64 = 1024 * 1024;
-/// What a bucket of one account may remember of heads and of pages, in bytes.
+/// How much a bucket of one account may cache of heads and of pages, in bytes.
 const OWN_CACHE: usize = 1 << 20;
-/// Begins what a user's own bucket said.
+/// Prefix of errors from an account's own bucket.
 const OWN: &str = "the account's own bucket";
-/// Said to writers during a move.
+/// Returned to writers during a move.
 const CLOSED: &str = "the account's storage is being moved to another place and takes no writes for a moment; please try again";
 
 /// The trees of an account, wherever they are.
 pub type Tree<S, H> = Storage<TreeStore<S, H>, H>;
 
-/// Where a bucket is, and the trees in it.
+/// A bucket's location, and the trees in it.
 type Open<S, H> = (StoreLocation, Tree<S, H>);
 
-/// Makes what [`Files`] keeps.
+/// Creates the state that [`Files`] keeps.
 pub(crate) fn of<S: ObjectStore, H: Host>(
     storage: &Storage<S, H>,
 ) -> (Arc<StoreLocations<S, H>>, Tree<S, H>) {
@@ -67,7 +68,7 @@ pub(crate) fn of<S: ObjectStore, H: Host>(
     (places, trees)
 }
 
-/// Where a tree is to go.
+/// The target of a move.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NewStoreLocation {
@@ -77,7 +78,7 @@ pub enum NewStoreLocation {
     Bucket(BucketSettings),
 }
 
-/// What a record said.
+/// What a record contained.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) record: StoreRecord,
@@ -85,7 +86,7 @@ pub(crate) struct Known {
     read: Timestamp,
 }
 
-/// Records of where trees are, as they were read last; and the trees of open buckets.
+/// Records of where trees are, as last read, and the trees of open buckets.
 pub(crate) struct StoreLocations<S, H> {
     store: Arc<S>,
     host: Arc<H>,
@@ -103,8 +104,8 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         }
     }
 
-    /// Returns what the record says, as it was a moment ago at most; if it is `fresh`, or the account is being
-    /// closed, as it is at some point during the call.
+    /// Returns what the record says, cached for a moment; if `fresh`, or while the account is being closed, as read
+    /// during this call.
     pub(crate) async fn known(
         &self,
         account: &AccountName,
@@ -121,7 +122,7 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         {
             return Ok(Arc::clone(known));
         }
-        // The time before the answer: the lease must not be longer.
+        // The time before the read: the lease must not be longer.
         let read = self.host.now();
         let options = GetOptions {
             if_none_match: remembered.as_ref().and_then(|known| known.etag.clone()),
@@ -159,7 +160,7 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
         Ok(known)
     }
 
-    /// Forgets what was remembered.
+    /// Drops the cached record.
     pub(crate) fn forget(&self, account: &AccountName) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(account);
@@ -167,11 +168,11 @@ impl<S: ObjectStore, H: Host> StoreLocations<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Returns the trees of the store that the account's tree is in. Whoever writes keeps it from the first byte to
-    /// the last answer, so that all of a write goes to one place.
+    /// Returns the trees of the store that contains the account's tree. A writer holds on to it from the first byte to
+    /// the last response, so that all of a write goes to one place.
     ///
     /// # Errors
-    /// If the installation's store fails; [`StoreError::Account`] if the account's own cannot be opened.
+    /// If the installation's store fails; [`StoreError::Account`] if the account's own bucket cannot be opened.
     pub async fn tree(&self, account: &AccountName) -> Result<Tree<S, H>, StoreError> {
         let known = self.place_of(account).await?;
         let place = &known.record.place;
@@ -206,7 +207,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(tree)
     }
 
-    /// Returns where the account's tree is. A record of it that cannot be read is this account's trouble.
+    /// Returns where the account's tree is. An unreadable record affects this account only.
     async fn place_of(&self, account: &AccountName) -> Result<Arc<Known>, StoreError> {
         let known = self.places.known(account, false).await;
         let key = || keys::store(account);
@@ -225,7 +226,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
     }
 
-    /// Opens the store that a place is in.
+    /// Opens the store of a location.
     async fn open_place(
         &self,
         account: &AccountName,
@@ -255,12 +256,12 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(opened.store)
     }
 
-    /// Forgets where an account's tree is.
+    /// Drops the cached location of an account's tree.
     pub(crate) fn forget_place(&self, account: &AccountName) {
         self.places.forget(account);
     }
 
-    /// Returns whether the account is on its way to another store.
+    /// Returns whether the account is being moved to another store.
     ///
     /// # Errors
     /// If the installation's store fails.
@@ -269,7 +270,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(known.record.moving.is_some())
     }
 
-    /// Returns whether the account's documents lie in the installation's store, whose quota is the operator's.
+    /// Returns whether the account's documents are in the installation's store, whose quota is the operator's.
     pub(crate) async fn is_at_home(&self, account: &AccountName) -> Result<bool, StoreError> {
         let known = self.place_of(account).await?;
         Ok(matches!(known.record.place, StoreLocation::Installation))

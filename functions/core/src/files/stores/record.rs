@@ -7,7 +7,7 @@ use storage_adapter::StoreError;
 
 use crate::kernel::bucket::BucketSettings;
 
-/// What this program writes.
+/// The version that this program writes.
 const VERSION: u32 = 1;
 
 /// The record; an account without one is in the installation's store.
@@ -19,7 +19,7 @@ pub(crate) struct StoreRecord {
     /// The move that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) moving: Option<Move>,
-    /// Where something of the account is left that is no longer read.
+    /// Where data of the account is left that is no longer read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left: Vec<StoreLocation>,
 }
@@ -36,7 +36,7 @@ impl Default for StoreRecord {
 }
 
 impl StoreRecord {
-    /// Reads one.
+    /// Parses a record.
     pub(crate) fn read(key: &str, bytes: &[u8]) -> Result<Self, StoreError> {
         let record: Self = serde_json::from_slice(bytes)
             .map_err(|error| StoreError::Damaged(crate::kernel::records::damaged(key, &error)))?;
@@ -62,12 +62,12 @@ impl StoreRecord {
 pub(crate) enum StoreLocation {
     /// The installation's.
     Installation,
-    /// A bucket of the account's own.
+    /// The account's own bucket.
     Bucket(Bucket),
 }
 
 impl StoreLocation {
-    /// Whether both are the same place, perhaps with other credentials.
+    /// Whether both are the same location, possibly with different credentials.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Installation, Self::Installation) => true,
@@ -83,7 +83,7 @@ impl StoreLocation {
 /// A bucket.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Bucket {
-    /// What the secret is sealed for.
+    /// What the secret's encryption is bound to.
     pub(crate) id: String,
     pub(crate) endpoint: Option<String>,
     pub(crate) region: String,
@@ -91,11 +91,11 @@ pub(crate) struct Bucket {
     pub(crate) prefix: String,
     pub(crate) path_style: bool,
     pub(crate) access_key_id: String,
-    /// The secret of the access key, sealed.
+    /// The secret of the access key, encrypted.
     pub(crate) secret: String,
-    /// Whether the server decides conditions of objects written in parts.
+    /// Whether the server honours conditions of multipart uploads.
     pub(crate) parts: bool,
-    /// Whether the operator gave it, so that it may be in a private network.
+    /// Whether the operator configured it, so that it may be in a private network.
     #[serde(default)]
     pub(crate) trusted: bool,
 }
@@ -118,7 +118,7 @@ impl Bucket {
 /// A move.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Move {
-    /// The mark of the heads.
+    /// The mark on the heads.
     pub(crate) id: String,
     pub(crate) to: StoreLocation,
     pub(crate) phase: Phase,
@@ -126,7 +126,7 @@ pub(crate) struct Move {
     /// Objects and bytes copied and verified so far.
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
-    /// What is being copied: whatever else is there was verified.
+    /// What is being copied: everything else at the target has been verified.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pending: Vec<String>,
 }

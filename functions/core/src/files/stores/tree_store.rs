@@ -13,15 +13,15 @@ use super::record::StoreLocation;
 use super::{CLOSED, OWN, StoreLocations};
 use crate::kernel::host::Host;
 
-/// New heads that are remembered as uncertain; if there are more, all are.
+/// The most new heads remembered as uncertain; beyond that, all are.
 const MAX_UNCERTAIN: usize = 1024;
 
-/// The installation's store or an account's own, for trees only.
+/// The installation's store or an account's own bucket, for trees only.
 pub struct TreeStore<S, H> {
     places: Arc<StoreLocations<S, H>>,
     store: AnyStore,
     place: StoreLocation,
-    /// New heads whose reply was lost: whoever finds one there has to ask whether it counts.
+    /// New heads whose response was lost: whoever finds one has to check whether it counts.
     uncertain: Mutex<HashSet<String>>,
 }
 
@@ -32,7 +32,7 @@ impl<S, H> std::fmt::Debug for TreeStore<S, H> {
 }
 
 impl<S: ObjectStore, H: Host> TreeStore<S, H> {
-    /// The installation's store, for all accounts that are in it.
+    /// The installation's store, for all accounts in it.
     pub(super) fn home(places: Arc<StoreLocations<S, H>>, store: Arc<S>) -> Self {
         Self {
             places,
@@ -56,7 +56,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
         }
     }
 
-    /// Refuses if the account is elsewhere, or on its way.
+    /// Refuses if the account is elsewhere, or being moved.
     async fn check_open(&self, key: &str, fresh: bool) -> Result<Option<AccountName>, StoreError> {
         let mut names = key.split('/').skip(1);
         let Some(account) = names.next().and_then(|name| name.parse().ok()) else {
@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> TreeStore<S, H> {
         uncertain.len() >= MAX_UNCERTAIN || uncertain.contains(key)
     }
 
-    /// Says whose bucket it is that fails: nobody else can mend it.
+    /// Adds whose bucket failed: only its owner can fix it.
     fn explain(&self, error: StoreError) -> StoreError {
         if matches!(self.place, StoreLocation::Installation) {
             return error;
@@ -128,7 +128,7 @@ impl<S: ObjectStore, H: Host> ObjectStore for TreeStore<S, H> {
         match (self.store.put(key, body, mode).await, head) {
             // No mark can stop a new head, so it counts only if the account is still open.
             (Ok(etag), Some(_)) if makes => {
-                // The head is there already: nobody may conclude that nothing happened.
+                // The head already exists: nobody may conclude that nothing happened.
                 let open = self.check_open(key, true).await;
                 open.map_err(|error| match error {
                     StoreError::Denied(words) | StoreError::Refused(words) => {

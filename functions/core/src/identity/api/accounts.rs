@@ -88,7 +88,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         password: &str,
         invite: &str,
     ) -> Result<AccountRecord, Failure> {
-        // Asked before the invite is used, so that a name that is taken costs nothing.
+        // Checked before the invite is used, so that a taken name does not use it up.
         if self.is_taken(name).await? {
             return Err(CreateAccountError::Taken(name.clone()).into());
         }

@@ -24,7 +24,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 ..Default::default()
             },
             Err(refusal) => {
-                // Said only once the password was proved right, as at `/api/session`.
+                // Revealed only after the password was proved right, as at `/api/session`.
                 let disabled = matches!(refusal, SignInError::Disabled);
                 let failure = Failure::from(refusal);
                 if failure.status.is_server_error() {
@@ -41,8 +41,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(answer(StatusCode::OK, &response))
     }
 
-    /// Takes the token of an IRC grant, or the account's password. Tokens cannot be guessed and are not
-    /// slowed down, so that nobody can keep the account's own connectors out by guessing. Returns the grant's id too.
+    /// Takes the token of an IRC grant, or the account's password. Tokens cannot be guessed and are not rate-limited,
+    /// so that guessing cannot keep the account's own connectors out. Also returns the grant's id.
     async fn authenticate(
         &self,
         request: &AuthenticateRequest,

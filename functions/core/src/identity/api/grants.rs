@@ -107,7 +107,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             _ => None,
         };
         let mut private = private.filter(|(_, token)| token.id == id);
-        // Its successor comes first, so that whatever breaks off leaves a token that works.
+        // The successor is created first, so that any interruption leaves a working token.
         if let Some((connection, _)) = &mut private
             && self.renew_token(&held.account, connection).await?
         {
@@ -118,7 +118,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             _ => self.revoke(&held.account, id).await?,
         }
         if let Some((mut connection, _)) = private {
-            // There was no room for one more.
+            // There was no room for another one.
             self.renew_token(&held.account, &mut connection).await?;
         }
         Ok(empty(StatusCode::NO_CONTENT))

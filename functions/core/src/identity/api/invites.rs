@@ -30,11 +30,11 @@ fn view(invite: Invite) -> InviteView {
     }
 }
 
-/// Body of POST; may be absent.
+/// The body of POST; may be absent.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewInvite {
-    /// Whom the link is mailed to.
+    /// Where the link is mailed to.
     #[serde(default)]
     email: Option<String>,
 }

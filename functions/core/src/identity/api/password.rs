@@ -1,4 +1,4 @@
-//! `/api/password` and `/api/sessions`: sessions can be ended.
+//! `/api/password` and `/api/sessions`: changing the password and ending sessions.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -16,15 +16,15 @@ use crate::kernel::request::{empty, json, query};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
-    /// The one that holds.
+    /// The current password.
     old: String,
-    /// The one wanted.
+    /// The new password.
     new: String,
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// `PUT /api/password`: asks for the old one, since whoever finds a browser open must not keep its owner out; ends all
-    /// other sessions.
+    /// `PUT /api/password`: requires the old one, so that somebody who finds a browser open cannot lock the owner out;
+    /// ends all other sessions.
     pub(crate) async fn put_password(&self, call: &Call<'_>, body: Incoming) -> Answer {
         let held = call.session()?;
         let wanted: NewPassword = json(body).await?;
@@ -34,7 +34,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .check_password(account.as_str(), &wanted.old, call.client)
             .await
             .map_err(|refusal| match refusal {
-                // The session is right; a 401 would end it in the client.
+                // The session is valid; a 401 would end it in the client.
                 SignInError::Wrong => Failure::forbidden("the current password is wrong"),
                 other => other.into(),
             })?;
@@ -55,7 +55,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// `DELETE /api/sessions`: ends all other sessions; `?all=true` this one too.
+    /// `DELETE /api/sessions`: ends all other sessions; with `?all=true` this one too.
     pub(crate) async fn delete_sessions(&self, call: &Call<'_>) -> Answer {
         let held = call.session()?;
         let all = match query(call.parts, "all").as_deref() {

@@ -39,7 +39,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
-    /// Signs an account in whose password was shown.
+    /// Signs in an account whose password was verified.
     pub(crate) async fn new_session(
         &self,
         record: &AccountRecord,

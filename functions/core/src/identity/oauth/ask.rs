@@ -1,4 +1,4 @@
-//! What an app asks for at the authorization endpoint.
+//! An app's request at the authorization endpoint.
 
 use protocol::Scopes;
 use url::{Host, Url};
@@ -34,7 +34,7 @@ pub(super) struct Ask {
     pub(super) flow: Flow,
 }
 
-/// Where the answer goes.
+/// Where the response goes.
 #[derive(Clone, Debug)]
 pub(super) struct Back {
     redirect_uri: Url,
@@ -45,23 +45,23 @@ pub(super) struct Back {
 /// Why a request cannot be granted.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// There is nowhere to send an answer to: shown to the user, one sentence.
+    /// There is nowhere to send a response: shown to the user, one sentence.
     Page(String),
-    /// For the app at this address. Nobody has signed in or agreed to anything, so the user is asked first:
-    /// otherwise this site's address would lead anywhere (RFC 9700, section 4.11.2).
+    /// For the app at this address. Nobody has signed in or agreed to anything, so the user is asked first; otherwise
+    /// this server would be an open redirector (RFC 9700, section 4.11.2).
     Return {
         /// One sentence.
         detail: String,
-        /// Where the app is told.
+        /// Where the app receives the error.
         location: String,
-        /// Whose it is.
+        /// The app's origin.
         origin: String,
     },
 }
 
 impl Back {
-    /// Returns the origin of the app, which is its name; of a native app the scheme that is its own. Both can stand in
-    /// a content security policy.
+    /// Returns the origin of the app, which serves as its name; for a native app, its private scheme. Both can be used
+    /// in a content security policy.
     pub(super) fn origin(&self) -> String {
         if is_of_a_native_app(&self.redirect_uri) {
             return format!("{}:", self.redirect_uri.scheme());
@@ -73,7 +73,7 @@ impl Back {
         self.redirect_uri.as_str()
     }
 
-    /// Returns the address that gives the app an answer, with the state it sent.
+    /// Returns the address that delivers a response to the app, with the state it sent.
     pub(super) fn location(&self, pairs: &[(&str, &str)]) -> String {
         let mut pairs = pairs.to_vec();
         if let Some(state) = &self.state {
@@ -93,14 +93,14 @@ impl Back {
         uri.into()
     }
 
-    /// Returns the address that tells the app about an error (RFC 6749, sections 4.1.2.1 and 4.2.2.1).
+    /// Returns the address that reports an error to the app (RFC 6749, sections 4.1.2.1 and 4.2.2.1).
     pub(super) fn error(&self, error: &str, description: &str) -> String {
         self.location(&[("error", error), ("error_description", description)])
     }
 }
 
 impl Ask {
-    /// Reads the query of the authorization endpoint. `plain` says that this server itself is reached without TLS.
+    /// Parses the query of the authorization endpoint. `plain` means that this server itself is reached without TLS.
     pub(super) fn read(query: &str, plain: bool) -> Result<Self, Refusal> {
         let pairs = parameters(query.as_bytes());
         for name in PARAMETERS {
@@ -114,7 +114,7 @@ impl Ask {
         let redirect_uri = redirect_uri(get("redirect_uri"), plain).map_err(Refusal::Page)?;
         let response_type = get("response_type").unwrap_or("token");
         if is_of_a_native_app(&redirect_uri) && response_type != "code" {
-            // Any app may claim the same scheme; a code is of no use without the verifier (RFC 8252, section 8.1).
+            // Any app may claim the same scheme; a code is useless without the verifier (RFC 8252, section 8.1).
             return Err(Refusal::Page(
                 "The app's return address (redirect_uri) is one of an app on this device; such an app must ask for a \
                  code with PKCE (response_type=code)."
@@ -173,13 +173,13 @@ impl Ask {
     }
 }
 
-/// Returns whether an address is that of an app on the user's device, by a scheme that is its own: a domain name, reversed
+/// Returns whether an address belongs to an app on the user's device, by its private scheme: a reversed domain name
 /// (RFC 8252, section 7.1).
 fn is_of_a_native_app(uri: &Url) -> bool {
     uri.scheme().contains('.')
 }
 
-/// Returns whether an address without TLS does not leave the machine (RFC 8252, section 7.3).
+/// Returns whether an address without TLS stays on this machine (RFC 8252, section 7.3).
 fn is_loopback(uri: &Url) -> bool {
     match uri.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -189,14 +189,15 @@ fn is_loopback(uri: &Url) -> bool {
     }
 }
 
-/// Returns an address that answers can be sent to.
+/// Validates a redirect URI.
 fn redirect_uri(text: Option<&str>, plain: bool) -> Result<Url, String> {
     let text = text.ok_or("The app did not say where to return to (redirect_uri is missing).")?;
     let uri = Url::parse(text)
         .map_err(|_| "The app's return address (redirect_uri) is not an address.".to_owned())?;
     match uri.scheme() {
         "https" => {}
-        // What comes back opens the storage: it must not cross a network in clear, unless everything here does.
+        // The response opens the storage, so it must not cross a network in clear text, unless this whole installation
+        // does.
         "http" if plain || is_loopback(&uri) => {}
         "http" => {
             return Err(
@@ -212,7 +213,7 @@ fn redirect_uri(text: Option<&str>, plain: bool) -> Result<Url, String> {
             );
         }
     }
-    // The host stands in a header of the page, where some characters that a URL may have mean something.
+    // The host is put into a header of the page, where some characters that are valid in URLs have a meaning.
     let usual = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
     let host = uri.host_str().is_some_and(|host| host.bytes().all(usual));
     if !host && !is_of_a_native_app(&uri) {

@@ -63,7 +63,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             Method::POST => self.act(parts, &account, &ask, body, client).await,
             _ => self.show(parts, &account, &ask).await,
         };
-        // People get a page, not JSON.
+        // People get a page instead of JSON.
         Ok(answered.unwrap_or_else(|failure| page::problem(failure.status, &failure.detail)))
     }
 
@@ -143,7 +143,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let record = match checked {
             Ok(record) => record,
             Err(refusal) => {
-                // 403: a browser would answer 401 with a dialog of its own.
+                // 403, because browsers show their own dialog for 401.
                 let failure = match refusal {
                     SignInError::Wrong => Failure::forbidden("The password is wrong."),
                     other => other.into(),
@@ -166,7 +166,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         let cookie = format!(
             "{COOKIE_NAME}={token}; Path=/oauth; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
         );
-        // Back to the same page by GET, so that a reload asks nothing twice.
+        // Back to the same page by GET, so that a reload does not resubmit the form.
         let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
         let mut response = redirect(target);
         if let Ok(cookie) = HeaderValue::try_from(cookie) {
@@ -198,7 +198,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         ])))
     }
 
-    /// Returns who has signed in on this page, if it is the account in question.
+    /// Returns the visitor signed in on this page, if it is the account in question.
     async fn visitor(
         &self,
         headers: &HeaderMap,
@@ -215,7 +215,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             }))
     }
 
-    /// Returns whether a form comes from this page: browsers say so in `Origin` and `Sec-Fetch-Site`.
+    /// Returns whether a form was sent from this page: browsers report that in `Origin` and `Sec-Fetch-Site`.
     fn is_own_page(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
@@ -233,7 +233,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
     }
 }
 
-/// The form that a token belongs to: this very request of this very app.
+/// What a form token is bound to: exactly this request of this app.
 fn form(parts: &Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |p| p.as_str())
 }
@@ -251,7 +251,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
 }
 
-/// Sends the browser elsewhere by GET (RFC 9110, section 15.4.4).
+/// Redirects the browser by GET (RFC 9110, section 15.4.4).
 fn redirect(location: &str) -> Response<Body> {
     let Ok(location) = HeaderValue::try_from(location) else {
         return page::problem(

@@ -1,4 +1,4 @@
-//! Authorization codes: five minutes, used once, kept as hashes.
+//! Authorization codes: valid for five minutes, single use, stored as hashes.
 
 use crate::kernel::host::Host;
 use base64::Engine;
@@ -30,14 +30,14 @@ struct CodeRecord {
     scopes: Scopes,
     challenge: String,
     expires: Timestamp,
-    /// Set by whoever uses it first.
+    /// Set by the first use.
     used: bool,
-    /// The grant that came of it.
+    /// The resulting grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
 }
 
-/// What the app shows at the token endpoint.
+/// What the app sends to the token endpoint.
 pub(super) struct Exchange<'a> {
     pub(super) code: &'a str,
     pub(super) redirect_uri: &'a str,
@@ -64,7 +64,7 @@ pub(super) fn challenge(verifier: &str) -> String {
 }
 
 impl<S: ObjectStore, H: Host> Identity<S, H> {
-    /// Makes a code for what the user has granted.
+    /// Creates a code for what the user granted.
     pub(super) async fn issue_code(
         &self,
         account: &AccountName,
@@ -90,7 +90,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(token.to_string())
     }
 
-    /// Drops codes that have expired.
+    /// Removes expired codes.
     async fn sweep_codes(&self, account: &AccountName) -> Result<(), StoreError> {
         let now = self.kernel.now();
         for code in self
@@ -106,8 +106,8 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
         Ok(())
     }
 
-    /// Gives a token for a code, once. A code that is shown again was stolen or leaked: then the token
-    /// that it gave is revoked (RFC 6749, section 4.1.2).
+    /// Exchanges a code for a token, once. A code that is used again was stolen or leaked, so the token issued for it
+    /// is revoked (RFC 6749, section 4.1.2).
     pub(super) async fn exchange(
         &self,
         shown: &Exchange<'_>,

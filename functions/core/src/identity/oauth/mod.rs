@@ -1,5 +1,5 @@
-//! OAuth 2.0 (RFC 6749) as remoteStorage uses it: the implicit grant, and authorization code with PKCE
-//! (RFC 7636). There is no registration of clients: an app is known by the origin of its redirect URI.
+//! OAuth 2.0 (RFC 6749) as remoteStorage uses it: the implicit grant, and authorization code with PKCE (RFC 7636).
+//! Clients are not registered: an app is identified by the origin of its redirect URI.
 
 mod ask;
 mod authorize;
@@ -12,8 +12,8 @@ mod token;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but unreserved characters (RFC 3986, section 2.3): remotestorage.js splits at a raw `=`
-/// and does not read `+` as a blank.
+/// Everything but unreserved characters (RFC 3986, section 2.3): remotestorage.js splits at a raw `=` and does not
+/// decode `+` as a space.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

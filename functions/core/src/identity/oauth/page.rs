@@ -14,11 +14,11 @@ use crate::kernel::body::Body;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The hash that lets the one style sheet in the page take effect (CSP level 3).
+/// The hash that permits the page's only style sheet (CSP level 3).
 static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| STANDARD.encode(Sha256::digest(STYLE.as_bytes())));
 
-/// Asks for the password first.
+/// The page that asks for the password.
 pub(super) fn sign_in(
     name: &str,
     account: &AccountName,
@@ -52,7 +52,7 @@ pub(super) fn sign_in(
     page(status, "Sign in", &body, Some(&ask.back.origin()))
 }
 
-/// Asks whether the app may.
+/// The page that asks whether to grant the app access.
 pub(super) fn consent(name: &str, account: &AccountName, ask: &Ask, csrf: &str) -> Response<Body> {
     let mut body = format!(
         "<h1>Allow <span class=\"app\">{origin}</span> to use your storage?</h1>\
@@ -93,7 +93,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     page(status, "This did not work", &body, None)
 }
 
-/// Shows the user what is wrong with what the app asked, and lets them tell the app.
+/// Shows the user what is wrong with the app's request, and offers to report it to the app.
 pub(super) fn back_to_app(detail: &str, location: &str, origin: &str) -> Response<Body> {
     let body = format!(
         "<h1>This did not work</h1><p>{}</p>\
@@ -105,7 +105,7 @@ pub(super) fn back_to_app(detail: &str, location: &str, origin: &str) -> Respons
     page(StatusCode::BAD_REQUEST, "This did not work", &body, None)
 }
 
-/// Says a scope in words.
+/// Describes a scope in words.
 fn words(scope: &Scope) -> String {
     let verb = match scope.access {
         Access::Read => "Read",
@@ -117,7 +117,7 @@ fn words(scope: &Scope) -> String {
     format!("{verb} your {}", scope.module.replace(['-', '_'], " "))
 }
 
-/// A page with the one style sheet; `app` may get what its form leads to.
+/// A page with the only style sheet; `app` is where submitting its form may redirect to.
 pub(crate) fn page(
     status: StatusCode,
     title: &str,
@@ -132,7 +132,7 @@ pub(crate) fn page(
     );
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
-    // Browsers hold redirects after a form to form-action too, so the app's origin is in it.
+    // Browsers apply form-action to redirects after a form as well, so it includes the app's origin.
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",
         *STYLE_HASH,
@@ -154,7 +154,7 @@ pub(crate) fn page(
     response
 }
 
-/// Escapes text for HTML, in attributes too.
+/// Escapes text for HTML, including attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: a token for a code (RFC 6749, section 4.1.3).
+//! `POST /oauth/token`: exchanges a code for a token (RFC 6749, section 4.1.3).
 
 use crate::kernel::host::Host;
 use http::{Response, StatusCode};
@@ -46,7 +46,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
                 "code_verifier must have 43 to 128 characters of A-Z a-z 0-9 - . _ ~",
             ));
         }
-        // Addresses are compared as addresses: https://app.example is https://app.example/.
+        // Compared as parsed URLs: https://app.example equals https://app.example/.
         let redirect_uri =
             url::Url::parse(redirect_uri).map_or_else(|_| String::new(), String::from);
         let exchange = Exchange {

@@ -1,5 +1,5 @@
-//! The records of accounts, as the functions keep them in the object store. They hold hashes and sealed secrets,
-//! so they are nobody else's: what others are told has types of its own in `protocol`.
+//! The records of accounts in the object store. They contain hashes and encrypted secrets, so they are never sent to
+//! others: what is exposed has separate types in `protocol`.
 
 use std::fmt;
 
@@ -11,23 +11,23 @@ use serde::{Deserialize, Serialize};
 /// `accounts/<account>/account.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct AccountRecord {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub(crate) version: u32,
     /// The account's name.
     pub(crate) name: AccountName,
     /// argon2id hash of the password in PHC form.
     pub(crate) password: String,
-    /// May manage the whole installation.
+    /// May administer the whole installation.
     pub(crate) admin: bool,
-    /// Quota in bytes; none means the installation's default.
+    /// Quota in bytes; absent for the installation's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) quota: Option<u64>,
-    /// Where chat archives are kept, if not in the account's storage here.
+    /// Where chat archives are stored, if not in the account's storage here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) archive: Option<ArchivePlace>,
-    /// When the account was made.
+    /// When the account was created.
     pub(crate) created: Timestamp,
-    /// When the password was changed last, if it ever was.
+    /// When the password was last changed, if ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) password_changed: Option<Timestamp>,
 }
@@ -37,19 +37,19 @@ pub(crate) struct AccountRecord {
 pub(crate) struct ArchivePlace {
     /// The user's address there, `alice@example.org`.
     pub(crate) user_address: String,
-    /// The storage's address, without a slash at its end.
+    /// The storage's address, without a trailing slash.
     pub(crate) root: String,
     /// The page on which the user authorises apps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) authorize: Option<String>,
-    /// The bearer token that the user granted, sealed.
+    /// The bearer token that the user granted, encrypted.
     pub(crate) token: String,
-    /// How it goes.
+    /// The current state of writing there.
     pub(crate) state: ArchiveState,
-    /// Why it does not go well, one sentence.
+    /// What is wrong, if anything, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// Since when the state is what it is.
+    /// The time of the last change of the state.
     pub(crate) since: Timestamp,
     /// When the user connected it.
     pub(crate) connected: Timestamp,
@@ -78,60 +78,60 @@ impl From<&ArchivePlace> for ArchiveView {
     }
 }
 
-/// `accounts/<account>/grants/<id>.json`: one bearer token, of which only the hash is kept.
+/// `accounts/<account>/grants/<id>.json`: one bearer token, of which only the hash is stored.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Grant {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub(crate) version: u32,
-    /// Names the grant; part of its token.
+    /// The grant's id; part of its token.
     pub(crate) id: String,
     /// What it is for.
     pub(crate) kind: GrantKind,
     /// Who holds it: an app's origin, or a label.
     pub(crate) client: String,
-    /// What it may do in the storage; nothing for sessions and IRC passwords.
+    /// Its storage permissions; absent for sessions and IRC passwords.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scopes: Option<Scopes>,
-    /// SHA-256 of the token's secret part, hexadecimal.
+    /// SHA-256 of the token's secret part, in hexadecimal.
     pub(crate) secret_hash: String,
     /// When it was granted.
     pub(crate) created: Timestamp,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Timestamp>,
-    /// The session that it ends with: who made it is the web client, for itself.
+    /// The session that it is bound to: the web client created it for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
-    /// The account is disabled: it opens nothing until the account is enabled.
+    /// The account is disabled: the token does not work until the account is enabled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) suspended: bool,
 }
 
-/// `invites/<id>.json`: lets one person make an account.
+/// `invites/<id>.json`: lets one person create an account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Invite {
-    /// Version of this record's format; 1.
+    /// Version of this record's format: 1.
     pub(crate) version: u32,
-    /// Names the invite; part of its token.
+    /// The invite's id; part of its token.
     pub(crate) id: String,
-    /// SHA-256 of the token's secret part, hexadecimal.
+    /// SHA-256 of the token's secret part, in hexadecimal.
     pub(crate) secret_hash: String,
-    /// Who invited.
+    /// Who sent the invite.
     pub(crate) inviter: AccountName,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub(crate) expires: Timestamp,
     /// Who used it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) used_by: Option<AccountName>,
-    /// Whom it was mailed to.
+    /// The address it was mailed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<EmailAddress>,
-    /// What became of that mail, once it is known.
+    /// The outcome of that mail, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mail: Option<MailResult>,
-    /// What the mail server said if it refused the mail.
+    /// The mail server's reason if it refused the mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mail_problem: Option<String>,
 }

@@ -1,7 +1,8 @@
-//! Connections as they lie in the store. The key of a channel is a secret like the password, so it is sealed there, in the
-//! place of the key: `#channel sealed:v1.…`. Everywhere else in the functions it is in clear.
+//! Connections as stored. A channel's key is a secret like the password, so it is stored encrypted in place of the key:
+//! `#channel sealed:v1.…`. Everywhere else in the functions it is in clear text.
 //!
-//! Records of earlier versions have keys in clear. They are read as they are, and sealed when the record is written next.
+//! Records of earlier versions have keys in clear text. They are read as they are, and encrypted when the record is
+//! next written.
 
 use protocol::{AccountName, Connection};
 use storage_adapter::{ETag, MaybeSend, ObjectStore, StoreError};
@@ -12,23 +13,23 @@ use crate::kernel::fields::MAX_KEY;
 use crate::kernel::host::Host;
 use crate::kernel::keys;
 
-/// Begins a sealed key.
+/// The prefix of an encrypted key.
 const SEALED: &str = "sealed:";
 
-/// Returns what was sealed, if it is a sealed key. One in clear may begin alike, but is never as long: a nonce and a tag
-/// alone are longer than a key may be.
+/// Returns the ciphertext if the key is encrypted. A clear-text key may begin alike, but is never as long: a nonce and
+/// a tag alone exceed the limit of a key.
 fn sealed(key: &str) -> Option<&str> {
     key.strip_prefix(SEALED).filter(|_| key.len() > MAX_KEY)
 }
 
-/// What the key of a channel is sealed for. The password is sealed for the connection alone, so neither opens in the
-/// place of the other.
+/// What the encryption of a channel's key is bound to. The password's is bound to the connection alone, so neither can
+/// be decrypted in place of the other.
 fn context(connection: &str, channel: &str) -> String {
     format!("{connection}\n{channel}")
 }
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
-    /// Reads a connection; `None` if there is none. The password stays sealed.
+    /// Reads a connection; `None` if there is none. The password stays encrypted.
     pub(crate) async fn load_connection(
         &self,
         account: &AccountName,
@@ -42,7 +43,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         Ok(Some((connection, etag)))
     }
 
-    /// Reads all connections of an account that can be read. Passwords stay sealed.
+    /// Reads all readable connections of an account. Passwords stay encrypted.
     pub(crate) async fn load_connections(
         &self,
         account: &AccountName,
@@ -54,7 +55,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         Ok(connections)
     }
 
-    /// Changes a connection by compare and swap; `None` if there is none.
+    /// Changes a connection by compare-and-swap; `None` if there is none.
     pub(crate) async fn edit_connection<R: MaybeSend>(
         &self,
         account: &AccountName,
@@ -73,7 +74,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         edited.await
     }
 
-    /// Returns a new connection as it may be written.
+    /// Returns a new connection in the form in which it is stored.
     pub(crate) fn sealed_connection(
         &self,
         account: &AccountName,
@@ -84,8 +85,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         connection
     }
 
-    /// Opens the keys of channels. A channel whose key was sealed with another master key, or for another channel, is left
-    /// without it; its entry is returned as it was.
+    /// Decrypts the keys of channels. A channel whose key was encrypted with another master key, or for another
+    /// channel, is left without one; its original entry is returned.
     fn open_channels(&self, account: &AccountName, connection: &mut Connection) -> Vec<String> {
         let mut unopened = Vec::new();
         for entry in &mut connection.channels {
@@ -108,8 +109,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         unopened
     }
 
-    /// Seals the keys of channels. A channel that has none now gets its entry back that could not be opened: with the
-    /// master key that it was sealed with it is of use again.
+    /// Encrypts the keys of channels. A channel without a key gets its undecryptable entry back: it becomes useful
+    /// again with the master key that encrypted it.
     fn seal_channels(
         &self,
         account: &AccountName,
@@ -127,7 +128,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
             let context = context(&connection.id, name);
             *entry = match self.keys.seal(account, &context, key, self.random()) {
                 Ok(sealed) => format!("{name} {SEALED}{sealed}"),
-                // Rather without its key than with it in clear.
+                // Better without its key than with the key in clear text.
                 Err(_) => name.to_owned(),
             };
         }
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestFunctions, block_on, functions};
 
-    /// The private connection of alice, with these channels in its record.
+    /// Alice's private connection, with these channels in its record.
     fn with_channels(channels: &[&str]) -> (TestFunctions, AccountName) {
         let functions = functions();
         functions.sign_up("alice");
@@ -158,7 +159,7 @@ mod tests {
         block_on(functions.kernel.store(&key, &record, PutMode::Overwrite)).unwrap();
     }
 
-    /// The record as it is in the store.
+    /// The stored record.
     fn stored(functions: &TestFunctions, account: &AccountName) -> Connection {
         let key = keys::connection(account, PRIVATE_CONNECTION);
         block_on(functions.kernel.load(&key)).unwrap().unwrap().0
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn keys_in_clear_are_read_and_sealed_with_the_next_write() {
-        // One of them looks as if it were sealed, and is not.
+        // One of them looks encrypted, but is not.
         let old = ["#a", "#b hunter2", "#c sealed:v1.x"];
         let (functions, alice) = with_channels(&old);
         assert_eq!(read(&functions, &alice), old);
@@ -204,7 +205,7 @@ mod tests {
         let (functions, alice) = with_channels(&["#a hunter2"]);
         edit(&functions, &alice);
         let sealed = stored(&functions, &alice).channels.swap_remove(0);
-        // As it were with another master key, too.
+        // The same as with another master key.
         let moved = sealed.replace("#a ", "#b ");
         let password = stored(&functions, &alice).password.unwrap();
         let password = format!("#c {SEALED}{password}");

@@ -25,13 +25,13 @@ const MAX_RECORD: u64 = 1024 * 1024;
 const PAGE: usize = 1000;
 /// The most records that one listing reads.
 const MAX_LISTED: usize = 100_000;
-/// How often a record is read, changed and written again when others write it at the same time.
+/// How often a change of a record is retried when there are concurrent writes.
 const MAX_ATTEMPTS: u32 = 12;
 
-/// Waits after others changed a record at the same time.
+/// The wait after concurrent changes of a record.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(640));
 
-/// What a change of a record comes to.
+/// The outcome of a change to a record.
 pub(crate) enum Edit<R> {
     /// Write it.
     Write(R),
@@ -43,8 +43,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Reads a record; `None` if there is none.
     ///
     /// # Errors
-    /// If the store answers on other records and not on this one, nobody is concerned but whom it belongs to
-    /// ([`StoreError::is_own`]).
+    /// If the store can read other records but not this one, only its account is affected ([`StoreError::is_own`]).
     pub(crate) async fn load<T: DeserializeOwned + MaybeSend>(
         &self,
         key: &str,
@@ -68,8 +67,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
-    /// Reads what is only a note to ourselves, such as a counter: one that is damaged starts over. Returns how it is to be
-    /// written.
+    /// Reads a record of only internal use, such as a counter: a damaged one starts over. Returns how to write it.
     pub(crate) async fn load_note<T: DeserializeOwned + MaybeSend>(
         &self,
         key: &str,
@@ -96,7 +94,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         self.storage.store().put(key, body, mode).await
     }
 
-    /// Changes a record by compare and swap; `None` if there is none.
+    /// Changes a record by compare-and-swap; `None` if there is none.
     pub(crate) async fn edit<T, R>(
         &self,
         key: &str,
@@ -123,7 +121,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         Err(StoreError::Precondition)
     }
 
-    /// Changes a record by compare and swap; it begins with the default.
+    /// Changes a record by compare-and-swap, starting from the default.
     pub(crate) async fn upsert<T, R>(
         &self,
         key: &str,
@@ -134,7 +132,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         R: MaybeSend,
     {
         for attempt in 0..MAX_ATTEMPTS {
-            // These are notes to ourselves; one that is damaged must not stop what it is a note of.
+            // Records of only internal use; a damaged one must not block what it is about.
             let (record, mode) = self.load_note::<T>(key).await?;
             let mut record = record.unwrap_or_default();
             let result = match change(&mut record) {
@@ -150,9 +148,9 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         Err(StoreError::Precondition)
     }
 
-    /// Adds a record to those below a prefix, of which there may be so many; false if there are as many already. It is
-    /// counted again once it is there: of several at once each sees those that were written before it, so that never
-    /// more stay than may be, though none may stay of the last that came at once.
+    /// Adds a record below a prefix with a limited number of records; false if the limit is reached. They are counted
+    /// again once it exists: of several added at once, each sees those written before it, so the limit is never
+    /// exceeded, though of the last concurrent ones possibly none stays.
     pub(crate) async fn add_within<T: Serialize + Sync>(
         &self,
         prefix: &str,
@@ -174,7 +172,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Lists the keys below a prefix.
     ///
     /// # Errors
-    /// If the store lists other folders and not this one of an account, nobody else is concerned ([`StoreError::is_own`]).
+    /// If the store can list other folders but not this account's, nobody else is affected ([`StoreError::is_own`]).
     pub(crate) async fn list_keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let mut keys: Vec<String> = Vec::new();
         loop {
@@ -193,8 +191,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
-    /// Reads all records below a prefix; those that vanish meanwhile are left out, and so are those that are damaged, so
-    /// that one does not hide all others. One that cannot be read just now is an error: it may count.
+    /// Reads all records below a prefix, except those that vanish in the meantime and damaged ones, so that one does
+    /// not hide all the others. One that cannot be read at the moment is an error, because it may matter.
     pub(crate) async fn load_all<T: DeserializeOwned + MaybeSend>(
         &self,
         prefix: &str,
@@ -203,7 +201,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
             .await
     }
 
-    /// As [`Self::load_all`], of records that belong to different people: also one that cannot be read just now is left out.
+    /// Like [`Self::load_all`], for records of different accounts: those that cannot be read at the moment are left out
+    /// as well.
     pub(crate) async fn load_readable<T: DeserializeOwned + MaybeSend>(
         &self,
         prefix: &str,
@@ -231,7 +230,7 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
     /// Waits a little longer after every attempt, with jitter.
     pub(crate) async fn back_off(&self, attempt: u32) {
         let [random] = self.random::<1>();
-        // Repeated, a byte is as even as a number of 64 bits.
+        // A repeated byte is as uniform as a 64-bit number.
         let random = u64::from_ne_bytes([random; 8]);
         let pause = Jitter::Equal.of(BACKOFF.after(attempt), random);
         let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! What cannot be read: whom it concerns, telling the operator, and counting it.
+//! Unreadable records: whom they affect, reporting and counting them.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,34 +12,34 @@ use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 
-/// For how long a record that cannot be read is not spoken of again, in milliseconds: an hour.
+/// How long an unreadable record is not reported again, in milliseconds: an hour.
 const SAID_MS: i64 = 60 * 60 * 1000;
-/// Records that cannot be read and are remembered.
+/// The most unreadable records that are remembered.
 const MAX_UNREAD: usize = 1_000;
-/// For how long it is not said again what the store said, in milliseconds: a minute.
+/// How long an error of the store is not reported again, in milliseconds: a minute.
 const TROUBLE_SAID_MS: i64 = 60 * 1000;
 
-/// Says that a record is damaged.
+/// Describes a damaged record.
 pub(crate) fn damaged(key: &str, error: &dyn Display) -> String {
     format!("the record {key} is damaged and waits for the operator to repair it: {error}")
 }
 
-/// Says what is wrong with a record that is larger than any that was written.
+/// Describes a record that is larger than any that is written.
 pub(crate) fn too_large(limit: u64) -> String {
     format!("it is larger than the {limit} bytes that a record has at most")
 }
 
-/// What could not be read when it was looked at last.
+/// Records that could not be read at the last attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
-    /// By key, when it was said.
+    /// By key, when it was reported.
     records: Mutex<BTreeMap<String, Timestamp>>,
-    /// When it was last said that the store itself fails or refuses.
+    /// When it was last reported that the store itself fails or refuses.
     trouble_said: Mutex<Option<Timestamp>>,
 }
 
 impl Unread {
-    /// Notes one; true if it is to be said.
+    /// Remembers a record; true if it is to be reported.
     fn note(&self, key: &str, now: Timestamp) -> bool {
         let mut known = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if known
@@ -54,7 +54,7 @@ impl Unread {
         true
     }
 
-    /// Notes trouble with the store; true if it is to be said.
+    /// Remembers an error of the store; true if it is to be reported.
     fn note_trouble(&self, now: Timestamp) -> bool {
         let said = self.trouble_said.lock();
         let mut said = said.unwrap_or_else(PoisonError::into_inner);
@@ -66,14 +66,14 @@ impl Unread {
     }
 }
 
-/// Not after a clock was set back, either.
+/// Nor after a clock was set back.
 fn is_within(millis: i64, since: Timestamp, now: Timestamp) -> bool {
     (0..millis).contains(&(now.millis() - since.millis()))
 }
 
 impl<S: ObjectStore, H: Host> Kernel<S, H> {
-    /// Tells whom an error of a read concerns: everybody if the store does not answer on another key either, or else
-    /// those only whom this key belongs to, which is noted. A read that the store refuses stands for a damaged record.
+    /// Determines whom a read error affects: everyone if the store does not answer for another key either; otherwise
+    /// only the key's owner, which is recorded. A read that the store refuses counts as a damaged record.
     pub(crate) async fn whose(&self, key: &str, error: StoreError) -> StoreError {
         let waits = match &error {
             StoreError::Denied(_) | StoreError::Refused(_) => false,
@@ -99,8 +99,8 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
-    /// As [`Self::whose`], of a listing: nobody is concerned but the account whose folder it is, if the store lists another
-    /// one. What is in it is not known, so it is never taken for damaged, which could be left out.
+    /// Like [`Self::whose`], for a listing: only the account of the folder is affected if the store can list another
+    /// one. Its content is unknown, so it never counts as damaged, which could be left out.
     pub(crate) async fn whose_listing(&self, prefix: &str, error: StoreError) -> StoreError {
         let may_be_own = matches!(
             error,
@@ -115,28 +115,28 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
         self.note_unread(
             prefix,
-            &format!("what is below {prefix} cannot be listed: {error}"),
+            &format!("the keys below {prefix} cannot be listed: {error}"),
         );
         StoreError::AccountUnavailable(format!(
-            "what is below {prefix} cannot be listed now; the operator finds the reason in the log"
+            "the keys below {prefix} cannot be listed now; the operator finds the reason in the log"
         ))
     }
 
-    /// Notes that a record is damaged: the host says so, and metrics count it. Returns the error that it is.
+    /// Records that a record is damaged: the host reports it, and metrics count it. Returns the corresponding error.
     pub(crate) fn note_damage(&self, key: &str, error: &dyn Display) -> StoreError {
         let sentence = damaged(key, error);
         self.note_unread(key, &sentence);
         StoreError::Damaged(sentence)
     }
 
-    /// Notes that something cannot be read, as a sentence says that names it: the host says so, and metrics count it.
+    /// Records that something cannot be read, with a sentence that names it: the host reports it, and metrics count it.
     pub(crate) fn note_unread(&self, key: &str, sentence: &str) {
         if self.unread.note(key, self.now()) {
             self.storage().host().tell_damaged(sentence);
         }
     }
 
-    /// Notes that a record can be read (again).
+    /// Records that a record can be read (again).
     pub(crate) fn note_mended(&self, key: &str) {
         let known = self.unread.records.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
@@ -145,13 +145,13 @@ impl<S: ObjectStore, H: Host> Kernel<S, H> {
         }
     }
 
-    /// Returns how many records could not be read when they were looked at last.
+    /// Returns how many records could not be read at the last attempt.
     pub(crate) fn damaged_records(&self) -> usize {
         let known = self.unread.records.lock();
         known.unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Reports what the store said to the operator, if it is why a request fails: whoever sent it is not told.
+    /// Reports the store's error to the operator, if it is why a request failed: it is not sent to the client.
     pub(crate) fn tell_trouble(&self, failure: &Failure) {
         if let Some(words) = &failure.store
             && self.unread.note_trouble(self.now())

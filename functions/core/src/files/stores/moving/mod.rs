@@ -1,4 +1,4 @@
-//! Moving an account to another store, step by step: it can be stopped anywhere, and resumes where it was.
+//! Moves an account to another store, step by step: it can be interrupted anywhere, and resumes from there.
 
 mod steps;
 mod target;
@@ -17,11 +17,11 @@ use crate::kernel::host::Host;
 use crate::kernel::keys;
 use crate::kernel::problem::Failure;
 
-/// How often a step is begun again because others changed the record.
+/// How often a step is retried because of concurrent changes to the record.
 const MAX_ROUNDS: u32 = 50;
-/// Locations that are remembered because something of the account is left there.
+/// The most locations remembered for data of the account left behind.
 const MAX_LEFT: usize = 16;
-/// What a move remembers of heads and pages, in bytes.
+/// How much a move caches of heads and pages, in bytes.
 const CACHE: usize = 4 << 20;
 
 /// Why an account is not moved.
@@ -31,13 +31,13 @@ pub enum MoveError {
     /// No such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(AccountName),
-    /// A field of the new place is not valid, or the account does not fit there.
+    /// A field of the new location is not valid, or the account does not fit there.
     #[error("{0}")]
     Refused(String),
-    /// Something is in the way: another move, or what is left of an earlier one.
+    /// Something is in the way: another move, or data left behind by an earlier one.
     #[error("{0}")]
     Conflict(String),
-    /// The new place cannot be used.
+    /// The new location cannot be used.
     #[error(transparent)]
     Bucket(#[from] BucketError),
     /// One of the stores failed; the move resumes when it is retried.
@@ -72,7 +72,7 @@ impl From<MoveError> for Failure {
     }
 }
 
-/// How far a move is.
+/// The progress of a move.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MoveReport {
     /// Nothing is left to do.
@@ -81,11 +81,11 @@ pub struct MoveReport {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Documents that were compared in the end.
+    /// Documents compared at the end.
     pub documents: u64,
 }
 
-/// The record while it is worked with.
+/// The record being worked on.
 struct Session {
     record: StoreRecord,
     etag: Option<ETag>,
@@ -94,10 +94,11 @@ struct Session {
 type Raw<H> = Storage<AnyStore, H>;
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Begins to move an account, after the new place was tried out. Where it is already, credentials are replaced.
+    /// Starts to move an account, after testing the new location. If the account is already there, replaces the
+    /// credentials.
     ///
     /// # Errors
-    /// One sentence: what is wrong with the place, or in the way.
+    /// One sentence: what is wrong with the location, or in the way.
     pub async fn begin_move(
         &self,
         account: &AccountName,
@@ -156,7 +157,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         self.must_save(account, &mut session).await
     }
 
-    /// Resumes the move of an account until it is done, or for about so many milliseconds.
+    /// Continues the move of an account until it is done, or for about this many milliseconds.
     ///
     /// # Errors
     /// One sentence; repeating it resumes.
@@ -179,7 +180,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         ))
     }
 
-    /// Gives up a move; the account stays where it is.
+    /// Cancels a move; the account stays where it is.
     ///
     /// # Errors
     /// One sentence.
@@ -198,7 +199,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         self.must_save(account, &mut session).await
     }
 
-    /// Removes what is left of the account where it was before. There is no way back.
+    /// Removes what is left of the account in its previous location. This cannot be undone.
     ///
     /// # Errors
     /// One sentence; repeating it resumes.
@@ -226,7 +227,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(removed)
     }
 
-    /// Removes an account's documents from all buckets of its own, those that moves have left too; returns how many
+    /// Removes an account's documents from all its own buckets, including those left behind by moves; returns how many
     /// objects. What is in the installation's store stays.
     ///
     /// # Errors
@@ -248,7 +249,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(removed)
     }
 
-    /// Writes the record; false if others were quicker, or nobody knows.
+    /// Writes the record; false if there was a concurrent change, or the outcome is unknown.
     async fn save(&self, account: &AccountName, session: &mut Session) -> Result<bool, MoveError> {
         let mode = session
             .etag
@@ -300,7 +301,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         ))
     }
 
-    /// An id that no other has.
+    /// A unique id.
     fn mark(&self) -> String {
         let bytes: [u8; 16] = self.kernel.random();
         format!("{:032x}", u128::from_be_bytes(bytes))

@@ -10,21 +10,21 @@ use crate::files::stores::SETTLE_MS;
 use crate::files::stores::record::Phase;
 use crate::kernel::host::Host;
 
-/// Objects that are copied between two notes in the record.
+/// Objects copied between two updates of the record.
 const BATCH: usize = 128;
-/// Objects that are copied at the same time.
+/// Objects copied concurrently.
 const AT_ONCE: usize = 8;
-/// Once a pass over everything has found no more than this, the account is closed for the rest.
+/// Once a pass over everything finds no more than this, the account is closed for the rest.
 const FEW: u64 = 256;
-/// Passes at most, however much is written meanwhile.
+/// The most passes, however much is written in the meantime.
 const MAX_PASSES: u32 = 5;
 
-/// What became of a step.
+/// The outcome of a step.
 pub(super) enum Step {
     Done(MoveReport),
-    /// There is more to do, but the time is over.
+    /// There is more to do, but the time is up.
     Later(MoveReport),
-    /// Go on with the record as it is now.
+    /// Continue with the current record.
     Again,
 }
 
@@ -64,7 +64,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
                 Ok(Step::Again)
             }
             Phase::Closed => {
-                // Until nobody remembers that the account was open.
+                // Until no process has the open account cached.
                 self.kernel.storage().host().sleep(SETTLE_MS).await;
                 from.fence(account, &moving.id).await?;
                 session.enter(Phase::Marked);
@@ -102,8 +102,8 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }
     }
 
-    /// Copies all that never changes and is not there yet. What is being copied is noted before, so whatever is there
-    /// and not noted has been verified. Nothing if it has reached the end.
+    /// Copies all immutable objects that are not yet there. Objects are recorded before they are copied, so everything
+    /// at the target that is not recorded has been verified. Returns `None` at the end.
     async fn copy_all(
         &self,
         account: &AccountName,

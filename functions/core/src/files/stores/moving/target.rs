@@ -11,7 +11,7 @@ use crate::kernel::bucket::BucketSettings;
 use crate::kernel::host::Host;
 
 impl<S: ObjectStore, H: Host> Files<S, H> {
-    /// Checks a new place, and tries it out.
+    /// Checks a new location, and tests it.
     pub(super) async fn new_place(
         &self,
         account: &AccountName,
@@ -55,7 +55,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         }))
     }
 
-    /// Fills in the secret that is known for the same key at the same server, if none is given.
+    /// If no secret is given, fills in the known one for the same key on the same server.
     fn fill_secret(
         &self,
         account: &AccountName,
@@ -69,7 +69,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         if settings.secret_access_key.trim().is_empty()
             && let StoreLocation::Bucket(known) = &record.place
             && known.access_key_id == settings.access_key_id.trim()
-            // A secret goes nowhere but where its owner wanted it.
+            // A secret is only sent to the server for which its owner gave it.
             && known.endpoint.as_deref() == endpoint.filter(|text| !text.is_empty())
         {
             let secret = self.kernel.keys().open(account, &known.id, &known.secret);
@@ -79,7 +79,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         Ok(settings)
     }
 
-    /// The same with the record as it is.
+    /// The same, with the record as it is.
     pub(in crate::files::stores) async fn known_secret(
         &self,
         account: &AccountName,
@@ -89,7 +89,7 @@ impl<S: ObjectStore, H: Host> Files<S, H> {
         self.fill_secret(account, settings, &known.record)
     }
 
-    /// The installation's store takes no more than the quota.
+    /// The installation's store accepts no more than the quota.
     pub(super) async fn check_room(
         &self,
         account: &AccountName,
