@@ -1,4 +1,4 @@
-//! From an answer of [`functions_core`] to a Worker's.
+//! Converts responses of [`functions_core`] to a Worker's.
 
 use bytes::Bytes;
 use functions_core::Body;
@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::web_sys;
 use worker::{Error, FixedLengthStream};
 
-/// What every answer has, like the functions' own.
+/// Headers of every response, the same as the functions' own.
 const PROTECTION: [(&str, &str); 2] = [
     ("x-content-type-options", "nosniff"),
     (
@@ -19,7 +19,7 @@ const PROTECTION: [(&str, &str); 2] = [
     ),
 ];
 
-/// Translates an answer. Streams keep their length: with another one the connection breaks.
+/// Converts a response. Streams keep their length: a wrong one breaks the connection.
 pub(crate) fn translate(response: Response<Body>) -> Result<web_sys::Response, Error> {
     let (mut parts, body) = response.into_parts();
     keep_as_it_is(&mut parts.headers);
@@ -42,8 +42,8 @@ pub(crate) fn translate(response: Response<Body>) -> Result<web_sys::Response, E
     make(parts.status, &parts.headers, body.as_ref())
 }
 
-/// Forbids what Cloudflare does to texts otherwise: it compresses them and makes their ETags weak (RFC 9111 section
-/// 5.2.2.6), and a weak one is not what remoteStorage clients can compare with.
+/// Prevents Cloudflare from transforming texts (RFC 9111, section 5.2.2.6): it would compress them and weaken their
+/// ETags, and remoteStorage clients cannot use weak ones.
 fn keep_as_it_is(headers: &mut HeaderMap) {
     if !headers.contains_key(header::ETAG) {
         return;
@@ -66,14 +66,14 @@ fn make(
 ) -> Result<web_sys::Response, Error> {
     let list = web_sys::Headers::new()?;
     for (name, value) in headers {
-        // JavaScript has one character a byte.
+        // JavaScript has one character per byte.
         let value: String = value.as_bytes().iter().copied().map(char::from).collect();
         list.append(name.as_str(), &value)?;
     }
     let init = web_sys::ResponseInit::new();
     init.set_status(status.as_u16());
     init.set_headers(&list);
-    // What is stored is sent byte for byte, also if it says that it is compressed.
+    // Stored bytes are sent unchanged, even if a header declares them compressed.
     if headers.contains_key(header::CONTENT_ENCODING) {
         js_sys::Reflect::set(&init, &"encodeBody".into(), &"manual".into())?;
     }
@@ -107,17 +107,17 @@ fn plain(status: StatusCode, text: &str) -> Result<web_sys::Response, Error> {
     Ok(response)
 }
 
-/// Answers a request that cannot be translated.
+/// Responds to a request that cannot be converted.
 pub(crate) fn refused(reason: &str) -> Result<web_sys::Response, Error> {
     plain(StatusCode::BAD_REQUEST, &format!("{reason}\n"))
 }
 
-/// Answers for files where there are none.
+/// Responds for files that do not exist.
 pub(crate) fn not_found() -> Result<web_sys::Response, Error> {
     plain(StatusCode::NOT_FOUND, "There is no such page.\n")
 }
 
-/// Answers other methods than those for files.
+/// Responds to unsupported methods for files.
 pub(crate) fn only_get() -> Result<web_sys::Response, Error> {
     let response = plain(
         StatusCode::METHOD_NOT_ALLOWED,

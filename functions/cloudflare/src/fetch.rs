@@ -1,8 +1,8 @@
 //! Requests to other servers.
 //!
-//! Workers cannot connect into private networks: their requests leave from Cloudflare's own machines, to
-//! public addresses only, and names are resolved there. So what is refused here is what can be seen
-//! without resolving: addresses that are written out, and names that mean the machine itself.
+//! Workers cannot connect to private networks: their requests leave from Cloudflare's machines, to public addresses
+//! only, and names are resolved there. So only what can be seen without resolving is refused here: literal addresses,
+//! and names that mean the machine itself.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use js_sys::Uint8Array;
 use protocol::Gathered;
 use worker::{AbortController, Delay, Error, Fetch, Method, RequestInit, RequestRedirect};
 
-/// Names that never mean another machine on the public internet (RFC 6761, RFC 6762 and what networks use).
+/// Names that never mean another machine on the public internet (RFC 6761, RFC 6762, and names common in private
+/// networks).
 const PRIVATE_NAMES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
 
 pub(crate) async fn fetch(
@@ -58,7 +59,7 @@ fn may_be_public(host: &str) -> bool {
     !name.is_empty() && !PRIVATE_NAMES.into_iter().any(private)
 }
 
-/// Sends the request and reads the answer; none if it has more than `max_body` bytes.
+/// Sends the request and reads the response; `None` if it has more than `max_body` bytes.
 async fn exchange(
     request: Request<Bytes>,
     signal: &worker::AbortSignal,
@@ -79,7 +80,7 @@ async fn exchange(
     let outgoing = worker::Request::new_with_init(&request.uri().to_string(), &init)?;
     let mut answer = Fetch::Request(outgoing).send_with_signal(signal).await?;
     let mut body = Gathered::default();
-    // An answer without a body has no stream.
+    // A response without a body has no stream.
     if let Ok(mut pieces) = answer.stream() {
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
@@ -96,7 +97,7 @@ async fn exchange(
         let name = HeaderName::from_bytes(name.as_bytes());
         let value: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
         let value = value.and_then(|value| HeaderValue::from_bytes(&value).ok());
-        // What cannot be expressed is left out: nobody here can use it.
+        // Headers that cannot be represented are left out: nothing here could use them.
         if let (Ok(name), Some(value)) = (name, value) {
             response.headers_mut().append(name, value);
         }

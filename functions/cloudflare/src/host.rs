@@ -1,4 +1,4 @@
-//! Clock, randomness, waiting and requests to other servers, as Workers have them.
+//! Clock, randomness, waiting and requests to other servers on Workers.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::Delay;
 use worker::send::SendFuture;
 
-/// Bytes that `getRandomValues` gives at once.
+/// The most bytes per call of `getRandomValues`.
 const MAX_RANDOM: usize = 65_536;
 
-/// The isolate. Its clock stands still while a request computes, and goes on with each I/O.
+/// The isolate. Its clock stands still during computation, and advances with each I/O.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorkersHost;
 
@@ -46,7 +46,7 @@ impl storage_adapter::Host for WorkersHost {
     }
 
     /// # Panics
-    /// If there is no randomness: nothing that is secret could be made then.
+    /// If there is no randomness: no secrets could be created then.
     fn random(&self, bytes: &mut [u8]) {
         for bytes in bytes.chunks_mut(MAX_RANDOM) {
             #[allow(

@@ -1,4 +1,4 @@
-//! What an isolate makes once and keeps: the handlers.
+//! The handlers, which an isolate creates once and keeps.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,13 +12,13 @@ use worker::Env;
 
 use crate::WorkersHost;
 
-/// The name of the binding with the bucket.
+/// The name of the bucket's binding.
 const BUCKET: &str = "BUCKET";
-/// Heads kept in memory, in bytes of their objects: an isolate has 128 MB for everything.
+/// Heads cached in memory, in bytes of their objects: an isolate has 128 MB for everything.
 const CACHE: usize = 12 << 20;
-/// Origins that handlers are kept for: a Worker without a configured origin has one on each of its names.
+/// The most origins for which handlers are kept: a Worker without a configured origin has one on each of its names.
 const MAX_ORIGINS: usize = 8;
-/// Stands for the origin where no request says it: a scheduled run of a Worker without a configured one.
+/// Used as the origin when there is no request: in a scheduled run of a Worker without a configured one.
 pub(crate) const NO_ORIGIN: &str = "https://subspace.invalid";
 
 type Handlers = Rc<Functions<R2Store, WorkersHost>>;
@@ -27,7 +27,7 @@ thread_local! {
     static HANDLERS: RefCell<Vec<(String, Handlers)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns the handlers, made if this isolate has none for that origin.
+/// Returns the handlers, created if this isolate has none for that origin.
 ///
 /// # Errors
 /// One sentence: what is wrong with the configuration.
@@ -49,11 +49,11 @@ fn make(env: &Env, origin: &str) -> Result<Functions<R2Store, WorkersHost>, Stri
     let variable = |name: &str| {
         let value = env.var(name).ok().map(|value| value.to_string());
         let value = value.filter(|value| !value.trim().is_empty());
-        // Whoever deploys for the first time does not know the address yet.
+        // The address is not yet known at the first deployment.
         value.or_else(|| (name == "SUBSPACE_ORIGIN").then(|| origin.to_owned()))
     };
     let mut variables = Variables::read(&variable).map_err(|error| error.to_string())?;
-    // Isolates come and go, in many places at once.
+    // Isolates are short-lived, and run in many places at once.
     variables.config.shared_counters = true;
     let bucket = env
         .bucket(BUCKET)

@@ -1,11 +1,10 @@
-//! The functions as a Cloudflare Worker over an R2 bucket: translates requests and answers, and calls
-//! [`functions_core`]; there is no behaviour of its own.
+//! The functions as a Cloudflare Worker over an R2 bucket: converts requests and responses, and calls
+//! [`functions_core`]; it adds no behaviour.
 //!
-//! The handlers are made once in an isolate, when its first request comes, and kept. Requests of one isolate
-//! share memory but never wait for each other's I/O, which Workers forbid: hence
-//! [`storage_adapter::Waiting::Polling`].
+//! The handlers are created at an isolate's first request, and kept. Requests of one isolate share memory but never
+//! wait for each other's I/O, which Workers forbid: hence [`storage_adapter::Waiting::Polling`].
 //!
-//! It builds natively too, for the lints and for what is pure.
+//! It also builds natively, for the lints and for its pure parts.
 
 mod answer;
 mod fetch;
@@ -20,16 +19,16 @@ use worker::{Context, Env, Error, ScheduleContext, ScheduledEvent, console_error
 
 pub use host::WorkersHost;
 
-/// The name of the binding with the web client's files.
+/// The name of the binding of the web client's files.
 const ASSETS: &str = "ASSETS";
 
-/// Says what went wrong before the isolate is given up.
+/// Logs a panic before the isolate is given up.
 #[worker::event(start)]
 fn start() {
     std::panic::set_hook(Box::new(|panic| console_error!("{panic}")));
 }
 
-/// Answers one request.
+/// Handles one request.
 #[worker::event(fetch)]
 async fn fetch(
     request: web_sys::Request,
@@ -57,8 +56,8 @@ async fn fetch(
     answer::translate(response)
 }
 
-/// What is no function is a file of the web client, or nothing. Files that exist are answered before the Worker is
-/// asked, so this says "not found" in the client's own way.
+/// Everything but the functions is a file of the web client, or does not exist. Existing files are served before the
+/// Worker is called, so this returns "not found" in the client's own form.
 async fn assets(
     env: &Env,
     request: http::Request<request::Incoming>,
@@ -77,7 +76,7 @@ async fn assets(
     }
 }
 
-/// Does what has to be done from time to time.
+/// Runs the periodic maintenance.
 #[worker::event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let functions = match isolate::functions(&env, isolate::NO_ORIGIN) {

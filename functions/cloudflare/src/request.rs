@@ -1,4 +1,4 @@
-//! From a Worker's request to one of [`http`].
+//! Converts a Worker's request to one of [`http`].
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ use worker::ByteStream;
 use worker::send::SendWrapper;
 use worker::worker_sys::web_sys;
 
-/// Where Cloudflare says who asks; a value that a client sends is replaced there.
+/// The header in which Cloudflare puts the client's address; a value sent by the client is replaced.
 const CLIENT: &str = "cf-connecting-ip";
-/// The most that is read of a body that nobody wants, in bytes.
+/// The most that is read of an unwanted body, in bytes.
 const MAX_DRAIN: usize = 256 * 1024;
 
-/// Translates a request; gives the client's address and the origin that was asked, too.
+/// Converts a request; also returns the client's address and the requested origin.
 ///
 /// # Errors
-/// One sentence about what does not fit.
+/// One sentence: what is malformed.
 pub(crate) fn translate(
     request: &web_sys::Request,
 ) -> Result<(Request<Incoming>, ClientAddress, String), String> {
@@ -57,7 +57,7 @@ fn headers(headers: &web_sys::Headers) -> Result<HeaderMap, String> {
             .unchecked_into();
         let text = |at| entry.get(at).as_string().unwrap_or_default();
         let name = HeaderName::from_bytes(text(0).as_bytes());
-        // JavaScript has one character a byte.
+        // JavaScript has one character per byte.
         let value: Option<Vec<u8>> = text(1).chars().map(|c| u8::try_from(c).ok()).collect();
         let value = value.and_then(|value| HeaderValue::from_bytes(&value).ok());
         match (name, value) {
@@ -68,7 +68,7 @@ fn headers(headers: &web_sys::Headers) -> Result<HeaderMap, String> {
     Ok(map)
 }
 
-/// The body of a request, while it arrives. Clones are the same body.
+/// The body of a request as it arrives. Clones share the body.
 #[derive(Clone)]
 pub(crate) struct Incoming(SendWrapper<Rc<RefCell<Option<ByteStream>>>>);
 
@@ -77,8 +77,7 @@ impl Incoming {
         Self(SendWrapper(Rc::new(RefCell::new(stream))))
     }
 
-    /// Reads and forgets what nobody has read, up to a bound: otherwise the next request on the same connection
-    /// may wait for it.
+    /// Reads and discards the rest, up to a limit: otherwise the next request on the same connection may wait for it.
     pub(crate) async fn drain(mut self) {
         let mut left = MAX_DRAIN;
         while let Some(Ok(frame)) = self.frame().await {

@@ -1,9 +1,9 @@
 //! Two Workers with the functions over one R2 bucket: `cargo xtask chaos storage`.
 //!
-//! workerd runs both in one process, each as an isolate with its own memory, over one bucket of wrangler's stand-in
-//! for R2; two processes on one such bucket would not be safe. Faults are thrown at the binding, before or after
-//! the bucket has done what was asked. An isolate cannot be killed alone, so none is; clients that go away
-//! end requests wherever they are.
+//! workerd runs both in one process, each as an isolate with its own memory, over one bucket of wrangler's stand-in for
+//! R2; two processes on one such bucket would not be safe. Faults are injected at the binding, before or after the
+//! bucket has carried out the request. An isolate cannot be killed separately, so none is; clients that disconnect end
+//! requests at any point.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -16,12 +16,12 @@ use functions_suite::chaos::{self, Instances};
 use functions_suite::{LIMIT, client};
 use reqwest::{Client, RequestBuilder};
 
-/// The settings of the Worker that is asked, and of the two behind it.
+/// The configuration of the routing Worker, and of the two behind it.
 const ROUTER: &str = "functions/cloudflare/tests/chaos/router.toml";
 const FIRST: &str = "functions/cloudflare/tests/chaos/first.toml";
 const SECOND: &str = "functions/cloudflare/tests/chaos/second.toml";
 
-/// How often a request is sent that only the tests know.
+/// How often a request that only the tests know is sent.
 const TRIES: u32 = 6;
 
 struct Workers {
@@ -48,8 +48,8 @@ impl Instances for Workers {
             );
             let which = usize::try_from(which).unwrap();
             let path = format!("/chaos/faults/{order}");
-            // An answer to this was lost once, after many requests whose clients had gone away; why is not known. It may be
-            // asked for again: whether the instances still answer is what the reads below find out.
+            // A response to this was once lost, after many requests whose clients had disconnected; the cause is
+            // unknown. It may be repeated: whether the instances still respond is tested by the reads below.
             let mut tries = 0;
             let status = loop {
                 let request = self.request(&client(), which, "GET", &path);
@@ -81,7 +81,7 @@ async fn two_instances_ten_writers_and_faults() {
         _worker: worker,
     })
     .await;
-    // All those requests read the configuration once in each isolate.
+    // All those requests read the configuration once per isolate.
     for which in 0..2 {
         let request = workers.request(&client(), which, "GET", "/chaos/reads");
         let counts: serde_json::Value = request.send().await.unwrap().json().await.unwrap();

@@ -1,7 +1,7 @@
 //! The suite of all hosts, over workerd.
 //!
-//! Two things cannot be seen here: the platform normalises addresses before the Worker sees them, and wrangler's
-//! imitation of Cloudflare compresses texts although the answer forbids it. `worker.rs` has its own tests of both.
+//! Two things cannot be tested here: the platform normalises addresses before the Worker sees them, and wrangler's
+//! imitation of Cloudflare compresses texts although the response forbids it. `worker.rs` tests both separately.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -52,8 +52,8 @@ async fn start(settings: Settings) -> Server {
     Server::ready(address, worker).await
 }
 
-/// Passes connections on, but for those that speak TLS: workerd leaves them waiting instead of closing them, and
-/// remotestorage.js tries https first.
+/// Forwards connections except TLS ones: workerd leaves those waiting instead of closing them, and remotestorage.js
+/// tries https first.
 async fn pass_on(listener: TcpListener, behind: SocketAddr) {
     const TLS_HANDSHAKE: u8 = 22;
     while let Ok((mut client, _)) = listener.accept().await {
@@ -63,7 +63,7 @@ async fn pass_on(listener: TcpListener, behind: SocketAddr) {
                 return;
             }
             let mut server = TcpStream::connect(behind).await.unwrap();
-            // Either side may break off.
+            // Either side may disconnect.
             let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
         });
     }

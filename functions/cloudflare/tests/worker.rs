@@ -1,4 +1,4 @@
-//! What only a Worker has: files of the web client beside the functions, a schedule, settings that may be
+//! What is specific to a Worker: files of the web client next to the functions, a schedule, settings that may be
 //! missing, and a size.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The largest Worker, compressed, in KiB. Cloudflare takes 3 MiB for nothing.
+/// The largest Worker, compressed, in KiB. Cloudflare's free plan accepts 3 MiB.
 const MAX_SIZE: f64 = 1024.0;
 
 async fn start(variables: Vec<(&'static str, String)>) -> (Worker, SocketAddr) {
@@ -37,7 +37,7 @@ async fn ask(address: SocketAddr, method: Method, path: &str) -> Response {
     request.timeout(LIMIT).send().await.unwrap()
 }
 
-/// Sends a path as it stands; clients normalise it.
+/// Sends a path unchanged; HTTP clients would normalise it.
 async fn raw(address: SocketAddr, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
@@ -91,7 +91,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
     let posted = ask(address, Method::POST, "/missing").await;
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
 
-    // Without SUBSPACE_ORIGIN it is the one that was asked.
+    // Without SUBSPACE_ORIGIN it is the requested one.
     let about: Value = ask(address, Method::GET, "/api")
         .await
         .json()
@@ -119,7 +119,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
         .unwrap();
     let grant: Value = grant.json().await.unwrap();
     let token = grant["token"].as_str().unwrap();
-    // Addresses are normalised before the Worker sees them; what comes out is refused or is not there.
+    // Addresses are normalised before the Worker sees them; the result is refused or does not exist.
     for path in [
         "/storage/alice/notes/../../secret",
         "/storage/alice/notes/%2e%2e/x",
@@ -130,7 +130,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
         let answer = raw(address, path, token).await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
     }
-    // Cloudflare leaves alone what says that it must not be transformed.
+    // Cloudflare leaves responses alone that must not be transformed.
     let folder = functions_suite::client()
         .get(format!("http://{address}/storage/alice/"))
         .bearer_auth(token)
@@ -139,7 +139,7 @@ async fn the_client_the_schedule_and_a_passphrase_as_key() {
         .unwrap();
     assert_eq!(header(&folder, "cache-control"), "no-cache, no-transform");
 
-    // With the web client's files beside it, wrangler has no other way to the schedule.
+    // With the web client's files next to it, this is wrangler's only way to trigger the schedule.
     let scheduled = ask(address, Method::GET, "/__scheduled").await;
     assert_eq!(scheduled.status(), StatusCode::OK);
     tokio::task::block_in_place(|| worker.wait_for("maintained: 0 documents expired"));

@@ -9,7 +9,7 @@ use crate::forge::{COMMENT, TITLE, join};
 use crate::json::{at, first, list, scalar, text};
 use crate::text::summary;
 
-/// Alerts of a group that are shown.
+/// The most alerts of a group that are shown.
 const SHOWN_ALERTS: usize = 3;
 
 /// Alertmanager, version 4.
@@ -37,7 +37,7 @@ pub(crate) fn grafana(body: &Value) -> Event {
     )
 }
 
-/// Writes a state, if there is one.
+/// Formats a state, if there is one.
 fn tag(state: &str) -> String {
     if state.is_empty() {
         String::new()
@@ -49,7 +49,7 @@ fn tag(state: &str) -> String {
 fn group(source: &str, body: &Value) -> Event {
     let alerts = list(body, "alerts");
     let status = text(body, "status");
-    // Who leaves out the state of an alert has it in that of the group.
+    // If an alert has no state, it is the group's.
     let status_of = |alert: &Value| match text(alert, "status") {
         "" => status.to_owned(),
         own => own.to_owned(),
@@ -87,7 +87,7 @@ fn group(source: &str, body: &Value) -> Event {
     };
     let common = common_name(body);
     let named = match common.as_str() {
-        // What each is called stands in its own line; this is what Grafana calls all of them.
+        // Each alert's name is in its own line; this is Grafana's title for all of them.
         "" => summary(text(body, "title"), TITLE),
         common => common.to_owned(),
     };
@@ -99,7 +99,7 @@ fn group(source: &str, body: &Value) -> Event {
         &labels(at(body, "groupLabels")),
         url,
     ])];
-    // Those that are still burning come first.
+    // Those still firing come first.
     let (burning, over): (Vec<&Value>, Vec<&Value>) = alerts
         .iter()
         .partition(|alert| status_of(alert) == "firing");
@@ -131,7 +131,7 @@ fn group(source: &str, body: &Value) -> Event {
     }
 }
 
-/// What all alerts of a group are called, if that is the same.
+/// The common name of a group's alerts, if they share one.
 fn common_name(body: &Value) -> String {
     let common = at(body, "commonLabels");
     match label_name(common) {
@@ -144,8 +144,8 @@ fn name(alert: &Value) -> String {
     label_name(at(alert, "labels"))
 }
 
-/// Returns the name of an alert. When a source has no data or fails, Grafana calls the alert after that, and the rule is in
-/// a label of its own.
+/// Returns the name of an alert. When a source has no data or fails, Grafana names the alert after that, and the rule
+/// is in a separate label.
 fn label_name(labels: &Value) -> String {
     let rule = first(labels, &["rulename", "alertname"]);
     let rule = summary(rule, TITLE);
@@ -165,7 +165,7 @@ fn severity(text: &str) -> String {
     }
 }
 
-/// Where something is in Kubernetes; the metrics' own address says nothing there.
+/// Labels that locate something in Kubernetes; the metrics' own address is meaningless there.
 const IN_KUBERNETES: [&str; 9] = [
     "labels.pod",
     "labels.deployment",
@@ -178,7 +178,7 @@ const IN_KUBERNETES: [&str; 9] = [
     "labels.container",
 ];
 
-/// Returns where it burns and what the rule says about it.
+/// Returns the location and the rule's description.
 fn about(alert: &Value) -> String {
     let place = match text(alert, "labels.namespace") {
         "" => first(
@@ -204,7 +204,7 @@ fn about(alert: &Value) -> String {
             "annotations.summary",
             "annotations.description",
             "annotations.message",
-            // Of Grafana, where a source of data fails.
+            // From Grafana, when a data source fails.
             "annotations.Error",
             "valueString",
         ],
@@ -225,7 +225,7 @@ fn about(alert: &Value) -> String {
 
 fn labels(value: &Value) -> String {
     let map = value.as_object().into_iter().flatten();
-    // Those are said already.
+    // Those are shown already.
     let named = |name: &str| matches!(name, "alertname" | "rulename" | "severity");
     let shown = map.filter(|(name, _)| !named(name));
     let shown = shown.map(|(name, value)| (name, scalar(value)));
@@ -282,7 +282,7 @@ mod tests {
         assert!(grafana(&json!({})).lines.is_empty());
     }
 
-    /// As Grafana 11 sends it when a rule's source has no data.
+    /// As sent by Grafana 11 when a rule's source has no data.
     #[test]
     fn no_data_is_named_after_the_rule() {
         let alert = |folder: &str| {

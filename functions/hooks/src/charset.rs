@@ -1,5 +1,5 @@
-//! Which characters a body is in. Nearly everybody writes UTF-8; some programs write what Windows had before, and say so or
-//! do not.
+//! Character encodings of bodies. Nearly all senders use UTF-8; some programs use legacy Windows encodings, with or
+//! without declaring them.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use protocol::windows_1252;
 use crate::work::look;
 use crate::{Call, Unreadable};
 
-/// Reads UTF-8; bytes in it that are none are Windows-1252, of which every byte is something.
+/// Decodes UTF-8; invalid bytes are taken as Windows-1252, in which every byte is valid.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     look(bytes.len());
     if let Ok(text) = str::from_utf8(bytes) {
@@ -22,8 +22,8 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     out.into()
 }
 
-/// Returns the body of a request in UTF-8 if its `charset` or its byte order mark says that it is in something else;
-/// otherwise as it is, for [`text`].
+/// Returns the body of a request in UTF-8 if its `charset` or its byte order mark declares another encoding; otherwise
+/// unchanged, for [`text`].
 pub(crate) fn body<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Unreadable> {
     let body = call.body;
     let label = call.parameter("charset").unwrap_or("").to_ascii_lowercase();
@@ -43,7 +43,7 @@ pub(crate) fn body<'a>(call: &Call<'a>) -> Result<Cow<'a, [u8]>, Unreadable> {
                 body.iter().copied().map(windows_1252).collect()
             }
             "" | "utf-8" | "utf8" | "us-ascii" | "ascii" => return Ok(body.into()),
-            // What it has is the same in all of them, but for those that switch by an escape.
+            // ASCII is the same in all encodings but those with escape sequences.
             _ if body.is_ascii() && !body.contains(&0x1b) => return Ok(body.into()),
             _ => {
                 let shown: String = label.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -114,7 +114,7 @@ mod tests {
             let said = said.strip_prefix("text: ").unwrap_or(&said);
             assert_eq!(said, "Grüße € 5", "{kind} {body:?}");
         }
-        // What is declared counts also where the bytes could be UTF-8.
+        // A declared encoding counts even if the bytes could be UTF-8.
         let declared = said("text/plain; charset=iso-8859-1", b"\xabCAF\xc9\xbb");
         assert_eq!(declared.unwrap(), "«CAFÉ»");
     }

@@ -1,4 +1,4 @@
-//! `Content-Encoding` of what services send (RFC 9110, section 8.4): `gzip` and `deflate`, which a few of them use.
+//! `Content-Encoding` of services' requests (RFC 9110, section 8.4): `gzip` and `deflate`, which a few of them use.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -9,10 +9,10 @@ use http::header::CONTENT_ENCODING;
 
 use crate::Unreadable;
 
-/// Returns the body without its encoding, if that is no longer than `most` bytes; nothing longer is ever in memory.
+/// Returns the decoded body, if it is not longer than `most` bytes; nothing longer is ever in memory.
 ///
 /// # Errors
-/// If the encoding is not known here, the body is damaged, or there is more in it.
+/// If the encoding is not supported, the body is damaged, or it is too long once decoded.
 pub fn decoded<'a>(
     headers: &HeaderMap,
     body: &'a [u8],
@@ -41,7 +41,7 @@ pub fn decoded<'a>(
 
 fn bounded(reader: impl Read, name: &str, most: usize) -> Result<Cow<'static, [u8]>, Unreadable> {
     let mut body = Vec::new();
-    // One more shows that there is more.
+    // One more byte reveals that there is more.
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let read = reader.take(limit).read_to_end(&mut body);
     if body.len() > most {
@@ -90,7 +90,7 @@ mod tests {
             b"{}"
         );
         assert!(decode("gzip", &gzip(&vec![0; 1_000_000])).is_ok());
-        // A thousand times as much as came.
+        // A thousand times the size of the request.
         let bomb = gzip(&vec![0; 100_000_000]);
         assert!(bomb.len() < 200_000);
         assert!(matches!(

@@ -1,4 +1,4 @@
-//! Which events a hook wants, and of which branches.
+//! Which events a hook announces, and of which branches.
 
 use protocol::Glob;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ const MAX_PATTERN: usize = 100;
 
 /// Patterns of events (`push`, `issues.*`, `-star`) and of branches (`main`, `release/*`, `-wip/*`).
 ///
-/// `*` stands for any characters, `?` for one; a `-` before a pattern excludes. Without a pattern that includes,
-/// everything that is said by default is included; what is not (labels, successful builds) is said if a pattern
-/// includes it.
+/// `*` stands for any characters, `?` for one; a `-` before a pattern excludes. Without an including pattern,
+/// everything that is announced by default is included; other events (labels, successful builds) are announced if a
+/// pattern includes them.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
@@ -30,10 +30,10 @@ pub struct Filter {
 /// An invalid filter; one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidFilter {
-    /// Too many.
+    /// Too many patterns.
     #[error("{0} has more than {MAX_PATTERNS} patterns")]
     TooMany(&'static str),
-    /// Not a pattern.
+    /// Not a valid pattern.
     #[error(
         "{0} has the pattern \"{1}\", which is not valid: expected 1 to {MAX_PATTERN} characters without spaces"
     )]
@@ -41,10 +41,10 @@ pub enum InvalidFilter {
 }
 
 impl Filter {
-    /// Checks the bounds.
+    /// Checks the limits.
     ///
     /// # Errors
-    /// Which list is too long or which pattern cannot be one.
+    /// Which list is too long, or which pattern is invalid.
     pub fn check(&self) -> Result<(), InvalidFilter> {
         for (name, list) in [("events", &self.events), ("branches", &self.branches)] {
             if list.len() > MAX_PATTERNS {
@@ -63,7 +63,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Returns why an event is not said, if it is not.
+    /// Returns why an event is not announced, if it is not.
     #[must_use]
     pub fn reason(&self, event: &Event) -> Option<String> {
         if event.lines.is_empty() {
@@ -96,7 +96,7 @@ enum Verdict {
     Excluded,
     Missing,
     Included,
-    /// There are no patterns that include.
+    /// There are no including patterns.
     Unsaid,
 }
 
@@ -115,7 +115,7 @@ fn verdict(patterns: &[String], fits: impl Fn(&str) -> bool) -> Verdict {
     }
 }
 
-/// `issues` fits `issues` and `issues.opened`.
+/// `issues` matches `issues` and `issues.opened`.
 fn is_kind(pattern: &str, kind: &str) -> bool {
     matches(pattern, kind)
         || (!pattern.contains('.')

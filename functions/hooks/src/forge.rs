@@ -1,4 +1,4 @@
-//! What GitHub, GitLab and Gitea have in common: the lines of github-services, which everybody knows.
+//! What GitHub, GitLab and Gitea have in common: lines in the familiar form of github-services.
 
 use serde_json::Value;
 
@@ -6,32 +6,32 @@ use crate::Event;
 use crate::json::{at, first, list, text};
 use crate::text::summary;
 
-/// Commits of a push that are shown.
+/// The most commits of a push that are shown.
 const SHOWN_COMMITS: usize = 3;
 /// The longest title, in characters.
 pub(crate) const TITLE: usize = 200;
 /// The longest first line of a comment or commit, in characters.
 pub(crate) const COMMENT: usize = 160;
 
-/// A push, in whatever words its service told of it.
+/// A push, whatever its service's format.
 #[derive(Debug, Default)]
 pub(crate) struct Push<'a> {
     pub(crate) repository: &'a str,
     pub(crate) pusher: &'a str,
     /// `refs/heads/main`.
     pub(crate) reference: &'a str,
-    /// The reference that a new one was made from, if the service says so.
+    /// The reference that a new one was created from, if the service sends it.
     pub(crate) base: &'a str,
     pub(crate) before: &'a str,
     pub(crate) after: &'a str,
     pub(crate) created: bool,
     pub(crate) deleted: bool,
     pub(crate) forced: bool,
-    /// Commits in the push, also those that are known from elsewhere.
+    /// Whether the push has commits, even if only known ones.
     pub(crate) any_commits: bool,
     /// Commits that are new.
     pub(crate) commits: Vec<Commit<'a>>,
-    /// How many are new; there may be more than are listed.
+    /// The number of new ones; there may be more than are listed.
     pub(crate) total: usize,
     pub(crate) url: &'a str,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Commit<'a> {
 }
 
 impl<'a> Commit<'a> {
-    /// Reads one of the list that all three services send.
+    /// Parses an entry of the list that all three services send.
     pub(crate) fn read(value: &'a Value) -> Self {
         Self {
             id: text(value, "id"),
@@ -54,12 +54,12 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Returns whether an id stands for no commit.
+/// Returns whether an id is the null id.
 pub(crate) fn is_zero(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte == b'0')
 }
 
-/// Shortens the id of a commit.
+/// Abbreviates the id of a commit.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..7).unwrap_or(id)
 }
@@ -72,12 +72,12 @@ pub(crate) fn branch(reference: &str) -> &str {
         .unwrap_or(reference)
 }
 
-/// Writes `1 commit`, `2 commits`.
+/// Formats `1 commit`, `2 commits`.
 pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Puts parts together with single spaces, leaving out those that are empty.
+/// Joins parts with single spaces, leaving out empty ones.
 pub(crate) fn join(parts: &[&str]) -> String {
     let parts = parts.iter().map(|part| part.trim());
     parts
@@ -87,7 +87,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 }
 
 impl<'a> Push<'a> {
-    /// Reads what GitLab and Gitea send under the same names; `total` names the number of commits.
+    /// Parses what GitLab and Gitea send under the same names; `total` is the field with the number of commits.
     pub(crate) fn read(body: &'a Value, total: &str) -> Self {
         let commits: Vec<_> = list(body, "commits").iter().map(Commit::read).collect();
         let total = at(body, total).as_u64();
@@ -105,7 +105,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// Says it in the words of github-services.
+    /// Describes it in the words of github-services.
     pub(crate) fn event(self) -> Event {
         let name = branch(self.reference);
         let is_tag = self.reference.starts_with("refs/tags/");

@@ -1,4 +1,4 @@
-//! Any JSON (or form, or plain text) by a template; without one, what looks like a message in it.
+//! Any JSON (or form, or plain text) through a template; without one, whatever looks like a message in it.
 
 mod plain;
 mod summary;
@@ -33,7 +33,7 @@ pub(crate) fn read(call: &Call<'_>, template: Option<&Template>) -> Result<Event
     })
 }
 
-/// Reads a body: JSON, a form, or text, whatever its type is called. (`curl -d` calls everything a form.)
+/// Parses a body: JSON, a form, or text, whatever its declared type. (`curl -d` declares everything as a form.)
 fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
     if call.body.trim_ascii().is_empty() {
         return if call.query.is_empty() {
@@ -63,7 +63,7 @@ fn body(call: &Call<'_>) -> Result<Value, Unreadable> {
     Ok(json!({"text": charset::text(call.body)}))
 }
 
-/// Returns the text of a body that is called a form and is none: words, not names with values.
+/// Returns the text of a body that is declared as a form but is plain words, not names with values.
 fn words(call: &Call<'_>, fields: &[(String, String)]) -> Option<String> {
     if !call.is_form() {
         return None;
@@ -73,7 +73,7 @@ fn words(call: &Call<'_>, fields: &[(String, String)]) -> Option<String> {
     if name.contains(char::is_whitespace) {
         return Some(text.into_owned());
     }
-    // `curl --data-urlencode` has them written as in a form.
+    // `curl --data-urlencode` encodes them as in a form.
     let is_word = value.is_empty() && !text.contains(['=', '&']);
     is_word.then(|| fields.first().map(|(name, _)| name.clone()))?
 }

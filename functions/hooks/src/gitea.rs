@@ -1,5 +1,5 @@
-//! Gitea and Forgejo: <https://docs.gitea.com/usage/webhooks>. Their bodies resemble GitHub's; where they do not,
-//! they are read here.
+//! Gitea and Forgejo: <https://docs.gitea.com/usage/webhooks>. Their bodies resemble GitHub's; the differences are
+//! handled here.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::forge::{Push, join, short};
 use crate::github;
 use crate::json::{at, first, text};
 
-/// Says what a delivery tells; `name` is the header `X-Gitea-Event`.
+/// Parses a delivery; `name` is the header `X-Gitea-Event`.
 pub(crate) fn read(name: &str, body: &Value) -> Event {
     let scope = format!(
         "[{}]",
@@ -37,7 +37,7 @@ pub(crate) fn read(name: &str, body: &Value) -> Event {
         {
             review(name, body, &scope, sender)
         }
-        // Comments on pull requests say so in a field, GitHub's say so in the issue.
+        // A field marks comments on pull requests; with GitHub it is in the issue.
         "issue_comment" | "pull_request_comment" => {
             let on_pull = crate::json::is_true(body, "is_pull");
             comment(
@@ -52,14 +52,14 @@ pub(crate) fn read(name: &str, body: &Value) -> Event {
             )
         }
         "issue_assign" | "issue_label" | "issue_milestone" => {
-            github::read("issues", body).quiet("changes of labels, people and milestones are many")
+            github::read("issues", body).quiet("changes of labels, people and milestones are too frequent to announce")
         }
         "pull_request_assign"
         | "pull_request_label"
         | "pull_request_milestone"
         | "pull_request_sync"
         | "pull_request_review_request" => github::read("pull_request", body)
-            .quiet("changes of labels, people and milestones are many"),
+            .quiet("changes of labels, people and milestones are too frequent to announce"),
         "wiki" => {
             let page = format!("{}:", text(body, "page"));
             Event::new(
@@ -145,7 +145,7 @@ fn run(name: &str, body: &Value, scope: &str) -> Event {
     let event = Event::new(name, join(&parts)).on(reference);
     if name == "action_run_success" {
         return event
-            .quiet("only failures are said; name this event in the filter to read of every run");
+            .quiet("only failures are announced; name this event in the filter to get every run");
     }
     event
 }
@@ -184,7 +184,7 @@ fn comment(body: &Value, scope: &str, sender: &str, what: &str) -> Event {
         kind,
         join(&[scope, sender, action, "a comment on", &on, &said, url]),
     )
-    .quiet("edited and deleted comments are many")
+    .quiet("edited and deleted comments are too frequent to announce")
 }
 
 fn first_scalar(body: &Value, paths: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! GitHub: <https://docs.github.com/en/webhooks/webhook-events-and-payloads>.
 //!
-//! What people want to read is said; what there is too much of, or what another event says already, is quiet:
-//! said only if a filter names it.
+//! Common events of interest are announced; those that are too frequent, or that duplicate other events, are quiet:
+//! announced only if a filter names them.
 
 mod checks;
 mod code;
@@ -14,7 +14,7 @@ use crate::forge::{COMMENT, TITLE, join};
 use crate::json::{at, first, scalar_at, text};
 use crate::text::{remark, summary};
 
-/// Says what a delivery tells; `name` is the header `X-GitHub-Event`.
+/// Parses a delivery; `name` is the header `X-GitHub-Event`.
 pub(crate) fn read(name: &str, body: &Value) -> Event {
     let delivery = Delivery::new(name, body);
     let event = match name {
@@ -42,7 +42,7 @@ impl Event {
     }
 }
 
-/// A delivery with what all of them have.
+/// A delivery, with the fields common to all.
 struct Delivery<'a> {
     name: &'a str,
     body: &'a Value,
@@ -71,7 +71,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// The kind that filters look at.
+    /// The kind that filters match.
     fn kind(&self) -> String {
         if self.action.is_empty() {
             self.name.to_owned()
@@ -84,7 +84,7 @@ impl<'a> Delivery<'a> {
         text(self.body, path)
     }
 
-    /// Makes an event of one line: scope, who, and what.
+    /// Creates an event with one line: scope, sender, and action.
     fn say(&self, parts: &[&str]) -> Event {
         let line = join(&[&self.scope, self.sender, &join(parts)]);
         Event::new(self.kind(), line)
@@ -104,7 +104,7 @@ impl<'a> Delivery<'a> {
         )
     }
 
-    /// `issue #5` or `pull request #5` or `discussion #5`, with what it is called and where it is.
+    /// `issue #5` or `pull request #5` or `discussion #5`, with its title and link.
     fn subject(&self, path: &str, what: &str) -> Subject<'a> {
         let subject = at(self.body, path);
         Subject {
@@ -121,7 +121,7 @@ struct Subject<'a> {
     url: &'a str,
 }
 
-/// Past tense of an action: they are already, but for those of underscores.
+/// The past tense of an action: actions are in the past tense already, except for the underscores.
 fn words(action: &str) -> String {
     action.replace('_', " ")
 }
@@ -143,7 +143,7 @@ fn issues(d: &Delivery<'_>) -> Event {
     let event = d.say(&[&words(d.action), &name, &issue.title, &extra, issue.url]);
     match d.action {
         "opened" | "closed" | "reopened" | "transferred" | "deleted" => event,
-        _ => event.quiet("changes of labels, people, milestones and texts of issues are many"),
+        _ => event.quiet("changes of labels, people, milestones and texts of issues are too frequent to announce"),
     }
 }
 
@@ -171,5 +171,5 @@ fn comment(d: &Delivery<'_>) -> Event {
         return d.say(&["commented on", &on, &body, url]);
     }
     d.say(&[&words(d.action), "a comment on", &on, &body, url])
-        .quiet("edited and deleted comments are many")
+        .quiet("edited and deleted comments are too frequent to announce")
 }

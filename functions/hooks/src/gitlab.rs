@@ -7,7 +7,7 @@ use crate::forge::{COMMENT, Push, TITLE, branch, is_zero, join, short};
 use crate::json::{at, first, scalar_at, text};
 use crate::text::{remark, summary};
 
-/// Says what a delivery tells; its kind is in the body.
+/// Parses a delivery; its kind is in the body.
 pub(crate) fn read(body: &Value) -> Event {
     let g = GitLab {
         body,
@@ -58,7 +58,7 @@ pub(crate) fn read(body: &Value) -> Event {
                 &["release", text(body, "tag"), &name, text(body, "url")],
             );
             if did == "updated" {
-                event.quiet("edited texts are many")
+                event.quiet("edited texts are too frequent to announce")
             } else {
                 event
             }
@@ -102,7 +102,7 @@ pub(crate) fn read(body: &Value) -> Event {
                 },
                 &[&format!(":{}:", text(body, "object_attributes.name"))],
             )
-            .quiet("reactions are many"),
+            .quiet("reactions are too frequent to announce"),
         "access_token" => {
             let token = text(body, "object_attributes.name");
             let until = text(body, "object_attributes.expires_at");
@@ -110,7 +110,7 @@ pub(crate) fn read(body: &Value) -> Event {
         }
         "" => Event::ignored("", "the body has no object_kind, so it is not from GitLab"),
         "user_failed_login" | "key_create" | "key_destroy" => {
-            Event::ignored(g.kind, "who signs in how is nobody's business in a channel")
+            Event::ignored(g.kind, "sign-ins are not announced in channels")
         }
         other => match g.change() {
             Some(change) => g.plain(&[&change]),
@@ -133,7 +133,7 @@ struct GitLab<'a> {
     user: &'a str,
 }
 
-/// GitLab's actions are verbs; the lines tell what was done.
+/// GitLab's actions are imperatives; the lines use the past tense.
 fn done(action: &str) -> &str {
     match action {
         "open" => "opened",
@@ -154,7 +154,7 @@ impl<'a> GitLab<'a> {
         text(self.body, path)
     }
 
-    /// What happened to people, groups and projects as such: the events of groups and of a whole server.
+    /// Changes of people, groups and projects: events of groups and of a whole server.
     fn change(&self) -> Option<String> {
         let (what, did) = self.kind.rsplit_once('_')?;
         let named = |did: &str| {
@@ -237,14 +237,14 @@ impl<'a> GitLab<'a> {
             event.kind = format!("{}.{action}", self.kind);
         }
         match action {
-            "update" => event.quiet("changes of labels, people and texts are many"),
+            "update" => event.quiet("changes of labels, people and texts are too frequent to announce"),
             _ => event,
         }
     }
 
     fn merge_request(&self) -> Event {
         let merge = at(self.body, "object_attributes");
-        // A hook for the whole server tells the state only.
+        // A system hook sends only the state.
         let action = first(merge, &["action", "state"]);
         let name = match scalar_at(merge, "iid") {
             none if none.is_empty() => "merge request".to_owned(),
@@ -287,7 +287,7 @@ impl<'a> GitLab<'a> {
             &[&format!("{on}:"), &body, text(note, "url")],
         );
         if text(note, "action") == "update" {
-            return event.quiet("edited comments are many");
+            return event.quiet("edited comments are too frequent to announce");
         }
         if crate::json::is_true(note, "system") {
             return event.quiet("this was written by GitLab itself");
@@ -295,13 +295,13 @@ impl<'a> GitLab<'a> {
         event
     }
 
-    /// Failures are said, the rest is quiet.
+    /// Failures are announced, everything else is quiet.
     fn result(event: Event, status: &str) -> Event {
         if status == "failed" {
             event
         } else {
             event
-                .quiet("only failures are said; name this event in the filter to read of every run")
+                .quiet("only failures are announced; name this event in the filter to get every run")
         }
     }
 
@@ -345,7 +345,7 @@ impl<'a> GitLab<'a> {
         let event = self.say(did, &[self.text("short_sha"), &environment, url]);
         match status {
             "success" | "failed" => event,
-            _ => event.quiet("only the end of a deployment is said"),
+            _ => event.quiet("only the end of a deployment is announced"),
         }
     }
 }

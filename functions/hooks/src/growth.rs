@@ -1,6 +1,6 @@
-//! Twice the text is at most about twice the work, for every parser of what comes from outside.
+//! Doubling the text at most about doubles the work, for every parser of untrusted input.
 //!
-//! Work is what [`crate::work::look`] counts, so these tests say the same on every machine.
+//! Work is what [`crate::work::look`] counts, so these tests give the same result on every machine.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::work::steps_of;
 use crate::{Call, Filter, Source, Template, read, say, signature};
 
-/// What is repeated: signs that some parser begins or ends something at.
+/// What is repeated: characters at which some parser starts or ends something.
 const SIGNS: &[&str] = &[
     "&",
     "&#",
@@ -104,11 +104,11 @@ fn steps(source: Source, kind: &str, body: &[u8]) -> usize {
     steps
 }
 
-/// Checks that the work for twice as much is not much more than twice the work.
+/// Checks that twice the input is not much more than twice the work.
 fn grows(what: &str, source: Source, kind: &str, body: impl Fn(usize) -> Vec<u8>) {
     let (once, twice) = (body(FEW), body(2 * FEW));
     let (few, many) = (steps(source, kind, &once), steps(source, kind, &twice));
-    // What is bounded whatever comes: lines, patterns, templates.
+    // The constant part, whatever the input: lines, patterns, templates.
     let constant = 600_000;
     assert!(
         many <= 2 * few + few / 4 + 1_000,
@@ -123,7 +123,7 @@ fn grows(what: &str, source: Source, kind: &str, body: impl Fn(usize) -> Vec<u8>
     );
 }
 
-/// A body of each service with a text wherever it has one.
+/// A body for each service with a text wherever it can have one.
 fn body(source: Source, text: &str) -> Value {
     let person = json!({"login": text, "name": text, "username": text});
     match source {
@@ -226,7 +226,7 @@ fn forms_and_whatever_is_not_json() {
             });
             let other = ["charset=latin1", "charset=utf-16", "charset=x"];
             for kind in other.map(|charset| format!("text/plain; {charset}")) {
-                // As UTF-16 it is half as many characters, of three bytes each.
+                // In UTF-16 it is half as many characters, of three bytes each.
                 grows(sign, source, &kind, |times| {
                     sign.repeat(times / 4).into_bytes()
                 });
@@ -234,7 +234,7 @@ fn forms_and_whatever_is_not_json() {
             grows(sign, source, "text/plain", |times| {
                 [sign.as_bytes(), b"\xfc"].concat().repeat(times / 2)
             });
-            // Texts that JSON does not allow as they are.
+            // Texts that JSON does not allow unescaped.
             grows(sign, source, "application/json", |times| {
                 format!("{{\"text\":\"\n{}\"}}", sign.repeat(times)).into_bytes()
             });

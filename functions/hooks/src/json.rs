@@ -1,8 +1,8 @@
-//! Reading JSON in which anything may be missing: absent fields are empty.
+//! Access to JSON in which anything may be missing: absent fields are empty.
 
 use serde_json::Value;
 
-/// Returns what a path such as `issue.user.login` leads to; numbers count in lists.
+/// Returns the value at a path such as `issue.user.login`; numbers are list indices.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(value, |value, step| match value {
         Value::Object(map) => map.get(step).unwrap_or(&Value::Null),
@@ -15,12 +15,12 @@ pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     })
 }
 
-/// Returns a text, empty if there is none.
+/// Returns a text, empty if absent.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     at(value, path).as_str().unwrap_or("")
 }
 
-/// Returns the first text that is not empty.
+/// Returns the first non-empty text.
 pub(crate) fn first<'a>(value: &'a Value, paths: &[&str]) -> &'a str {
     let texts = paths.iter().map(|path| text(value, path));
     texts
@@ -34,7 +34,7 @@ pub(crate) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     at(value, path).as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Returns a number, text or truth value as text, empty for anything else.
+/// Returns a number, text or boolean as text, empty for anything else.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -49,7 +49,7 @@ pub(crate) fn scalar_at(value: &Value, path: &str) -> String {
     scalar(at(value, path))
 }
 
-/// Returns whether there is `true`.
+/// Returns whether the value is `true`.
 pub(crate) fn is_true(value: &Value, path: &str) -> bool {
     at(value, path) == &Value::Bool(true)
 }

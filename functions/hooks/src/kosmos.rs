@@ -1,4 +1,4 @@
-//! The form of hubot-incoming-webhook, which Kosmos uses: `{"room","message"}`, and its way for UptimeRobot.
+//! The format of hubot-incoming-webhook, which Kosmos uses: `{"room","message"}`, and its variant for UptimeRobot.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub fn is_get(source: crate::Source, rest: &str, query: &str) -> bool {
     }
 }
 
-/// Reads a message. `room` must be there, as it must for the original, but the hook's channel is where it goes.
+/// Parses a message. `room` is required, as in the original, but the message goes to the hook's channel.
 pub(crate) fn read(call: &Call<'_>) -> Result<Event, Unreadable> {
     if is_get(crate::Source::Kosmos, call.rest, call.query) {
         return uptime::robot(&payload::fields(call)?);

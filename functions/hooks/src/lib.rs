@@ -1,8 +1,8 @@
 //! Webhooks as lines of plain text, for people who read IRC.
 //!
-//! [`read`] takes a request that a service sent to a hook and gives what to say, or why nothing is said;
-//! [`say`] makes the lines of it harmless and short ([`text`]); [`signature`] checks who sent it;
-//! [`Filter`] knows which events a hook wants. All of it is a function of the request: no I/O, no clock.
+//! [`read`] parses a request that a service sent to a hook and returns what to announce, or why not; [`say`] sanitises
+//! and shortens the lines ([`text`]); [`signature`] authenticates the sender; [`Filter`] selects the events of a hook.
+//! All of it is a function of the request: no I/O, no clock.
 
 mod alerts;
 mod charset;
@@ -42,10 +42,11 @@ pub use text::{MAX_LINE, MAX_LINES, say};
 
 /// The longest name of an event, in characters.
 const MAX_KIND: usize = 200;
-/// The longest name of a branch, in characters: file systems, and so services, take no more than some 250 bytes.
+/// The longest name of a branch, in characters: file systems, and therefore services, accept no more than some 250
+/// bytes.
 const MAX_BRANCH: usize = 500;
 
-/// The services whose requests are understood.
+/// The supported services.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -55,7 +56,7 @@ pub enum Source {
     GitLab,
     /// Gitea and Forgejo.
     Gitea,
-    /// Whatever posts to Slack's incoming webhooks.
+    /// Anything that posts to Slack's incoming webhooks.
     Slack,
     /// `{"room","message"}` of hubot-incoming-webhook.
     Kosmos,
@@ -67,7 +68,7 @@ pub enum Source {
     UptimeKuma,
     /// UptimeRobot.
     UptimeRobot,
-    /// Text messages, as Twilio and compatible gateways hand them on.
+    /// Text messages, as forwarded by Twilio and compatible gateways.
     Sms,
     /// Any JSON, with a template.
     Json,
@@ -89,7 +90,7 @@ impl Source {
         Self::Json,
     ];
 
-    /// Returns the nickname under which its lines are said.
+    /// Returns the nickname under which its lines are posted.
     #[must_use]
     pub const fn nick(self) -> &'static str {
         match self {
@@ -105,8 +106,8 @@ impl Source {
         }
     }
 
-    /// Returns the largest body that is read, in bytes. GitHub sends up to 25 MiB, but only what has thousands of commits is
-    /// larger than this; of the others nothing that people read comes near.
+    /// Returns the largest accepted body, in bytes. GitHub sends up to 25 MiB, but only events with thousands of
+    /// commits exceed this limit; no useful event of other services comes near it.
     #[must_use]
     pub const fn max_body(self) -> usize {
         match self {
@@ -118,7 +119,7 @@ impl Source {
         }
     }
 
-    /// Returns whether one chooses a secret here and gives it to the service, which then proves that it knows it.
+    /// Returns whether the secret is chosen here and given to the service, which then authenticates itself with it.
     #[must_use]
     pub const fn signs_with_our_secret(self) -> bool {
         matches!(self, Self::GitHub | Self::GitLab | Self::Gitea)
@@ -130,7 +131,7 @@ impl Source {
 pub struct Call<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
-    /// What follows the token in the path, without the slash.
+    /// The path after the token, without the slash.
     pub rest: &'a str,
     /// The query, without the question mark.
     pub query: &'a str,
@@ -139,14 +140,14 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Returns a header's text, empty if there is none.
+    /// Returns a header's text, empty if absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 
-    /// Returns whether the body is of a type.
+    /// Returns whether the body has a content type.
     fn is(&self, kind: &str) -> bool {
         let essence = self.header("content-type").split(';').next();
         essence
@@ -159,7 +160,7 @@ impl Call<'_> {
         self.is("application/x-www-form-urlencoded")
     }
 
-    /// Returns a parameter of the type of the body, its name given in lower case.
+    /// Returns a parameter of the body's content type; its name is given in lower case.
     fn parameter(&self, wanted: &str) -> Option<&str> {
         let mut parameters = self.header("content-type").split(';').skip(1);
         parameters.find_map(|parameter| {
@@ -170,18 +171,18 @@ impl Call<'_> {
     }
 }
 
-/// What a request tells.
+/// A parsed request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
-    /// What happened, `issues.opened`: filters look at it.
+    /// What happened, `issues.opened`; filters match it.
     pub kind: String,
-    /// The branch that it happened on, if it did on one.
+    /// The branch on which it happened, if any.
     pub branch: Option<String>,
-    /// Who says so, if the service names somebody.
+    /// The sender, if the service names one.
     pub from: Option<String>,
-    /// The lines as the service has them: to be shown only by way of [`say`].
+    /// The service's lines: only to be shown through [`say`].
     pub lines: Vec<String>,
-    /// Why this is not said unless a filter asks for it.
+    /// Why this is not announced unless a filter includes it.
     pub quiet: Option<Cow<'static, str>>,
 }
 
@@ -199,7 +200,7 @@ impl Event {
         self
     }
 
-    /// What follows looks at it again, so nothing of it is longer than it may be.
+    /// Later steps process it again, so its parts are limited here.
     fn bounded(mut self) -> Self {
         let cut = |text: &mut String, most: usize| {
             if let Some((end, _)) = text.char_indices().nth(most) {
@@ -210,7 +211,7 @@ impl Event {
         if let Some(branch) = &mut self.branch {
             cut(branch, MAX_BRANCH);
         }
-        // One more shows that there is more.
+        // One more line reveals that there is more.
         self.lines.truncate(text::MAX_RAW + 1);
         for line in &mut self.lines {
             cut(line, text::MAX_RAW_LINE);
@@ -223,7 +224,7 @@ impl Event {
         self
     }
 
-    /// An event that is nothing to say, whatever a filter asks for.
+    /// An event with nothing to announce, whatever a filter includes.
     fn ignored(kind: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind: kind.into(),
@@ -233,27 +234,27 @@ impl Event {
     }
 }
 
-/// A request that is none of its service's. One sentence.
+/// A request that its service would not send. One sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Unreadable {
-    /// The body is no JSON or form.
+    /// The body is neither JSON nor a form.
     #[error("{0}")]
     Malformed(String),
-    /// A field that must be there is missing or of another type.
+    /// A required field is missing or of another type.
     #[error("{0}")]
     Field(String),
-    /// It is packed, or its characters are written, in a way that is not known here.
+    /// Its compression or character encoding is not supported.
     #[error("{0}")]
     Encoding(String),
-    /// There is more in it than is read.
+    /// It is too large.
     #[error("{0}")]
     TooLarge(String),
 }
 
-/// Reads a request; its body is no longer encoded ([`decoded`]).
+/// Parses a request; its body is already decoded ([`decoded`]).
 ///
 /// # Errors
-/// If the request is none that its service sends: not JSON, without what must be in it, or too much.
+/// If the request is not one that its service sends: not JSON, without the required fields, or too large.
 pub fn read(
     source: Source,
     call: &Call<'_>,

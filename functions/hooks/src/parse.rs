@@ -1,7 +1,7 @@
-//! Parsing JSON from outside within a limit of memory.
+//! Parses untrusted JSON within a memory limit.
 //!
-//! A few bytes can become very many: `{"":0}` is six in a body, and some 700 in memory. So what will be taken is counted
-//! while reading, and texts are cut that are longer than anybody looks at.
+//! A few bytes can expand a lot: `{"":0}` is six bytes in a body, and some 700 in memory. So the memory is counted
+//! while parsing, and texts longer than anyone reads are cut.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -13,24 +13,24 @@ use serde_json::{Map, Number, Value};
 use crate::Unreadable;
 use crate::work::look;
 
-/// The most memory that one body takes once it is read, in bytes. A push of 2,000 commits takes half of it.
+/// The most memory that one parsed body takes, in bytes. A push of 2,000 commits takes half of it.
 pub(crate) const MAX_MEMORY: usize = 24 * 1024 * 1024;
-/// Longer texts are cut, in bytes: nobody reads so much of a line.
+/// Longer texts are cut, in bytes: nobody reads that much of a line.
 const MAX_TEXT: usize = 64 * 1024;
-/// What an element of a list takes: lists double their room as they grow.
+/// The size of a list element: lists double their capacity as they grow.
 const ELEMENT: usize = 2 * size_of::<Value>();
-/// What the first field of an object takes: a node of a tree with room for eleven.
+/// The size of an object's first field: a tree node with room for eleven.
 const OBJECT: usize = 12 * (size_of::<String>() + size_of::<Value>());
-/// What each further field takes, as nodes are half full at worst.
+/// The size of each further field, as nodes are half full at worst.
 const FIELD: usize = 3 * (size_of::<String>() + size_of::<Value>());
-/// What a text takes beside its bytes.
+/// The size of a text besides its bytes.
 const TEXT: usize = 16;
 
-/// Parses JSON; nesting is bounded by `serde_json`, at 128. A byte order mark is skipped, and line breaks and other
-/// control characters within texts are taken for what they are, though JSON wants them written with a backslash.
+/// Parses JSON; `serde_json` limits nesting to 128. A byte order mark is skipped, and unescaped line breaks and other
+/// control characters within texts are accepted, although JSON forbids them.
 ///
 /// # Errors
-/// If it is no JSON, or would take too much memory.
+/// If it is not JSON, or would take too much memory.
 pub fn parse(bytes: &[u8]) -> Result<Value, Unreadable> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let error = match read(bytes, MAX_MEMORY, MAX_TEXT) {
@@ -45,10 +45,10 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Unreadable> {
     }
 }
 
-/// Parses JSON as it is, texts of any length included, that takes at most so many bytes of memory.
+/// Parses JSON with texts of any length, within this many bytes of memory.
 ///
 /// # Errors
-/// If it is no JSON, or would take more ([`Unreadable::TooLarge`]).
+/// If it is not JSON, or would take more ([`Unreadable::TooLarge`]).
 pub fn parse_whole(bytes: &[u8], most: usize) -> Result<Value, Unreadable> {
     read(bytes, most, usize::MAX).map_err(|failed| match failed {
         Failed::Memory => too_much(),
@@ -91,8 +91,8 @@ fn read(bytes: &[u8], most: usize, longest: usize) -> Result<Value, Failed> {
     })
 }
 
-/// Returns the text with control characters in strings escaped, and with other characters for bytes that are none; `None` if
-/// that changes nothing.
+/// Returns the text with control characters in strings escaped, and invalid bytes replaced; `None` if that changes
+/// nothing.
 fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = crate::charset::text(bytes);
     let controls = text.bytes().any(|byte| byte < b' ');
@@ -118,7 +118,7 @@ fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// How much may still be taken. A visitor that makes values of what it sees.
+/// How much memory is left. A visitor that builds values.
 struct Budget {
     /// Longer texts are cut.
     longest: usize,
@@ -252,7 +252,7 @@ mod tests {
             let refused = many(item, times);
             assert!(matches!(refused, Err(Unreadable::TooLarge(_))), "{item}");
         }
-        // What is wanted whole is whole, or not read.
+        // A value parsed by this function is complete, or refused.
         let whole = format!("[\"{}\",{{\"a\":1.5}}]", "ä".repeat(MAX_TEXT));
         assert_eq!(
             parse_whole(whole.as_bytes(), MAX_MEMORY),

@@ -6,12 +6,12 @@ use crate::parse::parse;
 use crate::work::look;
 use crate::{Call, Unreadable, charset};
 
-/// The most fields of a form that are read.
+/// The most fields of a form that are parsed.
 const MAX_FIELDS: usize = 1_000;
 /// The longest boundary between the parts of a form, RFC 2046 section 5.1.1.
 const MAX_BOUNDARY: usize = 70;
 
-/// Reads a form or a query.
+/// Parses a form or a query.
 #[must_use]
 pub fn form(bytes: &[u8]) -> Vec<(String, String)> {
     look(bytes.len());
@@ -26,7 +26,7 @@ pub fn form(bytes: &[u8]) -> Vec<(String, String)> {
     pairs.collect()
 }
 
-/// Reads a name or value of a form. What is not escaped UTF-8 is escaped [`charset::text`].
+/// Decodes a name or value of a form. Escaped bytes that are not UTF-8 are decoded by [`charset::text`].
 fn unescaped(mut bytes: &[u8]) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     while let [first, rest @ ..] = bytes {
@@ -44,7 +44,7 @@ fn unescaped(mut bytes: &[u8]) -> String {
     charset::text(&out).into_owned()
 }
 
-/// Reads the fields of a body that is a form of either kind; none if it is something else.
+/// Parses the fields of a body that is a form of either kind; `None` if it is something else.
 pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
     if call.is_form() {
         return Some(form(call.body));
@@ -57,13 +57,13 @@ pub(crate) fn body_form(call: &Call<'_>) -> Option<Vec<(String, String)>> {
     fits.then(|| multipart(call.body, boundary))
 }
 
-/// Reads the fields of a form in parts (RFC 7578); files are left out.
+/// Parses the fields of a multipart form (RFC 7578); files are left out.
 fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
     look(body.len());
     let text = charset::text(body);
     let delimiter = format!("--{boundary}");
     let mut fields = Vec::new();
-    // What is before the first delimiter, and after the last, is no part.
+    // Anything before the first delimiter, and after the last, is not a part.
     let mut parts = text.split(delimiter.as_str());
     parts.next();
     for part in parts.take_while(|part| !part.starts_with("--")) {
@@ -82,7 +82,7 @@ fn multipart(body: &[u8], boundary: &str) -> Vec<(String, String)> {
     fields
 }
 
-/// Returns the name of a part that is no file.
+/// Returns the name of a part that is not a file.
 fn field_name(head: &str) -> Option<&str> {
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     let mut lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-disposition"));
@@ -100,7 +100,7 @@ fn field_name(head: &str) -> Option<&str> {
     parameters.find_map(|(name, value)| (name == "name").then_some(value))
 }
 
-/// Reads the JSON of a body, or of the field `payload` or `data` of a form.
+/// Parses the JSON of a body, or in the field `payload` or `data` of a form.
 pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
     let fields = match body_form(call) {
         Some(fields) => fields,
@@ -110,7 +110,7 @@ pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
     let holds = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
     match holds("payload").or_else(|| holds("data")) {
         Some((_, json)) => parse(json.as_bytes()),
-        // Some say form and send JSON anyway.
+        // Some declare a form and send JSON anyway.
         None => parse(call.body).map_err(|_| {
             let sentence = "the form has no field \"payload\" or \"data\" with the JSON in it";
             Unreadable::Field(sentence.to_owned())
@@ -118,7 +118,7 @@ pub(crate) fn json(call: &Call<'_>) -> Result<Value, Unreadable> {
     }
 }
 
-/// Reads an object of a query, a form or JSON; what comes later wins.
+/// Parses an object from a query, a form or JSON; later values win.
 pub(crate) fn fields(call: &Call<'_>) -> Result<Value, Unreadable> {
     let mut map = Map::new();
     let mut add = |pairs: Vec<(String, String)>| {

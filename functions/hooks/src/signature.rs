@@ -1,9 +1,9 @@
-//! Authenticating requests: the signatures and tokens that services send.
+//! Authenticates requests by the signatures and tokens that services send.
 //!
 //! GitHub `X-Hub-Signature-256` and Gitea `X-Gitea-Signature` (hexadecimal HMAC-SHA256 of the body), GitLab
-//! `X-Gitlab-Token` (the secret itself), Twilio `X-Twilio-Signature` (HMAC of the address and the sorted
-//! fields), Standard Webhooks (any service, if the secret begins with `whsec_`), Grafana
-//! `X-Grafana-Alerting-Signature`; all others `Authorization: Bearer` with the secret.
+//! `X-Gitlab-Token` (the secret itself), Twilio `X-Twilio-Signature` (HMAC of the URL and the sorted fields), Standard
+//! Webhooks (any service, if the secret begins with `whsec_`), Grafana `X-Grafana-Alerting-Signature`; all others
+//! `Authorization: Bearer` with the secret.
 
 mod twilio;
 
@@ -16,40 +16,40 @@ use subtle::ConstantTimeEq;
 use crate::work::look;
 use crate::{Call, Source};
 
-/// How old or new the time of a signed request may be, in seconds (Standard Webhooks recommends five minutes).
+/// How far the time of a signed request may be off, in seconds (Standard Webhooks recommends five minutes).
 pub const TOLERANCE: i64 = 5 * 60;
-/// The most signatures of one request that are looked at: while a secret is changed there are two.
+/// The most signatures of one request that are checked: during a change of secret there are two.
 const MAX_SIGNATURES: usize = 20;
-/// Marks secrets of Standard Webhooks.
+/// The prefix of Standard Webhooks secrets.
 pub const STANDARD_PREFIX: &str = "whsec_";
 
 /// A request does not prove that its sender knows the secret. One sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SignatureError {
-    /// No proof came.
+    /// There is no signature or token.
     #[error(
         "the request has no {0}, and this hook has a secret: give the secret to the service too"
     )]
     Missing(&'static str),
-    /// It is of another secret, another body or another address.
-    #[error("the {0} does not fit this hook's secret: give the service the same secret")]
+    /// It was made with another secret, or for another body or URL.
+    #[error("the {0} does not match this hook's secret: give the service the same secret")]
     Wrong(&'static str),
-    /// Too long ago, or in the future.
+    /// Too old, or in the future.
     #[error(
         "the webhook-timestamp is more than {} minutes away from the time here, so this may be a replay",
         TOLERANCE / 60
     )]
     Time,
-    /// Not a key.
+    /// Not a valid key.
     #[error("the secret that begins with {STANDARD_PREFIX} is not base64 of 24 to 64 bytes")]
     Key,
 }
 
-/// Checks the proof that a request of this source carries. `url` is the whole address that the service calls,
-/// `now` the time in seconds since 1970.
+/// Verifies the signature or token of a request from this source. `url` is the full URL that the service calls, `now`
+/// the time in seconds since 1970.
 ///
 /// # Errors
-/// If there is no proof, or it does not fit.
+/// If it is missing or does not match.
 pub fn verify(
     source: Source,
     secret: &str,
@@ -105,10 +105,10 @@ pub fn verify(
     }
 }
 
-/// Checks that a secret can be used.
+/// Checks that a secret is usable.
 ///
 /// # Errors
-/// If it begins like a key of Standard Webhooks and is none.
+/// If it has the prefix of a Standard Webhooks key but is not one.
 pub fn check_secret(secret: &str) -> Result<(), SignatureError> {
     if secret.starts_with(STANDARD_PREFIX) {
         standard_key(secret)?;
@@ -141,7 +141,7 @@ const fn fits(fits: bool, name: &'static str) -> Result<(), SignatureError> {
     }
 }
 
-/// Compares in a time that does not depend on where they differ.
+/// Compares in constant time.
 fn same(given: &str, secret: &str) -> bool {
     given.as_bytes().ct_eq(secret.as_bytes()).into()
 }
@@ -174,7 +174,7 @@ fn standard(secret: &str, call: &Call<'_>, now: i64) -> Result<(), SignatureErro
     }
     let parts = [id.as_bytes(), b".", time.as_bytes(), b".", call.body];
     let right = sha256(&key, &parts).is_some_and(|mac| {
-        // The body is gone through once, however many signatures come.
+        // The body is hashed once, however many signatures there are.
         signatures.split(' ').take(MAX_SIGNATURES).any(|signature| {
             let given = signature.strip_prefix("v1,");
             let given = given.and_then(|given| STANDARD.decode(given).ok());
@@ -272,7 +272,7 @@ mod tests {
         let both = [(header, timed.as_str()), time];
         assert_eq!(with(&both, body, 1_700_000_100), Ok(()));
         assert_eq!(with(&both, body, 1_700_000_301), Err(SignatureError::Time));
-        // Without its time, or with another one, it is of no use to whoever repeats it.
+        // Without its time, or with another one, it cannot be replayed.
         assert!(with(&both[..1], body, 1_700_000_100).is_err());
         let later = [both[0], ("x-grafana-alerting-timestamp", "1700000400")];
         assert!(with(&later, body, 1_700_000_400).is_err());
@@ -301,7 +301,7 @@ mod tests {
         assert!(bearer("s3").is_err() && bearer("Bearer s4").is_err());
     }
 
-    /// From the test suites of the libraries of Standard Webhooks.
+    /// From the test suites of the Standard Webhooks libraries.
     #[test]
     fn standard_webhooks() {
         let (id, now) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330);

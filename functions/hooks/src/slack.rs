@@ -1,5 +1,5 @@
-//! Slack's incoming webhooks: <https://docs.slack.dev/messaging/formatting-message-text>. Text, blocks and
-//! attachments become plain lines; `channel` and other wishes about where to say it are not followed.
+//! Slack's incoming webhooks: <https://docs.slack.dev/messaging/formatting-message-text>. Text, blocks and attachments
+//! become plain lines; `channel` and other requests for where to post are ignored.
 
 mod mrkdwn;
 
@@ -12,17 +12,17 @@ use crate::text::{MAX_RAW, nick, raw_lines, unescape_html};
 use crate::{Event, Unreadable};
 use mrkdwn::{link, mrkdwn};
 
-/// The most blocks, attachments and elements of each that are looked at.
+/// The most blocks, attachments and elements of each that are processed.
 const MAX_PARTS: usize = 50;
-/// Rich text is followed no further once it is so long, in bytes.
+/// Rich text is processed up to this length, in bytes.
 const MAX_RICH: usize = 64 * 1024;
-/// How deep rich text is followed.
+/// The nesting depth up to which rich text is processed.
 const MAX_DEPTH: usize = 8;
 
-/// The longest name that is written before what it says, in characters.
+/// The longest sender name put in front of a message, in characters.
 const MAX_NAME: usize = 40;
 
-/// Reads a message.
+/// Parses a message.
 pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
     let mut lines = Lines(Vec::new());
     blocks(list(body, "blocks"), &mut lines);
@@ -32,7 +32,7 @@ pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
     for attachment in list(body, "attachments").iter().take(MAX_PARTS) {
         attach(attachment, &mut lines);
     }
-    // Who does not know what is shown where says it twice.
+    // Senders often repeat a text because they do not know which part is displayed.
     let mut said = HashSet::new();
     let mut lines = lines.0;
     lines.retain(|line| said.insert(line.clone()));
@@ -50,7 +50,7 @@ pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
         && let Some(first) = lines.first_mut()
         && name.chars().any(char::is_alphanumeric)
     {
-        // IRC has no nickname for it, but lines may have any letters.
+        // It may not be a valid IRC nickname, but lines may have any letters.
         let name: String = name.chars().take(MAX_NAME).collect();
         *first = format!("{name}: {first}");
     }
@@ -62,7 +62,7 @@ pub(crate) fn read(body: &Value) -> Result<Event, Unreadable> {
     })
 }
 
-/// Lines that were made so far, of which none is blank, and no more than are looked at.
+/// The lines so far, none of them blank, and no more than are used.
 struct Lines(Vec<String>);
 
 impl Lines {
@@ -75,7 +75,7 @@ impl Lines {
     /// Adds the lines of a text without markup.
     fn plain(&mut self, text: &str) {
         if self.0.len() <= MAX_RAW {
-            // Fences say nothing on a line of their own.
+            // Fences on a separate line have no meaning here.
             let lines = raw_lines(text).filter(|line| line != "```");
             lines.for_each(|line| self.push(line));
         }
@@ -87,7 +87,7 @@ impl Lines {
         }
     }
 
-    /// Adds one line of several parts.
+    /// Adds one line made of several parts.
     fn joined(&mut self, parts: impl Iterator<Item = String>) {
         let parts: Vec<String> = parts
             .map(|part| part.trim().replace('\n', " "))
@@ -126,13 +126,13 @@ fn blocks(blocks: &[Value], lines: &mut Lines) {
                 }
             }
             "markdown" => lines.plain(&text(block, "text").replace("**", "")),
-            // Headers, and whatever comes with a text.
+            // Headers, and anything else with a text.
             _ => lines.plain(&object(at(block, "text"))),
         }
     }
 }
 
-/// One line with the buttons that lead somewhere.
+/// One line with the buttons that have a link.
 fn buttons(elements: &[Value], lines: &mut Lines) {
     lines.joined(elements.iter().take(MAX_PARTS).filter_map(button));
 }
@@ -142,7 +142,7 @@ fn button(button: &Value) -> Option<String> {
     Some(link(url, &object(at(button, "text"))))
 }
 
-/// Returns the text of a text object (or of a plain string), mrkdwn resolved.
+/// Returns the text of a text object (or of a plain string), with mrkdwn converted.
 fn object(value: &Value) -> String {
     let source = value.as_str().unwrap_or_else(|| text(value, "text"));
     if text(value, "type") == "plain_text" {
@@ -191,7 +191,7 @@ fn attach(attachment: &Value, lines: &mut Lines) {
     }
     lines.mrkdwn(text(attachment, "text"));
     if let Some(line) = lines.0.get_mut(at_text) {
-        // Who says it stands before what is said.
+        // The author precedes the text.
         if !author.is_empty() {
             *line = format!("{author}: {line}");
         }

@@ -6,13 +6,13 @@ use crate::json::{scalar_at, text};
 use crate::text::raw_lines;
 use crate::{Event, Unreadable};
 
-/// The answer to a gateway: nothing to send back (TwiML).
+/// The response to a gateway: nothing to send back (TwiML).
 pub const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>";
 
-/// Pictures that are shown.
+/// The most pictures that are shown.
 const SHOWN_MEDIA: usize = 2;
 
-/// Reads a message.
+/// Parses a message.
 pub(crate) fn read(fields: &Value) -> Result<Event, Unreadable> {
     let from = scalar_at(fields, "From");
     let body = text(fields, "Body");

@@ -1,9 +1,9 @@
 //! Templates of generic hooks: text with placeholders such as `{user.name|upper}`.
 //!
-//! `{path.to.field}` is replaced by the text, number or truth value there; numbers are places in lists
-//! (`{items.0.name}`). Filters follow with `|`: `upper`, `lower`, `first_line`, `count` (of a list, an object or
-//! a text's characters), `json`, `short:N` (at most N characters), `default:TEXT` (if there is nothing). `{{` and
-//! `}}` are braces. A line whose placeholders all come out empty is left out.
+//! `{path.to.field}` is replaced by the text, number or boolean there; numbers are list indices (`{items.0.name}`).
+//! Filters follow with `|`: `upper`, `lower`, `first_line`, `count` (of a list, an object or a text's characters),
+//! `json`, `short:N` (at most N characters), `default:TEXT` (if it is empty). `{{` and `}}` are braces. A line whose
+//! placeholders are all empty is left out.
 
 use std::str::FromStr;
 
@@ -19,10 +19,10 @@ pub const MAX_TEMPLATE: usize = 2_000;
 const MAX_PLACEHOLDERS: usize = 50;
 /// The most filters of one placeholder.
 const MAX_FILTERS: usize = 5;
-/// The longest text that a placeholder is replaced by, in characters.
+/// The longest replacement for a placeholder, in characters.
 const MAX_VALUE: usize = 2_000;
 
-/// A template that was checked.
+/// A valid template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     lines: Vec<Vec<Part>>,
@@ -48,10 +48,10 @@ enum Filter {
 /// An invalid template; one sentence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidTemplate {
-    /// Too much of something.
+    /// A limit is exceeded.
     #[error("the template has more than {0}")]
     TooMuch(String),
-    /// `{` without `}`, or the other way round.
+    /// `{` without `}`, or vice versa.
     #[error(
         "the template has a {0} without its counterpart; write {0}{0} for the character itself"
     )]
@@ -159,7 +159,7 @@ fn filter(text: &str) -> Result<Filter, InvalidTemplate> {
 }
 
 impl Template {
-    /// Puts the fields of a body in.
+    /// Fills in the fields of a body.
     #[must_use]
     pub fn fill(&self, body: &Value) -> Vec<String> {
         let filled = self.lines.iter().filter_map(|parts| {
@@ -208,7 +208,7 @@ fn apply(value: &Value, filters: &[Filter]) -> String {
             Filter::Default(other) if text.is_empty() => other.clone(),
             Filter::Default(_) => text,
         };
-        // Some letters are several in the other case.
+        // Some letters become several in the other case.
         if let Some((end, _)) = text.char_indices().nth(MAX_VALUE) {
             text.truncate(end);
         }
@@ -216,7 +216,7 @@ fn apply(value: &Value, filters: &[Filter]) -> String {
     text
 }
 
-/// Returns a text, number or truth value, no longer than a placeholder may become.
+/// Returns a text, number or boolean, no longer than a placeholder's limit.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.chars().take(MAX_VALUE).collect(),
@@ -224,10 +224,10 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// Writes a value as JSON, until it is as long as a placeholder may become.
+/// Formats a value as JSON, up to a placeholder's limit.
 fn json(value: &Value) -> String {
     let mut out = Short(Vec::new());
-    // The only error is that it is full.
+    // The only possible error is that the limit is reached.
     let _full = serde_json::to_writer(&mut out, value);
     look(out.0.len());
     let text = String::from_utf8_lossy(&out.0);
@@ -235,7 +235,7 @@ fn json(value: &Value) -> String {
     text.chars().take(MAX_VALUE).collect()
 }
 
-/// Takes so many bytes as the longest value may have, and then no more.
+/// Accepts as many bytes as the longest value may have, and no more.
 struct Short(Vec<u8>);
 
 impl std::io::Write for Short {
@@ -243,7 +243,7 @@ impl std::io::Write for Short {
         let room = (4 * MAX_VALUE).saturating_sub(self.0.len());
         let taken = &bytes[..bytes.len().min(room)];
         self.0.extend_from_slice(taken);
-        // None taken is an error for whoever writes all.
+        // Accepting none is an error for `write_all`.
         Ok(taken.len())
     }
 

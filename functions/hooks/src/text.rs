@@ -1,7 +1,7 @@
-//! The one place where text from outside becomes lines that may be shown.
+//! The only place where untrusted text becomes lines that may be shown.
 //!
-//! A line has no control characters (so no line breaks, no CTCP, no formatting), none that are invisible or
-//! turn the direction of writing, no mention of everybody unless that is allowed, and a bounded length.
+//! A line has no control characters (so no line breaks, no CTCP, no formatting), no invisible ones or ones that change
+//! the text direction, no mention of everyone unless that is allowed, and a limited length.
 
 mod entities;
 mod join;
@@ -15,12 +15,12 @@ pub use nick::nick;
 pub const MAX_LINES: usize = 4;
 /// The longest line, in bytes.
 pub const MAX_LINE: usize = 1_000;
-/// The most raw lines that are looked at.
+/// The most raw lines that are processed.
 pub(crate) const MAX_RAW: usize = 200;
-/// The most characters of a raw line that are looked at.
+/// The most characters of a raw line that are processed.
 pub(crate) const MAX_RAW_LINE: usize = 20_000;
 
-/// Words that mention everybody somewhere.
+/// Words that mention everyone on some platform.
 const EVERYBODY: [&str; 7] = [
     "channel",
     "here",
@@ -31,8 +31,8 @@ const EVERYBODY: [&str; 7] = [
     "group",
 ];
 
-/// Makes lines that may be shown of lines from outside: at most [`MAX_LINES`], each at most [`MAX_LINE`] bytes,
-/// none empty. A raw line with line breaks becomes several; if there are too many, short ones are put together.
+/// Creates lines that may be shown from untrusted lines: at most [`MAX_LINES`], each at most [`MAX_LINE`] bytes, none
+/// empty. A raw line with line breaks becomes several; if there are too many, short ones are joined.
 #[must_use]
 pub fn say(raw: &[String], may_mention_everybody: bool) -> Vec<String> {
     let pieces = raw.iter().flat_map(|line| line.split(['\n', '\r']));
@@ -46,11 +46,11 @@ pub fn say(raw: &[String], may_mention_everybody: bool) -> Vec<String> {
     join::fit(lines, pieces.next().is_some())
 }
 
-/// Returns the lines of a text that are looked at: so many, and so much of each.
+/// Returns the lines of a text that are processed: a limited number, each of limited length.
 pub(crate) fn raw_lines(text: &str) -> impl Iterator<Item = String> {
     let lines = text.split(['\n', '\r']).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty());
-    // One more shows that there is more.
+    // One more line reveals that there is more.
     lines.take(MAX_RAW + 1).map(|line| {
         let line: String = line.chars().take(MAX_RAW_LINE).collect();
         look(line.len());
@@ -58,8 +58,8 @@ pub(crate) fn raw_lines(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns the first line that is not blank, cut to so many characters, with `...` if anything is missing, as
-/// github-services has it.
+/// Returns the first line that is not blank, cut to this many characters, with `...` if anything is missing, like
+/// github-services.
 pub(crate) fn summary(text: &str, most: usize) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or("");
@@ -72,8 +72,8 @@ pub(crate) fn summary(text: &str, most: usize) -> String {
     short
 }
 
-/// Returns the [`summary`] of a comment as people see it: without what programs hide in it for each other (HTML comments),
-/// and beginning after what is quoted and after lines of nothing but signs, unless that is all there is.
+/// Returns the [`summary`] of a comment as people see it: without hidden HTML comments, and beginning after quotations
+/// and lines without words, unless there is nothing else.
 pub(crate) fn remark(text: &str, most: usize) -> String {
     let (mut rest, mut least) = (text.trim_start(), "");
     loop {
@@ -107,14 +107,14 @@ fn harmless(raw: &str, may_mention_everybody: bool) -> String {
     cut(&line, MAX_LINE)
 }
 
-/// Drops what cannot be seen and puts single spaces for whatever is blank.
+/// Removes invisible characters and replaces any whitespace by single spaces.
 fn visible(raw: &str) -> String {
     let mut line = String::with_capacity(raw.len().min(MAX_LINE));
     let mut previous = ' ';
     let mut characters = raw.chars().take(MAX_RAW_LINE).peekable();
     while let Some(c) = characters.next() {
         look(1);
-        // A colour or the like of a terminal: all of it, not only the escape.
+        // A terminal's escape sequence: all of it, not only the escape character.
         if c == '\u{9b}' || (c == '\u{1b}' && characters.next_if_eq(&'[').is_some()) {
             while characters.next_if(|c| matches!(c, '0'..='?')).is_some() {
                 look(1);
@@ -127,7 +127,7 @@ fn visible(raw: &str) -> String {
         } else {
             c
         };
-        // Joiners belong into emoji and into words of some scripts, and nowhere else.
+        // Joiners belong in emoji and in words of some scripts, and nowhere else.
         let joins = matches!(c, '\u{200c}' | '\u{200d}')
             && !previous.is_ascii()
             && characters
@@ -143,8 +143,8 @@ fn visible(raw: &str) -> String {
     line
 }
 
-/// Control characters (Unicode category Cc), and those of category Cf and others that show nothing or change
-/// the order of what is shown.
+/// Control characters (Unicode category Cc), and those of category Cf and others that are invisible or change the text
+/// order.
 const fn is_unseen(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -154,8 +154,8 @@ const fn is_unseen(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Puts a blank into `@channel` and the like, so that no client takes it for a mention. (A lookalike of the `@`
-/// would be a hole where fonts lack it.)
+/// Inserts a space into `@channel` and the like, so that no client takes it for a mention. (A lookalike of `@` would be
+/// missing in some fonts.)
 fn without_everybody(line: &str) -> String {
     if !line.contains('@') {
         return line.to_owned();
@@ -171,7 +171,7 @@ fn without_everybody(line: &str) -> String {
             .take(12)
             .flat_map(char::to_lowercase)
             .collect();
-        // In an address, alice@all.example, it is no mention.
+        // In an address like alice@all.example it is not a mention.
         let begins_word = !out.ends_with(|c: char| c.is_alphanumeric());
         let everybody = begins_word && EVERYBODY.contains(&word.as_str());
         out.push_str(if everybody { "@ " } else { "@" });
@@ -181,7 +181,7 @@ fn without_everybody(line: &str) -> String {
     out
 }
 
-/// Some routers cut connections on which they see `DCC SEND`.
+/// Some routers drop connections on which they see `DCC SEND`.
 fn without_dcc(line: &str) -> String {
     let upper = line.to_ascii_uppercase();
     let mut out = String::with_capacity(line.len());
@@ -195,7 +195,7 @@ fn without_dcc(line: &str) -> String {
     out
 }
 
-/// Cuts a text to so many bytes, with an ellipsis if anything is missing.
+/// Cuts a text to this many bytes, with an ellipsis if anything is missing.
 fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -271,7 +271,7 @@ mod tests {
             ("<!-- a\nb --><!----> x\n", "x"),
             ("> quoted\n> more\n\nThe answer\n", "The answer"),
             ("---\r\n<!-- b -->\r\n> q\r\n\r\n👍", "👍"),
-            // All there is.
+            // There is nothing else.
             ("> quoted", "> quoted"),
             ("<!-- x -->\n> quoted\n> more", "> quoted..."),
             ("!", "!"),

@@ -7,11 +7,11 @@ use crate::json::{at, first, scalar_at, text};
 use crate::text::{summary, unescape_html};
 use crate::{Event, Unreadable};
 
-/// Uptime Kuma: `{"heartbeat":{"status":0},"monitor":{"name":…},"msg":…}`; a test has neither of the first two, nor has
-/// what it says of certificates that end soon.
+/// Uptime Kuma: `{"heartbeat":{"status":0},"monitor":{"name":…},"msg":…}`; a test lacks the first two, and so does a
+/// warning about expiring certificates.
 pub(crate) fn kuma(body: &Value) -> Event {
     let message = summary(first(body, &["heartbeat.msg", "msg"]), COMMENT);
-    // What Uptime Kuma fills in where there is no message.
+    // Uptime Kuma's placeholder for a missing message.
     let message = if message == "N/A" {
         String::new()
     } else {
@@ -37,7 +37,7 @@ pub(crate) fn kuma(body: &Value) -> Event {
         _ => ("message", ""),
     };
     let url = match text(body, "monitor.url") {
-        // What Uptime Kuma fills in where there is no address.
+        // Uptime Kuma's placeholder for a missing address.
         "" | "https://" => text(body, "monitor.hostname"),
         url => url,
     };
@@ -49,7 +49,7 @@ pub(crate) fn kuma(body: &Value) -> Event {
     Event::new(kind, join(&["[Uptime Kuma]", name, state, &reason, url]))
 }
 
-/// UptimeRobot, by query, form or JSON: the line is that of Kosmos' bot.
+/// UptimeRobot, by query, form or JSON; the line is the same as that of Kosmos' bot.
 pub(crate) fn robot(fields: &Value) -> Result<Event, Unreadable> {
     let name = unescape_html(text(fields, "monitorFriendlyName"));
     if name.trim().is_empty() {

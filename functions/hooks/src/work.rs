@@ -1,3 +1,3 @@
-//! What tests count: how many bytes or characters of a text from outside are looked at. In programs it is nothing.
+//! For tests: counts how many bytes or characters of untrusted text are processed. It does nothing otherwise.
 
 protocol::counted_work!();

@@ -1,11 +1,11 @@
-//! Whatever comes: nothing panics, and nothing but harmless lines comes out.
+//! Whatever the input: nothing panics, and only harmless lines result.
 
 use hooks::{Call, Filter, MAX_LINE, MAX_LINES, Source, Template, read, say, signature};
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Names that mean something to some source.
+/// Names with a meaning to some source.
 const NAMES: &[&str] = &[
     "action",
     "alerts",

@@ -1,4 +1,4 @@
-//! Every payload that `@octokit/webhooks-examples` has, GitHub's and those of GitHub Enterprise Server.
+//! Every payload of `@octokit/webhooks-examples`, from GitHub and GitHub Enterprise Server.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -84,7 +84,7 @@ fn every_example_is_said_or_knowingly_ignored() {
             said += 1;
         }
     }
-    // What is never said is about GitHub Apps and servers.
+    // Only events about GitHub Apps and servers are never announced.
     let names: Vec<_> = ignored.keys().map(String::as_str).collect();
     let apps = [
         "cache_sync",
@@ -101,7 +101,7 @@ fn every_example_is_said_or_knowingly_ignored() {
     assert!(said > 150 && quiet > 100, "{said} said, {quiet} quiet");
 }
 
-/// The lines of the first example of each kind, and of all pushes, as they are when everything is asked for.
+/// The lines of the first example of each kind, and of all pushes, with every event included.
 #[test]
 fn the_lines_stay_as_they_are() {
     let mut kinds = BTreeMap::new();

@@ -1,8 +1,8 @@
-//! What GitLab, Gitea and Forgejo send.
+//! Payloads of GitLab, Gitea and Forgejo.
 //!
-//! GitLab's are the payloads in Debian's `golang-github-xanzy-go-gitlab-dev`, taken from GitLab's documentation. Nobody
-//! publishes a set for Gitea and Forgejo, nor for GitLab's newer events: `*/events.json` has payloads in the shapes of their
-//! documentation, shortened to what is of interest, with values of our own.
+//! GitLab's are the payloads in Debian's `golang-github-xanzy-go-gitlab-dev`, taken from GitLab's documentation. There
+//! is no published set for Gitea and Forgejo, nor for GitLab's newer events: `*/events.json` has payloads in the form
+//! given by their documentation, shortened to the relevant fields, with made-up values.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -13,7 +13,7 @@ use hooks::{Call, Event, MAX_LINES, Source, read, say};
 use http::HeaderMap;
 use serde_json::Value;
 
-/// Of the package; `SUBSPACE_GITLAB_EXAMPLES` names another folder.
+/// The package's folder; `SUBSPACE_GITLAB_EXAMPLES` overrides it.
 const GITLAB: &str = "/usr/share/gocode/src/github.com/xanzy/go-gitlab/testdata";
 
 fn folder() -> PathBuf {
@@ -36,7 +36,7 @@ fn event(source: Source, name: &str, body: &Value) -> Event {
     read(source, &call, None).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The payloads of a folder of the package, by the names of their files.
+/// The payloads in a folder of the package, by file name.
 fn published(what: &str) -> BTreeMap<String, Value> {
     let root = std::env::var_os("SUBSPACE_GITLAB_EXAMPLES");
     let root = root.map_or_else(|| PathBuf::from(GITLAB), PathBuf::from);
@@ -54,7 +54,7 @@ fn published(what: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Our own: the name of the event, as the header has it, and after a blank what tells it from others.
+/// Our own payloads: the name of the event, as in the header, and a distinguishing word after a blank.
 fn own(service: &str) -> BTreeMap<String, Value> {
     let file = folder().join(service).join("events.json");
     let all: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
@@ -68,7 +68,7 @@ fn own(service: &str) -> BTreeMap<String, Value> {
     events.iter().map(whole).collect()
 }
 
-/// Compares what is said with `lines.txt`, and gives the events that are never said.
+/// Compares the lines with `lines.txt`, and returns the events that are never announced.
 fn check(source: Source, service: &str, all: &BTreeMap<String, Value>) -> Vec<String> {
     let (mut ignored, mut shown, mut holes) = (Vec::new(), String::new(), Vec::new());
     for (name, body) in all {

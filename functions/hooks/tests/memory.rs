@@ -1,4 +1,4 @@
-//! How much memory a body takes while it is read: bounded, and in proportion to what came.
+//! How much memory a body takes while it is parsed: limited, and in proportion to its size.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -13,7 +13,7 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 const MIB: usize = 1024 * 1024;
 
-/// Reads a body; returns how many bytes were allocated in all.
+/// Parses a body; returns how many bytes were allocated in total.
 fn allocated(source: Source, kind: &'static str, body: &[u8]) -> usize {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static(kind));
@@ -86,7 +86,7 @@ fn memory_is_bounded_and_grows_with_the_body() {
             }
         }
     }
-    // The largest bodies: what is kept, and what it took to get there (copies, lists that doubled).
+    // The largest bodies: the result, and the overhead of creating it (copies, lists that doubled).
     for source in [Source::GitHub, Source::Slack, Source::Json, Source::Sms] {
         let most = source.max_body();
         for item in [r#"{"":0},"#, "0,", "&amp;", "\n"] {
@@ -100,7 +100,7 @@ fn memory_is_bounded_and_grows_with_the_body() {
             }
         }
     }
-    // What is packed is never unpacked beyond the bound.
+    // Compressed bodies are never decompressed beyond the limit.
     let bomb = {
         use std::io::Write;
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

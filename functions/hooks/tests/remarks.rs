@@ -1,4 +1,4 @@
-//! Comments are shown from where they say something, whichever forge sends them.
+//! Comments are shown from their first meaningful line, whichever forge sends them.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 

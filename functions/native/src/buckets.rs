@@ -1,4 +1,4 @@
-//! Buckets that accounts have of their own.
+//! Accounts' own buckets.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use storage_s3::{
 
 use crate::NativeHost;
 
-/// HTTP clients, made when they are needed and kept. Clones share them.
+/// HTTP clients, created on demand and kept. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
     public: Arc<OnceLock<SharedHttpClient>>,
@@ -19,7 +19,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Returns the client for a bucket; `anywhere` lets it lead into private networks, and over plain HTTP.
+    /// Returns the client for a bucket; `anywhere` permits private networks, and plain HTTP.
     fn client(&self, settings: &S3Settings, anywhere: bool) -> Result<SharedHttpClient, String> {
         if anywhere {
             let kept = if settings.is_plain() {

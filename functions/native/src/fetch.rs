@@ -1,4 +1,4 @@
-//! Requests to other servers over rustls, with a guard against addresses of private networks.
+//! Requests to other servers over rustls, guarding against addresses in private networks.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -10,17 +10,17 @@ use http::{Request, Response};
 use protocol::Gathered;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// How long it may take to reach another server.
+/// How long connecting to another server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends requests; connections are kept and used again. Clones share them.
+/// Sends requests over pooled connections. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fetcher {
     any_address: bool,
     clients: Arc<Clients>,
 }
 
-/// One for addresses that users give, one for the operator's; made when they are needed.
+/// One client for addresses that users enter, one for the operator's; created on demand.
 #[derive(Debug, Default)]
 struct Clients {
     public: OnceLock<Result<reqwest::Client, String>>,
@@ -44,7 +44,7 @@ impl Fetcher {
         let uri = request.uri();
         let host = uri.host().unwrap_or_default().to_owned();
         if public {
-            // Addresses that are written out are not resolved, so the resolver does not see them.
+            // Literal addresses are not resolved, so the resolver does not see them.
             let bare = host.trim_start_matches('[').trim_end_matches(']');
             let forbidden = bare
                 .parse::<IpAddr>()
@@ -119,7 +119,7 @@ async fn exchange(
     Ok(response)
 }
 
-/// Resolves names, and gives public addresses only, so that what was checked is what is connected to.
+/// Resolves names to public addresses only, so that the connection goes to the checked address.
 struct PublicOnly;
 
 /// A name has no public address.

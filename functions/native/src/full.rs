@@ -1,4 +1,4 @@
-//! A full disk is reported to the operator: in the log, at most once a minute, and as a number.
+//! Reports a full disk to the operator: in the log, at most once a minute, and as a metric.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use functions_core::{Body, DiskFull};
 use http::Response;
 
-/// The log says it at most this often.
+/// The shortest time between two log lines about it.
 const APART: Duration = Duration::from_secs(60);
 
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
@@ -19,7 +19,7 @@ pub fn full_disk_answers() -> u64 {
     ANSWERS.load(Ordering::Relaxed)
 }
 
-/// Looks at an answer.
+/// Checks a response.
 pub(crate) fn note(response: &Response<Body>) {
     if response.extensions().get::<DiskFull>().is_none() {
         return;
@@ -30,7 +30,7 @@ pub(crate) fn note(response: &Response<Body>) {
         *said = Some(Instant::now());
         tracing::error!(
             refused,
-            "the disk of the storage is full: what people and connectors send is refused with 507 until there is room"
+            "the disk of the storage is full: requests that store something are refused with 507 until there is space"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Clock, randomness and waiting of this machine, and its requests to other servers.
+//! Clock, randomness and waiting on this machine, and requests to other servers.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,21 +14,21 @@ use protocol::Timestamp;
 use crate::buckets::Clients;
 use crate::fetch::Fetcher;
 
-/// Jobs at once ([`Host::work`]): each may take a processor and some 30 MiB for a while.
+/// The most concurrent jobs ([`Host::work`]): each may take a processor and some 30 MiB for a while.
 const WORKING: u32 = 4;
 
-/// How long a job may wait for its turn, and then take; what is read within its bounds takes less than a second.
+/// How long a job may wait for its turn, and then take; parsing within the limits takes less than a second.
 const WORK_LIMIT: Duration = Duration::from_secs(20);
-/// A job that has no end keeps others from its place for so long.
+/// How long a job that does not end keeps its place from others.
 const GIVEN_UP: Duration = Duration::from_secs(10 * 60);
 
 static WORKERS: LazyLock<Workshop> = LazyLock::new(|| {
     Workshop::new("foreign-events", WORKING, WORK_LIMIT).giving_up_after(GIVEN_UP)
 });
-/// A sender can cause a line by each event.
+/// A sender could cause a line with each event.
 static STOPPED: Seldom = Seldom::new();
 
-/// The machine itself. Waiting and fetching need a tokio runtime.
+/// This machine. Waiting and fetching need a tokio runtime.
 #[derive(Clone, Debug, Default)]
 pub struct NativeHost {
     fetcher: Fetcher,
@@ -37,7 +37,7 @@ pub struct NativeHost {
 }
 
 impl NativeHost {
-    /// Makes a host; `any_address` lets addresses that users give lead into private networks too.
+    /// Creates a host; `any_address` lets addresses that users enter lead to private networks as well.
     #[must_use]
     pub fn new(any_address: bool) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl NativeHost {
         }
     }
 
-    /// Whether addresses that users give may lead into private networks.
+    /// Whether addresses that users enter may lead to private networks.
     pub(crate) fn reaches_any_address(&self) -> bool {
         self.any_address
     }
@@ -110,7 +110,7 @@ impl storage_adapter::Host for NativeHost {
     }
 
     /// # Panics
-    /// If the operating system has no randomness: nothing that is secret could be made then.
+    /// If the operating system has no randomness: no secrets could be created then.
     fn random(&self, bytes: &mut [u8]) {
         #[allow(
             clippy::expect_used,
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    /// The runtime has one thread: were a job done there, nothing could let it go on.
+    /// The runtime has one thread: if a job ran there, nothing could release it.
     #[tokio::test(flavor = "current_thread")]
     async fn jobs_are_done_beside_the_runtime_and_few_at_once() {
         let (begun, mut begins) = mpsc::unbounded_channel();
@@ -178,7 +178,7 @@ mod tests {
         }
         assert_eq!(host.work(|| ()).await, Err(Unfinished::Busy));
         tokio::time::sleep(GIVEN_UP).await;
-        // A job that ends is quicker than any limit, which a clock that leaps is not.
+        // A job that ends is faster than any limit, unlike a clock that jumps.
         tokio::time::resume();
         assert_eq!(host.work(|| 7).await, Ok(7));
         drop(endless);

@@ -1,5 +1,4 @@
-//! The functions served natively: hyper around [`functions_core`], with the limits that a server on the
-//! open network needs.
+//! Serves the functions natively: hyper around [`functions_core`], with the limits that a public server needs.
 
 mod buckets;
 mod fetch;

@@ -52,7 +52,7 @@ async fn run(given: Given<ProgramOptions>) -> anyhow::Result<()> {
     }
     .within(program::raise_descriptors()?);
     serve_with(listener, functions, limits, stop).await?;
-    // A sweep may stop anywhere.
+    // A sweep may be interrupted anywhere.
     sweeping.abort();
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn open(options: &ProgramOptions) -> anyhow::Result<NativeStore> {
     }
 }
 
-/// Without an origin it is where the server listens.
+/// Without an origin it is the listen address.
 fn variables(options: &ProgramOptions, address: SocketAddr) -> anyhow::Result<Variables> {
     let mut functions = options.functions.clone();
     functions

@@ -1,4 +1,4 @@
-//! Running the periodic maintenance.
+//! Runs the periodic maintenance.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,8 +11,8 @@ use storage_adapter::ObjectStore;
 /// The mean time between two rounds, in milliseconds; each wait is between half of it and one and a half.
 const INTERVAL: u64 = 60 * 60 * 1000;
 
-/// Maintains everything ([`Functions::maintain`]) about once an hour, until `shutdown` comes true. What fails
-/// is tried again in the next round; the log says so once.
+/// Does all maintenance ([`Functions::maintain`]) about once an hour, until `shutdown` becomes true. What fails is
+/// retried in the next round; the log reports it once.
 pub async fn maintain<S: ObjectStore, H: Host>(
     functions: Arc<Functions<S, H>>,
     shutdown: impl Future<Output = ()>,
@@ -56,21 +56,21 @@ async fn round<S: ObjectStore, H: Host>(
     }
     if done.tidied > 0 {
         let uploads = done.tidied;
-        tracing::info!(uploads, "removed uploads that were begun and left");
+        tracing::info!(uploads, "removed abandoned uploads");
     }
     if done.gave_way.versions > 0 {
         let (versions, bytes) = (done.gave_way.versions, done.gave_way.bytes);
         tracing::warn!(
             versions,
             bytes,
-            "the disk of the storage is full: the oldest of what was overwritten and deleted gave way"
+            "the disk of the storage is full: the oldest overwritten and deleted versions were removed to free space"
         );
     }
     if done.given_up > 0 {
         let tasks = done.given_up;
         tracing::warn!(
             tasks,
-            "tasks that waited too long for their connectors were given up"
+            "gave up tasks that waited too long for their connectors"
         );
     }
     for (what, error) in &done.failed {
@@ -78,7 +78,7 @@ async fn round<S: ObjectStore, H: Host>(
             tracing::warn!(
                 what,
                 error,
-                "could not be maintained; it is tried again every hour"
+                "maintenance failed; retrying every hour"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator can set for the program `subspace-functions`.
+//! The operator's settings for the program `subspace-functions`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Passing requests to the functions.
+//! Passes requests to the functions.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -17,12 +17,12 @@ use tokio::sync::Semaphore;
 
 use crate::timed::TimedBody;
 
-/// Passwords hashed at once: each takes 19 MiB and a processor.
+/// The most passwords hashed concurrently: each takes 19 MiB and a processor.
 const HASHING: usize = 4;
 static STOPPED: Seldom = Seldom::new();
 static HASHERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(HASHING));
 
-/// Serves the functions until `shutdown` comes true, then finishes what runs.
+/// Serves the functions until `shutdown` becomes true, then finishes running requests.
 ///
 /// # Errors
 /// If the listener fails permanently.
@@ -48,7 +48,7 @@ pub async fn serve_with<S: ObjectStore, H: Host>(
     http_server::serve(listener, answer, limits, shutdown).await
 }
 
-/// Answers one request of [`functions_core::is_ours`]; its body must not come slower than the limits.
+/// Handles one request of [`functions_core::is_ours`]; its body must not arrive slower than the limits.
 pub async fn handle_timed<S: ObjectStore, H: Host>(
     functions: Arc<Functions<S, H>>,
     request: Request<Lingering<Incoming>>,
@@ -66,8 +66,8 @@ pub async fn handle_timed<S: ObjectStore, H: Host>(
     }
 }
 
-/// Returns where a request comes from: the other end of the connection, or who the proxy there says it
-/// is. Entries before the last one may be the client's own invention.
+/// Returns a request's client address: the peer of the connection, or the one that the proxy there names. Entries
+/// before the last one may be forged by the client.
 fn client(headers: &HeaderMap, peer: SocketAddr, behind_proxy: bool) -> ClientAddress {
     let last = headers.get_all("x-forwarded-for").iter().next_back();
     let forwarded = last
@@ -77,10 +77,9 @@ fn client(headers: &HeaderMap, peer: SocketAddr, behind_proxy: bool) -> ClientAd
     ClientAddress::from(forwarded.unwrap_or_else(|| peer.ip()))
 }
 
-/// Answers one request, however long its body takes.
+/// Handles one request, however long its body takes.
 ///
-/// Requests that hash a password run on a thread of their own, a few at once, so that they do not hold
-/// up the others.
+/// Requests that hash a password run on separate threads, a few at once, so that they do not hold up the others.
 pub async fn handle<S, H, B>(
     functions: Arc<Functions<S, H>>,
     request: Request<B>,
@@ -111,9 +110,9 @@ where
     if !is_blocking(request.method(), request.uri().path()) {
         return functions.handle(request, client).await;
     }
-    // Somebody who sends slowly must not keep others from one of the few places.
+    // A slow sender must not occupy one of the few places.
     let request = functions.receive(request).await;
-    // The semaphore is never closed; without a permit the request is merely handled here.
+    // The semaphore is never closed; without a permit the request would merely be handled here.
     let permit = HASHERS.acquire().await;
     let runtime = tokio::runtime::Handle::current();
     let running = tokio::task::spawn_blocking(move || {
@@ -139,7 +138,7 @@ mod tests {
     use super::*;
     use crate::{NativeHost, NativeStore};
 
-    /// Each connection has room for one, also while it is idle, and each request is moved there and back.
+    /// Each connection reserves space for one, even while it is idle, and each request is moved there and back.
     #[test]
     fn the_answer_to_a_request_is_small_until_it_is_begun() {
         let folder = tempfile::tempdir().unwrap();

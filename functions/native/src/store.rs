@@ -1,4 +1,4 @@
-//! The stores that a native host can be given: a folder of files, or a bucket.
+//! The stores of a native host: a folder of files, or a bucket.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub enum StoreOpenError {
 }
 
 impl NativeStore {
-    /// Opens a bucket and tries out what its server can do.
+    /// Opens a bucket and tests what its server supports.
     ///
     /// # Errors
     /// One sentence: the server refuses, cannot be reached, or needs `single-writer`.
@@ -56,8 +56,8 @@ impl NativeStore {
     }
 }
 
-/// What a bucket does is in a box each time: it is large, and whoever reads a folder would have it moved along with every
-/// request.
+/// A bucket's futures are boxed: they are large, and would otherwise be moved along with every request even for a
+/// folder.
 impl ObjectStore for NativeStore {
     async fn get(&self, key: &str, options: GetOptions) -> Result<Object, StoreError> {
         match self {

@@ -9,18 +9,18 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The least that is taken of a sender who takes longer than the time of a small body, in bytes a second.
+/// The lowest accepted rate of a sender who takes longer than the time allowed for a small body, in bytes per second.
 const LEAST_RATE: u64 = 2 * 1024;
 
-/// A body with a limit on the time between two pieces, and on the time that its sender is waited for in all. Time in which
-/// nobody asks for the next piece is not the sender's.
+/// A body with a limit on the time between two pieces, and on the total time spent waiting for its sender. Time in
+/// which nobody reads does not count against the sender.
 pub(crate) struct TimedBody<B> {
     inner: Pin<Box<B>>,
     patience: Duration,
-    /// How long a body may be waited for whose bytes are few.
+    /// How long a small body may be waited for.
     whole: Duration,
     waited: Duration,
-    /// Since when the next piece is waited for.
+    /// Since when the next piece has been awaited.
     since: Option<Instant>,
     received: u64,
     timer: Pin<Box<Sleep>>,
@@ -55,7 +55,7 @@ impl<B> TimedBody<B> {
         }
     }
 
-    /// Begins to wait for the next piece.
+    /// Starts waiting for the next piece.
     fn begin(&mut self) {
         let now = Instant::now();
         self.since = Some(now);

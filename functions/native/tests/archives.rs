@@ -1,4 +1,4 @@
-//! Archives on an external remoteStorage server: armadietto, stopped, emptied of tokens, written to by others.
+//! Archives on an external remoteStorage server: armadietto, which is stopped, loses its tokens, and has other writers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking and says why")]
 
@@ -75,7 +75,7 @@ async fn a_storage_is_tried_before_it_is_used() {
     // The probe left nothing behind.
     let listing = w.away.read(&token, "chat-messages/").unwrap();
     assert_eq!(listing["items"], json!({}));
-    // The account's own client reads there too.
+    // The account's own client can read there too.
     let (status, own) = w.api("GET", "archive/token", &Value::Null).await;
     assert_eq!((status, &own["token"]), (StatusCode::OK, &json!(token)));
 
@@ -121,7 +121,7 @@ async fn archives_are_written_there_linked_and_once() {
         (&meta["first"], &meta["last"]),
         (&json!("2026/01/10"), &json!("2026/01/12"))
     );
-    // Nothing of alice's is here, and bob's is.
+    // None of alice's messages are here, but bob's are.
     let functions = &w.server.functions;
     for (account, status) in [("alice", 404), ("bob", 200)] {
         let name = account.parse().unwrap();
@@ -134,7 +134,7 @@ async fn archives_are_written_there_linked_and_once() {
         let answer = w.http.get(url).bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status(), status, "{account}");
     }
-    // Home again: from now on, and only what comes now.
+    // Back here: from now on, and only new messages.
     w.api("DELETE", "archive", &Value::Null).await;
     assert_eq!(
         w.send(&[message("alice", "5", 12, 5)]).await,
@@ -150,7 +150,7 @@ async fn others_who_write_there_lose_nothing() {
     assert_eq!(w.connect(&token).await.0, 200);
     w.away
         .write(&token, &format!("{CHANNEL}/2026/01/09"), "no archive");
-    // Four senders, each with messages of its own and one that all have.
+    // Four senders, each with its own messages and one that all have.
     let send = |n: u32| {
         let w = &w;
         async move {
@@ -161,14 +161,14 @@ async fn others_who_write_there_lose_nothing() {
             }
         }
     };
-    // And somebody else's program, which follows the same rules.
+    // And another program, which follows the same rules.
     let foreign = async {
         let url = format!("{}/{CHANNEL}/2026/01/10", w.root());
         let mut written = 0;
         while written < 5 {
             let answer = w.http.get(&url).bearer_auth(&token).send().await.unwrap();
             let tag = answer.headers().get("etag").cloned();
-            // That server writes in place: in the middle of it there is nothing, or half a document.
+            // That server writes in place: meanwhile a document is missing, or truncated.
             let (Some(tag), Ok(mut document)) = (tag, answer.json::<Value>().await) else {
                 tokio::task::yield_now().await;
                 continue;
@@ -194,7 +194,7 @@ async fn others_who_write_there_lose_nothing() {
     let unique: BTreeSet<&String> = found.iter().collect();
     assert_eq!(found.len(), unique.len(), "none twice: {found:?}");
     assert_eq!(unique.len(), 4 * 5 + 1 + 5, "none lost: {found:?}");
-    // What is no archive is kept beside.
+    // A document that is not an archive is kept alongside.
     w.send_until_stored(&[message("alice", "beside", 9, 1)])
         .await;
     assert_eq!(w.ids(&token, "2026/01/09"), ["beside"]);
@@ -261,7 +261,7 @@ async fn after_the_token_was_revoked_the_user_renews_it() {
             .ends_with("/oauth/alice")
     );
     assert!(state["since"].as_str().unwrap() > state["connected"].as_str().unwrap());
-    // It is not tried again and again.
+    // It is not retried immediately.
     assert!(
         w.send(std::slice::from_ref(&mine)).await["waiting"][0]["retry_after"]
             .as_u64()

@@ -1,4 +1,4 @@
-//! Archives on an external server, and everything that goes wrong on the way to it.
+//! Archives on an external server, and everything that can fail on the way there.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking and says why")]
 
@@ -16,7 +16,7 @@ async fn connected() -> (World, String) {
     let token = w.away.authorise(SCOPE);
     let (status, view) = w.connect(&token).await;
     assert_eq!(status, 200, "{view}");
-    // All requests lead through the proxy.
+    // All requests go through the proxy.
     assert_eq!(view["root"], w.root());
     assert!(w.proxy.seen().len() > 5, "{:?}", w.proxy.seen());
     (w, token)
@@ -50,7 +50,7 @@ async fn one_fault_at_any_request_loses_and_doubles_nothing() {
         Fault::Answer(503, After::Unsaid),
         Fault::Answer(403, After::Unsaid),
     ] {
-        // The requests of a message that begins a day: reads, listings, and three writes.
+        // The requests for a message that starts a day: reads, listings, and three writes.
         for at in 0.. {
             day += 1;
             let (mut count, fault) = (0, fault.clone());
@@ -58,7 +58,7 @@ async fn one_fault_at_any_request_loses_and_doubles_nothing() {
                 count += 1;
                 (count == at + 1).then(|| fault.clone())
             });
-            // One fault is no reason to wait.
+            // A single fault is no reason to wait.
             let new = message("alice", &format!("m{day}"), day, 0);
             let receipt = w.send(&[new]).await;
             assert_eq!(
@@ -104,7 +104,7 @@ async fn at_random_every_accepted_message_is_there_once_and_in_order() {
         let mut tries = 0;
         loop {
             let receipt = w.send(&events).await;
-            // Whatever there is about alice's, bob's is stored.
+            // Whatever happens to alice's, bob's is stored.
             let Some(waiting) = receipt.get("waiting") else {
                 assert_eq!(receipt, json!({"stored": 2, "elsewhere": ["alice"]}));
                 break;
@@ -132,7 +132,7 @@ async fn at_random_every_accepted_message_is_there_once_and_in_order() {
     }
 }
 
-/// The user is told what the connector is told.
+/// The user sees the same as the connector.
 fn check_told(told: &Value, waiting: &Value) {
     let reason = waiting["reason"].as_str().unwrap();
     let state = match reason {
@@ -164,7 +164,7 @@ async fn a_server_that_says_when_is_asked_then_and_not_before() {
         let reason = told["reason"].as_str().unwrap();
         assert!(reason.contains("answered with status 429"), "{reason}");
         w.proxy.well();
-        // The machine's clock goes on too, by less than ten seconds.
+        // The machine's clock advances too, by less than ten seconds.
         w.server.advance(20);
         let receipt = w.send(std::slice::from_ref(&new)).await;
         assert_eq!(receipt["stored"], 0, "{receipt}");
@@ -213,7 +213,7 @@ async fn nobody_waits_for_a_server_that_does_not_answer() {
     w.proxy.script(|_| Some(Fault::Hold));
     let both = [message("alice", "1", 1, 0), message("bob", "1", 1, 0)];
     let others = async {
-        // bob's of the same batch, and of another one.
+        // bob's messages in the same batch, and in another one.
         tokio::time::timeout(LIMIT, async {
             while of_bob(&w, "2026/01/01").await != ["1"] || w.proxy.seen().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;

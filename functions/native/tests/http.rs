@@ -1,4 +1,4 @@
-//! What only the native server does: giving up slow senders, and stopping. What every host does is in
+//! What is specific to the native server: giving up slow senders, and stopping. Everything that every host does is in
 //! the package `functions-suite`.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
@@ -95,7 +95,7 @@ async fn what_the_head_decides_is_not_kept_waiting_by_the_body() {
             }
         };
         let mut answer = [0; 12];
-        // Sooner than any time that a body has.
+        // Sooner than any time limit of a body.
         let soon = Duration::from_secs(10);
         tokio::select! {
             () = dripping => {}
@@ -157,7 +157,7 @@ async fn connectors_are_refused_by_the_head_alone() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 13];
     let reading = stream.read_exact(&mut answer);
-    // Sooner than any time that a body has.
+    // Sooner than any time limit of a body.
     let soon = Duration::from_secs(10);
     tokio::time::timeout(soon, reading).await.unwrap().unwrap();
     assert_eq!(&answer, b"HTTP/1.1 401 ");
@@ -178,7 +178,7 @@ async fn stopping_finishes_what_runs() {
     tokio::time::timeout(LIMIT, read).await.unwrap().unwrap();
     assert!(go_on.starts_with(b"HTTP/1.1 100 Continue"));
     let ended = server.stop();
-    // The port closes at once, the upload still comes to its end.
+    // The port closes at once, but the upload still completes.
     tokio::time::timeout(LIMIT, async {
         while TcpStream::connect(server.address).await.is_ok() {
             tokio::task::yield_now().await;
@@ -206,7 +206,7 @@ async fn slow_senders_do_not_keep_others_from_signing_in() {
         stream.write_all(head).await.unwrap();
         slow.push(stream);
     }
-    // Their heads have been read once a later request on a connection of its own is answered.
+    // Their heads have been read once a later request on another connection gets its response.
     let client = client();
     let body = json!({"name": "alice", "password": PASSWORD});
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! The sweep runs by itself and removes what is due, nothing else; time is the test's.
+//! The sweep runs automatically and removes only what is due; the test controls the time.
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Time passes when somebody sleeps; every sleep is announced, and goes on when the test says so.
+/// Time passes only in sleeps; every sleep is announced, and ends when the test permits.
 struct TestHost {
     millis: AtomicI64,
     count: AtomicU64,
@@ -102,7 +102,7 @@ async fn only_what_is_due_is_swept() {
     let (millis, go_on) = slept.recv().await.unwrap();
     assert!((30 * 60_000..=90 * 60_000).contains(&millis), "{millis}");
     go_on.send(()).unwrap();
-    // The next sleep begins when the round is over.
+    // The next sleep starts when the round is over.
     let (_, go_on) = slept.recv().await.unwrap();
     assert_eq!(bytes().await, 4, "nothing is due yet");
     host.millis.fetch_add(DAY, Ordering::SeqCst);

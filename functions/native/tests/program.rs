@@ -1,4 +1,4 @@
-//! The program with the variables of every host.
+//! The program with the variables common to all hosts.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use storage_adapter::{BodyError, ObjectStore, PutMode};
 use storage_fs::FsStore;
 
-/// The program in a folder of its own, with no variables but these.
+/// The program in a separate folder, with only these variables.
 fn program(folder: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subspace-functions"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SUBSPACE_")) {

@@ -1,4 +1,5 @@
-//! A webhook over HTTP/1.1: from its making to the connector's outbox, as a service and a connector see it.
+//! A webhook over HTTP/1.1, from its creation to the connector's outbox, from the service's and the connector's point
+//! of view.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -81,7 +82,7 @@ async fn a_signed_delivery_waits_in_the_outbox_and_gets_its_outcome() {
     assert_eq!(shown["deliveries"][0]["outcome"], "delivered");
     assert_eq!(shown["deliveries"][1]["outcome"], "refused");
     assert!(shown["secret"].is_null() && shown["url"].is_null());
-    // Whoever opens the address learns what it is, and nothing else.
+    // Opening the address in a browser reveals what it is, and nothing else.
     let about = client().get(url).send().await.unwrap();
     assert_eq!(about.status(), 200);
     assert!(about.text().await.unwrap().contains("webhook"));

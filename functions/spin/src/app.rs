@@ -18,13 +18,13 @@ use crate::host::WasiHost;
 use crate::http_client::WasiHttp;
 use crate::{origin_form, variables};
 
-/// Where it is kept which conditions the server decides, so that not every instance has to try.
+/// The record of which conditions the server supports, so that not every instance has to test them.
 const TRIED: &str = ".subspace/conditions";
 /// The longest such record, in bytes.
 const MAX_TRIED: usize = 1024;
 
 thread_local! {
-    /// Absent until a first request has succeeded to make it.
+    /// Absent until a first request has created it.
     static INSTANCE: RefCell<Option<Rc<App>>> = const { RefCell::new(None) };
 }
 
@@ -35,15 +35,15 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Returns this instance's, made if it is the first request.
+    /// Returns this instance's app, created by its first request.
     ///
     /// # Errors
-    /// One sentence: what is configured wrongly, or that the bucket cannot be used.
+    /// One sentence: what is misconfigured, or that the bucket cannot be used.
     pub(crate) async fn get() -> Result<Rc<Self>, String> {
         if let Some(app) = INSTANCE.with_borrow(Clone::clone) {
             return Ok(app);
         }
-        // Requests that come meanwhile make their own: one must not wait for another here.
+        // Concurrent first requests create their own: one must not wait for another here.
         let made = Self::make().await?;
         Ok(INSTANCE.with_borrow_mut(|instance| Rc::clone(instance.get_or_insert(made))))
     }
@@ -52,7 +52,7 @@ impl App {
         let set = variables::read().await;
         let get = |name: &str| set.get(name).cloned();
         let mut variables = Variables::read(&get).map_err(|error| error.to_string())?;
-        // An instance may live for one request only.
+        // An instance may live for a single request.
         variables.config.shared_counters = true;
         let settings = S3Settings::from_variables(|name| get(name));
         let settings = settings.map_err(|error| error.to_string())?;
@@ -62,7 +62,7 @@ impl App {
         let store = open(&settings, Arc::clone(&host)).await?;
         let mut keeping = storage_adapter::Options::default();
         keeping.keep_millis = variables.keep_millis();
-        // The runtime of components cannot let one request wake another one.
+        // In the component runtime one request cannot wake another.
         keeping.waiting = Waiting::Polling;
         let storage = Storage::with_options(Arc::new(store), host, keeping);
         Ok(Rc::new(Self {
@@ -71,14 +71,14 @@ impl App {
         }))
     }
 
-    /// Answers a request that belongs to the functions.
+    /// Handles a request that belongs to the functions.
     pub(crate) async fn answer(&self, request: SpinRequest) -> Response<Body> {
         let client = client(request.headers(), self.behind_proxy);
         self.functions.handle(origin_form(request), client).await
     }
 }
 
-/// Returns who sends a request: what a proxy says, if there is one, else what Spin says.
+/// Returns a request's client address: the one that a proxy names, if there is one, else Spin's.
 fn client(headers: &HeaderMap, behind_proxy: bool) -> ClientAddress {
     let last = |name: &str| {
         let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
@@ -92,13 +92,13 @@ fn client(headers: &HeaderMap, behind_proxy: bool) -> ClientAddress {
         .map_or(ClientAddress::UNKNOWN, |address| address.ip().into())
 }
 
-/// Opens the bucket. What its server can do is tried out once, by the first instance of all.
+/// Opens the bucket. What its server supports is tested once, by the very first instance.
 async fn open(settings: &S3Settings, host: Arc<WasiHost>) -> Result<S3Store<WasiHost>, String> {
     let http = SharedHttpClient::new(WasiHttp);
     let limits = Limits::default();
     let place = settings.describe();
     if settings.single_writer() {
-        // Locks in one instance know nothing of another instance's.
+        // Locks of one instance are unknown to the others.
         return Err(
             "SUBSPACE_S3_SINGLE_WRITER is set, but here several instances write at once; choose a \
              server with conditional writes"
@@ -124,13 +124,13 @@ async fn open(settings: &S3Settings, host: Arc<WasiHost>) -> Result<S3Store<Wasi
     if let Commits::Server(conditions) = store.commits() {
         let record = Bytes::from(record(&place, conditions.parts));
         let body: ByteStream = Box::pin(futures_util::stream::iter([Ok(record)]));
-        // If it fails, the next instance tries out everything again.
+        // If this fails, the next instance tests everything again.
         let _written = store.put(TRIED, body, PutMode::Overwrite).await;
     }
     Ok(store)
 }
 
-/// Names the place, since a bucket may be copied to another server.
+/// Includes the location, since a bucket may be copied to another server.
 fn record(place: &str, parts: bool) -> String {
     format!(
         "{place}\nconditions {}\n",

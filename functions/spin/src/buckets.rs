@@ -1,5 +1,5 @@
-//! Buckets that accounts have of their own. Names are resolved by the runtime, which decides what may be reached
-//! (`allowed_outbound_hosts`); addresses that are written out are judged here.
+//! Accounts' own buckets. Names are resolved by the runtime, which decides what may be reached
+//! (`allowed_outbound_hosts`); literal addresses are checked here.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use storage_s3::{Conditions, Limits, S3Settings, S3Store, SharedHttpClient};
 
 use crate::http_client::WasiHttp;
 
-/// Opens a bucket; see [`functions_core::Host::open_bucket`]. `any_network` lets it lead anywhere.
+/// Opens a bucket; see [`functions_core::Host::open_bucket`]. `any_network` permits any address.
 pub(crate) async fn open<H: Host>(
     host: H,
     any_network: bool,

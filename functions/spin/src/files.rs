@@ -12,7 +12,7 @@ const FOLDER: &str = "/client";
 
 const NOT_BUILT: &str = "The web client is not here. Run `cargo xtask client` before `spin up`.\n";
 
-/// Answers a request for a file.
+/// Serves a file.
 pub(crate) fn answer<B>(request: &Request<B>) -> Response<Body> {
     let response = match Wanted::by(request) {
         Ok(wanted) => match read(wanted.name(), wanted.takes_gzip()) {

@@ -1,4 +1,4 @@
-//! Clock, randomness, waiting and requests to other servers, as WASI has them.
+//! Clock, randomness, waiting and requests to other servers in WASI.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -13,10 +13,10 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use protocol::{Gathered, Timestamp};
 
-/// What is around the component.
+/// The component's environment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WasiHost {
-    /// Whether addresses that users give may lead into private networks, as far as the runtime lets them.
+    /// Whether addresses that users enter may lead to private networks, as far as the runtime permits.
     pub(crate) any_network: bool,
 }
 
@@ -30,7 +30,7 @@ impl storage_adapter::Host for WasiHost {
     }
 
     /// # Panics
-    /// If the runtime has no randomness: nothing that is secret could be made then.
+    /// If the runtime has no randomness: no secrets could be created then.
     fn random(&self, bytes: &mut [u8]) {
         #[allow(
             clippy::expect_used,
@@ -45,8 +45,8 @@ impl storage_adapter::Host for WasiHost {
 }
 
 impl Host for WasiHost {
-    /// Names are resolved by the runtime, which decides what may be reached (`allowed_outbound_hosts`);
-    /// addresses that are written out are judged here.
+    /// Names are resolved by the runtime, which decides what may be reached (`allowed_outbound_hosts`); literal
+    /// addresses are checked here.
     async fn fetch(
         &self,
         request: Request<Bytes>,

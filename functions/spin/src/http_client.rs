@@ -1,4 +1,4 @@
-//! The AWS SDK's requests, sent by WASI.
+//! Sends the AWS SDK's requests through WASI.
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ use spin_sdk::http::send;
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 
-/// Sends requests; connections are the runtime's business.
+/// Sends requests; the runtime manages connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WasiHttp;
 
@@ -45,7 +45,7 @@ impl HttpConnector for WasiHttp {
     }
 }
 
-/// Returns whether a request was sent at all: only then it may have been carried out.
+/// Converts an error; distinguishes whether the request was sent at all, since only then it may have been carried out.
 fn refused(error: ErrorCode) -> ConnectorError {
     match error {
         ErrorCode::ConnectionTimeout | ErrorCode::HttpResponseTimeout => {
@@ -58,8 +58,8 @@ fn refused(error: ErrorCode) -> ConnectorError {
     }
 }
 
-/// The body of an answer. The SDK wants bodies that threads can share; here is only one thread, and
-/// nobody ever waits for the lock.
+/// A response body. The SDK requires bodies that can be shared between threads; here there is only one thread, so the
+/// lock is never contended.
 struct Answer(Mutex<IncomingResponseBody>);
 
 impl Answer {

@@ -1,8 +1,7 @@
 //! The functions and the web client as one WASI component, for Spin and for wasmtime.
 //!
-//! A component has no state of its own: everything is in a bucket ([`storage_s3`]). An instance may answer
-//! many requests, at once too, or only one; what it makes at its first request (configuration, store) it
-//! keeps for the others.
+//! A component is stateless: everything is in a bucket ([`storage_s3`]). An instance may serve many requests, even
+//! concurrently, or only one; what it creates at its first request (configuration, store) it keeps for the others.
 #![cfg(target_arch = "wasm32")]
 
 mod app;
@@ -20,7 +19,7 @@ use spin_sdk::http_service;
 
 use crate::app::App;
 
-/// Answers one request.
+/// Handles one request.
 #[http_service]
 async fn handle(request: SpinRequest) -> impl IntoResponse {
     if !is_ours(request.uri().path()) {
@@ -34,7 +33,7 @@ async fn handle(request: SpinRequest) -> impl IntoResponse {
     response
 }
 
-/// Sends the length of the body, which WASI does not do. Responses to HEAD have it already.
+/// Sets the length of the body, which WASI does not do. Responses to HEAD have it already.
 fn announce_length(response: &mut Response<Body>) {
     let bodiless = matches!(
         response.status(),
@@ -46,7 +45,7 @@ fn announce_length(response: &mut Response<Body>) {
     }
 }
 
-/// Forgets the scheme and host that WASI puts before a path, since HTTP/1.1 servers have none there.
+/// Removes the scheme and host that WASI puts before a path, since HTTP/1.1 servers have none there.
 fn origin_form<B>(mut request: Request<B>) -> Request<B> {
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map(http::Uri::from).unwrap_or_default();

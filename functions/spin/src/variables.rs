@@ -1,7 +1,7 @@
 //! Configuration: the process environment, then the variables of the Spin application.
 //!
-//! Spin's own variables are behind the feature `spin-variables`, since only Spin offers that interface; without
-//! it the component imports WASI alone, and runs in wasmtime.
+//! Spin's own variables are behind the feature `spin-variables`, since only Spin has that interface; without it the
+//! component imports only WASI, and runs in wasmtime.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use functions_core::Options;
 use options::Options as _;
 use storage_s3::S3Options;
 
-/// Reads what is configured; the result has the value of each variable that is set.
+/// Reads the configuration; the result contains each variable that is set.
 pub(crate) async fn read() -> HashMap<String, String> {
     let bucket = S3Options::NAMES.iter();
     let bucket = bucket.map(|name| format!("{}{name}", S3Options::SECTION));

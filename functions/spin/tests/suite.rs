@@ -12,7 +12,7 @@ use common::Component;
 use functions_suite::{Server, Settings, client, header, s3};
 use reqwest::StatusCode;
 
-/// The largest component, in bytes as `gzip -9` makes them.
+/// The largest component, in bytes, compressed by `gzip -9`.
 const MAX_SIZE: usize = 1_500_000;
 
 functions_suite::suite!(start);
@@ -98,7 +98,7 @@ async fn an_instance_keeps_its_configuration_and_what_it_found_out() {
     for _ in 0..20 {
         ask().await;
     }
-    // Whether there is an account yet, each time; nothing else.
+    // Each time only whether there is an account yet; nothing else.
     assert_eq!(taken(), BTreeMap::from([("GET".to_owned(), 20)]));
 }
 

@@ -7,7 +7,7 @@ const [address, password, origin] = process.argv.slice(2);
 const APP = 'https://app.example/notes/';
 const LIMIT_MS = 20_000;
 
-// remotestorage.js leaves the page to authorize; this is the page.
+// remotestorage.js leaves the page to authorize; this stands for the page.
 let left = null;
 const page = {
   url: APP,
@@ -40,7 +40,7 @@ function device() {
   const rs = new RemoteStorage({ cache: true, modules: [] });
   rs.access.claim('notes', 'rw');
   rs.caching.enable('/notes/');
-  // The shortest that it takes.
+  // The shortest interval that it accepts.
   rs.setSyncInterval(2_000);
   rs.on('error', (error) => { rs.lastError = error; });
   return rs;
@@ -127,20 +127,20 @@ for (const name of documents) {
   assert.match((await second.getFile(name, false)).contentType, /^text\/plain/);
 }
 await eventually('binary data arrives', () => text(second, 'binary'));
-// In Node the library gives binary data as text, so the bytes are compared as the server has them.
+// In Node the library returns binary data as text, so the bytes are compared with those on the server.
 const binary = await fetch(`${origin}/storage/alice/notes/binary`, {
   headers: { authorization: `Bearer ${two.token}` },
 });
 assert.deepEqual([...new Uint8Array(await binary.arrayBuffer())], [...bytes]);
 assert.equal(await names(second), 'a b/ binary deep/ emoji😀+.txt plain.txt');
 
-// Back again, and a deletion deep in the tree.
+// In the other direction, with a deletion deep in the tree.
 await second.storeFile('text/plain', 'plain.txt', 'changed by two');
 await second.remove("deep/er/it's #1?.txt");
 await eventually('the change arrives', async () => await text(first, 'plain.txt') === 'changed by two');
 await eventually('the deletion arrives', async () => await names(first) === 'a b/ binary emoji😀+.txt plain.txt');
 
-// Both change the same document: who comes second is told, and gets what the first wrote.
+// Both change the same document: the second one is notified of the conflict, and gets the first one's version.
 await settled(one.rs);
 await settled(two.rs);
 const conflicts = [];
@@ -159,7 +159,7 @@ assert.equal(conflicts[0].newValue, 'one was first');
 await eventually('both agree', async () => await text(second, 'plain.txt') === 'one was first'
   && await text(first, 'plain.txt') === 'one was first');
 
-// A poll that finds nothing new is answered with 304 and the version.
+// A poll without changes gets 304 and the version.
 const listing = await fetch(`${origin}/storage/alice/notes/`, { headers: { authorization: `Bearer ${one.token}` } });
 assert.equal(listing.status, 200);
 const poll = await fetch(`${origin}/storage/alice/notes/`, {
@@ -168,7 +168,7 @@ const poll = await fetch(`${origin}/storage/alice/notes/`, {
 assert.equal(poll.status, 304);
 assert.equal(poll.headers.get('etag'), listing.headers.get('etag'));
 
-// A token that is revoked ends the connection of that device alone.
+// A revoked token ends the connection of that device only.
 const api = (path, init) => fetch(`${origin}/api/${path}`, init);
 const session = await (await api('session', {
   method: 'POST',

@@ -1,8 +1,8 @@
-//! What `SECURITY.md` and `functions/API.md` say of addresses, read from them: the suite tests their words.
+//! What `SECURITY.md` and `functions/API.md` state about addresses, parsed from them: the suite tests these statements.
 
 use reqwest::Method;
 
-/// The page on what the server answers to whom.
+/// The page on which response each caller gets.
 const SECURITY: &str = include_str!("../../../SECURITY.md");
 /// The page on every address.
 const API: &str = include_str!("../../API.md");
@@ -10,11 +10,11 @@ const API: &str = include_str!("../../API.md");
 /// One line of the table of `SECURITY.md`.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    /// What the first cell says, as it is written.
+    /// The first cell, verbatim.
     pub(crate) text: String,
-    /// Addresses and their methods; no method stands for all.
+    /// Addresses with their methods; no method means all.
     addresses: Vec<(Option<Method>, String)>,
-    /// What an answer without a token is.
+    /// The response without a token.
     pub(crate) without: String,
     /// What opens it.
     pub(crate) opens: Opens,
@@ -23,7 +23,7 @@ pub(crate) struct Line {
 /// Which token opens an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Opens {
-    /// None is needed, or the answer tells more to whoever has one.
+    /// None is needed, or the response has more for a caller with one.
     Nothing,
     /// A session.
     Session,
@@ -36,26 +36,26 @@ pub(crate) enum Opens {
 }
 
 impl Line {
-    /// Returns whether an answer without a token is a refusal.
+    /// Returns whether a request without a token is refused.
     pub(crate) fn is_closed(&self) -> bool {
         self.without.starts_with("401")
     }
 
-    /// Returns how well the line fits an address; the best one is meant.
+    /// Returns how well the line matches an address; the best match counts.
     fn fits(&self, method: &Method, path: &str) -> Option<usize> {
         let fit = |(of, pattern): &(Option<Method>, String)| {
             if of.as_ref().is_some_and(|of| of != method) {
                 return None;
             }
             let literal = literals(pattern, path, of.is_none())?;
-            // A line with methods says more than one without.
+            // A line with methods is more specific than one without.
             Some(literal * 2 + usize::from(of.is_some()))
         };
         self.addresses.iter().filter_map(fit).max()
     }
 }
 
-/// Returns how many segments of a path are written out in a pattern that it fits; `…` stands for any more, and so
+/// Returns how many segments of a path are literal in a pattern that matches it; `…` matches any further ones, and so
 /// does the end, if `open`.
 fn literals(pattern: &str, path: &str, open: bool) -> Option<usize> {
     let mut count = 0;
@@ -74,7 +74,7 @@ fn literals(pattern: &str, path: &str, open: bool) -> Option<usize> {
     (open || segments.next().is_none()).then_some(count)
 }
 
-/// Reads the table of the web port.
+/// Parses the table of the web port.
 pub(crate) fn lines() -> Vec<Line> {
     let table = SECURITY.split("\n## Web port").nth(1).unwrap();
     let rows = table.lines().skip_while(|line| !line.starts_with("| ---"));
@@ -102,7 +102,7 @@ pub(crate) fn lines() -> Vec<Line> {
     .collect()
 }
 
-/// Reads every address that is documented, with an example in the place of each name.
+/// Parses every documented address, with an example in place of each name.
 pub(crate) fn documented() -> Vec<(Method, String)> {
     let rows = API.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.filter_map(|row| row.trim_start_matches('|').split('|').next());
@@ -110,7 +110,7 @@ pub(crate) fn documented() -> Vec<(Method, String)> {
     let mut all: Vec<_> = all
         .filter_map(|(method, path)| Some((method?, example(&path))))
         .collect();
-    // What is in the list and described as well is tried once; the order is that of the page.
+    // An address that is both in the list and described is tried once, in the order of the page.
     let mut seen = Vec::new();
     all.retain(|one| {
         let first = !seen.contains(one);
@@ -120,7 +120,7 @@ pub(crate) fn documented() -> Vec<(Method, String)> {
     all
 }
 
-/// Returns the line of the table that is about an address.
+/// Returns the table's line about an address.
 pub(crate) fn line_of<'a>(lines: &'a [Line], method: &Method, path: &str) -> &'a Line {
     let fits = |line: &&Line| line.fits(method, path);
     let best = lines.iter().max_by_key(fits).unwrap();
@@ -131,7 +131,7 @@ pub(crate) fn line_of<'a>(lines: &'a [Line], method: &Method, path: &str) -> &'a
     best
 }
 
-/// Reads what stands between backquotes: `GET`, `POST /there` are two methods of one address.
+/// Parses the text between backquotes: `GET`, `POST /there` are two methods of one address.
 fn addresses(cell: &str) -> Vec<(Option<Method>, String)> {
     let mut found = Vec::new();
     let mut methods: Vec<Method> = Vec::new();
@@ -158,7 +158,7 @@ fn addresses(cell: &str) -> Vec<(Option<Method>, String)> {
     found
 }
 
-/// Puts something into the places that are marked by `<…>` and `…`.
+/// Replaces `<…>` and `…` by examples.
 fn example(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment {
         "<account>" => "alice",

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::{PASSWORD, Server};
 
-/// Time for the whole of it, with installing.
+/// The time limit for all of it, including installation.
 const APPS_LIMIT: Duration = Duration::from_secs(180);
 
 /// Discovery, the consent page, two devices, both directions, a conflict, a deletion, a revoked token.
@@ -42,7 +42,7 @@ async fn run(program: &str, arguments: &[&str], folder: &Path) {
     );
 }
 
-/// Leaves out what node shows of minified sources.
+/// Removes the excerpts of minified sources from node's output.
 fn readable(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let lines = text.lines().filter(|line| line.len() < 400);

@@ -1,9 +1,9 @@
 //! An external remoteStorage server: armadietto, from npm, with the user `alice`.
 //!
-//! It writes in place and reads without a lock: `FileTree.put` truncates and fills first the document, then `.~meta` of every
-//! folder above. Who asks in the middle of that, even for another document of the same folder, may be told that there is no such
-//! document (404), that the folder is empty, or get half a document under its old `ETag`. Its conditional writes exclude each
-//! other by the file `.lock`, so those are decided right.
+//! It writes in place and reads without a lock: `FileTree.put` truncates and then fills first the document, then
+//! `.~meta` of every folder above. A read in the middle of that, even of another document in the same folder, may find
+//! no such document (404), an empty folder, or half a document under its old `ETag`. Its conditional writes exclude
+//! each other through the file `.lock`, so those are correct.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The most that one step may take.
+/// The time limit of one step.
 const LIMIT: Duration = Duration::from_secs(60);
 /// alice's password there.
 pub const PASSWORD: &str = "another good password";
 
-/// A server that can be stopped and started again at the same address; it ends when it is dropped.
+/// A server that can be stopped and restarted at the same address; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Armadietto {
     /// `127.0.0.1:…`
@@ -29,7 +29,7 @@ pub struct Armadietto {
     child: Option<Child>,
 }
 
-/// Keeps its writers out while it is there.
+/// Keeps the server's writers out as long as it exists.
 struct Lock(PathBuf);
 
 impl Drop for Lock {
@@ -73,7 +73,7 @@ impl Armadietto {
         server
     }
 
-    /// Starts it at the address that it had.
+    /// Restarts it at the same address.
     pub fn start_again(&mut self) {
         let Some(package) = package() else {
             panic!(
@@ -101,7 +101,7 @@ impl Armadietto {
         }
     }
 
-    /// Kills it, between two writes: one that is cut off leaves half of a file, and no client can mend that.
+    /// Kills it, between two writes: an interrupted one leaves a truncated file, which no client can repair.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let lock = self.lock();
@@ -111,7 +111,7 @@ impl Armadietto {
         }
     }
 
-    /// Takes the lock that its writers take; nothing if there is no folder yet, or a writer does not come to an end.
+    /// Takes the lock that its writers take; `None` if there is no folder yet, or a writer does not finish.
     fn lock(&self) -> Option<Lock> {
         let path = self.folder.join("storage/al/alice/.lock");
         let begun = Instant::now();
@@ -139,7 +139,7 @@ impl Armadietto {
         format!("http://{}/storage/alice", self.address)
     }
 
-    /// Authorises an app as alice does in a browser: posts the form, and reads the token from the redirect.
+    /// Authorises an app like alice in a browser: posts the form, and extracts the token from the redirect.
     #[must_use]
     pub fn authorise(&self, scope: &str) -> String {
         let form = format!(
@@ -162,7 +162,7 @@ impl Armadietto {
         decode(token)
     }
 
-    /// Takes a token away, as an operator does.
+    /// Removes a token, like an operator.
     pub fn revoke(&self, token: &str) {
         let file = self.folder.join("storage/al/alice/auth.json");
         let mut auth: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
@@ -171,7 +171,8 @@ impl Armadietto {
         fs::write(file, auth.to_string()).unwrap();
     }
 
-    /// Reads a document as JSON, or a folder's listing; nothing if it is not there, or not for this moment: see above.
+    /// Reads a document as JSON, or a folder's listing; `None` if it is missing, perhaps only for this moment: see
+    /// above.
     #[must_use]
     pub fn read(&self, token: &str, path: &str) -> Option<Value> {
         let head =
@@ -184,7 +185,7 @@ impl Armadietto {
         }
     }
 
-    /// Writes a document, whatever is there.
+    /// Writes a document, unconditionally.
     pub fn write(&self, token: &str, path: &str, body: &str) {
         let head = format!(
             "PUT /storage/alice/{path} HTTP/1.1\r\nauthorization: Bearer {token}\r\n\
@@ -224,7 +225,7 @@ impl Armadietto {
     }
 }
 
-/// The program, from wherever in the project this is compiled: tests of other packages include this file.
+/// The program, wherever in the project this is compiled: tests of other packages include this file.
 fn package() -> Option<PathBuf> {
     let program = "functions/suite/armadietto/node_modules/armadietto/bin/armadietto.js";
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -246,7 +247,7 @@ fn unchunked(mut body: &str) -> String {
     out
 }
 
-/// An address on loopback that nobody has, also at the next start.
+/// A free loopback address that is reused after a restart.
 fn free_address() -> String {
     let [port] = free_ports::free_ports().unwrap();
     format!("127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-//! An account's bucket of its own.
+//! An account's own bucket.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{KEY, LIMIT, Server, client, header, now, s3, signed};
 
-/// Documents that are there before the move.
+/// Documents that exist before the move.
 const DOCUMENTS: usize = 30;
 
 fn place(endpoint: &str, secret: &str) -> Value {
@@ -17,7 +17,7 @@ fn place(endpoint: &str, secret: &str) -> Value {
     })
 }
 
-/// What the API says; it must be a success.
+/// The API's response, which must be a success.
 async fn told(server: &Server, method: &str, path: &str, body: Value) -> Value {
     let answer = server.api(method, path, body).await;
     let status = answer.status();
@@ -26,7 +26,7 @@ async fn told(server: &Server, method: &str, path: &str, body: Value) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Moves the account until it is there.
+/// Moves the account to the end.
 async fn moved(server: &Server, to: Value) -> Value {
     told(server, "PUT", "/api/store", to).await;
     let moving = async {
@@ -61,7 +61,7 @@ async fn everything(server: &Server, token: &str) -> BTreeMap<String, (String, S
     all
 }
 
-/// A user cannot send the functions into the network that they are in.
+/// A user cannot make the functions connect to their own private network.
 pub async fn a_bucket_in_a_private_network_is_refused(server: Server) {
     let view = told(&server, "GET", "/api/store", Value::Null).await;
     assert_eq!(view["place"], json!({"kind": "installation"}));
@@ -96,7 +96,7 @@ pub async fn a_bucket_in_a_private_network_is_refused(server: Server) {
     }
 }
 
-/// There and back with every version, and in between the bucket fails, which concerns nobody else.
+/// There and back with every version; in between the bucket fails, which affects nobody else.
 pub async fn an_account_moves_to_a_bucket_of_its_own_and_back(server: Server) {
     let bucket = s3::Server::start(s3::Abilities {
         conditions: true,
@@ -147,7 +147,7 @@ pub async fn an_account_moves_to_a_bucket_of_its_own_and_back(server: Server) {
     assert_eq!(everything(&server, &token).await, all);
 }
 
-/// The account's requests and messages wait, and nobody else's.
+/// Only the account's own requests and messages wait.
 async fn while_it_fails(server: &Server, bucket: &s3::Server, token: &str) {
     let invite = told(server, "POST", "/api/invites", Value::Null).await;
     let bob = json!({"name": "bob", "password": crate::PASSWORD, "invite": invite["token"]});
@@ -180,7 +180,7 @@ async fn while_it_fails(server: &Server, bucket: &s3::Server, token: &str) {
     assert_eq!(messages.len(), 1, "{day}");
 }
 
-/// What a connector is told about a message of each of the two.
+/// The receipt for a message of each of the two.
 async fn said(server: &Server) -> Value {
     let timestamp = "2026-01-10T10:00:00Z"
         .parse::<protocol::Timestamp>()

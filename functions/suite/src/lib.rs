@@ -1,13 +1,13 @@
 //! What every host of the functions must do, over HTTP: one suite for the native server, Spin and Workers.
 //!
-//! A host brings a function that starts it and calls [`suite!`]:
+//! A host provides a function that starts it and calls [`suite!`]:
 //!
 //! ```ignore
 //! async fn start(settings: functions_suite::Settings) -> functions_suite::Server { … }
 //! functions_suite::suite!(start);
 //! ```
 //!
-//! What only shows in one host (how it stops, its timeouts) is tested there.
+//! Behaviour of a single host (how it stops, its timeouts) is tested there.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -55,28 +55,28 @@ pub use uploads::*;
 pub use wire::*;
 pub use writers::*;
 
-/// How long any one thing may take.
+/// The time limit of any single step.
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// The password of every account.
 pub const PASSWORD: &str = "correct horse";
-/// The token that the first account is made with.
+/// The token with which the first account is created.
 pub const SETUP: &str = "the-set-up-token-of-the-suite";
 /// The connector that every host must know.
 pub const CONNECTOR: &str = "irc-1";
 /// Its key.
 pub const KEY: &[u8] = b"connector-key-of-the-tests";
 
-/// What a host is started with.
+/// The settings with which a host is started.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Bytes of the largest document, if not the usual limit.
+    /// The largest document in bytes, if not the default.
     pub max_document_size: Option<u64>,
-    /// Whether the addresses that users give may lead into private networks.
+    /// Whether the addresses that users enter may lead to private networks.
     pub any_network: bool,
 }
 
 impl Settings {
-    /// Returns the variables that configure the functions so.
+    /// Returns the variables that configure the functions accordingly.
     #[must_use]
     pub fn variables(&self, origin: &str) -> Vec<(&'static str, String)> {
         let connectors = json!([{
@@ -101,7 +101,7 @@ impl Settings {
     }
 }
 
-/// A host that is listening, with the account alice.
+/// A listening host, with the account alice.
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
@@ -119,8 +119,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Makes the first account on a host that listens. When this is dropped, so is `host`, which must
-    /// stop everything that was started.
+    /// Creates the first account on a listening host. When this is dropped, so is `host`, which must stop everything
+    /// that was started.
     pub async fn ready(address: SocketAddr, host: impl Send + Sync + 'static) -> Self {
         let origin = format!("http://{address}");
         let account = json!({"name": "alice", "password": PASSWORD, "setup": SETUP});
@@ -138,7 +138,7 @@ impl Server {
         }
     }
 
-    /// Makes a token of an app of alice's.
+    /// Creates an app's token for alice.
     pub async fn token(&self, scopes: &str) -> String {
         let grant = json!({"kind": "app", "client": "suite", "scopes": scopes});
         let made = self.api("POST", "/api/grants", grant).await;
@@ -180,7 +180,7 @@ impl Server {
         request.timeout(LIMIT).send().await.unwrap()
     }
 
-    /// Sends bytes and returns all that comes back until the server closes.
+    /// Sends bytes and returns everything received until the server closes.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
@@ -188,21 +188,21 @@ impl Server {
     }
 }
 
-/// A client; built together with other packages, reqwest wants to be told which cryptography to use.
+/// A client; built together with other packages, reqwest needs an explicit cryptography provider.
 #[must_use]
 pub fn client() -> Client {
     use_ring();
     Client::new()
 }
 
-/// What the clock says.
+/// The current time.
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::from_millis(since.unwrap().as_millis().try_into().unwrap())
 }
 
-/// Makes a request as the connector does, signed with a key at a time.
+/// Creates a request of the connector, signed with a key at a time.
 pub fn signed(
     origin: &str,
     (method, path): (&str, &str),
@@ -217,9 +217,9 @@ pub fn signed(
     request.body(body.to_owned()).timeout(LIMIT)
 }
 
-/// Names the cryptography of clients that are built otherwise than by [`client`].
+/// Sets the cryptography provider for clients that are not built by [`client`].
 pub fn use_ring() {
-    // It is an error only if another test was quicker.
+    // Fails only if another test was faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
@@ -231,7 +231,7 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Returns a header, or nothing.
+/// Returns a header, if present.
 #[must_use]
 pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     let value = response.headers().get(name);
@@ -242,7 +242,7 @@ fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap().to_owned()
 }
 
-/// Makes one test of each part of the suite. `$start` is an async function from [`Settings`] to [`Server`].
+/// Creates one test for each part of the suite. `$start` is an async function from [`Settings`] to [`Server`].
 #[macro_export]
 macro_rules! suite {
     ($start:path) => {

@@ -1,4 +1,4 @@
-//! What the server shows to whoever stands outside: the table of `SECURITY.md`, line by line.
+//! What the server reveals to outsiders: the table in `SECURITY.md`, line by line.
 
 use futures_util::StreamExt;
 use protocol::{CONNECTOR_HEADER, SIGNATURE_HEADER, TIME_HEADER, Timestamp, sign_request};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::addresses::{Line, Opens, documented, line_of, lines};
 use crate::{CONNECTOR, KEY, LIMIT, PASSWORD, Server, client, header, text};
 
-/// A page that has nothing to do with the server.
+/// An unrelated web page.
 const ELSEWHERE: &str = "https://elsewhere.example";
-/// Lines about what other parts answer; they are tested there (`infra/standalone/tests`, `connectors/gateway`).
+/// Lines about other parts' responses; they are tested there (`infra/standalone/tests`, `connectors/gateway`).
 const OF_OTHERS: [&str; 5] = [
     "`/`, `/assets/…`",
     "`/sockethub/`",
@@ -20,7 +20,7 @@ const OF_OTHERS: [&str; 5] = [
     "`/metrics`",
 ];
 
-/// Everybody who may knock.
+/// All kinds of callers.
 struct Visitors {
     nobody: Vec<(&'static str, String)>,
     admin: String,
@@ -53,7 +53,7 @@ impl Visitors {
         }
     }
 
-    /// Those whom an address lets in, and the others. A session that is asked to end is one of its own.
+    /// Those that an address admits, and the others. For a request that ends a session, a separate one is used.
     async fn sorted(
         &self,
         server: &Server,
@@ -67,7 +67,7 @@ impl Visitors {
             self.admin.clone()
         };
         match opens {
-            // This ends all other sessions of whoever asks; they must not be those that ask next.
+            // This ends all other sessions of the caller; they must not be those used next.
             Opens::Session if path == "/api/sessions" => {
                 others.push(("an app", self.app.clone()));
                 (vec![sign_in(server, "bob").await], others)
@@ -117,7 +117,7 @@ async fn session(server: &Server, name: &str, password: &str) -> Response {
     made.json(&account).timeout(LIMIT).send().await.unwrap()
 }
 
-/// A request of a page elsewhere; what may have a body has an empty object.
+/// A request from another page; its body, if it can have one, is an empty object.
 fn request(server: &Server, method: &Method, path: &str) -> RequestBuilder {
     let request = client().request(method.clone(), format!("{}{path}", server.origin));
     let request = request.header(ORIGIN, ELSEWHERE).timeout(LIMIT);
@@ -135,14 +135,14 @@ fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// Pages for people are no other page's business.
+/// Pages for people must not be readable for other pages.
 fn is_page(what: &str) -> bool {
     what.contains("/oauth/authorize/")
         || what.contains("/notifications/confirm/")
         || what.contains("/notifications/unsubscribe/")
 }
 
-/// What every answer of the functions says, whatever its status.
+/// The headers of every response of the functions, whatever its status.
 fn check_headers(what: &str, response: &Response) {
     assert_eq!(
         header(response, "x-content-type-options"),
@@ -150,7 +150,7 @@ fn check_headers(what: &str, response: &Response) {
         "{what}"
     );
     let policy = header(response, "content-security-policy");
-    // Documents may be shown in pages of apps, without rights of any kind.
+    // Documents may be framed by apps' pages, in a sandbox without any permissions.
     let alone = if what.contains("/storage/") {
         "sandbox"
     } else {
@@ -171,8 +171,8 @@ fn check_headers(what: &str, response: &Response) {
     );
 }
 
-/// Every documented address has a line in the table, and does what the line says for every kind of token; no line
-/// is about nothing.
+/// Every documented address has a line in the table, and behaves as the line states for every kind of token; every line
+/// is about an address.
 pub async fn every_address_opens_to_whom_the_table_says(server: Server) {
     let lines = lines();
     let visitors = Visitors::of(&server).await;
@@ -237,7 +237,7 @@ pub async fn every_address_opens_to_whom_the_table_says(server: Server) {
     }
 }
 
-/// What is open says so to an empty request: it asks for what it needs, or finds nothing.
+/// An open address responds to an empty request by naming what is missing, or finds nothing.
 fn check_open(line: &Line, what: &str, status: StatusCode) {
     assert_ne!(status, StatusCode::UNAUTHORIZED, "{what}: {}", line.without);
     assert!(!status.is_server_error(), "{what}: {status}");
@@ -257,7 +257,7 @@ fn check_open(line: &Line, what: &str, status: StatusCode) {
     }
 }
 
-/// A page elsewhere may ask first, and is told of the method.
+/// Another page may send a preflight, and is told the method.
 async fn check_preflight(server: &Server, method: &Method, path: &str) {
     if is_page(path) {
         return;
@@ -275,7 +275,7 @@ async fn check_preflight(server: &Server, method: &Method, path: &str) {
     assert_eq!(header(&answer, "access-control-allow-credentials"), "");
 }
 
-/// A method that nothing knows is refused, whoever asks.
+/// An unknown method is refused, whoever sends it.
 async fn check_wrong_method(server: &Server, path: &str) {
     let wrong = Method::from_bytes(b"PROPFIND").unwrap();
     let answer = authorized(server, &wrong, path, &server.session);
@@ -290,7 +290,7 @@ async fn check_wrong_method(server: &Server, path: &str) {
     }
 }
 
-/// Signatures are of one connector, request and time.
+/// A signature is valid for one connector, request and time.
 pub async fn signatures_that_do_not_fit_are_refused(server: Server) {
     let now = crate::now().millis();
     let path = "/connector/assignments";
@@ -395,7 +395,7 @@ pub async fn types_sizes_and_hosts_that_do_not_fit(server: Server) {
     assert!(!answer.contains("https://elsewhere.example"), "{answer}");
 }
 
-/// Passwords, tokens and hooks: who guesses waits, and is told for how long.
+/// Passwords, tokens and hooks: guessing is slowed down, and the response contains the wait.
 pub async fn whoever_guesses_is_slowed_down(server: Server) {
     sign_up(&server, "bob").await;
     let mut statuses = Vec::new();
@@ -411,7 +411,7 @@ pub async fn whoever_guesses_is_slowed_down(server: Server) {
         wait.parse::<u64>().is_ok_and(|seconds| seconds > 0) || statuses[7] == 401,
         "{wait}"
     );
-    // Nobody else is kept out.
+    // Others are not affected.
     assert_eq!(
         session(&server, "alice", PASSWORD).await.status(),
         StatusCode::CREATED

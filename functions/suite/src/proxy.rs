@@ -1,6 +1,6 @@
-//! A proxy between the functions and an external server, on which requests and answers get lost.
+//! A proxy between the functions and an external server that loses requests and responses.
 //!
-//! It forwards the `Host` of a request, so servers that make addresses of it name the proxy. One request a connection.
+//! It forwards the `Host` of a request, so servers that build URLs from it name the proxy. One request per connection.
 
 use std::io::{Error, Result};
 use std::sync::{Arc, Mutex};
@@ -18,35 +18,35 @@ const MAX_HEAD: usize = 64 * 1024;
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is not handed on, and answered with this status.
+    /// It is not forwarded, and gets this status.
     Answer(u16, After),
-    /// The connection is closed before it is handed on.
+    /// The connection is closed before it is forwarded.
     Cut,
-    /// It is handed on, and the connection closed instead of an answer.
+    /// It is forwarded, and the connection closed instead of a response.
     Lose,
-    /// It is handed on, and the connection closed in the middle of the answer.
+    /// It is forwarded, and the connection closed in the middle of the response.
     Break,
-    /// It is handed on after a while.
+    /// It is forwarded after a while.
     Delay(Duration),
-    /// It is handed on when [`Proxy::release`] says so.
+    /// It is forwarded when [`Proxy::release`] is called.
     Hold,
 }
 
-/// What an answer says about when to ask again.
+/// The `Retry-After` of a response.
 #[derive(Clone, Copy, Debug)]
 pub enum After {
-    /// Nothing.
+    /// None.
     Unsaid,
-    /// In so many seconds.
+    /// In seconds.
     Seconds(u16),
     /// The same as a date.
     Date(u16),
 }
 
-/// Decides by a line as `GET /path`.
+/// Decides by a line like `GET /path`.
 type Script = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
 struct Shared {
@@ -56,7 +56,7 @@ struct Shared {
     held: watch::Sender<bool>,
 }
 
-/// It ends when it is dropped.
+/// The proxy; it ends when it is dropped.
 pub struct Proxy {
     /// `127.0.0.1:…`
     pub address: String,
@@ -93,7 +93,7 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&serving);
                 connections.spawn(async move {
-                    // Whoever asked sees that the connection is closed.
+                    // The client sees that the connection is closed.
                     let _closed = tokio::time::timeout(LIMIT, serve(stream, &shared)).await;
                 });
                 while connections.try_join_next().is_some() {}
@@ -106,19 +106,19 @@ impl Proxy {
         }
     }
 
-    /// Decides from now on what becomes of requests, and forgets those that were seen.
+    /// Sets the fate of requests from now on, and clears the recorded ones.
     pub fn script(&self, script: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
         let _begins = self.shared.held.send_replace(true);
         *self.shared.script.lock().unwrap() = Box::new(script);
         self.shared.seen.lock().unwrap().clear();
     }
 
-    /// All goes well from now on.
+    /// No faults from now on.
     pub fn well(&self) {
         self.script(|_| None);
     }
 
-    /// Lets those go on that are held.
+    /// Forwards the requests that are held.
     pub fn release(&self) {
         let _was = self.shared.held.send_replace(false);
     }
@@ -130,7 +130,7 @@ impl Proxy {
     }
 }
 
-/// Lets about one request of six go wrong in one of all ways; who is asked for how long to wait says both forms.
+/// Makes about one request in six fail, in one of all ways; `Retry-After` is sent in both forms.
 pub fn at_random(mut random: Random) -> impl FnMut(&str) -> Option<Fault> + Send {
     move |asked| {
         let seconds = u16::try_from(1 + random.below(5)).unwrap();
@@ -140,7 +140,7 @@ pub fn at_random(mut random: Random) -> impl FnMut(&str) -> Option<Fault> + Send
             2 => Fault::Answer(503, After::Unsaid),
             3 => Fault::Answer(507, After::Unsaid),
             4 => Fault::Answer(401, After::Unsaid),
-            // As of a server that writes in place.
+            // Like a server that writes in place.
             5 if asked.starts_with("GET ") => Fault::Answer(404, After::Unsaid),
             6 => Fault::Cut,
             7 => Fault::Lose,
@@ -151,7 +151,7 @@ pub fn at_random(mut random: Random) -> impl FnMut(&str) -> Option<Fault> + Send
     }
 }
 
-/// An answer without a body.
+/// A response without a body.
 fn answer(status: u16, after: After) -> String {
     let now = crate::now();
     let after = match after {
@@ -200,7 +200,7 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> Result<()> {
         Some(Fault::Break) => {
             let head = head_of(&answer).unwrap_or(answer.len());
             let body = answer.len() - head;
-            // In the middle of the head, if that is all.
+            // In the middle of the head, if there is nothing else.
             answer.truncate(if body > 1 { head + body / 2 } else { head / 2 });
         }
         _ => {}
@@ -215,7 +215,7 @@ fn head_of(bytes: &[u8]) -> Option<usize> {
     Some(end + 4)
 }
 
-/// Reads a request of known length; asks for the connection to be closed after it.
+/// Reads a request of known length; requests that the connection is closed after it.
 async fn read_request(client: &mut TcpStream) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let head = loop {

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Random(pub u64);
 
 impl Random {
-    /// One that follows from the variable `SEED`, else from the clock; prints the seed.
+    /// A generator seeded by the variable `SEED`, else by the clock; prints the seed.
     #[must_use]
     #[allow(
         clippy::print_stdout,

@@ -1,11 +1,11 @@
-//! What people and connectors do.
+//! Scenarios of users and connectors.
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{KEY, LIMIT, PASSWORD, SETUP, Server, client, header, now, signed, text};
 
-/// Sends a request as the connector does.
+/// Sends a request signed by the connector.
 async fn as_connector(
     server: &Server,
     method: &str,
@@ -17,7 +17,7 @@ async fn as_connector(
     request.send().await.unwrap()
 }
 
-/// Sign-up by invite, discovery, a connection, a ticket, a message of a connector, the archive.
+/// Sign-up by invite, discovery, a connection, a ticket, a connector's message, the archive.
 pub async fn an_account_from_set_up_to_archive(server: Server) {
     let about = client().get(format!("{}/api", server.origin)).send().await;
     let about: Value = about.unwrap().json().await.unwrap();
@@ -100,7 +100,7 @@ pub async fn an_account_from_set_up_to_archive(server: Server) {
     assert_eq!(known["channels"], json!(["#lobby"]), "{known}");
 }
 
-/// Nobody gets in with what is wrong or was taken back.
+/// Wrong or revoked credentials admit nobody.
 pub async fn wrong_passwords_and_revoked_sessions(server: Server) {
     let client = client();
     let sign_in = |password: &'static str| {

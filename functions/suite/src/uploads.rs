@@ -1,4 +1,4 @@
-//! Bodies: pieces, lengths, limits, what breaks off.
+//! Bodies: pieces, lengths, limits, interruptions.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, StatusCode};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::{LIMIT, Server, client, header, read_to_end};
 
-/// Bytes of a document that needs several parts.
+/// The size of a document that needs several parts.
 const LARGE: usize = 20 << 20;
 
 fn pieces(pieces: Vec<String>) -> Body {
@@ -16,7 +16,7 @@ fn pieces(pieces: Vec<String>) -> Body {
     tokio::spawn(async move {
         for piece in pieces {
             if sender.write_all(piece.as_bytes()).await.is_err() {
-                // The server has answered already.
+                // The server has already responded.
                 return;
             }
         }
@@ -24,7 +24,7 @@ fn pieces(pieces: Vec<String>) -> Body {
     Body::wrap_stream(tokio_util::io::ReaderStream::new(body))
 }
 
-/// A body may come in pieces, without a length.
+/// A body may arrive in pieces, without a length.
 pub async fn chunked_uploads_of_unknown_length(server: Server) {
     let token = server.token("notes:rw").await;
     let expected: String = (0..100).map(|n| format!("piece {n};")).collect();
@@ -69,7 +69,7 @@ pub async fn bodies_over_the_limit_are_refused_announced_or_not(server: Server) 
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
 }
 
-/// What did not arrive completely was never there.
+/// What did not arrive completely is not stored.
 pub async fn an_upload_that_breaks_off_stores_nothing(server: Server) {
     let token = server.token("notes:rw").await;
     let head = format!(
@@ -86,7 +86,7 @@ pub async fn an_upload_that_breaks_off_stores_nothing(server: Server) {
     assert_eq!(root.json::<Value>().await.unwrap()["items"], json!({}));
 }
 
-/// Many megabytes come back as they went, a range of them too.
+/// Many megabytes come back unchanged, and so does a range of them.
 pub async fn large_documents_stream_both_ways(server: Server) {
     let token = server.token("notes:rw").await;
     let bytes: Vec<u8> = (0..LARGE as u32 / 4).flat_map(u32::to_le_bytes).collect();

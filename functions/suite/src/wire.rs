@@ -1,4 +1,4 @@
-//! Requests as bytes, and headers.
+//! Requests at the byte level, and headers.
 
 use reqwest::header::{CONTENT_LENGTH, ORIGIN};
 use reqwest::{Method, StatusCode};
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::{Server, client, header, read_to_end};
 
-/// Paths that lead elsewhere lead nowhere.
+/// Paths that try to escape lead nowhere.
 pub async fn bad_paths_on_the_wire(server: Server) {
     let token = server.token("*:rw").await;
     for (target, statuses) in [
@@ -17,7 +17,7 @@ pub async fn bad_paths_on_the_wire(server: Server) {
         ("/storage/alice/notes/%zz", &["400", "404"]),
         ("/storage/alice/notes/\0", &["400", "404"]),
         ("/storage/../../etc/passwd", &["400", "404"]),
-        // To a name that no account can have the token does not belong, as to any other.
+        // An impossible account name is refused like any other that the token does not belong to.
         ("/storage/%2e%2e/notes/x", &["403"]),
     ] {
         let request = format!(
@@ -39,7 +39,7 @@ pub async fn bad_paths_on_the_wire(server: Server) {
     );
 }
 
-/// ETags name bytes, so the bytes stay what they are.
+/// ETags identify bytes, so the bytes stay unchanged.
 pub async fn nothing_is_ever_compressed(server: Server) {
     let token = server.token("notes:rw").await;
     server.put(&token, "/notes/a", "x".repeat(10_000)).await;
@@ -55,7 +55,7 @@ pub async fn nothing_is_ever_compressed(server: Server) {
     }
 }
 
-/// Requests one behind the other, without waiting.
+/// Pipelined requests.
 pub async fn one_connection_serves_many_requests(server: Server) {
     let token = server.token("notes:rw").await;
     server.put(&token, "/notes/a", "hello").await;
@@ -80,7 +80,7 @@ pub async fn one_connection_serves_many_requests(server: Server) {
     assert_eq!(answers.filter(|answer| answer.contains("hello")).count(), 2);
 }
 
-/// Browsers on any page may use it, and get to see errors as well.
+/// Browsers may use it from any page, and can read errors as well.
 pub async fn every_origin_may_ask(server: Server) {
     let origin = "https://app.example";
     let path = server.storage("/notes/a");

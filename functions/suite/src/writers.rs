@@ -12,10 +12,10 @@ use crate::{LIMIT, Server, client, header};
 
 /// Documents in one folder.
 const MANY: usize = 1010;
-/// How many write at once.
+/// Concurrent writers.
 const WRITERS: usize = 10;
 
-/// Sends a request, again when the server asks to come back, and returns how it ended.
+/// Sends a request, again when the server asks to retry, and returns the final status.
 async fn sent(request: RequestBuilder) -> StatusCode {
     loop {
         let response = request.try_clone().unwrap().send().await.unwrap();
@@ -27,7 +27,7 @@ async fn sent(request: RequestBuilder) -> StatusCode {
     }
 }
 
-/// Conditions are decided once.
+/// Conditions are decided exactly once.
 pub async fn of_writers_with_one_condition_exactly_one_wins(server: Server) {
     let token = server.token("notes:rw").await;
     let client = client();
@@ -65,8 +65,8 @@ pub async fn of_writers_with_one_condition_exactly_one_wins(server: Server) {
     }
 }
 
-/// Nobody who writes another document of the module is refused, and nothing is lost. Where instances
-/// contend, somebody may be asked to come back.
+/// Writers of other documents in the same module are not refused, and nothing is lost. Where instances contend, a
+/// client may be asked to retry.
 pub async fn writers_of_one_module_at_once(server: Server) {
     let token = server.token("notes:rw").await;
     let client = client();
@@ -95,7 +95,7 @@ pub async fn writers_of_one_module_at_once(server: Server) {
     }
 }
 
-/// A listing is whole, and the folder above has its version.
+/// A listing is complete, and the folder above has its version.
 pub async fn a_folder_of_more_than_a_thousand_documents(server: Server) {
     let server = Arc::new(server);
     let token = Arc::new(server.token("notes:rw").await);

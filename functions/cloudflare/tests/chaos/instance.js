@@ -1,9 +1,9 @@
-// The Worker with the functions, over a bucket that fails on demand: what is asked for happens or not, and ends in
-// an error. GET /chaos/faults/SEED begins with that, GET /chaos/faults/off ends it, GET /chaos/reads tells how
-// often the configuration was read; each isolate for itself.
+// The Worker with the functions, over a bucket that fails on demand: a request is carried out or not, and ends in an
+// error. GET /chaos/faults/SEED starts that, GET /chaos/faults/off stops it, GET /chaos/reads returns how often the
+// configuration was read; each isolate has its own state.
 import Functions from "../../build/index.js";
 
-// Chances in percent of the requests to R2.
+// Probabilities of faults in requests to R2, in percent.
 const REFUSED = 3;
 const LOST_REPLY = 3;
 const TOO_MANY = 1;
@@ -46,7 +46,7 @@ function faulty(bucket) {
   });
 }
 
-// Requests that were answered, and how often one of the variables was read.
+// Requests handled so far, and how often one of the variables was read.
 let requests = 0;
 let reads = 0;
 

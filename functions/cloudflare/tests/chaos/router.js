@@ -1,4 +1,4 @@
-// Hands a request to the instance that it names: workerd opens one port, and each Worker is an isolate of its own.
+// Passes a request to the instance that it names: workerd opens one port, and each Worker is a separate isolate.
 export default {
   fetch(request, env) {
     const instance = request.headers.get("x-instance") === "1" ? env.SECOND : env.FIRST;

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How long a start may take: wrangler is slow on a busy machine.
+/// How long starting may take: wrangler is slow on a busy machine.
 const START: Duration = Duration::from_secs(120);
 
-/// The settings of the Worker with the functions.
+/// The configuration of the Worker with the functions.
 pub const FUNCTIONS: &str = "wrangler.toml";
-/// Those of the Worker that tests the bucket.
+/// The configuration of the Worker that tests the bucket.
 pub const CONTRACT: &str = "storage-adapter/r2/contract/wrangler.toml";
 
 /// The project's folder.
@@ -32,7 +32,7 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap().to_path_buf()
 }
 
-/// Makes a wrangler command that asks nobody and tells nobody anything, with all it keeps in `home`.
+/// Creates a wrangler command without prompts and telemetry, with all its state in `home`.
 pub fn wrangler(home: &Path) -> Command {
     let root = root();
     let program = root.join("node_modules/.bin/wrangler");
@@ -55,7 +55,7 @@ pub fn wrangler(home: &Path) -> Command {
         );
     }
     let mut command = Command::new(program);
-    // Whoever runs the tests may have an account there and settings of their own.
+    // The developer who runs the tests may have an account there and personal settings.
     for (name, _) in std::env::vars() {
         if ["SUBSPACE_", "CLOUDFLARE_", "CF_", "WRANGLER_", "MINIFLARE_"]
             .iter()
@@ -81,7 +81,7 @@ pub fn wrangler(home: &Path) -> Command {
     command
 }
 
-/// An address on loopback that nobody else has.
+/// A free address on loopback.
 pub fn free_address() -> SocketAddr {
     let [port] = free_ports::free_ports().unwrap();
     (Ipv4Addr::LOCALHOST, port).into()
@@ -95,7 +95,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the Worker of these settings, with flags of `wrangler dev`; its bucket is empty.
+    /// Starts the Worker of this configuration, with flags of `wrangler dev`; its bucket is empty.
     pub fn start(
         settings: &str,
         address: SocketAddr,
@@ -151,12 +151,12 @@ impl Worker {
         worker
     }
 
-    /// What wrangler and the Worker have said so far.
+    /// The output of wrangler and the Worker so far.
     pub fn log(&self) -> String {
         self.log.text.lock().unwrap().clone()
     }
 
-    /// Waits until it has said something.
+    /// Waits until a text has been logged.
     pub fn wait_for(&self, text: &str) {
         let said = self.log.text.lock().unwrap();
         let waited = self
@@ -186,7 +186,7 @@ impl Drop for Worker {
     }
 }
 
-/// What was said, and when there is more.
+/// The output, and a notification when there is more.
 #[derive(Default)]
 struct Log {
     text: Mutex<String>,

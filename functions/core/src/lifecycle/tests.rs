@@ -1,4 +1,4 @@
-//! Passwords that are changed, accounts that are closed, and what ends with them.
+//! Changed passwords, closed accounts, and what ends with them.
 
 use futures_util::future::join;
 use http::Request;
@@ -16,7 +16,7 @@ use crate::kernel::password::PasswordCost;
 use crate::kernel::records::Grant;
 use crate::testing::{KEY, ORIGIN, PASSWORD, TestFunctions, block_on, functions_with, wait};
 
-/// Two accounts, of which alice is an admin, with everything that an account can have.
+/// Two accounts, of which alice is an admin, with everything an account can have.
 struct Setup {
     f: TestFunctions,
     alice: String,
@@ -58,7 +58,7 @@ impl Setup {
         serde_json::from_slice(&reply.body).unwrap_or_default()
     }
 
-    /// A token that a web client asks for itself, as it does for the storage.
+    /// A token that the web client requests for itself, as for the storage.
     fn own_token(&self, session: &str) -> String {
         let wanted = json!({
             "kind": "app", "client": ORIGIN, "scopes": "chat-messages:r", "with_session": true,
@@ -67,14 +67,14 @@ impl Setup {
         made["token"].as_str().unwrap().to_owned()
     }
 
-    /// How bob's history is answered.
+    /// The status of a request for bob's history.
     fn history(&self, token: &str) -> u16 {
         let path = "/storage/bob/chat-messages/";
         let reply = self.f.api("GET", path, token, Value::Null);
         reply.status.as_u16()
     }
 
-    /// Whether the IRC server lets somebody in.
+    /// Whether the IRC server accepts a user.
     fn irc(&self, name: &str, password: &str) -> Value {
         let body = json!({"name": name, "password": password}).to_string();
         let reply = self
@@ -145,12 +145,12 @@ fn another_password_ends_all_other_sessions() {
     let read = s.f.api("GET", "/storage/bob/notes/", &app, Value::Null);
     assert_eq!(read.status, 200, "apps stay");
     assert_eq!(s.session(&s.alice), 200, "and so does everybody else");
-    // Guesses of the old one are slowed down as those at the door.
+    // Guesses at the old password are slowed down like those when signing in.
     let tries: Vec<u16> = (0..10).map(|_| put("not the password", PASSWORD)).collect();
     assert!(tries.contains(&429), "{tries:?}");
 }
 
-/// However the steps of both fall between each other: nobody who showed the old password stays.
+/// However the steps of both interleave: no session of the old password survives.
 #[test]
 fn a_sign_in_at_the_same_time_does_not_outlive_the_old_password() {
     let client = ClientAddress::parse("192.0.2.1");
@@ -178,7 +178,7 @@ fn a_sign_in_at_the_same_time_does_not_outlive_the_old_password() {
                 delay: 4,
                 ..Faults::default()
             });
-            // The change is further with every round; in the last ones the sign-in is.
+            // The change gets further with every round; in the last ones the sign-in does.
             let rounds = seed as usize;
             let (begins, changes) = match rounds.checked_sub(50) {
                 None => (rounds, 0),
@@ -215,7 +215,7 @@ fn a_sign_in_at_the_same_time_does_not_outlive_the_old_password() {
             assert_eq!(left.count(), 0, "{path} {seed}");
             block_on(f.identity.set_password(&bob, PASSWORD)).unwrap();
             session = f.sign_in("bob");
-            // Those that were refused are no guesses that count.
+            // Refused attempts do not count as guesses.
             f.host().advance(24 * 60 * 60 * 1_000);
         }
     }
@@ -265,7 +265,7 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
         let keys = s.f.memory().keys();
         keys.iter().filter(|key| key.starts_with("queue/")).count()
     };
-    // How an event is answered, and whether it will be said.
+    // The response to an event, and whether it will be announced.
     let event = || {
         let before = queued();
         let reply = s.f.request("POST", &hook, &[], r#"{"text":"x"}"#);
@@ -303,12 +303,12 @@ fn a_disabled_account_opens_nothing_until_it_is_enabled() {
         block_on(s.f.identity.disable_account(&name("bob"))).unwrap();
         assert_eq!(look(), closed);
     }
-    // Whoever has the right address is told, and guesses nothing, however often a service tries.
+    // A sender with the valid address gets the reason, and never counts as guessing, however often it tries.
     let tries: Vec<String> = (0..400)
         .map(|_| s.f.request("POST", &hook, &[], "{}").detail())
         .collect();
     assert!(tries.iter().all(|text| text.contains("is disabled")));
-    // Only whoever knows the password is told.
+    // Only somebody who knows the password learns it.
     assert_eq!(s.sign_in("bob", "not the password"), 401);
     assert_eq!(s.irc("bob", "not the password").get("disabled"), None);
     assert_eq!(s.irc("bob", irc).get("disabled"), None);
@@ -377,7 +377,7 @@ fn a_removed_account_leaves_nothing_but_its_name() {
     let used = json!({"email": "bob@elsewhere.example"});
     s.api("PUT", "/api/notifications", &s.bob, used);
 
-    // However often it is stopped, it resumes where it was.
+    // However often it is interrupted, it resumes.
     let removed = block_on(s.f.lifecycle.remove_account(&name("bob"), false)).unwrap();
     assert!(removed.objects > 10, "{removed:?}");
     let left: Vec<String> = s.f.memory().keys();
@@ -404,7 +404,7 @@ fn a_removed_account_leaves_nothing_but_its_name() {
             .json();
     assert_eq!(over["ended_calls"][0], ticket.call);
 
-    // The name stays taken: nobody inherits mail, links and trust.
+    // The name stays taken: nobody inherits its mail, links and trust.
     let again = block_on(s.f.identity.create_account("bob", PASSWORD, false)).unwrap_err();
     assert!(again.to_string().contains("taken"), "{again}");
     let invite = s.api("POST", "/api/invites", &s.alice, Value::Null)["token"].clone();

@@ -1,4 +1,4 @@
-//! Addresses and mails, by the API and the connector.
+//! Addresses and mails, through the API and the connector.
 
 use serde_json::{Value, json};
 use storage_adapter::Host as _;
@@ -123,7 +123,7 @@ fn a_mail_is_stored_and_announced_once() {
     assert_eq!(get("message.eml").text(), "Subject: x\r\n\r\n");
     assert_eq!(get("message.eml").header("content-type"), "message/rfc822");
     assert_eq!(get("mail.json").json()["id"], ID);
-    // Also when the lines were said and the confirmation got lost.
+    // Also when the lines were posted and the confirmation got lost.
     let done = json!({"done": [items[0]["id"]]}).to_string();
     assert_eq!(s.signed("POST", "/connector/outbox", &done).status, 204);
     assert_eq!(s.signed("POST", "/connector/mail", &body).status, 200);
@@ -160,7 +160,7 @@ fn addresses_are_made_changed_and_deleted() {
     ] {
         assert_eq!(api("POST", "/api/addresses", wrong).status, 422);
     }
-    // Nobody else's business.
+    // Other members cannot see it.
     let bob = s.functions.sign_up("bob");
     let target = format!("/api/addresses/{id}");
     assert_eq!(

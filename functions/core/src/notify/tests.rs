@@ -1,4 +1,4 @@
-//! Who is mailed what, and when.
+//! Who gets which mails, and when.
 
 mod connector;
 mod invites;
@@ -137,7 +137,7 @@ fn nothing_is_sent_before_the_owner_agrees() {
     assert_eq!(mails.len(), 1);
     s.miss("m1", LOBBY, "alice: hello");
     assert!(s.digests().is_empty());
-    // Looking at the page does nothing: mail servers do that.
+    // Merely opening the page does nothing: mail servers do that.
     let link = confirm_link(&mails[0]);
     let page = s.f.request("GET", &link, &[], "");
     assert_eq!(page.status, 200);
@@ -160,7 +160,7 @@ fn nothing_is_sent_before_the_owner_agrees() {
     assert_eq!(s.shown()["confirmed"], true);
     s.miss("m2", LOBBY, "alice: hello again");
     assert_eq!(s.digests().len(), 1);
-    // Another address has to be confirmed again, and the old link is none for it.
+    // Another address has to be confirmed again, and the old link is not valid for it.
     assert_eq!(s.put(json!({"email": "alice@work.example"})).status, 200);
     assert_eq!(s.shown()["confirmed"], false);
     assert_eq!(s.f.request("POST", &link, &[], "").status, 404);
@@ -188,7 +188,7 @@ fn nothing_is_sent_before_the_owner_agrees() {
     ] {
         assert_eq!(s.put(bad).status, 422);
     }
-    // No secret of a link is kept.
+    // No link's secret is stored.
     assert!(!s.f.dump().contains(link.rsplit('.').next().unwrap()));
 }
 
@@ -218,7 +218,7 @@ fn one_digest_an_hour_tells_what_was_missed() {
     }
     assert!(!text.contains("seen"));
     assert!(s.digests().is_empty());
-    // A repeat of what was told, and something new within the hour.
+    // A repeat of a message already mailed, and a new one within the hour.
     s.miss("m3", ("user", "bob"), "psst");
     s.f.host().advance(11 * MINUTE);
     s.miss("m4", LOBBY, "alice?");
@@ -240,8 +240,8 @@ fn one_digest_an_hour_tells_what_was_missed() {
     );
 }
 
-/// Besides the archive's four: the settings and what waits are read, and the mark and what waits written, however much was
-/// said before.
+/// Besides the archive's four: the settings and the waiting messages are read, and the mark and the waiting messages
+/// written, however many there are already.
 #[test]
 fn what_is_missed_costs_four_requests_a_publication() {
     let s = setup();
@@ -261,7 +261,7 @@ fn what_is_missed_costs_four_requests_a_publication() {
         let reply = s.signed("POST", "/connector/events", &json!({"events": events}));
         assert_eq!(reply.json()["stored"], 20);
         let requests = s.f.memory().take_requests();
-        // At the first the day is new.
+        // The first time, the day is new.
         if number > 0 {
             let counted = (requests.get, requests.put, requests.list);
             assert!(requests.get <= 2 + 2, "{number}: {counted:?}");
@@ -321,7 +321,7 @@ fn one_click_ends_it() {
     assert_eq!(s.shown()["enabled"], true, "looking does nothing");
     let wrong = path.replace("/alice/", "/bob/");
     assert_eq!(s.f.request("POST", &wrong, &[], "").status, 404);
-    // As RFC 8058 section 3.2 has it.
+    // As in RFC 8058, section 3.2.
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let reply =
         s.f.request("POST", path, &headers, "List-Unsubscribe=One-Click");
@@ -330,7 +330,7 @@ fn one_click_ends_it() {
     s.miss("m2", LOBBY, "alice: two");
     s.f.host().advance(120 * MINUTE);
     assert!(s.digests().is_empty());
-    // The settings bring it back, without another confirmation.
+    // The settings turn it on again, without another confirmation.
     assert_eq!(
         s.put(json!({"email": "alice@home.example", "minutes": 0}))
             .status,

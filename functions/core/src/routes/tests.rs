@@ -1,4 +1,4 @@
-//! The table holds together, and what it says is so.
+//! The table is consistent, and correct.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::kernel::config::MailService;
 use crate::kernel::methods::{Methods, Verb};
 use crate::testing::{functions, functions_with, kind_of};
 
-/// What each key opens, written down once more: a change of the table has to be meant.
+/// What each key opens, written down a second time, so that a change of the table must be deliberate.
 const OPENS: &[(ConnectorKind, &[&str])] = &[
     (
         Gateway,
@@ -40,7 +40,7 @@ const OPENS: &[(ConnectorKind, &[&str])] = &[
     ),
 ];
 
-/// Puts something into the places of the names.
+/// Fills in the names of an address.
 fn example(address: &Address) -> String {
     let segments = address.pattern.split('/').map(|segment| match segment {
         "<account>" => "alice",
@@ -174,7 +174,7 @@ fn every_handler_has_one_request() {
             seen.push(on.route);
         }
     }
-    // The last of each, by which the enums are counted.
+    // The last variant of each, by which the enums are counted.
     let api = seen.iter().filter(|route| matches!(route, Route::Api(_)));
     assert_eq!(api.count(), super::Api::TestStore as usize + 1);
     let signed = seen

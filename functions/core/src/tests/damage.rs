@@ -1,4 +1,4 @@
-//! One record that is damaged, of every kind that there is, stops what it belongs to and nobody else.
+//! One damaged record, of every kind there is, affects its owner and nobody else.
 
 use bytes::Bytes;
 use protocol::{AccountName, OutboxTask, Say};
@@ -68,7 +68,7 @@ fn person(f: &TestFunctions, name: &'static str) -> Person {
     }
 }
 
-/// Opens the link in the mail that asks whether an address is somebody's.
+/// Opens the link in the mail that asks to confirm an address.
 fn confirm(f: &TestFunctions, name: &str) {
     let outbox = f.signed("smtp-1", "GET", "/connector/outbox", "").json();
     let mails = outbox["items"].as_array().unwrap();
@@ -79,7 +79,7 @@ fn confirm(f: &TestFunctions, name: &str) {
     assert_eq!(f.request("POST", link, &[], "").status, 200);
 }
 
-/// Alice has missed something that she was not told of yet.
+/// Alice misses a message that has not been mailed yet.
 fn miss(f: &TestFunctions, n: usize) {
     let events = json!({"events": [message("alice", n)]}).to_string();
     let taken = f.signed("irc-1", "POST", "/connector/events", events);
@@ -95,7 +95,7 @@ pub(super) fn message(name: &str, n: usize) -> Value {
     })
 }
 
-/// What alice did of everything that leaves a record and is not done by everybody.
+/// Everything alice does that leaves a record and that not everyone does.
 fn everything_else(f: &TestFunctions, alice: &Person) {
     let good = |reply: crate::testing::Reply| {
         assert!(
@@ -104,15 +104,15 @@ fn everything_else(f: &TestFunctions, alice: &Person) {
         );
         reply
     };
-    // An event of her hook.
+    // An event for her hook.
     let json = [("content-type", "application/json")];
     good(f.request("POST", &alice.hook, &json, json!({"text": "x"}).to_string()));
-    // A session that ended.
+    // An ended session.
     good(f.api("DELETE", "/api/session", &f.sign_in("alice"), Value::Null));
-    // An account that is disabled.
+    // A disabled account.
     f.sign_up("carol");
     block_on(f.identity.disable_account(&name("carol"))).unwrap();
-    // Another place for her tree.
+    // Another location for her tree.
     f.add_bucket("mine");
     let bucket = json!({
         "kind": "bucket", "endpoint": "https://s3.example.org", "bucket": "mine", "prefix": "chat",
@@ -121,7 +121,7 @@ fn everything_else(f: &TestFunctions, alice: &Person) {
     good(f.api("PUT", "/api/store", &alice.session, bucket));
     let step = || good(f.api("POST", "/api/store/move", &alice.session, Value::Null)).json();
     assert!((0..50).any(|_| step()["moving"].is_null()));
-    // A code of OAuth.
+    // An OAuth code.
     let page = "/oauth/authorize/alice?response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2F&scope=notes%3Ar\
                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
     let form = ("content-type", "application/x-www-form-urlencoded");
@@ -137,7 +137,7 @@ fn everything_else(f: &TestFunctions, alice: &Person) {
     good(f.request("POST", page, &[cookie, form, origin], allow));
 }
 
-/// Everything that people and connectors do all day, of which none may fail for `person`, whatever is wrong elsewhere.
+/// Everything that people and connectors do in a day, none of which may fail for `person`, whatever is wrong elsewhere.
 pub(super) fn day(f: &TestFunctions, person: &Person, other: &str, n: usize) {
     let good = |what: &str, reply: crate::testing::Reply| {
         assert!(reply.status.is_success(), "{what}: {reply:?}");
@@ -229,14 +229,14 @@ pub(super) fn day(f: &TestFunctions, person: &Person, other: &str, n: usize) {
         f.signed("irc-1", "POST", "/connector/register", told),
     );
     let done = block_on(f.lifecycle.maintain());
-    // What was set aside is told until somebody looks.
+    // Records set aside are reported until the operator acts.
     let own = |what: &&String| !what.starts_with(other) && *what != "set-aside";
     let others = done.failed.keys().filter(own);
     assert_eq!(others.count(), 0, "{:?}", done.failed);
     block_on(f.lifecycle.maintain_when_due()).unwrap();
 }
 
-/// Functions with everything that leaves a record, of alice and bob.
+/// Functions with every kind of record, of alice and bob.
 pub(super) fn world() -> (TestFunctions, Person, Person) {
     let f = functions_with(|config| {
         config.shared_counters = true;
@@ -256,7 +256,7 @@ pub(super) fn world() -> (TestFunctions, Person, Person) {
         json!({"kind": "irc"}),
     );
     assert_eq!(made.status, 201, "{made:?}");
-    // Of alice's everything, the counters of wrong passwords too.
+    // All of alice's, including the counters of wrong passwords.
     let wrong = json!({"name": "alice", "password": "not the password"}).to_string();
     assert_eq!(f.request("POST", "/api/session", &[], wrong).status, 401);
     let gateway = block_on(f.connectors.find_connector("irc-1"))
@@ -280,14 +280,14 @@ pub(super) fn world() -> (TestFunctions, Person, Person) {
     (f, alice, bob)
 }
 
-/// The records of which none may stop bob.
+/// The records of which none may affect bob.
 pub(super) fn records_of_others(f: &TestFunctions, bob: &Person) -> Vec<String> {
     let is_record = |key: &String| {
         let bytes = read(f, key);
         let json = serde_json::from_slice::<Value>(&bytes).is_ok_and(|json| json.is_object());
-        // Of some there is only that they are there.
+        // Some are empty, and only their existence matters.
         let json = json || matches!(&*bytes, b"" | b"null");
-        // What bob himself is made of may stop bob.
+        // Bob's own records may affect bob.
         let of_bob = key.contains("/bob/") || key.contains("bob.json") || key.ends_with("bob");
         let local = bob.mail.split('@').next().unwrap();
         let of_bob = of_bob || key.contains(local);
@@ -302,7 +302,7 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
     let (f, _alice, bob) = world();
     let records = records_of_others(&f, &bob);
     let kinds = kinds();
-    // Nothing is set aside yet; what is, is damaged.
+    // Nothing has been set aside yet; whatever is, is damaged.
     let missing: Vec<&String> = kinds
         .iter()
         .filter(|kind| *kind != keys::SET_ASIDE)
@@ -319,7 +319,7 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
     for (n, key) in records.iter().enumerate() {
         let mut key = key.clone();
         if key.contains("notifications/") {
-            // She has been told in the meantime.
+            // She has been notified in the meantime.
             miss(&f, 200_000 + n);
         }
         if key.starts_with(keys::NOTIFICATIONS_DUE) {
@@ -330,15 +330,15 @@ fn a_damaged_record_of_any_kind_stops_only_what_it_belongs_to() {
         let key = &key;
         let Ok(whole) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(&f, key)))
         else {
-            // Somebody's day has ended it.
+            // It was removed during the day.
             continue;
         };
         let damages = [&b"{\"version\":"[..], b"", b"\xff\x00nonsense", b"[]"];
         let damages = [damages[n % 4], damages[(n + 2) % 4]].map(Bytes::from_static);
-        // More than is read of any record.
+        // Larger than any record that is read.
         let larger = Bytes::from(vec![b' '; (1 << 20) + 1]);
         for damage in damages.into_iter().chain([larger]) {
-            // Hooks have their rate.
+            // Hooks are rate-limited.
             f.host().advance(2_000);
             write(&f, key, damage);
             day(&f, &bob, "alice", n + 1);

@@ -1,6 +1,6 @@
-//! Twice the parameters or conditions of a request are at most about twice the work.
+//! Doubling the parameters or conditions of a request at most about doubles the work.
 //!
-//! Work is what [`crate::kernel::work::look`] counts, so this says the same on every machine.
+//! Work is what [`crate::kernel::work::look`] counts, so the result is the same on every machine.
 
 use crate::kernel::work::steps_of;
 use crate::testing::{ORIGIN, functions};
@@ -8,7 +8,7 @@ use crate::testing::{ORIGIN, functions};
 /// How often something is repeated.
 const FEW: usize = 300;
 
-/// One request with so many of something.
+/// Creates one request with this many of something.
 type Ask<'a> = &'a dyn Fn(usize) -> (&'static str, String, Vec<(&'static str, String)>, String);
 
 #[test]
@@ -112,7 +112,7 @@ fn twice_the_request_is_twice_the_work() {
             assert!(two <= 2 * one + 1_000, "{which} {sign:?}: {one} and {two}");
         }
     }
-    // What is counted is what is there.
+    // The counter counts what is there.
     let seen = steps_of(|| f.request("GET", &page(&"&a=b".repeat(FEW)), &[], "")).0;
     assert!(seen >= 4 * FEW, "{seen}");
     let tags = "\"a\",".repeat(FEW);

@@ -1,10 +1,10 @@
-//! Every kind of record that there is, read from the sources of their keys: a new one is a kind as soon as it has a key.
+//! Every kind of record, found in the sources of their keys: a new one is a kind as soon as it has a key.
 
-/// Where keys are made.
+/// Where keys are defined.
 const KERNEL: &str = include_str!("../kernel/keys.rs");
 const WEBHOOKS: &str = include_str!("../webhooks/mod.rs");
 
-/// Returns the patterns of all keys, `accounts/{account}/grants/{id}.json`; one that ends in `/` is a beginning.
+/// Returns the patterns of all keys, `accounts/{account}/grants/{id}.json`; one that ends in `/` is a prefix.
 pub(super) fn kinds() -> Vec<String> {
     let (_, webhooks) = WEBHOOKS.split_once("pub(crate) mod key {").unwrap();
     let lines = KERNEL.lines().chain(webhooks.lines());

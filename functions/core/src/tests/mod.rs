@@ -1,5 +1,5 @@
-//! What the whole answers: requests of browsers, requests of connectors, and records that are damaged or that the store does not
-//! give.
+//! The functions as a whole: requests of browsers, requests of connectors, and records that are damaged or that the
+//! store fails to deliver.
 
 mod api;
 mod connectors;

@@ -1,4 +1,4 @@
-//! Objects of one account that the store does not give, or gives damaged, stop that account and nobody else.
+//! Objects of one account that the store fails to deliver, or delivers damaged, affect that account and nobody else.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::Functions;
 use crate::kernel::keys;
 use crate::testing::{Reply, TestFunctions, block_on, functions};
 
-/// Pages of a tree that are tried.
+/// Pages of a tree that are tested.
 const PAGES: usize = 3;
 
-/// What a store says of an object that it has and does not give.
+/// A store's errors for an object that exists but is not delivered.
 fn faults() -> [ObjectFault; 4] {
     [
         ObjectFault::Unreadable(StoreError::denied("Permission denied (os error 13)")),
@@ -38,7 +38,7 @@ fn get(f: &TestFunctions, path: &str) -> Value {
 fn a_record_that_the_store_does_not_give_stops_only_what_it_belongs_to() {
     let (f, _alice, bob) = world();
     let mut records = records_of_others(&f, &bob);
-    // These are everybody's, or of an address that bob comes from as well.
+    // These are shared, or belong to an address that bob uses as well.
     records.retain(|key| {
         let of_all = [keys::CONNECTORS, keys::MAINTAINED].contains(&key.as_str());
         !of_all && !key.starts_with(keys::GUARD) && !key.contains("carol")
@@ -46,7 +46,7 @@ fn a_record_that_the_store_does_not_give_stops_only_what_it_belongs_to() {
     assert!(records.len() > 20, "{records:?}");
     for (n, key) in records.iter().enumerate() {
         for (m, fault) in faults().into_iter().enumerate() {
-            // Hooks have their rate.
+            // Hooks are rate-limited.
             f.host().advance(2_000);
             f.memory().set_fault_of(key, Some(fault));
             day(&f, &bob, "alice", 1_000 + 10 * n + m);
@@ -73,7 +73,7 @@ fn connections_that_cannot_be_read_are_named_and_come_back() {
     assert_eq!(all["unclear"], json!(["alice"]));
     assert_eq!(all["assignments"].as_array().unwrap().len(), 1);
     assert_eq!(f.kernel.damaged_records(), 1);
-    // Whoever asks for hers alone is told that it is not now.
+    // A request for hers alone is told to try again later.
     let hers = "/connector/assignments?account=alice";
     assert_eq!(f.signed("irc-1", "GET", hers, "").status, 503);
     f.memory().set_fault_of(&key, None);
@@ -110,7 +110,7 @@ fn a_folder_of_one_account_that_cannot_be_listed_stops_only_that_account() {
     let told = f.host().damaged.lock().unwrap().join("\n");
     let said = "accounts/alice/connections/ cannot be listed: ";
     assert!(told.contains(said), "nobody was told:\n{told}");
-    // Where nobody's can be listed, it is the store.
+    // If nobody's can be listed, the store itself is failing.
     let fault = ObjectFault::Unlisted(StoreError::denied("Permission denied (os error 13)"));
     f.memory().set_fault_of("accounts/", Some(fault));
     let all = f.signed("irc-1", "GET", "/connector/assignments", "");
@@ -132,7 +132,7 @@ fn a_store_that_is_down_is_nobodys_own_trouble() {
         503
     );
     f.set_down(false);
-    // It gives records, and no tree takes anything: perhaps its disk is read-only.
+    // It delivers records, but no tree accepts writes: its disk may be read-only.
     for of in ["alice", "bob", "carol"] {
         let fault = ObjectFault::Fails(StoreError::refused("Read-only file system"));
         let tree = format!("accounts/{of}/index/");
@@ -143,7 +143,7 @@ fn a_store_that_is_down_is_nobodys_own_trouble() {
     let asked = f.memory().take_requests().total();
     assert!(asked < 40, "not everybody is tried: {asked}");
     assert_eq!(f.kernel.damaged_records(), 0);
-    // Once it takes those of most, it is the trouble of the others.
+    // Once it accepts most accounts' writes, the failures are the others' own.
     for of in ["bob", "carol"] {
         let tree = format!("accounts/{of}/index/");
         f.memory().set_fault_of(&tree, None);
@@ -180,7 +180,7 @@ fn what_changes_a_connection_is_not_lost_with_the_record_of_its_account() {
     let connection = f.api("GET", "/api/connections/private", &session, Value::Null);
     let channels = connection.json()["channels"].clone();
     assert!(channels.as_array().unwrap().contains(&json!("#new")));
-    // Where it cannot be remembered, the connector has to send it again.
+    // If it cannot be stored, the connector has to send it again.
     let key = keys::connection(&name("alice"), "private");
     f.memory().set_fault_of(&key, Some(ObjectFault::BreaksOff));
     assert_eq!(send(&f, &events).status, 503);
@@ -212,7 +212,7 @@ fn events_of_an_account_whose_record_is_lost_wait_and_of_one_that_was_removed_do
         told.contains("accounts/bob/account.json is missing"),
         "{told}"
     );
-    // The operator has put it back.
+    // The operator has restored it.
     write(&f, &key, record);
     assert_eq!(send(&f, &all[1..2]).json(), json!({"stored": 1}));
     assert_eq!(f.kernel.damaged_records(), 0);
@@ -247,7 +247,7 @@ fn a_tree_that_is_damaged_or_not_given_stops_only_its_account() {
         matches!(below, Some("index" | "pages" | "superseded"))
     };
     let objects = f.memory().keys().into_iter().filter(of_tree);
-    // Of the pages the newest, which the head names still.
+    // The newest pages, which the head still refers to.
     let (pages, mut objects): (Vec<_>, Vec<_>) =
         objects.partition(|key: &String| key.contains("/pages/"));
     objects.extend(pages.into_iter().rev().take(PAGES));
@@ -257,7 +257,7 @@ fn a_tree_that_is_damaged_or_not_given_stops_only_its_account() {
     // Returns how often something of alice's had to wait.
     let round = |key: &str, n: usize| -> usize {
         let mut waits = 0;
-        // Of a process that remembers nothing, and of one that does.
+        // With a process that has nothing cached, and with one that has.
         for f in [&reopened(), &f] {
             let receipt = send(f, &["alice", "bob"].map(|of| said_now(f, of, n)));
             assert_eq!(receipt.status, 200, "{key}: {receipt:?}");
@@ -295,12 +295,12 @@ fn a_tree_that_is_damaged_or_not_given_stops_only_its_account() {
     assert!(waits > 0, "nothing of alice's was ever missing");
     let told = f.host().damaged.lock().unwrap().join("\n");
     assert!(told.contains("accounts/alice/index/"), "{told}");
-    // Hers goes on as well.
+    // Hers works again as well.
     assert_eq!(round("none", n + 1), 0);
     assert_eq!(f.kernel.damaged_records(), 0);
 }
 
-/// A message of now, that nobody has missed.
+/// A current message that nobody has missed.
 fn said_now(f: &TestFunctions, of: &str, n: usize) -> Value {
     let mut said = message(of, n);
     said["missed"] = json!(false);

@@ -1,5 +1,5 @@
-//! What to say of JSON of which nothing is known: the object in it that looks most like a message, with its title, state
-//! and link; if there is none, what fields there are.
+//! Summarises unknown JSON: finds the object that looks most like a message, with its title, state and link; if there
+//! is none, lists the fields.
 
 use std::collections::VecDeque;
 
@@ -10,11 +10,11 @@ use crate::json::scalar;
 use crate::text::{MAX_RAW, raw_lines};
 use crate::work::look;
 
-/// How deep it is looked for.
+/// How deep the search goes.
 const MAX_DEPTH: usize = 8;
-/// The most objects that are looked at.
+/// The most objects that are searched.
 const MAX_OBJECTS: usize = 1_000;
-/// Fields that are shown if nothing looks like a message.
+/// The most fields that are shown if nothing looks like a message.
 const SHOWN_FIELDS: usize = 8;
 /// The longest value of those, in characters.
 const SHOWN_VALUE: usize = 200;
@@ -33,7 +33,7 @@ const NOISE: &[&str] = &[
     "type",
     "object",
 ];
-/// Objects that say where something happened or who did it, not what.
+/// Objects about where something happened or who did it, not what.
 const ASIDE: &[&str] = &[
     "repository",
     "repo",
@@ -47,25 +47,25 @@ const ASIDE: &[&str] = &[
     "organization",
     "issuetype",
 ];
-/// Fields that are nobody's business.
+/// Fields that must not be shown.
 const SECRETS: &[&str] = &["token", "secret", "password", "signature", "apikey", "key"];
 
-/// An object, where it is and what it says.
+/// An object, its position and its summary.
 struct Found<'a> {
     map: &'a Map<String, Value>,
-    /// Its number, and that of the object it is in.
+    /// The index of the object that contains it.
     parent: Option<usize>,
     depth: usize,
-    /// Where its fields are, `data.event.`.
+    /// The path of its fields, `data.event.`.
     path: String,
-    /// The list that it is in.
+    /// The list that contains it.
     list: Option<&'a [Value]>,
-    /// Whether it is one of [`ASIDE`], or in one.
+    /// Whether it is one of [`ASIDE`], or inside one.
     aside: bool,
     summary: Summary<'a>,
 }
 
-/// Makes lines of a body.
+/// Creates lines from a body.
 pub(super) fn lines(body: &Value) -> Vec<String> {
     if let Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) = body {
         let text = match body {
@@ -78,14 +78,14 @@ pub(super) fn lines(body: &Value) -> Vec<String> {
     let best = (0..objects.len())
         .filter(|&at| {
             let found = &objects[at];
-            // What is listed without a heading is about that which has one.
+            // List entries without a heading belong to the object above them that has one.
             let above = || std::iter::successors(found.parent, |&at| objects[at].parent);
             let is_part = found.list.is_some()
                 && found.summary.heading().is_none()
                 && above().any(|at| objects[at].summary.heading().is_some());
             found.summary.is_something() && !found.aside && !is_part
         })
-        // Of equals the first.
+        // The first one among equals.
         .min_by_key(|&at| (objects[at].depth as i64) - 2 * objects[at].summary.worth());
     match best {
         Some(best) => of(&objects, best),
@@ -93,7 +93,7 @@ pub(super) fn lines(body: &Value) -> Vec<String> {
     }
 }
 
-/// The objects in a value, those that are least deep first.
+/// The objects in a value, the least nested first.
 fn objects(body: &Value) -> Vec<Found<'_>> {
     struct Node<'a> {
         value: &'a Value,
@@ -169,7 +169,7 @@ fn objects(body: &Value) -> Vec<Found<'_>> {
     found
 }
 
-/// What an object says, with what is missing from those that it is in.
+/// The summary of an object, completed from those that contain it.
 fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
     let core = &objects[best];
     let above =
@@ -206,7 +206,7 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
         }
     }
     if all.message.is_none() {
-        // Perhaps what it is about is within, or beside it.
+        // Its subject may be inside it, or next to it.
         let within = |found: &&Found<'_>| {
             std::iter::successors(found.parent, |&at| objects[at].parent).any(|at| at == best)
         };
@@ -223,7 +223,7 @@ fn of(objects: &[Found<'_>], best: usize) -> Vec<String> {
     lines
 }
 
-/// One line with the fields that say anything.
+/// One line with all meaningful fields.
 fn fields(body: &Value, objects: &[Found<'_>]) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     let mut noise: Vec<String> = Vec::new();
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    /// As Sentry, PagerDuty, Docker Hub, Teams' senders and Discord's write it, from their documentation.
+    /// From the documentation of Sentry, PagerDuty, Docker Hub, Teams' senders and Discord's.
     #[test]
     fn what_is_nested_is_found() {
         for (body, said) in [
@@ -370,7 +370,7 @@ mod tests {
                     "changelog": {"items": [{"field": "status", "toString": "In Progress"}]}}),
                 &["Login broken (In Progress)"],
             ),
-            // One alert of Alertmanager.
+            // A single alert of Alertmanager.
             (
                 json!({"status": "firing", "labels": {"alertname": "DiskFull"}, "annotations": {"summary": "97 % used"}}),
                 &["DiskFull: 97 % used (firing)"],
@@ -393,7 +393,7 @@ mod tests {
                     "Visit the SubscribeURL.",
                 ],
             ),
-            // Lists of what has headings are said as before.
+            // Lists of objects with headings are shown as before.
             (
                 json!({"title": "2 problems", "items": [{"title": "a", "message": "b"}, {"title": "c", "message": "d"}]}),
                 &["2 problems", "a: b", "c: d"],

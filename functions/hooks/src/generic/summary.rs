@@ -1,17 +1,17 @@
-//! The summary of one object: fields whose names are those that people give to titles, messages, states and links.
+//! The summary of one object: fields with common names for titles, messages, states and links.
 
 use serde_json::{Map, Value};
 
 use crate::text::raw_lines;
 use crate::work::look;
 
-/// The most fields of an object, and elements of a list, that are looked at.
+/// The most fields of an object, and elements of a list, that are examined.
 pub(super) const MAX_PARTS: usize = 100;
-/// The longest name of a field that means anything, in bytes.
+/// The longest field name that is recognised, in bytes.
 pub(super) const MAX_NAME: usize = 40;
-/// Longer texts are no states, in bytes.
+/// Longer texts are not states, in bytes.
 const MAX_STATE: usize = 40;
-// Names of fields, as `plain` makes them, the best first.
+// Field names in the form made by `plain`, the best first.
 const TITLES: &[&str] = &[
     "title",
     "subject",
@@ -73,7 +73,7 @@ const LINKS: &[&str] = &[
     "shortlink",
     "subscribeurl",
 ];
-/// What an object says.
+/// The recognised parts of an object.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Summary<'a> {
     pub(super) title: Option<&'a str>,
@@ -83,13 +83,13 @@ pub(super) struct Summary<'a> {
     pub(super) link: Option<&'a str>,
 }
 
-/// A name without what people write it differently with: `alertName`, `alert_name`.
+/// A name without differences in spelling: `alertName`, `alert_name`.
 pub(super) fn plain(name: &str) -> String {
     let letters = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Reads an object.
+/// Parses an object.
 pub(super) fn summarise(map: &Map<String, Value>) -> Summary<'_> {
     let mut summary = Summary::default();
     let mut ranks = [usize::MAX; 5];
@@ -136,7 +136,7 @@ pub(super) fn summarise(map: &Map<String, Value>) -> Summary<'_> {
     summary
 }
 
-/// Returns whether a type is the name of an event, `charge.failed`.
+/// Returns whether a type is an event name, like `charge.failed`.
 pub(super) fn is_event(kind: &str) -> bool {
     kind.contains('.') && !kind.contains('/')
 }
@@ -152,7 +152,7 @@ impl<'a> Summary<'a> {
             + worth(self.link, 1)
     }
 
-    /// Whether it can stand for the whole.
+    /// Whether it can represent the whole.
     pub(super) fn is_something(&self) -> bool {
         self.title.is_some()
             || self.message.is_some()
@@ -163,7 +163,7 @@ impl<'a> Summary<'a> {
         self.title.or(self.name)
     }
 
-    /// Makes lines of it.
+    /// Creates its lines.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.message.map(raw_lines).into_iter().flatten().collect();
         if let Some(title) = self.heading().and_then(|title| raw_lines(title).next()) {
@@ -186,7 +186,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Returns whether a line has a word already.
+/// Returns whether a line already has a word.
 fn holds(line: &str, word: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric());
     words.any(|found| found.eq_ignore_ascii_case(word))

@@ -6,9 +6,9 @@ use crate::forge::{COMMENT, join, short};
 use crate::json::{at, first, scalar_at, text};
 use crate::text::summary;
 
-const PASSED: &str = "only failures are said; name this event in the filter to read of every run";
+const PASSED: &str = "only failures are announced; name this event in the filter to get every run";
 
-/// Makes it quiet unless something failed.
+/// Makes it quiet unless it is a failure.
 fn failures(event: Event, conclusion: &str) -> Event {
     let failed = matches!(
         conclusion,
@@ -26,7 +26,7 @@ fn result(conclusion: &str) -> String {
     }
 }
 
-/// The event without who sent it: builds run by themselves.
+/// The event without its sender: builds run automatically.
 fn line(d: &Delivery<'_>, parts: &[&str]) -> Event {
     Event::new(d.kind(), join(&[&d.scope, &join(parts)]))
 }
@@ -155,6 +155,6 @@ pub(super) fn deployment_status(d: &Delivery<'_>) -> Event {
     let event = d.say(&[done, reference, &target, &description, url]);
     match state {
         "success" | "failure" | "error" => event,
-        _ => event.quiet("only the end of a deployment is said"),
+        _ => event.quiet("only the end of a deployment is announced"),
     }
 }

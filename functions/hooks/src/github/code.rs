@@ -11,7 +11,7 @@ pub(super) fn push(d: &Delivery<'_>) -> Event {
     let commits = list(body, "commits");
     let distinct: Vec<_> = commits
         .iter()
-        // A commit that is on another branch already was announced there.
+        // A commit that is on another branch already was announced then.
         .filter(|commit| at(commit, "distinct") != &serde_json::Value::Bool(false))
         .map(Commit::read)
         .collect();
@@ -72,8 +72,8 @@ pub(super) fn pull_request(d: &Delivery<'_>) -> Event {
     let event = d.say(&[&action, &name, &pull.title, &branches, pull.url]);
     match d.action {
         "opened" | "closed" | "reopened" | "ready_for_review" => event,
-        "synchronize" => event.quiet("the push says it already"),
-        _ => event.quiet("changes of labels, people and texts of pull requests are many"),
+        "synchronize" => event.quiet("the push is announced already"),
+        _ => event.quiet("changes of labels, people and texts of pull requests are too frequent to announce"),
     }
 }
 
@@ -100,6 +100,6 @@ pub(super) fn review(d: &Delivery<'_>) -> Event {
             event.quiet("the comments of the review are announced one by one")
         }
         ("submitted" | "dismissed", _) => event,
-        _ => event.quiet("edited reviews are many"),
+        _ => event.quiet("edited reviews are too frequent to announce"),
     }
 }

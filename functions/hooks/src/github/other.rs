@@ -1,4 +1,4 @@
-//! Everything else that GitHub sends.
+//! All other events of GitHub.
 
 use super::{Delivery, words};
 use crate::Event;
@@ -6,7 +6,7 @@ use crate::forge::{COMMENT, TITLE, count, join};
 use crate::json::{at, first, list, scalar_at, text};
 use crate::text::{remark, summary};
 
-/// Wiki pages that are shown.
+/// The most wiki pages that are shown.
 const SHOWN_PAGES: usize = 3;
 
 pub(super) fn read(d: &Delivery<'_>) -> Event {
@@ -23,7 +23,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             let url = d.text("repository.html_url");
             d.say(&[did, d.text("ref_type"), d.text("ref"), url])
                 .on(d.text("ref"))
-                .quiet("the push says it already")
+                .quiet("the push is announced already")
         }
         "release" => release(d),
         "fork" => d.say(&[
@@ -34,10 +34,10 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
         "star" if d.action == "created" => d.say(&["starred it", d.text("repository.html_url")]),
         "star" => d
             .say(&["took a star away"])
-            .quiet("stars taken away are not said"),
+            .quiet("removed stars are not announced"),
         "watch" => d
             .say(&["starred it", d.text("repository.html_url")])
-            .quiet("the event star says it already"),
+            .quiet("the event star is announced already"),
         "gollum" => wiki(d),
         "public" => d.say(&["made the repository public:", d.text("repository.html_url")]),
         "repository" => repository(d),
@@ -45,7 +45,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             let who = d.text("member.login");
             let event = d.say(&[action, "collaborator", who]);
             if d.action == "edited" {
-                event.quiet("changes of permissions are not said")
+                event.quiet("changes of permissions are not announced")
             } else {
                 event
             }
@@ -79,7 +79,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
                 d.text("repository.name"),
             ]);
             if d.action == "edited" {
-                event.quiet("changes of teams are not said")
+                event.quiet("changes of teams are not announced")
             } else {
                 event
             }
@@ -88,7 +88,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
         "milestone" => {
             let event = titled(d, "milestone", "milestone", "title");
             if d.action == "edited" {
-                event.quiet("edited texts are many")
+                event.quiet("edited texts are too frequent to announce")
             } else {
                 event
             }
@@ -99,7 +99,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             let event = d.say(&[action, &name, &discussion.title, discussion.url]);
             match d.action {
                 "created" | "answered" | "closed" | "reopened" | "deleted" | "transferred" => event,
-                _ => event.quiet("changes of labels, categories and texts are many"),
+                _ => event.quiet("changes of labels, categories and texts are too frequent to announce"),
             }
         }
         "discussion_comment" => {
@@ -110,7 +110,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
                 d.say(&["commented on", &name, &body, url])
             } else {
                 d.say(&[action, "a comment on", &name, &body, url])
-                    .quiet("edited and deleted comments are many")
+                    .quiet("edited and deleted comments are too frequent to announce")
             }
         }
         "dependabot_alert"
@@ -131,7 +131,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             let event = d.say(&[action, "security advisory", advisory, &title, url]);
             if d.name == "security_advisory" {
                 event.quiet(
-                    "GitHub's advisories concern everybody; alerts say which concern a repository",
+                    "GitHub's advisories are global; alerts announce those that affect a repository",
                 )
             } else {
                 event
@@ -158,7 +158,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             if status == "errored" {
                 event
             } else {
-                event.quiet("only failures are said")
+                event.quiet("only failures are announced")
             }
         }
         "deploy_key" => d.say(&[action, "deploy key", d.text("key.title")]),
@@ -188,7 +188,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
         ]),
         "label" => d
             .say(&[action, "label", d.text("label.name")])
-            .quiet("changes of labels are many"),
+            .quiet("changes of labels are too frequent to announce"),
         "deployment" => d
             .say(&[
                 "started to deploy",
@@ -196,15 +196,15 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
                 "to",
                 d.text("deployment.environment"),
             ])
-            .quiet("only the end of a deployment is said"),
+            .quiet("only the end of a deployment is announced"),
         "pull_request_review_thread" => {
             let pull = d.subject("pull_request", "pull request");
             d.say(&[action, "a thread of", &pull.name, pull.url])
-                .quiet("threads of reviews are many")
+                .quiet("threads of reviews are too frequent to announce")
         }
         "merge_group" => d
             .say(&[action, "for", d.text("merge_group.head_ref")])
-            .quiet("the push that follows says it"),
+            .quiet("the push that follows is announced"),
         "project" | "project_card" | "project_column" | "projects_v2" | "projects_v2_item" => {
             let title = first(
                 d.body,
@@ -212,7 +212,7 @@ pub(super) fn read(d: &Delivery<'_>) -> Event {
             );
             let url = first(d.body, &["project.html_url"]);
             d.say(&[action, &words(d.name), &summary(title, TITLE), url])
-                .quiet("changes of project boards are many")
+                .quiet("changes of project boards are too frequent to announce")
         }
         "repository_dispatch" | "workflow_dispatch" => {
             let what = first(d.body, &["action", "workflow"]);
@@ -275,7 +275,7 @@ fn release(d: &Delivery<'_>) -> Event {
     ]);
     match d.action {
         "published" | "unpublished" | "deleted" => event,
-        _ => event.quiet("\"published\" says it already"),
+        _ => event.quiet("\"published\" is announced already"),
     }
 }
 
@@ -328,7 +328,7 @@ fn repository(d: &Delivery<'_>) -> Event {
         d.text("repository.html_url"),
     ]);
     if d.action == "edited" {
-        event.quiet("edited texts are many")
+        event.quiet("edited texts are too frequent to announce")
     } else {
         event
     }
@@ -389,7 +389,7 @@ fn alert(d: &Delivery<'_>) -> Event {
     ]);
     let event = Event::new(d.kind(), line).on(d.text("ref").trim_start_matches("refs/heads/"));
     match d.name {
-        "repository_vulnerability_alert" => event.quiet("dependabot_alert says it already"),
+        "repository_vulnerability_alert" => event.quiet("dependabot_alert is announced already"),
         _ => event,
     }
 }

@@ -1,5 +1,5 @@
-//! Twilio's `X-Twilio-Signature`: HMAC of the address followed by the sorted fields of the form; for JSON the body's
-//! SHA-256 is in the address (`bodySHA256`). <https://www.twilio.com/docs/usage/security#validating-requests>
+//! Twilio's `X-Twilio-Signature`: HMAC of the URL followed by the sorted fields of the form; for JSON the body's
+//! SHA-256 is in the URL (`bodySHA256`). <https://www.twilio.com/docs/usage/security#validating-requests>
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use crate::work::look;
 use crate::{Call, form};
 
 const NAME: &str = "X-Twilio-Signature";
-/// Names the algorithm if the secret is that of a shared key: `key=…,algorithm=HMAC_SHA256`.
+/// The parameter with the algorithm, if the secret is a shared key: `key=…,algorithm=HMAC_SHA256`.
 const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 
 pub(super) fn verify(secret: &str, url: &str, call: &Call<'_>) -> Result<(), SignatureError> {
@@ -27,7 +27,7 @@ pub(super) fn verify(secret: &str, url: &str, call: &Call<'_>) -> Result<(), Sig
     fits(right && body_fits(call), NAME)
 }
 
-/// The algorithm; without any the secret is the account's Auth Token.
+/// The algorithm; without one, the secret is the account's Auth Token.
 fn algorithm<'a>(call: &'a Call<'_>) -> &'a str {
     let settings = call.header(SETTINGS).split(',');
     let pairs = settings.filter_map(|part| part.split_once('='));
@@ -38,7 +38,7 @@ fn algorithm<'a>(call: &'a Call<'_>) -> &'a str {
     named.next().unwrap_or("HMAC_SHA1")
 }
 
-/// Twilio may have left out the port of the address, or added the default one.
+/// Twilio may have omitted the port of the URL, or added the default one.
 fn is_signed<M: Mac + KeyInit>(secret: &str, url: &str, call: &Call<'_>, given: &[u8]) -> bool {
     let mut fields = if call.is_form() {
         form(call.body)
@@ -62,14 +62,15 @@ fn is_signed<M: Mac + KeyInit>(secret: &str, url: &str, call: &Call<'_>, given: 
     })
 }
 
-/// The address without a port, and with one: its own or the default. The rest stays as it came, since it was signed so.
+/// The URL without a port, and with one: its own or the default. The rest stays unchanged, since that is what was
+/// signed.
 fn ports(url: &str) -> [String; 2] {
     let Some((scheme, rest)) = url.split_once("://") else {
         return [url.to_owned(), url.to_owned()];
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
-    // The colons of an IPv6 address begin no port.
+    // The colons in an IPv6 address do not begin a port.
     let host = authority.rfind(']').map_or(0, |bracket| bracket + 1);
     let host = authority[host..]
         .find(':')
@@ -86,7 +87,7 @@ fn ports(url: &str) -> [String; 2] {
     ]
 }
 
-/// A body that is no form is covered by the hash in the address.
+/// A body that is not a form is covered by the hash in the URL.
 fn body_fits(call: &Call<'_>) -> bool {
     if call.is_form() || call.body.is_empty() {
         return true;
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
     use crate::Source;
 
-    /// "Validating requests" in Twilio's documentation of security.
+    /// "Validating requests" in Twilio's security documentation.
     #[test]
     fn as_documented() {
         let url = "https://mycompany.com/myapp.php?foo=1&bar=2";

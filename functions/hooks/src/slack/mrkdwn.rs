@@ -1,13 +1,13 @@
-//! Slack's own markup, mrkdwn: links, mentions and entities; what is bold or the like is plain.
+//! Slack's markup, mrkdwn: links, mentions and entities; bold and similar text becomes plain.
 
 use crate::text::unescape_html;
 use crate::work::look;
 
-/// Resolves `<https://example.org|text>` and other angle brackets, then entities, and drops the signs around what is bold,
-/// italic or struck through.
+/// Converts `<https://example.org|text>` and other angle brackets, then entities, and removes the markers around bold,
+/// italic or struck-through text.
 pub(super) fn mrkdwn(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
-    // Where the text has signs; those within an address or a name are none.
+    // Positions of markers in the text; those within a URL or a name do not count.
     let mut signs = Vec::new();
     let mut add = |out: &mut String, text: &str| {
         let start = out.len();
@@ -30,11 +30,11 @@ pub(super) fn mrkdwn(source: &str) -> String {
     unescape_html(&unmarked(&out, &signs))
 }
 
-/// Leaves out pairs of signs around words of one line; what is between `` ` `` is not looked at.
+/// Removes pairs of markers around words of one line; text between `` ` `` is left unchanged.
 fn unmarked(text: &str, signs: &[usize]) -> String {
     look(text.len());
     let mut dropped = Vec::new();
-    // For each sign where it was opened last.
+    // Where each marker was last opened.
     let mut open: [Option<usize>; 3] = [None; 3];
     let mut in_code = false;
     let mut last = 0;
@@ -57,7 +57,7 @@ fn unmarked(text: &str, signs: &[usize]) -> String {
         }
         let before = text[..at].chars().next_back();
         let after = text[at + 1..].chars().next();
-        // A sign beside another one, as in `_*both*_`, is beside a word.
+        // A marker next to another one, as in `_*both*_`, counts as next to a word.
         let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '/');
         let inside = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
         match open[kind] {
@@ -102,7 +102,7 @@ fn bracket(inner: &str) -> String {
     }
 }
 
-/// The text of a link, without the signs around it.
+/// The text of a link, without the markers around it.
 fn unmarked_label(label: &str) -> String {
     let signs: Vec<usize> = label
         .match_indices(['*', '_', '~', '`'])
@@ -111,7 +111,7 @@ fn unmarked_label(label: &str) -> String {
     unmarked(label, &signs)
 }
 
-/// Writes a link with its text.
+/// Formats a link with its text.
 pub(super) fn link(url: &str, label: &str) -> String {
     let bare = url.strip_prefix("mailto:").unwrap_or(url);
     if label.is_empty() || label == bare || label == url {

@@ -1,11 +1,11 @@
-//! Entities of HTML.
+//! HTML entities.
 
 use crate::work::look;
 
-/// The longest name of an entity that is looked for, in bytes.
+/// The longest entity name that is searched for, in bytes.
 const LONGEST: usize = 8;
 
-/// Resolves the five entities of XML, and `&#39;` and its like, as in names from HTML pages.
+/// Decodes the five XML entities, and numeric ones like `&#39;`, as in names from HTML pages.
 pub(crate) fn unescape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -29,8 +29,8 @@ pub(crate) fn unescape_html(text: &str) -> String {
     out
 }
 
-/// Returns what a text begins with, which is the name of an entity and a semicolon, and where the latter is. It is not
-/// looked for any further than a name may be long.
+/// If a text begins with the name of an entity and a semicolon, returns the character and the semicolon's position. The
+/// search is limited to the longest name.
 fn resolve(text: &str) -> Option<(char, usize)> {
     let mut near = text.bytes().take(LONGEST + 1).inspect(|_| look(1));
     let end = near.position(|byte| byte == b';')?;

@@ -2,13 +2,13 @@
 
 use super::{MAX_LINES, MAX_RAW};
 
-/// The longest line that is made of several, in bytes: about as much as one IRC line takes.
+/// The longest line that is joined from several, in bytes: about as much as one IRC line holds.
 const JOINED: usize = 350;
-/// The shortest line that is left out because the next one says it too, in bytes; shorter ones are words that any text
-/// may have.
+/// The shortest line that is dropped because the next one contains it, in bytes; shorter ones are words that any text
+/// may contain.
 const LEAST_REPEATED: usize = 8;
 
-/// Makes at most [`MAX_LINES`] of lines of which none is empty. `cut` says that there were more than these.
+/// Reduces lines, none of which is empty, to at most [`MAX_LINES`]. `cut` means that some are missing already.
 pub(super) fn fit(mut lines: Vec<String>, cut: bool) -> Vec<String> {
     lines.truncate(MAX_RAW);
     let mut at = 0;
@@ -19,11 +19,11 @@ pub(super) fn fit(mut lines: Vec<String>, cut: bool) -> Vec<String> {
             at += 1;
         }
     }
-    // How many lines each has become of.
+    // How many lines each one was made of.
     let mut counts = vec![1_usize; lines.len()];
     while lines.len() > MAX_LINES {
         let lengths = lines.windows(2).map(|pair| pair[0].len() + pair[1].len());
-        // The lines are at most MAX_RAW, so looking at all of them for each is bounded.
+        // There are at most MAX_RAW lines, so comparing each with all others is cheap enough.
         let Some((shortest, at)) = lengths.zip(0..).min() else {
             break;
         };
@@ -51,7 +51,7 @@ pub(super) fn fit(mut lines: Vec<String>, cut: bool) -> Vec<String> {
     lines
 }
 
-/// Returns whether the next line says all that a line says.
+/// Returns whether the next line contains all of a line.
 fn repeats(line: &str, next: &str) -> bool {
     let signs =
         |c: char| c.is_whitespace() || matches!(c, ':' | '.' | '!' | '…' | '*' | '-' | '–' | '#');

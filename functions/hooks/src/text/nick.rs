@@ -1,9 +1,9 @@
-//! Nicknames of the names that services give.
+//! Nicknames from the names that services send.
 
 /// The longest nickname, in characters.
 const LONGEST: usize = 20;
 
-/// Latin letters with what they are without their signs: those of Latin-1 and Latin Extended-A.
+/// Latin letters and their base letters: those of Latin-1 and Latin Extended-A.
 const LATIN: &[(&str, &str)] = &[
     ("ÀÁÂÃÄÅĀĂĄ", "A"),
     ("Æ", "AE"),
@@ -53,17 +53,17 @@ const LATIN: &[(&str, &str)] = &[
     ("źżž", "z"),
 ];
 
-/// Makes a nickname of a text: no blanks, no characters with a meaning on IRC, at most 20 characters. Letters that IRC has
-/// not are written as those that they are made of (`Ünïcode` is `Unicode`); what has no such letters is left out.
+/// Creates a nickname from a text: no blanks, no characters with a meaning on IRC, at most 20 characters. Letters that
+/// IRC does not allow are replaced by their base letters (`Ünïcode` becomes `Unicode`); others are left out.
 #[must_use]
 pub fn nick(text: &str) -> Option<String> {
-    // A name is at the beginning, whatever follows.
+    // The name is at the beginning, whatever follows.
     let characters = text.chars().take(LONGEST * 10);
     let mut name = String::new();
     for c in characters {
         match c {
             c if c.is_whitespace() || c == '_' => {
-                // Between words, and once.
+                // Between words, and only once.
                 if !name.is_empty() && !name.ends_with('_') {
                     name.push('_');
                 }
@@ -72,7 +72,7 @@ pub fn nick(text: &str) -> Option<String> {
             c => name.push_str(plain(c)),
         }
     }
-    // All of it is ASCII.
+    // It is all ASCII.
     name.truncate(LONGEST);
     let name = name.trim_matches(['-', '_']);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[');

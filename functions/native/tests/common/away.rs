@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Server;
 
-/// What a token for archives opens.
+/// The scope of a token for archives.
 pub const SCOPE: &str = "chat-messages:rw";
 /// Where the messages are.
 pub const CHANNEL: &str = "chat-messages/irc.example/channels/a";
@@ -83,19 +83,18 @@ impl World {
         format!("http://{}/storage/alice", self.proxy.address)
     }
 
-    /// Connects it, as the client does.
+    /// Connects it, like the client.
     pub async fn connect(&self, token: &str) -> (StatusCode, Value) {
         let body = json!({"user_address": self.user(), "root": self.root(), "token": token});
         self.api("PUT", "archive", &body).await
     }
 
-    /// How the archives go there, as the user is told.
+    /// The state of external archives, as the user sees it.
     pub async fn state(&self) -> Value {
         self.api("GET", "session", &Value::Null).await.1["archive"].clone()
     }
 
-    /// What a connector sends.
-    /// What a connector sends.
+    /// Sends events, as a connector does.
     pub async fn send(&self, events: &[Value]) -> Value {
         let body = json!({"events": events}).to_string();
         let request = self.server.signed("POST", "/connector/events", &body);
@@ -106,7 +105,7 @@ impl World {
         answer
     }
 
-    /// Sends until nothing waits, as a connector does, but for the time in between.
+    /// Sends until nothing waits, like a connector but without its pauses.
     pub async fn send_until_stored(&self, events: &[Value]) {
         for _ in 0..200 {
             let receipt = self.send(events).await;
@@ -120,7 +119,7 @@ impl World {
         panic!("it waits for ever: {}", self.state().await);
     }
 
-    /// The messages of a day there.
+    /// The messages of a day on that server.
     pub fn ids(&self, token: &str, day: &str) -> Vec<String> {
         let document = self.away.read(token, &format!("{CHANNEL}/{day}"));
         ids(&document.unwrap_or_default())
@@ -144,7 +143,7 @@ fn noon(n: u32) -> Timestamp {
     first.plus_millis(i64::from(n - 1) * 86_400_000)
 }
 
-/// A message of #a, some seconds after the noon of the n-th day of 2026.
+/// A message in #a, some seconds after noon of the n-th day of 2026.
 pub fn message(account: &str, id: &str, n: u32, second: u32) -> Value {
     let timestamp = noon(n).plus_millis(i64::from(second) * 1_000).millis();
     json!({

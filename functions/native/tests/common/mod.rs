@@ -1,4 +1,4 @@
-//! A real server on a free port, over a folder of files and with a clock that can be put forward, stopped when it is dropped.
+//! A real server on a free port, over a folder of files and with a clock that can be advanced; stopped when dropped.
 
 #![allow(
     dead_code,
@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 /// The functions over a folder.
 pub type NativeFunctions = Functions<FsStore, TestHost>;
 
-/// This machine, with a clock that can be put forward.
+/// This machine, with a clock that can be advanced.
 #[derive(Clone, Debug)]
 pub struct TestHost {
     machine: NativeHost,
@@ -136,19 +136,19 @@ impl Server {
         }
     }
 
-    /// Puts its clock forward.
+    /// Advances its clock.
     pub fn advance(&self, seconds: u64) {
         let millis = i64::try_from(seconds * 1_000).unwrap();
         self.host.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 
-    /// Makes a request as the connector does.
+    /// Creates a signed request of the connector.
     pub fn signed(&self, method: &str, path: &str, body: &str) -> RequestBuilder {
         let now = self.host.now();
         functions_suite::signed(&self.origin, (method, path), body, KEY, now)
     }
 
-    /// Makes a token of an app of alice's.
+    /// Creates an app's token for alice.
     pub async fn token(&self, scopes: &str) -> String {
         let account = "alice".parse().unwrap();
         self.functions
@@ -163,7 +163,7 @@ impl Server {
         format!("{}/storage/alice{path}", self.origin)
     }
 
-    /// Tells the server to stop; returns what waits for its end.
+    /// Tells the server to stop; returns a handle to wait for its end.
     pub fn stop(&mut self) -> JoinHandle<std::io::Result<()>> {
         drop(self.stop.take());
         self.running.take().unwrap()

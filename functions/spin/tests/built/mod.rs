@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What wasmtime says when it listens.
+/// What wasmtime prints when it listens.
 pub(crate) const SERVES: &str = "Serving HTTP on";
 
-/// What is built before.
+/// The build products.
 pub(crate) struct Built {
     pub(crate) component: PathBuf,
     wasmtime: PathBuf,
 }
 
-/// Makes the command that serves the component at an address, with options of wasmtime and these variables.
+/// Creates the command that serves the component on an address, with options of wasmtime and these variables.
 pub(crate) fn serve(
     options: &[String],
     address: SocketAddr,
@@ -28,14 +28,14 @@ pub(crate) fn serve(
         .args(["serve", "-Wcomponent-model-async=y", "-Sp3=y,cli=y"])
         .arg(format!("--addr={address}"))
         .args(options)
-        // `--env NAME` forwards what is in wasmtime's own environment: secrets are on no command line.
+        // `--env NAME` forwards a variable from wasmtime's own environment, so that no secret is on a command line.
         .args(variables.iter().map(|(name, _)| format!("--env={name}")))
         .envs(variables.iter().cloned())
         .arg(&built.component);
     command
 }
 
-/// Takes what the variables name, as `cargo xtask test` sets them; lets xtask build it otherwise.
+/// Returns what the variables name, as set by `cargo xtask test`; otherwise has xtask build it.
 pub(crate) fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -10,10 +10,10 @@ use functions_suite::{Settings, s3};
 
 use crate::built;
 
-/// How long wasmtime may take to compile the component, on a busy machine, the first time.
+/// How long wasmtime may take to compile the component the first time, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A component that is served; everything stops when it is dropped.
+/// A served component; everything stops when it is dropped.
 pub(crate) struct Component {
     pub(crate) address: SocketAddr,
     wasmtime: Child,
@@ -23,7 +23,7 @@ pub(crate) struct Component {
 
 impl Drop for Component {
     fn drop(&mut self) {
-        // An error means that it has ended already.
+        // An error means that it has already ended.
         let _ = self.wasmtime.kill();
         let _ = self.wasmtime.wait();
     }
@@ -40,7 +40,7 @@ impl Component {
         Self::launch(&Settings::default(), change).await
     }
 
-    /// Returns an address of it.
+    /// Returns a URL of it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -74,7 +74,7 @@ impl Component {
         change(&mut variables);
         let flags = [
             format!("--dir={}::/client", files.path().display()),
-            // An instance that idles for a second would be dropped: how many there were would be chance.
+            // An instance that idles for a second would be dropped, which would make the number of instances random.
             "--idle-instance-timeout=600s".to_owned(),
         ];
         let mut wasmtime = built::serve(&flags, address, &variables);
@@ -90,13 +90,13 @@ impl Component {
         component
     }
 
-    /// Waits until wasmtime says that it listens.
+    /// Waits until wasmtime reports that it listens.
     fn wait(&mut self) {
         let output = self.wasmtime.stderr.take().unwrap();
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // Reading goes on, so that wasmtime never waits for it.
+                // Reading continues, so that wasmtime never blocks on its output.
                 let _nobody_listens = sender.send(line);
             }
         });

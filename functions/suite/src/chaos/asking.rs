@@ -1,4 +1,4 @@
-//! What writers ask over HTTP at random, and what they are told, in terms of the sequential model.
+//! Random requests of writers over HTTP, and the responses, in terms of the sequential model.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::sequential::{Asked, Refusal, Said, Write};
 use super::{Instances, Listed};
 use crate::Random;
 
-/// Documents that are also folders of each other, so that they clash.
+/// Documents that are also each other's folders, so that they conflict.
 pub(super) const PATHS: [&str; 7] = ["/m/a", "/m/f/b", "/m/f/c", "/m/f", "/m/f/c/d", "/r", "/r/x"];
-/// All folders that there can be.
+/// All possible folders.
 pub(super) const FOLDERS: [&str; 5] = ["/", "/m/", "/m/f/", "/m/f/c/", "/r/"];
 
-/// Versions that somebody was told, with their documents.
+/// Versions that were returned to somebody, with their documents.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<Vec<(&'static str, Version, Vec<u8>)>>);
 
@@ -42,7 +42,7 @@ impl Known {
     }
 }
 
-/// A question, and what the asker has already.
+/// A request, and the version that the client already has.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) asked: Asked,
@@ -55,7 +55,7 @@ impl Question {
     }
 }
 
-/// Draws a question.
+/// Draws a request at random.
 pub(super) fn choose(random: &mut Random, known: &Known) -> Question {
     let path = PATHS[random.below(PATHS.len())];
     let has = known.of(path);
@@ -63,10 +63,10 @@ pub(super) fn choose(random: &mut Random, known: &Known) -> Question {
         0..6 => {
             let bytes = (random.below(3) > 0).then(|| format!("{:x}", random.draw()).into_bytes());
             let condition = match random.below(8) {
-                // A DELETE takes no such condition.
+                // DELETE does not support this condition.
                 0 if bytes.is_some() => WriteCondition::IfAbsent,
                 1 => WriteCondition::IfExists,
-                // Mostly the one that this document has or had.
+                // Mostly one that this document has or had.
                 2 | 3 => match has
                     .map(|(version, _)| version)
                     .or_else(|| known.any(random))
@@ -88,7 +88,7 @@ pub(super) fn choose(random: &mut Random, known: &Known) -> Question {
             Question::plain(Asked::Write(vec![write], None))
         }
         6 => Question::plain(Asked::Read(path)),
-        // A poll: "not modified" says as much as the whole document.
+        // A poll: "not modified" is as good as the whole document.
         7 => Question {
             asked: Asked::Read(path),
             has,
@@ -97,7 +97,7 @@ pub(super) fn choose(random: &mut Random, known: &Known) -> Question {
     }
 }
 
-/// Asks two instances for one account.
+/// Sends requests for one account to two instances.
 pub(super) struct Asker<I> {
     pub(super) instances: Arc<I>,
     pub(super) client: Client,
@@ -107,11 +107,11 @@ pub(super) struct Asker<I> {
 }
 
 impl<I: Instances> Asker<I> {
-    /// Asks one of them; what may have happened or not says nothing.
+    /// Sends a request to one of them; returns nothing if it is unknown whether it was carried out.
     ///
     /// # Panics
     ///
-    /// It is answered with something that is no answer to this.
+    /// If the response does not belong to the request.
     pub(super) async fn ask(&self, which: usize, question: &Question, patience: Duration) -> Said {
         let (method, path) = match &question.asked {
             Asked::Write(writes, _) => match writes.as_slice() {
@@ -154,7 +154,7 @@ impl<I: Instances> Asker<I> {
         let (status, version) = (response.status(), version(&response));
         let Ok(body) = response.bytes().await else {
             return match &question.asked {
-                // The head of the answer has said it.
+                // The head of the response is sufficient.
                 Asked::Write(..) => self.understand(question, status, version, &[]),
                 _ => Said::Nothing,
             };
@@ -171,7 +171,7 @@ impl<I: Instances> Asker<I> {
     ) -> Said {
         let code = status.as_u16();
         match (&question.asked, code, version) {
-            // Not now: the store fails, or others write too much.
+            // Temporarily unavailable: the store fails, or there are too many concurrent writes.
             (_, 502..=504, _) => Said::Nothing,
             (Asked::Write(writes, _), 200 | 201, Some(version)) => {
                 if let Some(bytes) = &writes[0].bytes {
@@ -205,7 +205,7 @@ impl<I: Instances> Asker<I> {
     }
 }
 
-/// The version that an answer names, which is never a weak one.
+/// The version in a response, which is never weak.
 fn version(response: &Response) -> Option<Version> {
     let tag = response.headers().get(ETAG)?.to_str().unwrap();
     let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));

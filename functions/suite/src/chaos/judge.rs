@@ -1,34 +1,34 @@
-//! Is a history right, and if not, what is the smallest part of it that is wrong?
+//! Decides whether a history is correct, and if not, which smallest part of it is wrong.
 
 use std::fmt::Write as _;
 
 use super::linear::{Event, Verdict, search};
 use super::sequential::{Asked, Op, Said, Sequential};
 
-/// States that are looked at for one history: some seconds of work, and a hundred megabytes.
+/// The most states searched for one history: some seconds of work, and a hundred megabytes.
 const MOST_STATES: usize = 100_000;
-/// The same, each time that a part of a wrong history is tried.
+/// The same, for each part of a wrong history that is tried.
 const MOST_STATES_OF_PART: usize = 20_000;
 
-/// What came out.
+/// The verdict.
 #[derive(Debug)]
 pub(super) enum Judgement {
     /// There is an order that explains everything.
     Explained {
-        /// Operations with an answer.
+        /// Operations with a response.
         answers: usize,
         /// Writes without one.
         in_doubt: usize,
     },
-    /// There is none; this is the smallest part found for which there is none.
+    /// There is none; this is the smallest part found without one.
     Wrong(String),
     /// The search was too long.
     Undecided,
 }
 
-/// Judges a history that began with nothing stored.
+/// Judges a history that started with an empty store.
 pub(super) fn judge(mut history: Vec<Event<Op>>) -> Judgement {
-    // Reads without an answer say nothing.
+    // Reads without a response are meaningless.
     history.retain(|event| !matches!(event.op, (Asked::Read(_) | Asked::List(_), Said::Nothing)));
     match search(&Sequential::default(), &history, MOST_STATES) {
         Verdict::Explained => {
@@ -48,8 +48,8 @@ fn is_wrong(history: &[Event<Op>]) -> bool {
     search(&Sequential::default(), history, MOST_STATES_OF_PART) == Verdict::Unexplained
 }
 
-/// Leaves out what does not matter: all that came later, then reads and refusals one by one. What is left is
-/// wrong by itself: a tree that is right could have answered every prefix, and all but the reads of it.
+/// Removes what does not matter: everything later, then reads and refusals one by one. The rest is wrong in itself: a
+/// correct tree could have produced every prefix, and with any reads left out.
 fn smallest(mut history: Vec<Event<Op>>) -> Vec<Event<Op>> {
     let mut ends: Vec<u64> = history.iter().filter_map(|event| event.returned).collect();
     ends.sort_unstable();
@@ -74,7 +74,7 @@ fn smallest(mut history: Vec<Event<Op>>) -> Vec<Event<Op>> {
     history
 }
 
-/// What was known at some time.
+/// The history up to a time.
 fn until(history: &[Event<Op>], time: u64) -> Vec<Event<Op>> {
     let begun = history.iter().filter(|event| event.called <= time);
     let known = begun.map(|event| match event.returned {
@@ -145,7 +145,7 @@ mod tests {
         Said::Read(Some((version(text), bytes.as_bytes().to_vec())))
     }
 
-    /// Two writers at once with one condition, one of them in doubt, and who reads in between.
+    /// Two concurrent writers with the same condition, one of them in doubt, and a reader in between.
     fn right() -> Vec<Event<Op>> {
         let one = WriteCondition::IfMatch(vec![version("1")]);
         let listed = [("a".to_owned(), (version("3"), false))];

@@ -1,11 +1,12 @@
-//! Ten writers over HTTP, through two instances of a host over one store, with everything going wrong.
+//! Ten writers over HTTP, through two instances of a host over one store, under all kinds of faults.
 //!
-//! A host brings [`Instances`] and calls [`run`]. The work is cut into histories, each with an account of its own,
+//! A host implements [`Instances`] and calls [`run`]. The work is divided into histories, each with a separate account,
 //! short enough to be checked: is there an order in which a simple, sequential tree would have given all those
-//! answers? What nobody answered (a cut connection, a killed instance, 503) may have happened or not.
+//! responses? A request without a response (a broken connection, a killed instance, 503) may or may not have been
+//! carried out.
 //!
-//! The seed decides what is asked, what fails and who dies when; the order in time is the machine's. So the
-//! same seed asks the same again, and may be answered in another order.
+//! The seed determines the requests, the faults and the kills; the order in time is the machine's. So the same seed
+//! sends the same requests again, but may get other responses.
 
 mod asking;
 mod judge;
@@ -42,38 +43,38 @@ use sequential::{Asked, Op, Said};
 
 pub use processes::Processes;
 
-/// Who writes at once.
+/// Concurrent writers.
 const WRITERS: usize = 10;
-/// What each of them asks in one history.
+/// Operations of each one per history.
 const OPERATIONS: usize = 5;
-/// How long the run in the suite is.
+/// How long the run within the suite is.
 const SHORT: Duration = Duration::from_secs(10);
-/// Histories it has at least, however slow the machine is: with each kind of fault.
+/// The fewest histories, however slow the machine is: enough for each kind of fault.
 const FEWEST: u64 = 3;
-/// Answers that a history may wait for when nothing fails.
+/// The most attempts for a response when nothing fails.
 const PATIENCE: usize = 100;
 
 /// Two instances of a host over one store.
 pub trait Instances: Send + Sync + 'static {
-    /// What the host is called.
+    /// The host's name.
     fn name(&self) -> &'static str;
 
-    /// Adds to a path what makes it a request to one of them.
+    /// Converts a path to a request to one of them.
     fn request(&self, client: &Client, which: usize, method: &str, path: &str) -> RequestBuilder;
 
-    /// Lets the store fail from now on, from a seed; or not.
+    /// Makes the store fail from now on, from a seed; `None` stops it.
     fn faults(&self, seed: Option<u64>) -> impl Future<Output = ()> + Send;
 
-    /// Kills one without warning and starts it again at the same address; false if that cannot be done here.
+    /// Kills one without warning and restarts it at the same address; false if that is not possible here.
     fn crash(&self, which: usize) -> impl Future<Output = bool> + Send;
 }
 
-/// Lets histories happen and judges each: as many as `CHAOS_SECONDS` allow, or a few. The first seed is `SEED`,
-/// or of the time of day in a long run, and is printed. Returns the instances, which still run.
+/// Runs histories and judges each: as many as `CHAOS_SECONDS` permits, or a few. The first seed is `SEED`, or derived
+/// from the time of day in a long run, and is printed. Returns the instances, which are still running.
 ///
 /// # Panics
 ///
-/// No order explains the answers of a history: its seed and the smallest part that is wrong are shown.
+/// If no order explains the responses of a history: shows its seed and the smallest part that is wrong.
 #[allow(clippy::print_stdout, reason = "a long run says how it goes")]
 pub async fn run<I: Instances>(instances: I) -> Arc<I> {
     let number = |name| {
@@ -156,7 +157,7 @@ impl Admin {
         Self { session, ..admin }
     }
 
-    /// Makes an account and returns a token for all of its storage.
+    /// Creates an account and returns a token for all of its storage.
     async fn account(&self, instances: &impl Instances, name: &str) -> String {
         let invite = self
             .api(instances, "/api/invites", &self.session, &json!({}))
@@ -190,7 +191,7 @@ impl Admin {
     }
 }
 
-/// Lets one history happen; also returns whether an instance was killed in it.
+/// Runs one history; also returns whether an instance was killed during it.
 async fn history<I: Instances>(
     instances: &Arc<I>,
     admin: &Admin,
@@ -208,7 +209,7 @@ async fn history<I: Instances>(
     });
     let clock = Arc::new(AtomicU64::new(0));
     let answered = Arc::new(AtomicUsize::new(0));
-    // One history in four fails by a death alone, and the store by itself in two of the others.
+    // One history in four has only kills, and two of the others only store faults.
     let (failing, dying) = (!seed.is_multiple_of(4), seed.is_multiple_of(2));
     if failing {
         instances.faults(Some(random.draw())).await;
@@ -221,9 +222,9 @@ async fn history<I: Instances>(
             let mut events = Vec::new();
             for _ in 0..OPERATIONS {
                 let asked = choose(&mut random, &asker.known);
-                // Most stay with their instance, but nobody promises that.
+                // Most writers stay with their instance, but nothing guarantees that.
                 let which = (writer + usize::from(random.below(5) == 0)) % 2;
-                // Some go away before they are answered.
+                // Some disconnect before they get a response.
                 let patience = match random.below(30) {
                     0 => Duration::from_millis(random.below(40) as u64),
                     _ => LIMIT,
@@ -255,7 +256,7 @@ async fn history<I: Instances>(
         events.extend(writer.unwrap());
     }
     instances.faults(None).await;
-    // In the end all is said once more, by both in turn.
+    // At the end everything is read once more, from both in turn.
     let reads = PATHS.iter().map(|path| Asked::Read(path));
     for (which, asked) in reads
         .chain(FOLDERS.iter().map(|path| Asked::List(path)))
@@ -284,5 +285,5 @@ async fn history<I: Instances>(
     (events, crashed)
 }
 
-/// What a listing says: versions, and whether it is a folder.
+/// A listing: versions, and whether it is a folder.
 type Listed = BTreeMap<String, (storage_adapter::Version, bool)>;

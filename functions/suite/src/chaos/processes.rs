@@ -14,10 +14,10 @@ use crate::{Settings, s3};
 
 /// How long a process may take to start, on a busy machine.
 const START: Duration = Duration::from_secs(180);
-/// How often a process is started that ends before it is ready: while the store fails, that is right.
+/// How often starting a process that ends before it is ready is retried: with a failing store, that is expected.
 const STARTS: usize = 50;
 
-/// Makes the command of an instance that listens at this address, with these variables.
+/// Creates the command of an instance that listens on this address, with these variables.
 type MakeCommand = Box<dyn Fn(SocketAddr, &[(&'static str, String)]) -> Command + Send + Sync>;
 
 /// Two processes of a host, stopped when this is dropped, over a bucket that fails on demand.
@@ -49,14 +49,14 @@ impl Drop for Processes {
 fn end(child: &Mutex<Option<Child>>) {
     let child = child.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(mut child) = child {
-        // SIGKILL; an error means that it has ended already.
+        // SIGKILL; an error means that it has already ended.
         let _ = child.kill();
         let _ = child.wait();
     }
 }
 
 impl Processes {
-    /// Starts both; each says a line with `ready` in it.
+    /// Starts both; each prints a line that contains `ready`.
     pub async fn start(name: &'static str, ready: &'static str, command: MakeCommand) -> Self {
         let bucket = s3::Server::start(s3::Abilities {
             conditions: true,
@@ -66,7 +66,7 @@ impl Processes {
         .await;
         let ports = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let addresses = ports.map(|port| port.local_addr().unwrap());
-        // Both answer for one origin, as behind a proxy.
+        // Both serve one origin, as behind a proxy.
         let mut variables = Settings::default().variables(&format!("http://{}", addresses[0]));
         variables.extend([
             ("SUBSPACE_STORE", "s3".to_owned()),
@@ -153,7 +153,7 @@ impl Instances for Processes {
     }
 }
 
-/// Waits for a line, and goes on reading, so that the process never waits for it. What it said otherwise is the error.
+/// Waits for a line, and keeps reading, so that the process never blocks on its output. Its other output is the error.
 fn wait(outputs: [Box<dyn Read + Send>; 2], ready: &str) -> Result<(), String> {
     let (sender, lines) = channel();
     for output in outputs {

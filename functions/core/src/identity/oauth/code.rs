@@ -155,7 +155,7 @@ impl<S: ObjectStore, H: Host> Identity<S, H> {
             .into();
         if !fits {
             return Err(ExchangeError::Invalid(
-                "the code_verifier does not fit the code_challenge; ask for authorization again",
+                "the code_verifier does not match the code_challenge; ask for authorization again",
             ));
         }
         if record.redirect_uri != shown.redirect_uri {

@@ -1,4 +1,4 @@
-//! OAuth as a browser and an app see it.
+//! OAuth from a browser's and an app's point of view.
 
 use serde_json::Value;
 
@@ -182,14 +182,14 @@ fn forms_of_others_do_nothing() {
     );
     assert_eq!(browser.post(&[("action", "allow")], ORIGIN).status, 403);
     assert_eq!(browser.post(&[("csrf", &csrf)], ORIGIN).status, 400);
-    // A token is for one request of one app.
+    // A form token is valid for one request of one app.
     let other = browser.target.replace("app.example", "evil.example");
     let headers = [("cookie", browser.cookie.as_str()), FORM];
     let reply = browser
         .functions
         .request("POST", &other, &headers, encode_pairs(&allow));
     assert_eq!(reply.status, 403);
-    // Without the cookie, or with that of somebody else, the page asks for the password.
+    // Without the cookie, or with another account's, the page asks for the password.
     browser.functions.sign_up("bob");
     let bob = browser.target.replace("/alice?", "/bob?");
     let reply = browser
@@ -220,12 +220,12 @@ fn the_cookie_opens_the_consent_page_and_nothing_else() {
     ] {
         assert_eq!(api(method, path, token), 403, "{method} {path}");
     }
-    // A session in its place opens no page.
+    // A session's token is not accepted in place of the cookie.
     let session = f.sign_in("alice");
     let cookie = format!("subspace_consent={session}");
     let page = f.request("GET", &browser.target, &[("cookie", &cookie)], "");
     assert!(page.text().contains("type=\"password\""));
-    // One that was made when cookies were sessions is a cookie anyway.
+    // A token from when cookies were sessions is still accepted as a cookie.
     let id = token.split('.').nth(1).unwrap();
     let key = crate::kernel::keys::grant(&"alice".parse().unwrap(), id);
     block_on(
@@ -262,7 +262,7 @@ fn bad_requests_are_shown_not_redirected() {
         assert_eq!(get(&target).status, 404, "{account}");
     }
     let reply = get("/oauth/authorize/alice?redirect_uri=https://app.example/&scope=x");
-    // No open redirector: only the user's click leads away.
+    // Not an open redirector: only the user's click leads away.
     assert_eq!((reply.status.as_u16(), reply.header("location")), (400, ""));
     let link = "<a href=\"https://app.example/#error=invalid_scope&amp;error_description=";
     assert!(reply.text().contains(link), "{}", reply.text());
@@ -324,7 +324,7 @@ fn a_code_gives_a_token_once() {
     };
     assert_eq!(get(), 200);
     assert!(!browser.functions.dump().contains(&code));
-    // Shown again it was leaked: the token ends.
+    // Used again, the code was leaked: its token is revoked.
     let again = browser.token(&exchange(&code, VERIFIER));
     assert_eq!(
         (again.status.as_u16(), &again.json()["error"]),

@@ -1,4 +1,4 @@
-//! Invites that are mailed, and how much mail may go to strangers.
+//! Invites by mail, and how much mail strangers may get.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn an_invite_is_mailed_and_its_outcome_shown() {
     let again = invite(json!({"email": "bob@b.example"}));
     assert_eq!(again.status, 422);
     assert!(again.detail().contains("no such user"), "{again:?}");
-    // Without an address all is as it was.
+    // Without an address everything is as before.
     for body in [
         NOTHING,
         json!({}),

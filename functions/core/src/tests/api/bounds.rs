@@ -1,4 +1,4 @@
-//! What an account may have of everything, also if it asks for many at once.
+//! Limits of an account, also with concurrent requests.
 
 use futures_util::future::join_all;
 use http::Request;
@@ -11,7 +11,7 @@ use crate::kernel::guard::ClientAddress;
 use crate::kernel::keys;
 use crate::testing::{TestFunctions, block_on, functions_with};
 
-/// Sends so many requests at the same time, each of which waits for the store at each step.
+/// Sends this many concurrent requests, each of which waits for the store at each step.
 fn at_once(f: &TestFunctions, token: &str, path: &str, bodies: &[String]) -> Vec<u16> {
     let client = ClientAddress::parse("192.0.2.1");
     let requests = bodies.iter().map(|body| {
@@ -60,7 +60,7 @@ fn counters_are_never_over_their_bound() {
         ("/api/grants", &grants, 500, &grant),
     ] {
         let held = || block_on(f.kernel.list_keys(prefix)).unwrap().len();
-        // One by one up to three below the bound, then eight at once.
+        // One by one up to three below the limit, then eight at once.
         let mut next = 0;
         while held() < most - 3 {
             let reply = f.api("POST", path, &alice, body(next));

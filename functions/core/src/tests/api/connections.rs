@@ -61,7 +61,7 @@ fn the_private_network_is_managed_by_the_server() {
         (&changed.json()["channels"], &changed.json()["enabled"]),
         (&json!(["#tea"]), &false.into())
     );
-    // One's own are one's own.
+    // Connections belong to their account alone.
     let wanted = json!({"platform": "irc", "host": "irc.libera.chat"});
     let made = functions.api("POST", "/api/connections", &session, wanted);
     assert_eq!(made.json()["managed"], false);
@@ -89,7 +89,7 @@ fn nobody_has_a_connection_of_their_own_to_the_private_network() {
         "[::1]",
         "::",
         "::ffff:127.0.0.1",
-        // As it is in ids, and the origin's.
+        // As used in ids, and the origin's.
         "chat.example.org",
         "Chat.Example.org.",
     ] {
@@ -112,7 +112,7 @@ fn nobody_has_a_connection_of_their_own_to_the_private_network() {
         );
         assert_eq!(refused.status, 409, "{host} {refused:?}");
     }
-    // Other servers are other servers, on the same machine too.
+    // Other servers are different, even on the same machine.
     for (host, port) in [
         ("127.0.0.1", 6668),
         ("irc2.example", 6667),
@@ -153,7 +153,7 @@ fn a_bouncer_is_one_host_with_a_connection_for_each_user_name() {
     let again = at("al/oftc@phone");
     assert_eq!(again.status, 409);
     assert!(again.detail().contains("al/oftc@phone"), "{again:?}");
-    // Nor by a change.
+    // Nor by changing it.
     let clash = api("PATCH", &last, json!({"username": "al/ircnet"}));
     assert_eq!(clash.status, 409, "{clash:?}");
     let renamed = api(

@@ -1,4 +1,4 @@
-//! `/api` as it looks on the wire.
+//! `/api` over HTTP.
 
 mod bounds;
 mod connections;
@@ -133,7 +133,7 @@ fn an_invite_makes_one_account() {
         shown.json(),
         json!({"inviter": "alice", "expires": "2026-01-22T10:00:00.000Z"})
     );
-    // A name that is taken does not cost the invite.
+    // A taken name does not use up the invite.
     let taken = sign_up(&functions, "alice", "invite", &token);
     assert_eq!(taken.status, 409);
     let made = sign_up(&functions, "bob", "invite", &token);
@@ -215,7 +215,7 @@ fn wrong_passwords_are_refused_and_slowed_down() {
         (slowed.status.as_u16(), slowed.header("retry-after")),
         (429, "1")
     );
-    // The right password has to wait as well: otherwise guessing would not be slowed down.
+    // The right password has to wait as well; otherwise guessing would not be slowed down.
     let right = post(
         &functions,
         "/api/session",
@@ -351,7 +351,7 @@ fn grants_are_bounded() {
             .as_u16();
     }
     assert_eq!(last, 409);
-    // Signing in still works, and ends the oldest session.
+    // Signing in still works, and removes the oldest session.
     functions.host().advance(1);
     let new = functions.sign_in("alice");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Tokens that end with the session that asked for them: those of the web client itself.
+//! Tokens bound to the session that requested them: those of the web client itself.
 
 use futures_util::future::join;
 use http::Request;
@@ -36,29 +36,29 @@ fn id(token: &str) -> &str {
     token.split('.').nth(1).unwrap()
 }
 
-/// However a session ends: its tokens end with it, and neither those of other sessions nor those of apps do.
+/// However a session ends, its tokens end with it, but not those of other sessions or of apps.
 #[test]
 fn a_token_ends_with_its_session() {
     let f = functions();
     f.sign_up("alice");
     let kept = f.sign_up("bob");
     let ends: [&dyn Fn(&str); 5] = [
-        // Signed out,
+        // Signing out,
         &|session| {
             let reply = f.api("DELETE", "/api/session", session, NOTHING);
             assert_eq!(reply.status, 204);
         },
-        // revoked by another one,
+        // revoked from another session,
         &|session| {
             let path = format!("/api/grants/{}", id(session));
             assert_eq!(f.api("DELETE", &path, &kept, NOTHING).status, 204);
         },
-        // with all others,
+        // ended with all others,
         &|_| {
             let reply = f.api("DELETE", "/api/sessions", &kept, NOTHING);
             assert_eq!(reply.status, 204);
         },
-        // by another password,
+        // by a new password,
         &|_| {
             let body = json!({"old": PASSWORD, "new": "another good password"});
             assert_eq!(f.api("PUT", "/api/password", &kept, body).status, 204);
@@ -74,7 +74,7 @@ fn a_token_ends_with_its_session() {
         let session = f.sign_in("bob");
         let with_it = make(&f, &session, wanted(true));
         let app = make(&f, &session, wanted(false));
-        // The password of the last but one ended `kept`, too.
+        // The last but one's new password ended `kept`, too.
         let others = (number < 3).then(|| make(&f, &kept, wanted(true)));
         assert!(reads(&f, &with_it) && reads(&f, &app), "{number}");
         end(&session);
@@ -84,7 +84,7 @@ fn a_token_ends_with_its_session() {
     }
 }
 
-/// A full account drops its oldest session for whoever signs in, with what ends with it.
+/// A full account drops its oldest session on a new sign-in, with the tokens bound to it.
 #[test]
 fn who_makes_room_takes_its_tokens_along() {
     let f = functions();
@@ -104,7 +104,7 @@ fn who_makes_room_takes_its_tokens_along() {
     assert!(!reads(&f, &own));
 }
 
-/// Older clients did not say so: what names the server's own origin is theirs.
+/// Older clients did not request the binding: grants that name the server's own origin are theirs.
 #[test]
 fn tokens_of_older_clients_end_with_all_sessions() {
     let f = functions();
@@ -118,7 +118,7 @@ fn tokens_of_older_clients_end_with_all_sessions() {
     assert!(!reads(&f, &old));
 }
 
-/// However the steps of both fall between each other: no token outlives its session.
+/// However the steps of both interleave: no token outlives its session.
 #[test]
 fn a_token_that_is_made_meanwhile_does_not_outlive_the_session() {
     let client = ClientAddress::parse("192.0.2.1");
@@ -147,7 +147,7 @@ fn a_token_that_is_made_meanwhile_does_not_outlive_the_session() {
             ..Faults::default()
         });
         let asks = async {
-            // So that it comes before, during and after the end.
+            // So that it happens before, during and after the end.
             wait(seed as usize / 3).await;
             request("POST", "/api/grants", &session, wanted(true).to_string()).await
         };

@@ -1,4 +1,4 @@
-//! Events become the documents of the archive.
+//! How events become the documents of the archive.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn messages_become_daily_archives_that_are_linked() {
     );
     assert_eq!(s.day("a/2026/01/10").today.next, link("2026/01/11"));
 
-    // A later day, then one that lies between, then one before all.
+    // A later day, then one in between, then one before all.
     send(
         &s.functions,
         &[message("alice", "4", "#a", "2027-03-01T12:00:00Z", "four")],
@@ -111,7 +111,7 @@ fn what_others_have_put_there_is_never_lost() {
     );
     assert_eq!(kept.text(), "{\"today\": oops");
 
-    // A folder in the place of a document: kept elsewhere, and the other channel is not held up.
+    // A folder in place of a document: the messages are kept elsewhere, and the other channel is not held up.
     s.storage(
         "PUT",
         "chat-messages/irc.example/channels/b/2026/01/10/x",

@@ -39,7 +39,7 @@ fn the_irc_server_asks_who_somebody_is() {
         assert_eq!(reply.get("account"), None, "{name}");
         assert!(!reply["reason"].as_str().unwrap().is_empty());
     }
-    // Without an address many share one, and only the account is slowed down.
+    // Without an address many users share one, and only the account is slowed down.
     for _ in 0..60 {
         ask("alice", "wrong password");
     }
@@ -49,7 +49,7 @@ fn the_irc_server_asks_who_somebody_is() {
             .unwrap()
             .contains("too many")
     );
-    // Guessing does not keep the account's own connector out.
+    // Guessing does not lock out the account's own connector.
     assert_eq!(ask("alice", token)["account"], "alice");
 }
 
@@ -66,7 +66,7 @@ fn where_many_share_an_address_who_guesses_one_password_keeps_nobody_else_out() 
     }
     assert_eq!(ask("bob", PASSWORD)["account"], "bob");
     assert_eq!(ask("alice", PASSWORD)["account"], "alice");
-    // The account itself is slowed down, and that is said as such.
+    // The account itself is slowed down, and the response says so.
     for _ in 0..10 {
         ask("alice", "wrong password");
     }

@@ -1,4 +1,4 @@
-//! Archives at another server: a second installation, with faults on the way to it.
+//! Archives on an external server: a second installation, with faults on the way to it.
 
 mod answers;
 mod costs;
@@ -19,17 +19,17 @@ const ARCHIVE: &str = "/storage/carol/chat-messages/irc.example/channels/";
 const DAY: &str = "a/2026/01/10";
 const MORNING: &str = "2026-01-10T10:00:00Z";
 
-/// What becomes of a request.
+/// The fate of a request.
 enum Way {
-    /// It is answered.
+    /// It gets a response.
     On,
     /// It never arrives.
     Cut,
-    /// It is carried out, and nobody hears of it.
+    /// It is carried out, but the response is lost.
     Lost,
-    /// It is answered with half a document under another version, as by who writes in place.
+    /// The response is half a document under another version, as from a server that writes in place.
     Half,
-    /// Somebody else answers.
+    /// Something else responds.
     Answer(u16, Option<&'static str>, &'static str),
 }
 
@@ -54,7 +54,7 @@ fn request(functions: &TestFunctions, request: &Request<Bytes>) -> Reply {
     functions.request(request.method().as_str(), target, &headers, body)
 }
 
-/// What is logged and what scripts decide by: method, path and condition.
+/// What is logged and what scripts match: method, path and condition.
 fn line(asked: &Request<Bytes>) -> String {
     let path = asked.uri().path();
     let path = path.strip_prefix(ARCHIVE).unwrap_or(path);
@@ -147,12 +147,12 @@ impl Away {
         self.log.lock().unwrap().clear();
     }
 
-    /// What was asked since the script was set.
+    /// The requests since the script was set.
     fn asked(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    /// Reads there, past all faults.
+    /// Reads there, bypassing all faults.
     fn read(&self, path: &str) -> Option<Value> {
         let bearer = format!("Bearer {}", self.token);
         let reply = self.elsewhere.request(
@@ -171,7 +171,8 @@ impl Away {
         messages.into_iter().flatten().map(text).collect()
     }
 
-    /// alice's messages of one channel and day, each with its text as its id; one of bob's goes with them and never waits.
+    /// Sends alice's messages of one channel and day, each with its text as its id, along with one of bob's, which
+    /// never waits.
     fn send(&self, time: &str, texts: &[&str]) -> Value {
         let own = texts
             .iter()
@@ -190,14 +191,14 @@ impl Away {
         receipt
     }
 
-    /// Sends what is to be stored at once.
+    /// Sends messages that must be stored at once.
     fn stored(&self, time: &str, texts: &[&str]) {
         let receipt = self.send(time, texts);
         assert!(receipt.get("waiting").is_none(), "{receipt}");
         assert_eq!(self.state()["state"], "ok");
     }
 
-    /// Sends what has to wait; returns for how many seconds.
+    /// Sends messages that must wait; returns for how many seconds.
     fn waits(&self, time: &str, texts: &[&str]) -> u64 {
         let receipt = self.send(time, texts);
         let seconds = receipt["waiting"][0]["retry_after"].as_u64();
@@ -219,7 +220,7 @@ impl Away {
     }
 }
 
-/// The first requests of a kind go one way, all others are answered.
+/// The first matching requests go this way, all others get a response.
 fn first(
     count: usize,
     kind: impl Fn(&str) -> bool + Send + 'static,

@@ -1,4 +1,4 @@
-//! What archives cost: requests to the store, and bytes at rest.
+//! The cost of archives: requests to the store, and bytes at rest.
 
 use futures_util::FutureExt;
 use protocol::Timestamp;
@@ -8,13 +8,13 @@ use storage_adapter::ObjectStore;
 use super::{message, send, signed};
 use crate::testing::{TestFunctions, functions};
 
-/// Seconds between two publications where somebody says something each second.
+/// Seconds between two publications when messages arrive every second.
 const APART: i64 = 55;
 
-/// Bytes of old days that wait at most to be deleted together, and a day.
+/// The most bytes of old days that wait to be deleted together, plus one day.
 const WAITING: u64 = (1 << 20) + (400 << 10);
 
-/// Says something each second for the members of a channel, published in batches.
+/// Sends a message each second to the members of a channel, published in batches.
 fn talk(f: &TestFunctions, members: &[String], batch: i64, mut each: impl FnMut(i64)) {
     for number in 0..batch {
         let at = |second: i64| {
@@ -51,7 +51,7 @@ fn a_channel_costs_a_tenth_of_a_request_a_member_and_message_and_four_a_commit()
         let requests = f.memory().take_requests();
         let commits = members.len() as u64;
         if number > 0 {
-            // The record, and where the tree is; the day, and the head.
+            // The record, and the tree's location; the day, and the head.
             assert_eq!(
                 (requests.get, requests.put, requests.list),
                 (2 * commits, 2 * commits, 0)
@@ -66,7 +66,7 @@ fn a_channel_costs_a_tenth_of_a_request_a_member_and_message_and_four_a_commit()
     assert!(total * 10 <= said, "{total} requests for {said}");
 }
 
-/// A connector that starts asks for the connections of all accounts.
+/// A connector fetches the connections of all accounts when it starts.
 #[test]
 fn the_connections_of_all_accounts_cost_one_read_each() {
     let f = functions();
@@ -77,11 +77,11 @@ fn the_connections_of_all_accounts_cost_one_read_each() {
     let all = signed(&f, "GET", "/connector/assignments", &Value::Null).json();
     assert_eq!(all["assignments"].as_array().unwrap().len(), 10);
     let requests = f.memory().take_requests();
-    // Each account's connections are listed and read; besides, the names and those that are closed are listed.
+    // Each account's connections are listed and read; besides, names and closed accounts are listed.
     assert_eq!((requests.get, requests.list, requests.put), (10, 10 + 2, 0));
 }
 
-/// 2,000 messages in forty commits: what is at rest is the day, not every state that it had.
+/// 2,000 messages in forty commits: at rest there is only the day, not each of its former states.
 #[test]
 fn archives_take_the_space_of_what_was_said() {
     let f = functions();
@@ -101,7 +101,7 @@ fn archives_take_the_space_of_what_was_said() {
         "{all} bytes for {said} messages"
     );
     assert!(all < half * 2 + WAITING, "{half}, then {all}");
-    // An hour later not even what was to be deleted in a group is there.
+    // An hour later even what waited for a group deletion is gone.
     let report = crate::testing::block_on(f.lifecycle.maintain());
     assert!(report.failed.is_empty(), "{report:?}");
     assert!(at_rest() < said * 200);

@@ -1,5 +1,5 @@
-//! What connectors say of their platforms: whose word counts, how much of it is kept, and that a record that cannot be
-//! read keeps nobody out.
+//! Connectors' descriptions of their platforms: which one counts, how much is stored, and that an unreadable record
+//! locks nobody out.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use storage_adapter::{GetOptions, ObjectStore as _, PutMode};
 use crate::kernel::keys;
 use crate::testing::{KEY, Reply, TestFunctions, block_on, functions, functions_with};
 
-/// Bytes of a text that makes a descriptor nearly as long as may be.
+/// Bytes of a text that makes a descriptor nearly as long as allowed.
 const LONG: usize = 15 * 1024;
 
 fn descriptor(id: &str, label: &str) -> Value {
@@ -18,7 +18,7 @@ fn descriptor(id: &str, label: &str) -> Value {
     })
 }
 
-/// A gateway that an admin made, with its key.
+/// A gateway created by an admin, with its key.
 fn gateway(f: &TestFunctions, admin: &str) -> Value {
     let made = f.api("POST", "/api/connectors", admin, json!({"kind": "irc"}));
     assert_eq!(made.status, 201, "{made:?}");
@@ -41,7 +41,7 @@ fn delete(f: &TestFunctions, admin: &str, made: &Value) -> Reply {
     f.api("DELETE", &path, admin, Value::Null)
 }
 
-/// What people call the platforms that are offered.
+/// The labels of the offered platforms.
 fn labels(f: &TestFunctions, session: &str) -> Vec<String> {
     let shown = f
         .api("GET", "/api/connections", session, Value::Null)
@@ -96,7 +96,7 @@ fn the_record_of_connectors_stays_well_below_what_is_read() {
     assert!(record(&f).len() < 512 * 1024);
     assert_eq!(delete(&f, &admin, &made[0]).status, 204);
     assert_eq!(register(&f, &made[4], &four).status, 204);
-    // A registration says everything anew: what was said before is not added to.
+    // A registration replaces the previous one and is not added to it.
     for id in ids {
         let one = long(&id);
         assert_eq!(register(&f, &made[4], &[one]).status, 204);
@@ -151,7 +151,7 @@ fn the_connector_that_keeps_connections_of_a_platform_describes_it() {
     assert_eq!(delete(&f, &admin, &made).status, 204);
     assert!(!f.dump().contains("Again"));
 
-    // Of those that an admin made, it is the first.
+    // Of those that admins created, it is the first.
     let f = functions_with(|config| config.connectors.clear());
     let admin = f.sign_up("alice");
     let (one, two) = (gateway(&f, &admin), gateway(&f, &admin));
@@ -160,7 +160,7 @@ fn the_connector_that_keeps_connections_of_a_platform_describes_it() {
     let second = [descriptor("irc", "Two")];
     assert_eq!(register(&f, &two, &second).status, 204);
     assert_eq!(labels(&f, &admin), ["One", "X"]);
-    // What it does not serve any more is no longer described.
+    // A platform that it no longer serves is no longer described.
     assert_eq!(register(&f, &one, &[descriptor("irc", "1")]).status, 204);
     assert_eq!(labels(&f, &admin), ["1"]);
     assert!(!f.dump().contains("\"label\":\"X\""));
@@ -194,7 +194,7 @@ fn a_record_that_cannot_be_read_keeps_out_neither_configured_connectors_nor_the_
     let (one, two) = (gateway(&f, &admin), gateway(&f, &admin));
     let whole = String::from_utf8(record(&f).to_vec()).unwrap();
     let too_large = format!("{whole}{}", " ".repeat(5 * 1024 * 1024));
-    // It was within what was written before there were limits.
+    // It was within the limit before there were smaller ones.
     let large = format!("{whole}{}", " ".repeat(2 * 1024 * 1024));
     let damaged = whole.replacen("\"connectors\":[", "\"connectors\":[{\"id\":1},", 1);
     let unfinished = "{\"version\":".to_owned();
@@ -219,7 +219,7 @@ fn a_record_that_cannot_be_read_keeps_out_neither_configured_connectors_nor_the_
         let status = if other_stays { 204 } else { 404 };
         assert_eq!(delete(&f, &admin, &two).status, status);
     }
-    // Nothing of what could not be read is lost, and the operator is told where it is.
+    // None of the unreadable part is lost, and the operator is told where it is.
     let mut aside = f.memory().keys();
     aside.retain(|key| key.starts_with(keys::SET_ASIDE));
     assert_eq!(aside.len(), 3, "{aside:?}");

@@ -1,4 +1,4 @@
-//! The same over a store that refuses, loses replies and breaks off in the middle of what it has.
+//! The same over a store that refuses, loses responses and breaks off in the middle of objects.
 
 use serde_json::{Value, json};
 use storage_adapter::memory::Faults;
@@ -38,7 +38,7 @@ fn a_store_that_fails_loses_and_doubles_nothing() {
                     return false;
                 }
                 assert_eq!(reply.status, 200, "{reply:?}");
-                // A read that fails twice where others succeed may be taken for the account's own trouble.
+                // A read that fails twice while others succeed may count as the account's own problem.
                 let receipt = reply.json();
                 let stored = receipt == json!({"stored": 2});
                 assert!(
@@ -70,7 +70,7 @@ fn an_invite_used_over_a_failing_store_makes_exactly_one_account() {
             delay: 0,
             break_off: 10,
         });
-        // Two people try in turn until both have an answer.
+        // Two people try in turn until both get an answer.
         let mut last = [503, 503];
         for _ in 0..1000 {
             for (index, name) in ["bob", "carol"].into_iter().enumerate() {
@@ -99,7 +99,7 @@ fn an_invite_used_over_a_failing_store_makes_exactly_one_account() {
             1,
             "{seed}: {last:?}"
         );
-        // Made, or, if the answer was lost, "taken" at the next try; the other one is refused.
+        // Created, or, if the response was lost, "taken" at the next attempt; the other one is refused.
         let (winner, loser) = if exists("bob") {
             (last[0], last[1])
         } else {

@@ -1,4 +1,4 @@
-//! What a connector may register, by what it was made as.
+//! What a connector may register, by its kind.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What connectors see, and what becomes of it in the storage.
+//! The connectors' view, and the effects in the storage.
 
 mod archives;
 mod authenticate;
@@ -128,7 +128,7 @@ fn events_of_nobody_are_refused_and_the_rest_is_stored() {
         "there is no account \"bob\", or it was removed"
     );
     assert_eq!(s.texts("a/2026/01/10"), ["two"]);
-    // A store that is away is another matter: the connector keeps the events.
+    // An unreachable store is a different case: the connector keeps the events.
     let events = json!({"events": [message("alice", "4", "#a", "2026-01-10T10:00:00Z", "four")]});
     s.functions.set_down(true);
     assert_eq!(
@@ -187,7 +187,7 @@ fn connections_remember_channels_and_nick() {
         assigned["assignments"][0]["connection"]["channels"],
         json!(["#new key"])
     );
-    // One that was removed meanwhile.
+    // A connection that was removed in the meantime.
     let gone = json!({"event": "left", "channel": "#new", "connection": "0123456789abcdef"});
     assert_eq!(
         send(&s.functions, &[event("5", gone)]),

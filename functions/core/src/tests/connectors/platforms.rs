@@ -1,10 +1,10 @@
-//! Platforms other than IRC: channels without a sign, and what a platform cannot do.
+//! Platforms other than IRC: channels without a prefix, and unsupported features.
 
 use protocol::connector_key;
 
 use super::*;
 
-/// Channels whose names have no sign.
+/// Channels whose names have no prefix.
 const ROOMS: &str = include_str!("../../../../../connectors/dummy/src/rooms.json");
 /// No channels at all.
 const DUMMY: &str = include_str!("../../../../../connectors/dummy/src/dummy.json");
@@ -15,7 +15,7 @@ struct Other {
     key: Vec<u8>,
 }
 
-/// A gateway that an admin made, and that serves both platforms.
+/// A gateway created by an admin that serves both platforms.
 fn other() -> Other {
     let s = setup();
     let made = json!({"kind": "gateway", "id": "other"});
@@ -135,7 +135,7 @@ fn what_a_platform_cannot_do_is_refused_in_one_sentence() {
     assert_eq!(other.api("/api/calls", json!({"target": "x"})).status, 201);
     let nobodys = call(&json!("0000000000000000"));
     assert_eq!(nobodys.status, 422);
-    // One that nobody describes any more can do nothing.
+    // A platform that nobody describes any more supports nothing.
     let deleted = other.s.functions.api(
         "DELETE",
         "/api/connectors/other",

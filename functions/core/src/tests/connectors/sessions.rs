@@ -1,4 +1,4 @@
-//! What ended, as connectors are told.
+//! What connectors are told about ended sessions.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::signed;
 use crate::testing::{KEY, TestFunctions, functions};
 
-/// The addresses at which connectors are knocked at from now on, after their host.
+/// Records the addresses of wake requests to connectors from now on, without their host.
 fn knocks(f: &TestFunctions) -> Arc<Mutex<Vec<String>>> {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
@@ -37,7 +37,7 @@ fn ask(f: &TestFunctions, query: &Value) -> Value {
     reply.json()
 }
 
-/// The session's grant, as its ticket tells.
+/// The session's grant, as in its ticket.
 fn ticket(f: &TestFunctions, session: &str) -> Ticket {
     let reply = f.api("POST", "/api/tickets", session, Value::Null);
     let ticket = reply.json()["connectors"][0]["ticket"].clone();
@@ -69,7 +69,7 @@ fn whoever_signs_out_is_over_and_nobody_else() {
     assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"]);
     assert_ne!(version(&f), before);
     assert_eq!(ask(&f, &query)["ended"], json!([hers, unknown]));
-    // Sessions end by themselves as well.
+    // Sessions also expire.
     f.host().advance(crate::identity::grants::SESSION_MS);
     assert_eq!(ask(&f, &query)["ended"], json!([hers, his, unknown]));
 }
@@ -122,9 +122,9 @@ fn to_revoke_the_token_of_ones_own_space_is_to_change_it() {
     let heard = knocks(&f);
     let path = format!("/api/grants/{id}");
     assert_eq!(f.api("DELETE", &path, &alice, Value::Null).status, 204);
-    // Who keeps the connection asks what it is now.
+    // The connector of the connection fetches its new state.
     assert_eq!(*heard.lock().unwrap(), ["/sockethub/wake?account=alice"]);
-    // Also whoever asks for the connections of all accounts.
+    // Also when the connections of all accounts are requested.
     let all = signed(&f, "GET", "/connector/assignments", &Value::Null).json();
     let live = &all["assignments"][0]["connection"]["password"];
     assert_eq!(proved(live), managed().as_str());

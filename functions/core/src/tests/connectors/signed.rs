@@ -1,4 +1,4 @@
-//! Who may send, and how much of a body is looked at before that is known.
+//! Who may send, and how much of a body is read before that is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::testing::{KEY, TestFunctions, block_on, functions};
 const PIECE: usize = 64 * 1024;
 const PIECES: u64 = 416;
 
-/// Sends 26 MiB under these headers; returns the status and how many bytes were taken from the sender.
+/// Sends 26 MiB with these headers; returns the status and how many bytes were read from the sender.
 fn send_much(
     f: &TestFunctions,
     path: &str,

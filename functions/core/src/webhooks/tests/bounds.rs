@@ -1,4 +1,4 @@
-//! Many at once, and bodies that are more than they seem.
+//! Many concurrent requests, and bodies that expand.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ use crate::kernel::guard::ClientAddress;
 use crate::testing::{block_on, functions_with};
 use crate::webhooks::key;
 
-/// Sends requests at once, each waiting for the store between its steps; returns the answers' statuses.
+/// Sends concurrent requests, each waiting for the store between its steps; returns the statuses.
 fn at_once(s: &Setup, requests: Vec<Request<Full<Bytes>>>) -> Vec<u16> {
     s.f.memory().set_faults(Faults {
         seed: 1,
@@ -48,7 +48,7 @@ fn counters_in_the_store_hold_for_events_that_come_at_once() {
         };
         at_once(&s, (0..times).map(|_| request()).collect())
     };
-    // The clock stands still, so there is room for one burst. Who finds the counter too busy is told to come again.
+    // The clock stands still, so one burst is allowed. Requests that find the counter too busy are told to retry.
     let mut taken = 0;
     for _ in 0..20 {
         let statuses = send(40);
@@ -103,7 +103,7 @@ fn hooks_made_at_once_are_no_more_than_an_account_may_have() {
             .clone()
     };
     assert_eq!((made, hooks().len()), (5, 100));
-    // The place of one that is gone is free at once.
+    // The place of a deleted one is free at once.
     let id = hooks()[99]["id"].as_str().unwrap().to_owned();
     assert_eq!(
         s.api("DELETE", &format!("/api/hooks/{id}"), Value::Null)
@@ -120,7 +120,7 @@ fn a_clock_that_is_set_back_closes_nothing() {
         let s = setup_of(functions_with(|config| config.shared_counters = shared));
         let (_, path) = s.hook("slack", json!({}));
         assert_eq!(s.post(&path, r#"{"text":"one"}"#).status, 200);
-        // Makings that broke off.
+        // Creations that were interrupted.
         let making: Vec<Value> = (0..100)
             .map(|n| json!({"id": n.to_string(), "since": s.f.kernel.now()}))
             .collect();
@@ -193,7 +193,7 @@ fn bodies_that_are_packed_or_no_json_are_understood_or_refused() {
     }
 }
 
-/// GitHub signs what it writes; others might sign what they packed.
+/// GitHub signs the plain body; others might sign the compressed one.
 #[test]
 fn a_signature_is_of_the_body_packed_or_not() {
     let s = setup();

@@ -13,7 +13,7 @@ use storage_adapter::memory::Faults;
 use super::{PUSH, Setup, setup, sign};
 use crate::kernel::guard::ClientAddress;
 
-/// Polls a future so many times and then drops it, as a process that dies does; returns whether it finished.
+/// Polls a future this many times and then drops it, like a process that dies; returns whether it finished.
 fn run_for(polls: usize, future: impl Future) -> bool {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
@@ -32,7 +32,7 @@ fn github(secret: &str, path: &str, id: &str) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
-/// The connector does what it finds, remembering what it has done; returns what it said.
+/// The connector carries out its tasks and remembers them; returns what it posted.
 fn connect(s: &Setup, known: &mut Vec<String>, said: &mut Vec<String>) {
     let reply = s.connector("GET", &Value::Null);
     if reply.status != 200 {
@@ -70,7 +70,7 @@ fn lost_replies_and_refusals_neither_lose_nor_double() {
         s.f.memory().set_faults(faults(0));
         let (mut known, mut said) = (Vec::new(), Vec::new());
         for id in ["a", "b", "c"] {
-            // Services repeat until they hear that it was taken, and some repeat after that.
+            // Services repeat until they get a success response, and some repeat after that.
             let mut taken = 0;
             for _ in 0..1_000 {
                 let reply = s.github(&path, &secret, id, "push", PUSH);
@@ -101,7 +101,7 @@ fn lost_replies_and_refusals_neither_lose_nor_double() {
 
 #[test]
 fn a_process_that_dies_at_any_step_is_made_up_for_by_the_repeat() {
-    // With delays, before and after each request to the store is a point where the future may be dropped.
+    // With delays, the future may be dropped before and after each request to the store.
     let mut broken = 0;
     for polls in 1..45 {
         let s = setup();
@@ -117,7 +117,7 @@ fn a_process_that_dies_at_any_step_is_made_up_for_by_the_repeat() {
         broken += u32::from(!finished);
         s.f.memory().set_faults(Faults::default());
         let (mut known, mut said) = (Vec::new(), Vec::new());
-        // With and without a connector that was quicker than the repeat.
+        // With and without a connector that was faster than the repeat.
         if polls % 2 == 0 {
             connect(&s, &mut known, &mut said);
         }
@@ -133,7 +133,7 @@ fn a_process_that_dies_at_any_step_is_made_up_for_by_the_repeat() {
             "{polls}"
         );
         assert!(s.outbox().is_empty());
-        // Nothing is left over beside the record and its mark.
+        // Nothing is left over besides the record and its mark.
         let keys = s.f.memory().keys();
         assert_eq!(
             keys.iter().filter(|key| key.contains("deliveries")).count(),
@@ -169,7 +169,7 @@ fn a_receipt_that_breaks_off_is_made_up_for_by_the_next() {
         });
         run_for(polls, s.f.handle(request, ClientAddress::UNKNOWN));
         s.f.memory().set_faults(Faults::default());
-        // The service repeats in between: the task is there still, or the outcome is.
+        // The service repeats in between: either the task or the outcome is there.
         s.github(&path, &secret, "d", "push", PUSH);
         let outcome = s.deliveries(&hook)[0]["outcome"].clone();
         assert!(

@@ -1,4 +1,4 @@
-//! Hooks from their making to the lines in the queue.
+//! Hooks, from their creation to the lines in the queue.
 
 mod bounds;
 mod faults;
@@ -45,7 +45,7 @@ impl Setup {
         self.f.api(method, target, &self.session, body)
     }
 
-    /// Makes a hook for #dev; returns it with its path.
+    /// Creates a hook for #dev; returns it with its path.
     fn hook(&self, source: &str, more: Value) -> (Value, String) {
         let mut body = json!({"source": source, "connection": self.connection, "channel": "#dev"});
         body.as_object_mut()
@@ -144,7 +144,7 @@ fn a_signed_push_reaches_the_queue_once_and_gets_its_outcome() {
     assert_eq!(shown.len(), 1);
     assert_eq!(shown[0]["outcome"], "delivered");
     assert_eq!(shown[0]["event"], "push");
-    // A repeat after that is known, and says nothing again.
+    // A later repeat is recognised, and posts nothing again.
     let repeat = s.github(&path, secret, "d-1", "push", PUSH).json();
     assert_eq!(
         (repeat["repeated"].clone(), repeat["outcome"].clone()),
@@ -153,7 +153,7 @@ fn a_signed_push_reaches_the_queue_once_and_gets_its_outcome() {
     assert!(s.outbox().is_empty());
 
     s.f.host().advance(1_000);
-    // Said again on request, and refused by the connector this time.
+    // Repeated on request, and refused by the connector this time.
     let id = shown[0]["id"].as_str().unwrap();
     let again = format!(
         "/api/hooks/{}/deliveries/{id}/again",
@@ -184,13 +184,13 @@ fn who_does_not_know_the_secret_is_refused() {
     let shown = s.deliveries(&hook);
     assert_eq!(shown.len(), 2);
     assert_eq!(shown[0]["outcome"], "refused");
-    // The refused delivery does not stand in the way of the right one.
+    // The refused delivery does not block the valid one.
     let secret = hook["secret"].as_str().unwrap();
     assert_eq!(
         s.github(&path, secret, "d-1", "push", PUSH).json()["repeated"],
         false
     );
-    // A new secret ends the old one.
+    // A new secret invalidates the old one.
     let renew = format!("/api/hooks/{}/secret", hook["id"].as_str().unwrap());
     let renewed = s.api("POST", &renew, Value::Null).json();
     assert_eq!(s.github(&path, secret, "d-2", "push", PUSH).status, 403);
@@ -214,7 +214,7 @@ fn addresses_are_renewed_and_unknown_ones_slowed() {
         .unwrap()
         .replace("https://chat.example.org", "");
     assert_eq!(s.post(&new, r#"{"text":"x"}"#).status, 200);
-    // What a browser sees is the same for all.
+    // A browser sees the same for all addresses.
     for address in [new.as_str(), path.as_str(), "/hooks/x", "/hooks/"] {
         let reply = s.f.request("GET", address, &[], "");
         assert_eq!(reply.status, 200);
@@ -224,7 +224,7 @@ fn addresses_are_renewed_and_unknown_ones_slowed() {
     let slowed = (0..400).map(|_| s.post("/hooks/alice.AAAA.b", "{}").status.as_u16());
     let slowed: Vec<u16> = slowed.collect();
     assert!(slowed.contains(&429) && slowed[0] == 404);
-    // That does not keep the right ones away.
+    // That does not block valid ones.
     assert_eq!(s.post(&new, r#"{"text":"x"}"#).status, 200);
     assert_eq!(
         s.api(

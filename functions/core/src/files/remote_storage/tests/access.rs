@@ -1,4 +1,4 @@
-//! Who may do what, and that every page can read the answer.
+//! Access control, and that every page can read the response.
 
 use super::app;
 use crate::testing::{Reply, TestFunctions, functions};
@@ -36,7 +36,7 @@ fn tokens_open_what_their_scopes_say() {
         "",
     );
     assert_eq!(other.status, 403);
-    // A name that nobody can have tells no more than one that somebody has.
+    // An impossible account name reveals no more than an existing one.
     let long = "a".repeat(32);
     for name in [
         "bob",
@@ -271,7 +271,7 @@ fn what_requests_cost() {
         act();
         app.functions.memory().take_requests().total()
     };
-    // One for the token each time.
+    // One read for the token each time.
     assert_eq!(
         cost(&|| app.send("GET", "/notes/", &[("if-none-match", &etag)], "")),
         2

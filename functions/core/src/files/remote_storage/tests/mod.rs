@@ -1,4 +1,4 @@
-//! The storage as it looks on the wire.
+//! The storage over HTTP.
 
 mod access;
 mod refused;
@@ -126,7 +126,7 @@ fn a_read_is_not_answered_from_another_version_than_it_names() {
                 let reply = app.send(method, path, &[("if-match", &matching)], "");
                 assert_eq!(reply.status, 200, "{method} {path} {matching}");
             }
-            // The comparison is strong, and comes before all other conditions.
+            // The comparison is strong, and is made before all other conditions.
             for others in [
                 vec![("if-match", "\"x\", \"y\"".to_owned())],
                 vec![("if-match", format!("W/{etag}"))],
@@ -202,7 +202,7 @@ fn conditions_of_writes() {
         (refused.status.as_u16(), refused.header("etag")),
         (412, second.as_str())
     );
-    // The same bytes again: a condition is not on what they are.
+    // The same bytes again: conditions are not about content.
     let second = unless("\"x\"", "2");
     assert_eq!(second.status, 200);
     let second = second.header("etag").to_owned();
@@ -290,7 +290,8 @@ fn folders_list_what_is_in_them() {
         "{root}"
     );
 
-    // A change deep below shows in every ancestor, also after the listings were cached; siblings stay.
+    // A change deep below changes the version of every ancestor, also after the listings were cached; siblings keep
+    // theirs.
     let before = (
         app.get("/").header("etag").to_owned(),
         listing.header("etag").to_owned(),

@@ -1,5 +1,5 @@
-//! What is said where the object store does not take or give something: one sentence to whoever asked, the store's own words to the
-//! operator.
+//! What is reported where the object store refuses or cannot deliver something: one sentence to the client, the store's
+//! own words to the operator.
 
 use storage_adapter::StoreError;
 use storage_adapter::memory::ObjectFault;

@@ -1,4 +1,4 @@
-//! Moves that are stopped at any point, over stores that fail, while others write.
+//! Moves that are interrupted at any point, over failing stores, with concurrent writers.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-/// What a document may hold; nothing stands for what was there before.
+/// What a document may contain; `None` stands for what was there before.
 #[derive(Debug, Default)]
 struct Possible {
     accepted: Option<u64>,
@@ -58,7 +58,7 @@ async fn answer(functions: &TestFunctions, app: &str, path: String, n: u64) -> R
     functions.handle(request, client).await
 }
 
-/// Polls a mover and two writers in turns drawn at random; the mover is dropped and started again now and then.
+/// Polls a mover and two writers in random order; the mover is dropped and restarted now and then.
 fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
     let mut random = Random(seed);
     let alice = Alice::new();
@@ -87,7 +87,7 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
         .host()
         .time_passes
         .store(true, Ordering::Relaxed);
-    // What may be there: the last that was accepted, or any that was sent later and was not.
+    // Possible contents: the last accepted one, or any later one whose outcome is unknown.
     let mut possible: BTreeMap<String, Possible> = BTreeMap::new();
     let (mut number, mut rounds, mut moved) = (0, 0, false);
     while !moved {
@@ -98,7 +98,7 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
         let mut writers: Vec<(String, u64, _)> = Vec::new();
         for process in &processes {
             let path = format!("/m{}/{}", random.below(8), random.below(3));
-            // One writer a document at a time, so that what is there can be told.
+            // One writer per document at a time, so that the expected content is known.
             if writers.iter().any(|(other, ..)| *other == path) {
                 continue;
             }
@@ -109,7 +109,7 @@ fn run(seed: u64, fail: u8) -> Result<(), TestCaseError> {
         for (path, n, _) in &writers {
             possible.entry(path.clone()).or_default().later.push(*n);
         }
-        // The mover is stopped after a while; the writers always come to their end.
+        // The mover is stopped after a while; the writers always finish.
         let patience = 50 + random.below(3_000);
         let (mut steps, mut done) = (0, false);
         while !writers.is_empty() || (!done && steps < patience) {
@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// Every write that was begun before the whole of a move, and goes on after it, wherever it was then.
+/// Every write that starts before a whole move and continues after it, wherever it was paused.
 #[test]
 fn whoever_writes_during_a_move_is_told_that_there_is_one() {
     let (mut accepted, mut refused) = (0, 0);
@@ -184,7 +184,7 @@ fn whoever_writes_during_a_move_is_told_that_there_is_one() {
         if (0..polls).any(|_| writing.as_mut().poll(&mut context).is_ready()) {
             break;
         }
-        // The move waits until nobody remembers that the account was open.
+        // The move waits until no process has the open account cached.
         let time_passes = &alice.functions.host().time_passes;
         time_passes.store(true, Ordering::Relaxed);
         let account: AccountName = "alice".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Accounts whose documents are in a bucket of their own, and on their way there and back.
+//! Accounts with documents in their own bucket, and the moves there and back.
 
 mod faults;
 
@@ -9,7 +9,7 @@ use crate::testing::{Reply, TestFunctions, block_on, functions, functions_with};
 
 const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
 
-/// Alice, a token for her storage and one of her session.
+/// Alice, with a token for her storage and one of her session.
 pub(super) struct Alice {
     pub(super) functions: TestFunctions,
     pub(super) app: String,
@@ -49,7 +49,7 @@ impl Alice {
         self.functions.api(method, target, &self.session, body)
     }
 
-    /// Moves until it is done; returns what `GET /api/store` says then.
+    /// Moves until done; returns the resulting `GET /api/store`.
     pub(super) fn finish(&self) -> Value {
         for _ in 0..50 {
             let reply = self.api("POST", "/api/store/move", Value::Null);
@@ -123,7 +123,7 @@ fn an_account_moves_to_its_own_bucket_and_back() {
     let begun = alice.api("PUT", "/api/store", bucket("mine"));
     assert_eq!(begun.status, 200, "{begun:?}");
     assert_eq!(begun.json()["moving"]["phase"], "copying");
-    // Nobody notices yet.
+    // The move is not noticeable yet.
     alice.put("/notes/late", "written meanwhile");
     let before = alice.everything();
     let view = alice.finish();
@@ -133,7 +133,7 @@ fn an_account_moves_to_its_own_bucket_and_back() {
     assert!(!alice.functions.dump().contains("very/secret"));
     assert_eq!(alice.everything(), before, "with every version");
 
-    // What is written now is there, and not here.
+    // New documents are written there, and not here.
     let here = alice.functions.memory().keys().len();
     alice.put("/notes/there", "only there");
     assert_eq!(alice.functions.memory().keys().len(), here);
@@ -144,7 +144,7 @@ fn an_account_moves_to_its_own_bucket_and_back() {
     );
     let all = alice.everything();
 
-    // There is something left here, so nothing moves here until it is gone.
+    // Data is left behind here, so nothing can be moved here until it is removed.
     let back = alice.api("PUT", "/api/store", json!({"kind": "installation"}));
     assert_eq!(back.status, 409);
     assert!(
@@ -202,7 +202,7 @@ fn a_bucket_that_fails_concerns_its_owner_only() {
     assert_eq!(put.status, 201);
     down(&mine, false);
     assert_eq!(alice.storage("GET", "/notes/a", "").text(), "1");
-    // A bucket that is gone says where to look.
+    // If the bucket is gone, the error says so.
     alice.functions.host().buckets.lock().unwrap().clear();
     let again = TestFunctions::reopened(&alice.functions);
     let headers = [("authorization", alice.app.as_str())];
@@ -285,7 +285,7 @@ fn new_credentials_for_the_same_bucket_need_no_move() {
     let mut changed = bucket("mine");
     changed["access_key_id"] = json!("OTHER");
     changed["secret_access_key"] = json!("");
-    // The secret that is known belongs to another key.
+    // The known secret belongs to another key.
     assert_eq!(alice.api("PUT", "/api/store", changed.clone()).status, 422);
     changed["secret_access_key"] = json!("new");
     let put = alice.api("PUT", "/api/store", changed);

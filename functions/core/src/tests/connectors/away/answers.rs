@@ -1,10 +1,10 @@
-//! Servers that say "later", have no room, or do not accept the token.
+//! Servers that are temporarily unavailable, have no space, or do not accept the token.
 
 use super::{Away, DAY, MORNING, Way, first};
 
 #[test]
 fn retry_after_is_obeyed_to_the_second() {
-    // The clock of these tests begins at 10:00:00.
+    // The clock of these tests starts at 10:00:00.
     for (status, after, seconds) in [
         (429, "7", 7),
         (429, "Thu, 15 Jan 2026 10:00:07 GMT", 7),
@@ -41,7 +41,7 @@ fn retry_after_is_obeyed_to_the_second() {
 #[test]
 fn whoever_says_too_much_or_nothing_is_asked_again_soon() {
     let away = Away::new();
-    // An hour at most, of which the connector asks every five minutes.
+    // At most an hour, during which the connector retries every five minutes.
     away.script(|_| Way::Answer(503, Some("86400"), ""));
     assert_eq!(away.waits(MORNING, &["1"]), 300);
     away.script(|_| Way::On);
@@ -49,7 +49,7 @@ fn whoever_says_too_much_or_nothing_is_asked_again_soon() {
     assert_eq!(away.waits(MORNING, &["1"]), 1);
     away.advance(1);
     away.stored(MORNING, &["1"]);
-    // What failed once is tried at once, twice not; who is busy is left alone.
+    // After one failure there is an immediate retry, after two there is not; a busy server is left alone.
     away.script(first(1, |_| true, || Way::Answer(500, None, "")));
     away.stored(MORNING, &["2"]);
     for (status, requests) in [(502, 2), (429, 1)] {
@@ -77,7 +77,7 @@ fn without_room_messages_wait_and_the_user_is_told() {
         assert_eq!(told["state"], "full");
         let reason = told["reason"].as_str().unwrap();
         assert!(reason.contains("has no room left for archives"), "{reason}");
-        // Somebody makes room. The next look is a minute after the last one.
+        // The user frees space. The next attempt is a minute after the last one.
         away.script(|_| Way::On);
         away.advance(59);
         assert_eq!(away.waits(MORNING, &["2"]), 1);
@@ -95,7 +95,7 @@ fn a_token_is_given_up_only_if_it_is_refused_twice() {
         away.script(first(1, |_| true, move || Way::Answer(status, None, "")));
         away.stored(MORNING, &["1"]);
         away.script(move |_| Way::Answer(status, None, ""));
-        // Ten minutes, of which the connector asks after five.
+        // Ten minutes, of which the connector retries after five.
         assert_eq!(away.waits(MORNING, &["2"]), 300);
         assert_eq!(away.asked().len(), 2);
         assert_eq!(away.state()["state"], "renew");

@@ -1,8 +1,8 @@
-//! What archives at another server cost.
+//! The cost of archives on an external server.
 
 use super::*;
 
-/// What the days of one channel cost there: requests, and the longest document that was written, in bytes.
+/// The cost of the days of one channel: requests, and the longest document written, in bytes.
 fn talk(commits: usize) -> (Vec<usize>, usize) {
     let away = Away::new();
     let longest = |away: &Away| {
@@ -20,14 +20,14 @@ fn talk(commits: usize) -> (Vec<usize>, usize) {
     (requests, longest(&away))
 }
 
-/// A day is read and written, whatever was said before. Nobody offers to append to a document, so that its bytes go over
-/// the wire once a publication: at most once a minute, which is what its readers wait for.
+/// A day is read and written, however long it is. No server offers appending to a document, so all its bytes go over
+/// the wire once per publication: at most once a minute, which is how long its readers wait.
 #[test]
 fn a_publication_costs_two_requests_however_long_the_day_is() {
     let ((once, short), (twice, long)) = (talk(20), talk(40));
     assert!(once[1..].iter().all(|&count| count == 2), "{once:?}");
     assert!(twice[1..].iter().all(|&count| count == 2), "{twice:?}");
-    // At the first the server is asked what there is, the day is linked, and `meta` made.
+    // The first time, the server is searched, the day is linked, and `meta` is created.
     assert_eq!(once[0], twice[0]);
     assert_eq!(once[0], 20, "{once:?}");
     assert!(long <= 2 * short + short / 10, "{short}, then {long}");

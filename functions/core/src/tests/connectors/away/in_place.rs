@@ -1,4 +1,4 @@
-//! Servers that write in place, where one can look on; and everything that goes wrong at once.
+//! Servers that write in place and expose intermediate states; and everything failing at once.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn a_day_that_seems_absent_is_never_overwritten() {
         away.texts(DAY),
         ["1", "2", "moment 1", "moment 2", "moment 3"]
     );
-    // For ever: then nothing is stored, and all stays as it was.
+    // For ever: then nothing is stored, and everything stays as it was.
     let before_ever = away.read(DAY);
     assert_ne!(before, before_ever);
     away.script(move |asked| match reads_day(asked) {
@@ -57,12 +57,12 @@ fn half_a_document_is_looked_at_again_before_it_counts_as_damaged() {
     away.script(first(2, reads(DAY), || Way::Half));
     away.stored(MORNING, &["2"]);
     assert_eq!(names(), ["10"]);
-    // Whoever shows nothing but that is believed, and still nothing is overwritten: it names an old version.
+    // If a server shows nothing else it is believed, and still nothing is overwritten: the write names an old version.
     away.script(first(3, reads(DAY), || Way::Half));
     away.stored(MORNING, &["3"]);
     assert_eq!(names(), ["10", "10.damaged-old"]);
     assert_eq!(away.texts(DAY), ["1", "2", "3"]);
-    // `meta`, and the day that a new one is linked with.
+    // `meta`, and the day that a new one is linked to.
     away.script(first(2, reads("a/meta"), || Way::Half));
     away.stored("2026-01-11T10:00:00Z", &["4"]);
     away.script(first(2, reads("a/2026/01/11"), || Way::Half));
@@ -107,7 +107,7 @@ fn days_are_linked_although_folders_seem_empty_for_a_moment() {
             "{seems}"
         );
     }
-    // A user may remove what is old: then it is so, and no hindrance.
+    // A user may remove old days: that is accepted, and no obstacle.
     let away = Away::new();
     away.stored(MORNING, &["1"]);
     let bearer = format!("Bearer {}", away.token);
